@@ -1,1 +1,20 @@
-//! Placeholder until the crate lands.
+#![doc = include_str!("../README.md")]
+//!
+//! Standing on the path of the data: steps 8 to 9, after linkage and behind the release. It opens no file of an
+//! agency, compares nothing, and knows no ledger: the outbox holds bytes.
+
+mod disclosure;
+mod error;
+mod lead;
+mod pilot;
+mod review;
+mod run;
+pub mod store;
+
+pub use disclosure::{Disclosure, DisclosureId};
+pub use error::Error;
+pub use lead::{Lead, LeadId, PairKey, Planned, Stage};
+pub use pilot::{Pilot, PilotTerms};
+pub use review::{Judgement, Known, Review};
+pub use run::{Run, RunState};
+pub use store::{Outgoing, RecordedStay, Store, sqlite::Sqlite};

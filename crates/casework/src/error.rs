@@ -1,0 +1,84 @@
+//! What can go wrong with the case store. A refusal is not here: that is the gate's answer.
+
+/// Why the case store could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The database file cannot be opened or created.
+    #[error("the case store `{path}` cannot be opened")]
+    CannotOpen {
+        /// The file.
+        path: String,
+        /// What the database said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The linked SQLite is one with the WAL-reset defect.
+    #[error("SQLite {version} can corrupt a store in WAL mode: 3.51.3 or newer is needed")]
+    OldSqlite {
+        /// The version linked.
+        version: String,
+    },
+    /// The schema could not be brought up to date.
+    #[error("the case store's tables could not be brought up to date")]
+    CannotMigrate(#[from] sqlx::migrate::MigrateError),
+    /// A statement failed.
+    #[error("the case store did not answer")]
+    Store(#[from] sqlx::Error),
+    /// A column holds what this version never writes.
+    #[error("the case store holds an unreadable `{column}`")]
+    Unreadable {
+        /// The column.
+        column: &'static str,
+    },
+    /// No lead has that number.
+    #[error("there is no lead `{lead}`")]
+    NoSuchLead {
+        /// The number asked for.
+        lead: String,
+    },
+    /// A lead that is not open cannot be reviewed.
+    #[error("lead `{lead}` is {stage}: only an open lead can be reviewed")]
+    NotOpen {
+        /// The lead.
+        lead: String,
+        /// Where it stands.
+        stage: &'static str,
+    },
+    /// No standing stay has that number.
+    #[error("there is no standing stay number {number}")]
+    NoSuchStay {
+        /// The number asked for.
+        number: i64,
+    },
+    /// A disclosure may be released once.
+    #[error("disclosure `{disclosure}` is not waiting to be released")]
+    NotWaiting {
+        /// The disclosure.
+        disclosure: String,
+    },
+    /// Another process holds the program's folder.
+    #[error("another run is at work on this program")]
+    Busy,
+}
+
+impl Error {
+    /// Returns what the reader can do about it, where there is something.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Error::CannotOpen { .. } => Some("check that the folder exists and can be written"),
+            Error::OldSqlite { .. } => Some("build with the bundled SQLite, as shipped"),
+            Error::CannotMigrate(_) => Some(
+                "the store may be of a newer version of the program; use that version, or a copy of the store",
+            ),
+            Error::Unreadable { .. } => Some("restore the program's folder from its last backup"),
+            Error::NoSuchLead { .. } => Some("`comity leads PROGRAM` lists them"),
+            Error::NotOpen { .. } => {
+                Some("a judgement already passed can be reversed by its officer")
+            }
+            Error::Busy => Some("wait for it to end, then try again"),
+            Error::NoSuchStay { .. } => Some("`comity stay list PROGRAM` shows them"),
+            Error::Store(_) | Error::NotWaiting { .. } => None,
+        }
+    }
+}

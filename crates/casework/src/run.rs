@@ -1,0 +1,57 @@
+//! A run as the store keeps it, so that an interrupted one goes on or starts clean and nothing is doubled.
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RunState {
+    /// Begun; nothing found yet. A crash here loses only time: the run starts clean.
+    Started,
+    /// All leads are found and numbered; releases are under way. A crash here goes on with the next chunk.
+    Planned,
+    /// Every chunk is released or withdrawn.
+    Finished,
+    /// Given up before anything was found.
+    Abandoned,
+}
+
+impl RunState {
+    /// Returns the word as stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RunState::Started => "started",
+            RunState::Planned => "planned",
+            RunState::Finished => "finished",
+            RunState::Abandoned => "abandoned",
+        }
+    }
+
+    /// Reads the word as stored.
+    pub fn read(text: &str) -> Option<RunState> {
+        [
+            RunState::Started,
+            RunState::Planned,
+            RunState::Finished,
+            RunState::Abandoned,
+        ]
+        .into_iter()
+        .find(|state| state.as_str() == text)
+    }
+}
+
+/// One execution of the program for a cycle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Its id: the cycle, and a letter where it was started again.
+    pub id: String,
+    /// The cycle.
+    pub cycle: String,
+    /// How far it has come.
+    pub state: RunState,
+    /// When it began, RFC 3339.
+    pub started_at: String,
+    /// When it ended.
+    pub finished_at: Option<String>,
+    /// Digests of what it read (JSON).
+    pub inputs: String,
+    /// Counts and what the report shows (JSON), from the plan onwards.
+    pub summary: Option<String>,
+}

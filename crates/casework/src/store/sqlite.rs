@@ -1,0 +1,711 @@
+//! The case store on SQLite: one file in the program's folder, one writer.
+//!
+//! `synchronous = FULL` is set by hand, since in WAL mode the default does not wait for the disk on commit; each
+//! writing transaction begins `IMMEDIATE`, since one that reads before it writes would otherwise fail at once when
+//! another writer is at work.
+
+use crate::{
+    Disclosure, DisclosureId, Error, Judgement, Known, Lead, LeadId, Outgoing, PairKey, Pilot,
+    PilotTerms, Planned, RecordedStay, Review, Run, RunState, Stage, Store,
+};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+};
+use sqlx::{Row, Sqlite as Driver, SqliteConnection, SqlitePool, Transaction};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::time::Duration;
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// A case store in one SQLite file.
+#[derive(Clone, Debug)]
+pub struct Sqlite {
+    pool: SqlitePool,
+}
+
+impl Sqlite {
+    /// Opens the store at a path, making it if it is not there, and brings its tables up to date.
+    ///
+    /// # Errors
+    /// The file cannot be opened, its tables are of a newer version, or the SQLite linked is one that corrupts.
+    pub async fn open(path: &Path) -> Result<Sqlite, Error> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(5));
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options)
+            .await
+            .map_err(|source| Error::CannotOpen {
+                path: path.display().to_string(),
+                source,
+            })?;
+        let version: String = sqlx::query_scalar("SELECT sqlite_version()")
+            .fetch_one(&pool)
+            .await?;
+        if !is_sound(&version) {
+            return Err(Error::OldSqlite { version });
+        }
+        MIGRATIONS.run(&pool).await?;
+        Ok(Sqlite { pool })
+    }
+
+    async fn begin(&self) -> Result<Transaction<'static, Driver>, Error> {
+        self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(busy)
+    }
+}
+
+/// Says whether a SQLite version is free of the WAL-reset defect (fixed in 3.51.3).
+fn is_sound(version: &str) -> bool {
+    let mut parts = version
+        .split('.')
+        .map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    (next(), next(), next()) >= (3, 51, 3)
+}
+
+fn busy(error: sqlx::Error) -> Error {
+    match &error {
+        // SQLITE_BUSY and its extended codes share the low byte 5.
+        sqlx::Error::Database(cause)
+            if cause
+                .code()
+                .and_then(|code| code.parse::<u32>().ok())
+                .is_some_and(|code| code & 0xff == 5) =>
+        {
+            Error::Busy
+        }
+        _ => Error::Store(error),
+    }
+}
+
+async fn put_out(connection: &mut SqliteConnection, leaves: &[Vec<u8>]) -> Result<(), Error> {
+    for leaf in leaves {
+        sqlx::query("INSERT INTO outbox (leaf) VALUES (?)")
+            .bind(leaf)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn insert_lead(
+    connection: &mut SqliteConnection,
+    run: &str,
+    cycle: &str,
+    lead: &Planned,
+) -> Result<(), Error> {
+    let stage = if lead.chunk.is_some() {
+        Stage::Planned
+    } else {
+        Stage::Held
+    };
+    sqlx::query(
+        "INSERT INTO lead (id, run, cycle, pair, case_id, source_record, recipient_record, weight, probability,
+             explanation, returned_digest, stage, chunk, reopens)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(lead.id.as_str())
+    .bind(run)
+    .bind(cycle)
+    .bind(lead.pair.0.as_slice())
+    .bind(&lead.case_id)
+    .bind(lead.source_record)
+    .bind(lead.recipient_record)
+    .bind(lead.weight)
+    .bind(lead.probability)
+    .bind(&lead.explanation)
+    .bind(lead.returned_digest.as_slice())
+    .bind(stage.as_str())
+    .bind(lead.chunk)
+    .bind(lead.reopens.as_ref().map(LeadId::as_str))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+fn read_32(row: &SqliteRow, column: &'static str) -> Result<[u8; 32], Error> {
+    let bytes: Vec<u8> = row.try_get(column)?;
+    bytes.try_into().map_err(|_| Error::Unreadable { column })
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(text: &str, column: &'static str) -> Result<T, Error> {
+    serde_json::from_str(text).map_err(|_| Error::Unreadable { column })
+}
+
+fn read_run(row: &SqliteRow) -> Result<Run, Error> {
+    let state: String = row.try_get("state")?;
+    Ok(Run {
+        id: row.try_get("id")?,
+        cycle: row.try_get("cycle")?,
+        state: RunState::read(&state).ok_or(Error::Unreadable { column: "state" })?,
+        started_at: row.try_get("started_at")?,
+        finished_at: row.try_get("finished_at")?,
+        inputs: row.try_get("inputs")?,
+        summary: row.try_get("summary")?,
+    })
+}
+
+fn read_lead(row: &SqliteRow) -> Result<Lead, Error> {
+    let stage: String = row.try_get("stage")?;
+    let returned: Option<String> = row.try_get("returned")?;
+    let id: String = row.try_get("id")?;
+    let reopens: Option<String> = row.try_get("reopens")?;
+    Ok(Lead {
+        found: Planned {
+            id: LeadId::typed(&id),
+            pair: PairKey(read_32(row, "pair")?),
+            case_id: row.try_get("case_id")?,
+            source_record: row.try_get("source_record")?,
+            recipient_record: row.try_get("recipient_record")?,
+            weight: row.try_get("weight")?,
+            probability: row.try_get("probability")?,
+            explanation: row.try_get("explanation")?,
+            returned_digest: read_32(row, "returned_digest")?,
+            reopens: reopens.map(|text| LeadId::typed(&text)),
+            chunk: row.try_get("chunk")?,
+        },
+        cycle: row.try_get("cycle")?,
+        stage: Stage::read(&stage).ok_or(Error::Unreadable { column: "stage" })?,
+        returned: returned
+            .map(|text| read_json(&text, "returned"))
+            .transpose()?,
+        opened_at: row.try_get("opened_at")?,
+    })
+}
+
+fn read_disclosure(row: &SqliteRow) -> Result<Disclosure, Error> {
+    let elements: String = row.try_get("elements")?;
+    let index: Option<i64> = row.try_get("ledger_index")?;
+    Ok(Disclosure {
+        id: DisclosureId(row.try_get("id")?),
+        run: row.try_get("run")?,
+        chunk: row.try_get("chunk")?,
+        prepared_at: row.try_get("prepared_at")?,
+        recipient: row.try_get("recipient")?,
+        purpose: row.try_get("purpose")?,
+        elements: read_json(&elements, "elements")?,
+        persons: row.try_get("persons")?,
+        leaf: row.try_get("leaf")?,
+        ledger_index: index.map(i64::cast_unsigned),
+    })
+}
+
+impl Store for Sqlite {
+    async fn pair_secret(&self, fresh: [u8; 32]) -> Result<[u8; 32], Error> {
+        let mut tx = self.begin().await?;
+        sqlx::query("INSERT OR IGNORE INTO program (only_row, pair_secret) VALUES (1, ?)")
+            .bind(fresh.as_slice())
+            .execute(&mut *tx)
+            .await?;
+        let row = sqlx::query("SELECT pair_secret FROM program")
+            .fetch_one(&mut *tx)
+            .await?;
+        let secret = read_32(&row, "pair_secret")?;
+        tx.commit().await?;
+        Ok(secret)
+    }
+
+    async fn note(&self, leaves: &[Vec<u8>]) -> Result<(), Error> {
+        let mut tx = self.begin().await?;
+        put_out(&mut tx, leaves).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn waiting(&self) -> Result<Vec<Outgoing>, Error> {
+        let rows = sqlx::query(
+            "SELECT number, leaf FROM outbox WHERE ledger_index IS NULL ORDER BY number",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Outgoing {
+                    number: row.try_get("number")?,
+                    leaf: row.try_get("leaf")?,
+                })
+            })
+            .collect()
+    }
+
+    async fn last_acknowledged(&self) -> Result<Option<u64>, Error> {
+        let index: Option<i64> = sqlx::query_scalar("SELECT max(ledger_index) FROM outbox")
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(index.map(i64::cast_unsigned))
+    }
+
+    async fn acknowledge(&self, number: i64, index: u64) -> Result<(), Error> {
+        // If we crash before this, the line is still waiting; whoever drains next finds the entry in the ledger and
+        // acknowledges it then.
+        sqlx::query("UPDATE outbox SET ledger_index = ? WHERE number = ? AND ledger_index IS NULL")
+            .bind(index.cast_signed())
+            .bind(number)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    async fn run(&self, cycle: &str) -> Result<Option<Run>, Error> {
+        let row = sqlx::query("SELECT * FROM run WHERE cycle = ? AND state <> 'abandoned'")
+            .bind(cycle)
+            .fetch_optional(&self.pool)
+            .await?;
+        row.as_ref().map(read_run).transpose()
+    }
+
+    async fn runs(&self) -> Result<Vec<Run>, Error> {
+        let rows = sqlx::query("SELECT * FROM run ORDER BY started_at, id")
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(read_run).collect()
+    }
+
+    async fn start(&self, run: &Run, leaves: &[Vec<u8>]) -> Result<(), Error> {
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "INSERT INTO run (id, cycle, state, started_at, inputs) VALUES (?, ?, 'started', ?, ?)",
+        )
+        .bind(&run.id)
+        .bind(&run.cycle)
+        .bind(&run.started_at)
+        .bind(&run.inputs)
+        .execute(&mut *tx)
+        .await?;
+        put_out(&mut tx, leaves).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn abandon(&self, run: &str, leaves: &[Vec<u8>]) -> Result<(), Error> {
+        let mut tx = self.begin().await?;
+        sqlx::query("UPDATE run SET state = 'abandoned' WHERE id = ? AND state = 'started'")
+            .bind(run)
+            .execute(&mut *tx)
+            .await?;
+        put_out(&mut tx, leaves).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn plan(
+        &self,
+        run: &str,
+        summary: &str,
+        leads: &[Planned],
+        leaves: &[Vec<u8>],
+    ) -> Result<(), Error> {
+        // If we crash before the commit, the run is still `started` and begins clean; after it, it goes on.
+        let mut tx = self.begin().await?;
+        let cycle: String = sqlx::query_scalar("SELECT cycle FROM run WHERE id = ?")
+            .bind(run)
+            .fetch_one(&mut *tx)
+            .await?;
+        for lead in leads {
+            insert_lead(&mut tx, run, &cycle, lead).await?;
+        }
+        sqlx::query(
+            "UPDATE run SET state = 'planned', summary = ? WHERE id = ? AND state = 'started'",
+        )
+        .bind(summary)
+        .bind(run)
+        .execute(&mut *tx)
+        .await?;
+        put_out(&mut tx, leaves).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn unhold(
+        &self,
+        run: &str,
+        chunks: &[(LeadId, u32)],
+        leaves: &[Vec<u8>],
+    ) -> Result<(), Error> {
+        let mut tx = self.begin().await?;
+        for (lead, chunk) in chunks {
+            sqlx::query(
+                "UPDATE lead SET stage = 'planned', chunk = ? WHERE id = ? AND stage = 'held'",
+            )
+            .bind(chunk)
+            .bind(lead.as_str())
+            .execute(&mut *tx)
+            .await?;
+        }
+        sqlx::query("UPDATE run SET state = 'planned', finished_at = NULL WHERE id = ?")
+            .bind(run)
+            .execute(&mut *tx)
+            .await?;
+        put_out(&mut tx, leaves).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn prepare(
+        &self,
+        disclosure: &Disclosure,
+        openings: &[(LeadId, String)],
+    ) -> Result<(), Error> {
+        // If we crash after this, the entry waits in the outbox and nothing has been released: the next start drains
+        // the outbox, finds the disclosure prepared, and asks the gate again before it releases.
+        let mut tx = self.begin().await?;
+        let elements = serde_json::to_string(&disclosure.elements)
+            .map_err(|_| Error::Unreadable { column: "elements" })?;
+        sqlx::query(
+            "INSERT INTO disclosure (id, run, chunk, prepared_at, recipient, purpose, elements, persons, leaf)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(&disclosure.id.0)
+        .bind(&disclosure.run)
+        .bind(disclosure.chunk)
+        .bind(&disclosure.prepared_at)
+        .bind(&disclosure.recipient)
+        .bind(&disclosure.purpose)
+        .bind(elements)
+        .bind(disclosure.persons)
+        .bind(&disclosure.leaf)
+        .execute(&mut *tx)
+        .await?;
+        for (lead, opening) in openings {
+            sqlx::query("INSERT INTO opening (disclosure, lead, opening) VALUES (?, ?, ?)")
+                .bind(&disclosure.id.0)
+                .bind(lead.as_str())
+                .bind(opening)
+                .execute(&mut *tx)
+                .await?;
+        }
+        put_out(&mut tx, std::slice::from_ref(&disclosure.leaf)).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn prepared(&self, run: &str) -> Result<Vec<Disclosure>, Error> {
+        let rows = sqlx::query(
+            "SELECT * FROM disclosure WHERE run = ? AND released_at IS NULL AND withdrawn_at IS NULL ORDER BY chunk",
+        )
+        .bind(run)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(read_disclosure).collect()
+    }
+
+    async fn withdraw(
+        &self,
+        disclosure: &DisclosureId,
+        at: &str,
+        leaves: &[Vec<u8>],
+    ) -> Result<(), Error> {
+        let mut tx = self.begin().await?;
+        let changed = sqlx::query(
+            "UPDATE disclosure SET withdrawn_at = ?
+             WHERE id = ? AND released_at IS NULL AND withdrawn_at IS NULL",
+        )
+        .bind(at)
+        .bind(&disclosure.0)
+        .execute(&mut *tx)
+        .await?;
+        if changed.rows_affected() != 1 {
+            return Err(Error::NotWaiting {
+                disclosure: disclosure.0.clone(),
+            });
+        }
+        // Nothing was shown to anybody: the values need not be kept, and so they are not.
+        sqlx::query("DELETE FROM opening WHERE disclosure = ?")
+            .bind(&disclosure.0)
+            .execute(&mut *tx)
+            .await?;
+        put_out(&mut tx, leaves).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn release(
+        &self,
+        disclosure: &DisclosureId,
+        index: u64,
+        at: &str,
+        returned: &[(LeadId, BTreeMap<String, String>)],
+    ) -> Result<(), Error> {
+        // If we crash before the commit, nothing was released; the entry in the ledger stands, and the same
+        // disclosure is released at the next start. If after, the leads are open and it is not released twice.
+        let mut tx = self.begin().await?;
+        let changed = sqlx::query(
+            "UPDATE disclosure SET released_at = ?, ledger_index = ?
+             WHERE id = ? AND released_at IS NULL AND withdrawn_at IS NULL",
+        )
+        .bind(at)
+        .bind(index.cast_signed())
+        .bind(&disclosure.0)
+        .execute(&mut *tx)
+        .await?;
+        if changed.rows_affected() != 1 {
+            return Err(Error::NotWaiting {
+                disclosure: disclosure.0.clone(),
+            });
+        }
+        for (lead, values) in returned {
+            let values = serde_json::to_string(values)
+                .map_err(|_| Error::Unreadable { column: "returned" })?;
+            sqlx::query("UPDATE lead SET returned = ?, stage = 'open', opened_at = ? WHERE id = ? AND stage = 'planned'")
+                .bind(values)
+                .bind(at)
+                .bind(lead.as_str())
+                .execute(&mut *tx)
+                .await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    async fn finish(
+        &self,
+        run: &str,
+        at: &str,
+        summary: &str,
+        leaves: &[Vec<u8>],
+    ) -> Result<(), Error> {
+        let mut tx = self.begin().await?;
+        sqlx::query("UPDATE run SET state = 'finished', finished_at = ?, summary = ? WHERE id = ?")
+            .bind(at)
+            .bind(summary)
+            .bind(run)
+            .execute(&mut *tx)
+            .await?;
+        put_out(&mut tx, leaves).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn leads(&self, cycle: Option<&str>) -> Result<Vec<Lead>, Error> {
+        let rows = sqlx::query("SELECT * FROM lead WHERE ?1 IS NULL OR cycle = ?1 ORDER BY id")
+            .bind(cycle)
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(read_lead).collect()
+    }
+
+    async fn lead(&self, id: &LeadId) -> Result<Lead, Error> {
+        let row = sqlx::query("SELECT * FROM lead WHERE id = ?")
+            .bind(id.as_str())
+            .fetch_optional(&self.pool)
+            .await?
+            .ok_or_else(|| Error::NoSuchLead {
+                lead: id.to_string(),
+            })?;
+        read_lead(&row)
+    }
+
+    async fn count(&self, cycle: &str) -> Result<BTreeMap<Stage, u32>, Error> {
+        let rows =
+            sqlx::query("SELECT stage, count(*) AS n FROM lead WHERE cycle = ? GROUP BY stage")
+                .bind(cycle)
+                .fetch_all(&self.pool)
+                .await?;
+        rows.iter()
+            .map(|row| {
+                let stage: String = row.try_get("stage")?;
+                Ok((
+                    Stage::read(&stage).ok_or(Error::Unreadable { column: "stage" })?,
+                    row.try_get("n")?,
+                ))
+            })
+            .collect()
+    }
+
+    async fn review(&self, review: &Review, leaves: &[Vec<u8>]) -> Result<(), Error> {
+        let mut tx = self.begin().await?;
+        let row = sqlx::query("SELECT stage, pair FROM lead WHERE id = ?")
+            .bind(review.lead.as_str())
+            .fetch_optional(&mut *tx)
+            .await?
+            .ok_or_else(|| Error::NoSuchLead {
+                lead: review.lead.to_string(),
+            })?;
+        let stage: String = row.try_get("stage")?;
+        let stage = Stage::read(&stage).ok_or(Error::Unreadable { column: "stage" })?;
+        if stage != Stage::Open {
+            return Err(Error::NotOpen {
+                lead: review.lead.to_string(),
+                stage: stage.as_str(),
+            });
+        }
+        sqlx::query(
+            "INSERT INTO judgement (lead, pair, judgement, reason, officer, at, expires) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(review.lead.as_str())
+        .bind(read_32(&row, "pair")?.as_slice())
+        .bind(review.judgement.as_str())
+        .bind(&review.reason)
+        .bind(&review.officer)
+        .bind(review.at.to_string())
+        .bind(review.expires.map(|at| at.to_string()))
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query("UPDATE lead SET stage = 'reviewed' WHERE id = ?")
+            .bind(review.lead.as_str())
+            .execute(&mut *tx)
+            .await?;
+        put_out(&mut tx, leaves).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn known(
+        &self,
+        pairs: &[PairKey],
+        before_run: &str,
+        now: jiff::Timestamp,
+    ) -> Result<HashMap<PairKey, Known>, Error> {
+        let mut known = HashMap::new();
+        let mut connection = self.pool.acquire().await?;
+        for pair in pairs {
+            let not_same = sqlx::query(
+                "SELECT lead, expires FROM judgement
+                 WHERE pair = ? AND judgement = 'not-same' AND reversed_by IS NULL ORDER BY number DESC",
+            )
+            .bind(pair.0.as_slice())
+            .fetch_all(&mut *connection)
+            .await?;
+            let mut standing = None;
+            for row in &not_same {
+                let expires: Option<String> = row.try_get("expires")?;
+                let ended = match expires {
+                    None => false,
+                    Some(text) => {
+                        text.parse::<jiff::Timestamp>()
+                            .map_err(|_| Error::Unreadable { column: "expires" })?
+                            <= now
+                    }
+                };
+                if !ended {
+                    let lead: String = row.try_get("lead")?;
+                    standing = Some(Known::NotSame {
+                        lead: LeadId::typed(&lead),
+                    });
+                    break;
+                }
+            }
+            if standing.is_none() {
+                let row = sqlx::query(
+                    "SELECT id, stage, returned_digest FROM lead
+                     WHERE pair = ? AND run <> ? AND stage <> 'held'
+                       AND run IN (SELECT id FROM run WHERE state <> 'abandoned')
+                     ORDER BY opened_at DESC, id DESC LIMIT 1",
+                )
+                .bind(pair.0.as_slice())
+                .bind(before_run)
+                .fetch_optional(&mut *connection)
+                .await?;
+                if let Some(row) = row {
+                    let id: String = row.try_get("id")?;
+                    let lead = LeadId::typed(&id);
+                    let stage: String = row.try_get("stage")?;
+                    standing = Some(
+                        match Stage::read(&stage).ok_or(Error::Unreadable { column: "stage" })? {
+                            Stage::Planned | Stage::Held | Stage::Open => Known::Waiting { lead },
+                            Stage::Reviewed | Stage::Closed => Known::Worked {
+                                lead,
+                                returned_digest: read_32(&row, "returned_digest")?,
+                            },
+                        },
+                    );
+                }
+            }
+            if let Some(standing) = standing {
+                known.insert(*pair, standing);
+            }
+        }
+        Ok(known)
+    }
+
+    async fn pilot(&self, model: &str, terms: &PilotTerms) -> Result<Pilot, Error> {
+        let rows = sqlx::query(
+            "SELECT judgement.judgement AS judgement, count(*) AS n
+             FROM judgement JOIN lead ON lead.id = judgement.lead JOIN run ON run.id = lead.run
+             WHERE judgement.reversed_by IS NULL AND json_extract(run.inputs, '$.model') = ?
+             GROUP BY judgement.judgement",
+        )
+        .bind(model)
+        .fetch_all(&self.pool)
+        .await?;
+        let tally = rows
+            .iter()
+            .map(|row| {
+                let word: String = row.try_get("judgement")?;
+                let judgement = Judgement::read(&word).ok_or(Error::Unreadable {
+                    column: "judgement",
+                })?;
+                Ok((judgement, row.try_get::<u32, _>("n")?))
+            })
+            .collect::<Result<Vec<_>, Error>>()?;
+        Ok(Pilot::measure(terms, &tally))
+    }
+
+    async fn record_stay(&self, stay: &str, at: &str, leaves: &[Vec<u8>]) -> Result<i64, Error> {
+        let mut tx = self.begin().await?;
+        let done = sqlx::query("INSERT INTO stay (stay, recorded_at) VALUES (?, ?)")
+            .bind(stay)
+            .bind(at)
+            .execute(&mut *tx)
+            .await?;
+        put_out(&mut tx, leaves).await?;
+        tx.commit().await?;
+        Ok(done.last_insert_rowid())
+    }
+
+    async fn lift_stay(
+        &self,
+        number: i64,
+        by: &str,
+        at: &str,
+        leaves: &[Vec<u8>],
+    ) -> Result<(), Error> {
+        let mut tx = self.begin().await?;
+        let changed = sqlx::query(
+            "UPDATE stay SET lifted_at = ?, lifted_by = ? WHERE number = ? AND lifted_at IS NULL",
+        )
+        .bind(at)
+        .bind(by)
+        .bind(number)
+        .execute(&mut *tx)
+        .await?;
+        if changed.rows_affected() != 1 {
+            return Err(Error::NoSuchStay { number });
+        }
+        put_out(&mut tx, leaves).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn stays(&self) -> Result<Vec<RecordedStay>, Error> {
+        let rows = sqlx::query("SELECT * FROM stay ORDER BY number")
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let at: Option<String> = row.try_get("lifted_at")?;
+                let by: Option<String> = row.try_get("lifted_by")?;
+                Ok(RecordedStay {
+                    number: row.try_get("number")?,
+                    stay: row.try_get("stay")?,
+                    recorded_at: row.try_get("recorded_at")?,
+                    lifted: at.zip(by),
+                })
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sqlite_with_the_wal_reset_defect_is_not_sound() {
+        for (version, sound) in [
+            ("3.51.2", false),
+            ("3.7.0", false),
+            ("3.51.3", true),
+            ("3.54.1", true),
+            ("4.0", true),
+            ("", false),
+        ] {
+            assert_eq!(is_sound(version), sound, "{version}");
+        }
+    }
+}

@@ -1,0 +1,397 @@
+//! One suite for every store: each test states a promise of [`casework::Store`] and is run on each database.
+
+use casework::{
+    Disclosure, DisclosureId, Error, Judgement, Known, LeadId, PairKey, PilotTerms, Planned,
+    Review, Run, RunState, Sqlite, Stage, Store,
+};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+fn at(text: &str) -> Timestamp {
+    text.parse().expect("a fixed instant of this test")
+}
+
+fn new_run(id: &str, cycle: &str) -> Run {
+    Run {
+        id: id.to_owned(),
+        cycle: cycle.to_owned(),
+        state: RunState::Started,
+        started_at: "2027-01-04T09:00:00Z".to_owned(),
+        finished_at: None,
+        inputs: r#"{"model":"m1"}"#.to_owned(),
+        summary: None,
+    }
+}
+
+fn planned(cycle: &str, number: usize, pair: u8, chunk: Option<u32>) -> Planned {
+    Planned {
+        id: LeadId::new(cycle, number),
+        pair: PairKey([pair; 32]),
+        case_id: format!("C{number}"),
+        source_record: 1,
+        recipient_record: 2,
+        weight: 12.345_678_901_234_567,
+        probability: 0.999,
+        explanation: "{}".to_owned(),
+        returned_digest: [pair; 32],
+        reopens: None,
+        chunk,
+    }
+}
+
+fn disclosure(run: &str, chunk: u32) -> Disclosure {
+    Disclosure {
+        id: DisclosureId(format!("{run}/{chunk}")),
+        run: run.to_owned(),
+        chunk,
+        prepared_at: "2027-01-04T09:01:00Z".to_owned(),
+        recipient: "family-support".to_owned(),
+        purpose: "eligibility".to_owned(),
+        elements: vec!["gross_pay".to_owned()],
+        persons: 1,
+        leaf: b"the entry".to_vec(),
+        ledger_index: None,
+    }
+}
+
+fn values(pay: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([("gross_pay".to_owned(), pay.to_owned())])
+}
+
+/// Brings a run to where lead 1 is open and lead 2 is held.
+async fn open_one<S: Store>(store: &S, cycle: &str, pair: u8) {
+    store.start(&new_run(cycle, cycle), &[]).await.unwrap();
+    let leads = [
+        planned(cycle, 1, pair, Some(0)),
+        planned(cycle, 2, pair + 100, None),
+    ];
+    store.plan(cycle, "{}", &leads, &[]).await.unwrap();
+    let one = disclosure(cycle, 0);
+    store
+        .prepare(&one, &[(LeadId::new(cycle, 1), "opening".to_owned())])
+        .await
+        .unwrap();
+    store
+        .release(
+            &one.id,
+            7,
+            "2027-01-04T09:02:00Z",
+            &[(LeadId::new(cycle, 1), values("100"))],
+        )
+        .await
+        .unwrap();
+    store
+        .finish(cycle, "2027-01-04T09:03:00Z", "{}", &[])
+        .await
+        .unwrap();
+}
+
+fn judged(cycle: &str, judgement: Judgement, expires: Option<Timestamp>) -> Review {
+    Review {
+        lead: LeadId::new(cycle, 1),
+        judgement,
+        reason: "birth years differ".to_owned(),
+        officer: "officer-1".to_owned(),
+        at: at("2027-01-05T10:00:00Z"),
+        expires,
+    }
+}
+
+async fn state_and_event_are_there_together<S: Store>(store: &S) {
+    store
+        .start(&new_run("2027Q1", "2027Q1"), &[b"run started".to_vec()])
+        .await
+        .unwrap();
+    // The same cycle a second time fails, and its event must not be in the outbox either.
+    assert!(
+        store
+            .start(&new_run("2027Q1b", "2027Q1"), &[b"never".to_vec()])
+            .await
+            .is_err()
+    );
+    let waiting = store.waiting().await.unwrap();
+    assert_eq!(
+        waiting
+            .iter()
+            .map(|line| line.leaf.as_slice())
+            .collect::<Vec<_>>(),
+        [b"run started"]
+    );
+}
+
+async fn the_outbox_keeps_its_order_and_forgets_what_is_acknowledged<S: Store>(store: &S) {
+    store.note(&[b"a".to_vec(), b"b".to_vec()]).await.unwrap();
+    store.note(&[b"c".to_vec()]).await.unwrap();
+    let waiting = store.waiting().await.unwrap();
+    assert_eq!(
+        waiting
+            .iter()
+            .map(|line| line.leaf.as_slice())
+            .collect::<Vec<_>>(),
+        [b"a", b"b", b"c"]
+    );
+    assert_eq!(store.last_acknowledged().await.unwrap(), None);
+    store.acknowledge(waiting[0].number, 41).await.unwrap();
+    assert_eq!(store.last_acknowledged().await.unwrap(), Some(41));
+    assert_eq!(store.waiting().await.unwrap().len(), 2);
+    // An acknowledgement takes effect once.
+    store.acknowledge(waiting[0].number, 99).await.unwrap();
+    assert_eq!(store.last_acknowledged().await.unwrap(), Some(41));
+}
+
+async fn a_disclosure_is_released_once_and_only_then_shows_values<S: Store>(store: &S) {
+    store
+        .start(&new_run("2027Q1", "2027Q1"), &[])
+        .await
+        .unwrap();
+    store
+        .plan("2027Q1", "{}", &[planned("2027Q1", 1, 1, Some(0))], &[])
+        .await
+        .unwrap();
+    let one = disclosure("2027Q1", 0);
+    store
+        .prepare(&one, &[(LeadId::new("2027Q1", 1), "opening".to_owned())])
+        .await
+        .unwrap();
+    assert_eq!(store.prepared("2027Q1").await.unwrap(), [one.clone()]);
+    let before = store.lead(&LeadId::new("2027Q1", 1)).await.unwrap();
+    assert_eq!((before.stage, before.returned), (Stage::Planned, None));
+
+    let returned = [(LeadId::new("2027Q1", 1), values("100"))];
+    store
+        .release(&one.id, 7, "2027-01-04T09:02:00Z", &returned)
+        .await
+        .unwrap();
+    let after = store.lead(&LeadId::new("2027Q1", 1)).await.unwrap();
+    assert_eq!(
+        (after.stage, after.returned),
+        (Stage::Open, Some(values("100")))
+    );
+    assert_eq!(
+        after.found.weight.to_bits(),
+        12.345_678_901_234_567_f64.to_bits()
+    );
+    assert!(store.prepared("2027Q1").await.unwrap().is_empty());
+
+    let again = store
+        .release(&one.id, 7, "2027-01-04T09:02:00Z", &returned)
+        .await;
+    assert!(matches!(again, Err(Error::NotWaiting { .. })));
+    let late = store.withdraw(&one.id, "2027-01-04T09:03:00Z", &[]).await;
+    assert!(matches!(late, Err(Error::NotWaiting { .. })));
+}
+
+async fn a_withdrawn_disclosure_can_not_be_released<S: Store>(store: &S) {
+    store
+        .start(&new_run("2027Q1", "2027Q1"), &[])
+        .await
+        .unwrap();
+    store
+        .plan("2027Q1", "{}", &[planned("2027Q1", 1, 1, Some(0))], &[])
+        .await
+        .unwrap();
+    let one = disclosure("2027Q1", 0);
+    store.prepare(&one, &[]).await.unwrap();
+    store
+        .withdraw(&one.id, "2027-01-04T09:02:00Z", &[b"withdrawn".to_vec()])
+        .await
+        .unwrap();
+    let late = store.release(&one.id, 7, "2027-01-04T09:03:00Z", &[]).await;
+    assert!(matches!(late, Err(Error::NotWaiting { .. })));
+    assert!(store.prepared("2027Q1").await.unwrap().is_empty());
+}
+
+async fn a_held_lead_waits_until_its_pilot_has_passed<S: Store>(store: &S) {
+    open_one(store, "2027Q1", 1).await;
+    let held = LeadId::new("2027Q1", 2);
+    assert_eq!(store.lead(&held).await.unwrap().stage, Stage::Held);
+    store
+        .unhold("2027Q1", &[(held.clone(), 1)], &[])
+        .await
+        .unwrap();
+    assert_eq!(store.lead(&held).await.unwrap().stage, Stage::Planned);
+    assert_eq!(
+        store.run("2027Q1").await.unwrap().unwrap().state,
+        RunState::Planned
+    );
+}
+
+async fn known_not_the_same_stays_so_in_later_cycles_until_it_expires<S: Store>(store: &S) {
+    open_one(store, "2027Q1", 1).await;
+    let expires = Some(at("2028-01-01T00:00:00Z"));
+    store
+        .review(&judged("2027Q1", Judgement::NotSame, expires), &[])
+        .await
+        .unwrap();
+    let pair = PairKey([1; 32]);
+    let lead = LeadId::new("2027Q1", 1);
+    let known = store
+        .known(&[pair], "2027Q2", at("2027-06-01T00:00:00Z"))
+        .await
+        .unwrap();
+    assert_eq!(
+        known.get(&pair),
+        Some(&Known::NotSame { lead: lead.clone() })
+    );
+    let known = store
+        .known(&[pair], "2028Q2", at("2028-01-01T00:00:00Z"))
+        .await
+        .unwrap();
+    assert_eq!(
+        known.get(&pair),
+        Some(&Known::Worked {
+            lead,
+            returned_digest: [1; 32]
+        })
+    );
+}
+
+async fn a_lead_that_waits_is_not_doubled_by_a_later_cycle<S: Store>(store: &S) {
+    open_one(store, "2027Q1", 1).await;
+    let pair = PairKey([1; 32]);
+    let known = store
+        .known(&[pair], "2027Q2", at("2027-06-01T00:00:00Z"))
+        .await
+        .unwrap();
+    assert_eq!(
+        known.get(&pair),
+        Some(&Known::Waiting {
+            lead: LeadId::new("2027Q1", 1)
+        })
+    );
+    // A run does not meet itself.
+    assert!(
+        store
+            .known(&[pair], "2027Q1", at("2027-06-01T00:00:00Z"))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+async fn only_an_open_lead_is_reviewed_and_only_once<S: Store>(store: &S) {
+    open_one(store, "2027Q1", 1).await;
+    store
+        .review(&judged("2027Q1", Judgement::Same, None), &[])
+        .await
+        .unwrap();
+    let again = store
+        .review(
+            &judged("2027Q1", Judgement::NotSame, None),
+            &[b"never".to_vec()],
+        )
+        .await;
+    assert!(matches!(
+        again,
+        Err(Error::NotOpen {
+            stage: "reviewed",
+            ..
+        })
+    ));
+    assert!(store.waiting().await.unwrap().iter().all(|line| line.leaf != b"never"));
+    let mut held = judged("2027Q1", Judgement::Same, None);
+    held.lead = LeadId::new("2027Q1", 2);
+    assert!(matches!(
+        store.review(&held, &[]).await,
+        Err(Error::NotOpen { stage: "held", .. })
+    ));
+    held.lead = LeadId::new("2027Q1", 3);
+    assert!(matches!(
+        store.review(&held, &[]).await,
+        Err(Error::NoSuchLead { .. })
+    ));
+}
+
+async fn the_pilot_counts_the_judgements_of_its_own_model<S: Store>(store: &S) {
+    open_one(store, "2027Q1", 1).await;
+    store
+        .review(&judged("2027Q1", Judgement::Same, None), &[])
+        .await
+        .unwrap();
+    let terms = PilotTerms {
+        sample: 1,
+        bound: 0.2,
+        confidence: 0.95,
+    };
+    assert_eq!(store.pilot("m1", &terms).await.unwrap().judged(), 1);
+    assert_eq!(store.pilot("m2", &terms).await.unwrap().judged(), 0);
+}
+
+async fn an_abandoned_run_leaves_its_cycle_free<S: Store>(store: &S) {
+    store
+        .start(&new_run("2027Q1", "2027Q1"), &[])
+        .await
+        .unwrap();
+    store.abandon("2027Q1", &[]).await.unwrap();
+    assert_eq!(store.run("2027Q1").await.unwrap(), None);
+    store
+        .start(&new_run("2027Q1b", "2027Q1"), &[])
+        .await
+        .unwrap();
+    assert_eq!(store.run("2027Q1").await.unwrap().unwrap().id, "2027Q1b");
+}
+
+async fn a_stay_is_lifted_once_and_by_a_named_order<S: Store>(store: &S) {
+    let number = store
+        .record_stay("{}", "2027-01-04T09:00:00Z", &[])
+        .await
+        .unwrap();
+    store
+        .lift_stay(number, "order 2", "2027-01-05T09:00:00Z", &[])
+        .await
+        .unwrap();
+    assert!(matches!(
+        store.lift_stay(number, "order 3", "x", &[]).await,
+        Err(Error::NoSuchStay { .. })
+    ));
+    let stays = store.stays().await.unwrap();
+    assert_eq!(
+        stays[0].lifted,
+        Some(("2027-01-05T09:00:00Z".to_owned(), "order 2".to_owned()))
+    );
+}
+
+async fn the_pair_secret_is_made_once<S: Store>(store: &S) {
+    assert_eq!(store.pair_secret([1; 32]).await.unwrap(), [1; 32]);
+    assert_eq!(store.pair_secret([2; 32]).await.unwrap(), [1; 32]);
+}
+
+macro_rules! on_every_store {
+    ($($promise:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(
+                #[tokio::test]
+                async fn $promise() {
+                    let folder = tempfile::tempdir().unwrap();
+                    let store = super::Sqlite::open(&folder.path().join("casework.sqlite")).await.unwrap();
+                    super::$promise(&store).await;
+                }
+            )+
+        }
+    };
+}
+
+on_every_store!(
+    state_and_event_are_there_together,
+    the_outbox_keeps_its_order_and_forgets_what_is_acknowledged,
+    a_disclosure_is_released_once_and_only_then_shows_values,
+    a_withdrawn_disclosure_can_not_be_released,
+    a_held_lead_waits_until_its_pilot_has_passed,
+    known_not_the_same_stays_so_in_later_cycles_until_it_expires,
+    a_lead_that_waits_is_not_doubled_by_a_later_cycle,
+    only_an_open_lead_is_reviewed_and_only_once,
+    the_pilot_counts_the_judgements_of_its_own_model,
+    an_abandoned_run_leaves_its_cycle_free,
+    a_stay_is_lifted_once_and_by_a_named_order,
+    the_pair_secret_is_made_once,
+);
+
+#[tokio::test]
+async fn a_folder_that_is_not_there_is_named_in_the_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = Sqlite::open(&folder.path().join("none").join("casework.sqlite"))
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("casework.sqlite"), "{error}");
+    assert!(error.hint().is_some());
+}
