@@ -57,6 +57,9 @@ pub enum Error {
         /// The disclosure.
         disclosure: String,
     },
+    /// A stay was recorded or lifted between look-up and release.
+    #[error("a stay was recorded or lifted since they were last looked up")]
+    StaysChanged,
     /// Another process holds the program's folder.
     #[error("another run is at work on this program")]
     Busy,
@@ -78,7 +81,7 @@ impl Error {
             }
             Error::Busy => Some("wait for it to end, then try again"),
             Error::NoSuchStay { .. } => Some("`comity stay list PROGRAM` shows them"),
-            Error::Store(_) | Error::NotWaiting { .. } => None,
+            Error::Store(_) | Error::NotWaiting { .. } | Error::StaysChanged => None,
         }
     }
 }

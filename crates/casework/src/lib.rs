@@ -17,4 +17,4 @@ pub use lead::{Lead, LeadId, PairKey, Planned, Stage};
 pub use pilot::{Pilot, PilotTerms};
 pub use review::{Judgement, Known, Review};
 pub use run::{Run, RunState};
-pub use store::{Outgoing, RecordedStay, Store, sqlite::Sqlite};
+pub use store::{Outgoing, RecordedStay, StaysState, Store, sqlite::Sqlite};

@@ -31,6 +31,10 @@ pub struct RecordedStay {
     pub lifted: Option<(String, String)>,
 }
 
+/// Which stays were recorded and lifted when they were looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StaysState(pub(crate) i64);
+
 /// Keeps the cases of one program.
 ///
 /// # Promises
@@ -97,6 +101,12 @@ pub trait Store {
     /// Returns the run's disclosures that are prepared and neither released nor withdrawn, in order of chunk.
     fn prepared(&self, run: &str) -> impl Future<Output = Result<Vec<Disclosure>, Error>>;
 
+    /// Returns a disclosure's openings, in the order in which they were prepared.
+    fn openings(
+        &self,
+        disclosure: &DisclosureId,
+    ) -> impl Future<Output = Result<Vec<(LeadId, String)>, Error>>;
+
     /// Withdraws a prepared disclosure: a stay came first, or its permit has ended.
     fn withdraw(
         &self,
@@ -106,11 +116,15 @@ pub trait Store {
     ) -> impl Future<Output = Result<(), Error>>;
 
     /// Releases a disclosure: its leads get their returned elements and are open.
+    ///
+    /// `stays` is the state of the stays that the caller looked at; were one recorded or lifted since, nothing is
+    /// released ([`Error::StaysChanged`]) and the caller looks again. So no release follows a stay's transaction.
     fn release(
         &self,
         disclosure: &DisclosureId,
         index: u64,
         at: &str,
+        stays: StaysState,
         returned: &[(LeadId, BTreeMap<String, String>)],
     ) -> impl Future<Output = Result<(), Error>>;
 
@@ -132,10 +146,11 @@ pub trait Store {
     /// Counts the leads of a cycle by stage.
     fn count(&self, cycle: &str) -> impl Future<Output = Result<BTreeMap<Stage, u32>, Error>>;
 
-    /// Stores a person's judgement of an open lead.
+    /// Stores a person's judgement of an open lead, with the opening of what the ledger holds of the officer.
     fn review(
         &self,
         review: &Review,
+        opening: &str,
         leaves: &[Vec<u8>],
     ) -> impl Future<Output = Result<(), Error>>;
 
@@ -167,6 +182,6 @@ pub trait Store {
         leaves: &[Vec<u8>],
     ) -> impl Future<Output = Result<(), Error>>;
 
-    /// Returns every stay recorded, lifted or not.
-    fn stays(&self) -> impl Future<Output = Result<Vec<RecordedStay>, Error>>;
+    /// Returns every stay recorded, lifted or not, and the state they are in.
+    fn stays(&self) -> impl Future<Output = Result<(StaysState, Vec<RecordedStay>), Error>>;
 }

@@ -58,6 +58,10 @@ fn values(pay: &str) -> BTreeMap<String, String> {
     BTreeMap::from([("gross_pay".to_owned(), pay.to_owned())])
 }
 
+async fn stays<S: Store>(store: &S) -> casework::StaysState {
+    store.stays().await.unwrap().0
+}
+
 /// Brings a run to where lead 1 is open and lead 2 is held.
 async fn open_one<S: Store>(store: &S, cycle: &str, pair: u8) {
     store.start(&new_run(cycle, cycle), &[]).await.unwrap();
@@ -76,6 +80,7 @@ async fn open_one<S: Store>(store: &S, cycle: &str, pair: u8) {
             &one.id,
             7,
             "2027-01-04T09:02:00Z",
+            stays(store).await,
             &[(LeadId::new(cycle, 1), values("100"))],
         )
         .await
@@ -159,7 +164,13 @@ async fn a_disclosure_is_released_once_and_only_then_shows_values<S: Store>(stor
 
     let returned = [(LeadId::new("2027Q1", 1), values("100"))];
     store
-        .release(&one.id, 7, "2027-01-04T09:02:00Z", &returned)
+        .release(
+            &one.id,
+            7,
+            "2027-01-04T09:02:00Z",
+            stays(store).await,
+            &returned,
+        )
         .await
         .unwrap();
     let after = store.lead(&LeadId::new("2027Q1", 1)).await.unwrap();
@@ -174,7 +185,13 @@ async fn a_disclosure_is_released_once_and_only_then_shows_values<S: Store>(stor
     assert!(store.prepared("2027Q1").await.unwrap().is_empty());
 
     let again = store
-        .release(&one.id, 7, "2027-01-04T09:02:00Z", &returned)
+        .release(
+            &one.id,
+            7,
+            "2027-01-04T09:02:00Z",
+            stays(store).await,
+            &returned,
+        )
         .await;
     assert!(matches!(again, Err(Error::NotWaiting { .. })));
     let late = store.withdraw(&one.id, "2027-01-04T09:03:00Z", &[]).await;
@@ -196,7 +213,9 @@ async fn a_withdrawn_disclosure_can_not_be_released<S: Store>(store: &S) {
         .withdraw(&one.id, "2027-01-04T09:02:00Z", &[b"withdrawn".to_vec()])
         .await
         .unwrap();
-    let late = store.release(&one.id, 7, "2027-01-04T09:03:00Z", &[]).await;
+    let late = store
+        .release(&one.id, 7, "2027-01-04T09:03:00Z", stays(store).await, &[])
+        .await;
     assert!(matches!(late, Err(Error::NotWaiting { .. })));
     assert!(store.prepared("2027Q1").await.unwrap().is_empty());
 }
@@ -220,7 +239,11 @@ async fn known_not_the_same_stays_so_in_later_cycles_until_it_expires<S: Store>(
     open_one(store, "2027Q1", 1).await;
     let expires = Some(at("2028-01-01T00:00:00Z"));
     store
-        .review(&judged("2027Q1", Judgement::NotSame, expires), &[])
+        .review(
+            &judged("2027Q1", Judgement::NotSame, expires),
+            "opening",
+            &[],
+        )
         .await
         .unwrap();
     let pair = PairKey([1; 32]);
@@ -272,12 +295,13 @@ async fn a_lead_that_waits_is_not_doubled_by_a_later_cycle<S: Store>(store: &S) 
 async fn only_an_open_lead_is_reviewed_and_only_once<S: Store>(store: &S) {
     open_one(store, "2027Q1", 1).await;
     store
-        .review(&judged("2027Q1", Judgement::Same, None), &[])
+        .review(&judged("2027Q1", Judgement::Same, None), "opening", &[])
         .await
         .unwrap();
     let again = store
         .review(
             &judged("2027Q1", Judgement::NotSame, None),
+            "opening",
             &[b"never".to_vec()],
         )
         .await;
@@ -288,16 +312,23 @@ async fn only_an_open_lead_is_reviewed_and_only_once<S: Store>(store: &S) {
             ..
         })
     ));
-    assert!(store.waiting().await.unwrap().iter().all(|line| line.leaf != b"never"));
+    assert!(
+        store
+            .waiting()
+            .await
+            .unwrap()
+            .iter()
+            .all(|line| line.leaf != b"never")
+    );
     let mut held = judged("2027Q1", Judgement::Same, None);
     held.lead = LeadId::new("2027Q1", 2);
     assert!(matches!(
-        store.review(&held, &[]).await,
+        store.review(&held, "opening", &[]).await,
         Err(Error::NotOpen { stage: "held", .. })
     ));
     held.lead = LeadId::new("2027Q1", 3);
     assert!(matches!(
-        store.review(&held, &[]).await,
+        store.review(&held, "opening", &[]).await,
         Err(Error::NoSuchLead { .. })
     ));
 }
@@ -305,7 +336,7 @@ async fn only_an_open_lead_is_reviewed_and_only_once<S: Store>(store: &S) {
 async fn the_pilot_counts_the_judgements_of_its_own_model<S: Store>(store: &S) {
     open_one(store, "2027Q1", 1).await;
     store
-        .review(&judged("2027Q1", Judgement::Same, None), &[])
+        .review(&judged("2027Q1", Judgement::Same, None), "opening", &[])
         .await
         .unwrap();
     let terms = PilotTerms {
@@ -344,11 +375,43 @@ async fn a_stay_is_lifted_once_and_by_a_named_order<S: Store>(store: &S) {
         store.lift_stay(number, "order 3", "x", &[]).await,
         Err(Error::NoSuchStay { .. })
     ));
-    let stays = store.stays().await.unwrap();
+    let (_, stays) = store.stays().await.unwrap();
     assert_eq!(
         stays[0].lifted,
         Some(("2027-01-05T09:00:00Z".to_owned(), "order 2".to_owned()))
     );
+}
+
+async fn nothing_is_released_after_a_stay_that_was_not_looked_at<S: Store>(store: &S) {
+    store
+        .start(&new_run("2027Q1", "2027Q1"), &[])
+        .await
+        .unwrap();
+    store
+        .plan("2027Q1", "{}", &[planned("2027Q1", 1, 1, Some(0))], &[])
+        .await
+        .unwrap();
+    let one = disclosure("2027Q1", 0);
+    store.prepare(&one, &[]).await.unwrap();
+    let before = stays(store).await;
+    let number = store
+        .record_stay("{}", "2027-01-04T09:01:30Z", &[])
+        .await
+        .unwrap();
+    let late = store
+        .release(&one.id, 7, "2027-01-04T09:02:00Z", before, &[])
+        .await;
+    assert!(matches!(late, Err(Error::StaysChanged)));
+    // Lifting it does not bring the old look-up back to life either.
+    store
+        .lift_stay(number, "order 2", "2027-01-04T09:03:00Z", &[])
+        .await
+        .unwrap();
+    let late = store
+        .release(&one.id, 7, "2027-01-04T09:04:00Z", before, &[])
+        .await;
+    assert!(matches!(late, Err(Error::StaysChanged)));
+    assert_eq!(store.prepared("2027Q1").await.unwrap().len(), 1);
 }
 
 async fn the_pair_secret_is_made_once<S: Store>(store: &S) {
@@ -383,6 +446,7 @@ on_every_store!(
     the_pilot_counts_the_judgements_of_its_own_model,
     an_abandoned_run_leaves_its_cycle_free,
     a_stay_is_lifted_once_and_by_a_named_order,
+    nothing_is_released_after_a_stay_that_was_not_looked_at,
     the_pair_secret_is_made_once,
 );
 

@@ -69,10 +69,12 @@ CREATE TABLE disclosure (
 );
 
 CREATE TABLE opening (
-    disclosure TEXT NOT NULL REFERENCES disclosure (id),
+    number     INTEGER PRIMARY KEY AUTOINCREMENT,
+    disclosure TEXT REFERENCES disclosure (id), -- NULL: of an act on the lead, such as who reviewed it
     lead       TEXT NOT NULL REFERENCES lead (id),
-    opening    TEXT NOT NULL                  -- JSON: field, key, value
+    opening    TEXT NOT NULL                    -- JSON: field, key, value
 );
+CREATE INDEX opening_by_disclosure ON opening (disclosure);
 CREATE INDEX opening_by_lead ON opening (lead);
 
 CREATE TABLE stay (

@@ -6,7 +6,7 @@
 
 use crate::{
     Disclosure, DisclosureId, Error, Judgement, Known, Lead, LeadId, Outgoing, PairKey, Pilot,
-    PilotTerms, Planned, RecordedStay, Review, Run, RunState, Stage, Store,
+    PilotTerms, Planned, RecordedStay, Review, Run, RunState, Stage, StaysState, Store,
 };
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
@@ -127,6 +127,14 @@ async fn insert_lead(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Stays are only ever added and lifted, so that the two counts together tell any two states apart.
+async fn stays_state(connection: &mut SqliteConnection) -> Result<StaysState, Error> {
+    let count = sqlx::query_scalar("SELECT count(*) + count(lifted_at) FROM stay")
+        .fetch_one(connection)
+        .await?;
+    Ok(StaysState(count))
 }
 
 fn read_32(row: &SqliteRow, column: &'static str) -> Result<[u8; 32], Error> {
@@ -389,6 +397,20 @@ impl Store for Sqlite {
         rows.iter().map(read_disclosure).collect()
     }
 
+    async fn openings(&self, disclosure: &DisclosureId) -> Result<Vec<(LeadId, String)>, Error> {
+        let rows =
+            sqlx::query("SELECT lead, opening FROM opening WHERE disclosure = ? ORDER BY number")
+                .bind(&disclosure.0)
+                .fetch_all(&self.pool)
+                .await?;
+        rows.iter()
+            .map(|row| {
+                let lead: String = row.try_get("lead")?;
+                Ok((LeadId::typed(&lead), row.try_get("opening")?))
+            })
+            .collect()
+    }
+
     async fn withdraw(
         &self,
         disclosure: &DisclosureId,
@@ -423,11 +445,15 @@ impl Store for Sqlite {
         disclosure: &DisclosureId,
         index: u64,
         at: &str,
+        stays: StaysState,
         returned: &[(LeadId, BTreeMap<String, String>)],
     ) -> Result<(), Error> {
         // If we crash before the commit, nothing was released; the entry in the ledger stands, and the same
         // disclosure is released at the next start. If after, the leads are open and it is not released twice.
         let mut tx = self.begin().await?;
+        if stays_state(&mut tx).await? != stays {
+            return Err(Error::StaysChanged);
+        }
         let changed = sqlx::query(
             "UPDATE disclosure SET released_at = ?, ledger_index = ?
              WHERE id = ? AND released_at IS NULL AND withdrawn_at IS NULL",
@@ -509,7 +535,12 @@ impl Store for Sqlite {
             .collect()
     }
 
-    async fn review(&self, review: &Review, leaves: &[Vec<u8>]) -> Result<(), Error> {
+    async fn review(
+        &self,
+        review: &Review,
+        opening: &str,
+        leaves: &[Vec<u8>],
+    ) -> Result<(), Error> {
         let mut tx = self.begin().await?;
         let row = sqlx::query("SELECT stage, pair FROM lead WHERE id = ?")
             .bind(review.lead.as_str())
@@ -538,6 +569,11 @@ impl Store for Sqlite {
         .bind(review.expires.map(|at| at.to_string()))
         .execute(&mut *tx)
         .await?;
+        sqlx::query("INSERT INTO opening (lead, opening) VALUES (?, ?)")
+            .bind(review.lead.as_str())
+            .bind(opening)
+            .execute(&mut *tx)
+            .await?;
         sqlx::query("UPDATE lead SET stage = 'reviewed' WHERE id = ?")
             .bind(review.lead.as_str())
             .execute(&mut *tx)
@@ -672,11 +708,14 @@ impl Store for Sqlite {
         Ok(tx.commit().await?)
     }
 
-    async fn stays(&self) -> Result<Vec<RecordedStay>, Error> {
+    async fn stays(&self) -> Result<(StaysState, Vec<RecordedStay>), Error> {
+        let mut tx = self.begin().await?;
+        let state = stays_state(&mut tx).await?;
         let rows = sqlx::query("SELECT * FROM stay ORDER BY number")
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *tx)
             .await?;
-        rows.iter()
+        let stays = rows
+            .iter()
             .map(|row| {
                 let at: Option<String> = row.try_get("lifted_at")?;
                 let by: Option<String> = row.try_get("lifted_by")?;
@@ -687,7 +726,8 @@ impl Store for Sqlite {
                     lifted: at.zip(by),
                 })
             })
-            .collect()
+            .collect::<Result<Vec<_>, Error>>()?;
+        Ok((state, stays))
     }
 }
 

@@ -1,0 +1,44 @@
+//! The clock and the source of randomness: the one place that reads the machine's. Everything else takes both as
+//! arguments, so that a decision can be made again as of any instant.
+
+use jiff::Timestamp;
+
+/// What time it is, and fresh random bytes.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    fixed: Option<Timestamp>,
+}
+
+impl Clock {
+    /// Reads the machine's clock.
+    pub fn system() -> Clock {
+        Clock { fixed: None }
+    }
+
+    /// Stands still at an instant. For tests and for decisions as of a date; never under a production agreement.
+    pub fn fixed(at: Timestamp) -> Clock {
+        Clock { fixed: Some(at) }
+    }
+
+    /// Says whether this is not the machine's clock.
+    pub fn is_fixed(&self) -> bool {
+        self.fixed.is_some()
+    }
+
+    /// Returns the instant, in whole seconds as entries have it.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    pub fn now(&self) -> Timestamp {
+        let now = self.fixed.unwrap_or_else(Timestamp::now);
+        Timestamp::from_second(now.as_second()).unwrap_or(now)
+    }
+}
+
+/// Returns 32 bytes from the system's random source.
+///
+/// # Errors
+/// The system has none to give.
+pub fn random() -> Result<[u8; 32], getrandom::Error> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
+}

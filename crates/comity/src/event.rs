@@ -1,0 +1,281 @@
+//! What happens in a matching program, as the ledger keeps it: the one list of kinds, and what each says.
+//!
+//! An event holds no personal data: digests, counts, names of parties, rules and elements, and numbers of leads. What
+//! has to be shown about one person later is committed to field by field beside it ([`ledger::Commitments`]). The
+//! ledger knows none of this; [`crate::audit`] reads it back. The schema has a version (the entry's), and a kind once
+//! written is never given another meaning.
+
+use crate::Error;
+use jiff::Timestamp;
+use ledger::{Commitments, Entry, Facts, Kind, Leaf};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "facts", deny_unknown_fields)]
+pub enum Event {
+    /// An agreement was filed at this node.
+    #[serde(rename = "agreement.filed")]
+    AgreementFiled {
+        /// Its digest.
+        agreement: String,
+        /// The program.
+        program: String,
+        /// `test` or `production`.
+        environment: String,
+        /// Whether it only shows how things work.
+        demonstration: bool,
+    },
+    /// The gate permitted an act.
+    #[serde(rename = "decision.permitted")]
+    Permitted(Decided),
+    /// The gate refused an act.
+    #[serde(rename = "decision.refused")]
+    Refused(Decided),
+    /// A run began, and its files were opened.
+    #[serde(rename = "run.started")]
+    RunStarted {
+        /// The run.
+        run: String,
+        /// The cycle.
+        cycle: String,
+        /// Where the ledger holds the permit.
+        permit: u64,
+        /// SHA-256 of each record set's file.
+        files: BTreeMap<String, String>,
+        /// Records in each.
+        records: BTreeMap<String, u64>,
+    },
+    /// A run was given up before it had found anything.
+    #[serde(rename = "run.abandoned")]
+    RunAbandoned {
+        /// The run.
+        run: String,
+        /// Why.
+        why: String,
+    },
+    /// A model was trained. Only counts and parameters come out of it.
+    #[serde(rename = "model.trained")]
+    ModelTrained {
+        /// The run it was trained for.
+        run: String,
+        /// Where the ledger holds the permit.
+        permit: u64,
+        /// The recipe's digest.
+        recipe: String,
+        /// The model's digest.
+        model: String,
+    },
+    /// All leads of a run were found and numbered; every other pair was destroyed.
+    #[serde(rename = "leads.planned")]
+    LeadsPlanned {
+        /// The run.
+        run: String,
+        /// The model's digest.
+        model: String,
+        /// The threshold, as a weight in thousandths.
+        threshold_thousandths: i64,
+        /// Pairs compared.
+        pairs: u64,
+        /// Leads to be opened now.
+        planned: u64,
+        /// Leads held until the pilot has passed.
+        held: u64,
+        /// Pairs that are known not to be the same person.
+        known_not_same: u64,
+        /// Pairs that an earlier lead already covers.
+        covered: u64,
+        /// Pairs compared and destroyed.
+        destroyed: u64,
+    },
+    /// Held leads are opened: their pilot has passed.
+    #[serde(rename = "pilot.passed")]
+    PilotPassed {
+        /// The run.
+        run: String,
+        /// Leads judged.
+        judged: u64,
+        /// Of them not the same person, or not to be told.
+        not_right: u64,
+        /// The upper bound of the false share, in thousandths.
+        upper_bound_permille: u64,
+    },
+    /// Returned elements are disclosed. What is released afterwards is what this says, and nothing else.
+    #[serde(rename = "disclosure")]
+    Disclosed {
+        /// The run.
+        run: String,
+        /// The chunk.
+        chunk: u64,
+        /// Where the ledger holds the permit.
+        permit: u64,
+        /// The agreement's digest.
+        agreement: String,
+        /// Who discloses.
+        source: String,
+        /// Who receives.
+        recipient: String,
+        /// What for.
+        purpose: String,
+        /// The elements.
+        elements: Vec<String>,
+        /// How many persons it concerns.
+        persons: u64,
+    },
+    /// A disclosure that an interruption left recorded but not released is released under a new permit.
+    #[serde(rename = "release.resumed")]
+    ReleaseResumed {
+        /// The run.
+        run: String,
+        /// The chunk.
+        chunk: u64,
+        /// Where the ledger holds the disclosure.
+        disclosure: u64,
+        /// Where the ledger holds the new permit.
+        permit: u64,
+    },
+    /// A recorded disclosure was not released and never will be.
+    #[serde(rename = "disclosure.withdrawn")]
+    DisclosureWithdrawn {
+        /// The run.
+        run: String,
+        /// The chunk.
+        chunk: u64,
+        /// Where the ledger holds the disclosure.
+        disclosure: u64,
+        /// Why.
+        why: String,
+    },
+    /// A run ended.
+    #[serde(rename = "run.finished")]
+    RunFinished {
+        /// The run.
+        run: String,
+        /// Leads opened by it so far.
+        opened: u64,
+        /// Leads it still holds.
+        held: u64,
+        /// SHA-256 of its report.
+        report: String,
+    },
+    /// A person judged a lead. Who, is committed to.
+    #[serde(rename = "lead.reviewed")]
+    LeadReviewed {
+        /// The lead.
+        lead: String,
+        /// Where the ledger holds the permit.
+        permit: u64,
+        /// `same`, `not-same` or `unsure`.
+        judgement: String,
+    },
+    /// A stay was recorded; from here on nothing in its scope is released.
+    #[serde(rename = "stay.recorded")]
+    StayRecorded {
+        /// Its number at this node.
+        order: String,
+        /// Who ordered it.
+        authority: String,
+        /// What it covers, as filed (JSON).
+        scope: String,
+        /// From when on it counts, and until when, if it says so (RFC 3339, empty if not).
+        from: String,
+        /// Until when.
+        until: String,
+    },
+    /// A stay was lifted by an order of its own.
+    #[serde(rename = "stay.lifted")]
+    StayLifted {
+        /// The stay's order.
+        order: String,
+        /// The lifting order.
+        by: String,
+        /// Who ordered it.
+        authority: String,
+    },
+}
+
+/// A decision of the gate, with all that is needed to decide it again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decided {
+    /// The act.
+    pub act: String,
+    /// The party that asked.
+    pub party: String,
+    /// What for.
+    pub purpose: String,
+    /// The agreement's digest; empty where it has no canonical form.
+    pub agreement: String,
+    /// The packs that decided: id, version and digest.
+    pub packs: Vec<String>,
+    /// The ids of the rules broken; none for a permit.
+    pub rules: Vec<String>,
+    /// The facts it was decided on (canonical JSON); empty where none could be gathered.
+    pub given: String,
+    /// When a permit ends (RFC 3339); empty for a refusal.
+    pub ends: String,
+}
+
+impl Event {
+    /// Makes the ledger's leaf of it.
+    ///
+    /// # Errors
+    /// It is larger than an entry may be.
+    pub fn to_leaf(&self, at: Timestamp, commitments: Commitments, nonce: [u8; 32]) -> Result<Leaf, Error> {
+        let (kind, facts) = self.parts()?;
+        Ok(Entry::new(Kind::new(&kind)?, at, facts, commitments, nonce)?.to_leaf()?)
+    }
+
+    /// Reads the event of an entry back; none where this program does not know the kind.
+    pub fn of(entry: &Entry) -> Option<Event> {
+        let value = serde_json::json!({ "kind": entry.kind().as_str(), "facts": entry.facts() });
+        serde_json::from_value(value).ok()
+    }
+
+    fn parts(&self) -> Result<(String, Facts), Error> {
+        let unspoken = || Error::UnspeakableEvent;
+        let value = serde_json::to_value(self).map_err(|_| unspoken())?;
+        let serde_json::Value::Object(mut value) = value else { return Err(unspoken()) };
+        match (value.remove("kind"), value.remove("facts")) {
+            (Some(serde_json::Value::String(kind)), Some(serde_json::Value::Object(facts))) => Ok((kind, facts)),
+            _ => Err(unspoken()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_comes_back_from_its_entry_as_it_was() {
+        let event = Event::Disclosed {
+            run: "2027Q1".into(),
+            chunk: 3,
+            permit: 7,
+            agreement: "sha256:00".into(),
+            source: "payroll".into(),
+            recipient: "support".into(),
+            purpose: "eligibility".into(),
+            elements: vec!["payroll.gross_pay".into()],
+            persons: 12,
+        };
+        let at = "2027-01-04T09:00:00Z".parse().unwrap();
+        let leaf = event.to_leaf(at, Commitments::new(), [1; 32]).unwrap();
+        assert_eq!(Event::of(&leaf.to_entry().unwrap()), Some(event));
+    }
+
+    #[test]
+    fn an_entry_of_an_unknown_kind_or_with_a_fact_too_many_is_no_event() {
+        let at = "2027-01-04T09:00:00Z".parse().unwrap();
+        for (kind, fact) in [("demo.entry", "run"), ("run.abandoned", "surprise")] {
+            let mut facts = Facts::new();
+            facts.insert("run".into(), "r".into());
+            facts.insert("why".into(), "w".into());
+            facts.insert(fact.into(), "x".into());
+            let entry = Entry::new(Kind::new(kind).unwrap(), at, facts, Commitments::new(), [1; 32]).unwrap();
+            assert_eq!(Event::of(&entry), None, "{kind}");
+        }
+    }
+}

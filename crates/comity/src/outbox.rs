@@ -1,0 +1,48 @@
+//! The way from the case store's outbox to the ledger: in order, once, and whatever a crash left behind.
+
+use crate::Error;
+use casework::{Outgoing, Store};
+use ledger::{Disk, Leaf, Log, Recorded};
+
+/// Brings everything that waits in the outbox to the ledger, and returns the evidence for each line, in order.
+///
+/// If we crash after the ledger took a line and before the store noted it, the line is still waiting and the entry is
+/// already there: the entries beyond the last one acknowledged are held against the waiting lines first, so that
+/// nothing is written twice.
+///
+/// # Errors
+/// The ledger cannot be written (what waits goes on waiting), or it holds an entry that never was in the outbox.
+pub async fn drain<S: Store>(store: &S, log: &mut Log<Disk>) -> Result<Vec<(i64, Recorded)>, Error> {
+    let waiting = store.waiting().await?;
+    if waiting.is_empty() {
+        return Ok(Vec::new());
+    }
+    let leaves = waiting.into_iter().map(leaf_of).collect::<Result<Vec<_>, Error>>()?;
+    let next = store.last_acknowledged().await?.map_or(0, |index| index + 1);
+
+    let mut recorded = Vec::with_capacity(leaves.len());
+    let mut rest = leaves.as_slice();
+    for index in next..log.size() {
+        let Some(((number, leaf), others)) = rest.split_first() else {
+            return Err(Error::ForeignEntry { index });
+        };
+        let Some(evidence) = log.recorded(index, leaf)? else {
+            return Err(Error::ForeignEntry { index });
+        };
+        recorded.push((*number, evidence));
+        rest = others;
+    }
+    let fresh: Vec<Leaf> = rest.iter().map(|(_, leaf)| leaf.clone()).collect();
+    let numbers = rest.iter().map(|(number, _)| *number);
+    if !fresh.is_empty() {
+        recorded.extend(numbers.zip(log.append(&fresh)?));
+    }
+    for (number, evidence) in &recorded {
+        store.acknowledge(*number, evidence.index()).await?;
+    }
+    Ok(recorded)
+}
+
+fn leaf_of(line: Outgoing) -> Result<(i64, Leaf), Error> {
+    Ok((line.number, Leaf::parse(line.leaf)?))
+}
