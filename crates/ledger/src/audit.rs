@@ -100,9 +100,12 @@ pub enum Fault {
         /// Its own time.
         at: Timestamp,
     },
-    /// A tile does not hold the hashes that follow from the entries.
-    #[error("its hashes do not follow from the entries")]
-    OtherHashes,
+    /// A tile does not hold the hashes that follow from the entries: it or they were changed.
+    #[error("its hashes do not follow from `{below}`")]
+    OtherHashes {
+        /// The entries, or the level of tiles, under it.
+        below: String,
+    },
     /// A narrower copy of a tile or bundle is not the beginning of the wider one.
     #[error("it is not the beginning of `{wider}`")]
     OtherBeginning {
@@ -134,9 +137,11 @@ impl Finding {
         match self.fault {
             Fault::Missing
             | Fault::Unreadable(_)
-            | Fault::OtherHashes
+            | Fault::OtherHashes { .. }
             | Fault::OtherBeginning { .. }
-            | Fault::RestUnknown => "restore this file from a copy that is sound, then audit again",
+            | Fault::RestUnknown => {
+                "restore this file, and any other it names, from a copy that is sound, then audit again"
+            }
             Fault::Entry { .. } => {
                 "restore this file; if every copy is the same, ask its keeper which release wrote it"
             }
@@ -407,7 +412,20 @@ impl<F: Files + ?Sized> Auditor<'_, F> {
         match self.files.read(&tile.to_string())? {
             None => self.find(tile, Fault::Missing),
             Some(bytes) if bytes == expected => self.verified.tiles += 1,
-            Some(_) => self.find(tile, Fault::OtherHashes),
+            Some(_) => {
+                let below = match level {
+                    Level::Entries | Level::Hashes(0) => {
+                        Tile::at(Level::Entries, index, self.size).map(|below| below.to_string())
+                    }
+                    Level::Hashes(level) => Some(format!("tile/{}", level - 1)),
+                };
+                self.find(
+                    tile,
+                    Fault::OtherHashes {
+                        below: below.unwrap_or_default(),
+                    },
+                );
+            }
         }
         self.compare_copies(tile, |width| expected.get(..width * Hash::SIZE))
     }

@@ -32,6 +32,9 @@ pub const VERSION: u64 = 1;
 /// The lengths a leaf can have. The last is what an entry bundle can hold.
 pub const SIZES: [usize; 8] = [512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_535];
 
+/// How every entry ends, after its padding.
+const END: &str = r#"","v":1}"#;
+
 /// The facts of an entry, by name.
 pub type Facts = Map<String, Value>;
 
@@ -184,15 +187,17 @@ impl Entry {
     ///
     /// [`Error::EntryTooLarge`] when it is longer than the largest size.
     pub fn to_leaf(&self) -> Result<Leaf, Error> {
-        let bare = self.spell(0)?.len();
+        let mut bytes = self.spell()?;
+        let bare = bytes.len();
         let size = SIZES
             .into_iter()
             .find(|size| *size >= bare)
             .ok_or(Error::EntryTooLarge { bytes: bare })?;
-        Ok(Leaf {
-            bytes: self.spell(size - bare)?,
-            at: self.at,
-        })
+        // The padding stands before the end that every entry has, since members are in order of their names.
+        bytes.truncate(bare - END.len());
+        bytes.resize(size - END.len(), b'0');
+        bytes.extend_from_slice(END.as_bytes());
+        Ok(Leaf { bytes, at: self.at })
     }
 
     /// Reads an entry, which must be spelled exactly as [`Entry::to_leaf`] would.
@@ -260,8 +265,8 @@ impl Entry {
         }
     }
 
-    /// Spells the entry with this much padding.
-    fn spell(&self, pad: usize) -> Result<Vec<u8>, Error> {
+    /// Spells the entry without padding.
+    fn spell(&self) -> Result<Vec<u8>, Error> {
         let commitments: Map<_, _> = self
             .commitments
             .iter()
@@ -281,7 +286,7 @@ impl Entry {
             "facts": self.facts,
             "commitments": commitments,
             "nonce": BASE64_STANDARD.encode(self.nonce),
-            "pad": "0".repeat(pad),
+            "pad": "",
         });
         serde_json_canonicalizer::to_vec(&entry).map_err(|_| Error::MalformedEntry {
             reason: "it has no canonical form",
@@ -402,6 +407,16 @@ mod tests {
     }
 
     #[test]
+    fn a_padded_leaf_is_canonical_json() {
+        let leaf = entry().to_leaf().unwrap();
+        let value: Value = serde_json::from_slice(leaf.as_bytes()).unwrap();
+        assert_eq!(
+            serde_json_canonicalizer::to_vec(&value).unwrap(),
+            leaf.as_bytes()
+        );
+    }
+
+    #[test]
     fn another_version_has_its_own_error() {
         check(|t| t.replace(r#""v":1}"#, r#""v":2}"#), "UnknownVersion");
         check(|_| r#"{"v":2,"new":[]}"#.to_owned(), "UnknownVersion");
@@ -467,7 +482,7 @@ mod tests {
             let entry = entry();
             Entry::new(entry.kind, entry.at, facts, entry.commitments, entry.nonce).unwrap()
         };
-        let bare = with(0).spell(0).unwrap().len();
+        let bare = with(0).spell().unwrap().len();
         for size in SIZES {
             assert_eq!(with(size - bare).to_leaf().unwrap().bytes.len(), size);
             assert_eq!(with(size - bare - 1).to_leaf().unwrap().bytes.len(), size);

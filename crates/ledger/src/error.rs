@@ -251,3 +251,141 @@ impl Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    #[test]
+    fn every_error_reads_well() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let name = || Name::new("ledger.example").unwrap();
+        let text = |text: &str| text.to_owned();
+        let errors = [
+            Error::UnknownVersion { version: text("2") },
+            Error::MalformedEntry {
+                reason: "it is not a JSON object",
+            },
+            Error::UnknownMember { member: text("x") },
+            Error::NotCanonical,
+            Error::EntryTooLarge { bytes: 70_000 },
+            Error::RefusedValue {
+                name: text("count"),
+                reason: "the number is not whole",
+            },
+            Error::MalformedKind { kind: text("Run") },
+            Error::TimeRunsBackwards {
+                last: at("2026-01-31T09:00:01Z"),
+                at: at("2026-01-31T09:00:00Z"),
+            },
+            Error::MalformedNote {
+                reason: "it is not UTF-8",
+            },
+            Error::MalformedKey {
+                reason: "it is not base64",
+            },
+            Error::MalformedName { name: text("a b") },
+            Error::NoKnownSignature,
+            Error::FalseSignature { name: name() },
+            Error::MalformedCheckpoint {
+                reason: "a line is empty",
+            },
+            Error::MalformedTilePath {
+                path: text("tile/x"),
+            },
+            Error::FalseProof,
+            Error::BeyondSize { asked: 9, size: 3 },
+            Error::NoLedger,
+            Error::LedgerExists {
+                path: text("checkpoint"),
+            },
+            Error::OtherOrigin {
+                expected: text("a"),
+                found: text("b"),
+            },
+            Error::NoAnchor,
+            Error::AnchorInUse {
+                origin: Origin::from(&name()),
+                size: 7,
+            },
+            Error::AnchorMoved,
+            Error::RolledBack {
+                size: 5,
+                anchored: 9,
+            },
+            Error::Forked {
+                size: 9,
+                anchored: 5,
+            },
+            Error::Damaged {
+                path: text("tile/0/000"),
+                reason: "it is missing",
+            },
+            Error::Stopped,
+            Error::InUse {
+                path: text("/ledger"),
+            },
+            Error::Store {
+                deed: "write",
+                path: text("checkpoint"),
+                source: io::ErrorKind::StorageFull.into(),
+            },
+        ];
+        let lines: Vec<String> = errors
+            .iter()
+            .map(|error| match error.hint() {
+                Some(hint) => format!("{error}\n    {hint}"),
+                None => error.to_string(),
+            })
+            .collect();
+        expect![[r#"
+            entry has version `2`, and only version `1` is known here
+                read it with the release that wrote it, or a later one
+            entry is malformed: it is not a JSON object
+            entry has the unknown member `x`
+            entry is not in canonical form
+            entry has `70000` bytes, and at most `65535` fit
+                write the digest of the long part, and keep that part elsewhere
+            value of `count` is refused: the number is not whole
+                use strings, whole numbers up to 2^53 - 1, booleans, lists and objects
+            `Run` is not a kind of entry
+                use dotted lower-case words, such as `run.started`
+            entry at `2026-01-31T09:00:00Z` would stand after one at `2026-01-31T09:00:01Z`
+                set the clock right; until it has caught up, use the time of the last entry
+            note is malformed: it is not UTF-8
+            key is malformed: it is not base64
+            `a b` cannot name a key or a log
+            note has no signature by a known key
+                bring the key that this ledger was begun with
+            note has a false signature in the name of `ledger.example`
+            checkpoint is malformed: a line is empty
+            `tile/x` is not the path of a tile
+            proof does not lead to the root
+            index or size `9` is beyond the ledger's `3` entries
+            there is no ledger here
+                check the place; a new ledger is begun by its own act, never by opening one
+            there is a ledger here already: found `checkpoint`
+                open it, or begin the new one in an empty place
+            this is the ledger `b`, not `a`
+                bring this ledger's own key, or open the other ledger
+            the anchor holds no checkpoint
+                put the anchor back; if it is lost, compare `checkpoint` with the copies that others hold, then copy it into the anchor's place
+            the anchor already remembers `7` entries of `ledger.example`
+                give each ledger an anchor of its own
+            the anchor has been changed by somebody else
+                find the second program that writes this ledger and stop it
+            the ledger has `5` entries, but its anchor remembers `9`
+                restore the newest copy of the ledger; never move the anchor back, because entries beyond this size have been acknowledged
+            the ledger of `9` entries does not continue the `5` that its anchor remembers
+                keep both copies for the auditor and restore the one that the anchor remembers
+            `tile/0/000` is damaged: it is missing
+                restore that file from a copy, then audit the ledger
+            the ledger has stopped after a failed write
+                find out why the write failed, then open the ledger again
+            `/ledger` is in use by another program
+                stop the other program first
+            cannot write `checkpoint`"#]].assert_eq(&lines.join("\n"));
+    }
+}

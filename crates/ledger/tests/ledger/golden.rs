@@ -12,8 +12,8 @@ use comity_ledger::{
 use crate::leaves;
 
 const PRIVATE: &str =
-    "PRIVATE+KEY+golden.example/ledger+f69d7cc5+AQcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH";
-const PUBLIC: &str = "golden.example/ledger+f69d7cc5+AepKbGPinFILKvUzZvXrawUkcrBJlqahJJrY27V+3G1s";
+    "PRIVATE+KEY+golden.example/ledger+5c55b484+AQcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH";
+const PUBLIC: &str = "golden.example/ledger+5c55b484+AepKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIs";
 
 /// Writes the golden ledger.
 fn write() -> Memory {
@@ -42,7 +42,7 @@ fn the_golden_ledger_still_audits() {
     };
     assert_eq!(numbers, (0..262).collect::<Vec<_>>());
     assert_eq!(audit.size, 262);
-    assert_eq!(audit.root.to_string(), "ROOT");
+    assert_eq!(audit.root.to_string(), "obzXI0sY+6TMwX/WmiwJnZedBnRK+siIPOYXSVG25FQ=");
     assert!(audit.unauthenticated.is_empty());
 }
 

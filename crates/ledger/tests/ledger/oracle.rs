@@ -181,7 +181,8 @@ proptest! {
 
         let mut tree = MemoryBackedTree::<Sha256, Vec<u8>>::new();
         bytes.iter().for_each(|leaf| tree.push(leaf.clone()));
-        prop_assert_eq!(top.as_bytes().as_slice(), tree.root().as_bytes().as_slice());
+        let tree_root = tree.root();
+        prop_assert_eq!(top.as_bytes().as_slice(), tree_root.as_bytes().as_slice());
         let other = tree.prove_inclusion(at);
         let (other, rest) = other.as_bytes().as_chunks::<32>();
         prop_assert!(rest.is_empty());

@@ -49,13 +49,13 @@ fn every_changed_bit_of_a_small_ledger_is_found() {
 fn every_shortened_lengthened_missing_or_swapped_file_is_found() {
     let (mut store, mut anchor) = (Memory::new(), Memory::new());
     let mut log = create(&mut store, &mut anchor).unwrap();
-    let _ = log.append(&leaves(0..513)).unwrap();
-    let _ = log.append(&leaves(513..515)).unwrap();
+    let _ = log.append(&leaves(0..257)).unwrap();
+    let _ = log.append(&leaves(257..259)).unwrap();
     let paths: BTreeSet<_> = store.list("").unwrap().into_iter().collect();
-    assert_eq!(sound(&store, &[]).verified.bundles, 4);
+    assert_eq!(sound(&store, &[]).verified.bundles, 3);
     for path in &paths {
         let bytes = store.read(path).unwrap().unwrap();
-        let mut check = |bytes: Option<Vec<u8>>, how: &str| {
+        let check = |bytes: Option<Vec<u8>>, how: &str| {
             let mut changed = store.clone();
             match bytes {
                 Some(bytes) => changed.tamper(path, bytes),
@@ -63,7 +63,7 @@ fn every_shortened_lengthened_missing_or_swapped_file_is_found() {
             }
             let found = findings(&changed, &[]);
             assert!(
-                found.iter().any(|f| f.starts_with(&format!("`{path}`"))),
+                found.iter().any(|f| f.contains(&format!("`{path}`"))),
                 "{path} {how}: {found:?}"
             );
         };
@@ -74,7 +74,7 @@ fn every_shortened_lengthened_missing_or_swapped_file_is_found() {
             check(store.read(other).unwrap(), other);
         }
         // What may be missing are the narrower copies, which nothing needs.
-        let needless = ["tile/0/002.p/1", "tile/entries/002.p/1"];
+        let needless = ["tile/0/001.p/1", "tile/entries/001.p/1"];
         if !needless.contains(&path.as_str()) {
             check(None, "missing");
         }
@@ -106,7 +106,7 @@ fn all_that_is_wrong_is_listed_and_not_only_the_first() {
         .unwrap();
     store.remove("tile/entries/000").unwrap();
     let mut bytes = store.read("tile/entries/001").unwrap().unwrap();
-    bytes[514 * 7 + 10] ^= 1;
+    bytes[514 * 7 + 3] ^= 1;
     store.tamper("tile/entries/001", bytes);
     store.remove("tile/1/000.p/2").unwrap();
     store.tamper("notes.txt", Vec::new());
@@ -116,7 +116,7 @@ fn all_that_is_wrong_is_listed_and_not_only_the_first() {
     assert!(found[1].starts_with("`tile/entries/001`: entry `263`: "));
     assert_eq!(
         found[2],
-        "`tile/0/001`: its hashes do not follow from the entries"
+        "`tile/0/001`: its hashes do not follow from `tile/entries/001`"
     );
     assert_eq!(found[3], "`tile/1/000.p/2`: it is missing");
     assert_eq!(
