@@ -1,0 +1,335 @@
+//! A store in a directory, laid out so that any file server can serve it and any tool can read it.
+//!
+//! [`Disk`] writes and holds a lock; [`Directory`] only reads, so that an auditor can work on a copy or on read-only
+//! media. The file `lock` is the lock, and `.new` is a file on its way: neither belongs to the ledger.
+//!
+//! How a failed `fsync` must be treated: Rebello and others, "Can applications recover from fsync failures?",
+//! [USENIX ATC 2020](https://www.usenix.org/conference/atc20/presentation/rebello).
+
+use std::{
+    collections::HashSet,
+    fs::{self, File, TryLockError},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use super::{Files, Store};
+use crate::Error;
+
+const LOCK: &str = "lock";
+const NEW: &str = ".new";
+
+/// A directory of files that are only read.
+#[derive(Clone, Debug)]
+pub struct Directory {
+    root: PathBuf,
+}
+
+impl Directory {
+    /// Takes a directory to read from. It is looked at only when something is read.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Returns where a file is, refusing paths that lead elsewhere.
+    fn place(&self, path: &str) -> Result<PathBuf, Error> {
+        let proper = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(['\\', '\0']);
+        if path.split('/').all(proper) {
+            Ok(self.root.join(path))
+        } else {
+            let source = io::Error::from(io::ErrorKind::InvalidInput);
+            Err(Error::Store {
+                deed: "name",
+                path: path.to_owned(),
+                source,
+            })
+        }
+    }
+
+    fn walk(&self, directory: &Path, found: &mut Vec<String>) -> io::Result<()> {
+        for item in fs::read_dir(directory)? {
+            let item = item?;
+            let path = item.path();
+            if item.file_type()?.is_dir() {
+                self.walk(&path, found)?;
+            } else {
+                let path = path.strip_prefix(&self.root).unwrap_or(&path);
+                found.push(path.to_string_lossy().into_owned());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Files for Directory {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Error> {
+        match fs::read(self.place(path)?) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // A file that is missing with its whole directory is a wrong place, not an empty one.
+                if self.root.is_dir() {
+                    Ok(None)
+                } else {
+                    Err(failed("read", path, error))
+                }
+            }
+            Err(error) => Err(failed("read", path, error)),
+        }
+    }
+
+    fn list(&self, under: &str) -> Result<Vec<String>, Error> {
+        let mut found = Vec::new();
+        let start = if under.is_empty() {
+            self.root.clone()
+        } else {
+            self.place(under)?
+        };
+        match self.walk(&start, &mut found) {
+            Ok(()) => {}
+            Err(error)
+                if error.kind() == io::ErrorKind::NotFound
+                    && !start.exists()
+                    && !under.is_empty() => {}
+            Err(error) => return Err(failed("list", under, error)),
+        }
+        found.sort();
+        Ok(found)
+    }
+}
+
+/// A directory of files with one writer.
+#[derive(Debug)]
+pub struct Disk {
+    directory: Directory,
+    /// Directories that are known to be durable, up to the root.
+    durable: HashSet<PathBuf>,
+    stopped: bool,
+    /// Held while this lives; the system gives it back when the program ends, however it ends.
+    _lock: File,
+}
+
+impl Disk {
+    /// Makes the directory, if there is none, and opens it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be made, or another program has it open.
+    pub fn create(root: impl Into<PathBuf>) -> Result<Self, Error> {
+        let root = root.into();
+        let name = root.display().to_string();
+        fs::create_dir_all(&root).map_err(|error| failed("create", &name, error))?;
+        // A directory is durable once the one it stands in is; we cannot know how many of them were new.
+        let whole = fs::canonicalize(&root).map_err(|error| failed("create", &name, error))?;
+        if let Some(parent) = whole.parent() {
+            sync(parent).map_err(|error| failed("create", &name, error))?;
+        }
+        Self::open(root)
+    }
+
+    /// Opens a directory, which must exist.
+    ///
+    /// # Errors
+    ///
+    /// When it does not exist, or another program has it open.
+    pub fn open(root: impl Into<PathBuf>) -> Result<Self, Error> {
+        let root = root.into();
+        let name = root.display().to_string();
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(root.join(LOCK))
+            .map_err(|error| failed("open", &name, error))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(Error::InUse { path: name }),
+            Err(TryLockError::Error(error)) => return Err(failed("lock", &name, error)),
+        }
+        // A program that was killed may have renamed a file and not made that durable: we do, before we read it.
+        sync(&root).map_err(|error| failed("open", &name, error))?;
+        let directory = Directory::new(root);
+        Ok(Self {
+            directory,
+            durable: HashSet::new(),
+            stopped: false,
+            _lock: lock,
+        })
+    }
+
+    /// Runs a change and, should it fail, lets no other follow.
+    fn change(
+        &mut self,
+        deed: &'static str,
+        path: &str,
+        change: impl FnOnce(&mut Self, &Path) -> io::Result<()>,
+    ) -> Result<(), Error> {
+        if self.stopped {
+            return Err(Error::Stopped);
+        }
+        let place = self.directory.place(path)?;
+        change(self, &place).map_err(|error| {
+            self.stopped = true;
+            failed(deed, path, error)
+        })
+    }
+
+    /// Makes a directory and those above it, durably.
+    fn prepare(&mut self, directory: &Path) -> io::Result<()> {
+        if directory == self.directory.root || self.durable.contains(directory) {
+            return Ok(());
+        }
+        if let Some(parent) = directory.parent() {
+            self.prepare(parent)?;
+            match fs::create_dir(directory) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                // It may exist because a killed program made it, so its parent is made durable either way.
+                Ok(()) | Err(_) => sync(parent)?,
+            }
+        }
+        self.durable.insert(directory.to_owned());
+        Ok(())
+    }
+}
+
+impl Files for Disk {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Error> {
+        self.directory.read(path)
+    }
+
+    fn list(&self, under: &str) -> Result<Vec<String>, Error> {
+        self.directory.list(under)
+    }
+}
+
+impl Store for Disk {
+    fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), Error> {
+        self.change("write", path, |disk, place| {
+            let Some(parent) = place.parent() else {
+                return Err(io::ErrorKind::InvalidInput.into());
+            };
+            disk.prepare(parent)?;
+            let new = disk.directory.root.join(NEW);
+            let mut file = File::create(&new)?;
+            file.write_all(bytes)?;
+            // If we crash here, the old file stands and `.new` is written over next time.
+            file.sync_all()?;
+            fs::rename(&new, place)?;
+            // If we crash here, the file is old or new, whole either way; who opens next makes it durable.
+            sync(parent)
+        })
+    }
+
+    fn remove(&mut self, path: &str) -> Result<(), Error> {
+        self.change("remove", path, |disk, place| {
+            match fs::remove_file(place) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                other => other?,
+            }
+            let Some(parent) = place.parent() else {
+                return Ok(());
+            };
+            sync(parent)?;
+            // The directory of partial tiles goes with the last of them. It matters to nobody if it stays.
+            if parent.extension().is_some_and(|end| end == "p") && fs::remove_dir(parent).is_ok() {
+                disk.durable.remove(parent);
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Makes the names in a directory durable.
+fn sync(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+fn failed(deed: &'static str, path: &str, source: io::Error) -> Error {
+    Error::Store {
+        deed,
+        path: path.to_owned(),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_as_it_was_last_written() {
+        let place = tempfile::tempdir().unwrap();
+        let mut disk = Disk::create(place.path().join("a/b")).unwrap();
+        assert_eq!(disk.read("tile/0/000").unwrap(), None);
+        disk.write("tile/0/000", b"one").unwrap();
+        disk.write("tile/0/000", b"two").unwrap();
+        disk.write("checkpoint", b"").unwrap();
+        assert_eq!(disk.read("tile/0/000").unwrap().unwrap(), b"two");
+        assert_eq!(disk.list("").unwrap(), ["checkpoint", "lock", "tile/0/000"]);
+        assert_eq!(disk.list("tile").unwrap(), ["tile/0/000"]);
+        assert!(disk.list("tile/1").unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_directory_of_partial_tiles_goes_with_the_last_of_them() {
+        let place = tempfile::tempdir().unwrap();
+        let mut disk = Disk::open(place.path()).unwrap();
+        disk.write("tile/0/000.p/1", b"").unwrap();
+        disk.write("tile/0/000.p/2", b"").unwrap();
+        disk.remove("tile/0/000.p/1").unwrap();
+        assert!(place.path().join("tile/0/000.p").exists());
+        disk.remove("tile/0/000.p/2").unwrap();
+        assert!(!place.path().join("tile/0/000.p").exists());
+        disk.remove("tile/0/000.p/2").unwrap();
+        disk.write("tile/0/000.p/3", b"").unwrap();
+    }
+
+    #[test]
+    fn a_path_that_leads_elsewhere_is_refused() {
+        let place = tempfile::tempdir().unwrap();
+        let mut disk = Disk::open(place.path()).unwrap();
+        for path in ["", "..", "../x", "/etc/x", "a//b", "a/./b", "a/", "a\\b"] {
+            assert!(disk.write(path, b"").is_err(), "{path}");
+            assert!(disk.read(path).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_directory_that_is_not_there_is_not_an_empty_one() {
+        let place = tempfile::tempdir().unwrap();
+        let nowhere = place.path().join("nowhere");
+        assert!(Disk::open(&nowhere).is_err());
+        assert!(Directory::new(&nowhere).read("checkpoint").is_err());
+        assert!(Directory::new(&nowhere).list("").is_err());
+        assert!(!nowhere.exists());
+    }
+
+    #[test]
+    fn a_directory_has_one_writer() {
+        let place = tempfile::tempdir().unwrap();
+        let first = Disk::open(place.path()).unwrap();
+        assert!(matches!(Disk::open(place.path()), Err(Error::InUse { .. })));
+        drop(first);
+        assert!(Disk::open(place.path()).is_ok());
+    }
+
+    #[test]
+    fn after_a_failed_write_every_other_is_refused() {
+        let place = tempfile::tempdir().unwrap();
+        let mut disk = Disk::open(place.path()).unwrap();
+        disk.write("tile", b"a file where a directory must be")
+            .unwrap();
+        assert!(matches!(
+            disk.write("tile/0/000", b""),
+            Err(Error::Store { .. })
+        ));
+        assert!(matches!(disk.write("checkpoint", b""), Err(Error::Stopped)));
+        assert!(matches!(disk.remove("tile"), Err(Error::Stopped)));
+        drop(disk);
+        assert!(
+            Disk::open(place.path())
+                .unwrap()
+                .write("checkpoint", b"")
+                .is_ok()
+        );
+    }
+}
