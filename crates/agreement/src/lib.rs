@@ -1,1 +1,60 @@
-//! Placeholder until the crate lands.
+//! Agreement crate (front page follows).
+
+mod agreement;
+mod check;
+mod claim;
+mod digest;
+mod discrepancy;
+mod duty;
+mod element;
+mod error;
+mod filed;
+mod gate;
+mod id;
+mod key;
+mod model;
+mod pack;
+mod party;
+mod problem;
+mod purpose;
+mod reader;
+mod record_set;
+mod schema;
+mod signature;
+mod stay;
+mod term;
+
+pub use agreement::Agreement;
+pub use check::law_problems;
+pub use claim::{Claim, ClaimKind, Exception, ExceptionKind};
+pub use digest::Digest;
+pub use discrepancy::{Discrepancy, Period};
+pub use duty::{
+    Accuracy, Auditor, CostBenefit, Justification, Notice, Redisclosure, RedisclosureException,
+    Retention, Security, UseOfRecords, Verification, VerificationMethod, VerifiedFact,
+};
+pub use element::{Category, Element, Kind, Span};
+pub use error::Error;
+pub use filed::{Annex, Certificate, FederalRegister, Filed, Publications};
+pub use gate::{
+    Act, Decision, Extract, Facts, Gate, Grounds, PackRef, Permit, PilotStatus, Reason, Refusal,
+    Request, SCHEMA,
+};
+pub use id::{
+    ClaimId, CycleId, ElementName, ElementRef, GroupId, OfficerId, PackId, PartyId, ProgramId,
+    PurposeId, RecordSetId,
+};
+pub use key::{Environment, PublicKey, SignatureBytes, SigningKey};
+pub use model::{Model, Pilot, Threshold};
+pub use pack::{
+    Clock, ClockUnit, InForce, Kept, Manifest, NoticeText, Pack, Regime, Report, Required,
+    Unconfirmed, VectorOutcome,
+};
+pub use party::{Board, Party, Role};
+pub use problem::Problem;
+pub use purpose::{Authority, Purpose, PurposeKind};
+pub use record_set::{Basis, RecordSet, SystemOfRecords, Use};
+pub use schema::agreement_schema;
+pub use signature::{Answer, Document, KeyChange, Signature, Signer, SignerRole, Standing};
+pub use stay::{Direction, Lift, Scope, Stay, StayKind};
+pub use term::Term;

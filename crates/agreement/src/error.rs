@@ -1,0 +1,192 @@
+//! What can fail in this crate because the world failed: a file, a key, a pack.
+//!
+//! Not here: what is wrong in an agreement's text ([`crate::Problem`], listed all at once), and what the law
+//! refuses ([`crate::Refusal`], an answer and not an error).
+
+use std::path::PathBuf;
+
+use crate::{Environment, PackId, PartyId};
+
+/// A failure of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An identifier breaks the rule for identifiers.
+    #[error("`{text}` is not an identifier: lower-case letters, digits, `-`, `_`, beginning with a letter")]
+    NotAnId {
+        /// The text as given.
+        text: String,
+    },
+    /// An element is not named as record set and element.
+    #[error("`{text}` does not name an element: write record set, point, element, as in `payroll.gross_pay`")]
+    NotAnElement {
+        /// The text as given.
+        text: String,
+    },
+    /// A digest is not in its text form.
+    #[error("`{text}` is not a digest: write `sha256:` and 64 hexadecimal digits")]
+    NotADigest {
+        /// The text as given.
+        text: String,
+    },
+    /// A public key is not in its text form, or is no point of the curve.
+    #[error("`{text}` is not a public key: write `ed25519:` or `test-ed25519:` and 64 hexadecimal digits")]
+    NotAKey {
+        /// The text as given.
+        text: String,
+    },
+    /// A key file is not one. Its text is never shown.
+    #[error("the key file is damaged: its first line must say `comity signing key, test environment` or `comity signing key, production environment`, its last line 64 hexadecimal digits")]
+    NotAKeyFile,
+    /// A signature is not in its text form.
+    #[error("a signature is not 128 hexadecimal digits")]
+    NotASignature,
+    /// A key of one environment met an agreement of the other.
+    #[error("a key for `{key}` cannot sign for `{agreement}`: keys are never promoted")]
+    WrongEnvironment {
+        /// The key's environment.
+        key: Environment,
+        /// The agreement's environment.
+        agreement: Environment,
+    },
+    /// Somebody signed who is neither party, board nor auditor of this agreement.
+    #[error("`{signer}` is no {role} of this agreement")]
+    UnknownSigner {
+        /// Who signed.
+        signer: PartyId,
+        /// As what.
+        role: crate::SignerRole,
+    },
+    /// A statement names another agreement.
+    #[error("the statement of `{signer}` is about {found}, not about this agreement, {expected}")]
+    OtherAgreement {
+        /// Who signed.
+        signer: PartyId,
+        /// The digest it names.
+        found: crate::Digest,
+        /// The digest of this agreement.
+        expected: crate::Digest,
+    },
+    /// A statement was signed with a key that is not the signer's.
+    #[error("the statement of `{signer}` names a key that is not its {role} key in this agreement")]
+    OtherKey {
+        /// Who signed.
+        signer: PartyId,
+        /// As what.
+        role: crate::SignerRole,
+    },
+    /// The signature does not fit the statement.
+    #[error("the signature of `{signer}` does not fit its statement")]
+    WrongSignature {
+        /// Who is said to have signed.
+        signer: PartyId,
+    },
+    /// A demonstration was asked of an agreement that is none.
+    #[error("agreement `{program}` is no demonstration: only one with `demonstration = true` and `environment = \"test\"` is signed with throw-away keys")]
+    NotADemonstration {
+        /// The matching program.
+        program: crate::ProgramId,
+    },
+    /// Dates cannot be moved so far.
+    #[error("the dates of the agreement cannot be moved by {days} days")]
+    DatesOutOfRange {
+        /// How far.
+        days: i64,
+    },
+    /// A value has no canonical form.
+    #[error("a value has no canonical form (RFC 8785)")]
+    NotCanonical(#[source] serde_json::Error),
+    /// A small file (signature, key change, publications, stay) cannot be read as such.
+    #[error("{file}: not a {what}: {reason}")]
+    UnreadableFile {
+        /// Name of the file.
+        file: String,
+        /// What it should be.
+        what: &'static str,
+        /// What the reader says.
+        reason: String,
+    },
+    /// No law pack has this id.
+    #[error("no law pack is called `{id}`")]
+    UnknownPack {
+        /// The id asked for.
+        id: PackId,
+    },
+    /// Two packs bear the same id.
+    #[error("two law packs are called `{id}`")]
+    PackTwice {
+        /// The id.
+        id: PackId,
+    },
+    /// A file of a pack cannot be read.
+    #[error("cannot read `{}` of a law pack", path.display())]
+    PackFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The manifest or the vectors of a pack are wrong.
+    #[error("law pack `{id}`: `{file}` is wrong: {reason}")]
+    PackManifest {
+        /// The pack.
+        id: String,
+        /// The file.
+        file: &'static str,
+        /// What the reader says.
+        reason: String,
+    },
+    /// The policies of a pack do not parse, or do not fit the schema.
+    #[error("law pack `{id}`: its policies are wrong: {reason}")]
+    PackPolicies {
+        /// The pack.
+        id: PackId,
+        /// What Cedar says.
+        reason: String,
+    },
+    /// A policy lacks one of the four annotations that make a refusal readable.
+    #[error("law pack `{id}`: policy `{policy}` lacks `@{annotation}`")]
+    PolicyWithoutAnnotation {
+        /// The pack.
+        id: PackId,
+        /// The policy.
+        policy: String,
+        /// The annotation.
+        annotation: &'static str,
+    },
+    /// Two policies bear the same id.
+    #[error("law pack `{id}`: policy id `{policy}` is taken")]
+    PolicyTwice {
+        /// The pack.
+        id: PackId,
+        /// The policy.
+        policy: String,
+    },
+    /// A pack other than the floor permits something.
+    #[error("law pack `{id}`: policy `{policy}` permits; a pack may only forbid")]
+    PackPermits {
+        /// The pack.
+        id: PackId,
+        /// The policy.
+        policy: String,
+    },
+}
+
+impl Error {
+    /// Returns what to do about it, where there is something to do, as a line of its own.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::WrongEnvironment { .. } => {
+                Some("make a key for that environment with `comity key new`")
+            }
+            Self::OtherAgreement { .. } => {
+                Some("one value changed is a new agreement: every party signs it anew")
+            }
+            Self::OtherKey { .. } => Some("a new key needs a key change signed with the old key"),
+            Self::UnknownPack { .. } => Some("`comity law list` shows the packs this program has"),
+            Self::NotADemonstration { .. } => Some("sign it with `comity sign` instead"),
+            _ => None,
+        }
+    }
+}

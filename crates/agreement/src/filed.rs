@@ -1,0 +1,236 @@
+//! An agreement with all that has been filed about it: signatures, changes of keys, annexes, publications, stays.
+//!
+//! The gate decides on what is filed and verifies every signature itself; nothing here is taken on trust but the dates
+//! of publications, which the filing party answers for. Storage is the program's affair.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use crate::digest::canonical;
+use crate::signature::Keys;
+use crate::{
+    Agreement, Answer, Digest, Error, KeyChange, Party, PartyId, Signature, Signer, SignerRole,
+    SigningKey, Standing, Stay,
+};
+
+/// An agreement and what has been filed about it.
+#[derive(Clone, Debug)]
+pub struct Filed {
+    /// The agreement.
+    pub agreement: Agreement,
+    /// Statements by parties and boards, as they came.
+    pub signatures: Vec<Signature>,
+    /// Changes of keys.
+    pub key_changes: Vec<KeyChange>,
+    /// Annexes by which more recipients join.
+    pub annexes: Vec<Annex>,
+    /// Transmittals, publications, reports, certificates.
+    pub publications: Publications,
+    /// Every stay ever recorded, lifted ones too.
+    pub stays: Vec<Stay>,
+    /// The agreement that this one continues.
+    pub previous: Option<Agreement>,
+}
+
+impl Filed {
+    /// Returns an agreement about which nothing has been filed yet.
+    pub fn new(agreement: Agreement) -> Self {
+        Self {
+            agreement,
+            signatures: Vec::new(),
+            key_changes: Vec::new(),
+            annexes: Vec::new(),
+            publications: Publications::default(),
+            stays: Vec::new(),
+            previous: None,
+        }
+    }
+
+    /// Returns where the agreement stands with each of its signers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotCanonical`] when the agreement has no canonical form.
+    pub fn standing(&self, now: Timestamp) -> Result<Standing, Error> {
+        Ok(Standing::at(
+            now,
+            &Keys::of(&self.agreement, &[]),
+            required(&self.agreement.parties),
+            self.agreement.digest()?,
+            self.agreement.environment,
+            &self.signatures,
+            &self.key_changes,
+        ))
+    }
+
+    /// Returns the parties that count at an instant: those of the agreement, and those that joined by an annex which
+    /// everybody has signed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotCanonical`] when the agreement has no canonical form.
+    pub fn parties(&self, now: Timestamp) -> Result<Vec<&Party>, Error> {
+        let digest = self.agreement.digest()?;
+        let mut parties: Vec<_> = self.agreement.parties.iter().collect();
+        for annex in &self.annexes {
+            if annex.agreement == digest
+                && self.agreement.party(&annex.party.id).is_none()
+                && annex.standing(&self.agreement, &self.key_changes, now)?.is_agreed()
+            {
+                parties.push(&annex.party);
+            }
+        }
+        Ok(parties)
+    }
+}
+
+/// Returns who has to accept: each party, and each board that a party names.
+fn required(parties: &[Party]) -> BTreeSet<Signer> {
+    parties
+        .iter()
+        .flat_map(|party| {
+            let signer = |role| Signer { id: party.id.clone(), role };
+            let board = party.board.is_some().then(|| signer(SignerRole::Board));
+            std::iter::once(signer(SignerRole::Party)).chain(board)
+        })
+        .collect()
+}
+
+/// An annex by which another recipient joins, signed by it and by everybody who signed before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Annex {
+    /// The agreement it joins.
+    pub agreement: Digest,
+    /// The party that joins.
+    pub party: Party,
+    /// Statements about the annex; they are not part of its digest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signatures: Vec<Signature>,
+}
+
+impl Annex {
+    /// Reads an annex from its file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnreadableFile`] when the text is no annex.
+    pub fn read(text: &str, file: &str) -> Result<Self, Error> {
+        crate::signature::read(text, file, "annex")
+    }
+
+    /// Returns the annex's digest, its signatures apart.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotCanonical`] when it has no canonical form.
+    pub fn digest(&self) -> Result<Digest, Error> {
+        let mut bytes = b"comity annex, version 1\n".to_vec();
+        bytes.extend(canonical(&Self { signatures: Vec::new(), ..self.clone() })?);
+        Ok(Digest::of(&bytes))
+    }
+
+    /// Signs a statement about the annex and adds it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotCanonical`] when it has no canonical form.
+    pub fn sign(
+        &mut self,
+        answer: Answer,
+        signer: &Signer,
+        at: Timestamp,
+        key: &SigningKey,
+    ) -> Result<(), Error> {
+        self.signatures.push(Signature::over(self.digest()?, answer, signer, at, key, None)?);
+        Ok(())
+    }
+
+    /// Returns where the annex stands with each of its signers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotCanonical`] when it has no canonical form.
+    pub fn standing(
+        &self,
+        agreement: &Agreement,
+        key_changes: &[KeyChange],
+        now: Timestamp,
+    ) -> Result<Standing, Error> {
+        let mut parties = agreement.parties.clone();
+        parties.push(self.party.clone());
+        Ok(Standing::at(
+            now,
+            &Keys::of(agreement, &[&self.party]),
+            required(&parties),
+            self.digest()?,
+            agreement.environment,
+            &self.signatures,
+            key_changes,
+        ))
+    }
+}
+
+/// What happened around an agreement after it was written: each thing with its day.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Publications {
+    /// Copies sent to both oversight committees, 5 U.S.C. 552a(o)(2)(A).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent_to_committees: Option<Date>,
+    /// Advance notice of the program to both committees and OMB, 5 U.S.C. 552a(r).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reported_in_advance: Option<Date>,
+    /// The notice in the Federal Register, 5 U.S.C. 552a(e)(12).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub federal_register: Option<FederalRegister>,
+    /// The board's written finding under 5 U.S.C. 552a(p)(1)(A)(ii).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub board_finding: Option<Date>,
+    /// When notice of the program was last given to those concerned, 5 U.S.C. 552a(o)(1)(D).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notice_last_given: Option<Date>,
+    /// The boards' yearly reviews, 5 U.S.C. 552a(u)(3).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reviews: Vec<Date>,
+    /// Certificates of parties that the program ran as agreed, 5 U.S.C. 552a(o)(2)(D)(ii) and (q)(2).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<Certificate>,
+    /// When the board approved a renewal, 5 U.S.C. 552a(o)(2)(D).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub renewal_approved: Option<Date>,
+}
+
+/// A notice in the Federal Register.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FederalRegister {
+    /// The day it appeared.
+    pub date: Date,
+    /// Volume and page.
+    pub citation: String,
+}
+
+/// A party's certificate that the program ran as agreed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Certificate {
+    /// The party.
+    pub party: PartyId,
+    /// The day.
+    pub date: Date,
+}
+
+impl Publications {
+    /// Reads publications from their file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnreadableFile`] when the text is none.
+    pub fn read(text: &str, file: &str) -> Result<Self, Error> {
+        crate::signature::read(text, file, "list of publications")
+    }
+}

@@ -1,0 +1,648 @@
+//! The facts a decision rests on: agreement, filing and request, lowered to what policies can compare.
+//!
+//! All arithmetic on numbers from outside is done here, saturating, because a Cedar policy that overflows errors and
+//! an erring policy is skipped. Facts hold no personal data; they can be kept and decided again ([`super::Gate::replay`]).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use jiff::{Timestamp, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::{PilotStatus, Request};
+use crate::digest::canonical;
+use crate::{
+    Act, Agreement, Category, ClaimKind, CostBenefit, Digest, Error, Filed, Party, RecordSet, Role,
+    SignerRole, Standing, Use,
+};
+
+/// What the policies decide on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Facts {
+    /// The act asked for.
+    pub act: Act,
+    /// The party that asks.
+    pub party: String,
+    /// The agreement's digest.
+    pub agreement: String,
+    /// The party's attributes.
+    pub principal: Map<String, Value>,
+    /// The agreement's attributes and what is filed about it.
+    pub resource: Map<String, Value>,
+    /// The request's attributes, and what depends on the instant.
+    pub context: Map<String, Value>,
+    /// What exactly is amiss, for the reasons that ask for it by `@detail`; no rule sees it.
+    #[serde(skip)]
+    pub(super) details: BTreeMap<String, String>,
+}
+
+impl Facts {
+    /// Returns the digest of the facts.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotCanonical`] when they have no canonical form.
+    pub fn digest(&self) -> Result<Digest, Error> {
+        let mut bytes = b"comity facts, version 1\n".to_vec();
+        bytes.extend(canonical(self)?);
+        Ok(Digest::of(&bytes))
+    }
+
+    /// Returns facts with nothing but attributes, as vectors give them.
+    pub(crate) fn of_vector(
+        act: Act,
+        principal: Map<String, Value>,
+        resource: Map<String, Value>,
+        context: Map<String, Value>,
+    ) -> Self {
+        Self {
+            act,
+            party: "party".to_owned(),
+            agreement: "agreement".to_owned(),
+            principal,
+            resource,
+            context,
+            details: BTreeMap::new(),
+        }
+    }
+
+    /// Gathers the facts of a request.
+    pub(super) fn gather(request: &Request, filed: &Filed, now: Timestamp) -> Result<Self, Error> {
+        let digest = filed.agreement.digest()?;
+        let parties = filed.parties(now)?;
+        let standing = filed.standing(now)?;
+        let mut facts = Self {
+            act: request.act.clone(),
+            party: request.party.to_string(),
+            agreement: digest.to_string(),
+            principal: principal(request, filed, &parties),
+            resource: resource(filed, &parties, &standing, now),
+            context: context(request, filed, &parties, digest, now),
+            details: BTreeMap::new(),
+        };
+        facts.details = details(request, filed, &standing, &facts);
+        Ok(facts)
+    }
+
+    /// Returns the two entities as Cedar reads them.
+    pub(super) fn entities(&self) -> Value {
+        json!([
+            { "uid": { "type": "Party", "id": self.party }, "attrs": self.principal, "parents": [] },
+            { "uid": { "type": "Agreement", "id": self.agreement }, "attrs": self.resource, "parents": [] },
+        ])
+    }
+}
+
+/// Returns the attributes of the party that asks: its roles, and none if it is no party.
+fn principal(request: &Request, filed: &Filed, parties: &[&Party]) -> Map<String, Value> {
+    let mut roles: BTreeSet<&str> = parties
+        .iter()
+        .filter(|party| party.id == request.party)
+        .flat_map(|party| party.roles.iter().map(|role| role.as_str()))
+        .collect();
+    if filed.agreement.auditor.id == request.party {
+        roles.insert("auditor");
+    }
+    object([("roles", json!(roles))])
+}
+
+/// Returns the attributes of the agreement.
+fn resource(
+    filed: &Filed,
+    parties: &[&Party],
+    standing: &Standing,
+    now: Timestamp,
+) -> Map<String, Value> {
+    let agreement = &filed.agreement;
+    let signers = |signers: &BTreeSet<crate::Signer>, role: SignerRole| -> BTreeSet<String> {
+        signers.iter().filter(|s| s.role == role).map(|s| s.id.to_string()).collect()
+    };
+    let all = |signers: &BTreeSet<crate::Signer>| -> BTreeSet<String> {
+        signers.iter().map(ToString::to_string).collect()
+    };
+    let categories = |list: Use| -> BTreeSet<Category> {
+        agreement.record_sets.iter().flat_map(|set| set.categories(list)).collect()
+    };
+    let today = day(now);
+    let (exempt_from, waived) = claims(agreement, today);
+    let mut attributes = object([
+        ("environment", json!(agreement.environment)),
+        ("laws", json!(agreement.laws)),
+        ("exempt_from", json!(exempt_from)),
+        ("waived", json!(waived)),
+        ("begins", json!(agreement.term.begins_at().as_second())),
+        ("ends", json!(agreement.term.ends_at().as_second())),
+        ("term_months", json!(agreement.term.months())),
+        ("roles", json!(parties.iter().flat_map(|p| &p.roles).collect::<BTreeSet<_>>())),
+        ("parties", json!(signers(&standing.required, SignerRole::Party))),
+        ("boards", json!(signers(&standing.required, SignerRole::Board))),
+        ("accepted", json!(signers(&standing.accepted, SignerRole::Party))),
+        ("approved", json!(signers(&standing.accepted, SignerRole::Board))),
+        ("rejected", json!(all(&standing.rejected))),
+        ("revoked", json!(all(&standing.revoked))),
+        ("federal_without_board", json!(federal_without_board(parties))),
+        ("record_sets", json!(ids(agreement.record_sets.iter()))),
+        ("with_basis", json!(ids(agreement.record_sets.iter().filter(|s| has_basis(s))))),
+        (
+            "federal_system_of_records",
+            json!(agreement.record_sets.iter().any(|set| is_federal(set, agreement))),
+        ),
+        (
+            "purposes",
+            json!(agreement.purposes.iter().map(|p| &p.id).collect::<BTreeSet<_>>()),
+        ),
+        (
+            "purpose_kinds",
+            json!(agreement.purposes.iter().map(|p| p.kind).collect::<BTreeSet<_>>()),
+        ),
+        (
+            "onward_kinds",
+            json!(
+                agreement
+                    .redisclosure
+                    .exceptions
+                    .iter()
+                    .map(|exception| exception.purpose)
+                    .collect::<BTreeSet<_>>()
+            ),
+        ),
+        ("cites_removal_power", json!(!removal_powers(agreement).is_empty())),
+        ("matched_on", json!(agreement.matched_on().collect::<BTreeSet<_>>())),
+        ("returned", json!(agreement.returned().collect::<BTreeSet<_>>())),
+        ("compared", json!(agreement.compared().collect::<BTreeSet<_>>())),
+        ("matched_on_categories", json!(categories(Use::MatchedOn))),
+        ("returned_categories", json!(categories(Use::Returned))),
+        ("compared_categories", json!(categories(Use::Compared))),
+        (
+            "exceptions",
+            json!(
+                agreement
+                    .exceptions
+                    .iter()
+                    .map(|e| format!("{}:{}", e.kind.as_str(), e.category))
+                    .collect::<BTreeSet<_>>()
+            ),
+        ),
+        (
+            "exception_kinds",
+            json!(agreement.exceptions.iter().map(|e| e.kind).collect::<BTreeSet<_>>()),
+        ),
+        ("lowest_threshold_milli", json!(milli_up(agreement.model.threshold.lowest_weight()))),
+        ("pilot_sample", json!(long(agreement.pilot.sample))),
+        (
+            "pilot_bound_permille",
+            json!(i64::from(agreement.pilot.bound_percent).saturating_mul(10)),
+        ),
+        ("pilot_confidence_percent", json!(agreement.pilot.confidence_percent)),
+        ("auditor_access", json!(agreement.auditor.key.environment() == agreement.environment)),
+        ("stated", json!(stated(agreement))),
+        (
+            "accuracy_assessed",
+            json!(
+                agreement
+                    .accuracy
+                    .iter()
+                    .filter(|assessment| assessment.assessed <= today)
+                    .map(|assessment| &assessment.record_set)
+                    .collect::<BTreeSet<_>>()
+            ),
+        ),
+        ("verification_method", json!(agreement.verification.method)),
+        ("verifies", json!(agreement.verification.confirms.iter().collect::<BTreeSet<_>>())),
+        (
+            "board_finding_filed",
+            json!(filed.publications.board_finding.is_some_and(|date| date <= today)),
+        ),
+        ("response_period_days", json!(agreement.notice.response_period_days)),
+        ("response_period_cited", json!(agreement.notice.response_period_citation.is_some())),
+        ("cost_benefit", json!(cost_benefit(agreement))),
+        ("continues", json!(agreement.continues.is_some())),
+    ]);
+    if let Some(element) = agreement.caseload_id() {
+        attributes.insert("caseload_id".into(), json!(element));
+    }
+    if let Some(digest) = agreement.model.digest {
+        attributes.insert("model_digest".into(), json!(digest));
+    }
+    if let Some(digest) = agreement.model.recipe_digest {
+        attributes.insert("recipe_digest".into(), json!(digest));
+    }
+    attributes.extend(renewal(filed, parties, today));
+    attributes
+}
+
+/// Returns the attributes that only a renewal or a following agreement needs.
+fn renewal(filed: &Filed, parties: &[&Party], today: Date) -> Map<String, Value> {
+    let agreement = &filed.agreement;
+    let previous = filed
+        .previous
+        .as_ref()
+        .filter(|previous| previous.digest().ok() == agreement.continues);
+    // A certificate counts for the agreement that went before only if it was given while that was in its term, or
+    // after; one from before it began certifies nothing.
+    let certified: BTreeSet<_> = filed
+        .publications
+        .certificates
+        .iter()
+        .filter(|certificate| {
+            certificate.date <= today
+                && previous.is_some_and(|previous| previous.term.begins <= certificate.date)
+        })
+        .map(|certificate| &certificate.party)
+        .collect();
+    let recipients: BTreeSet<_> = parties
+        .iter()
+        .filter(|party| party.roles.contains(&Role::Recipient))
+        .map(|party| &party.id)
+        .collect();
+    let mut attributes = object([
+        ("renewal", json!(agreement.term.renewal)),
+        ("previous_filed", json!(previous.is_some())),
+        (
+            "unchanged",
+            json!(previous.is_some_and(|previous| agreement.is_unchanged_from(previous))),
+        ),
+        ("certified", json!(certified)),
+        ("recipients", json!(recipients)),
+        (
+            "follows_on",
+            json!(previous.is_some_and(|previous| {
+                previous.term.ends.tomorrow().is_ok_and(|next| agreement.term.begins <= next)
+            })),
+        ),
+    ]);
+    if let (Some(previous), Some(approved)) = (previous, filed.publications.renewal_approved)
+        && approved <= today
+    {
+        // Within the three months before the end: on or after the day three months earlier.
+        let opens = previous.term.ends.saturating_sub(jiff::Span::new().months(3));
+        let within = opens <= approved && approved <= previous.term.ends;
+        attributes.insert("renewal_approved_in_time".into(), json!(within));
+    }
+    attributes
+}
+
+/// Returns the attributes of the request and of the instant.
+fn context(
+    request: &Request,
+    filed: &Filed,
+    parties: &[&Party],
+    digest: Digest,
+    now: Timestamp,
+) -> Map<String, Value> {
+    let agreement = &filed.agreement;
+    let today = day(now);
+    let purpose = agreement.purpose(&request.purpose);
+    let roles: Vec<_> = parties.iter().map(|p| (p.id.clone(), p.roles.clone())).collect();
+    let stays: BTreeSet<_> = filed
+        .stays
+        .iter()
+        .filter(|stay| stay.applies(request, digest, &roles, now))
+        .map(|stay| &stay.order)
+        .collect();
+    let (opened, reviewed, false_permille) = match request.pilot {
+        PilotStatus::Open { opened } => (opened, 0, 1000),
+        PilotStatus::Reviewed { reviewed, false_permille } => (0, reviewed, false_permille),
+    };
+    let mut attributes = object([
+        ("now", json!(now.as_second())),
+        ("purpose", json!(request.purpose)),
+        (
+            "authority_in_force",
+            json!(purpose.is_some_and(|purpose| {
+                !purpose.authority.is_empty()
+                    && purpose.authority.iter().all(|law| law.in_force_from <= today)
+            })),
+        ),
+        ("matched_on", json!(request.matched_on)),
+        ("returned", json!(request.returned)),
+        ("compared", json!(request.compared)),
+        ("volume_percent", json!(volume_percent(request, agreement))),
+        ("uncounted", json!(uncounted(request, agreement))),
+        ("unattested", json!(unattested(request, agreement))),
+        (
+            "selected_on",
+            json!(
+                request
+                    .extracts
+                    .values()
+                    .flat_map(|extract| &extract.selected_on)
+                    .collect::<BTreeSet<_>>()
+            ),
+        ),
+        ("environment", json!(request.environment)),
+        ("ledger_writable", json!(request.ledger_writable)),
+        ("pilot_reviewed", json!(long(reviewed))),
+        ("pilot_opened", json!(long(opened))),
+        ("pilot_false_permille", json!(long(false_permille))),
+        (
+            "pilot",
+            json!(match request.pilot {
+                PilotStatus::Open { .. } => "open",
+                PilotStatus::Reviewed { .. } => "reviewed",
+            }),
+        ),
+        ("reversed_permille", json!(long(request.reversed_permille.unwrap_or(0)))),
+        ("stays", json!(stays)),
+        ("days_since_begun", json!(days_since(agreement.term.begins, today))),
+    ]);
+    let mut put = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            attributes.insert(name.to_owned(), value);
+        }
+    };
+    put("purpose_kind", purpose.map(|purpose| json!(purpose.kind)));
+    put("caseload_id", request.caseload_id.as_ref().map(|element| json!(element)));
+    put("model_digest", request.model_digest.map(|digest| json!(digest)));
+    put("recipe_digest", request.recipe_digest.map(|digest| json!(digest)));
+    put("threshold_milli", request.threshold.map(|weight| json!(milli_down(weight))));
+    let published = &filed.publications;
+    for (name, date) in [
+        ("days_since_sent_to_committees", published.sent_to_committees),
+        ("days_since_reported_in_advance", published.reported_in_advance),
+        ("days_since_published", published.federal_register.as_ref().map(|notice| notice.date)),
+        ("days_since_notice", published.notice_last_given),
+        ("days_since_review", published.reviews.iter().copied().filter(|d| *d <= today).max()),
+    ] {
+        put(name, date.map(|date| json!(days_since(date, today))));
+    }
+    attributes
+}
+
+/// Returns what exactly is amiss, by the names that policies use in `@detail`.
+fn details(
+    request: &Request,
+    filed: &Filed,
+    standing: &Standing,
+    facts: &Facts,
+) -> BTreeMap<String, String> {
+    let agreement = &filed.agreement;
+    let unsigned = |role: SignerRole| {
+        list(
+            standing
+                .required
+                .difference(&standing.accepted)
+                .filter(|signer| signer.role == role)
+                .map(|signer| signer.id.to_string()),
+        )
+    };
+    let mut missing_parties = unsigned(SignerRole::Party);
+    if !standing.invalid.is_empty() {
+        missing_parties = format!("{missing_parties}; {}", standing.invalid.join("; "));
+    }
+    let outside = |asked: &BTreeSet<crate::ElementRef>, named: BTreeSet<crate::ElementRef>| {
+        list(asked.difference(&named).map(ToString::to_string))
+    };
+    let protected = |of: Use| {
+        list(agreement.record_sets.iter().flat_map(|set| {
+            set.elements()
+                .filter(move |(list, e)| *list == of && e.category.is_protected())
+                .map(|(_, e)| format!("{}.{} ({})", set.id, e.name, e.category))
+        }))
+    };
+    let set = |map: &Map<String, Value>, name: &str| {
+        list(map.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(|value| {
+            value.as_str().map(str::to_owned)
+        }))
+    };
+    let volumes = list(agreement.record_sets.iter().filter_map(|set| {
+        let count = request.counts.get(&set.id)?;
+        (percent(*count, set.approx_count) > 110)
+            .then(|| format!("{}: {count} of about {}", set.id, set.approx_count))
+    }));
+    [
+        ("unsigned", missing_parties),
+        ("unapproved", unsigned(SignerRole::Board)),
+        ("rejected", set(&facts.resource, "rejected")),
+        ("revoked", set(&facts.resource, "revoked")),
+        ("begins", agreement.term.begins.to_string()),
+        ("ends", agreement.term.ends.to_string()),
+        ("purpose", request.purpose.to_string()),
+        ("party", request.party.to_string()),
+        ("matched_on_outside", outside(&request.matched_on, agreement.matched_on().collect())),
+        ("returned_outside", outside(&request.returned, agreement.returned().collect())),
+        ("compared_outside", outside(&request.compared, agreement.compared().collect())),
+        ("volumes", volumes),
+        ("uncounted", set(&facts.context, "uncounted")),
+        ("unattested", set(&facts.context, "unattested")),
+        ("selected_on", set(&facts.context, "selected_on")),
+        ("protected_matched_on", protected(Use::MatchedOn)),
+        ("protected_returned", protected(Use::Returned)),
+        ("protected_compared", protected(Use::Compared)),
+        ("stays", set(&facts.context, "stays")),
+        ("removal_powers", list(removal_powers(agreement).into_iter().map(str::to_owned))),
+        ("environment", format!("agreement {}, node {}", agreement.environment, request.environment)),
+        ("term_months", format!("{} months", agreement.term.months())),
+        ("federal_without_board", set(&facts.resource, "federal_without_board")),
+    ]
+    .into_iter()
+    .filter(|(_, text)| !text.is_empty())
+    .map(|(name, text)| (name.to_owned(), text))
+    .collect()
+}
+
+/// Returns the sections of the agreement that say something; what a law pack asks for beyond the floor is looked up here.
+fn stated(agreement: &Agreement) -> BTreeSet<&'static str> {
+    let says = |text: &str| !crate::reader::is_placeholder(text);
+    let mut stated = BTreeSet::new();
+    let mut put = |name, present: bool| {
+        if present {
+            stated.insert(name);
+        }
+    };
+    let purposes = &agreement.purposes;
+    put("purpose", !purposes.is_empty() && purposes.iter().all(|p| says(&p.statement)));
+    put(
+        "authority",
+        !purposes.is_empty()
+            && purposes.iter().all(|p| {
+                !p.authority.is_empty() && p.authority.iter().all(|law| says(&law.citation))
+            }),
+    );
+    if let Some(justification) = &agreement.justification {
+        put("justification", says(&justification.statement));
+        put("expected_results", says(&justification.expected_results));
+        put("savings_estimate", says(&justification.savings_basis));
+    }
+    let sets = &agreement.record_sets;
+    put("elements", !sets.is_empty() && sets.iter().all(|s| !s.matched_on.is_empty()));
+    put("approx_count", !sets.is_empty() && sets.iter().all(|s| s.approx_count > 0));
+    put("dates", agreement.term.begins <= agreement.term.ends);
+    put("notice_at_application", says(&agreement.notice.at_application));
+    put("notice_periodic", agreement.notice.periodic.as_deref().is_some_and(says));
+    put("notice_of_findings", says(&agreement.notice.of_findings));
+    put("verification", says(&agreement.verification.plan));
+    put("retention", says(&agreement.retention.statement));
+    let security = &agreement.security;
+    put(
+        "security",
+        says(&security.administrative) && says(&security.technical) && says(&security.physical),
+    );
+    put("redisclosure", says(&agreement.redisclosure.statement));
+    if let Some(rules) = &agreement.use_of_records {
+        put("use_of_records", says(&rules.statement));
+        put("return_or_destroy", says(&rules.return_or_destroy));
+    }
+    put("auditor_access", says(&agreement.auditor.access));
+    stated
+}
+
+/// Returns how costs and benefits stand: `analysis` only if it shows more benefit than cost.
+fn cost_benefit(agreement: &Agreement) -> &'static str {
+    match &agreement.cost_benefit {
+        Some(CostBenefit::Analysis { cost_cents, benefit_cents, .. }) => {
+            if benefit_cents > cost_cents { "analysis" } else { "unfavourable" }
+        }
+        Some(CostBenefit::Waiver { .. }) => "waiver",
+        Some(CostBenefit::RequiredByStatute { .. }) => "required_by_statute",
+        None => "none",
+    }
+}
+
+/// Returns the packs an exemption in force is claimed from, and the rules a waiver in force concerns.
+fn claims(agreement: &Agreement, today: Date) -> (BTreeSet<&str>, BTreeSet<&str>) {
+    let mut exempt_from = BTreeSet::new();
+    let mut waived = BTreeSet::new();
+    for claim in &agreement.claims {
+        if !(claim.begins <= today && today <= claim.ends) {
+            continue;
+        }
+        match claim.kind {
+            ClaimKind::Exemption => {
+                exempt_from.insert(claim.law.as_str());
+            }
+            ClaimKind::Waiver => waived.extend(claim.rules.iter().map(String::as_str)),
+        }
+    }
+    (exempt_from, waived)
+}
+
+/// Sections of title 8 of the United States Code that hold the powers to inspect, arrest, detain and remove. The floor
+/// lets no agreement rest on them (F13). It is a net under the closed vocabulary, not instead of it.
+const REMOVAL_SECTIONS: [&str; 12] = [
+    "1182", "1225", "1226", "1226a", "1227", "1228", "1229", "1229a", "1230", "1231", "1357",
+    "1360",
+];
+
+/// Returns the citations of an agreement that name a power to arrest, detain or remove.
+fn removal_powers(agreement: &Agreement) -> Vec<&str> {
+    let purposes = agreement.purposes.iter().flat_map(|p| &p.authority).map(|law| &law.citation);
+    let bases = agreement.record_sets.iter().map(|set| &set.basis.citation);
+    let onward = agreement.redisclosure.exceptions.iter().map(|e| &e.citation);
+    let exceptions = agreement.exceptions.iter().map(|e| &e.citation);
+    let names_one = |citation: &str| {
+        let plain: String = citation
+            .chars()
+            .filter(|c| c.is_ascii_alphanumeric() || c.is_whitespace() || *c == '(')
+            .collect::<String>()
+            .to_lowercase();
+        let plain = plain.replace("u s c", "usc");
+        let words: Vec<_> = plain
+            .split(|c: char| c.is_whitespace() || c == '(')
+            .filter(|word| !word.is_empty())
+            .collect();
+        words.windows(3).any(|three| match three {
+            ["8", "usc", section] => REMOVAL_SECTIONS.contains(section),
+            _ => false,
+        })
+    };
+    purposes
+        .chain(bases)
+        .chain(onward)
+        .chain(exceptions)
+        .map(String::as_str)
+        .filter(|citation| names_one(citation))
+        .collect()
+}
+
+fn federal_without_board<'a>(parties: &[&'a Party]) -> BTreeSet<&'a str> {
+    let lacks = |party: &&&Party| {
+        let takes_part = party.roles.iter().any(|r| matches!(r, Role::Source | Role::Recipient));
+        party.federal && takes_part && party.board.is_none()
+    };
+    parties.iter().filter(lacks).map(|party| party.id.as_str()).collect()
+}
+
+fn has_basis(set: &RecordSet) -> bool {
+    !crate::reader::is_placeholder(&set.basis.citation)
+        && !crate::reader::is_placeholder(&set.basis.statement)
+}
+
+fn is_federal(set: &RecordSet, agreement: &Agreement) -> bool {
+    set.system_of_records.is_some() && agreement.party(&set.owner).is_some_and(|p| p.federal)
+}
+
+fn ids<'a>(sets: impl Iterator<Item = &'a RecordSet>) -> BTreeSet<&'a str> {
+    sets.map(|set| set.id.as_str()).collect()
+}
+
+/// Returns the fullest record set's count as a percentage of its approximate number, rounded up.
+fn volume_percent(request: &Request, agreement: &Agreement) -> i64 {
+    request
+        .counts
+        .iter()
+        .map(|(id, count)| {
+            agreement.record_set(id).map_or(i64::MAX, |set| percent(*count, set.approx_count))
+        })
+        .max()
+        .unwrap_or(0)
+}
+
+/// Returns a part of a whole in percent, rounded up; a whole of nothing is over any bound.
+fn percent(part: u64, whole: u64) -> i64 {
+    if whole == 0 {
+        return i64::MAX;
+    }
+    let percent = (u128::from(part) * 100).div_ceil(u128::from(whole));
+    i64::try_from(percent).unwrap_or(i64::MAX)
+}
+
+fn uncounted<'a>(request: &Request, agreement: &'a Agreement) -> BTreeSet<&'a str> {
+    ids(agreement.record_sets.iter().filter(|set| !request.counts.contains_key(&set.id)))
+}
+
+/// Returns the record sets whose owner has not attested how the extract was drawn.
+fn unattested<'a>(request: &Request, agreement: &'a Agreement) -> BTreeSet<&'a str> {
+    ids(agreement.record_sets.iter().filter(|set| {
+        request.extracts.get(&set.id).and_then(|extract| extract.attested_by.as_ref())
+            != Some(&set.owner)
+    }))
+}
+
+fn day(now: Timestamp) -> Date {
+    now.to_zoned(TimeZone::UTC).date()
+}
+
+/// Returns whole days from a date to today; a date to come gives a negative number.
+fn days_since(date: Date, today: Date) -> i64 {
+    date.until(today).map_or(i64::MIN, |span| i64::from(span.get_days()))
+}
+
+fn long(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Returns thousandths of a weight, rounded down; what is no number is below any bound.
+fn milli_down(weight: f64) -> i64 {
+    if weight.is_nan() { i64::MIN } else { saturate((weight * 1000.0).floor()) }
+}
+
+/// Returns thousandths of a weight, rounded up; what is no number is above any threshold.
+fn milli_up(weight: f64) -> i64 {
+    if weight.is_nan() { i64::MAX } else { saturate((weight * 1000.0).ceil()) }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "`as` saturates, which is what is wanted")]
+fn saturate(number: f64) -> i64 {
+    number as i64
+}
+
+fn list(names: impl Iterator<Item = String>) -> String {
+    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn object<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}

@@ -1,0 +1,395 @@
+//! Law packs: a law as data, so that a lawyer can read it and a new law needs no release.
+//!
+//! A pack is a folder under `laws/` with `pack.toml`, `policies.cedar` and `vectors.toml`. Packs are versioned by date
+//! and never edited in place; a decision names the pack's digest. The floor is a pack too, the only one that permits
+//! anything. A pack is not legal advice, and it says itself what in it is not confirmed.
+
+use std::path::Path;
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+
+use crate::{Act, Digest, Error, Facts, Gate, PackId, PackRef};
+
+/// Id of the floor.
+const FLOOR: &str = "floor";
+
+/// A law pack.
+#[derive(Clone, Debug)]
+pub struct Pack {
+    /// What `pack.toml` says.
+    pub manifest: Manifest,
+    policies: String,
+    vectors: Vectors,
+    digest: Digest,
+}
+
+/// What `pack.toml` says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The pack's id, which is its folder's name.
+    pub id: PackId,
+    /// The pack's title.
+    pub title: String,
+    /// The pack's version, a date.
+    pub version: Date,
+    /// What the pack is and is not.
+    pub note: String,
+    /// When the law is in force.
+    pub in_force: InForce,
+    /// When the law applies at all.
+    pub regime: Regime,
+    /// Elements an agreement under this law must have, beyond what every agreement has.
+    #[serde(default)]
+    pub required: Vec<Required>,
+    /// Periods the law sets.
+    #[serde(default)]
+    pub clocks: Vec<Clock>,
+    /// Texts of notices.
+    #[serde(default)]
+    pub notices: Vec<NoticeText>,
+    /// Reports the law asks for.
+    #[serde(default)]
+    pub reports: Vec<Report>,
+    /// How long things are kept.
+    #[serde(default)]
+    pub retention: Vec<Kept>,
+    /// What is not confirmed against the official text, and how it was read meanwhile.
+    #[serde(default)]
+    pub unconfirmed: Vec<Unconfirmed>,
+}
+
+/// When a law is in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InForce {
+    /// The first day.
+    pub from: Date,
+    /// The last day, if it has one.
+    #[serde(default)]
+    pub to: Option<Date>,
+}
+
+impl InForce {
+    /// Tells whether the law is in force on a day.
+    pub fn contains(&self, day: Date) -> bool {
+        self.from <= day && self.to.is_none_or(|to| day <= to)
+    }
+}
+
+/// When a law applies at all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Regime {
+    /// The test in words.
+    pub applies: String,
+    /// Where it stands.
+    pub cite: String,
+    /// What applies where it does not.
+    pub otherwise: String,
+}
+
+/// An element of the agreement that the law requires.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Required {
+    /// The key in the agreement's file.
+    pub path: String,
+    /// Where the law asks for it.
+    pub cite: String,
+    /// What to write.
+    pub remedy: String,
+}
+
+/// A period the law sets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Clock {
+    /// The clock's name.
+    pub id: String,
+    /// How many.
+    pub length: u32,
+    /// Days or months, of which calendar.
+    pub unit: ClockUnit,
+    /// What starts it.
+    pub from: String,
+    /// The rule of this pack that holds it, if one does.
+    #[serde(default)]
+    pub rule: Option<String>,
+    /// Where it stands.
+    pub cite: String,
+    /// Whether it was checked against the official text.
+    pub confirmed: bool,
+    /// What is to be said about it.
+    #[serde(default)]
+    pub note: Option<String>,
+}
+
+/// The unit of a clock. Days are calendar days in Coordinated Universal Time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClockUnit {
+    /// Calendar days.
+    Days,
+    /// Calendar months.
+    Months,
+    /// Years.
+    Years,
+}
+
+/// The text of a notice, with places in braces.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoticeText {
+    /// The notice's name.
+    pub id: String,
+    /// The text.
+    pub text: String,
+    /// The section that asks for it.
+    pub cite: String,
+}
+
+/// A report the law asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// The report's name.
+    pub id: String,
+    /// To whom.
+    pub to: String,
+    /// When.
+    pub when: String,
+    /// What it says.
+    pub contents: Vec<String>,
+    /// The section that asks for it.
+    pub cite: String,
+    /// Whether it was checked against the official text.
+    pub confirmed: bool,
+}
+
+/// How long something is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kept {
+    /// What.
+    pub what: String,
+    /// How long.
+    pub period: String,
+    /// The section that says so.
+    pub cite: String,
+    /// Whether it was checked against the official text.
+    pub confirmed: bool,
+}
+
+/// Something that is not confirmed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unconfirmed {
+    /// What is not confirmed.
+    pub what: String,
+    /// The rules that rest on it.
+    #[serde(default)]
+    pub rules: Vec<String>,
+    /// The stricter reading taken meanwhile.
+    pub reading: String,
+}
+
+/// Test vectors of a pack.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Vectors {
+    base: Base,
+    #[serde(default)]
+    vector: Vec<Vector>,
+}
+
+/// The facts from which each vector differs.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Base {
+    principal: Map<String, Value>,
+    resource: Map<String, Value>,
+    context: Map<String, Value>,
+}
+
+/// One vector.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Vector {
+    name: String,
+    act: Act,
+    #[serde(default)]
+    set: Map<String, Value>,
+    #[serde(default)]
+    unset: Vec<String>,
+    /// The ids of the rules broken; none for a permit.
+    refused_by: Vec<String>,
+}
+
+/// How one vector went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct VectorOutcome {
+    /// The vector's name.
+    pub name: String,
+    /// The act it asks for.
+    pub act: Act,
+    /// The rules it should break, in order of id.
+    pub expected: Vec<String>,
+    /// The rules it broke, in order of id.
+    pub found: Vec<String>,
+}
+
+impl VectorOutcome {
+    /// Tells whether the decision was the expected one.
+    pub fn is_right(&self) -> bool {
+        self.expected == self.found
+    }
+}
+
+impl Pack {
+    /// Returns the floor.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PackManifest`], which a test rules out for the shipped floor.
+    pub fn floor() -> Result<Self, Error> {
+        Self::from_files(
+            include_str!("../../../laws/floor/pack.toml"),
+            include_str!("../../../laws/floor/policies.cedar"),
+            include_str!("../../../laws/floor/vectors.toml"),
+        )
+    }
+
+    /// Returns the law packs that ship with the program, the floor apart.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PackManifest`], which a test rules out for the shipped packs.
+    pub fn shipped() -> Result<Vec<Self>, Error> {
+        Ok(vec![Self::from_files(
+            include_str!("../../../laws/us-cmppa/pack.toml"),
+            include_str!("../../../laws/us-cmppa/policies.cedar"),
+            include_str!("../../../laws/us-cmppa/vectors.toml"),
+        )?])
+    }
+
+    /// Reads a pack from a folder.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PackFile`] when a file cannot be read, [`Error::PackManifest`] when it is wrong.
+    pub fn read_folder(folder: &Path) -> Result<Self, Error> {
+        let read = |name: &str| {
+            let path = folder.join(name);
+            std::fs::read_to_string(&path).map_err(|source| Error::PackFile { path, source })
+        };
+        Self::from_files(&read("pack.toml")?, &read("policies.cedar")?, &read("vectors.toml")?)
+    }
+
+    /// Makes a pack of the texts of its three files.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PackManifest`] when the manifest or the vectors are wrong. Policies are checked by [`Gate::new`].
+    pub fn from_files(manifest: &str, policies: &str, vectors: &str) -> Result<Self, Error> {
+        let mut hash = Sha256::new();
+        for (name, text) in
+            [("pack.toml", manifest), ("policies.cedar", policies), ("vectors.toml", vectors)]
+        {
+            hash.update(format!("{name}\n{}\n", text.len()));
+            hash.update(text);
+        }
+        let digest = Digest::from_bytes(hash.finalize().into());
+        let manifest: Manifest = parse(manifest, "pack.toml", "?")?;
+        let vectors = parse(vectors, "vectors.toml", manifest.id.as_str())?;
+        Ok(Self { manifest, policies: policies.to_owned(), vectors, digest })
+    }
+
+    /// Tells whether this is the floor.
+    pub fn is_floor(&self) -> bool {
+        self.manifest.id.as_str() == FLOOR
+    }
+
+    /// Returns the digest over the pack's three files.
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Returns the text of the pack's policies.
+    pub fn policies(&self) -> &str {
+        &self.policies
+    }
+
+    /// Returns what a decision records of the pack.
+    pub fn reference(&self) -> PackRef {
+        PackRef {
+            id: self.manifest.id.clone(),
+            version: self.manifest.version.to_string(),
+            digest: self.digest,
+        }
+    }
+
+    /// Decides every vector of the pack, under the floor and the pack alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`Gate::new`], and [`Error::PackManifest`] when a vector sets something that is no fact.
+    pub fn test(&self) -> Result<Vec<VectorOutcome>, Error> {
+        let packs = if self.is_floor() { Vec::new() } else { vec![self.clone()] };
+        let gate = Gate::new(packs)?;
+        self.vectors.vector.iter().map(|vector| self.decide(&gate, vector)).collect()
+    }
+
+    fn decide(&self, gate: &Gate, vector: &Vector) -> Result<VectorOutcome, Error> {
+        let wrong = |key: &str| Error::PackManifest {
+            id: self.manifest.id.to_string(),
+            file: "vectors.toml",
+            reason: format!("vector `{}`: `{key}` is not `principal.…`, `resource.…` or `context.…`", vector.name),
+        };
+        let mut base = self.vectors.base.clone();
+        for key in &vector.unset {
+            let (part, name) = base.part(key).ok_or_else(|| wrong(key))?;
+            part.remove(name).ok_or_else(|| wrong(key))?;
+        }
+        for (key, value) in &vector.set {
+            let (part, name) = base.part(key).ok_or_else(|| wrong(key))?;
+            part.insert(name.to_owned(), value.clone());
+        }
+        let facts =
+            Facts::of_vector(vector.act.clone(), base.principal, base.resource, base.context);
+        let mut found: Vec<_> = gate.replay(&facts).into_iter().map(|reason| reason.id).collect();
+        let mut expected = vector.refused_by.clone();
+        found.sort();
+        expected.sort();
+        Ok(VectorOutcome { name: vector.name.clone(), act: vector.act.clone(), expected, found })
+    }
+}
+
+impl Base {
+    /// Returns the part a key belongs to, and its name there.
+    fn part<'k>(&mut self, key: &'k str) -> Option<(&mut Map<String, Value>, &'k str)> {
+        let (part, name) = key.split_once('.')?;
+        let part = match part {
+            "principal" => &mut self.principal,
+            "resource" => &mut self.resource,
+            "context" => &mut self.context,
+            _ => return None,
+        };
+        Some((part, name))
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(
+    text: &str,
+    file: &'static str,
+    id: &str,
+) -> Result<T, Error> {
+    toml::from_str(text).map_err(|error| Error::PackManifest {
+        id: id.to_owned(),
+        file,
+        reason: error.to_string(),
+    })
+}

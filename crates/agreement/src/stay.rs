@@ -1,0 +1,195 @@
+//! A stay: an order of a court or authority, or a source's own stop, that halts what is in its scope (F8).
+//!
+//! 5 U.S.C. 552a(q)(1): a source that has reason to believe that the terms are not kept stops. A stay counts from the
+//! moment it is recorded, is looked up again before each chunk of a release, and is lifted only by an order of its
+//! own. A part of a stay is lifted by lifting it and recording a narrower one. Whether an order is right is not for
+//! this program.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{Act, Digest, Error, GroupId, PartyId, Request, Role};
+
+/// A stay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stay {
+    /// The docket number of the order, or the source's own number.
+    pub order: String,
+    /// Who ordered it.
+    pub authority: String,
+    /// An order, or a source's own stop.
+    pub kind: StayKind,
+    /// What it covers.
+    pub scope: Scope,
+    /// When it was recorded here; it counts from here on, or from `from` if that is later.
+    pub recorded: Timestamp,
+    /// From when on it counts, if not at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
+    /// Until when, if the order says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// The order that lifted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifted: Option<Lift>,
+}
+
+/// Where a stay comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StayKind {
+    /// An order of a court or another authority.
+    Order,
+    /// A source's own stop, 5 U.S.C. 552a(q)(1).
+    SourceStop,
+}
+
+/// The order that lifted a stay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lift {
+    /// The number of the lifting order.
+    pub order: String,
+    /// Who ordered it.
+    pub authority: String,
+    /// From when on.
+    pub at: Timestamp,
+}
+
+/// What a stay covers. An empty list covers everything of its sort, so that an order without limits stops all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Scope {
+    /// These agreements.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub agreements: BTreeSet<Digest>,
+    /// These parties, in the given direction.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub parties: BTreeSet<PartyId>,
+    /// Whether what comes from these parties is stayed, what goes to them, or both.
+    pub direction: Direction,
+    /// These elements, by record set and name or by record set alone.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub elements: BTreeSet<String>,
+    /// These populations.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub populations: BTreeSet<GroupId>,
+    /// These territories.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub territories: BTreeSet<GroupId>,
+}
+
+/// Which way data goes, seen from the parties a stay names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// From them and to them.
+    #[default]
+    Both,
+    /// From them.
+    From,
+    /// To them.
+    To,
+}
+
+impl Stay {
+    /// Reads a stay from its file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnreadableFile`] when the text is no stay.
+    pub fn read(text: &str, file: &str) -> Result<Self, Error> {
+        crate::signature::read(text, file, "stay")
+    }
+
+    /// Writes the stay as the text of its file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnreadableFile`] when a value has no TOML form.
+    pub fn to_text(&self) -> Result<String, Error> {
+        crate::signature::write(self, "stay")
+    }
+
+    /// Tells whether the stay is in force at an instant.
+    pub fn is_in_force(&self, now: Timestamp) -> bool {
+        let begun = self.begins() <= now;
+        let over = self.until.is_some_and(|until| until <= now);
+        let lifted = self.lifted.as_ref().is_some_and(|lift| lift.at <= now);
+        begun && !over && !lifted
+    }
+
+    /// Returns the instant from which on the stay counts.
+    pub fn begins(&self) -> Timestamp {
+        self.from.map_or(self.recorded, |from| from.max(self.recorded))
+    }
+
+    /// Tells whether the stay, in force at `now`, halts a request under an agreement.
+    pub fn applies(
+        &self,
+        request: &Request,
+        agreement: Digest,
+        parties: &[(PartyId, Vec<Role>)],
+        now: Timestamp,
+    ) -> bool {
+        self.is_in_force(now) && self.covers(request, agreement, parties)
+    }
+
+    /// Tells whether a request under an agreement is in the stay's scope, whatever the time.
+    pub fn covers(
+        &self,
+        request: &Request,
+        agreement: Digest,
+        parties: &[(PartyId, Vec<Role>)],
+    ) -> bool {
+        let scope = &self.scope;
+        // Filing moves no data, and no stay stops the auditor (F11).
+        request.act != Act::FILE
+            && request.act != Act::AUDIT
+            && (scope.agreements.is_empty() || scope.agreements.contains(&agreement))
+            && scope.covers_parties(request, parties)
+            && scope.covers_elements(request)
+            && shares(&scope.populations, &request.populations)
+            && shares(&scope.territories, &request.territories)
+    }
+}
+
+/// Tells whether groups of a scope meet those of a request. A request that does not say whom it concerns may concern
+/// anybody, so it is covered.
+fn shares(scope: &BTreeSet<GroupId>, request: &BTreeSet<GroupId>) -> bool {
+    scope.is_empty() || request.is_empty() || !scope.is_disjoint(request)
+}
+
+impl Scope {
+    fn covers_parties(&self, request: &Request, parties: &[(PartyId, Vec<Role>)]) -> bool {
+        if self.parties.is_empty() {
+            return true;
+        }
+        let gives = |roles: &[Role]| roles.contains(&Role::Source);
+        let gets = |roles: &[Role]| roles.iter().any(|role| *role != Role::Source);
+        let named = parties.iter().filter(|(id, _)| self.parties.contains(id));
+        let moves = |(_, roles): &(PartyId, Vec<Role>)| match self.direction {
+            Direction::Both => true,
+            Direction::From => gives(roles),
+            Direction::To => gets(roles),
+        };
+        self.parties.contains(&request.party) && self.direction == Direction::Both
+            || named.into_iter().any(moves)
+    }
+
+    fn covers_elements(&self, request: &Request) -> bool {
+        let asked = || {
+            request.matched_on.iter().chain(&request.returned).chain(&request.compared)
+        };
+        self.elements.is_empty()
+            // A request that names no element may concern any.
+            || asked().next().is_none()
+            || asked().any(|element| {
+                self.elements.contains(&element.to_string())
+                    || self.elements.contains(element.record_set.as_str())
+            })
+    }
+}
