@@ -1,1 +1,34 @@
-//! Placeholder until the crate lands.
+#![doc = include_str!("../README.md")]
+
+mod block;
+pub mod compare;
+mod digest;
+mod error;
+mod explain;
+mod frequency;
+mod link;
+pub mod model;
+mod one_to_one;
+mod pattern;
+pub mod prepare;
+mod random;
+mod record;
+mod score;
+
+mod tables;
+pub mod threshold;
+pub mod train;
+
+pub use block::{Blocked, Blocks, RuleCount};
+pub use digest::Digest;
+pub use error::{Error, Result};
+pub use explain::{Explanation, Part, explain};
+pub use frequency::Frequencies;
+pub use link::{Links, Pair, Progress, link};
+pub use model::{Expectation, Link, Model, Recipe, TrainingRecord};
+pub use one_to_one::{Settled, settle};
+pub use pattern::Pattern;
+pub use record::{RecordRef, Side};
+pub use score::{Scorer, probability, weight_of};
+pub use tables::{Missing, Table, Tables};
+pub use train::train;

@@ -1,0 +1,106 @@
+//! Explains a pair: every part of its weight, in the order in which they were added.
+//!
+//! Beside the path: for the lead that a reviewer opens, and for the individual who asks why. The parts add up to the
+//! weight bit for bit, because it is the same sum in the same order. It names levels and numbers and never a value: who
+//! may see the values beside them is decided elsewhere.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+use crate::compare::Comparer;
+use crate::pattern::Pattern;
+use crate::record::{RecordRef, Side};
+use crate::score::{Scorer, probability};
+
+/// Why a pair weighs what it weighs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Explanation {
+    /// The source's record.
+    pub source: RecordRef,
+    /// The recipient's record.
+    pub recipient: RecordRef,
+    /// log2 of the prior odds, which the sum begins with.
+    pub prior: f64,
+    /// One part a comparison, in the order of the model.
+    pub parts: Vec<Part>,
+    /// The weight.
+    pub weight: f64,
+    /// The probability that the weight stands for, if the model is right.
+    pub probability: f64,
+}
+
+/// What one comparison adds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    /// The comparison.
+    pub comparison: String,
+    /// The level it came to, 0 being the null level.
+    pub level: u8,
+    /// What that level is called.
+    pub label: String,
+    /// The probability of the level given the same individual; none for the null level.
+    pub m: Option<f64>,
+    /// The probability of the level given two individuals; none for the null level.
+    pub u: Option<f64>,
+    /// log2(m/u), and 0 for the null level.
+    pub partial_weight: f64,
+    /// What is added or taken off for how common the values are.
+    pub frequency_part: f64,
+}
+
+impl Explanation {
+    /// Adds the parts up again, in their order.
+    pub fn sum(&self) -> f64 {
+        self.parts.iter().fold(self.prior, |sum, part| {
+            sum + part.partial_weight + part.frequency_part
+        })
+    }
+}
+
+/// Explains the pair of two records, whether or not a rule makes it.
+///
+/// # Errors
+///
+/// [`crate::Error::UnknownRecord`] for a reference outside its table.
+pub fn explain(
+    scorer: &Scorer<'_>,
+    source: RecordRef,
+    recipient: RecordRef,
+) -> Result<Explanation> {
+    let (tables, model) = (scorer.tables(), scorer.model());
+    tables.check_record(Side::Source, source)?;
+    tables.check_record(Side::Recipient, recipient)?;
+    let pattern = Comparer::new(tables, model.comparisons())?.pattern(source, recipient);
+    let parts = model
+        .comparisons()
+        .iter()
+        .enumerate()
+        .map(|(index, comparison)| {
+            let level = pattern.level(index);
+            let held = comparison.levels.get(usize::from(level).wrapping_sub(1));
+            Part {
+                comparison: comparison.name.clone(),
+                level,
+                label: if level == Pattern::NULL {
+                    "missing".to_owned()
+                } else {
+                    held.map_or_else(String::new, crate::model::Level::label)
+                },
+                m: held.and_then(|level| level.m),
+                u: held.and_then(|level| level.u),
+                partial_weight: scorer.partial(index, level),
+                frequency_part: scorer.frequency(index, level, source, recipient),
+            }
+        });
+    let weight = scorer.weight(pattern, source, recipient);
+    Ok(Explanation {
+        source,
+        recipient,
+        prior: scorer.prior(),
+        parts: parts.collect(),
+        weight,
+        probability: probability(weight),
+    })
+}

@@ -1,0 +1,197 @@
+//! How common each value is, for comparisons in which a rare value weighs more.
+//!
+//! Between blocking and scoring: counted once for a run, over both tables together, or looked up in a table of a whole
+//! population that the caller supplies. The adjustment replaces the exact level's u by the share of the more common of
+//! the two values: Winkler, 2000; the form is Splink's. It doesn't touch m, and says nothing of the people.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Comparison, Level, Test};
+use crate::record::{RecordRef, Side};
+use crate::tables::{NO_VALUE, Tables, Values};
+use crate::{Error, Result};
+
+/// The shares of the values, for each comparison that adjusts for them.
+pub struct Frequencies {
+    comparisons: Vec<Option<Shares>>,
+}
+
+/// One comparison's adjustment.
+struct Shares {
+    name: String,
+    column: usize,
+    weight: f64,
+    least: f64,
+    /// log2 of the exact level's u.
+    exact: f64,
+    /// Whether each level takes the adjustment, the null level first.
+    adjusted: Vec<bool>,
+    /// For each code, log2 of its share or of the least u, whichever is more; none where the share isn't known.
+    logs: Vec<Option<f64>>,
+}
+
+impl Frequencies {
+    /// Counts the values in both tables together.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownColumn`] where the tables were prepared without a comparison's column.
+    pub fn of(tables: &Tables, comparisons: &[Comparison]) -> Result<Self> {
+        let count = |comparison: &Comparison| -> Result<Option<Shares>> {
+            let Some(frequency) = comparison.frequency else {
+                return Ok(None);
+            };
+            let column = tables.column_index(
+                &format!("comparison `{}`", comparison.name),
+                &comparison.column,
+            )?;
+            let shares = shares_of(tables, column)
+                .into_iter()
+                .map(Some)
+                .collect::<Vec<_>>();
+            let is_exact = |level: &&Level| level.test == Test::Exact && level.column.is_none();
+            let exact_u = comparison
+                .levels
+                .iter()
+                .find(is_exact)
+                .and_then(|level| level.u)
+                .unwrap_or(1.0);
+            let takes = |level: &Level| match &level.test {
+                Test::Exact => level.column.is_none() || frequency.similar,
+                Test::Else | Test::Reversed(_) => false,
+                _ => frequency.similar,
+            };
+            let mut adjusted = vec![false];
+            adjusted.extend(comparison.levels.iter().map(takes));
+            Ok(Some(Shares {
+                name: comparison.name.clone(),
+                column,
+                weight: frequency.weight,
+                least: frequency.minimum_u,
+                exact: exact_u.log2(),
+                adjusted,
+                logs: logs_of(&shares, frequency.minimum_u),
+            }))
+        };
+        Ok(Self {
+            comparisons: comparisons.iter().map(count).collect::<Result<_>>()?,
+        })
+    }
+
+    /// Takes the shares of one comparison's values from a table of a population instead.
+    ///
+    /// A value that the table lacks has no share, and a pair of two such values takes no adjustment.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnsoundModel`] where no comparison of that name adjusts for frequency, or a share isn't a share.
+    pub fn supply(
+        &mut self,
+        tables: &Tables,
+        comparison: &str,
+        population: &BTreeMap<String, f64>,
+    ) -> Result<()> {
+        let unsound = |problem: &str| Error::UnsoundModel {
+            place: format!("frequencies of `{comparison}`"),
+            problem: problem.to_owned(),
+        };
+        if population
+            .values()
+            .any(|share| !(*share > 0.0 && *share <= 1.0))
+        {
+            return Err(unsound("a share must lie above 0 and be at most 1"));
+        }
+        let found = self
+            .comparisons
+            .iter_mut()
+            .flatten()
+            .find(|shares| shares.name == comparison);
+        let shares =
+            found.ok_or_else(|| unsound("no comparison of that name adjusts for frequency"))?;
+        let texts: Vec<String> = match tables.values(shares.column) {
+            Values::Text(texts) | Values::Dates(_, texts) => {
+                texts.iter().map(|text| text.iter().collect()).collect()
+            }
+            Values::Numbers(numbers) => numbers.iter().map(ToString::to_string).collect(),
+        };
+        let known: Vec<Option<f64>> = std::iter::once(None)
+            .chain(texts.iter().map(|text| population.get(text).copied()))
+            .collect();
+        shares.logs = logs_of(&known, shares.least);
+        Ok(())
+    }
+
+    /// Returns what one comparison adds to the weight for how common the values are: 0 where it doesn't adjust.
+    pub(crate) fn part(
+        &self,
+        tables: &Tables,
+        comparison: usize,
+        level: u8,
+        source: RecordRef,
+        recipient: RecordRef,
+    ) -> f64 {
+        let Some(shares) = &self.comparisons[comparison] else {
+            return 0.0;
+        };
+        if !shares.adjusted[usize::from(level)] {
+            return 0.0;
+        }
+        let left = shares.logs[tables.codes(shares.column, Side::Source)[source.index()] as usize];
+        let right =
+            shares.logs[tables.codes(shares.column, Side::Recipient)[recipient.index()] as usize];
+        match (left, right) {
+            (None, None) => 0.0,
+            (Some(known), None) | (None, Some(known)) => shares.weight * (shares.exact - known),
+            (Some(left), Some(right)) => shares.weight * (shares.exact - left.max(right)),
+        }
+    }
+}
+
+impl std::fmt::Debug for Frequencies {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            formatter,
+            "Frequencies({} comparisons, [redacted])",
+            self.comparisons.iter().flatten().count()
+        )
+    }
+}
+
+/// The share of each code among the records that have a value, both tables together; code 0 has none.
+fn shares_of(tables: &Tables, column: usize) -> Vec<f64> {
+    let counts = counts_of(tables, column);
+    let all: u64 = counts.iter().skip(1).sum();
+    counts
+        .iter()
+        .map(|count| {
+            if all == 0 {
+                0.0
+            } else {
+                *count as f64 / all as f64
+            }
+        })
+        .collect()
+}
+
+fn counts_of(tables: &Tables, column: usize) -> Vec<u64> {
+    let mut counts = vec![0; tables.values(column).len() + 1];
+    let sides: &[Side] = match tables.link() {
+        crate::Link::Between => &[Side::Source, Side::Recipient],
+        crate::Link::Within => &[Side::Source],
+    };
+    for code in sides.iter().flat_map(|side| tables.codes(column, *side)) {
+        if *code != NO_VALUE {
+            counts[*code as usize] += 1;
+        }
+    }
+    counts
+}
+
+fn logs_of(shares: &[Option<f64>], least: f64) -> Vec<Option<f64>> {
+    let log = |share: &Option<f64>| {
+        share
+            .filter(|share| *share > 0.0)
+            .map(|share| share.max(least).log2())
+    };
+    shares.iter().map(log).collect()
+}

@@ -1,0 +1,265 @@
+//! Settles which pairs a record keeps when it may keep only one.
+//!
+//! After scoring, before a lead. Greedy takes the heaviest pair first; optimal takes the pairs whose weights add up to
+//! the most, component by component (Kuhn, [The Hungarian Method](https://doi.org/10.1002/nav.3800020109), 1955; the form
+//! is Jonker and Volgenant's). A tie is settled the same way on every run and is counted, so that a report can say that
+//! chance decided. It moves no threshold.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::link::Pair;
+use crate::model::OneToOne;
+use crate::record::{RecordRef, Side};
+use crate::tables::Tables;
+
+/// The largest smaller side of a component that is settled optimally; a larger one is settled greedily.
+///
+/// The work grows with its cube. A component of this size means a threshold so low that most of its pairs are wrong.
+pub const MOST_OPTIMAL: usize = 400;
+
+/// The pairs that records keep.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settled {
+    /// The pairs kept, by source and then recipient record.
+    pub pairs: Vec<Pair>,
+    /// Of these, the pairs that displaced another of the same weight.
+    pub tied: u64,
+    /// Components too large to settle optimally, which were settled greedily.
+    pub too_large: u64,
+}
+
+/// Settles which of the pairs are kept.
+///
+/// Within one table, a record counts as the same whether it stands first or later in a pair, and optimal is greedy:
+/// assignment needs two sides.
+pub fn settle(tables: &Tables, policy: OneToOne, pairs: Vec<Pair>) -> Settled {
+    let mut settled = Settled {
+        pairs: Vec::new(),
+        tied: 0,
+        too_large: 0,
+    };
+    match policy {
+        OneToOne::Off => settled.pairs = pairs,
+        OneToOne::Greedy => keep_greedily(tables, pairs, &mut settled),
+        OneToOne::EachSource => keep_one_a_source(tables, pairs, &mut settled),
+        OneToOne::Optimal => {
+            if tables.link() == crate::Link::Within {
+                keep_greedily(tables, pairs, &mut settled);
+            } else {
+                for component in components(pairs) {
+                    keep_optimally(tables, component, &mut settled);
+                }
+            }
+        }
+    }
+    settled
+        .pairs
+        .sort_unstable_by_key(|pair| (pair.source, pair.recipient));
+    settled
+}
+
+/// A record as a taker of pairs: within one table there is one side.
+fn takers(tables: &Tables, pair: &Pair) -> [(bool, RecordRef); 2] {
+    [
+        (false, pair.source),
+        (tables.link() == crate::Link::Between, pair.recipient),
+    ]
+}
+
+/// Puts the heaviest first, and equal ones in the order of their records' values.
+fn by_weight(tables: &Tables, pairs: &mut [Pair]) {
+    let place = |pair: &Pair| {
+        (
+            tables.rank(Side::Source, pair.source),
+            tables.rank(Side::Recipient, pair.recipient),
+        )
+    };
+    pairs.sort_unstable_by(|one, other| {
+        other
+            .weight
+            .total_cmp(&one.weight)
+            .then_with(|| place(one).cmp(&place(other)))
+    });
+}
+
+fn keep_greedily(tables: &Tables, mut pairs: Vec<Pair>, settled: &mut Settled) {
+    by_weight(tables, &mut pairs);
+    // Who took each record, as an index into what is kept.
+    let mut taken: FxHashMap<(bool, RecordRef), usize> = FxHashMap::default();
+    let mut tied: FxHashSet<usize> = FxHashSet::default();
+    for pair in pairs {
+        let sides = takers(tables, &pair);
+        let before: Vec<usize> = sides
+            .iter()
+            .filter_map(|side| taken.get(side).copied())
+            .collect();
+        if before.is_empty() {
+            for side in sides {
+                taken.insert(side, settled.pairs.len());
+            }
+            settled.pairs.push(pair);
+        } else {
+            tied.extend(
+                before
+                    .iter()
+                    .filter(|kept| settled.pairs[**kept].weight.total_cmp(&pair.weight).is_eq()),
+            );
+        }
+    }
+    settled.tied += tied.len() as u64;
+}
+
+fn keep_one_a_source(tables: &Tables, mut pairs: Vec<Pair>, settled: &mut Settled) {
+    by_weight(tables, &mut pairs);
+    let mut taken: FxHashMap<RecordRef, usize> = FxHashMap::default();
+    let mut tied: FxHashSet<usize> = FxHashSet::default();
+    for pair in pairs {
+        match taken.get(&pair.source) {
+            None => {
+                taken.insert(pair.source, settled.pairs.len());
+                settled.pairs.push(pair);
+            }
+            Some(kept) => {
+                if settled.pairs[*kept].weight.total_cmp(&pair.weight).is_eq() {
+                    tied.insert(*kept);
+                }
+            }
+        }
+    }
+    settled.tied += tied.len() as u64;
+}
+
+/// Parts the pairs into those that share a record, directly or through others.
+fn components(pairs: Vec<Pair>) -> Vec<Vec<Pair>> {
+    let mut parents: Vec<usize> = (0..pairs.len()).collect();
+    fn root(parents: &mut [usize], mut at: usize) -> usize {
+        while parents[at] != at {
+            parents[at] = parents[parents[at]];
+            at = parents[at];
+        }
+        at
+    }
+    let mut first: FxHashMap<(bool, RecordRef), usize> = FxHashMap::default();
+    for (index, pair) in pairs.iter().enumerate() {
+        for side in [(false, pair.source), (true, pair.recipient)] {
+            let other = *first.entry(side).or_insert(index);
+            let (one, other) = (root(&mut parents, index), root(&mut parents, other));
+            parents[one.max(other)] = one.min(other);
+        }
+    }
+    let mut places: FxHashMap<usize, usize> = FxHashMap::default();
+    let mut components: Vec<Vec<Pair>> = Vec::new();
+    for (index, pair) in pairs.into_iter().enumerate() {
+        let place = *places
+            .entry(root(&mut parents, index))
+            .or_insert(components.len());
+        if place == components.len() {
+            components.push(Vec::new());
+        }
+        components[place].push(pair);
+    }
+    components
+}
+
+fn keep_optimally(tables: &Tables, component: Vec<Pair>, settled: &mut Settled) {
+    let distinct = |side: Side, of: fn(&Pair) -> RecordRef| {
+        let mut records: Vec<RecordRef> = component.iter().map(of).collect();
+        records.sort_unstable_by_key(|record| tables.rank(side, *record));
+        records.dedup();
+        records
+    };
+    let sources = distinct(Side::Source, |pair| pair.source);
+    let recipients = distinct(Side::Recipient, |pair| pair.recipient);
+    if sources.len() == 1 || recipients.len() == 1 {
+        return keep_greedily(tables, component, settled);
+    }
+    if sources.len().min(recipients.len()) > MOST_OPTIMAL {
+        settled.too_large += 1;
+        return keep_greedily(tables, component, settled);
+    }
+    // A pair that isn't there is worth nothing. Where the threshold lies below even odds, weights below nothing are
+    // lifted, so that a pair over the threshold is never left out for its own sake.
+    let lift = component.iter().map(|pair| pair.weight).fold(0.0, f64::min);
+    let place = |list: &[RecordRef], record| list.iter().position(|listed| *listed == record);
+    let mut worth = vec![vec![0.0; recipients.len()]; sources.len()];
+    let mut pairs: FxHashMap<(usize, usize), Pair> = FxHashMap::default();
+    for pair in component {
+        if let (Some(row), Some(column)) = (
+            place(&sources, pair.source),
+            place(&recipients, pair.recipient),
+        ) {
+            worth[row][column] = pair.weight - lift;
+            pairs.insert((row, column), pair);
+        }
+    }
+    settled.pairs.extend(
+        assign(&worth)
+            .into_iter()
+            .filter_map(|place| pairs.remove(&place)),
+    );
+}
+
+/// Returns the cells, one a row and one a column, whose worth adds up to the most.
+fn assign(worth: &[Vec<f64>]) -> Vec<(usize, usize)> {
+    let (rows, columns) = (worth.len(), worth.first().map_or(0, Vec::len));
+    if rows > columns {
+        let turned: Vec<Vec<f64>> = (0..columns)
+            .map(|column| worth.iter().map(|row| row[column]).collect())
+            .collect();
+        let mut cells: Vec<_> = assign(&turned)
+            .into_iter()
+            .map(|(column, row)| (row, column))
+            .collect();
+        cells.sort_unstable();
+        return cells;
+    }
+    // Rows and columns are counted from 1 and 0 stands for none; costs are the worth, negated.
+    let mut row_price = vec![0.0; rows + 1];
+    let mut column_price = vec![0.0; columns + 1];
+    let mut owner = vec![0; columns + 1];
+    let mut way = vec![0; columns + 1];
+    for row in 1..=rows {
+        owner[0] = row;
+        let mut column = 0;
+        let mut slack = vec![f64::INFINITY; columns + 1];
+        let mut used = vec![false; columns + 1];
+        while owner[column] != 0 {
+            used[column] = true;
+            let (here, mut step, mut next) = (owner[column], f64::INFINITY, 0);
+            for other in 1..=columns {
+                if used[other] {
+                    continue;
+                }
+                let reduced = -worth[here - 1][other - 1] - row_price[here] - column_price[other];
+                if reduced < slack[other] {
+                    slack[other] = reduced;
+                    way[other] = column;
+                }
+                if slack[other] < step {
+                    step = slack[other];
+                    next = other;
+                }
+            }
+            for other in 0..=columns {
+                if used[other] {
+                    row_price[owner[other]] += step;
+                    column_price[other] -= step;
+                } else {
+                    slack[other] -= step;
+                }
+            }
+            column = next;
+        }
+        while column != 0 {
+            let before = way[column];
+            owner[column] = owner[before];
+            column = before;
+        }
+    }
+    let mut cells: Vec<_> = (1..=columns)
+        .filter(|at| owner[*at] != 0)
+        .map(|at| (owner[at] - 1, at - 1))
+        .collect();
+    cells.sort_unstable();
+    cells
+}

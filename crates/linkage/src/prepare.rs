@@ -1,0 +1,365 @@
+//! Turns what stands in a cell into a value that can be compared, or into no value.
+//!
+//! Third step of the path, after admission and before blocking. It works on one value at a time and knows no table;
+//! `tables` calls it for every cell. It never guesses: a date that doesn't read by its format is no value, and is
+//! counted as unreadable. It doesn't correct spellings and knows no nicknames.
+//!
+//! Unicode normalisation is [UAX 15](https://www.unicode.org/reports/tr15/).
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+use crate::model::{Column, Kind, Step};
+
+/// What stands for no value where a column doesn't state its own list.
+pub const USUAL_PLACEHOLDERS: &[&str] = &[
+    "-",
+    "--",
+    ".",
+    "?",
+    "n/a",
+    "na",
+    "nil",
+    "none",
+    "not known",
+    "not stated",
+    "null",
+    "unk",
+    "unknown",
+    "x",
+    "xx",
+    "xxx",
+    "xxxx",
+    "0",
+    "00",
+    "000",
+    "0000",
+    "00000",
+    "000000",
+    "0000000",
+    "00000000",
+    "000000000",
+    "99999",
+    "999999999",
+    "0000-00-00",
+    "1900-01-01",
+    "9999-12-31",
+];
+
+/// What a cell came to.
+#[derive(Clone, PartialEq)]
+pub(crate) enum Value {
+    /// There was nothing in it.
+    Absent,
+    /// There was something that stands for nothing.
+    Placeholder,
+    /// There was something that doesn't read as the column's kind.
+    Unreadable,
+    /// Text.
+    Text(String),
+    /// A date.
+    Date(Date),
+    /// A number.
+    Number(f64),
+}
+
+/// What stood in a cell, as its Arrow type has it.
+pub(crate) enum Cell {
+    Null,
+    Text(String),
+    Date(Date),
+    Number(f64),
+}
+
+/// One column's preparation, its placeholders put through its own steps.
+pub(crate) struct Preparation<'a> {
+    column: &'a Column,
+    placeholders: BTreeSet<String>,
+}
+
+impl<'a> Preparation<'a> {
+    pub(crate) fn new(column: &'a Column) -> Self {
+        let placeholders = match &column.placeholders {
+            Some(own) => own.iter().map(|text| apply(&column.steps, text)).collect(),
+            None => USUAL_PLACEHOLDERS
+                .iter()
+                .map(|text| apply(&column.steps, text))
+                .collect(),
+        };
+        Self {
+            column,
+            placeholders,
+        }
+    }
+
+    /// Prepares the cells of one record, one cell for each column it is made from.
+    pub(crate) fn value(&self, cells: &[Cell]) -> Value {
+        if let [cell] = cells {
+            return match (cell, &self.column.kind) {
+                (Cell::Date(date), Kind::Date(_)) => self.dated(*date),
+                (Cell::Number(number), Kind::Number) => numbered(*number),
+                _ => self.read(text_of(cell).as_deref().into_iter()),
+            };
+        }
+        let texts: Vec<String> = cells.iter().filter_map(text_of).collect();
+        self.read(texts.iter().map(String::as_str))
+    }
+
+    fn read<'t>(&self, texts: impl Iterator<Item = &'t str>) -> Value {
+        let mut whole = String::new();
+        let mut held_place = false;
+        for text in texts {
+            let text = apply(&self.column.steps, text);
+            if text.is_empty() {
+                continue;
+            }
+            if self.placeholders.contains(&text) {
+                held_place = true;
+                continue;
+            }
+            if !whole.is_empty() {
+                whole.push(' ');
+            }
+            whole.push_str(&text);
+        }
+        if whole.is_empty() {
+            return if held_place {
+                Value::Placeholder
+            } else {
+                Value::Absent
+            };
+        }
+        match &self.column.kind {
+            Kind::Text => Value::Text(whole),
+            Kind::Date(format) => {
+                Date::strptime(format, &whole).map_or(Value::Unreadable, |date| self.dated(date))
+            }
+            Kind::Number => whole.parse().map_or(Value::Unreadable, numbered),
+        }
+    }
+
+    fn dated(&self, date: Date) -> Value {
+        if self.placeholders.contains(&date.to_string()) {
+            Value::Placeholder
+        } else {
+            Value::Date(date)
+        }
+    }
+}
+
+fn numbered(number: f64) -> Value {
+    // Minus zero is zero: they compare equal, and must have one code.
+    if number.is_finite() {
+        Value::Number(number + 0.0)
+    } else {
+        Value::Unreadable
+    }
+}
+
+fn text_of(cell: &Cell) -> Option<String> {
+    match cell {
+        Cell::Null => None,
+        Cell::Text(text) => Some(text.clone()),
+        Cell::Date(date) => Some(date.to_string()),
+        Cell::Number(number) => Some(number.to_string()),
+    }
+}
+
+/// Puts a text through steps, in their order.
+pub fn apply(steps: &[Step], text: &str) -> String {
+    steps.iter().fold(text.to_owned(), |text, step| match step {
+        Step::Compose => text.nfc().collect(),
+        Step::Trim => text.trim().to_owned(),
+        Step::FoldCase => fold_case(&text),
+        Step::CollapseSpaces => collapse_spaces(&text),
+        Step::RemoveSpaces => text
+            .chars()
+            .filter(|letter| !letter.is_whitespace())
+            .collect(),
+        Step::StripPunctuation => {
+            let kept = |letter: &char| {
+                letter.is_alphanumeric() || letter.is_whitespace() || is_combining_mark(*letter)
+            };
+            text.chars().filter(kept).collect()
+        }
+        Step::DigitsOnly => text.chars().filter(char::is_ascii_digit).collect(),
+        Step::FoldDiacritics => fold_diacritics(&text),
+        Step::StripLeadingZeros => text.trim_start_matches('0').to_owned(),
+        Step::Before(mark) => text
+            .split_once(mark.as_str())
+            .map_or(text.clone(), |(before, _)| before.to_owned()),
+    })
+}
+
+/// Lower case, with the two letters for which that isn't enough: final sigma and sharp s.
+fn fold_case(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    for letter in text.chars().flat_map(char::to_lowercase) {
+        match letter {
+            'ς' => folded.push('σ'),
+            'ß' => folded.push_str("ss"),
+            other => folded.push(other),
+        }
+    }
+    folded
+}
+
+fn collapse_spaces(text: &str) -> String {
+    let mut collapsed = String::with_capacity(text.len());
+    let mut spaced = false;
+    for letter in text.chars() {
+        if letter.is_whitespace() {
+            if !spaced {
+                collapsed.push(' ');
+            }
+            spaced = true;
+        } else {
+            collapsed.push(letter);
+            spaced = false;
+        }
+    }
+    collapsed
+}
+
+/// Takes combining marks off, and writes the letters whose stroke isn't one in two plain ones or one.
+pub(crate) fn fold_diacritics(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    for letter in text.nfd().filter(|letter| !is_combining_mark(*letter)) {
+        match letter {
+            'ø' => folded.push('o'),
+            'Ø' => folded.push('O'),
+            'ł' => folded.push('l'),
+            'Ł' => folded.push('L'),
+            'đ' | 'ð' => folded.push('d'),
+            'Đ' | 'Ð' => folded.push('D'),
+            'ı' => folded.push('i'),
+            'æ' => folded.push_str("ae"),
+            'Æ' => folded.push_str("AE"),
+            'œ' => folded.push_str("oe"),
+            'Œ' => folded.push_str("OE"),
+            'ß' => folded.push_str("ss"),
+            'þ' => folded.push_str("th"),
+            'Þ' => folded.push_str("Th"),
+            other => folded.push(other),
+        }
+    }
+    folded.nfc().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(kind: Kind, steps: &[Step], placeholders: Option<&[&str]>) -> Column {
+        Column {
+            name: "column".to_owned(),
+            from: vec!["column".to_owned()],
+            source: Vec::new(),
+            recipient: Vec::new(),
+            kind,
+            steps: steps.to_vec(),
+            placeholders: placeholders
+                .map(|list| list.iter().map(|text| (*text).to_owned()).collect()),
+        }
+    }
+
+    fn shown(value: &Value) -> String {
+        match value {
+            Value::Absent => "absent".to_owned(),
+            Value::Placeholder => "placeholder".to_owned(),
+            Value::Unreadable => "unreadable".to_owned(),
+            Value::Text(text) => format!("text {text}"),
+            Value::Date(date) => format!("date {date}"),
+            Value::Number(number) => format!("number {number}"),
+        }
+    }
+
+    fn check(column: &Column, text: &str, expected: &str) {
+        assert_eq!(
+            shown(&Preparation::new(column).value(&[Cell::Text(text.to_owned())])),
+            expected,
+            "of {text:?}"
+        );
+    }
+
+    #[test]
+    fn the_usual_steps_make_one_form_of_one_name() {
+        let names = column(Kind::Text, &Step::USUAL, None);
+        check(&names, "  Jose\u{301}   MARI\u{301}A ", "text josé maría");
+        check(&names, "STRASSE", "text strasse");
+        check(&names, "Straße", "text strasse");
+        check(&names, "   ", "absent");
+    }
+
+    #[test]
+    fn placeholders_are_no_value_whatever_their_case() {
+        let names = column(Kind::Text, &Step::USUAL, None);
+        for text in ["Unknown", " N/A ", "NULL", "-", "xxx", "00000"] {
+            check(&names, text, "placeholder");
+        }
+    }
+
+    #[test]
+    fn a_column_of_names_may_keep_people_called_null() {
+        let names = column(Kind::Text, &Step::USUAL, Some(&["unknown"]));
+        check(&names, "Null", "text null");
+        check(&names, "UNKNOWN", "placeholder");
+    }
+
+    #[test]
+    fn a_date_reads_by_its_format_or_not_at_all() {
+        let births = column(Kind::Date("%Y%m%d".to_owned()), &Step::USUAL, None);
+        check(&births, " 19560409", "date 1956-04-09");
+        check(&births, "19561309", "unreadable");
+        check(&births, "19000101", "placeholder");
+        check(&births, "00000000", "placeholder");
+        check(&births, "", "absent");
+    }
+
+    #[test]
+    fn numbers_are_finite_and_zero_has_one_form() {
+        let amounts = column(Kind::Number, &Step::USUAL, Some(&[]));
+        check(&amounts, "12.50", "number 12.5");
+        check(&amounts, "-0", "number 0");
+        check(&amounts, "nan", "unreadable");
+        check(&amounts, "twelve", "unreadable");
+    }
+
+    #[test]
+    fn each_step_does_its_one_thing() {
+        let cases: [(Step, &str, &str); 7] = [
+            (Step::RemoveSpaces, "a b\tc", "abc"),
+            (Step::StripPunctuation, "o'Brien-Ma.", "oBrienMa"),
+            (Step::DigitsOnly, "+44 (0)20 7946", "440207946"),
+            (
+                Step::FoldDiacritics,
+                "Łukasz Søren Dvořák",
+                "Lukasz Soren Dvorak",
+            ),
+            (Step::StripLeadingZeros, "00120", "120"),
+            (Step::Before("@".to_owned()), "a.b@c.d@e", "a.b"),
+            (Step::CollapseSpaces, "a \t b", "a b"),
+        ];
+        for (step, text, expected) in cases {
+            assert_eq!(apply(&[step], text), expected);
+        }
+    }
+
+    #[test]
+    fn several_columns_join_and_the_empty_ones_stay_out() {
+        let names = column(Kind::Text, &Step::USUAL, None);
+        let cells = [
+            Cell::Text("Ana".into()),
+            Cell::Null,
+            Cell::Text("unknown".into()),
+            Cell::Text("Gil".into()),
+        ];
+        assert_eq!(
+            shown(&Preparation::new(&names).value(&cells)),
+            "text ana gil"
+        );
+    }
+}

@@ -1,0 +1,202 @@
+//! Sets the threshold, and says what is to be expected at it.
+//!
+//! Between training and linking. Without labels the only witness is the model: a pair of weight w is the same individual
+//! with the probability that w stands for, so the pairs at or above a threshold hold that many same ones on average.
+//! Where a record may keep one pair, its pairs compete, and each one's probability is its odds over one plus the odds of
+//! all that compete with it: two equal pairs of one record are at best even. The estimate is as right as the model's m,
+//! u and independence are. It is no substitute for the reviewed sample that a pilot takes, which is measured, and this
+//! is reckoned.
+//!
+//! [`dry_run`] needs no pairs at all: it says from the base rate what a model would bring, before any data is opened.
+
+use rustc_hash::FxHashMap;
+
+use crate::link::Pair;
+use crate::model::{Expectation, Model, OneToOne, ThresholdRule};
+use crate::record::RecordRef;
+use crate::score::{probability, weight_of};
+use crate::{Error, Result};
+
+/// The probability of each pair, its competitors taken into account.
+pub struct Forecast {
+    probabilities: FxHashMap<(RecordRef, RecordRef), f64>,
+}
+
+impl Forecast {
+    /// Works the probabilities out from all the pairs that could compete.
+    pub fn new(pairs: &[Pair], policy: OneToOne) -> Self {
+        // Odds beyond 2^900 are as certain as any, and their sum must stay finite.
+        let odds = |pair: &Pair| pair.weight.min(900.0).exp2();
+        let mut by_source: FxHashMap<RecordRef, f64> = FxHashMap::default();
+        let mut by_recipient: FxHashMap<RecordRef, f64> = FxHashMap::default();
+        let mut ordered: Vec<&Pair> = pairs.iter().collect();
+        // The sums must not depend on the order in which pairs came.
+        ordered.sort_unstable_by(|one, other| one.weight.total_cmp(&other.weight));
+        for pair in ordered {
+            *by_source.entry(pair.source).or_insert(0.0) += odds(pair);
+            *by_recipient.entry(pair.recipient).or_insert(0.0) += odds(pair);
+        }
+        let chance = |pair: &Pair| {
+            let own = odds(pair);
+            let rivals = |sums: &FxHashMap<RecordRef, f64>, record| {
+                (sums.get(&record).unwrap_or(&own) - own).max(0.0)
+            };
+            let rivals = match policy {
+                OneToOne::Off => return probability(pair.weight),
+                OneToOne::EachSource => rivals(&by_source, pair.source),
+                OneToOne::Greedy | OneToOne::Optimal => {
+                    rivals(&by_source, pair.source) + rivals(&by_recipient, pair.recipient)
+                }
+            };
+            own / (1.0 + own + rivals)
+        };
+        Self {
+            probabilities: pairs
+                .iter()
+                .map(|pair| ((pair.source, pair.recipient), chance(pair)))
+                .collect(),
+        }
+    }
+
+    /// Returns the probability of a pair, its competitors taken into account.
+    pub fn probability(&self, pair: &Pair) -> f64 {
+        self.probabilities
+            .get(&(pair.source, pair.recipient))
+            .copied()
+            .unwrap_or_else(|| probability(pair.weight))
+    }
+
+    /// Says what is expected of the kept pairs at or above a threshold.
+    pub fn expectation(&self, threshold: f64, kept: &[Pair]) -> Expectation {
+        let mut chances: Vec<f64> = kept
+            .iter()
+            .filter(|pair| pair.weight >= threshold)
+            .map(|pair| self.probability(pair))
+            .collect();
+        chances.sort_unstable_by(f64::total_cmp);
+        expect(threshold, chances.len() as u64, chances.iter().sum())
+    }
+
+    /// Says what is expected at every threshold that a kept pair sets, the highest first.
+    pub fn curve(&self, kept: &[Pair]) -> Vec<Expectation> {
+        let mut ordered: Vec<(f64, f64)> = kept
+            .iter()
+            .map(|pair| (pair.weight, self.probability(pair)))
+            .collect();
+        ordered.sort_unstable_by(|one, other| {
+            other.0.total_cmp(&one.0).then(other.1.total_cmp(&one.1))
+        });
+        let (mut count, mut same) = (0, 0.0);
+        let mut curve: Vec<Expectation> = Vec::new();
+        for (weight, chance) in ordered {
+            count += 1;
+            same += chance;
+            let here = expect(weight, count, same);
+            match curve.last_mut() {
+                Some(last) if last.threshold.total_cmp(&weight).is_eq() => *last = here,
+                _ => curve.push(here),
+            }
+        }
+        curve
+    }
+}
+
+impl std::fmt::Debug for Forecast {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Forecast({} pairs)", self.probabilities.len())
+    }
+}
+
+fn expect(threshold: f64, pairs: u64, expected_same: f64) -> Expectation {
+    let all = pairs as f64;
+    let expected_precision = if pairs == 0 { 1.0 } else { expected_same / all };
+    Expectation {
+        threshold,
+        pairs,
+        expected_same,
+        expected_different: all - expected_same,
+        expected_precision,
+    }
+}
+
+/// Sets the threshold by its rule, on the expectation at each threshold, the highest first.
+///
+/// A target precision takes the lowest threshold at which all pairs together are expected to reach it, but none below
+/// even odds: that some pairs are certain is no reason to pursue one that is more likely wrong than right.
+///
+/// # Errors
+///
+/// [`Error::UnreachablePrecision`] where no threshold reaches the target.
+pub fn from_rule(rule: ThresholdRule, curve: &[Expectation]) -> Result<f64> {
+    match rule {
+        ThresholdRule::Weight(weight) => Ok(weight),
+        ThresholdRule::Probability(share) => Ok(weight_of(share)),
+        ThresholdRule::TargetPrecision(target) => {
+            let even = |here: &&Expectation| here.threshold >= 0.0;
+            let reached = curve
+                .iter()
+                .filter(even)
+                .rfind(|here| here.expected_precision >= target);
+            reached
+                .map(|here| here.threshold)
+                .ok_or_else(|| Error::UnreachablePrecision {
+                    target,
+                    best: curve
+                        .iter()
+                        .filter(even)
+                        .map(|here| here.expected_precision)
+                        .fold(0.0, f64::max),
+                })
+        }
+    }
+}
+
+/// What a model would bring, reckoned from the base rate before any data is opened.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DryRun {
+    /// Pairs of the same individual that there would be.
+    pub same_pairs: f64,
+    /// How many of them would stand at or above the threshold.
+    pub true_leads: f64,
+    /// How many pairs of two individuals would, too.
+    pub false_leads: f64,
+}
+
+/// Reckons how many true and false leads a model would bring over tables of these sizes.
+///
+/// Every record is taken to have every value, the frequencies are left out, and so are the rules: a rule that misses
+/// pairs misses true and false ones. One-to-one is left out too, and would take false leads off.
+pub fn dry_run(model: &Model, source_records: u64, recipient_records: u64) -> DryRun {
+    let all = source_records as f64 * recipient_records as f64;
+    let (same_pairs, different_pairs) = (all * model.prior(), all * (1.0 - model.prior()));
+    // The weights are put on a grid fine enough that a sum of sixteen is off by less than a tenth.
+    const FINENESS: f64 = 256.0;
+    let mut spread: std::collections::BTreeMap<i64, (f64, f64)> = std::collections::BTreeMap::new();
+    spread.insert(
+        (weight_of(model.prior()) * FINENESS).round() as i64,
+        (1.0, 1.0),
+    );
+    for comparison in model.comparisons() {
+        let mut next = std::collections::BTreeMap::new();
+        for (place, (given_same, given_different)) in &spread {
+            for level in &comparison.levels {
+                if let (Some(m), Some(u)) = (level.m, level.u) {
+                    let moved = place + ((m.log2() - u.log2()) * FINENESS).round() as i64;
+                    let cell: &mut (f64, f64) = next.entry(moved).or_insert((0.0, 0.0));
+                    cell.0 += given_same * m;
+                    cell.1 += given_different * u;
+                }
+            }
+        }
+        spread = next;
+    }
+    let at = (model.threshold() * FINENESS).round() as i64;
+    let (given_same, given_different) = spread.range(at..).fold((0.0, 0.0), |sums, (_, cell)| {
+        (sums.0 + cell.0, sums.1 + cell.1)
+    });
+    DryRun {
+        same_pairs,
+        true_leads: same_pairs * given_same,
+        false_leads: different_pairs * given_different,
+    }
+}
