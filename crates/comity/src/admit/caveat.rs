@@ -38,7 +38,10 @@ impl fmt::Display for Caveat {
                 "`{element}` is declared to be in a one-byte encoding but looks like UTF-8, first at {place}"
             ),
             Self::NotSummed { column } => {
-                write!(f, "the control total of `{column}` was not added up, since the column may not be read")
+                write!(
+                    f,
+                    "the control total of `{column}` was not added up, since the column may not be read"
+                )
             }
         }
     }

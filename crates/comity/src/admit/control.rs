@@ -120,6 +120,24 @@ pub struct DateSpot {
 }
 
 impl Trailer {
+    /// Returns how many bytes of a fixed-width trailer hold something.
+    pub(super) fn reach(&self) -> usize {
+        let sum = self.sum.as_ref().map(|sum| sum.at);
+        let as_of = self.as_of.as_ref().map(|as_of| as_of.at);
+        let spots = [self.rows, sum, as_of, self.cycle, self.sequence];
+        let end = |spot| match spot {
+            Spot::Span { start, length } => usize::saturating_add(start, length),
+            Spot::Field { .. } => 0,
+        };
+        spots
+            .into_iter()
+            .flatten()
+            .map(end)
+            .max()
+            .unwrap_or_default()
+            .max(self.prefix.len())
+    }
+
     /// Reads the totals out of a trailer record; `text_at` gives the text at a spot, if the record reaches so far.
     pub(super) fn read(
         &self,
@@ -127,19 +145,26 @@ impl Trailer {
         line: u64,
         text_at: impl Fn(Spot) -> Option<String>,
     ) -> Result<Totals, Error> {
-        let unreadable =
-            |what: &'static str| Error::TrailerUnreadable { file: file.to_owned(), line, what };
+        let unreadable = |what: &'static str| Error::TrailerUnreadable {
+            file: file.to_owned(),
+            line,
+            what,
+        };
         let text = |spot: Spot, what: &'static str| -> Result<String, Error> {
             let text = text_at(spot).ok_or_else(|| unreadable(what))?;
             Ok(text.trim().to_owned())
         };
         let count = |spot: Option<Spot>, what: &'static str| -> Result<Option<u64>, Error> {
-            spot.map(|spot| text(spot, what)?.parse().map_err(|_| unreadable(what))).transpose()
+            spot.map(|spot| text(spot, what)?.parse().map_err(|_| unreadable(what)))
+                .transpose()
         };
         let sum = self.sum.as_ref().map(|sum| {
             let total = text(sum.at, "sum")?;
             decimal::parse(&total, SUM_DECIMALS).ok_or_else(|| unreadable("sum"))?;
-            Ok(Sum { column: sum.column.clone(), total })
+            Ok(Sum {
+                column: sum.column.clone(),
+                total,
+            })
         });
         let as_of = self.as_of.as_ref().map(|as_of| {
             let text = text(as_of.at, "as-of date")?;
@@ -178,51 +203,108 @@ pub(super) fn manifest(path: &Path) -> Result<Totals, Error> {
 
 impl Control {
     /// Compares what is known before a record is read: the bytes.
-    pub(super) fn admits_bytes(&self, file: &Path, digest: &Digest, stated: &Totals) -> Result<(), Error> {
+    pub(super) fn admits_bytes(
+        &self,
+        file: &Path,
+        digest: &Digest,
+        stated: &Totals,
+    ) -> Result<(), Error> {
         if self.previous.contains(digest) {
-            return Err(Error::Doubled { file: file.to_owned(), digest: *digest });
+            return Err(Error::Doubled {
+                file: file.to_owned(),
+                digest: *digest,
+            });
         }
         match stated.sha256 {
-            Some(stated) if stated != *digest => {
-                Err(Error::DigestDiffers { file: file.to_owned(), stated, found: *digest })
-            }
+            Some(stated) if stated != *digest => Err(Error::DigestDiffers {
+                file: file.to_owned(),
+                stated,
+                found: *digest,
+            }),
             Some(_) | None => Ok(()),
         }
     }
 
-    /// Compares one statement with what is due and what was read; `sums` are the columns added up.
-    pub(super) fn admits(
-        &self,
-        file: &Path,
-        stated: &Totals,
-        rows: u64,
-        sums: &[(String, i128)],
-    ) -> Result<(), Error> {
+    /// Compares a statement with what is due.
+    pub(super) fn admits_statement(&self, file: &Path, stated: &Totals) -> Result<(), Error> {
         let file = || file.to_owned();
         if let Some(as_of) = stated.as_of
             && let Some(earliest) = self.earliest_as_of
             && as_of < earliest
         {
-            return Err(Error::Late { file: file(), as_of, earliest });
+            return Err(Error::Late {
+                file: file(),
+                as_of,
+                earliest,
+            });
         }
         if let Some(found) = &stated.cycle
             && let Some(due) = &self.cycle
             && found != due
         {
-            return Err(Error::WrongCycle { file: file(), due: due.clone(), found: found.clone() });
+            return Err(Error::WrongCycle {
+                file: file(),
+                due: due.clone(),
+                found: found.clone(),
+            });
         }
         if let Some(found) = stated.sequence
             && let Some(due) = self.sequence
             && found != due
         {
-            return Err(Error::OutOfSequence { file: file(), due, found });
+            return Err(Error::OutOfSequence {
+                file: file(),
+                due,
+                found,
+            });
         }
-        if let Some(stated) = stated.rows
+        Ok(())
+    }
+
+    /// Puts both statements together, the manifest first, and sees that what must be stated is.
+    pub(super) fn complete(
+        &self,
+        file: &Path,
+        manifest: Totals,
+        trailer: Totals,
+    ) -> Result<Totals, Error> {
+        let totals = Totals {
+            rows: manifest.rows.or(trailer.rows),
+            sum: manifest.sum.or(trailer.sum),
+            as_of: manifest.as_of.or(trailer.as_of),
+            cycle: manifest.cycle.or(trailer.cycle),
+            sequence: manifest.sequence.or(trailer.sequence),
+            sha256: manifest.sha256,
+        };
+        match self.earliest_as_of {
+            Some(earliest) if totals.as_of.is_none() => Err(Error::NoAsOf {
+                file: file.to_owned(),
+                earliest,
+            }),
+            Some(_) | None => Ok(totals),
+        }
+    }
+}
+
+impl Totals {
+    /// Compares the statement with what was read; `sums` are the columns added up.
+    pub(super) fn balance(
+        &self,
+        file: &Path,
+        rows: u64,
+        sums: &[(String, i128)],
+    ) -> Result<(), Error> {
+        let file = || file.to_owned();
+        if let Some(stated) = self.rows
             && stated != rows
         {
-            return Err(Error::UnbalancedRows { file: file(), stated, found: rows });
+            return Err(Error::UnbalancedRows {
+                file: file(),
+                stated,
+                found: rows,
+            });
         }
-        if let Some(stated) = &stated.sum
+        if let Some(stated) = &self.sum
             && let Some((column, found)) = sums.iter().find(|(column, _)| *column == stated.column)
             && decimal::parse(&stated.total, SUM_DECIMALS) != Some(*found)
         {
@@ -234,23 +316,5 @@ impl Control {
             });
         }
         Ok(())
-    }
-
-    /// Puts both statements together, the manifest first, and sees that what must be stated is.
-    pub(super) fn complete(&self, file: &Path, manifest: Totals, trailer: Totals) -> Result<Totals, Error> {
-        let totals = Totals {
-            rows: manifest.rows.or(trailer.rows),
-            sum: manifest.sum.or(trailer.sum),
-            as_of: manifest.as_of.or(trailer.as_of),
-            cycle: manifest.cycle.or(trailer.cycle),
-            sequence: manifest.sequence.or(trailer.sequence),
-            sha256: manifest.sha256,
-        };
-        match self.earliest_as_of {
-            Some(earliest) if totals.as_of.is_none() => {
-                Err(Error::NoAsOf { file: file.to_owned(), earliest })
-            }
-            Some(_) | None => Ok(totals),
-        }
     }
 }
