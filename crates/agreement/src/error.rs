@@ -12,13 +12,17 @@ use crate::{Environment, PackId, PartyId};
 #[non_exhaustive]
 pub enum Error {
     /// An identifier breaks the rule for identifiers.
-    #[error("`{text}` is not an identifier: lower-case letters, digits, `-`, `_`, beginning with a letter")]
+    #[error(
+        "`{text}` is not an identifier: lower-case letters, digits, `-`, `_`, beginning with a letter"
+    )]
     NotAnId {
         /// The text as given.
         text: String,
     },
     /// An element is not named as record set and element.
-    #[error("`{text}` does not name an element: write record set, point, element, as in `payroll.gross_pay`")]
+    #[error(
+        "`{text}` does not name an element: write record set, point, element, as in `payroll.gross_pay`"
+    )]
     NotAnElement {
         /// The text as given.
         text: String,
@@ -30,13 +34,17 @@ pub enum Error {
         text: String,
     },
     /// A public key is not in its text form, or is no point of the curve.
-    #[error("`{text}` is not a public key: write `ed25519:` or `test-ed25519:` and 64 hexadecimal digits")]
+    #[error(
+        "`{text}` is not a public key: write `ed25519:` or `test-ed25519:` and 64 hexadecimal digits"
+    )]
     NotAKey {
         /// The text as given.
         text: String,
     },
     /// A key file is not one. Its text is never shown.
-    #[error("the key file is damaged: its first line must say `comity signing key, test environment` or `comity signing key, production environment`, its last line 64 hexadecimal digits")]
+    #[error(
+        "the key file is damaged: its first line must say `comity signing key, test environment` or `comity signing key, production environment`, its last line 64 hexadecimal digits"
+    )]
     NotAKeyFile,
     /// A signature is not in its text form.
     #[error("a signature is not 128 hexadecimal digits")]
@@ -82,7 +90,9 @@ pub enum Error {
         signer: PartyId,
     },
     /// A demonstration was asked of an agreement that is none.
-    #[error("agreement `{program}` is no demonstration: only one with `demonstration = true` and `environment = \"test\"` is signed with throw-away keys")]
+    #[error(
+        "agreement `{program}` is no demonstration: only one with `demonstration = true` and `environment = \"test\"` is signed with throw-away keys"
+    )]
     NotADemonstration {
         /// The matching program.
         program: crate::ProgramId,

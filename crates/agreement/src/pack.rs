@@ -286,7 +286,11 @@ impl Pack {
             let path = folder.join(name);
             std::fs::read_to_string(&path).map_err(|source| Error::PackFile { path, source })
         };
-        Self::from_files(&read("pack.toml")?, &read("policies.cedar")?, &read("vectors.toml")?)
+        Self::from_files(
+            &read("pack.toml")?,
+            &read("policies.cedar")?,
+            &read("vectors.toml")?,
+        )
     }
 
     /// Makes a pack of the texts of its three files.
@@ -296,16 +300,23 @@ impl Pack {
     /// [`Error::PackManifest`] when the manifest or the vectors are wrong. Policies are checked by [`Gate::new`].
     pub fn from_files(manifest: &str, policies: &str, vectors: &str) -> Result<Self, Error> {
         let mut hash = Sha256::new();
-        for (name, text) in
-            [("pack.toml", manifest), ("policies.cedar", policies), ("vectors.toml", vectors)]
-        {
+        for (name, text) in [
+            ("pack.toml", manifest),
+            ("policies.cedar", policies),
+            ("vectors.toml", vectors),
+        ] {
             hash.update(format!("{name}\n{}\n", text.len()));
             hash.update(text);
         }
         let digest = Digest::from_bytes(hash.finalize().into());
         let manifest: Manifest = parse(manifest, "pack.toml", "?")?;
         let vectors = parse(vectors, "vectors.toml", manifest.id.as_str())?;
-        Ok(Self { manifest, policies: policies.to_owned(), vectors, digest })
+        Ok(Self {
+            manifest,
+            policies: policies.to_owned(),
+            vectors,
+            digest,
+        })
     }
 
     /// Tells whether this is the floor.
@@ -338,16 +349,27 @@ impl Pack {
     ///
     /// As [`Gate::new`], and [`Error::PackManifest`] when a vector sets something that is no fact.
     pub fn test(&self) -> Result<Vec<VectorOutcome>, Error> {
-        let packs = if self.is_floor() { Vec::new() } else { vec![self.clone()] };
+        let packs = if self.is_floor() {
+            Vec::new()
+        } else {
+            vec![self.clone()]
+        };
         let gate = Gate::new(packs)?;
-        self.vectors.vector.iter().map(|vector| self.decide(&gate, vector)).collect()
+        self.vectors
+            .vector
+            .iter()
+            .map(|vector| self.decide(&gate, vector))
+            .collect()
     }
 
     fn decide(&self, gate: &Gate, vector: &Vector) -> Result<VectorOutcome, Error> {
         let wrong = |key: &str| Error::PackManifest {
             id: self.manifest.id.to_string(),
             file: "vectors.toml",
-            reason: format!("vector `{}`: `{key}` is not `principal.…`, `resource.…` or `context.…`", vector.name),
+            reason: format!(
+                "vector `{}`: `{key}` is not `principal.…`, `resource.…` or `context.…`",
+                vector.name
+            ),
         };
         let mut base = self.vectors.base.clone();
         for key in &vector.unset {
@@ -358,13 +380,26 @@ impl Pack {
             let (part, name) = base.part(key).ok_or_else(|| wrong(key))?;
             part.insert(name.to_owned(), value.clone());
         }
-        let facts =
-            Facts::of_vector(vector.act.clone(), base.principal, base.resource, base.context);
-        let mut found: Vec<_> = gate.replay(&facts).into_iter().map(|reason| reason.id).collect();
+        let facts = Facts::of_vector(
+            vector.act.clone(),
+            base.principal,
+            base.resource,
+            base.context,
+        );
+        let mut found: Vec<_> = gate
+            .replay(&facts)
+            .into_iter()
+            .map(|reason| reason.id)
+            .collect();
         let mut expected = vector.refused_by.clone();
         found.sort();
         expected.sort();
-        Ok(VectorOutcome { name: vector.name.clone(), act: vector.act.clone(), expected, found })
+        Ok(VectorOutcome {
+            name: vector.name.clone(),
+            act: vector.act.clone(),
+            expected,
+            found,
+        })
     }
 }
 

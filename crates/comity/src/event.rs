@@ -222,7 +222,12 @@ impl Event {
     ///
     /// # Errors
     /// It is larger than an entry may be.
-    pub fn to_leaf(&self, at: Timestamp, commitments: Commitments, nonce: [u8; 32]) -> Result<Leaf, Error> {
+    pub fn to_leaf(
+        &self,
+        at: Timestamp,
+        commitments: Commitments,
+        nonce: [u8; 32],
+    ) -> Result<Leaf, Error> {
         let (kind, facts) = self.parts()?;
         Ok(Entry::new(Kind::new(&kind)?, at, facts, commitments, nonce)?.to_leaf()?)
     }
@@ -236,9 +241,13 @@ impl Event {
     fn parts(&self) -> Result<(String, Facts), Error> {
         let unspoken = || Error::UnspeakableEvent;
         let value = serde_json::to_value(self).map_err(|_| unspoken())?;
-        let serde_json::Value::Object(mut value) = value else { return Err(unspoken()) };
+        let serde_json::Value::Object(mut value) = value else {
+            return Err(unspoken());
+        };
         match (value.remove("kind"), value.remove("facts")) {
-            (Some(serde_json::Value::String(kind)), Some(serde_json::Value::Object(facts))) => Ok((kind, facts)),
+            (Some(serde_json::Value::String(kind)), Some(serde_json::Value::Object(facts))) => {
+                Ok((kind, facts))
+            }
             _ => Err(unspoken()),
         }
     }
@@ -274,7 +283,14 @@ mod tests {
             facts.insert("run".into(), "r".into());
             facts.insert("why".into(), "w".into());
             facts.insert(fact.into(), "x".into());
-            let entry = Entry::new(Kind::new(kind).unwrap(), at, facts, Commitments::new(), [1; 32]).unwrap();
+            let entry = Entry::new(
+                Kind::new(kind).unwrap(),
+                at,
+                facts,
+                Commitments::new(),
+                [1; 32],
+            )
+            .unwrap();
             assert_eq!(Event::of(&entry), None, "{kind}");
         }
     }

@@ -12,13 +12,22 @@ use ledger::{Disk, Leaf, Log, Recorded};
 ///
 /// # Errors
 /// The ledger cannot be written (what waits goes on waiting), or it holds an entry that never was in the outbox.
-pub async fn drain<S: Store>(store: &S, log: &mut Log<Disk>) -> Result<Vec<(i64, Recorded)>, Error> {
+pub async fn drain<S: Store>(
+    store: &S,
+    log: &mut Log<Disk>,
+) -> Result<Vec<(i64, Recorded)>, Error> {
     let waiting = store.waiting().await?;
     if waiting.is_empty() {
         return Ok(Vec::new());
     }
-    let leaves = waiting.into_iter().map(leaf_of).collect::<Result<Vec<_>, Error>>()?;
-    let next = store.last_acknowledged().await?.map_or(0, |index| index + 1);
+    let leaves = waiting
+        .into_iter()
+        .map(leaf_of)
+        .collect::<Result<Vec<_>, Error>>()?;
+    let next = store
+        .last_acknowledged()
+        .await?
+        .map_or(0, |index| index + 1);
 
     let mut recorded = Vec::with_capacity(leaves.len());
     let mut rest = leaves.as_slice();

@@ -6,9 +6,7 @@
 
 use std::{collections::BTreeMap, sync::Mutex};
 
-use ledger::{
-    self as ledger, Checkpoint, Error, Files as _, Leaf, Memory, Outcome, store::Fault,
-};
+use ledger::{self as ledger, Checkpoint, Error, Files as _, Leaf, Memory, Outcome, store::Fault};
 
 use crate::{create, leaf, leaf_of, open, verifier};
 

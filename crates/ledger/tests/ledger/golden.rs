@@ -5,9 +5,7 @@
 
 use std::path::Path;
 
-use ledger::{
-    self as ledger, Directory, Files as _, Log, Memory, Outcome, Signer, Verifier,
-};
+use ledger::{self as ledger, Directory, Files as _, Log, Memory, Outcome, Signer, Verifier};
 
 use crate::leaves;
 
@@ -42,7 +40,10 @@ fn the_golden_ledger_still_audits() {
     };
     assert_eq!(numbers, (0..262).collect::<Vec<_>>());
     assert_eq!(audit.size, 262);
-    assert_eq!(audit.root.to_string(), "obzXI0sY+6TMwX/WmiwJnZedBnRK+siIPOYXSVG25FQ=");
+    assert_eq!(
+        audit.root.to_string(),
+        "obzXI0sY+6TMwX/WmiwJnZedBnRK+siIPOYXSVG25FQ="
+    );
     assert!(audit.unauthenticated.is_empty());
 }
 

@@ -2,6 +2,7 @@
 //!
 //! `tlog_tiles` and `signed_note` are ports of Go's; `ct-merkle` was written apart from them.
 
+use ct_merkle::{ConsistencyProof, InclusionProof, RootHash, mem_backed_tree::MemoryBackedTree};
 use ledger::{
     Hash, Log, Memory, Name, Note, Signer,
     entry::Leaf,
@@ -9,7 +10,6 @@ use ledger::{
     store::Files as _,
     tile::Tiles,
 };
-use ct_merkle::{ConsistencyProof, InclusionProof, RootHash, mem_backed_tree::MemoryBackedTree};
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
 use signed_note::{StandardSigner, StandardVerifier, VerifierList};

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ledger::{
-    self as ledger, Files as _, Log, Memory, Name, Note, Outcome, Signer, Store as _,
-};
+use ledger::{self as ledger, Files as _, Log, Memory, Name, Note, Outcome, Signer, Store as _};
 
 use crate::{create, findings, leaf, leaf_of, leaves, open, sound, verifier};
 

@@ -1,0 +1,770 @@
+//! The audit of meaning: what the ledger's entries say together, once [`ledger::audit`] has shown that they are what
+//! was signed. Offline, from files alone.
+//!
+//! The ledger knows no event; here each is read back and held against the ones before it: a permit precedes what was
+//! done under it, nothing is disclosed in the scope of a stay, every decision is decided again from its facts, the
+//! counts add up. What cannot be proved is said as plainly as what is wrong.
+
+use crate::Error;
+use crate::event::{Decided, Event};
+use agreement::{
+    Act, Digest, ElementRef, Facts, Gate, PartyId, PurposeId, Request, Role, Scope, Stay, StayKind,
+};
+use jiff::Timestamp;
+use ledger::{Checkpoint, Directory, Entry, Outcome, Verifier};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// What an audit came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Audited {
+    /// Which ledger.
+    pub origin: String,
+    /// How many entries it has.
+    pub entries: u64,
+    /// The root over them.
+    pub root: String,
+    /// What was proved, in sentences.
+    pub proved: Vec<String>,
+    /// What could not be proved or disproved, and what it would take.
+    pub open: Vec<String>,
+    /// What lies beside the ledger and nobody answers for.
+    pub unauthenticated: Vec<String>,
+    /// What is wrong; empty if nothing is.
+    pub wrong: Vec<Wrong>,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Wrong {
+    /// Where: an entry's index or a file.
+    pub place: String,
+    /// What.
+    pub what: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl Audited {
+    /// Says whether nothing is wrong.
+    pub fn is_sound(&self) -> bool {
+        self.wrong.is_empty()
+    }
+}
+
+/// Audits the ledger in a folder under its public key.
+///
+/// # Errors
+/// The folder cannot be read. What is wrong with the ledger is no error but an outcome.
+pub fn audit(
+    folder: &Path,
+    key: &Verifier,
+    held: &[Checkpoint],
+    gate: &Gate,
+) -> Result<Audited, Error> {
+    let mut reading = Reading::new(gate);
+    let outcome = ledger::audit(&Directory::new(folder), key, held, |index, entry| {
+        reading.take(index, entry)
+    })?;
+    Ok(match outcome {
+        Outcome::Sound(bytes) => {
+            let count = &bytes.verified;
+            let mut proved = vec![
+                format!(
+                    "the checkpoint is signed by {} ({} signature)",
+                    bytes.origin, count.signatures
+                ),
+                format!(
+                    "all {} entries, {} bundles and {} tiles are what was signed",
+                    count.entries, count.bundles, count.tiles
+                ),
+            ];
+            if count.held > 0 {
+                proved.push(format!(
+                    "it continues {} checkpoint held by the auditor",
+                    count.held
+                ));
+            }
+            reading.finish(&mut proved);
+            Audited {
+                origin: bytes.origin.to_string(),
+                entries: bytes.size,
+                root: bytes.root.to_string(),
+                proved,
+                open: reading.open,
+                unauthenticated: bytes.unauthenticated,
+                wrong: reading.wrong,
+            }
+        }
+        Outcome::Unsound(findings) => Audited {
+            origin: String::new(),
+            entries: 0,
+            root: String::new(),
+            proved: Vec::new(),
+            open: vec![
+                "what the entries mean was not looked at: they are not what was signed".to_owned(),
+            ],
+            unauthenticated: Vec::new(),
+            wrong: findings
+                .iter()
+                .map(|finding| Wrong {
+                    place: finding.file.clone(),
+                    what: finding.fault.to_string(),
+                    remedy: finding.remedy().to_owned(),
+                })
+                .collect(),
+        },
+    })
+}
+
+/// What has been read so far: only what later entries are held against.
+struct Reading<'gate> {
+    gate: &'gate Gate,
+    packs: BTreeSet<String>,
+    permits: BTreeMap<u64, Held>,
+    stays: BTreeMap<String, Stay>,
+    disclosures: BTreeMap<u64, Given>,
+    runs: BTreeMap<String, u64>,
+    counted: Counted,
+    open: Vec<String>,
+    wrong: Vec<Wrong>,
+}
+
+/// A permit, as far as what follows is held against it.
+struct Held {
+    act: String,
+    agreement: String,
+    ends: Timestamp,
+}
+
+/// A disclosure, until its run ends.
+struct Given {
+    run: String,
+    persons: u64,
+    withdrawn: bool,
+}
+
+#[derive(Default)]
+struct Counted {
+    decisions: u64,
+    replayed: u64,
+    refusals: u64,
+    disclosures: u64,
+    withdrawn: u64,
+    acts: u64,
+    stays: u64,
+    finished: u64,
+}
+
+impl<'gate> Reading<'gate> {
+    fn new(gate: &'gate Gate) -> Self {
+        let packs = gate.packs().iter().map(|pack| {
+            let pack = pack.reference();
+            format!("{} {} {}", pack.id, pack.version, pack.digest)
+        });
+        Reading {
+            gate,
+            packs: packs.collect(),
+            permits: BTreeMap::new(),
+            stays: BTreeMap::new(),
+            disclosures: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            counted: Counted::default(),
+            open: Vec::new(),
+            wrong: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, index: u64, entry: &Entry) {
+        let at = entry.at();
+        let Some(event) = Event::of(entry) else {
+            self.open.push(format!(
+                "entry {index}: this version does not know the kind `{}`",
+                entry.kind()
+            ));
+            return;
+        };
+        match event {
+            Event::Permitted(decided) => {
+                self.replay(index, &decided);
+                self.permit(index, at, decided);
+            }
+            Event::Refused(decided) => {
+                self.counted.refusals += 1;
+                if decided.rules.is_empty() {
+                    self.wrong(
+                        index,
+                        "a refusal names no rule",
+                        "ask the node's operator for the record of the refusal",
+                    );
+                }
+                self.replay(index, &decided);
+            }
+            Event::RunStarted { run, permit, .. } => {
+                self.under(index, at, permit, &Act::RUN, None);
+                self.runs.insert(run, index);
+            }
+            Event::ModelTrained { run, permit, .. } => {
+                self.under(index, at, permit, &Act::TRAIN, None);
+                self.of_run(index, &run);
+            }
+            Event::LeadsPlanned { run, .. }
+            | Event::PilotPassed { run, .. }
+            | Event::RunAbandoned { run, .. } => {
+                self.of_run(index, &run);
+            }
+            Event::Disclosed {
+                run,
+                permit,
+                agreement,
+                source,
+                recipient,
+                purpose,
+                elements,
+                persons,
+                ..
+            } => {
+                self.counted.disclosures += 1;
+                self.of_run(index, &run);
+                self.under(index, at, permit, &Act::RELEASE, Some(&agreement));
+                self.stayed(
+                    index,
+                    at,
+                    &Parties {
+                        agreement,
+                        source,
+                        recipient,
+                        purpose,
+                        elements,
+                    },
+                );
+                self.disclosures.insert(
+                    index,
+                    Given {
+                        run,
+                        persons,
+                        withdrawn: false,
+                    },
+                );
+            }
+            Event::ReleaseResumed {
+                disclosure, permit, ..
+            } => {
+                self.under(index, at, permit, &Act::RELEASE, None);
+                if !self.disclosures.contains_key(&disclosure) {
+                    self.wrong(
+                        index,
+                        "it resumes a disclosure that the ledger does not hold before it",
+                        ORDER,
+                    );
+                }
+            }
+            Event::DisclosureWithdrawn { disclosure, .. } => {
+                match self.disclosures.get_mut(&disclosure) {
+                    Some(given) => {
+                        given.withdrawn = true;
+                        self.counted.withdrawn += 1;
+                    }
+                    None => self.wrong(
+                        index,
+                        "it withdraws a disclosure that the ledger does not hold before it",
+                        ORDER,
+                    ),
+                }
+            }
+            Event::RunFinished { run, opened, .. } => {
+                self.of_run(index, &run);
+                self.counted.finished += 1;
+                let given: u64 = (self.disclosures.values())
+                    .filter(|given| given.run == run && !given.withdrawn)
+                    .map(|given| given.persons)
+                    .sum();
+                if given != opened {
+                    let what = format!(
+                        "run {run} says {opened} leads were opened; its disclosures name {given}"
+                    );
+                    self.wrong(
+                        index,
+                        &what,
+                        "compare the register of disclosures in the case store",
+                    );
+                }
+            }
+            Event::LeadReviewed { permit, .. } => self.under(index, at, permit, &Act::REVIEW, None),
+            Event::StayRecorded {
+                order,
+                authority,
+                scope,
+                from,
+                until,
+            } => {
+                self.counted.stays += 1;
+                match stay(&order, &authority, &scope, &from, &until, at) {
+                    Some(stay) => {
+                        self.stays.insert(order, stay);
+                    }
+                    None => self.open.push(format!(
+                        "entry {index}: the scope of stay `{order}` cannot be read"
+                    )),
+                }
+            }
+            Event::StayLifted { order, .. } => {
+                if self.stays.remove(&order).is_none() {
+                    self.wrong(
+                        index,
+                        &format!("it lifts stay `{order}`, which was not standing"),
+                        ORDER,
+                    );
+                }
+            }
+            Event::AgreementFiled { .. } => {}
+        }
+    }
+
+    fn permit(&mut self, index: u64, at: Timestamp, decided: Decided) {
+        let Ok(ends) = decided.ends.parse::<Timestamp>() else {
+            return self.wrong(
+                index,
+                "a permit has no end",
+                "treat all that was done under it as done without one",
+            );
+        };
+        if ends <= at {
+            self.wrong(
+                index,
+                "a permit ended before it began",
+                "treat all that was done under it as done without one",
+            );
+        }
+        self.permits.insert(
+            index,
+            Held {
+                act: decided.act,
+                agreement: decided.agreement,
+                ends,
+            },
+        );
+    }
+
+    /// The permit precedes the act: an earlier entry permits it, for this act and agreement, and had not ended.
+    fn under(
+        &mut self,
+        index: u64,
+        at: Timestamp,
+        permit: u64,
+        act: &Act,
+        agreement: Option<&str>,
+    ) {
+        self.counted.acts += 1;
+        let held = self.permits.get(&permit).filter(|_| permit < index);
+        let fault = match held {
+            None => Some(format!("no permit stands at entry {permit}, before it")),
+            Some(held) if held.act != act.as_str() => Some(format!(
+                "the permit at entry {permit} is for `{}`, not for `{act}`",
+                held.act
+            )),
+            Some(held) if agreement.is_some_and(|agreement| agreement != held.agreement) => Some(
+                format!("the permit at entry {permit} is under another agreement"),
+            ),
+            Some(held) if at >= held.ends => Some(format!(
+                "the permit at entry {permit} had ended at {}",
+                held.ends
+            )),
+            Some(_) => None,
+        };
+        if let Some(fault) = fault {
+            self.wrong(
+                index,
+                &fault,
+                "what was done without a permit is to be reported, and undone",
+            );
+        }
+    }
+
+    fn of_run(&mut self, index: u64, run: &str) {
+        if !self.runs.contains_key(run) {
+            self.wrong(
+                index,
+                &format!("run {run} has not started before it"),
+                ORDER,
+            );
+        }
+    }
+
+    fn stayed(&mut self, index: u64, at: Timestamp, parties: &Parties) {
+        let Some((request, agreement, roles)) = parties.request() else {
+            self.open.push(format!(
+                "entry {index}: its parties or elements cannot be held against the stays"
+            ));
+            return;
+        };
+        let found = self
+            .stays
+            .values()
+            .find(|stay| stay.applies(&request, agreement, &roles, at));
+        if let Some(stay) = found {
+            let what = format!("it discloses in the scope of stay `{}`", stay.order);
+            self.wrong(
+                index,
+                &what,
+                "tell the authority that ordered the stay, and recall what was disclosed",
+            );
+        }
+    }
+
+    /// Decides a decision again from its facts, if the packs that decided are at hand.
+    fn replay(&mut self, index: u64, decided: &Decided) {
+        self.counted.decisions += 1;
+        if let Some(pack) = decided
+            .packs
+            .iter()
+            .find(|pack| !self.packs.contains(*pack))
+        {
+            self.open.push(format!(
+                "entry {index}: to decide it again takes the law pack {pack}"
+            ));
+            return;
+        }
+        let Ok(facts) = serde_json::from_str::<Facts>(&decided.given) else {
+            self.open.push(format!(
+                "entry {index}: its facts cannot be read, so it cannot be decided again"
+            ));
+            return;
+        };
+        let again: BTreeSet<String> = self
+            .gate
+            .replay(&facts)
+            .into_iter()
+            .map(|reason| reason.id)
+            .collect();
+        // What only the gate itself can object to (an unknown pack, a number that is none) is not in the facts.
+        let told: BTreeSet<String> = decided
+            .rules
+            .iter()
+            .filter(|rule| self.gate.has_rule(rule) || again.contains(*rule))
+            .cloned()
+            .collect();
+        if again == told {
+            self.counted.replayed += 1;
+        } else {
+            let what = format!("decided again it breaks {again:?}, and it says {told:?}");
+            self.wrong(
+                index,
+                &what,
+                "ask the node's operator which program and packs decided it",
+            );
+        }
+    }
+
+    fn finish(&mut self, proved: &mut Vec<String>) {
+        let count = &self.counted;
+        let mut say = |n: u64, sentence: String| {
+            if n > 0 && self.wrong.is_empty() {
+                proved.push(sentence);
+            }
+        };
+        say(
+            count.replayed,
+            format!(
+                "{} of {} decisions come to the same answer again ({} refusals)",
+                count.replayed, count.decisions, count.refusals
+            ),
+        );
+        say(
+            count.acts,
+            format!(
+                "the permit precedes each of {} acts, and had not ended",
+                count.acts
+            ),
+        );
+        say(
+            count.disclosures,
+            format!(
+                "none of {} disclosures lies in the scope of a stay ({} stays, {} withdrawn)",
+                count.disclosures, count.stays, count.withdrawn
+            ),
+        );
+        say(
+            count.finished,
+            format!(
+                "{} finished runs opened as many leads as were disclosed",
+                count.finished
+            ),
+        );
+    }
+
+    fn wrong(&mut self, index: u64, what: &str, remedy: &str) {
+        self.wrong.push(Wrong {
+            place: format!("entry {index}"),
+            what: what.to_owned(),
+            remedy: remedy.to_owned(),
+        });
+    }
+}
+
+const ORDER: &str =
+    "entries were left out or written out of order: compare with another copy of the ledger";
+
+/// Whom a disclosure concerns, as its entry says.
+struct Parties {
+    agreement: String,
+    source: String,
+    recipient: String,
+    purpose: String,
+    elements: Vec<String>,
+}
+
+impl Parties {
+    /// Puts the disclosure as the request it was, for the stays to look at.
+    fn request(&self) -> Option<(Request, Digest, Vec<(PartyId, Vec<Role>)>)> {
+        let source = PartyId::new(&self.source).ok()?;
+        let recipient = PartyId::new(&self.recipient).ok()?;
+        let elements = self
+            .elements
+            .iter()
+            .map(|element| element.parse::<ElementRef>().ok());
+        let request = Request {
+            act: Act::RELEASE,
+            party: recipient.clone(),
+            officer: None,
+            purpose: PurposeId::new(&self.purpose).ok()?,
+            matched_on: BTreeSet::new(),
+            returned: elements.collect::<Option<_>>()?,
+            compared: BTreeSet::new(),
+            counts: BTreeMap::new(),
+            caseload_id: None,
+            extracts: BTreeMap::new(),
+            environment: agreement::Environment::Test,
+            cycle: None,
+            ledger_writable: true,
+            model_digest: None,
+            recipe_digest: None,
+            threshold: None,
+            pilot: agreement::PilotStatus::Open { opened: 0 },
+            reversed_permille: None,
+            populations: BTreeSet::new(),
+            territories: BTreeSet::new(),
+        };
+        let roles = vec![
+            (source, vec![Role::Source]),
+            (recipient, vec![Role::Recipient]),
+        ];
+        Some((request, self.agreement.parse().ok()?, roles))
+    }
+}
+
+fn stay(
+    order: &str,
+    authority: &str,
+    scope: &str,
+    from: &str,
+    until: &str,
+    recorded: Timestamp,
+) -> Option<Stay> {
+    let instant = |text: &str| {
+        if text.is_empty() {
+            Some(None)
+        } else {
+            text.parse().ok().map(Some)
+        }
+    };
+    Some(Stay {
+        order: order.to_owned(),
+        authority: authority.to_owned(),
+        kind: StayKind::Order,
+        scope: serde_json::from_str::<Scope>(scope).ok()?,
+        recorded,
+        from: instant(from)?,
+        until: instant(until)?,
+        lifted: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ledger::Commitments;
+
+    const AGREEMENT: &str =
+        "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
+    fn permit(act: &str) -> Event {
+        Event::Permitted(Decided {
+            act: act.to_owned(),
+            party: "support".to_owned(),
+            purpose: "eligibility".to_owned(),
+            agreement: AGREEMENT.to_owned(),
+            packs: vec!["another 2020-01-01 sha256:00".to_owned()],
+            rules: Vec::new(),
+            given: String::new(),
+            ends: "2027-01-05T00:00:00Z".to_owned(),
+        })
+    }
+
+    fn started() -> Event {
+        Event::RunStarted {
+            run: "2027Q1".to_owned(),
+            cycle: "2027Q1".to_owned(),
+            permit: 0,
+            files: BTreeMap::new(),
+            records: BTreeMap::new(),
+        }
+    }
+
+    fn disclosed(permit: u64) -> Event {
+        Event::Disclosed {
+            run: "2027Q1".to_owned(),
+            chunk: 0,
+            permit,
+            agreement: AGREEMENT.to_owned(),
+            source: "payroll".to_owned(),
+            recipient: "support".to_owned(),
+            purpose: "eligibility".to_owned(),
+            elements: vec!["payroll.gross_pay".to_owned()],
+            persons: 2,
+        }
+    }
+
+    fn finished(opened: u64) -> Event {
+        Event::RunFinished {
+            run: "2027Q1".to_owned(),
+            opened,
+            held: 0,
+            report: String::new(),
+        }
+    }
+
+    fn stay_recorded(scope: &str) -> Event {
+        Event::StayRecorded {
+            order: "25-cv-1".to_owned(),
+            authority: "a court".to_owned(),
+            scope: scope.to_owned(),
+            from: String::new(),
+            until: String::new(),
+        }
+    }
+
+    /// Reads events an hour apart, and returns what is wrong.
+    fn wrong(events: &[Event]) -> Vec<String> {
+        let gate = Gate::shipped().unwrap();
+        let mut reading = Reading::new(&gate);
+        let first: Timestamp = "2027-01-04T00:00:00Z".parse().unwrap();
+        for (index, event) in events.iter().enumerate() {
+            let hours = i64::try_from(index).unwrap();
+            let at = first + jiff::SignedDuration::from_hours(hours);
+            let leaf = event.to_leaf(at, Commitments::new(), [7; 32]).unwrap();
+            reading.take(index as u64, &leaf.to_entry().unwrap());
+        }
+        reading
+            .wrong
+            .iter()
+            .map(|wrong| format!("{}: {}", wrong.place, wrong.what))
+            .collect()
+    }
+
+    #[test]
+    fn a_run_told_in_order_has_nothing_wrong() {
+        let events = [
+            permit("run"),
+            started(),
+            permit("release"),
+            disclosed(2),
+            finished(2),
+        ];
+        assert_eq!(wrong(&events), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_permit_precedes_the_release() {
+        let later = [
+            permit("run"),
+            started(),
+            disclosed(3),
+            permit("release"),
+            finished(2),
+        ];
+        assert_eq!(
+            wrong(&later),
+            ["entry 2: no permit stands at entry 3, before it"]
+        );
+        let other = [permit("run"), started(), disclosed(0), finished(2)];
+        assert_eq!(
+            wrong(&other),
+            ["entry 2: the permit at entry 0 is for `run`, not for `release`"]
+        );
+    }
+
+    #[test]
+    fn a_permit_that_has_ended_permits_nothing() {
+        let mut events = vec![permit("run"), started(), permit("release")];
+        events.extend(std::iter::repeat_n(permit("read"), 22));
+        events.push(disclosed(2));
+        assert_eq!(
+            wrong(&events),
+            ["entry 25: the permit at entry 2 had ended at 2027-01-05T00:00:00Z"]
+        );
+    }
+
+    #[test]
+    fn nothing_is_disclosed_in_the_scope_of_a_stay() {
+        let told = |scope| {
+            wrong(&[
+                permit("run"),
+                started(),
+                permit("release"),
+                stay_recorded(scope),
+                disclosed(2),
+                finished(2),
+            ])
+        };
+        assert_eq!(
+            told("{}"),
+            ["entry 4: it discloses in the scope of stay `25-cv-1`"]
+        );
+        assert_eq!(told(r#"{"elements":["payroll.gross_pay"]}"#).len(), 1);
+        assert!(told(r#"{"elements":["payroll.employer"]}"#).is_empty());
+    }
+
+    #[test]
+    fn a_lifted_stay_stays_nothing() {
+        let lifted = Event::StayLifted {
+            order: "25-cv-1".to_owned(),
+            by: "25-cv-2".to_owned(),
+            authority: "a court".to_owned(),
+        };
+        let events = [
+            permit("run"),
+            started(),
+            permit("release"),
+            stay_recorded("{}"),
+            lifted.clone(),
+            disclosed(2),
+        ];
+        assert!(wrong(&events).is_empty());
+        assert_eq!(
+            wrong(&[lifted]),
+            ["entry 0: it lifts stay `25-cv-1`, which was not standing"]
+        );
+    }
+
+    #[test]
+    fn a_run_opens_as_many_leads_as_were_disclosed_and_not_withdrawn() {
+        let told = |opened, more: &[Event]| {
+            let mut events = vec![permit("run"), started(), permit("release"), disclosed(2)];
+            events.extend_from_slice(more);
+            events.push(finished(opened));
+            wrong(&events).len()
+        };
+        let withdrawn = Event::DisclosureWithdrawn {
+            run: "2027Q1".to_owned(),
+            chunk: 0,
+            disclosure: 3,
+            why: "a stay".to_owned(),
+        };
+        assert_eq!(told(2, &[]), 0);
+        assert_eq!(told(3, &[]), 1);
+        assert_eq!(told(0, std::slice::from_ref(&withdrawn)), 0);
+        assert_eq!(told(2, &[withdrawn]), 1);
+    }
+}

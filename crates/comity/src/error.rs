@@ -1,0 +1,194 @@
+//! What can go wrong while a program runs. The gate's refusals are not here: they are answers.
+
+use std::path::PathBuf;
+
+/// Why something could not be done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file of the program cannot be read.
+    #[error("`{}` cannot be read", path.display())]
+    CannotRead {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file of the program cannot be written.
+    #[error("`{}` cannot be written", path.display())]
+    CannotWrite {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// There is no program in the folder.
+    #[error("`{}` is no program's folder: it has no agreement.toml", path.display())]
+    NoProgram {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// An agreement, a schedule or the two together have problems.
+    #[error("{}", lines(problems))]
+    Problems {
+        /// Every one of them, with its place and remedy.
+        problems: Vec<agreement::Problem>,
+    },
+    /// The recipe or model file is not what the agreement names.
+    #[error("`{}` has the digest {found}, and the agreement names {agreed}", path.display())]
+    OtherModel {
+        /// The file.
+        path: PathBuf,
+        /// What it has.
+        found: String,
+        /// What the agreement names.
+        agreed: String,
+    },
+    /// The clock stands before the ledger's last entry.
+    #[error("the clock says {now}, and the ledger's last entry is of {last}")]
+    ClockSetBack {
+        /// What the clock says.
+        now: jiff::Timestamp,
+        /// The last entry's time.
+        last: jiff::Timestamp,
+    },
+    /// A fixed clock was asked for where only the machine's counts.
+    #[error("the clock can only be set under an agreement whose environment is `test`")]
+    ClockNotMine,
+    /// The ledger holds an entry that this node's case store never wrote.
+    #[error("the ledger's entry {index} never was in the case store's outbox")]
+    ForeignEntry {
+        /// Where it stands.
+        index: u64,
+    },
+    /// The ledger cannot be written.
+    #[error("the ledger cannot be written: {why}")]
+    NoLedger {
+        /// Why not.
+        why: String,
+    },
+    /// An event could not be put into words.
+    #[error("an event has no spelling")]
+    UnspeakableEvent,
+    /// What would be released is not what the ledger says.
+    #[error("disclosure `{disclosure}` is not what the ledger recorded")]
+    NotAsRecorded {
+        /// The disclosure.
+        disclosure: String,
+    },
+    /// A permit was held against another act than its own.
+    #[error("the permit is for another act or agreement")]
+    OtherPermit,
+    /// A record set of the agreement has no file in the schedule.
+    #[error("the schedule gives no file for the record set `{set}`")]
+    NoFile {
+        /// The record set.
+        set: String,
+    },
+    /// The program cannot be run as the agreement describes it.
+    #[error("{what}")]
+    Unrunnable {
+        /// What is missing or ambiguous.
+        what: String,
+    },
+    /// A lead's explanation or a run's summary is not readable by this version.
+    #[error("the case store's `{what}` is not of this version")]
+    OldSummary {
+        /// Which.
+        what: &'static str,
+    },
+    /// The system's random source failed.
+    #[error("the system gives no random bytes")]
+    NoRandom(#[from] getrandom::Error),
+    /// Somebody broke off the run.
+    #[error("the run was interrupted; the next one goes on or starts clean")]
+    Interrupted,
+    /// The agency's file is not as promised.
+    #[error(transparent)]
+    Admit(#[from] crate::admit::Error),
+    /// The agreement crate failed.
+    #[error(transparent)]
+    Agreement(#[from] agreement::Error),
+    /// Linkage failed.
+    #[error(transparent)]
+    Linkage(#[from] linkage::Error),
+    /// The case store failed.
+    #[error(transparent)]
+    Casework(#[from] casework::Error),
+    /// The ledger failed.
+    #[error(transparent)]
+    Ledger(#[from] ledger::Error),
+}
+
+impl Error {
+    /// Returns what the reader can do about it, where there is something.
+    pub fn hint(&self) -> Option<String> {
+        let fixed = |text: &str| Some(text.to_owned());
+        match self {
+            Error::CannotRead { .. } => {
+                fixed("check the path in the schedule, and that you may read the file")
+            }
+            Error::CannotWrite { .. } => fixed(
+                "check that the folder exists, that you may write to it, and that the disk has room",
+            ),
+            Error::NoProgram { .. } => {
+                fixed("`comity new --law us-cmppa FOLDER` begins one; `examples/benefits` is one")
+            }
+            Error::Problems { .. } => {
+                fixed("`comity check FILE` lists them again, each with its remedy")
+            }
+            Error::OtherModel { .. } => fixed(
+                "use the file that was agreed on, or put the new digest into a new agreement: `comity check` prints it",
+            ),
+            Error::ClockSetBack { .. } => {
+                fixed("set the machine's clock right; entries cannot be dated before others")
+            }
+            Error::ClockNotMine => fixed("leave `--now` out"),
+            Error::ForeignEntry { .. } => fixed(
+                "case store and ledger are not of one node, or one was restored from a backup: restore both together",
+            ),
+            Error::NoLedger { .. } => {
+                fixed("make the ledger's folder writable; until then every act is refused")
+            }
+            Error::NoFile { .. } => fixed("add it under [files] in schedule.toml"),
+            Error::OldSummary { .. } => fixed("use the version of the program that wrote it"),
+            Error::NotAsRecorded { .. } => {
+                fixed("restore the case store from its last backup; nothing was released")
+            }
+            Error::UnspeakableEvent
+            | Error::OtherPermit
+            | Error::Unrunnable { .. }
+            | Error::NoRandom(_)
+            | Error::Interrupted => None,
+            Error::Admit(error) => error.hint().map(|hint| hint.to_string()),
+            Error::Agreement(_) | Error::Linkage(_) => None,
+            Error::Casework(error) => error.hint().map(str::to_owned),
+            Error::Ledger(error) => error.hint().map(str::to_owned),
+        }
+    }
+
+    /// Writes the error and everything that caused it on one line.
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            let next = error.to_string();
+            if !text.contains(&next) {
+                text.push_str(": ");
+                text.push_str(&next);
+            }
+            cause = error.source();
+        }
+        text
+    }
+}
+
+fn lines(problems: &[agreement::Problem]) -> String {
+    problems
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
+}

@@ -1,0 +1,244 @@
+//! Step 8a: release. The one place where returned elements leave their owner, and the boundary that nothing crosses
+//! without evidence: a live permit, an entry that is durable under a signed checkpoint, and no stay (floor F8, F9).
+//!
+//! What is released is what the ledger recorded, and nothing else: every value must open a commitment of the entry,
+//! and every commitment must be opened. [`release`] takes its [`Recorded`] by value, so one entry releases once.
+
+use crate::event::Event;
+use crate::node::look_up_stays;
+use crate::{Error, clock};
+use agreement::{Act, Agreement, Filed, Permit, Request, Stay};
+use casework::{Disclosure, LeadId, Store};
+use jiff::Timestamp;
+use ledger::{Commitments, Leaf, Opening, Recorded};
+use std::collections::BTreeMap;
+
+/// What came of trying to release.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "what was withheld must be withdrawn"]
+pub enum Released {
+    /// The returned elements of so many persons went out.
+    Out(u32),
+    /// Nothing went out, and why.
+    Withheld(Withheld),
+}
+
+/// Why nothing went out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Withheld {
+    /// A stay covers it.
+    Stayed {
+        /// The order's number.
+        order: String,
+    },
+    /// The permit has ended.
+    PermitEnded,
+}
+
+/// Commits to the returned elements of some leads, field by field, each under a fresh key.
+///
+/// # Errors
+/// There is no randomness, or a value cannot be committed to.
+pub fn commit(
+    returned: &[(LeadId, BTreeMap<String, String>)],
+) -> Result<(Commitments, Vec<(LeadId, String)>), Error> {
+    let mut commitments = Commitments::new();
+    let mut openings = Vec::new();
+    for (lead, values) in returned {
+        // The lead's number is committed to as a field of its own: it ties the person's fields together for whoever
+        // holds the openings, and for nobody else.
+        let lead_itself = (LEAD.to_owned(), lead.to_string());
+        for (field, value) in std::iter::once(lead_itself).chain(values.clone()) {
+            let (commitment, opening) = ledger::commit(clock::random()?, &field, value.into())?;
+            commitments.entry(field).or_default().push(commitment);
+            let opening = serde_json::to_string(&opening).map_err(|_| Error::UnspeakableEvent)?;
+            openings.push((lead.clone(), opening));
+        }
+    }
+    Ok((commitments, openings))
+}
+
+/// The field under which a lead's number is committed to.
+const LEAD: &str = "lead";
+
+/// Releases a disclosure to its recipient.
+///
+/// # Errors
+/// The permit is for another act or agreement, the evidence is for another entry, the openings are not what the entry
+/// commits to, or the store fails. Nothing is released then.
+pub async fn release<S: Store>(
+    permit: &Permit,
+    recorded: Recorded,
+    disclosure: &Disclosure,
+    filed: &Filed,
+    now: Timestamp,
+    store: &S,
+) -> Result<Released, Error> {
+    let leaf = Leaf::parse(disclosure.leaf.clone())?;
+    let not_as_recorded = || Error::NotAsRecorded {
+        disclosure: disclosure.id.0.clone(),
+    };
+    if *recorded.leaf_hash() != leaf.hash() {
+        return Err(not_as_recorded());
+    }
+    let entry = leaf.to_entry()?;
+    let Some(Event::Disclosed {
+        agreement,
+        recipient,
+        elements,
+        persons,
+        ..
+    }) = Event::of(&entry)
+    else {
+        return Err(not_as_recorded());
+    };
+    let permitted = permit.act() == &Act::RELEASE
+        && agreement == permit.agreement().to_string()
+        && recipient == disclosure.recipient
+        && elements == disclosure.elements
+        && elements.iter().all(|element| {
+            permit
+                .returned()
+                .iter()
+                .any(|one| one.to_string() == *element)
+        });
+    if !permitted {
+        return Err(Error::OtherPermit);
+    }
+    let returned = open(store.openings(&disclosure.id).await?, entry.commitments())
+        .ok_or_else(not_as_recorded)?;
+    if returned.len() as u64 != persons {
+        return Err(not_as_recorded());
+    }
+    loop {
+        if !permit.is_live(now) {
+            return Ok(Released::Withheld(Withheld::PermitEnded));
+        }
+        let (state, stays) = look_up_stays(store).await?;
+        if let Some(stay) = standing_stay(&stays, filed, permit, now)? {
+            return Ok(Released::Withheld(Withheld::Stayed {
+                order: stay.order.clone(),
+            }));
+        }
+        let at = now.to_string();
+        match store
+            .release(&disclosure.id, recorded.index(), &at, state, &returned)
+            .await
+        {
+            Ok(()) => return Ok(Released::Out(disclosure.persons)),
+            // A stay came between the look-up and the release: look again.
+            Err(casework::Error::StaysChanged) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Returns the first stay in force that covers a release under a permit.
+fn standing_stay<'stays>(
+    stays: &'stays [Stay],
+    filed: &Filed,
+    permit: &Permit,
+    now: Timestamp,
+) -> Result<Option<&'stays Stay>, Error> {
+    let request = request_of(&filed.agreement, permit);
+    let parties: Vec<_> = filed
+        .parties(now)?
+        .iter()
+        .map(|party| (party.id.clone(), party.roles.clone()))
+        .collect();
+    Ok(stays
+        .iter()
+        .find(|stay| stay.applies(&request, permit.agreement(), &parties, now)))
+}
+
+fn request_of(agreement: &Agreement, permit: &Permit) -> Request {
+    let mut request = Request::new(
+        agreement,
+        permit.act().clone(),
+        permit.party(),
+        permit.purpose(),
+    );
+    request.returned.clone_from(permit.returned());
+    request
+}
+
+/// Opens the commitments of an entry with the openings kept for it: each with its own, none left over.
+fn open(
+    openings: Vec<(LeadId, String)>,
+    commitments: &Commitments,
+) -> Option<Vec<(LeadId, BTreeMap<String, String>)>> {
+    let mut rest: BTreeMap<&str, std::slice::Iter<'_, ledger::Commitment>> = commitments
+        .iter()
+        .map(|(field, list)| (field.as_str(), list.iter()))
+        .collect();
+    let mut returned: Vec<(LeadId, BTreeMap<String, String>)> = Vec::new();
+    for (lead, text) in openings {
+        let opening: Opening = serde_json::from_str(&text).ok()?;
+        let commitment = rest.get_mut(opening.field())?.next()?;
+        if !opening.opens(commitment) {
+            return None;
+        }
+        let value = opening.value().as_str()?;
+        if opening.field() == LEAD {
+            if value != lead.as_str() {
+                return None;
+            }
+            returned.push((lead, BTreeMap::new()));
+        } else {
+            let (current, values) = returned.last_mut()?;
+            if *current != lead {
+                return None;
+            }
+            values.insert(opening.field().to_owned(), value.to_owned());
+        }
+    }
+    rest.values_mut()
+        .all(|list| list.next().is_none())
+        .then_some(returned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leads() -> Vec<(LeadId, BTreeMap<String, String>)> {
+        (1..=3)
+            .map(|number| {
+                let values = [
+                    ("employer", format!("E{number}")),
+                    ("gross_pay", format!("{number}00")),
+                ];
+                let values = values.map(|(field, value)| (field.to_owned(), value));
+                (LeadId::new("2027Q1", number), BTreeMap::from(values))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_was_committed_to_is_what_opens() {
+        let (commitments, openings) = commit(&leads()).unwrap();
+        assert_eq!(open(openings, &commitments), Some(leads()));
+    }
+
+    #[test]
+    fn a_value_changed_dropped_doubled_or_moved_to_another_lead_does_not_open() {
+        let (commitments, openings) = commit(&leads()).unwrap();
+        let text = openings[1].1.replace("E1", "E9");
+        assert_ne!(text, openings[1].1, "the value stands in the opening");
+        let mut changed = openings.clone();
+        changed[1].1 = text;
+        assert_eq!(open(changed, &commitments), None, "changed");
+        let mut dropped = openings.clone();
+        dropped.pop();
+        assert_eq!(open(dropped, &commitments), None, "dropped");
+        let mut doubled = openings.clone();
+        doubled.push(openings[1].clone());
+        assert_eq!(open(doubled, &commitments), None, "doubled");
+        let mut moved = openings.clone();
+        moved[1].0 = LeadId::new("2027Q1", 2);
+        assert_eq!(open(moved, &commitments), None, "moved");
+        let mut swapped = openings;
+        swapped.swap(1, 4);
+        assert_eq!(open(swapped, &commitments), None, "swapped between leads");
+    }
+}
