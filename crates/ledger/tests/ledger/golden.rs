@@ -42,7 +42,10 @@ fn the_golden_ledger_still_audits() {
     };
     assert_eq!(numbers, (0..262).collect::<Vec<_>>());
     assert_eq!(audit.size, 262);
-    assert_eq!(audit.root.to_string(), "obzXI0sY+6TMwX/WmiwJnZedBnRK+siIPOYXSVG25FQ=");
+    assert_eq!(
+        audit.root.to_string(),
+        "obzXI0sY+6TMwX/WmiwJnZedBnRK+siIPOYXSVG25FQ="
+    );
     assert!(audit.unauthenticated.is_empty());
 }
 
