@@ -299,16 +299,14 @@ impl<F: Files + ?Sized> Auditor<'_, F> {
             ) else {
                 break;
             };
-            let hashes = match self.read_bundle(bundle, &mut visit)? {
-                Some(hashes) => hashes,
+            let mut hashes = self.read_bundle(bundle, &mut visit)?;
+            if hashes.is_none() {
                 // The tile lets the rest be judged as if the entries were there; the finding is made already.
-                None => match self.read_tile(tile)? {
-                    Some(hashes) => hashes,
-                    None => {
-                        self.find(bundle, Fault::RestUnknown);
-                        return Ok(());
-                    }
-                },
+                hashes = self.read_tile(tile)?;
+            }
+            let Some(hashes) = hashes else {
+                self.find(bundle, Fault::RestUnknown);
+                return Ok(());
             };
             for (position, hash) in (index * WIDTH + 1..).zip(hashes) {
                 let full = self.edge.push(hash);

@@ -253,6 +253,10 @@ impl Error {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::needless_raw_string_hashes,
+    reason = "expect-test writes its snapshots so"
+)]
 mod tests {
     use expect_test::expect;
 

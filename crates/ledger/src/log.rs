@@ -126,17 +126,17 @@ impl<S: Store> Log<S> {
             size: 0,
             root: Hash::of_nothing(),
         };
-        let signed = checkpoint.sign(&signer)?.to_string().into_bytes();
+        let latest = checkpoint.sign(&signer)?.to_string().into_bytes();
         // If we crash here, there is no ledger, and beginning it again meets an empty place.
-        anchor.write(CHECKPOINT, &signed)?;
+        anchor.write(CHECKPOINT, &latest)?;
         // If we crash here, the anchor remembers no entry, so beginning again is allowed.
-        store.write(CHECKPOINT, &signed)?;
+        store.write(CHECKPOINT, &latest)?;
         Ok(Self {
             store,
             anchor,
             signer,
             checkpoint,
-            signed,
+            signed: latest,
             edge: Edge::default(),
             bundle: Vec::new(),
             last_at: None,
@@ -152,8 +152,8 @@ impl<S: Store> Log<S> {
     /// When there is none; when the key is not the one it was begun with; when its anchor is missing, or remembers
     /// more entries or others; when its tiles do not fit its checkpoint.
     pub fn open(store: S, mut anchor: S, signer: Signer) -> Result<Self, Error> {
-        let signed = store.read(CHECKPOINT)?.ok_or(Error::NoLedger)?;
-        let checkpoint = Checkpoint::open(&signed, signer.verifier())?;
+        let latest = store.read(CHECKPOINT)?.ok_or(Error::NoLedger)?;
+        let checkpoint = Checkpoint::open(&latest, signer.verifier())?;
         let size = checkpoint.size;
         let anchored_bytes = anchor.read(CHECKPOINT)?.ok_or(Error::NoAnchor)?;
         let anchored = Checkpoint::open(&anchored_bytes, signer.verifier())?;
@@ -182,16 +182,16 @@ impl<S: Store> Log<S> {
             size,
             anchored: anchored.size,
         })?;
-        if anchored_bytes != signed {
+        if anchored_bytes != latest {
             // If we crash here, the anchor is behind by consistent growth, as it was before.
-            anchor.write(CHECKPOINT, &signed)?;
+            anchor.write(CHECKPOINT, &latest)?;
         }
         let mut log = Self {
             store,
             anchor,
             signer,
             checkpoint,
-            signed,
+            signed: latest,
             edge,
             bundle: Vec::new(),
             last_at: None,

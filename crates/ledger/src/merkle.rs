@@ -347,7 +347,9 @@ mod tests {
     }
 
     fn hex(hash: &Hash) -> String {
-        hash.as_bytes().iter().map(|b| format!("{b:02x}")).collect()
+        hash.as_bytes()
+            .iter()
+            .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
     }
 
     /// The eight leaves of the Certificate Transparency reference tests, and the root after each.

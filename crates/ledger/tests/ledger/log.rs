@@ -253,32 +253,22 @@ fn a_ledger_forked_from_its_anchor_is_not_opened() {
         .unwrap()
         .append(&leaves(0..5))
         .unwrap();
-    let (mut other, mut other_anchor) = (store.clone(), anchor.clone());
+    let (before, before_anchor) = (store.clone(), anchor.clone());
     let _ = open(&mut store, &mut anchor)
         .unwrap()
         .append(&leaves(5..9))
         .unwrap();
     for extra in [4, 5, 300] {
+        let (mut other, mut other_anchor) = (before.clone(), before_anchor.clone());
         let mut log = open(&mut other, &mut other_anchor).unwrap();
         let forked: Vec<_> = (0..extra).map(|i| leaf_of("demo.other", 5 + i)).collect();
         let _ = log.append(&forked).unwrap();
         let held = log.checkpoint().clone();
         assert!(matches!(
-            open(&mut other.clone(), &mut anchor),
+            open(&mut other, &mut anchor),
             Err(Error::Forked { anchored: 9, .. })
         ));
         assert!(!findings(&store, &[held]).is_empty());
-        (other, other_anchor) = (store.clone(), anchor.clone());
-        let mut fresh = (Memory::new(), Memory::new());
-        let _ = create(&mut fresh.0, &mut fresh.1)
-            .unwrap()
-            .append(&leaves(0..5))
-            .unwrap();
-        (other, other_anchor) = if extra == 300 {
-            (other, other_anchor)
-        } else {
-            fresh
-        };
     }
 }
 
@@ -404,7 +394,10 @@ fn tiles_that_do_not_lead_to_the_checkpoint_stop() {
         let mut bytes = changed.read(path).unwrap().unwrap();
         bytes[40] ^= 1;
         changed.tamper(path, bytes);
-        assert!(open(&mut changed, &mut anchor).is_err(), "{path}");
+        let error = open(&mut changed, &mut anchor).unwrap_err();
+        if path == "tile/0/000.p/5" {
+            assert!(matches!(error, Error::Damaged { path, .. } if path == "tile"));
+        }
         let mut missing = store.clone();
         missing.remove(path).unwrap();
         assert!(open(&mut missing, &mut anchor).is_err(), "{path}");

@@ -4,8 +4,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::print_stdout,
-    reason = "helpers of tests fail as tests do, and the program that is killed reports on its output"
+    reason = "helpers of tests fail as tests do"
 )]
 
 mod faults;

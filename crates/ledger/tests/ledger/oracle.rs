@@ -180,7 +180,9 @@ proptest! {
         prop_assert_eq!(&consistency, &ours(&tlog::prove_tree(count, old, &stored).unwrap()));
 
         let mut tree = MemoryBackedTree::<Sha256, Vec<u8>>::new();
-        bytes.iter().for_each(|leaf| tree.push(leaf.clone()));
+        for leaf in &bytes {
+            tree.push(leaf.clone());
+        }
         let tree_root = tree.root();
         prop_assert_eq!(top.as_bytes().as_slice(), tree_root.as_bytes().as_slice());
         let other = tree.prove_inclusion(at);
