@@ -73,7 +73,6 @@ pub struct Opening {
 /// # Examples
 ///
 /// ```
-/// # use comity_ledger as ledger;
 /// # fn main() -> Result<(), ledger::Error> {
 /// # let fresh = [7; 32]; // 32 bytes from the system's random source
 /// let (commitment, opening) = ledger::commitment::commit(fresh, "birth_date", "1961-04-01".into())?;
