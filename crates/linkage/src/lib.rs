@@ -15,6 +15,7 @@ mod random;
 mod record;
 mod score;
 
+pub mod synth;
 mod tables;
 pub mod threshold;
 pub mod train;

@@ -162,6 +162,17 @@ pub struct DryRun {
     pub false_leads: f64,
 }
 
+/// Places of the grid to one unit of weight: fine enough that a sum of sixteen is off by less than a tenth.
+const FINENESS: f64 = 256.0;
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a few dozen logarithms add up to no more"
+)]
+fn place_of(weight: f64) -> i64 {
+    (weight * FINENESS).round() as i64
+}
+
 /// Reckons how many true and false leads a model would bring over tables of these sizes.
 ///
 /// Every record is taken to have every value, the frequencies are left out, and so are the rules: a rule that misses
@@ -169,19 +180,14 @@ pub struct DryRun {
 pub fn dry_run(model: &Model, source_records: u64, recipient_records: u64) -> DryRun {
     let all = source_records as f64 * recipient_records as f64;
     let (same_pairs, different_pairs) = (all * model.prior(), all * (1.0 - model.prior()));
-    // The weights are put on a grid fine enough that a sum of sixteen is off by less than a tenth.
-    const FINENESS: f64 = 256.0;
     let mut spread: std::collections::BTreeMap<i64, (f64, f64)> = std::collections::BTreeMap::new();
-    spread.insert(
-        (weight_of(model.prior()) * FINENESS).round() as i64,
-        (1.0, 1.0),
-    );
+    spread.insert(place_of(weight_of(model.prior())), (1.0, 1.0));
     for comparison in model.comparisons() {
         let mut next = std::collections::BTreeMap::new();
         for (place, (given_same, given_different)) in &spread {
             for level in &comparison.levels {
                 if let (Some(m), Some(u)) = (level.m, level.u) {
-                    let moved = place + ((m.log2() - u.log2()) * FINENESS).round() as i64;
+                    let moved = place + place_of(m.log2() - u.log2());
                     let cell: &mut (f64, f64) = next.entry(moved).or_insert((0.0, 0.0));
                     cell.0 += given_same * m;
                     cell.1 += given_different * u;
@@ -190,7 +196,7 @@ pub fn dry_run(model: &Model, source_records: u64, recipient_records: u64) -> Dr
         }
         spread = next;
     }
-    let at = (model.threshold() * FINENESS).round() as i64;
+    let at = place_of(model.threshold());
     let (given_same, given_different) = spread.range(at..).fold((0.0, 0.0), |sums, (_, cell)| {
         (sums.0 + cell.0, sums.1 + cell.1)
     });

@@ -93,9 +93,9 @@ pub fn train(recipe: &Recipe, tables: &Tables) -> Result<Model> {
     let unset = recipe.with_parameters(prior, 0.0, comparisons.clone(), None)?;
     let scorer = Scorer::new(&unset, tables)?;
     let blocks = Blocks::new(tables, recipe.rules())?;
-    let scored = score_pairs(&scorer, &blocks, &[], LEAST_COMPETING, |_| {})?;
-    let forecast = Forecast::new(&scored.pairs, recipe.one_to_one());
-    let kept = settle(tables, recipe.one_to_one(), scored.pairs).pairs;
+    let weighed = score_pairs(&scorer, &blocks, &[], LEAST_COMPETING, |_| {})?;
+    let forecast = Forecast::new(&weighed.pairs, recipe.one_to_one());
+    let kept = settle(tables, recipe.one_to_one(), weighed.pairs).pairs;
     let threshold = from_rule(recipe.threshold(), &forecast.curve(&kept))?;
 
     let record = TrainingRecord {
@@ -258,18 +258,16 @@ fn shared_out(counts: &[f64], before: &[f64], fixed: &[bool]) -> Vec<f64> {
     counts.iter().zip(before).zip(fixed).map(one).collect()
 }
 
-fn furthest_of(these: &[f64], those: &[f64]) -> f64 {
-    these
-        .iter()
-        .zip(those)
+fn furthest_of(now: &[f64], before: &[f64]) -> f64 {
+    now.iter()
+        .zip(before)
         .map(|(one, other)| (one - other).abs())
         .fold(0.0, f64::max)
 }
 
-fn furthest(these: &[Vec<f64>], those: &[Vec<f64>]) -> f64 {
-    these
-        .iter()
-        .zip(those)
+fn furthest(now: &[Vec<f64>], before: &[Vec<f64>]) -> f64 {
+    now.iter()
+        .zip(before)
         .map(|(one, other)| furthest_of(one, other))
         .fold(0.0, f64::max)
 }

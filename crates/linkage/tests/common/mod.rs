@@ -28,31 +28,52 @@ impl Sheet {
         let path = PathBuf::from(folder).join(name);
         let text = std::fs::read_to_string(&path).expect("the data folder holds the file");
         // None of these files quotes a field.
-        let split = |line: &str| line.split(',').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
+        let split = |line: &str| {
+            line.split(',')
+                .map(|cell| cell.trim().to_owned())
+                .collect::<Vec<_>>()
+        };
         let mut lines = text.lines().filter(|line| !line.trim().is_empty());
         let header = split(lines.next().expect("a header"));
         let rows: Vec<Vec<String>> = lines.map(split).collect();
-        assert!(rows.iter().all(|row| row.len() == header.len()), "every row has every column");
+        assert!(
+            rows.iter().all(|row| row.len() == header.len()),
+            "every row has every column"
+        );
         Some(Self { header, rows })
     }
 
     pub fn new(header: &[&str], rows: &[&[&str]]) -> Self {
         let owned = |cells: &[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect();
-        Self { header: owned(header), rows: rows.iter().map(|row| owned(row)).collect() }
+        Self {
+            header: owned(header),
+            rows: rows.iter().map(|row| owned(row)).collect(),
+        }
     }
 
     /// The sheet as one record batch of text, empty cells being null.
     pub fn batch(&self) -> RecordBatch {
         let column = |index: usize| -> ArrayRef {
-            let cells = self.rows.iter().map(|row| Some(row[index].as_str()).filter(|cell| !cell.is_empty()));
+            let cells = self
+                .rows
+                .iter()
+                .map(|row| Some(row[index].as_str()).filter(|cell| !cell.is_empty()));
             Arc::new(cells.collect::<StringArray>())
         };
-        let columns = self.header.iter().enumerate().map(|(index, name)| (name.clone(), column(index), true));
+        let columns = self
+            .header
+            .iter()
+            .enumerate()
+            .map(|(index, name)| (name.clone(), column(index), true));
         RecordBatch::try_from_iter_with_nullable(columns).expect("columns of one length")
     }
 
     pub fn cells(&self, name: &str) -> Vec<&str> {
-        let index = self.header.iter().position(|column| column == name).expect("the column");
+        let index = self
+            .header
+            .iter()
+            .position(|column| column == name)
+            .expect("the column");
         self.rows.iter().map(|row| row[index].as_str()).collect()
     }
 }
@@ -67,7 +88,12 @@ pub struct Quality {
 }
 
 /// Reckons the quality of pairs, `truth` saying whether two ids are the same individual.
-pub fn quality(tables: &Tables, pairs: &[Pair], all_same: usize, truth: impl Fn(&str, &str) -> bool) -> Quality {
+pub fn quality(
+    tables: &Tables,
+    pairs: &[Pair],
+    all_same: usize,
+    truth: impl Fn(&str, &str) -> bool,
+) -> Quality {
     let mut seen = BTreeSet::new();
     let right = pairs
         .iter()
