@@ -471,7 +471,7 @@ fn first_word(text: &str) -> &str {
 }
 
 fn zipf(list: &[&'static str], dice: &mut Dice) -> &'static str {
-    zipf_pick(list, dice)
+    zipf_pick::<&str>(list, dice)
 }
 
 /// Picks the nth of a list with a chance in proportion to 1/n.
