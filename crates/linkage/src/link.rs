@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 use crate::Result;
 use crate::block::{Blocks, RuleCount};
 use crate::compare::Comparer;
+use crate::kin::Kin;
 use crate::model::Expectation;
 use crate::one_to_one::settle;
 use crate::pattern::Pattern;
@@ -83,7 +84,9 @@ pub fn link(scorer: &Scorer<'_>, on_progress: impl FnMut(Progress)) -> Result<Li
     let blocks = Blocks::new(tables, model.rules())?;
     let rules = blocks.counts();
     let weighed = score_pairs(scorer, &blocks, &rules, model.threshold(), on_progress)?;
-    let forecast = Forecast::new(&weighed.pairs, model.one_to_one());
+    let patterns = sorted(weighed.patterns);
+    let kin = Kin::fit(model.comparisons(), model.prior(), &patterns);
+    let forecast = Forecast::new(&weighed.pairs, model.one_to_one(), kin.as_ref());
     let pairs_at_threshold = weighed.pairs.len() as u64;
     let settled = settle(tables, model.one_to_one(), weighed.pairs);
     let expectation = forecast.expectation(model.threshold(), &settled.pairs);
@@ -94,7 +97,7 @@ pub fn link(scorer: &Scorer<'_>, on_progress: impl FnMut(Progress)) -> Result<Li
         tied_pairs: settled.tied,
         rules,
         histogram: weighed.histogram.into_iter().collect(),
-        patterns: sorted(weighed.patterns),
+        patterns,
         missing: tables.missing().to_vec(),
         expectation,
     })
@@ -105,7 +108,7 @@ pub(crate) struct Weighed {
     pub(crate) pairs: Vec<Pair>,
     pub(crate) count: u64,
     histogram: BTreeMap<i32, u64>,
-    patterns: FxHashMap<Pattern, u64>,
+    pub(crate) patterns: FxHashMap<Pattern, u64>,
 }
 
 /// Compares and scores every blocked pair, keeping those that weigh at least `least`.

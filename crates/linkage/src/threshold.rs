@@ -3,7 +3,8 @@
 //! Between training and linking. Without labels the only witness is the model: a pair of weight w is the same individual
 //! with the probability that w stands for, so the pairs at or above a threshold hold that many same ones on average.
 //! Where a record may keep one pair, its pairs compete, and each one's probability is its odds over one plus the odds of
-//! all that compete with it: two equal pairs of one record are at best even. The estimate is as right as the model's m,
+//! all that compete with it: two equal pairs of one record are at best even. Pairs of a household are reckoned with too
+//! (`kin`), or the expectation would be far too high wherever people live together. The estimate is as right as the model's m,
 //! u and independence are. It is no substitute for the reviewed sample that a pilot takes, which is measured, and this
 //! is reckoned.
 //!
@@ -11,6 +12,7 @@
 
 use rustc_hash::FxHashMap;
 
+use crate::kin::Kin;
 use crate::link::Pair;
 use crate::model::{Expectation, Model, OneToOne, ThresholdRule};
 use crate::record::RecordRef;
@@ -23,8 +25,8 @@ pub struct Forecast {
 }
 
 impl Forecast {
-    /// Works the probabilities out from all the pairs that could compete.
-    pub fn new(pairs: &[Pair], policy: OneToOne) -> Self {
+    /// Works the probabilities out from all the pairs that could compete, and from the class of kin.
+    pub fn new(pairs: &[Pair], policy: OneToOne, kin: Option<&Kin>) -> Self {
         // Odds beyond 2^900 are as certain as any, and their sum must stay finite.
         let odds = |pair: &Pair| pair.weight.min(900.0).exp2();
         let mut by_source: FxHashMap<RecordRef, f64> = FxHashMap::default();
@@ -42,13 +44,15 @@ impl Forecast {
                 (sums.get(&record).unwrap_or(&own) - own).max(0.0)
             };
             let rivals = match policy {
-                OneToOne::Off => return probability(pair.weight),
+                OneToOne::Off => 0.0,
                 OneToOne::EachSource => rivals(&by_source, pair.source),
                 OneToOne::Greedy | OneToOne::Optimal => {
                     rivals(&by_source, pair.source) + rivals(&by_recipient, pair.recipient)
                 }
             };
-            own / (1.0 + own + rivals)
+            // Kin are taken off by their odds against the same individual, which the weight knows nothing of.
+            let kin = kin.map_or(0.0, |kin| own * kin.odds(pair.pattern));
+            own / (1.0 + own + rivals + kin)
         };
         Self {
             probabilities: pairs

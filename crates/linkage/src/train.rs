@@ -24,6 +24,7 @@ use rustc_hash::FxHashMap;
 
 use crate::block::Blocks;
 use crate::compare::Comparer;
+use crate::kin::Kin;
 use crate::link::{score_pairs, sorted};
 use crate::model::{
     Comparison, Level, Link, MOST_COMPARISONS, Model, Prior, Recipe, Rule, Test, TrainingRecord,
@@ -94,7 +95,8 @@ pub fn train(recipe: &Recipe, tables: &Tables) -> Result<Model> {
     let scorer = Scorer::new(&unset, tables)?;
     let blocks = Blocks::new(tables, recipe.rules())?;
     let weighed = score_pairs(&scorer, &blocks, &[], LEAST_COMPETING, |_| {})?;
-    let forecast = Forecast::new(&weighed.pairs, recipe.one_to_one());
+    let kin = Kin::fit(&comparisons, prior, &sorted(weighed.patterns));
+    let forecast = Forecast::new(&weighed.pairs, recipe.one_to_one(), kin.as_ref());
     let kept = settle(tables, recipe.one_to_one(), weighed.pairs).pairs;
     let threshold = from_rule(recipe.threshold(), &forecast.curve(&kept))?;
 

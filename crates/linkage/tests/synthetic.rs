@@ -242,7 +242,6 @@ fn payroll_and_caseload_link_by_a_model_trained_without_labels() {
     );
     let tables = Tables::between(recipe.columns(), source, recipient).unwrap();
     let model = train(&recipe, &tables).unwrap();
-    println!("{}", model.to_toml().unwrap());
     let scorer = Scorer::new(&model, &tables).unwrap();
     let links = link(&scorer, |_| {}).unwrap();
     let all = files.same_pairs as usize;
