@@ -248,13 +248,11 @@ impl KeyedRule {
             let codes = KeyCodes::new(tables, &format!("rule `{label}`"), key)?;
             // Two codes make one, numbered as they come: the numbers only need to be equal where both are.
             let mut joined: FxHashMap<(u32, u32), u32> = FxHashMap::default();
+            let mut last = NO_VALUE;
             let mut join = |sofar: &mut u32, next: u32| {
                 *sofar = match (*sofar, next) {
                     (NO_VALUE, _) | (_, NO_VALUE) => NO_VALUE,
-                    both => {
-                        let fresh = joined.len() as u32 + 1;
-                        *joined.entry(both).or_insert(fresh)
-                    }
+                    both => *joined.entry(both).or_insert_with(|| next_code(&mut last)),
                 };
             };
             for (sofar, code) in source
@@ -278,6 +276,11 @@ impl KeyedRule {
             groups,
         })
     }
+}
+
+fn next_code(last: &mut u32) -> u32 {
+    *last += 1;
+    *last
 }
 
 fn group(source: &[u32], recipient: &[u32]) -> Vec<Group> {
@@ -318,13 +321,11 @@ impl KeyCodes {
             Some(against) => tables.column_index(place, against)?,
         };
         let mut seen: BTreeMap<Part, u32> = BTreeMap::new();
+        let mut last = NO_VALUE;
         let mut number = |values: &Values| -> Vec<u32> {
             let parts = (0..values.len()).map(|index| match part_of(values, index, key.take) {
                 None => NO_VALUE,
-                Some(part) => {
-                    let fresh = seen.len() as u32 + 1;
-                    *seen.entry(part).or_insert(fresh)
-                }
+                Some(part) => *seen.entry(part).or_insert_with(|| next_code(&mut last)),
             });
             std::iter::once(NO_VALUE).chain(parts).collect()
         };

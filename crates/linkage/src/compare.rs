@@ -95,7 +95,7 @@ impl Compiled {
             match &level.test {
                 Test::Else => otherwise = number,
                 Test::Reversed(other) => {
-                    reversed.push((number, tables.column_index(&place, other)?))
+                    reversed.push((number, tables.column_index(&place, other)?));
                 }
                 test => {
                     let own = match &level.column {

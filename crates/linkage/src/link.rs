@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 use crate::Result;
 use crate::block::{Blocks, RuleCount};
 use crate::compare::Comparer;
+use crate::kin::Kin;
 use crate::model::Expectation;
 use crate::one_to_one::settle;
 use crate::pattern::Pattern;
@@ -82,30 +83,32 @@ pub fn link(scorer: &Scorer<'_>, on_progress: impl FnMut(Progress)) -> Result<Li
     let (tables, model) = (scorer.tables(), scorer.model());
     let blocks = Blocks::new(tables, model.rules())?;
     let rules = blocks.counts();
-    let scored = score_pairs(scorer, &blocks, &rules, model.threshold(), on_progress)?;
-    let forecast = Forecast::new(&scored.pairs, model.one_to_one());
-    let pairs_at_threshold = scored.pairs.len() as u64;
-    let settled = settle(tables, model.one_to_one(), scored.pairs);
+    let weighed = score_pairs(scorer, &blocks, &rules, model.threshold(), on_progress)?;
+    let patterns = sorted(weighed.patterns);
+    let kin = Kin::fit(model.comparisons(), model.prior(), &patterns);
+    let forecast = Forecast::new(&weighed.pairs, model.one_to_one(), kin.as_ref());
+    let pairs_at_threshold = weighed.pairs.len() as u64;
+    let settled = settle(tables, model.one_to_one(), weighed.pairs);
     let expectation = forecast.expectation(model.threshold(), &settled.pairs);
     Ok(Links {
         pairs: settled.pairs,
-        scored_pairs: scored.count,
+        scored_pairs: weighed.count,
         pairs_at_threshold,
         tied_pairs: settled.tied,
         rules,
-        histogram: scored.histogram.into_iter().collect(),
-        patterns: sorted(scored.patterns),
+        histogram: weighed.histogram.into_iter().collect(),
+        patterns,
         missing: tables.missing().to_vec(),
         expectation,
     })
 }
 
 /// What scoring every blocked pair came to.
-pub(crate) struct Scored {
+pub(crate) struct Weighed {
     pub(crate) pairs: Vec<Pair>,
     pub(crate) count: u64,
     histogram: BTreeMap<i32, u64>,
-    patterns: FxHashMap<Pattern, u64>,
+    pub(crate) patterns: FxHashMap<Pattern, u64>,
 }
 
 /// Compares and scores every blocked pair, keeping those that weigh at least `least`.
@@ -115,10 +118,10 @@ pub(crate) fn score_pairs(
     rules: &[RuleCount],
     least: f64,
     mut on_progress: impl FnMut(Progress),
-) -> Result<Scored> {
+) -> Result<Weighed> {
     let all_pairs = rules.last().map_or(0, |rule| rule.cumulative_pairs);
     let mut comparer = Comparer::new(scorer.tables(), scorer.model().comparisons())?;
-    let mut scored = Scored {
+    let mut weighed = Weighed {
         pairs: Vec::new(),
         count: 0,
         histogram: BTreeMap::new(),
@@ -127,13 +130,12 @@ pub(crate) fn score_pairs(
     for blocked in blocks.pairs() {
         let pattern = comparer.pattern(blocked.source, blocked.recipient);
         let weight = scorer.weight(pattern, blocked.source, blocked.recipient);
-        scored.count += 1;
-        *scored.patterns.entry(pattern).or_insert(0) += 1;
-        // Weights are sums of at most a few dozen logarithms, far inside the range of i32.
-        *scored.histogram.entry(weight.floor() as i32).or_insert(0) += 1;
+        weighed.count += 1;
+        *weighed.patterns.entry(pattern).or_insert(0) += 1;
+        *weighed.histogram.entry(whole(weight)).or_insert(0) += 1;
         if weight >= least {
             let (source, recipient, rule) = (blocked.source, blocked.recipient, blocked.rule);
-            scored.pairs.push(Pair {
+            weighed.pairs.push(Pair {
                 source,
                 recipient,
                 rule,
@@ -141,21 +143,29 @@ pub(crate) fn score_pairs(
                 weight,
             });
         }
-        if scored.count.is_multiple_of(REPORTED_PAIRS) {
+        if weighed.count.is_multiple_of(REPORTED_PAIRS) {
             on_progress(Progress {
-                scored_pairs: scored.count,
+                scored_pairs: weighed.count,
                 all_pairs,
             });
         }
     }
     on_progress(Progress {
-        scored_pairs: scored.count,
+        scored_pairs: weighed.count,
         all_pairs,
     });
-    scored
+    weighed
         .pairs
         .sort_unstable_by_key(|pair| (pair.source, pair.recipient));
-    Ok(scored)
+    Ok(weighed)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a few dozen logarithms add up to no more than an i32"
+)]
+fn whole(weight: f64) -> i32 {
+    weight.floor() as i32
 }
 
 pub(crate) fn sorted(patterns: FxHashMap<Pattern, u64>) -> Vec<(Pattern, u64)> {

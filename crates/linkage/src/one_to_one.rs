@@ -15,7 +15,7 @@ use crate::tables::Tables;
 /// The largest smaller side of a component that is settled optimally; a larger one is settled greedily.
 ///
 /// The work grows with its cube. A component of this size means a threshold so low that most of its pairs are wrong.
-pub const MOST_OPTIMAL: usize = 400;
+const MOST_OPTIMAL: usize = 400;
 
 /// The pairs that records keep.
 #[derive(Clone, Debug, PartialEq)]
@@ -132,13 +132,6 @@ fn keep_one_a_source(tables: &Tables, mut pairs: Vec<Pair>, settled: &mut Settle
 /// Parts the pairs into those that share a record, directly or through others.
 fn components(pairs: Vec<Pair>) -> Vec<Vec<Pair>> {
     let mut parents: Vec<usize> = (0..pairs.len()).collect();
-    fn root(parents: &mut [usize], mut at: usize) -> usize {
-        while parents[at] != at {
-            parents[at] = parents[parents[at]];
-            at = parents[at];
-        }
-        at
-    }
     let mut first: FxHashMap<(bool, RecordRef), usize> = FxHashMap::default();
     for (index, pair) in pairs.iter().enumerate() {
         for side in [(false, pair.source), (true, pair.recipient)] {
@@ -159,6 +152,15 @@ fn components(pairs: Vec<Pair>) -> Vec<Vec<Pair>> {
         components[place].push(pair);
     }
     components
+}
+
+/// Finds the root of a component, shortening the way to it.
+fn root(parents: &mut [usize], mut at: usize) -> usize {
+    while parents[at] != at {
+        parents[at] = parents[parents[at]];
+        at = parents[at];
+    }
+    at
 }
 
 fn keep_optimally(tables: &Tables, component: Vec<Pair>, settled: &mut Settled) {

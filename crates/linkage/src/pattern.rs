@@ -8,7 +8,7 @@ use std::fmt;
 use crate::model::MOST_COMPARISONS;
 
 /// Bits for one comparison's level: the null level and [`crate::model::MOST_LEVELS`] others.
-const BITS: u32 = 4;
+const BITS: usize = 4;
 
 /// The levels of one pair, γ in the literature: 0 is the null level, 1 the first that the model writes, and so on.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,13 +34,13 @@ impl Pattern {
 
     /// Returns the level of one comparison.
     pub fn level(self, comparison: usize) -> u8 {
-        ((self.0 >> (BITS * comparison as u32)) & 0xf) as u8
+        ((self.0 >> (BITS * comparison)) & 0xf) as u8
     }
 
     /// Returns the pattern with one level set, which was null before.
     pub(crate) fn with(self, comparison: usize, level: u8) -> Self {
         debug_assert!(level < 16, "the model allows no more levels");
-        Self(self.0 | (u64::from(level) << (BITS * comparison as u32)))
+        Self(self.0 | (u64::from(level) << (BITS * comparison)))
     }
 
     /// Returns the pattern in which only these comparisons are not null.

@@ -20,6 +20,20 @@ impl Dice {
         ((u128::from(self.0.next_u64()) * u128::from(bound)) >> 64) as u64
     }
 
+    /// Returns the place of one item in a list of this length; 0 where it is empty.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "what is below a usize fits one"
+    )]
+    pub(crate) fn place(&mut self, length: usize) -> usize {
+        self.below(length as u64) as usize
+    }
+
+    /// Returns a whole number below `bound`, for arithmetic that may go below nothing.
+    pub(crate) fn whole_below(&mut self, bound: u32) -> i64 {
+        self.below(u64::from(bound)).cast_signed()
+    }
+
     /// Returns a number from 0 to below 1.
     pub(crate) fn share(&mut self) -> f64 {
         (self.0.next_u64() >> 11) as f64 / (1u64 << 53) as f64
@@ -32,6 +46,6 @@ impl Dice {
 
     /// Picks one of a list that isn't empty.
     pub(crate) fn pick<'a, T>(&mut self, list: &'a [T]) -> &'a T {
-        &list[self.below(list.len() as u64) as usize]
+        &list[self.place(list.len())]
     }
 }

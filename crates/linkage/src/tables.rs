@@ -104,6 +104,9 @@ pub(crate) struct PreparedColumn {
     recipient: Vec<u32>,
 }
 
+/// The most rows of one table, so that the values of two can be numbered in 32 bits.
+const MOST_ROWS: usize = (u32::MAX / 2) as usize;
+
 /// The code of no value.
 pub(crate) const NO_VALUE: u32 = 0;
 
@@ -369,13 +372,13 @@ fn too_many_rows(side: Side, rows: usize) -> Error {
     Error::TooManyRows {
         side,
         rows,
-        limit: u32::MAX as usize,
+        limit: MOST_ROWS,
     }
 }
 
 fn check_rows(side: Side, table: Table<'_>) -> Result<()> {
     let rows = table.rows();
-    if rows > u32::MAX as usize {
+    if rows > MOST_ROWS {
         Err(too_many_rows(side, rows))
     } else {
         Ok(())
@@ -568,12 +571,13 @@ fn rank_values<T: Ord>(
 ) -> (Vec<T>, Vec<u32>, Vec<u32>) {
     // Numbered as they first appear, then renumbered in order: one map, one sort.
     let mut seen: BTreeMap<T, u32> = BTreeMap::new();
+    let mut last = NO_VALUE;
     let mut number = |value: Value| match take(value) {
         None => NO_VALUE,
-        Some(value) => {
-            let next = seen.len() as u32 + 1;
-            *seen.entry(value).or_insert(next)
-        }
+        Some(value) => *seen.entry(value).or_insert_with(|| {
+            last += 1;
+            last
+        }),
     };
     let mut source: Vec<u32> = source.into_iter().map(&mut number).collect();
     let mut recipient: Vec<u32> = recipient.into_iter().map(&mut number).collect();

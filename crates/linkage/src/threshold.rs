@@ -3,7 +3,8 @@
 //! Between training and linking. Without labels the only witness is the model: a pair of weight w is the same individual
 //! with the probability that w stands for, so the pairs at or above a threshold hold that many same ones on average.
 //! Where a record may keep one pair, its pairs compete, and each one's probability is its odds over one plus the odds of
-//! all that compete with it: two equal pairs of one record are at best even. The estimate is as right as the model's m,
+//! all that compete with it: two equal pairs of one record are at best even. Pairs of a household are reckoned with too
+//! (`kin`), or the expectation would be far too high wherever people live together. The estimate is as right as the model's m,
 //! u and independence are. It is no substitute for the reviewed sample that a pilot takes, which is measured, and this
 //! is reckoned.
 //!
@@ -11,6 +12,7 @@
 
 use rustc_hash::FxHashMap;
 
+use crate::kin::Kin;
 use crate::link::Pair;
 use crate::model::{Expectation, Model, OneToOne, ThresholdRule};
 use crate::record::RecordRef;
@@ -23,8 +25,8 @@ pub struct Forecast {
 }
 
 impl Forecast {
-    /// Works the probabilities out from all the pairs that could compete.
-    pub fn new(pairs: &[Pair], policy: OneToOne) -> Self {
+    /// Works the probabilities out from all the pairs that could compete, and from the class of kin.
+    pub fn new(pairs: &[Pair], policy: OneToOne, kin: Option<&Kin>) -> Self {
         // Odds beyond 2^900 are as certain as any, and their sum must stay finite.
         let odds = |pair: &Pair| pair.weight.min(900.0).exp2();
         let mut by_source: FxHashMap<RecordRef, f64> = FxHashMap::default();
@@ -42,13 +44,15 @@ impl Forecast {
                 (sums.get(&record).unwrap_or(&own) - own).max(0.0)
             };
             let rivals = match policy {
-                OneToOne::Off => return probability(pair.weight),
+                OneToOne::Off => 0.0,
                 OneToOne::EachSource => rivals(&by_source, pair.source),
                 OneToOne::Greedy | OneToOne::Optimal => {
                     rivals(&by_source, pair.source) + rivals(&by_recipient, pair.recipient)
                 }
             };
-            own / (1.0 + own + rivals)
+            // Kin are taken off by their odds against the same individual, which the weight knows nothing of.
+            let kin = kin.map_or(0.0, |kin| own * kin.odds(pair.pattern));
+            own / (1.0 + own + rivals + kin)
         };
         Self {
             probabilities: pairs
@@ -162,6 +166,17 @@ pub struct DryRun {
     pub false_leads: f64,
 }
 
+/// Places of the grid to one unit of weight: fine enough that a sum of sixteen is off by less than a tenth.
+const FINENESS: f64 = 256.0;
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a few dozen logarithms add up to no more"
+)]
+fn place_of(weight: f64) -> i64 {
+    (weight * FINENESS).round() as i64
+}
+
 /// Reckons how many true and false leads a model would bring over tables of these sizes.
 ///
 /// Every record is taken to have every value, the frequencies are left out, and so are the rules: a rule that misses
@@ -169,19 +184,14 @@ pub struct DryRun {
 pub fn dry_run(model: &Model, source_records: u64, recipient_records: u64) -> DryRun {
     let all = source_records as f64 * recipient_records as f64;
     let (same_pairs, different_pairs) = (all * model.prior(), all * (1.0 - model.prior()));
-    // The weights are put on a grid fine enough that a sum of sixteen is off by less than a tenth.
-    const FINENESS: f64 = 256.0;
     let mut spread: std::collections::BTreeMap<i64, (f64, f64)> = std::collections::BTreeMap::new();
-    spread.insert(
-        (weight_of(model.prior()) * FINENESS).round() as i64,
-        (1.0, 1.0),
-    );
+    spread.insert(place_of(weight_of(model.prior())), (1.0, 1.0));
     for comparison in model.comparisons() {
         let mut next = std::collections::BTreeMap::new();
         for (place, (given_same, given_different)) in &spread {
             for level in &comparison.levels {
                 if let (Some(m), Some(u)) = (level.m, level.u) {
-                    let moved = place + ((m.log2() - u.log2()) * FINENESS).round() as i64;
+                    let moved = place + place_of(m.log2() - u.log2());
                     let cell: &mut (f64, f64) = next.entry(moved).or_insert((0.0, 0.0));
                     cell.0 += given_same * m;
                     cell.1 += given_different * u;
@@ -190,7 +200,7 @@ pub fn dry_run(model: &Model, source_records: u64, recipient_records: u64) -> Dr
         }
         spread = next;
     }
-    let at = (model.threshold() * FINENESS).round() as i64;
+    let at = place_of(model.threshold());
     let (given_same, given_different) = spread.range(at..).fold((0.0, 0.0), |sums, (_, cell)| {
         (sums.0 + cell.0, sums.1 + cell.1)
     });

@@ -24,6 +24,7 @@ use rustc_hash::FxHashMap;
 
 use crate::block::Blocks;
 use crate::compare::Comparer;
+use crate::kin::Kin;
 use crate::link::{score_pairs, sorted};
 use crate::model::{
     Comparison, Level, Link, MOST_COMPARISONS, Model, Prior, Recipe, Rule, Test, TrainingRecord,
@@ -93,9 +94,10 @@ pub fn train(recipe: &Recipe, tables: &Tables) -> Result<Model> {
     let unset = recipe.with_parameters(prior, 0.0, comparisons.clone(), None)?;
     let scorer = Scorer::new(&unset, tables)?;
     let blocks = Blocks::new(tables, recipe.rules())?;
-    let scored = score_pairs(&scorer, &blocks, &[], LEAST_COMPETING, |_| {})?;
-    let forecast = Forecast::new(&scored.pairs, recipe.one_to_one());
-    let kept = settle(tables, recipe.one_to_one(), scored.pairs).pairs;
+    let weighed = score_pairs(&scorer, &blocks, &[], LEAST_COMPETING, |_| {})?;
+    let kin = Kin::fit(&comparisons, prior, &sorted(weighed.patterns));
+    let forecast = Forecast::new(&weighed.pairs, recipe.one_to_one(), kin.as_ref());
+    let kept = settle(tables, recipe.one_to_one(), weighed.pairs).pairs;
     let threshold = from_rule(recipe.threshold(), &forecast.curve(&kept))?;
 
     let record = TrainingRecord {
@@ -258,18 +260,16 @@ fn shared_out(counts: &[f64], before: &[f64], fixed: &[bool]) -> Vec<f64> {
     counts.iter().zip(before).zip(fixed).map(one).collect()
 }
 
-fn furthest_of(these: &[f64], those: &[f64]) -> f64 {
-    these
-        .iter()
-        .zip(those)
+fn furthest_of(now: &[f64], before: &[f64]) -> f64 {
+    now.iter()
+        .zip(before)
         .map(|(one, other)| (one - other).abs())
         .fold(0.0, f64::max)
 }
 
-fn furthest(these: &[Vec<f64>], those: &[Vec<f64>]) -> f64 {
-    these
-        .iter()
-        .zip(those)
+fn furthest(now: &[Vec<f64>], before: &[Vec<f64>]) -> f64 {
+    now.iter()
+        .zip(before)
         .map(|(one, other)| furthest_of(one, other))
         .fold(0.0, f64::max)
 }

@@ -7,13 +7,13 @@
 use crate::tables::Values;
 
 /// Says whether two values of one kind are equal; values of two kinds never are.
-pub(crate) fn equal(these: &Values, one: u32, those: &Values, other: u32) -> bool {
+pub(crate) fn equal(values: &Values, one: u32, others: &Values, other: u32) -> bool {
     let (one, other) = (one as usize - 1, other as usize - 1);
-    match (these, those) {
-        (Values::Text(these), Values::Text(those)) => these[one] == those[other],
-        (Values::Dates(these, _), Values::Dates(those, _)) => these[one] == those[other],
-        (Values::Numbers(these), Values::Numbers(those)) => {
-            these[one].total_cmp(&those[other]).is_eq()
+    match (values, others) {
+        (Values::Text(values), Values::Text(others)) => values[one] == others[other],
+        (Values::Dates(values, _), Values::Dates(others, _)) => values[one] == others[other],
+        (Values::Numbers(values), Values::Numbers(others)) => {
+            values[one].total_cmp(&others[other]).is_eq()
         }
         (Values::Text(_) | Values::Dates(..) | Values::Numbers(_), _) => false,
     }
