@@ -1,2 +1,3 @@
 //! Placeholder until the crate lands.
 pub mod admit;
+pub mod report;
