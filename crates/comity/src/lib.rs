@@ -5,13 +5,4 @@
 //! crate reads the clock, and only its `main` knows the command line.
 
 pub mod admit;
-pub mod audit;
-pub mod clock;
-pub mod discrepancy;
-mod error;
-pub mod event;
-pub mod node;
-pub mod outbox;
-pub mod release;
-
-pub use error::Error;
+pub mod report;

@@ -1,0 +1,146 @@
+//! The page: a report set in its template.
+//!
+//! Step 14 of the path. What the template needs beyond the facts, charts and figures as people read them, is made
+//! here; the words are in `templates/report.html`.
+
+use std::borrow::Borrow;
+
+use askama::Template;
+
+use super::facts::{Outcome, Reason, Report, Share, Step, Waterfall};
+use super::{chart, number, waterfall_svg};
+
+/// How many leads the page draws.
+const WATERFALLS_SHOWN: usize = 3;
+
+/// A report set in its template.
+#[derive(Template)]
+#[template(path = "report.html")]
+pub(super) struct Page<'a> {
+    report: &'a Report,
+    model: String,
+    distribution: String,
+    missing: String,
+    waterfalls: Vec<Drawn<'a>>,
+}
+
+/// A waterfall drawn, with the running weight for its table.
+struct Drawn<'a> {
+    facts: &'a Waterfall,
+    svg: String,
+    steps: Vec<(&'a Step, f64)>,
+}
+
+impl<'a> Page<'a> {
+    pub(super) fn of(report: &'a Report) -> Self {
+        Self {
+            report,
+            model: chart::model(&report.model),
+            distribution: chart::distribution(&report.distribution, &report.threshold),
+            missing: chart::missing(&report.missing),
+            waterfalls: report
+                .waterfalls
+                .iter()
+                .take(WATERFALLS_SHOWN)
+                .map(Drawn::of)
+                .collect(),
+        }
+    }
+
+    fn refusals(&self) -> usize {
+        self.report
+            .decisions
+            .iter()
+            .filter(|decision| decision.outcome.is_refusal())
+            .count()
+    }
+
+    fn rows(&self) -> u64 {
+        self.report.files.iter().map(|file| file.rows).sum()
+    }
+
+    /// Returns one in how many pairs is of the same person, as the prior has it.
+    fn prior_odds(&self) -> String {
+        let odds = (-self.report.model.prior).exp2() + 1.0;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "clamped to what fits"
+        )]
+        let odds = odds.round().clamp(1.0, 1e15) as u64;
+        number::count(odds)
+    }
+}
+
+#[expect(
+    clippy::unused_self,
+    reason = "a template calls what it needs on its page"
+)]
+impl Page<'_> {
+    fn count(&self, value: impl Borrow<u64>) -> String {
+        number::count(*value.borrow())
+    }
+
+    fn weight(&self, value: impl Borrow<f64>) -> String {
+        number::weight(*value.borrow())
+    }
+
+    fn reached(&self, value: impl Borrow<f64>) -> String {
+        number::reached(*value.borrow())
+    }
+
+    /// Shows the lowest and the highest of some weights, once if they read the same.
+    fn span(&self, weights: impl Borrow<(f64, f64)>) -> String {
+        let (low, high) = *weights.borrow();
+        let (low, high) = (number::reached(low), number::reached(high));
+        if low == high {
+            low
+        } else {
+            format!("{low} to {high}")
+        }
+    }
+
+    fn probability(&self, value: impl Borrow<f64>) -> String {
+        number::probability(*value.borrow())
+    }
+
+    fn percent(&self, share: impl Borrow<f64>) -> String {
+        number::percent(*share.borrow())
+    }
+
+    fn share(&self, share: impl Borrow<Share>) -> String {
+        let share = share.borrow();
+        number::percent(number::share(share.count, share.of))
+    }
+}
+
+impl Outcome {
+    fn is_refusal(&self) -> bool {
+        match self {
+            Self::Permit => false,
+            Self::Refusal(_) => true,
+        }
+    }
+
+    fn reasons(&self) -> &[Reason] {
+        match self {
+            Self::Permit => &[],
+            Self::Refusal(reasons) => reasons,
+        }
+    }
+}
+
+impl<'a> Drawn<'a> {
+    fn of(facts: &'a Waterfall) -> Self {
+        let mut reached = facts.prior;
+        let steps = facts.steps.iter().map(|step| {
+            reached += step.weight + step.frequency;
+            (step, reached)
+        });
+        Self {
+            facts,
+            svg: waterfall_svg(facts),
+            steps: steps.collect(),
+        }
+    }
+}
