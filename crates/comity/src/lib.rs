@@ -2,7 +2,22 @@
 //!
 //! The program. It introduces the libraries to each other: `agreement` (may we?), `linkage` (is it the same person?),
 //! `casework` (what do people say?) and `ledger` (what was done?). [`run`] reads like the path of the data. Only this
-//! crate reads the clock, and only its `main` knows the command line.
+//! crate reads the clock, and only `cli` knows the command line.
 
 pub mod admit;
+pub mod audit;
+pub mod cli;
+pub mod clock;
+pub mod discrepancy;
+mod error;
+pub mod event;
+mod extract;
+pub mod node;
+pub mod outbox;
+pub mod program;
+pub mod release;
 pub mod report;
+pub mod run;
+mod summary;
+
+pub use error::Error;

@@ -3,10 +3,10 @@
 //! Step 14 of the path. The caller fills them; dates and digests come as the text to show. Nothing here may hold a
 //! value from a person's record.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What is reported of one cycle of a matching program.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Report {
     /// The matching program's title.
     pub program: String,
@@ -61,7 +61,7 @@ pub struct Report {
 }
 
 /// As of when a file was drawn.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct AsOf {
     /// The record set or file.
     pub what: String,
@@ -70,7 +70,7 @@ pub struct AsOf {
 }
 
 /// The agreement a cycle ran under.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Agreement {
     /// Its identifier.
     pub id: String,
@@ -85,7 +85,7 @@ pub struct Agreement {
 }
 
 /// A record set and why it may be disclosed.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RecordSet {
     /// Its name.
     pub name: String,
@@ -96,7 +96,7 @@ pub struct RecordSet {
 }
 
 /// A party and its roles.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Party {
     /// Its name.
     pub name: String,
@@ -105,7 +105,7 @@ pub struct Party {
 }
 
 /// A law pack that was asked.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Pack {
     /// Its id, with its version.
     pub id: String,
@@ -114,7 +114,7 @@ pub struct Pack {
 }
 
 /// What the gate answered to one request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
     /// When.
     pub when: String,
@@ -127,7 +127,7 @@ pub struct Decision {
 }
 
 /// The gate's two answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Permitted.
@@ -137,7 +137,7 @@ pub enum Outcome {
 }
 
 /// One rule that was broken.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Reason {
     /// The rule's id.
     pub id: String,
@@ -150,7 +150,7 @@ pub struct Reason {
 }
 
 /// A file that was read.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct File {
     /// The party that delivered it.
     pub party: String,
@@ -165,7 +165,7 @@ pub struct File {
 }
 
 /// How many pairs a blocking rule made.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RuleCount {
     /// The rule.
     pub rule: String,
@@ -176,7 +176,7 @@ pub struct RuleCount {
 }
 
 /// How many were left after each step.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counts {
     /// Pairs compared and scored.
     pub scored: u64,
@@ -199,7 +199,7 @@ pub struct Counts {
 }
 
 /// The model that weighed the pairs.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Model {
     /// Its digest.
     pub digest: String,
@@ -212,7 +212,7 @@ pub struct Model {
 }
 
 /// One comparison of the model.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Comparison {
     /// Its name.
     pub name: String,
@@ -221,7 +221,7 @@ pub struct Comparison {
 }
 
 /// One level of a comparison.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Level {
     /// What the level says.
     pub name: String,
@@ -234,7 +234,7 @@ pub struct Level {
 }
 
 /// How many pairs have a weight from one bound, included, to another, not included.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Bin {
     /// The lower bound.
     pub from: f64,
@@ -245,7 +245,7 @@ pub struct Bin {
 }
 
 /// The weight from which a pair may become a lead.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Threshold {
     /// The weight.
     pub weight: f64,
@@ -256,7 +256,7 @@ pub struct Threshold {
 }
 
 /// An expected share of leads that are right.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Estimate {
     /// The share, from 0 to 1.
     pub share: f64,
@@ -267,7 +267,7 @@ pub struct Estimate {
 }
 
 /// How often a column had no value, on each side.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Missing {
     /// The element.
     pub element: String,
@@ -278,7 +278,7 @@ pub struct Missing {
 }
 
 /// Some of a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Share {
     /// How many.
     pub count: u64,
@@ -287,7 +287,7 @@ pub struct Share {
 }
 
 /// How many leads have the same levels.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct PatternCount {
     /// The level of each comparison, in the model's order.
     pub levels: Vec<String>,
@@ -298,7 +298,7 @@ pub struct PatternCount {
 }
 
 /// How the weight of one lead came about.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Waterfall {
     /// The lead's id.
     pub lead: String,
@@ -313,7 +313,7 @@ pub struct Waterfall {
 }
 
 /// What one comparison added to the weight of a lead.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Step {
     /// The comparison.
     pub comparison: String,
@@ -330,7 +330,7 @@ pub struct Step {
 }
 
 /// What left the node, as recorded.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Disclosure {
     /// When.
     pub when: String,
@@ -345,7 +345,7 @@ pub struct Disclosure {
 }
 
 /// What was destroyed, as recorded.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Destroyed {
     /// When.
     pub when: String,
@@ -358,7 +358,7 @@ pub struct Destroyed {
 }
 
 /// The ledger's signed state when the report was made.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// The log's origin.
     pub origin: String,

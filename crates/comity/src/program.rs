@@ -1,0 +1,332 @@
+//! A matching program's folder: the agreement and what is filed about it, the schedule, and the recipe or model.
+//!
+//! Step 1 of the path. It reads and checks everything that is in the folder and opens no agency's file.
+//!
+//! ```text
+//! agreement.toml      the terms; one value changed is another agreement
+//! schedule.toml       paths, cycles, contacts: changed without a new agreement
+//! recipe.toml         how the model is trained, or model.toml, the model itself; the agreement names its digest
+//! publications.toml   transmittals, notices, certificates, each with its day
+//! signatures/         statements of parties and boards, a file each
+//! keys/               changes of keys, a file each (*.toml)
+//! annexes/            annexes by which more recipients join, a file each
+//! previous.toml       the agreement that this one continues
+//! ```
+
+use crate::clock::{self, Clock};
+use crate::node::{Places, write_secret};
+use crate::Error;
+use agreement::{
+    Agreement, Annex, Digest, Environment, Filed, KeyChange, PartyId, Problem, Publications, PurposeId, RecordSet,
+    Role, Schedule, Signature, Threshold,
+};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A matching program, read from its folder.
+#[derive(Debug)]
+pub struct Program {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The agreement and all that is filed about it.
+    pub filed: Filed,
+    /// The agreement's digest.
+    pub digest: Digest,
+    /// The operations schedule.
+    pub schedule: Schedule,
+    /// What links the records.
+    pub engine: Engine,
+}
+
+/// What the agreement lets link the records.
+#[derive(Debug)]
+pub enum Engine {
+    /// A recipe, by which a model is trained at each cycle.
+    Recipe(linkage::Recipe),
+    /// A finished model.
+    Model(linkage::Model),
+}
+
+impl Program {
+    /// Reads a program from its folder. A demonstration is made anew under `places` the first time, with throw-away
+    /// keys and dates moved to today, and found there afterwards.
+    ///
+    /// # Errors
+    /// Everything that is wrong with agreement and schedule, at once; or a file that cannot be read.
+    pub fn load(folder: &Path, places: &Places, clock: &Clock) -> Result<Program, Error> {
+        let drafted = read_agreement(folder, "agreement.toml")?;
+        if clock.is_fixed() && drafted.environment != Environment::Test {
+            return Err(Error::ClockNotMine);
+        }
+        let schedule_path = folder.join("schedule.toml");
+        let schedule = Schedule::read(&read(&schedule_path)?, &shown(&schedule_path), &drafted)
+            .map_err(|problems| Error::Problems { problems })?;
+        let engine = Engine::load(folder, &drafted)?;
+        let filed = if drafted.demonstration {
+            demonstration(folder, drafted, places, clock)?
+        } else {
+            read_filed(folder, drafted)?
+        };
+        let digest = filed.agreement.digest()?;
+        Ok(Program { folder: folder.to_owned(), filed, digest, schedule, engine })
+    }
+
+    /// Returns the agreement.
+    pub fn agreement(&self) -> &Agreement {
+        &self.filed.agreement
+    }
+
+    /// Returns the party that discloses and its records.
+    ///
+    /// # Errors
+    /// There is none, or there are several.
+    pub fn source(&self) -> Result<(&PartyId, &RecordSet), Error> {
+        self.side(Role::Source, |set| set.caseload_id.is_none())
+    }
+
+    /// Returns the party that receives and its caseload.
+    ///
+    /// # Errors
+    /// There is none, or there are several.
+    pub fn recipient(&self) -> Result<(&PartyId, &RecordSet), Error> {
+        self.side(Role::Recipient, |set| set.caseload_id.is_some())
+    }
+
+    fn side(&self, role: Role, is_side: impl Fn(&RecordSet) -> bool) -> Result<(&PartyId, &RecordSet), Error> {
+        let agreement = self.agreement();
+        let mut sets = agreement.record_sets.iter().filter(|set| {
+            is_side(set) && agreement.party(&set.owner).is_some_and(|party| party.roles.contains(&role))
+        });
+        match (sets.next(), sets.next()) {
+            (Some(set), None) => Ok((&set.owner, set)),
+            (None, _) => Err(Error::Unrunnable {
+                what: format!("the agreement has no record set of a party whose role is {role}"),
+            }),
+            (Some(_), Some(_)) => Err(Error::Unrunnable {
+                what: format!("the agreement has several record sets of a party whose role is {role}; a run takes one"),
+            }),
+        }
+    }
+
+    /// Returns the purpose of the run: the agreement's first.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn purpose(&self) -> Result<&PurposeId, Error> {
+        let first = self.agreement().purposes.first();
+        first.map(|purpose| &purpose.id).ok_or_else(|| Error::Unrunnable { what: "the agreement names no purpose".into() })
+    }
+
+    /// Returns the lowest threshold that agreement and schedule allow together.
+    pub fn lowest_threshold(&self) -> f64 {
+        let bound = self.agreement().model.threshold.lowest_weight();
+        self.schedule.threshold.map_or(bound, |tighter| tighter.max(bound))
+    }
+}
+
+impl Engine {
+    fn load(folder: &Path, agreement: &Agreement) -> Result<Engine, Error> {
+        let agreed = &agreement.model;
+        let (name, wanted) = match (&agreed.digest, &agreed.recipe_digest) {
+            (Some(digest), _) => ("model.toml", digest),
+            (None, Some(digest)) => ("recipe.toml", digest),
+            (None, None) => {
+                return Err(Error::Unrunnable { what: "the agreement names neither a model nor a recipe".into() });
+            }
+        };
+        let path = folder.join(name);
+        let text = read(&path)?;
+        let engine = if name == "model.toml" {
+            Engine::Model(linkage::Model::from_toml(&text)?)
+        } else {
+            Engine::Recipe(linkage::Recipe::from_toml(&text)?)
+        };
+        let found = engine.digest()?;
+        if found != *wanted {
+            return Err(Error::OtherModel { path, found: found.to_string(), agreed: wanted.to_string() });
+        }
+        engine.keeps_to(&agreed.threshold)?;
+        Ok(engine)
+    }
+
+    /// Returns the digest of the recipe or the model, as agreements name it.
+    ///
+    /// # Errors
+    /// It has no canonical form.
+    pub fn digest(&self) -> Result<Digest, Error> {
+        let digest = match self {
+            Engine::Recipe(recipe) => recipe.digest()?,
+            Engine::Model(model) => model.digest()?,
+        };
+        Ok(digest.to_string().parse()?)
+    }
+
+    /// Checks that the recipe's own rule for the threshold is no looser than the agreement's.
+    fn keeps_to(&self, agreed: &Threshold) -> Result<(), Error> {
+        use linkage::model::ThresholdRule::TargetPrecision;
+        let (Engine::Recipe(recipe), Threshold::ExpectedPrecision { least_permille, .. }) = (self, agreed) else {
+            return Ok(());
+        };
+        match recipe.threshold() {
+            TargetPrecision(target) if target * 1000.0 + 1e-9 >= f64::from(*least_permille) => Ok(()),
+            _ => Err(Error::Unrunnable {
+                what: format!(
+                    "the recipe's rule for the threshold is looser than the agreement's: it must aim at an expected \
+                     precision of {least_permille} in 1,000 or more"
+                ),
+            }),
+        }
+    }
+}
+
+/// Reads the agreement of a folder.
+///
+/// # Errors
+/// There is none, or all that is wrong with it.
+pub fn read_agreement(folder: &Path, name: &str) -> Result<Agreement, Error> {
+    let path = folder.join(name);
+    if !path.exists() {
+        return Err(Error::NoProgram { path: folder.to_owned() });
+    }
+    Agreement::read(&read(&path)?, &shown(&path)).map_err(|problems| Error::Problems { problems })
+}
+
+/// Reads what is filed about an agreement in its folder.
+///
+/// # Errors
+/// A file cannot be read or is not what its place says.
+pub fn read_filed(folder: &Path, agreement: Agreement) -> Result<Filed, Error> {
+    let mut filed = Filed::new(agreement);
+    for path in listed(&folder.join("signatures"))? {
+        filed.signatures.push(Signature::read(&read(&path)?, &shown(&path))?);
+    }
+    for path in listed(&folder.join("keys"))? {
+        filed.key_changes.push(KeyChange::read(&read(&path)?, &shown(&path))?);
+    }
+    for path in listed(&folder.join("annexes"))? {
+        filed.annexes.push(Annex::read(&read(&path)?, &shown(&path))?);
+    }
+    filed.publications = read_publications(folder)?;
+    if folder.join("previous.toml").exists() {
+        filed.previous = Some(read_agreement(folder, "previous.toml")?);
+    }
+    Ok(filed)
+}
+
+fn read_publications(folder: &Path) -> Result<Publications, Error> {
+    let path = folder.join("publications.toml");
+    if !path.exists() {
+        return Ok(Publications::default());
+    }
+    Ok(Publications::read(&read(&path)?, &shown(&path))?)
+}
+
+/// Finds the demonstration made earlier, or makes one: dates moved to today, signed on the spot with throw-away keys.
+fn demonstration(folder: &Path, drafted: Agreement, places: &Places, clock: &Clock) -> Result<Filed, Error> {
+    let place = places.root().join("demonstration");
+    let of = place.join("of");
+    let origin = drafted.digest()?.to_string();
+    let today = clock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    if fs::read_to_string(&of).is_ok_and(|text| text.trim() == origin) {
+        let made = read_agreement(&place, "agreement.toml")?;
+        if today <= made.term.ends {
+            return read_filed(&place, made);
+        }
+    }
+    let mut randoms = Vec::new();
+    for _ in 0..=drafted.parties.len() * 2 {
+        randoms.push(clock::random()?);
+    }
+    let publications = read_publications(folder)?;
+    let made = drafted.demonstration(&publications, clock.now(), || randoms.pop().unwrap_or_default())?;
+    // If we crash in here, `of` is not there yet and the next start makes the demonstration anew.
+    if place.exists() {
+        fs::remove_dir_all(&place).map_err(|source| Error::CannotWrite { path: place.clone(), source })?;
+    }
+    let to_toml = |value: Result<String, toml::ser::Error>, what| value.map_err(|_| Error::OldSummary { what });
+    let agreement = to_toml(toml::to_string(&made.filed.agreement), "agreement")?;
+    let note = "# A demonstration: dates moved to the day it was made, signed on the spot with throw-away keys.\n";
+    write(&place.join("agreement.toml"), &format!("{note}{agreement}"))?;
+    let publications = to_toml(toml::to_string(&made.filed.publications), "publications")?;
+    write(&place.join("publications.toml"), &publications)?;
+    for signature in &made.filed.signatures {
+        let name = signature.signer().to_string().replace([' ', '/', ':'], "-");
+        write(&place.join("signatures").join(format!("{name}.toml")), &signature.to_text()?)?;
+    }
+    for (signer, key) in &made.keys {
+        let name = signer.to_string().replace([' ', '/', ':'], "-");
+        write_secret(&place.join("keys").join(format!("{name}.secret")), &key.to_secret_text())?;
+    }
+    write(&of, &origin)?;
+    // Read back what was written: what the run uses is what lies there for anybody to check.
+    let written = read_agreement(&place, "agreement.toml")?;
+    read_filed(&place, written)
+}
+
+/// Reads a file as text.
+///
+/// # Errors
+/// It cannot be read.
+pub fn read(path: &Path) -> Result<String, Error> {
+    fs::read_to_string(path).map_err(|source| Error::CannotRead { path: path.to_owned(), source })
+}
+
+/// Writes a file so that it is there whole or not at all.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write(path: &Path, text: &str) -> Result<(), Error> {
+    use std::io::Write as _;
+    let cannot = |source| Error::CannotWrite { path: path.to_owned(), source };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(cannot)?;
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let beside = folder.join(format!(".{name}.new"));
+    let mut file = fs::File::create(&beside).map_err(cannot)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&beside, path));
+    written.map_err(|source| {
+        // Nothing half-written stays behind; that the attempt failed is what is reported.
+        let _ = fs::remove_file(&beside);
+        cannot(source)
+    })
+}
+
+/// Lists the TOML files of a folder in the order of their names; none where there is no such folder.
+fn listed(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let cannot = |source| Error::CannotRead { path: folder.to_owned(), source };
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(cannot)? {
+        let path = entry.map_err(cannot)?.path();
+        if path.extension().is_some_and(|ending| ending == "toml") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// Lists every problem of an agreement and, where it can be read, of the schedule beside it.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn problems(path: &Path) -> Result<Vec<Problem>, Error> {
+    let agreement = match Agreement::read(&read(path)?, &shown(path)) {
+        Ok(agreement) => agreement,
+        Err(problems) => return Ok(problems),
+    };
+    let mut found = agreement::law_problems(&read(path)?, &shown(path));
+    let schedule = path.with_file_name("schedule.toml");
+    if schedule.exists()
+        && let Err(problems) = Schedule::read(&read(&schedule)?, &shown(&schedule), &agreement)
+    {
+        found.extend(problems);
+    }
+    Ok(found)
+}
