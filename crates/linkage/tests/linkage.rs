@@ -1,12 +1,22 @@
 //! What must hold of every run, on small tables made here.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests stand outside any test"
+)]
+#![expect(
+    clippy::float_cmp,
+    reason = "weights of nothing and thresholds taken over are exact"
+)]
+
 mod common;
 
 use std::collections::BTreeMap;
 
 use arrow_array::RecordBatch;
 use common::Sheet;
-use linkage::model::OneToOne;
+use linkage::model::{OneToOne, ThresholdRule};
+use linkage::threshold::{Forecast, dry_run, from_rule};
 use linkage::{
     Blocks, Error, Explanation, Frequencies, Model, Pair, Pattern, Recipe, RecordRef, Scorer, Side,
     Table, Tables, explain, link, settle, train,
@@ -115,6 +125,9 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
     prop::collection::vec((names, surnames, births, pays), 0..14)
 }
 
+/// Says whether a rule makes a pair.
+type Makes<'a> = &'a dyn Fn(&Row, &Row) -> bool;
+
 proptest! {
     #[test]
     fn an_explanation_adds_up_to_the_weight_bit_for_bit(left in rows(), right in rows()) {
@@ -172,7 +185,7 @@ proptest! {
             "Gil" | "Gill" => "G400", "Li" => "L000", "Ng" => "N200", "Ana" => "A500", "Nguyễn" => "N250",
             "Robert" | "Rupert" => "R163", _ => "",
         };
-        let makes: [&dyn Fn(&Row, &Row) -> bool; 4] = [
+        let makes: [Makes; 4] = [
             &|one, other| !one.1.is_empty() && one.1 == other.1,
             &|one, other| {
                 !one.0.is_empty() && !other.0.is_empty() && folded(&one.0)[..1] == folded(&other.0)[..1]
@@ -623,6 +636,140 @@ fn what_cannot_be_trained_on_is_named() {
     );
     let loose = RECIPE.replace("recall = 0.8", "recall = 0.00001");
     assert!(message(&loose, &people, &people).contains("leaves no prior below one"));
+}
+
+#[test]
+fn a_training_rule_whose_pairs_agree_less_than_strangers_is_refused() {
+    // Who shares a surname never shares a given name, though every other stranger does.
+    let row = |number: usize, turn: usize| {
+        (
+            format!("g{}", (number + turn) % 2),
+            format!("s{number}"),
+            String::new(),
+            String::new(),
+        )
+    };
+    let left: Vec<Row> = (0..80).map(|number| row(number, 0)).collect();
+    let right: Vec<Row> = (0..80).map(|number| row(number, 1)).collect();
+    let (head, tail) = RECIPE
+        .split_once("[[comparison]]\nname = \"surname\"")
+        .unwrap();
+    let (_, training) = tail.split_once("[training]").unwrap();
+    let rules = training.split_once("prior").unwrap().0;
+    let recipe = format!(
+        "{head}[training]{rules}prior = {{ stated = 0.0125 }}\nrules = [{{ keys = [{{ column = \"surname\" }}] }}]"
+    );
+    let message = train_small(&recipe, &left, &right).unwrap_err().to_string();
+    assert!(
+        message.starts_with("the training rule `surname` came out reversed"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_dry_run_reckons_what_every_pattern_adds_up_to() {
+    let model = Model::from_toml(MODEL)
+        .unwrap()
+        .with_threshold(3.0)
+        .unwrap();
+    let dry = dry_run(&model, 1_000, 2_000);
+    assert!((dry.same_pairs - 20_000.0).abs() < 1e-6);
+    let (mut given_same, mut given_different) = (0.0, 0.0);
+    let levels: Vec<Vec<(f64, f64)>> = model
+        .comparisons()
+        .iter()
+        .map(|comparison| {
+            comparison
+                .levels
+                .iter()
+                .map(|level| (level.m.unwrap(), level.u.unwrap()))
+                .collect()
+        })
+        .collect();
+    for one in &levels[0] {
+        for two in &levels[1] {
+            for three in &levels[2] {
+                for four in &levels[3] {
+                    let all = [one, two, three, four];
+                    let (m, u) = all.iter().fold((1.0, 1.0), |sofar, level| {
+                        (sofar.0 * level.0, sofar.1 * level.1)
+                    });
+                    if (0.01 / 0.99 * m / u).log2() >= 3.0 {
+                        given_same += m;
+                        given_different += u;
+                    }
+                }
+            }
+        }
+    }
+    assert!((dry.true_leads / (20_000.0 * given_same) - 1.0).abs() < 1e-3);
+    assert!((dry.false_leads / (1_980_000.0 * given_different) - 1.0).abs() < 1e-3);
+}
+
+#[test]
+fn a_threshold_is_the_lowest_that_reaches_its_target_and_never_below_even_odds() {
+    let pair = |source, recipient, weight| Pair {
+        source: RecordRef::new(source),
+        recipient: RecordRef::new(recipient),
+        rule: 0,
+        pattern: Pattern::default(),
+        weight,
+    };
+    let pairs = [
+        pair(0, 0, 20.0),
+        pair(1, 1, 3.0),
+        pair(2, 2, 1.0),
+        pair(3, 3, -1.0),
+    ];
+    let curve = Forecast::new(&pairs, OneToOne::Off, None).curve(&pairs);
+    // Probabilities 1, 8/9, 2/3 and 1/3.
+    let set = |target| from_rule(ThresholdRule::TargetPrecision(target), &curve);
+    assert_eq!(set(0.999).unwrap(), 20.0);
+    assert_eq!(set(0.94).unwrap(), 3.0);
+    assert_eq!(set(0.85).unwrap(), 1.0);
+    assert_eq!(set(0.1).unwrap(), 1.0);
+    assert!(matches!(
+        set(0.999_999_9),
+        Err(Error::UnreachablePrecision { .. })
+    ));
+    assert_eq!(
+        from_rule(ThresholdRule::Weight(-3.0), &curve).unwrap(),
+        -3.0
+    );
+    assert_eq!(
+        from_rule(ThresholdRule::Probability(0.8), &curve).unwrap(),
+        2.0
+    );
+}
+
+#[test]
+fn two_equal_pairs_of_one_record_are_at_best_even() {
+    let pair = |recipient| Pair {
+        source: RecordRef::new(0),
+        recipient: RecordRef::new(recipient),
+        rule: 0,
+        pattern: Pattern::default(),
+        weight: 30.0,
+    };
+    let pairs = [pair(0), pair(1)];
+    for (policy, expected) in [
+        (OneToOne::Off, 1.0),
+        (OneToOne::EachSource, 0.5),
+        (OneToOne::Greedy, 0.5),
+        (OneToOne::Optimal, 0.5),
+    ] {
+        assert!(
+            (Forecast::new(&pairs, policy, None).probability(&pairs[0]) - expected).abs() < 1e-6
+        );
+    }
+    let model = Model::from_toml(MODEL).unwrap();
+    let one = sheet("s", &[person(0), person(0)]);
+    let settled = settle(
+        &tables(&model, &one, &one),
+        OneToOne::Greedy,
+        pairs.to_vec(),
+    );
+    assert_eq!((settled.pairs, settled.tied), (vec![pairs[0]], 1));
 }
 
 #[test]

@@ -8,6 +8,11 @@
     unreachable_pub,
     reason = "each test file uses its own part of this"
 )]
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "it is a part of tests, outside any"
+)]
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
