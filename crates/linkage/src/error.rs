@@ -175,5 +175,5 @@ pub enum Error {
     },
 }
 
-/// A result whose failure is this crate's [`Error`].
+/// A result whose failure is this crate's [`enum@Error`].
 pub type Result<T> = std::result::Result<T, Error>;

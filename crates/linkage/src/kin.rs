@@ -55,7 +55,9 @@ impl Kin {
         if unlike < 1.0 || unlike >= all {
             return None;
         }
-        levels.iter_mut().for_each(|counts| share_out(counts));
+        for counts in &mut levels {
+            share_out(counts);
+        }
         let (mut same, mut kin) = ((all - unlike) / all, unlike / all / 2.0);
         for _ in 0..ITERATIONS {
             let stranger = (1.0 - same - kin).max(1e-12);
@@ -78,7 +80,9 @@ impl Kin {
                 all_kin += part * chances[1];
                 add(&mut next, *pattern, part * chances[1]);
             }
-            next.iter_mut().for_each(|counts| share_out(counts));
+            for counts in &mut next {
+                share_out(counts);
+            }
             let moved = next
                 .iter()
                 .flatten()
@@ -145,7 +149,11 @@ fn add(counts: &mut [Vec<f64>], pattern: Pattern, amount: f64) {
 
 /// Makes probabilities of counts; a level that was never seen is given half a pair.
 fn share_out(counts: &mut [f64]) {
-    counts.iter_mut().for_each(|count| *count = count.max(0.5));
+    for count in counts.iter_mut() {
+        *count = count.max(0.5);
+    }
     let all: f64 = counts.iter().sum();
-    counts.iter_mut().for_each(|count| *count /= all);
+    for count in counts {
+        *count /= all;
+    }
 }

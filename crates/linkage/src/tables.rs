@@ -271,8 +271,8 @@ impl Tables {
     }
 
     /// Returns the record that has a place in that order.
-    pub(crate) fn ranked(&self, side: Side, rank: u32) -> RecordRef {
-        self.side(side).ranked[rank as usize]
+    pub(crate) fn ranked(&self, side: Side, rank: usize) -> RecordRef {
+        self.side(side).ranked[rank]
     }
 
     pub(crate) fn check_record(&self, side: Side, record: RecordRef) -> Result<()> {

@@ -395,7 +395,7 @@ fn every_pair(tables: &Tables) -> impl Iterator<Item = (RecordRef, RecordRef)> +
 
 fn random_pair(tables: &Tables, dice: &mut Dice) -> Option<(RecordRef, RecordRef)> {
     // By rank, so that the order of rows doesn't choose whom the seed picks.
-    let mut pick = |side| tables.ranked(side, dice.below(u64::from(tables.records(side))) as u32);
+    let mut pick = |side| tables.ranked(side, dice.place(tables.records(side) as usize));
     let (source, recipient) = (pick(Side::Source), pick(Side::Recipient));
     (tables.link() == Link::Between || source != recipient).then_some((source, recipient))
 }
@@ -406,25 +406,19 @@ fn u_of(comparison: &Comparison, seen: &[u64], tables: &Tables) -> Result<Vec<f6
         .iter()
         .map(|count| (*count as f64).max(UNSEEN))
         .collect();
-    let mut u = match comparison.levels.first() {
-        Some(Level {
-            test: Test::Exact,
-            column: None,
-            ..
-        }) => {
-            let column = tables.column_index(
-                &format!("comparison `{}`", comparison.name),
-                &comparison.column,
-            )?;
-            let exact = exact_share(tables, column);
-            let rest: f64 = counts[1..].iter().sum();
-            let others = counts[1..].iter().map(|count| (1.0 - exact) * count / rest);
-            std::iter::once(exact).chain(others).collect()
-        }
-        _ => {
-            let all: f64 = counts.iter().sum();
-            counts.iter().map(|count| count / all).collect::<Vec<_>>()
-        }
+    let is_exact = |level: &Level| level.test == Test::Exact && level.column.is_none();
+    let mut u = if comparison.levels.first().is_some_and(is_exact) {
+        let column = tables.column_index(
+            &format!("comparison `{}`", comparison.name),
+            &comparison.column,
+        )?;
+        let exact = exact_share(tables, column);
+        let rest: f64 = counts[1..].iter().sum();
+        let others = counts[1..].iter().map(|count| (1.0 - exact) * count / rest);
+        std::iter::once(exact).chain(others).collect()
+    } else {
+        let all: f64 = counts.iter().sum();
+        counts.iter().map(|count| count / all).collect::<Vec<_>>()
     };
     fix(&mut u, comparison, |level| level.u);
     Ok(u)
@@ -498,7 +492,9 @@ fn free_of_same(
         });
         let mut u: Vec<f64> = freed.collect();
         let all: f64 = u.iter().sum();
-        u.iter_mut().for_each(|share| *share /= all);
+        for share in &mut u {
+            *share /= all;
+        }
         fix(&mut u, comparison, |level| level.u);
         u
     };
@@ -730,4 +726,88 @@ fn with_parameters(comparisons: &[Comparison], m: &[Vec<f64>], u: &[Vec<f64>]) -
         }
     }
     with
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Counts patterns of three comparisons drawn from known parameters, a value missing one time in ten.
+    fn drawn(pairs: u32, same: f64, m: &[Vec<f64>], u: &[Vec<f64>]) -> Vec<(Pattern, u64)> {
+        let mut dice = Dice::new(20_261_122);
+        let mut counts: FxHashMap<Pattern, u64> = FxHashMap::default();
+        for _ in 0..pairs {
+            let shares = if dice.chance(same) { m } else { u };
+            let mut pattern = Pattern::default();
+            for (comparison, levels) in shares.iter().enumerate() {
+                let mut at = dice.share();
+                let level = levels.iter().position(|share| {
+                    at -= share;
+                    at < 0.0
+                });
+                if !dice.chance(0.1) {
+                    let level = level.unwrap_or(levels.len() - 1);
+                    pattern = pattern.with(comparison, u8::try_from(level).unwrap() + 1);
+                }
+            }
+            *counts.entry(pattern).or_insert(0) += 1;
+        }
+        sorted(counts)
+    }
+
+    #[test]
+    fn the_m_and_u_that_made_the_patterns_come_back_from_their_counts() {
+        let m = vec![vec![0.8, 0.15, 0.05], vec![0.9, 0.1], vec![0.7, 0.3]];
+        let u = vec![vec![0.02, 0.08, 0.9], vec![0.1, 0.9], vec![0.05, 0.95]];
+        let counts = drawn(400_000, 0.2, &m, &u);
+        for learn_u in [false, true] {
+            let start = Start {
+                same: 0.05,
+                m: vec![vec![0.6, 0.2, 0.2], vec![0.6, 0.4], vec![0.6, 0.4]],
+                u: if learn_u {
+                    vec![vec![0.1, 0.3, 0.6], vec![0.3, 0.7], vec![0.3, 0.7]]
+                } else {
+                    u.clone()
+                },
+                fixed_m: vec![vec![false; 3], vec![false; 2], vec![false; 2]],
+                learn_u,
+            };
+            let estimate = maximise(&counts, &start, 2_000, 1e-9).unwrap();
+            assert!(estimate.converged);
+            assert!((estimate.same - 0.2).abs() < 0.005, "{estimate:?}");
+            assert!(furthest(&estimate.m, &m) < 0.01, "{estimate:?}");
+            assert!(furthest(&estimate.u, &u) < 0.01, "{estimate:?}");
+        }
+    }
+
+    #[test]
+    fn a_fixed_m_stays_and_the_others_share_what_is_left() {
+        let m = vec![vec![0.8, 0.15, 0.05], vec![0.9, 0.1], vec![0.7, 0.3]];
+        let u = vec![vec![0.02, 0.08, 0.9], vec![0.1, 0.9], vec![0.05, 0.95]];
+        let start = Start {
+            same: 0.2,
+            m: vec![vec![0.5, 0.3, 0.2], vec![0.6, 0.4], vec![0.6, 0.4]],
+            u: u.clone(),
+            fixed_m: vec![vec![true, false, false], vec![false; 2], vec![false; 2]],
+            learn_u: false,
+        };
+        let estimate = maximise(&drawn(10_000, 0.2, &m, &u), &start, 500, 1e-9).unwrap();
+        assert_eq!(estimate.m[0][0].to_bits(), 0.5f64.to_bits());
+        assert!((estimate.m[0].iter().sum::<f64>() - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn no_counts_teach_nothing() {
+        let start = Start {
+            same: 0.5,
+            m: vec![],
+            u: vec![],
+            fixed_m: vec![],
+            learn_u: false,
+        };
+        assert!(matches!(
+            maximise(&[], &start, 10, 0.1),
+            Err(Error::NoPairs)
+        ));
+    }
 }

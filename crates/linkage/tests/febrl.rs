@@ -1,9 +1,15 @@
 //! Acceptance on Febrl data set 4: two files of 5,000 people, linked by a model trained without labels.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests stand outside any test"
+)]
+
 mod common;
 
 use common::{Sheet, febrl_person, quality};
-use linkage::{Model, Recipe, Scorer, Table, Tables, link, train};
+use linkage::{Recipe, Scorer, Table, Tables, link, train};
 
 fn link_febrl4(recipe: &str) -> Option<()> {
     let recipe = Recipe::from_toml(recipe).unwrap();

@@ -1,5 +1,10 @@
 //! Golden numbers: what Splink 5.0.0 gives for its own demo model, and data whose parameters are known exactly.
 
+#![expect(
+    clippy::unreadable_literal,
+    reason = "the digits stand as they were published"
+)]
+
 mod common;
 
 use std::collections::BTreeMap;
@@ -33,7 +38,7 @@ fn fake_1000_weighs_what_splink_says_it_weighs() {
     let mut levels: Vec<BTreeMap<i64, u64>> = vec![BTreeMap::new(); 5];
     for (pattern, count) in &links.patterns {
         for (comparison, counts) in levels.iter_mut().enumerate() {
-            let levels = model.comparisons()[comparison].levels.len() as i64;
+            let levels = i64::try_from(model.comparisons()[comparison].levels.len()).unwrap();
             let level = i64::from(pattern.level(comparison));
             *counts
                 .entry(if level == 0 { -1 } else { levels - level })

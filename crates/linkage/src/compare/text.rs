@@ -183,6 +183,10 @@ pub fn damerau<T: Eq + Hash + Copy>(one: &[T], other: &[T]) -> usize {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::float_cmp,
+    reason = "a similarity of 1 is exact, and only equals have it"
+)]
 mod tests {
     use proptest::prelude::*;
 

@@ -3,7 +3,16 @@
 //! The data isn't part of the project. Its folder is named by `COMITY_DATA`; where that isn't set, each test says that
 //! it did not run. See `data/README.md` there for sources and licences.
 
-#![expect(dead_code, reason = "each test file uses its own part of this")]
+#![expect(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file uses its own part of this"
+)]
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "it is a part of tests, outside any"
+)]
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
