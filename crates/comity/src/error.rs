@@ -87,6 +87,16 @@ pub enum Error {
         /// The record set.
         set: String,
     },
+    /// A file has another number of records than the schedule expects.
+    #[error("`{}` has {read} records, and the schedule expects {stated}", file.display())]
+    Unbalanced {
+        /// The file.
+        file: PathBuf,
+        /// What the schedule expects.
+        stated: u64,
+        /// What was read.
+        read: u64,
+    },
     /// The program cannot be run as the agreement describes it.
     #[error("{what}")]
     Unrunnable {
@@ -153,6 +163,7 @@ impl Error {
                 fixed("make the ledger's folder writable; until then every act is refused")
             }
             Error::NoFile { .. } => fixed("add it under [files] in schedule.toml"),
+            Error::Unbalanced { .. } => fixed("ask the source for the whole file; nothing of this one was used"),
             Error::OldSummary { .. } => fixed("use the version of the program that wrote it"),
             Error::NotAsRecorded { .. } => {
                 fixed("restore the case store from its last backup; nothing was released")

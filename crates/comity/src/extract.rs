@@ -1,0 +1,237 @@
+//! Step 3 of the path, the run's side: from the permit and the schedule to the elements of a file, and nothing else.
+//!
+//! [`crate::admit`] reads files and knows no law; this is where the two meet. An element that the permit does not allow
+//! is never named to admit, and so never read.
+
+use crate::admit::{self, Admitted, Compression, Control, Csv, FileSpec, Format, Kind, Limits, Projection};
+use crate::discrepancy::Value;
+use crate::program::Program;
+use crate::Error;
+use agreement::{Cycle, CycleId, Element, ElementRef, Extracted, FileFormat, Permit, RecordSet};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Date32Type, Decimal128Type};
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::DataType;
+use jiff::ToSpan;
+use jiff::civil::date;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// One record set's file, opened under a permit.
+#[derive(Debug)]
+pub struct Table {
+    /// The file, as the schedule names it.
+    pub spec: FileSpec,
+    /// What was read of it.
+    pub admitted: Admitted,
+}
+
+/// Opens the file of a record set: what is matched on as text, what is compared as what it is, the caseload's ids.
+///
+/// # Errors
+/// The schedule names no file, or the file is not as promised.
+pub fn open(program: &Program, permit: &Permit, set: &RecordSet, cycle: &CycleId) -> Result<Table, Error> {
+    let extracted = scheduled(program, set)?;
+    let mut projection = Projection::default();
+    for (_, element) in set.elements() {
+        let reference = set.reference(&element.name);
+        let kind = if permit.matched_on().contains(&reference) {
+            Kind::Text
+        } else if permit.compared().contains(&reference) {
+            kind_of(element, extracted)
+        } else if permit.returned().contains(&reference) {
+            // What the discrepancy rule looks at has to be read now; the rest of what is returned is read for leads
+            // alone, when they are released.
+            if !program.agreement().discrepancy.elements().contains(&&reference) {
+                projection.summed.push(element.name.to_string());
+                continue;
+            }
+            kind_of(element, extracted)
+        } else {
+            continue;
+        };
+        projection.elements.push((element.name.to_string(), kind));
+    }
+    let caseload_id = set.caseload_id.as_ref().filter(|id| permit.allows(&set.reference(id)));
+    if let Some(id) = caseload_id
+        && !projection.elements.iter().any(|(name, _)| name == id.as_str())
+    {
+        projection.elements.push((id.to_string(), Kind::Text));
+    }
+    let mut spec = specification(program, extracted, cycle);
+    // A case is named once; a person may well have two employers.
+    spec.id = caseload_id.map(ToString::to_string);
+    let admitted = admit::open(&spec, &projection, Limits::default())?;
+    Ok(Table { spec, admitted })
+}
+
+/// Reads the returned elements of some rows, as text, in the order of the rows wanted.
+///
+/// # Errors
+/// The file has changed since it was opened, or a value is not what the agreement says it is.
+pub fn returned(
+    program: &Program,
+    permit: &Permit,
+    set: &RecordSet,
+    table: &Table,
+    wanted: &BTreeSet<u64>,
+) -> Result<Vec<(u64, Vec<(ElementRef, String)>)>, Error> {
+    let extracted = scheduled(program, set)?;
+    let elements: Vec<(ElementRef, Kind)> = set
+        .elements()
+        .map(|(_, element)| (set.reference(&element.name), kind_of(element, extracted)))
+        .filter(|(reference, _)| permit.returned().contains(reference))
+        .collect();
+    let projection = Projection::new(elements.iter().map(|(reference, kind)| (reference.element.as_str(), kind.clone())));
+    let mut spec = table.spec.clone();
+    spec.id = None;
+    let rows = admit::rows(&spec, &projection, wanted, &table.admitted.digest, Limits::default())?;
+    Ok(rows
+        .rows
+        .iter()
+        .enumerate()
+        .map(|(place, row)| {
+            let values = elements.iter().filter_map(|(reference, _)| {
+                let value = value(&rows.batch, reference.element.as_str(), place)?;
+                Some((reference.clone(), spelled(&value)))
+            });
+            (*row, values.collect())
+        })
+        .collect())
+}
+
+/// Returns one value of a batch; none where it is missing.
+pub fn value(batch: &RecordBatch, column: &str, row: usize) -> Option<Value> {
+    let array = batch.column_by_name(column)?;
+    if array.is_null(row) {
+        return None;
+    }
+    match array.data_type() {
+        DataType::Date32 => {
+            let days = array.as_primitive::<Date32Type>().value(row);
+            date(1970, 1, 1).checked_add(i64::from(days).days()).ok().map(Value::Date)
+        }
+        DataType::Decimal128(_, scale) => {
+            let unscaled = array.as_primitive::<Decimal128Type>().value(row);
+            // INVARIANT: numbers are asked for in hundredths (`kind_of`).
+            (*scale == 2).then_some(())?;
+            i64::try_from(unscaled).ok().map(Value::Cents)
+        }
+        _ => Some(Value::Text(array.as_string_opt::<i32>()?.value(row).to_owned())),
+    }
+}
+
+/// Spells a value as it is returned: dates as ISO 8601, sums with two decimals.
+pub fn spelled(value: &Value) -> String {
+    match value {
+        Value::Date(date) => date.to_string(),
+        Value::Cents(cents) => {
+            let sign = if *cents < 0 { "-" } else { "" };
+            format!("{sign}{}.{:02}", cents.unsigned_abs() / 100, cents.unsigned_abs() % 100)
+        }
+        Value::Text(text) => text.clone(),
+    }
+}
+
+fn kind_of(element: &Element, extracted: &Extracted) -> Kind {
+    match element.kind {
+        agreement::Kind::Date => Kind::Date {
+            format: extracted.date_formats.get(&element.name).cloned().unwrap_or_else(|| "%Y-%m-%d".to_owned()),
+        },
+        agreement::Kind::Money | agreement::Kind::Number => Kind::Number { decimals: 2 },
+        agreement::Kind::Text | agreement::Kind::Code | agreement::Kind::Identifier | agreement::Kind::Flag => Kind::Text,
+    }
+}
+
+fn scheduled<'program>(program: &'program Program, set: &RecordSet) -> Result<&'program Extracted, Error> {
+    program.schedule.record_sets.get(&set.id).ok_or_else(|| Error::NoFile { set: set.id.to_string() })
+}
+
+fn specification(program: &Program, extracted: &Extracted, cycle: &CycleId) -> FileSpec {
+    let place = |path: &str| -> PathBuf { program.folder.join(path.replace("{cycle}", cycle.as_str())) };
+    let format = match extracted.format {
+        FileFormat::Parquet => Format::Parquet,
+        FileFormat::Fixed => Format::Fixed { layout: place(extracted.layout.as_deref().unwrap_or_default()) },
+        FileFormat::Csv => Format::Csv(Csv {
+            delimiter: extracted.delimiter.as_ref().and_then(|text| text.bytes().next()).unwrap_or(b','),
+            encoding: match extracted.encoding {
+                Some(agreement::Encoding::Windows1252) => admit::Encoding::Windows1252,
+                Some(agreement::Encoding::Utf8) | None => admit::Encoding::Utf8,
+            },
+            trailer: trailer(extracted),
+            ..Csv::default()
+        }),
+    };
+    let mut spec = FileSpec::new(place(&extracted.path), format);
+    spec.compression = match extracted.compression {
+        None => Compression::Auto,
+        Some(agreement::Compression::None) => Compression::None,
+        Some(agreement::Compression::Gzip) => Compression::Gzip,
+        Some(agreement::Compression::Zstd) => Compression::Zstd,
+    };
+    spec.columns = extracted.columns.iter().map(|(element, column)| (element.to_string(), column.clone())).collect();
+    spec.value_maps = extracted.values.iter().map(|(element, map)| (element.to_string(), map.clone())).collect();
+    spec.control = control(program, extracted, cycle, place);
+    spec
+}
+
+fn control(
+    program: &Program,
+    extracted: &Extracted,
+    cycle: &CycleId,
+    place: impl Fn(&str) -> PathBuf,
+) -> Control {
+    let scheduled: Option<&Cycle> = program.schedule.cycle(cycle);
+    let mut control = Control::default();
+    if let Some(agreement::Control::Manifest { path }) = &extracted.control {
+        control.manifest = Some(place(path));
+        control.cycle = Some(cycle.to_string());
+        // What the file describes must be of the cycle's day or later: a late file is last cycle's file.
+        control.earliest_as_of = scheduled.map(|cycle| cycle.as_of);
+    }
+    control
+}
+
+fn trailer(extracted: &Extracted) -> Option<admit::Trailer> {
+    let Some(agreement::Control::Trailer { prefix, count_field, sum_fields }) = &extracted.control else {
+        return None;
+    };
+    let at = |field: u32| admit::Spot::Field { field: field as usize };
+    let column = |element: &agreement::ElementName| {
+        extracted.columns.get(element).cloned().unwrap_or_else(|| element.to_string())
+    };
+    Some(admit::Trailer {
+        prefix: prefix.clone(),
+        rows: Some(at(*count_field)),
+        sum: sum_fields.iter().next().map(|(element, field)| admit::SumSpot { column: column(element), at: at(*field) }),
+        as_of: None,
+        cycle: None,
+        sequence: None,
+    })
+}
+
+/// Holds the counts that the schedule expects against what was read.
+///
+/// # Errors
+/// They differ.
+pub fn expected(program: &Program, set: &RecordSet, table: &Table) -> Result<(), Error> {
+    let extracted = scheduled(program, set)?;
+    let Some(agreement::Control::Expected { count, .. }) = &extracted.control else { return Ok(()) };
+    let read = table.admitted.batch.num_rows() as u64;
+    if read == *count {
+        return Ok(());
+    }
+    Err(Error::Unbalanced { file: table.spec.path.clone(), stated: *count, read })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_are_spelled_with_two_decimals_and_their_sign() {
+        for (cents, text) in [(0, "0.00"), (5, "0.05"), (-5, "-0.05"), (123_456, "1234.56"), (-100, "-1.00")] {
+            assert_eq!(spelled(&Value::Cents(cents)), text);
+        }
+    }
+}
