@@ -1,4 +1,9 @@
-//! Agreement crate (front page follows).
+#![doc = include_str!("../README.md")]
+//!
+//! ---
+//!
+//! This file only gathers the crate's modules; what each is for, and what not, stands in its own first lines.
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 mod agreement;
 mod check;
