@@ -14,6 +14,14 @@ use crate::Error;
 /// The rule for identifiers as a regular expression; `TODO` is let through so that a draft has the right shape.
 const PATTERN: &str = "^(TODO|[a-z][a-z0-9_-]*)$";
 
+/// The rule for the names of cycles, which often begin with a year.
+const CYCLE_PATTERN: &str = "^(TODO|[A-Za-z0-9_-]+)$";
+
+/// Tells whether a text may name a cycle.
+fn is_cycle(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+}
+
 /// Tells whether a text may be an identifier.
 pub(crate) fn is_id(text: &str) -> bool {
     let mut letters = text.chars();
@@ -24,7 +32,7 @@ pub(crate) fn is_id(text: &str) -> bool {
 }
 
 macro_rules! id {
-    ($(#[doc = $doc:literal] $name:ident)+) => {$(
+    ($(#[doc = $doc:literal] $name:ident $format:literal $pattern:ident $is:ident)+) => {$(
         #[doc = $doc]
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String")]
@@ -37,7 +45,7 @@ macro_rules! id {
             ///
             /// [`Error::NotAnId`] when the text breaks the rule for identifiers.
             pub fn new(text: &str) -> Result<Self, Error> {
-                if is_id(text) {
+                if $is(text) {
                     Ok(Self(text.to_owned()))
                 } else {
                     Err(Error::NotAnId { text: text.to_owned() })
@@ -88,7 +96,7 @@ macro_rules! id {
             }
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "string", "format": "comity-id", "pattern": PATTERN })
+                json_schema!({ "type": "string", "format": $format, "pattern": $pattern })
             }
         }
     )+};
@@ -96,25 +104,25 @@ macro_rules! id {
 
 id! {
     /// Names a matching program.
-    ProgramId
+    ProgramId "comity-id" PATTERN is_id
     /// Names a party.
-    PartyId
+    PartyId "comity-id" PATTERN is_id
     /// Names a purpose.
-    PurposeId
+    PurposeId "comity-id" PATTERN is_id
     /// Names a record set.
-    RecordSetId
+    RecordSetId "comity-id" PATTERN is_id
     /// Names an element inside its record set.
-    ElementName
+    ElementName "comity-id" PATTERN is_id
     /// Names a law pack.
-    PackId
+    PackId "comity-id" PATTERN is_id
     /// Names a cycle of a recurring program.
-    CycleId
+    CycleId "comity-cycle" CYCLE_PATTERN is_cycle
     /// Names an officer, as the party's own system does.
-    OfficerId
+    OfficerId "comity-id" PATTERN is_id
     /// Names a claimed waiver or exemption.
-    ClaimId
+    ClaimId "comity-id" PATTERN is_id
     /// Names a population or a territory, as an order or an agreement does.
-    GroupId
+    GroupId "comity-id" PATTERN is_id
 }
 
 /// Names an element by its record set, written `payroll.gross_pay`.

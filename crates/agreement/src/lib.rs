@@ -1,8 +1,14 @@
-//! Agreement crate (front page follows).
+#![doc = include_str!("../README.md")]
+//!
+//! ---
+//!
+//! This file only gathers the crate's modules; what each is for, and what not, stands in its own first lines.
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 mod agreement;
 mod check;
 mod claim;
+mod demonstration;
 mod digest;
 mod discrepancy;
 mod duty;
@@ -19,14 +25,17 @@ mod problem;
 mod purpose;
 mod reader;
 mod record_set;
+mod schedule;
 mod schema;
 mod signature;
 mod stay;
+mod template;
 mod term;
 
 pub use agreement::Agreement;
 pub use check::law_problems;
 pub use claim::{Claim, ClaimKind, Exception, ExceptionKind};
+pub use demonstration::Demonstration;
 pub use digest::Digest;
 pub use discrepancy::{Discrepancy, Period};
 pub use duty::{
@@ -54,7 +63,11 @@ pub use party::{Board, Party, Role};
 pub use problem::Problem;
 pub use purpose::{Authority, Purpose, PurposeKind};
 pub use record_set::{Basis, RecordSet, SystemOfRecords, Use};
+pub use schedule::{
+    Compression, Contact, Control, Cycle, Drawn, Encoding, Extracted, FileFormat, Schedule,
+};
 pub use schema::agreement_schema;
 pub use signature::{Answer, Document, KeyChange, Signature, Signer, SignerRole, Standing};
 pub use stay::{Direction, Lift, Scope, Stay, StayKind};
+pub use template::template;
 pub use term::Term;

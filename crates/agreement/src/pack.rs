@@ -104,7 +104,7 @@ pub struct Required {
     pub remedy: String,
 }
 
-/// A period the law sets.
+/// A period or a bound the law sets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Clock {
@@ -112,7 +112,7 @@ pub struct Clock {
     pub id: String,
     /// How many.
     pub length: u32,
-    /// Days or months, of which calendar.
+    /// Of what.
     pub unit: ClockUnit,
     /// What starts it.
     pub from: String,
@@ -138,6 +138,8 @@ pub enum ClockUnit {
     Months,
     /// Years.
     Years,
+    /// Percent; a bound and not a period.
+    Percent,
 }
 
 /// The text of a notice, with places in braces.
@@ -334,6 +336,12 @@ impl Pack {
         &self.policies
     }
 
+    /// Returns the ids of the pack's rules, in their order.
+    pub fn rules(&self) -> Vec<String> {
+        let after = self.policies.split("@id(\"").skip(1);
+        after.filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect()
+    }
+
     /// Returns what a decision records of the pack.
     pub fn reference(&self) -> PackRef {
         PackRef {
@@ -422,9 +430,99 @@ fn parse<T: serde::de::DeserializeOwned>(
     file: &'static str,
     id: &str,
 ) -> Result<T, Error> {
-    toml::from_str(text).map_err(|error| Error::PackManifest {
+    crate::reader::read_small(text).map_err(|reason| Error::PackManifest {
         id: id.to_owned(),
         file,
-        reason: error.to_string(),
+        reason,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn packs() -> Vec<Pack> {
+        let mut packs = vec![Pack::floor().unwrap()];
+        packs.extend(Pack::shipped().unwrap());
+        packs
+    }
+
+    #[test]
+    fn every_vector_gets_the_decision_it_expects() {
+        for pack in packs() {
+            for outcome in pack.test().unwrap() {
+                assert!(outcome.is_right(), "{}: {outcome:#?}", pack.manifest.id);
+            }
+        }
+    }
+
+    #[test]
+    fn every_rule_has_a_vector_that_breaks_it_and_one_that_keeps_it() {
+        for pack in packs() {
+            let outcomes = pack.test().unwrap();
+            for rule in pack.rules() {
+                if rule.starts_with("permit-") {
+                    let act = rule.trim_start_matches("permit-");
+                    assert!(
+                        outcomes.iter().any(|o| o.act.as_str() == act && o.found.is_empty()),
+                        "no vector is permitted by `{rule}`"
+                    );
+                } else {
+                    assert!(
+                        outcomes.iter().any(|o| o.found.contains(&rule)),
+                        "no vector breaks `{rule}`"
+                    );
+                    assert!(
+                        outcomes.iter().any(|o| !o.found.contains(&rule)),
+                        "no vector keeps `{rule}`"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_clock_and_doubt_names_a_rule_that_exists_and_shows_its_number() {
+        for pack in packs() {
+            let rules: BTreeSet<_> = pack.rules().into_iter().collect();
+            for clock in &pack.manifest.clocks {
+                let Some(rule) = &clock.rule else { continue };
+                assert!(rules.contains(rule), "clock `{}` names `{rule}`", clock.id);
+                let text = pack.policies().split("@id(").find(|t| t.starts_with(&format!("\"{rule}\"")));
+                let number = clock.length.to_string();
+                let number = if clock.id == "pilot-bound" || clock.id == "reversals" {
+                    format!("{number}0")
+                } else {
+                    number
+                };
+                // The three months before the end are counted where dates are known, in the facts.
+                let shown = text.unwrap().contains(&number) || clock.id == "renewal-window";
+                assert!(shown, "clock `{}`: `{rule}` does not show {number}", clock.id);
+            }
+            for doubt in &pack.manifest.unconfirmed {
+                for rule in &doubt.rules {
+                    assert!(rules.contains(rule), "`{}` names `{rule}`", doubt.what);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_pack_reads_from_a_folder_with_the_same_digest() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../laws/us-cmppa");
+        let read = Pack::read_folder(&folder).unwrap();
+        assert_eq!(read.digest(), Pack::shipped().unwrap()[0].digest());
+        let empty = tempfile::tempdir().unwrap();
+        assert!(matches!(Pack::read_folder(empty.path()), Err(Error::PackFile { .. })));
+    }
+
+    #[test]
+    fn a_pack_changed_by_one_byte_has_another_digest() {
+        let texts = ("id = \"x\"\ntitle = \"x\"\nversion = 2027-01-01\nnote = \"\"\n[in_force]\nfrom = 2027-01-01\n[regime]\napplies = \"\"\ncite = \"\"\notherwise = \"\"\n", "", "[base]\nprincipal = {}\nresource = {}\ncontext = {}\n");
+        let one = Pack::from_files(texts.0, texts.1, texts.2).unwrap();
+        let two = Pack::from_files(texts.0, &format!("{} ", texts.1), texts.2).unwrap();
+        assert_ne!(one.digest(), two.digest());
+    }
 }

@@ -60,6 +60,27 @@ pub(crate) fn is_placeholder(text: &str) -> bool {
         })
 }
 
+/// Reads a small TOML file whose first mistake is enough. Dates may be TOML dates or text.
+pub(crate) fn read_small<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    let one_line = |error: String| error.trim_end().replace('\n', " ");
+    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| one_line(e.to_string()))?;
+    serde_json::from_value(json(toml::Value::Table(table))).map_err(|e| one_line(e.to_string()))
+}
+
+fn json(value: toml::Value) -> Value {
+    match value {
+        toml::Value::String(text) => Value::from(text),
+        toml::Value::Integer(number) => Value::from(number),
+        toml::Value::Float(number) => Value::from(number),
+        toml::Value::Boolean(flag) => Value::from(flag),
+        toml::Value::Datetime(date) => Value::from(date.to_string()),
+        toml::Value::Array(values) => values.into_iter().map(json).collect(),
+        toml::Value::Table(table) => {
+            Value::Object(table.into_iter().map(|(name, value)| (name, json(value))).collect())
+        }
+    }
+}
+
 /// A reader of one file.
 #[derive(Debug)]
 pub(crate) struct Reader<'t> {
@@ -432,10 +453,8 @@ impl<'t> Reader<'t> {
             .unwrap_or_default();
         let fault = match format {
             "comity-id" => crate::ProgramId::new(text).err().map(|e| e.to_string()),
-            "comity-element" => text
-                .parse::<crate::ElementRef>()
-                .err()
-                .map(|e| e.to_string()),
+            "comity-cycle" => crate::CycleId::new(text).err().map(|e| e.to_string()),
+            "comity-element" => text.parse::<crate::ElementRef>().err().map(|e| e.to_string()),
             "comity-digest" => text.parse::<crate::Digest>().err().map(|e| e.to_string()),
             "comity-key" => text
                 .parse::<crate::PublicKey>()

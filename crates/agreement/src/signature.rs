@@ -436,10 +436,10 @@ pub(crate) fn read<T: serde::de::DeserializeOwned>(
     file: &str,
     what: &'static str,
 ) -> Result<T, Error> {
-    toml::from_str(text).map_err(|error| Error::UnreadableFile {
+    crate::reader::read_small(text).map_err(|reason| Error::UnreadableFile {
         file: file.to_owned(),
         what,
-        reason: error.to_string().trim_end().replace('\n', " "),
+        reason,
     })
 }
 

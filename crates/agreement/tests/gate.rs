@@ -1,0 +1,521 @@
+//! Asks the gate, with agreements and requests as they are filed and made: that facts are lowered rightly.
+//!
+//! What follows from facts is in the packs' vectors and in `proofs.rs`.
+
+use std::collections::BTreeSet;
+
+use agreement::{
+    Act, Agreement, Annex, Answer, Category, Certificate, Decision, Direction, Extract, Facts,
+    Filed, Gate, Lift, Pack, Permit, PilotStatus, Publications, Refusal, Request, Scope, Signature,
+    SignerRole, SigningKey, Stay, StayKind,
+};
+use expect_test::expect;
+use jiff::{SignedDuration, Timestamp};
+
+const TEXT: &str = include_str!("../../../examples/benefits/agreement.toml");
+const PUBLICATIONS: &str = include_str!("../../../examples/benefits/publications.toml");
+
+fn now() -> Timestamp {
+    "2027-05-04T12:00:00Z".parse().unwrap()
+}
+
+fn days(days: i64) -> SignedDuration {
+    SignedDuration::from_hours(24 * days)
+}
+
+fn key(seed: u8) -> SigningKey {
+    SigningKey::new(agreement::Environment::Test, [seed; 32])
+}
+
+/// Files the example, changed or not, as a demonstration. Keys are 1: source, 2: its board, 3: recipient, 4: auditor.
+fn file(change: impl FnOnce(&mut Agreement)) -> Filed {
+    let mut agreement = Agreement::read(TEXT, "agreement.toml").unwrap();
+    change(&mut agreement);
+    let published = Publications::read(PUBLICATIONS, "publications.toml").unwrap();
+    let mut seed = 0;
+    let random = || {
+        seed += 1;
+        [seed; 32]
+    };
+    agreement.demonstration(&published, now(), random).unwrap().filed
+}
+
+fn ask(filed: &Filed, act: Act, party: &str) -> Request {
+    let agreement = &filed.agreement;
+    let purpose = agreement.purposes[0].id.clone();
+    let mut request = Request::new(agreement, act, &party.parse().unwrap(), &purpose);
+    for set in &agreement.record_sets {
+        request.counts.insert(set.id.clone(), set.approx_count);
+        let extract = Extract { attested_by: Some(set.owner.clone()), ..Extract::default() };
+        request.extracts.insert(set.id.clone(), extract);
+    }
+    request.ledger_writable = true;
+    request.threshold = Some(6.0);
+    request
+}
+
+fn run(filed: &Filed) -> Request {
+    ask(filed, Act::RUN, "family-support")
+}
+
+fn permit(filed: &Filed, request: &Request) -> Permit {
+    Gate::shipped().unwrap().decide(request, filed, now()).into_permit().unwrap_or_else(|r| panic!("{r}"))
+}
+
+fn refusal(filed: &Filed, request: &Request) -> Refusal {
+    Gate::shipped().unwrap().decide(request, filed, now()).into_permit().unwrap_err()
+}
+
+#[track_caller]
+fn refused_by(filed: &Filed, request: &Request, ids: &[&str]) {
+    assert_eq!(refusal(filed, request).ids(), ids);
+}
+
+#[test]
+fn the_worked_example_is_permitted_in_every_act() {
+    let filed = file(|_| {});
+    for (act, party) in [
+        (Act::FILE, "payroll-administration"),
+        (Act::TRAIN, "family-support"),
+        (Act::RUN, "family-support"),
+        (Act::RELEASE, "payroll-administration"),
+        (Act::READ, "family-support"),
+        (Act::REVIEW, "family-support"),
+        (Act::AUDIT, "comptroller"),
+    ] {
+        let permit = permit(&filed, &ask(&filed, act.clone(), party));
+        assert_eq!(permit.act(), &act);
+        assert_eq!(permit.agreement(), filed.agreement.digest().unwrap());
+    }
+}
+
+#[test]
+fn a_permit_names_what_it_allows_and_ends() {
+    let filed = file(|_| {});
+    let permit = permit(&filed, &run(&filed));
+    assert!(permit.allows(&"payroll.gross_pay".parse().unwrap()));
+    assert!(permit.allows(&"caseload.case_id".parse().unwrap()));
+    assert!(!permit.allows(&"payroll.case_id".parse().unwrap()));
+    assert_eq!(permit.leads_at_most(), Some(40));
+    assert_eq!(permit.ends(), now() + days(1));
+    assert!(permit.is_live(permit.ends() - SignedDuration::from_nanos(1)));
+    assert!(!permit.is_live(permit.ends()));
+    assert!(permit.grounds().permitted);
+}
+
+#[test]
+fn a_permit_ends_with_the_agreement_or_when_a_known_stay_begins() {
+    let filed = file(|_| {});
+    let last_day = filed.agreement.term.ends_at() - SignedDuration::from_hours(2);
+    let mut request = run(&filed);
+    request.pilot = PilotStatus::Reviewed { reviewed: 40, false_permille: 50 };
+    let mut reviewed = filed.clone();
+    reviewed.publications.reviews.push("2028-05-04".parse().unwrap());
+    let gate = Gate::shipped().unwrap();
+    let permit = gate.decide(&request, &reviewed, last_day).into_permit().unwrap();
+    assert_eq!(permit.ends(), filed.agreement.term.ends_at());
+    assert_eq!(permit.leads_at_most(), None);
+
+    let mut stayed = filed.clone();
+    let soon = now() + SignedDuration::from_hours(1);
+    stayed.stays.push(Stay { from: Some(soon), ..stay(Scope::default()) });
+    let permit = gate.decide(&run(&stayed), &stayed, now()).into_permit().unwrap();
+    assert_eq!(permit.ends(), soon);
+}
+
+#[test]
+fn a_refusal_reads_as_rules_reasons_citations_and_remedies() {
+    let mut filed = file(|agreement| agreement.term.ends = "2029-12-31".parse().unwrap());
+    filed.signatures.pop();
+    let mut request = run(&filed);
+    request.counts.insert("payroll".parse().unwrap(), u64::MAX);
+    request.returned.insert("payroll.shoe_size".parse().unwrap());
+    expect![[r#"
+        refused: run, 4 rules broken
+        F1-boards: every board that the agreement names has approved it (floor F1; 5 U.S.C. 552a(u)(3)(A))
+          here: `payroll-administration`
+          each board that is missing signs, or attests the digest of a signed document
+        F2-returned: only elements that the agreement lists as returned are returned (floor F2; 5 U.S.C. 552a(o)(1)(C))
+          here: `payroll.shoe_size`
+          leave out what is not listed
+        F2-volume: no record set is more than 10 % over its approximate number (the project's own constant) (floor F2; 5 U.S.C. 552a(o)(1)(C))
+          here: `payroll: 18446744073709551615 of about 2000`
+          find out why there are more records than agreed; a greater number is a new agreement
+        us-cmppa-o2-term: the term is 18 months at most (5 U.S.C. 552a(o)(2)(C))
+          here: 36 months
+          shorten the term"#]].assert_eq(&refusal(&filed, &request).to_string());
+}
+
+#[test]
+fn an_expired_agreement_is_refused() {
+    let filed = file(|_| {});
+    let gate = Gate::shipped().unwrap();
+    let after = filed.agreement.term.ends_at();
+    let refusal = gate.decide(&run(&filed), &filed, after).into_permit().unwrap_err();
+    assert!(refusal.ids().contains(&"F1-not-ended"));
+    let before = filed.agreement.term.begins_at() - SignedDuration::from_secs(1);
+    let refusal = gate.decide(&run(&filed), &filed, before).into_permit().unwrap_err();
+    assert!(refusal.ids().contains(&"F1-begun"));
+    // Signed today, so yesterday unsigned.
+    assert!(refusal.ids().contains(&"F1-signed"));
+}
+
+#[test]
+fn an_unknown_act_party_pack_or_purpose_is_refused() {
+    let filed = file(|_| {});
+    refused_by(&filed, &ask(&filed, Act::named("sell"), "family-support"), &["gate-unknown-act"]);
+    refused_by(&filed, &ask(&filed, Act::RUN, "stranger"), &["F1-party"]);
+    let mut request = run(&filed);
+    request.purpose = "other".parse().unwrap();
+    refused_by(&filed, &request, &["us-cmppa-o1A-purpose", "F2-purpose"].map(|id| id).as_slice());
+    let other = file(|agreement| agreement.laws.push("us-none".parse().unwrap()));
+    refused_by(&other, &run(&other), &["gate-unknown-pack"]);
+}
+
+#[test]
+fn a_pack_that_is_not_in_force_is_refused() {
+    let pack = &Pack::shipped().unwrap()[0];
+    let manifest = include_str!("../../../laws/us-cmppa/pack.toml")
+        .replace("from = 1990-01-01", "from = 1990-01-01\nto = 2027-05-03");
+    let vectors = include_str!("../../../laws/us-cmppa/vectors.toml");
+    let old = Pack::from_files(&manifest, pack.policies(), vectors).unwrap();
+    let filed = file(|_| {});
+    let refusal =
+        Gate::new(vec![old]).unwrap().decide(&run(&filed), &filed, now()).into_permit().unwrap_err();
+    assert_eq!(refusal.ids(), ["gate-pack-not-in-force"]);
+}
+
+/// A pack with one policy.
+fn pack(policy: &str) -> Pack {
+    let manifest = "id = \"us-test\"\ntitle = \"x\"\nversion = 2027-01-01\nnote = \"x\"
+        [in_force]\nfrom = 2027-01-01\n[regime]\napplies = \"x\"\ncite = \"x\"\notherwise = \"x\"\n";
+    let vectors = "[base]\nprincipal = {}\nresource = {}\ncontext = {}\n";
+    Pack::from_files(manifest, policy, vectors).unwrap()
+}
+
+#[test]
+fn any_error_in_a_policy_is_a_refusal() {
+    let overflows = "@id(\"overflows\") @reason(\"r\") @cite(\"c\") @remedy(\"m\")
+        forbid (principal, action, resource)
+        when { context.volume_percent * 9223372036854775807 == 7 };";
+    let gate = Gate::new(vec![pack(overflows)]).unwrap();
+    let filed = file(|agreement| {
+        agreement.purposes[0].kind = agreement::PurposeKind::Outreach;
+        agreement.laws = vec!["us-test".parse().unwrap()];
+    });
+    let refusal = gate.decide(&run(&filed), &filed, now()).into_permit().unwrap_err();
+    assert_eq!(refusal.ids(), ["gate-policy-error"]);
+    // The same gate without the erring policy permits, so the error alone refuses.
+    let harmless = overflows.replace("context.volume_percent * 9223372036854775807", "1");
+    let gate = Gate::new(vec![pack(&harmless)]).unwrap();
+    assert!(gate.decide(&run(&filed), &filed, now()).into_permit().is_ok());
+}
+
+#[test]
+fn a_pack_may_only_forbid_and_says_why() {
+    let refused = |policy: &str| Gate::new(vec![pack(policy)]).unwrap_err().to_string();
+    expect!["law pack `us-test`: policy `p` permits; a pack may only forbid"].assert_eq(&refused(
+        "@id(\"p\") @reason(\"r\") @cite(\"c\") @remedy(\"m\") permit (principal, action, resource);",
+    ));
+    expect!["law pack `us-test`: policy `p` lacks `@remedy`"]
+        .assert_eq(&refused("@id(\"p\") @reason(\"r\") @cite(\"c\") forbid (principal, action, resource);"));
+    expect!["law pack `us-test`: policy id `F1-signed` is taken"].assert_eq(&refused(
+        "@id(\"F1-signed\") @reason(\"r\") @cite(\"c\") @remedy(\"m\") forbid (principal, action, resource);",
+    ));
+    assert!(refused("forbid (principal, action, resource) when { resource.colour == 1 };").contains("colour"));
+    assert!(refused("forbid (").contains("its policies are wrong"));
+    let twice = Gate::new(vec![pack(""), pack("")]).unwrap_err().to_string();
+    expect!["two law packs are called `us-test`"].assert_eq(&twice);
+}
+
+#[test]
+fn counts_from_outside_never_overflow() {
+    let mut filed = file(|_| {});
+    let mut request = run(&filed);
+    for (count, permitted) in [(2200, true), (2201, false), (u64::MAX, false), (0, true)] {
+        request.counts.insert("payroll".parse().unwrap(), count);
+        let decision = Gate::shipped().unwrap().decide(&request, &filed, now());
+        assert_eq!(decision.into_permit().is_ok(), permitted, "{count}");
+    }
+    request = run(&filed);
+    request.reversed_permille = Some(u64::MAX);
+    request.pilot = PilotStatus::Reviewed { reviewed: u64::MAX, false_permille: u64::MAX };
+    refused_by(&filed, &request, &["F12-pilot", "F12-reversals"]);
+    request = run(&filed);
+    request.counts.insert("other".parse().unwrap(), 1);
+    refused_by(&filed, &request, &["F2-volume"]);
+    filed.agreement.record_sets[0].approx_count = 0;
+    assert!(refusal(&filed, &run(&filed)).ids().contains(&"F2-volume"));
+}
+
+#[test]
+fn a_threshold_below_the_bound_or_no_number_is_refused() {
+    let filed = file(|_| {});
+    let mut request = run(&filed);
+    for (threshold, ids) in [
+        (5.9999, vec!["F12-threshold"]),
+        (f64::NEG_INFINITY, vec!["F12-threshold"]),
+        (f64::NAN, vec!["gate-malformed", "F12-threshold"]),
+    ] {
+        request.threshold = Some(threshold);
+        refused_by(&filed, &request, &ids);
+    }
+    request.threshold = Some(f64::INFINITY);
+    let _ = permit(&filed, &request);
+}
+
+#[test]
+fn a_wrong_signature_is_named_in_the_refusal() {
+    let mut filed = file(|_| {});
+    let other = Signature::new(
+        &filed.agreement,
+        Answer::Accept,
+        &filed.signatures[0].signer(),
+        now(),
+        &key(99),
+        None,
+    )
+    .unwrap();
+    filed.signatures[0] = other;
+    let refusal = refusal(&filed, &run(&filed));
+    assert_eq!(refusal.ids(), ["F1-signed"]);
+    expect!["`family-support`; the statement of `family-support` names a key that is not its party key in this agreement"]
+        .assert_eq(refusal.reasons[0].detail.as_deref().unwrap());
+}
+
+#[test]
+fn one_value_changed_after_signing_is_an_agreement_nobody_signed() {
+    let mut filed = file(|_| {});
+    filed.agreement.record_sets[0].approx_count += 1;
+    refused_by(&filed, &run(&filed), &["F1-signed", "F1-boards"]);
+}
+
+fn stay(scope: Scope) -> Stay {
+    Stay {
+        order: "27-cv-100".into(),
+        authority: "District Court (fictional)".into(),
+        kind: StayKind::Order,
+        scope,
+        recorded: now() - days(1),
+        from: None,
+        until: None,
+        lifted: None,
+    }
+}
+
+#[test]
+fn a_stay_covers_what_its_scope_says_and_what_the_request_leaves_open() {
+    let filed = file(|_| {});
+    let digest = filed.agreement.digest().unwrap();
+    let one = |text: &str| BTreeSet::from([text.to_owned()]);
+    let party = |text: &str| BTreeSet::from([text.parse().unwrap()]);
+    let covered = [
+        Scope::default(),
+        Scope { agreements: BTreeSet::from([digest]), ..Scope::default() },
+        Scope { parties: party("family-support"), ..Scope::default() },
+        Scope { parties: party("family-support"), direction: Direction::To, ..Scope::default() },
+        Scope { parties: party("payroll-administration"), direction: Direction::From, ..Scope::default() },
+        Scope { elements: one("payroll.gross_pay"), ..Scope::default() },
+        Scope { elements: one("payroll"), ..Scope::default() },
+        // The request does not say whom it concerns, so it may concern them.
+        Scope { populations: BTreeSet::from(["minors".parse().unwrap()]), ..Scope::default() },
+        Scope { territories: BTreeSet::from(["north".parse().unwrap()]), ..Scope::default() },
+    ];
+    let open = [
+        Scope { agreements: BTreeSet::from([agreement::Digest::of(b"other")]), ..Scope::default() },
+        Scope { parties: party("somebody"), ..Scope::default() },
+        Scope { parties: party("family-support"), direction: Direction::From, ..Scope::default() },
+        Scope { parties: party("payroll-administration"), direction: Direction::To, ..Scope::default() },
+        Scope { elements: one("payroll.hours"), ..Scope::default() },
+    ];
+    for (scopes, covers) in [(covered.as_slice(), true), (open.as_slice(), false)] {
+        for scope in scopes {
+            let mut stayed = filed.clone();
+            stayed.stays.push(stay(scope.clone()));
+            let ids: &[&str] = if covers { &["F8-stayed"] } else { &[] };
+            let decision = Gate::shipped().unwrap().decide(&run(&stayed), &stayed, now());
+            assert_eq!(decision.grounds().rules, ids, "{scope:?}");
+        }
+    }
+    let mut elsewhere = run(&filed);
+    elsewhere.territories = BTreeSet::from(["south".parse().unwrap()]);
+    let mut stayed = filed.clone();
+    stayed.stays.push(stay(covered[8].clone()));
+    let _ = permit(&stayed, &elsewhere);
+}
+
+#[test]
+fn a_stay_counts_from_its_recording_until_its_end_or_its_lifting() {
+    let filed = file(|_| {});
+    let lift = |at| Lift { order: "27-cv-101".into(), authority: "the same".into(), at };
+    let second = SignedDuration::from_secs(1);
+    let all = stay(Scope::default());
+    for (stay, stands) in [
+        (all.clone(), true),
+        (Stay { recorded: now(), ..all.clone() }, true),
+        (Stay { recorded: now() + second, ..all.clone() }, false),
+        (Stay { until: Some(now() + second), ..all.clone() }, true),
+        (Stay { until: Some(now()), ..all.clone() }, false),
+        (Stay { lifted: Some(lift(now() + second)), ..all.clone() }, true),
+        (Stay { lifted: Some(lift(now())), ..all.clone() }, false),
+    ] {
+        assert_eq!(stay.is_in_force(now()), stands, "{stay:?}");
+        assert_eq!(Stay::read(&stay.to_text().unwrap(), "stay.toml").unwrap(), stay);
+    }
+    let mut stayed = filed;
+    stayed.stays.push(all);
+    let _ = permit(&stayed, &ask(&stayed, Act::AUDIT, "comptroller"));
+}
+
+#[test]
+fn a_source_stops_by_itself() {
+    let mut filed = file(|_| {});
+    let own = Stay { kind: StayKind::SourceStop, authority: "payroll-administration".into(), ..stay(Scope::default()) };
+    filed.stays.push(own);
+    refused_by(&filed, &ask(&filed, Act::RELEASE, "payroll-administration"), &["F8-stayed"]);
+}
+
+#[test]
+fn a_basis_that_is_a_placeholder_is_none() {
+    let filed = file(|agreement| agreement.record_sets[0].basis.citation = "unknown".into());
+    refused_by(&filed, &run(&filed), &["F1-basis"]);
+}
+
+#[test]
+fn a_protected_element_needs_the_exception_that_fits() {
+    let filed = file(|agreement| agreement.record_sets[0].returned[0].category = Category::Citizenship);
+    let refusal = refusal(&filed, &run(&filed));
+    assert_eq!(refusal.ids(), ["F3-returned"]);
+    assert_eq!(refusal.reasons[0].detail.as_deref(), Some("`payroll.employer (citizenship)`"));
+}
+
+#[test]
+fn an_extract_is_attested_by_its_owner_and_by_nobody_else() {
+    let filed = file(|_| {});
+    let mut request = run(&filed);
+    let extract = request.extracts.get_mut(&"payroll".parse().unwrap()).unwrap();
+    extract.attested_by = Some("family-support".parse().unwrap());
+    extract.selected_on.insert(Category::Language);
+    refused_by(&filed, &request, &["F3-extract-attested", "F3-extract"]);
+}
+
+#[test]
+fn no_agreement_serves_arrest_detention_or_removal() {
+    for citation in [
+        "8 U.S.C. 1231(a)",
+        "8 U.S.C. § 1226",
+        "8 USC 1357",
+        "8 U. S. C. 1225",
+        "section 12, and 8 U.S.C. 1229a",
+    ] {
+        let filed = file(|agreement| agreement.purposes[0].authority[0].citation = citation.into());
+        refused_by(&filed, &run(&filed), &["F13-purposes"]);
+    }
+    let filed = file(|agreement| {
+        agreement.purposes[0].authority[0].citation = "18 U.S.C. 1231; 8 U.S.C. 1641".into();
+    });
+    let _ = permit(&filed, &run(&filed));
+}
+
+#[test]
+fn another_recipient_joins_when_everybody_has_signed_its_annex() {
+    let mut filed = file(|_| {});
+    let mut party = filed.agreement.parties[1].clone();
+    party.id = "housing".parse().unwrap();
+    party.key = key(50).public();
+    let mut annex = Annex {
+        agreement: filed.agreement.digest().unwrap(),
+        party,
+        signatures: Vec::new(),
+    };
+    let request = ask(&filed, Act::RUN, "housing");
+    let signer = |id: &str, role| agreement::Signer { id: id.parse().unwrap(), role };
+    // The demonstration draws keys in the order of parties, a board after its party.
+    for (id, role, seed) in [
+        ("payroll-administration", SignerRole::Party, 1),
+        ("payroll-administration", SignerRole::Board, 2),
+        ("family-support", SignerRole::Party, 3),
+        ("housing", SignerRole::Party, 50),
+    ] {
+        filed.annexes = vec![annex.clone()];
+        refused_by(&filed, &request, &["F1-party"]);
+        annex.sign(Answer::Accept, &signer(id, role), now(), &key(seed)).unwrap();
+    }
+    filed.annexes = vec![annex];
+    let _ = permit(&filed, &request);
+}
+
+#[test]
+fn a_renewal_is_unchanged_certified_and_approved_in_time() {
+    let previous = file(|agreement| {
+        agreement.term.begins = "2025-06-01".parse().unwrap();
+        agreement.term.ends = "2026-10-31".parse().unwrap();
+    })
+    .agreement;
+    let digest = previous.digest().unwrap();
+    let certified = previous.term.begins;
+    let approved = previous.term.ends;
+    let mut filed = file(|_| {});
+    // Keys and terms of the agreement renewed, with a new term.
+    filed.agreement = Agreement { continues: Some(digest), ..previous.clone() };
+    filed.agreement.term.renewal = true;
+    filed.agreement.term.begins = approved.tomorrow().unwrap();
+    filed.agreement.term.ends = approved.checked_add(jiff::Span::new().months(12)).unwrap();
+    filed.previous = Some(previous);
+    let later = filed.agreement.term.begins_at() + days(10);
+    filed.publications.renewal_approved = Some(approved);
+    filed.publications.certificates = ["payroll-administration", "family-support"]
+        .map(|party| Certificate { party: party.parse().unwrap(), date: certified })
+        .to_vec();
+    let broken = |filed: &Filed| {
+        let agreement = &filed.agreement;
+        let mut signed = filed.clone();
+        signed.signatures = [
+            ("payroll-administration", SignerRole::Party, 1),
+            ("payroll-administration", SignerRole::Board, 2),
+            ("family-support", SignerRole::Party, 3),
+        ]
+        .map(|(id, role, seed)| {
+            let signer = agreement::Signer { id: id.parse().unwrap(), role };
+            Signature::new(agreement, Answer::Accept, &signer, later, &key(seed), None).unwrap()
+        })
+        .to_vec();
+        let decision = Gate::shipped().unwrap().decide(&run(&signed), &signed, later);
+        decision.grounds().rules.clone()
+    };
+    assert_eq!(broken(&filed), [""; 0]);
+
+    let mut changed = filed.clone();
+    changed.agreement.title.push('!');
+    assert_eq!(broken(&changed), ["us-cmppa-o2-renewal"]);
+    let mut early = filed.clone();
+    early.publications.renewal_approved = Some(certified);
+    assert_eq!(broken(&early), ["us-cmppa-o2-renewal"]);
+    let mut uncertified = filed.clone();
+    uncertified.publications.certificates.pop();
+    assert_eq!(broken(&uncertified), ["us-cmppa-o2-renewal", "us-cmppa-q-certified"]);
+    let mut unknown = filed;
+    unknown.previous = None;
+    assert_eq!(broken(&unknown), ["us-cmppa-o2-renewal", "us-cmppa-q-certified"]);
+}
+
+#[test]
+fn a_recorded_decision_can_be_decided_again() {
+    let gate = Gate::shipped().unwrap();
+    let filed = file(|_| {});
+    let mut request = run(&filed);
+    request.ledger_writable = false;
+    let decision = gate.decide(&request, &filed, now());
+    let facts = gate.facts(&request, &filed, now()).unwrap();
+    let kept = serde_json::to_string(&facts).unwrap();
+    let read: Facts = serde_json::from_str(&kept).unwrap();
+    assert_eq!(Some(read.digest().unwrap()), decision.grounds().facts);
+    let ids: Vec<_> = gate.replay(&read).into_iter().map(|reason| reason.id).collect();
+    assert_eq!(ids, decision.grounds().rules);
+    let request_again: Request =
+        serde_json::from_str(&serde_json::to_string(&request).unwrap()).unwrap();
+    assert_eq!(request_again, request);
+    let Decision::Refusal(refusal) = decision else { panic!("permitted") };
+    let grounds: Refusal = serde_json::from_str(&serde_json::to_string(&refusal).unwrap()).unwrap();
+    assert_eq!(grounds, refusal);
+}
