@@ -71,7 +71,9 @@ pub struct Extracted {
 }
 
 /// How a file is laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum FileFormat {
     /// Fields between delimiters, a header first.
@@ -83,7 +85,9 @@ pub enum FileFormat {
 }
 
 /// The encoding of text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub enum Encoding {
     /// UTF-8.
     #[serde(rename = "utf-8")]
@@ -94,7 +98,9 @@ pub enum Encoding {
 }
 
 /// The compression of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Compression {
     /// None.
@@ -253,7 +259,12 @@ impl Schedule {
             if extracted.drawn.attested_by != set.owner {
                 let what = format!("`{}` does not own `{id}`", extracted.drawn.attested_by);
                 let path = format!("{path}.drawn.attested_by");
-                add(&path, what, Some("floor F3"), "let the owner attest how the extract was drawn");
+                add(
+                    &path,
+                    what,
+                    Some("floor F3"),
+                    "let the owner attest how the extract was drawn",
+                );
             }
             for category in extracted.drawn.selected_on.iter().filter(|c| c.is_protected()) {
                 let what = format!("`{id}` was drawn by `{category}`, protected or a proxy");
@@ -263,7 +274,12 @@ impl Schedule {
             match (extracted.format, &extracted.layout, &extracted.delimiter) {
                 (FileFormat::Fixed, None, _) => {
                     let what = format!("`{path}.layout` is missing");
-                    add(&path, what, None, "name the layout file: where each field begins and ends");
+                    add(
+                        &path,
+                        what,
+                        None,
+                        "name the layout file: where each field begins and ends",
+                    );
                 }
                 (FileFormat::Csv | FileFormat::Parquet, Some(_), _) => {
                     let path = format!("{path}.layout");
@@ -278,7 +294,12 @@ impl Schedule {
             let one_byte = |text: &String| text.len() == 1 && text.is_ascii();
             if extracted.delimiter.as_ref().is_some_and(|text| !one_byte(text)) {
                 let path = format!("{path}.delimiter");
-                add(&path, format!("`{path}` is not one character"), None, "write one, as in \";\"");
+                add(
+                    &path,
+                    format!("`{path}` is not one character"),
+                    None,
+                    "write one, as in \";\"",
+                );
             }
         }
         for (index, cycle) in self.cycles.iter().enumerate() {

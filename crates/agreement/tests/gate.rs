@@ -59,7 +59,11 @@ fn run(filed: &Filed) -> Request {
 }
 
 fn permit(filed: &Filed, request: &Request) -> Permit {
-    Gate::shipped().unwrap().decide(request, filed, now()).into_permit().unwrap_or_else(|r| panic!("{r}"))
+    Gate::shipped()
+        .unwrap()
+        .decide(request, filed, now())
+        .into_permit()
+        .unwrap_or_else(|r| panic!("{r}"))
 }
 
 fn refusal(filed: &Filed, request: &Request) -> Refusal {
@@ -180,8 +184,11 @@ fn a_pack_that_is_not_in_force_is_refused() {
     let vectors = include_str!("../../../laws/us-cmppa/vectors.toml");
     let old = Pack::from_files(&manifest, pack.policies(), vectors).unwrap();
     let filed = file(|_| {});
-    let refusal =
-        Gate::new(vec![old]).unwrap().decide(&run(&filed), &filed, now()).into_permit().unwrap_err();
+    let refusal = Gate::new(vec![old])
+        .unwrap()
+        .decide(&run(&filed), &filed, now())
+        .into_permit()
+        .unwrap_err();
     assert_eq!(refusal.ids(), ["gate-pack-not-in-force"]);
 }
 
@@ -217,12 +224,16 @@ fn a_pack_may_only_forbid_and_says_why() {
     expect!["law pack `us-test`: policy `p` permits; a pack may only forbid"].assert_eq(&refused(
         "@id(\"p\") @reason(\"r\") @cite(\"c\") @remedy(\"m\") permit (principal, action, resource);",
     ));
-    expect!["law pack `us-test`: policy `p` lacks `@remedy`"]
-        .assert_eq(&refused("@id(\"p\") @reason(\"r\") @cite(\"c\") forbid (principal, action, resource);"));
+    expect!["law pack `us-test`: policy `p` lacks `@remedy`"].assert_eq(&refused(
+        "@id(\"p\") @reason(\"r\") @cite(\"c\") forbid (principal, action, resource);",
+    ));
     expect!["law pack `us-test`: policy id `F1-signed` is taken"].assert_eq(&refused(
         "@id(\"F1-signed\") @reason(\"r\") @cite(\"c\") @remedy(\"m\") forbid (principal, action, resource);",
     ));
-    assert!(refused("forbid (principal, action, resource) when { resource.colour == 1 };").contains("colour"));
+    assert!(
+        refused("forbid (principal, action, resource) when { resource.colour == 1 };")
+            .contains("colour")
+    );
     assert!(refused("forbid (").contains("its policies are wrong"));
     let twice = Gate::new(vec![pack(""), pack("")]).unwrap_err().to_string();
     expect!["two law packs are called `us-test`"].assert_eq(&twice);
@@ -314,7 +325,11 @@ fn a_stay_covers_what_its_scope_says_and_what_the_request_leaves_open() {
         Scope { agreements: BTreeSet::from([digest]), ..Scope::default() },
         Scope { parties: party("family-support"), ..Scope::default() },
         Scope { parties: party("family-support"), direction: Direction::To, ..Scope::default() },
-        Scope { parties: party("payroll-administration"), direction: Direction::From, ..Scope::default() },
+        Scope {
+            parties: party("payroll-administration"),
+            direction: Direction::From,
+            ..Scope::default()
+        },
         Scope { elements: one("payroll.gross_pay"), ..Scope::default() },
         Scope { elements: one("payroll"), ..Scope::default() },
         // The request does not say whom it concerns, so it may concern them.
@@ -325,7 +340,11 @@ fn a_stay_covers_what_its_scope_says_and_what_the_request_leaves_open() {
         Scope { agreements: BTreeSet::from([agreement::Digest::of(b"other")]), ..Scope::default() },
         Scope { parties: party("somebody"), ..Scope::default() },
         Scope { parties: party("family-support"), direction: Direction::From, ..Scope::default() },
-        Scope { parties: party("payroll-administration"), direction: Direction::To, ..Scope::default() },
+        Scope {
+            parties: party("payroll-administration"),
+            direction: Direction::To,
+            ..Scope::default()
+        },
         Scope { elements: one("payroll.hours"), ..Scope::default() },
     ];
     for (scopes, covers) in [(covered.as_slice(), true), (open.as_slice(), false)] {
@@ -370,7 +389,11 @@ fn a_stay_counts_from_its_recording_until_its_end_or_its_lifting() {
 #[test]
 fn a_source_stops_by_itself() {
     let mut filed = file(|_| {});
-    let own = Stay { kind: StayKind::SourceStop, authority: "payroll-administration".into(), ..stay(Scope::default()) };
+    let own = Stay {
+        kind: StayKind::SourceStop,
+        authority: "payroll-administration".into(),
+        ..stay(Scope::default())
+    };
     filed.stays.push(own);
     refused_by(&filed, &ask(&filed, Act::RELEASE, "payroll-administration"), &["F8-stayed"]);
 }
@@ -383,7 +406,8 @@ fn a_basis_that_is_a_placeholder_is_none() {
 
 #[test]
 fn a_protected_element_needs_the_exception_that_fits() {
-    let filed = file(|agreement| agreement.record_sets[0].returned[0].category = Category::Citizenship);
+    let filed =
+        file(|agreement| agreement.record_sets[0].returned[0].category = Category::Citizenship);
     let refusal = refusal(&filed, &run(&filed));
     assert_eq!(refusal.ids(), ["F3-returned"]);
     assert_eq!(refusal.reasons[0].detail.as_deref(), Some("`payroll.employer (citizenship)`"));
@@ -423,11 +447,8 @@ fn another_recipient_joins_when_everybody_has_signed_its_annex() {
     let mut party = filed.agreement.parties[1].clone();
     party.id = "housing".parse().unwrap();
     party.key = key(50).public();
-    let mut annex = Annex {
-        agreement: filed.agreement.digest().unwrap(),
-        party,
-        signatures: Vec::new(),
-    };
+    let mut annex =
+        Annex { agreement: filed.agreement.digest().unwrap(), party, signatures: Vec::new() };
     let request = ask(&filed, Act::RUN, "housing");
     let signer = |id: &str, role| agreement::Signer { id: id.parse().unwrap(), role };
     // The demonstration draws keys in the order of parties, a board after its party.

@@ -186,7 +186,8 @@ async fn every_act_is_permitted_to_somebody() {
 #[tokio::test]
 async fn a_policy_that_multiplies_an_outside_number_is_found_out() {
     let gate = Gate::shipped().unwrap();
-    let text = "forbid (principal, action, resource) unless { context.volume_percent * 10 <= 1100 };";
+    let text =
+        "forbid (principal, action, resource) unless { context.volume_percent * 10 <= 1100 };";
     let policies = PolicySet::from_str(text).unwrap();
     let policy = policies.policies().next().unwrap();
     let environment = &environments(gate.schema(), &["run"])[0];

@@ -67,15 +67,9 @@ impl Stage {
 
     /// Reads the word as stored.
     pub fn read(text: &str) -> Option<Stage> {
-        [
-            Stage::Planned,
-            Stage::Held,
-            Stage::Open,
-            Stage::Reviewed,
-            Stage::Closed,
-        ]
-        .into_iter()
-        .find(|stage| stage.as_str() == text)
+        [Stage::Planned, Stage::Held, Stage::Open, Stage::Reviewed, Stage::Closed]
+            .into_iter()
+            .find(|stage| stage.as_str() == text)
     }
 }
 

@@ -37,12 +37,7 @@ impl Pilot {
             .map(|(_, n)| n)
             .sum();
         let upper_bound = upper_bound(not_right, judged, terms.confidence);
-        Pilot {
-            terms: *terms,
-            judged,
-            not_right,
-            upper_bound,
-        }
+        Pilot { terms: *terms, judged, not_right, upper_bound }
     }
 
     /// Says whether enough leads were judged and the false share is surely below the bound.
@@ -131,28 +126,17 @@ mod tests {
 
     #[test]
     fn a_pilot_short_of_its_sample_has_not_passed_however_clean() {
-        let terms = PilotTerms {
-            sample: 60,
-            bound: 0.2,
-            confidence: 0.95,
-        };
+        let terms = PilotTerms { sample: 60, bound: 0.2, confidence: 0.95 };
         assert!(!Pilot::measure(&terms, &[(Judgement::Same, 59)]).passed());
         assert!(Pilot::measure(&terms, &[(Judgement::Same, 60)]).passed());
     }
 
     #[test]
     fn an_unsure_judgement_counts_against_the_pilot() {
-        let terms = PilotTerms {
-            sample: 10,
-            bound: 0.3,
-            confidence: 0.95,
-        };
+        let terms = PilotTerms { sample: 10, bound: 0.3, confidence: 0.95 };
         let unsure = Pilot::measure(&terms, &[(Judgement::Same, 9), (Judgement::Unsure, 1)]);
         let wrong = Pilot::measure(&terms, &[(Judgement::Same, 9), (Judgement::NotSame, 1)]);
-        assert_eq!(
-            unsure.upper_bound().to_bits(),
-            wrong.upper_bound().to_bits()
-        );
+        assert_eq!(unsure.upper_bound().to_bits(), wrong.upper_bound().to_bits());
         assert!(!unsure.passed());
     }
 

@@ -26,14 +26,9 @@ impl RunState {
 
     /// Reads the word as stored.
     pub fn read(text: &str) -> Option<RunState> {
-        [
-            RunState::Started,
-            RunState::Planned,
-            RunState::Finished,
-            RunState::Abandoned,
-        ]
-        .into_iter()
-        .find(|state| state.as_str() == text)
+        [RunState::Started, RunState::Planned, RunState::Finished, RunState::Abandoned]
+            .into_iter()
+            .find(|state| state.as_str() == text)
     }
 }
 
@@ -54,4 +49,14 @@ pub struct Run {
     pub inputs: String,
     /// Counts and what the report shows (JSON), from the plan onwards.
     pub summary: Option<String>,
+}
+
+impl Run {
+    /// Says whether it was begun on files of these digests.
+    pub fn is_of_files(&self, files: &std::collections::BTreeMap<String, String>) -> bool {
+        let inputs: Option<serde_json::Value> = serde_json::from_str(&self.inputs).ok();
+        let begun_on =
+            inputs.and_then(|inputs| serde_json::from_value(inputs.get("files")?.clone()).ok());
+        begun_on.as_ref() == Some(files)
+    }
 }

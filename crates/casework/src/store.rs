@@ -53,6 +53,13 @@ pub trait Store {
     /// Puts leaves into the outbox with no other change of state: decisions, refusals.
     fn note(&self, leaves: &[Vec<u8>]) -> impl Future<Output = Result<(), Error>>;
 
+    /// Notes that an agreement is filed here, unless it was noted before. Says whether it was new.
+    fn file_once(
+        &self,
+        agreement: &str,
+        leaves: &[Vec<u8>],
+    ) -> impl Future<Output = Result<bool, Error>>;
+
     /// Returns the outbox lines that the ledger has not acknowledged, in order.
     fn waiting(&self) -> impl Future<Output = Result<Vec<Outgoing>, Error>>;
 
@@ -164,6 +171,15 @@ pub trait Store {
 
     /// Measures the pilot of a model, over all runs whose `inputs` name the model's digest.
     fn pilot(&self, model: &str, terms: &PilotTerms) -> impl Future<Output = Result<Pilot, Error>>;
+
+    /// Counts the leads that were opened under a model, over all runs whose `inputs` name it.
+    fn opened(&self, model: &str) -> impl Future<Output = Result<u64, Error>>;
+
+    /// Counts the persons about whom a run has disclosed something.
+    fn disclosed(&self, run: &str) -> impl Future<Output = Result<u64, Error>>;
+
+    /// Returns what a run has released, from the register of disclosures, in order.
+    fn register(&self, run: &str) -> impl Future<Output = Result<Vec<Disclosure>, Error>>;
 
     /// Records a stay.
     fn record_stay(

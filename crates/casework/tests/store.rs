@@ -65,16 +65,10 @@ async fn stays<S: Store>(store: &S) -> casework::StaysState {
 /// Brings a run to where lead 1 is open and lead 2 is held.
 async fn open_one<S: Store>(store: &S, cycle: &str, pair: u8) {
     store.start(&new_run(cycle, cycle), &[]).await.unwrap();
-    let leads = [
-        planned(cycle, 1, pair, Some(0)),
-        planned(cycle, 2, pair + 100, None),
-    ];
+    let leads = [planned(cycle, 1, pair, Some(0)), planned(cycle, 2, pair + 100, None)];
     store.plan(cycle, "{}", &leads, &[]).await.unwrap();
     let one = disclosure(cycle, 0);
-    store
-        .prepare(&one, &[(LeadId::new(cycle, 1), "opening".to_owned())])
-        .await
-        .unwrap();
+    store.prepare(&one, &[(LeadId::new(cycle, 1), "opening".to_owned())]).await.unwrap();
     store
         .release(
             &one.id,
@@ -85,10 +79,7 @@ async fn open_one<S: Store>(store: &S, cycle: &str, pair: u8) {
         )
         .await
         .unwrap();
-    store
-        .finish(cycle, "2027-01-04T09:03:00Z", "{}", &[])
-        .await
-        .unwrap();
+    store.finish(cycle, "2027-01-04T09:03:00Z", "{}", &[]).await.unwrap();
 }
 
 fn judged(cycle: &str, judgement: Judgement, expires: Option<Timestamp>) -> Review {
@@ -103,23 +94,12 @@ fn judged(cycle: &str, judgement: Judgement, expires: Option<Timestamp>) -> Revi
 }
 
 async fn state_and_event_are_there_together<S: Store>(store: &S) {
-    store
-        .start(&new_run("2027Q1", "2027Q1"), &[b"run started".to_vec()])
-        .await
-        .unwrap();
+    store.start(&new_run("2027Q1", "2027Q1"), &[b"run started".to_vec()]).await.unwrap();
     // The same cycle a second time fails, and its event must not be in the outbox either.
-    assert!(
-        store
-            .start(&new_run("2027Q1b", "2027Q1"), &[b"never".to_vec()])
-            .await
-            .is_err()
-    );
+    assert!(store.start(&new_run("2027Q1b", "2027Q1"), &[b"never".to_vec()]).await.is_err());
     let waiting = store.waiting().await.unwrap();
     assert_eq!(
-        waiting
-            .iter()
-            .map(|line| line.leaf.as_slice())
-            .collect::<Vec<_>>(),
+        waiting.iter().map(|line| line.leaf.as_slice()).collect::<Vec<_>>(),
         [b"run started"]
     );
 }
@@ -129,10 +109,7 @@ async fn the_outbox_keeps_its_order_and_forgets_what_is_acknowledged<S: Store>(s
     store.note(&[b"c".to_vec()]).await.unwrap();
     let waiting = store.waiting().await.unwrap();
     assert_eq!(
-        waiting
-            .iter()
-            .map(|line| line.leaf.as_slice())
-            .collect::<Vec<_>>(),
+        waiting.iter().map(|line| line.leaf.as_slice()).collect::<Vec<_>>(),
         [b"a", b"b", b"c"]
     );
     assert_eq!(store.last_acknowledged().await.unwrap(), None);
@@ -145,77 +122,35 @@ async fn the_outbox_keeps_its_order_and_forgets_what_is_acknowledged<S: Store>(s
 }
 
 async fn a_disclosure_is_released_once_and_only_then_shows_values<S: Store>(store: &S) {
-    store
-        .start(&new_run("2027Q1", "2027Q1"), &[])
-        .await
-        .unwrap();
-    store
-        .plan("2027Q1", "{}", &[planned("2027Q1", 1, 1, Some(0))], &[])
-        .await
-        .unwrap();
+    store.start(&new_run("2027Q1", "2027Q1"), &[]).await.unwrap();
+    store.plan("2027Q1", "{}", &[planned("2027Q1", 1, 1, Some(0))], &[]).await.unwrap();
     let one = disclosure("2027Q1", 0);
-    store
-        .prepare(&one, &[(LeadId::new("2027Q1", 1), "opening".to_owned())])
-        .await
-        .unwrap();
+    store.prepare(&one, &[(LeadId::new("2027Q1", 1), "opening".to_owned())]).await.unwrap();
     assert_eq!(store.prepared("2027Q1").await.unwrap(), [one.clone()]);
     let before = store.lead(&LeadId::new("2027Q1", 1)).await.unwrap();
     assert_eq!((before.stage, before.returned), (Stage::Planned, None));
 
     let returned = [(LeadId::new("2027Q1", 1), values("100"))];
-    store
-        .release(
-            &one.id,
-            7,
-            "2027-01-04T09:02:00Z",
-            stays(store).await,
-            &returned,
-        )
-        .await
-        .unwrap();
+    store.release(&one.id, 7, "2027-01-04T09:02:00Z", stays(store).await, &returned).await.unwrap();
     let after = store.lead(&LeadId::new("2027Q1", 1)).await.unwrap();
-    assert_eq!(
-        (after.stage, after.returned),
-        (Stage::Open, Some(values("100")))
-    );
-    assert_eq!(
-        after.found.weight.to_bits(),
-        12.345_678_901_234_567_f64.to_bits()
-    );
+    assert_eq!((after.stage, after.returned), (Stage::Open, Some(values("100"))));
+    assert_eq!(after.found.weight.to_bits(), 12.345_678_901_234_567_f64.to_bits());
     assert!(store.prepared("2027Q1").await.unwrap().is_empty());
 
-    let again = store
-        .release(
-            &one.id,
-            7,
-            "2027-01-04T09:02:00Z",
-            stays(store).await,
-            &returned,
-        )
-        .await;
+    let again =
+        store.release(&one.id, 7, "2027-01-04T09:02:00Z", stays(store).await, &returned).await;
     assert!(matches!(again, Err(Error::NotWaiting { .. })));
     let late = store.withdraw(&one.id, "2027-01-04T09:03:00Z", &[]).await;
     assert!(matches!(late, Err(Error::NotWaiting { .. })));
 }
 
 async fn a_withdrawn_disclosure_can_not_be_released<S: Store>(store: &S) {
-    store
-        .start(&new_run("2027Q1", "2027Q1"), &[])
-        .await
-        .unwrap();
-    store
-        .plan("2027Q1", "{}", &[planned("2027Q1", 1, 1, Some(0))], &[])
-        .await
-        .unwrap();
+    store.start(&new_run("2027Q1", "2027Q1"), &[]).await.unwrap();
+    store.plan("2027Q1", "{}", &[planned("2027Q1", 1, 1, Some(0))], &[]).await.unwrap();
     let one = disclosure("2027Q1", 0);
     store.prepare(&one, &[]).await.unwrap();
-    store
-        .withdraw(&one.id, "2027-01-04T09:02:00Z", &[b"withdrawn".to_vec()])
-        .await
-        .unwrap();
-    let late = store
-        .release(&one.id, 7, "2027-01-04T09:03:00Z", stays(store).await, &[])
-        .await;
+    store.withdraw(&one.id, "2027-01-04T09:02:00Z", &[b"withdrawn".to_vec()]).await.unwrap();
+    let late = store.release(&one.id, 7, "2027-01-04T09:03:00Z", stays(store).await, &[]).await;
     assert!(matches!(late, Err(Error::NotWaiting { .. })));
     assert!(store.prepared("2027Q1").await.unwrap().is_empty());
 }
@@ -224,102 +159,40 @@ async fn a_held_lead_waits_until_its_pilot_has_passed<S: Store>(store: &S) {
     open_one(store, "2027Q1", 1).await;
     let held = LeadId::new("2027Q1", 2);
     assert_eq!(store.lead(&held).await.unwrap().stage, Stage::Held);
-    store
-        .unhold("2027Q1", &[(held.clone(), 1)], &[])
-        .await
-        .unwrap();
+    store.unhold("2027Q1", &[(held.clone(), 1)], &[]).await.unwrap();
     assert_eq!(store.lead(&held).await.unwrap().stage, Stage::Planned);
-    assert_eq!(
-        store.run("2027Q1").await.unwrap().unwrap().state,
-        RunState::Planned
-    );
+    assert_eq!(store.run("2027Q1").await.unwrap().unwrap().state, RunState::Planned);
 }
 
 async fn known_not_the_same_stays_so_in_later_cycles_until_it_expires<S: Store>(store: &S) {
     open_one(store, "2027Q1", 1).await;
     let expires = Some(at("2028-01-01T00:00:00Z"));
-    store
-        .review(
-            &judged("2027Q1", Judgement::NotSame, expires),
-            "opening",
-            &[],
-        )
-        .await
-        .unwrap();
+    store.review(&judged("2027Q1", Judgement::NotSame, expires), "opening", &[]).await.unwrap();
     let pair = PairKey([1; 32]);
     let lead = LeadId::new("2027Q1", 1);
-    let known = store
-        .known(&[pair], "2027Q2", at("2027-06-01T00:00:00Z"))
-        .await
-        .unwrap();
-    assert_eq!(
-        known.get(&pair),
-        Some(&Known::NotSame { lead: lead.clone() })
-    );
-    let known = store
-        .known(&[pair], "2028Q2", at("2028-01-01T00:00:00Z"))
-        .await
-        .unwrap();
-    assert_eq!(
-        known.get(&pair),
-        Some(&Known::Worked {
-            lead,
-            returned_digest: [1; 32]
-        })
-    );
+    let known = store.known(&[pair], "2027Q2", at("2027-06-01T00:00:00Z")).await.unwrap();
+    assert_eq!(known.get(&pair), Some(&Known::NotSame { lead: lead.clone() }));
+    let known = store.known(&[pair], "2028Q2", at("2028-01-01T00:00:00Z")).await.unwrap();
+    assert_eq!(known.get(&pair), Some(&Known::Worked { lead, returned_digest: [1; 32] }));
 }
 
 async fn a_lead_that_waits_is_not_doubled_by_a_later_cycle<S: Store>(store: &S) {
     open_one(store, "2027Q1", 1).await;
     let pair = PairKey([1; 32]);
-    let known = store
-        .known(&[pair], "2027Q2", at("2027-06-01T00:00:00Z"))
-        .await
-        .unwrap();
-    assert_eq!(
-        known.get(&pair),
-        Some(&Known::Waiting {
-            lead: LeadId::new("2027Q1", 1)
-        })
-    );
+    let known = store.known(&[pair], "2027Q2", at("2027-06-01T00:00:00Z")).await.unwrap();
+    assert_eq!(known.get(&pair), Some(&Known::Waiting { lead: LeadId::new("2027Q1", 1) }));
     // A run does not meet itself.
-    assert!(
-        store
-            .known(&[pair], "2027Q1", at("2027-06-01T00:00:00Z"))
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(store.known(&[pair], "2027Q1", at("2027-06-01T00:00:00Z")).await.unwrap().is_empty());
 }
 
 async fn only_an_open_lead_is_reviewed_and_only_once<S: Store>(store: &S) {
     open_one(store, "2027Q1", 1).await;
-    store
-        .review(&judged("2027Q1", Judgement::Same, None), "opening", &[])
-        .await
-        .unwrap();
+    store.review(&judged("2027Q1", Judgement::Same, None), "opening", &[]).await.unwrap();
     let again = store
-        .review(
-            &judged("2027Q1", Judgement::NotSame, None),
-            "opening",
-            &[b"never".to_vec()],
-        )
+        .review(&judged("2027Q1", Judgement::NotSame, None), "opening", &[b"never".to_vec()])
         .await;
-    assert!(matches!(
-        again,
-        Err(Error::NotOpen {
-            stage: "reviewed",
-            ..
-        })
-    ));
-    assert!(
-        store
-            .waiting()
-            .await
-            .unwrap()
-            .iter()
-            .all(|line| line.leaf != b"never")
-    );
+    assert!(matches!(again, Err(Error::NotOpen { stage: "reviewed", .. })));
+    assert!(store.waiting().await.unwrap().iter().all(|line| line.leaf != b"never"));
     let mut held = judged("2027Q1", Judgement::Same, None);
     held.lead = LeadId::new("2027Q1", 2);
     assert!(matches!(
@@ -327,89 +200,48 @@ async fn only_an_open_lead_is_reviewed_and_only_once<S: Store>(store: &S) {
         Err(Error::NotOpen { stage: "held", .. })
     ));
     held.lead = LeadId::new("2027Q1", 3);
-    assert!(matches!(
-        store.review(&held, "opening", &[]).await,
-        Err(Error::NoSuchLead { .. })
-    ));
+    assert!(matches!(store.review(&held, "opening", &[]).await, Err(Error::NoSuchLead { .. })));
 }
 
 async fn the_pilot_counts_the_judgements_of_its_own_model<S: Store>(store: &S) {
     open_one(store, "2027Q1", 1).await;
-    store
-        .review(&judged("2027Q1", Judgement::Same, None), "opening", &[])
-        .await
-        .unwrap();
-    let terms = PilotTerms {
-        sample: 1,
-        bound: 0.2,
-        confidence: 0.95,
-    };
+    store.review(&judged("2027Q1", Judgement::Same, None), "opening", &[]).await.unwrap();
+    let terms = PilotTerms { sample: 1, bound: 0.2, confidence: 0.95 };
     assert_eq!(store.pilot("m1", &terms).await.unwrap().judged(), 1);
     assert_eq!(store.pilot("m2", &terms).await.unwrap().judged(), 0);
 }
 
 async fn an_abandoned_run_leaves_its_cycle_free<S: Store>(store: &S) {
-    store
-        .start(&new_run("2027Q1", "2027Q1"), &[])
-        .await
-        .unwrap();
+    store.start(&new_run("2027Q1", "2027Q1"), &[]).await.unwrap();
     store.abandon("2027Q1", &[]).await.unwrap();
     assert_eq!(store.run("2027Q1").await.unwrap(), None);
-    store
-        .start(&new_run("2027Q1b", "2027Q1"), &[])
-        .await
-        .unwrap();
+    store.start(&new_run("2027Q1b", "2027Q1"), &[]).await.unwrap();
     assert_eq!(store.run("2027Q1").await.unwrap().unwrap().id, "2027Q1b");
 }
 
 async fn a_stay_is_lifted_once_and_by_a_named_order<S: Store>(store: &S) {
-    let number = store
-        .record_stay("{}", "2027-01-04T09:00:00Z", &[])
-        .await
-        .unwrap();
-    store
-        .lift_stay(number, "order 2", "2027-01-05T09:00:00Z", &[])
-        .await
-        .unwrap();
+    let number = store.record_stay("{}", "2027-01-04T09:00:00Z", &[]).await.unwrap();
+    store.lift_stay(number, "order 2", "2027-01-05T09:00:00Z", &[]).await.unwrap();
     assert!(matches!(
         store.lift_stay(number, "order 3", "x", &[]).await,
         Err(Error::NoSuchStay { .. })
     ));
     let (_, stays) = store.stays().await.unwrap();
-    assert_eq!(
-        stays[0].lifted,
-        Some(("2027-01-05T09:00:00Z".to_owned(), "order 2".to_owned()))
-    );
+    assert_eq!(stays[0].lifted, Some(("2027-01-05T09:00:00Z".to_owned(), "order 2".to_owned())));
 }
 
 async fn nothing_is_released_after_a_stay_that_was_not_looked_at<S: Store>(store: &S) {
-    store
-        .start(&new_run("2027Q1", "2027Q1"), &[])
-        .await
-        .unwrap();
-    store
-        .plan("2027Q1", "{}", &[planned("2027Q1", 1, 1, Some(0))], &[])
-        .await
-        .unwrap();
+    store.start(&new_run("2027Q1", "2027Q1"), &[]).await.unwrap();
+    store.plan("2027Q1", "{}", &[planned("2027Q1", 1, 1, Some(0))], &[]).await.unwrap();
     let one = disclosure("2027Q1", 0);
     store.prepare(&one, &[]).await.unwrap();
     let before = stays(store).await;
-    let number = store
-        .record_stay("{}", "2027-01-04T09:01:30Z", &[])
-        .await
-        .unwrap();
-    let late = store
-        .release(&one.id, 7, "2027-01-04T09:02:00Z", before, &[])
-        .await;
+    let number = store.record_stay("{}", "2027-01-04T09:01:30Z", &[]).await.unwrap();
+    let late = store.release(&one.id, 7, "2027-01-04T09:02:00Z", before, &[]).await;
     assert!(matches!(late, Err(Error::StaysChanged)));
     // Lifting it does not bring the old look-up back to life either.
-    store
-        .lift_stay(number, "order 2", "2027-01-04T09:03:00Z", &[])
-        .await
-        .unwrap();
-    let late = store
-        .release(&one.id, 7, "2027-01-04T09:04:00Z", before, &[])
-        .await;
+    store.lift_stay(number, "order 2", "2027-01-04T09:03:00Z", &[]).await.unwrap();
+    let late = store.release(&one.id, 7, "2027-01-04T09:04:00Z", before, &[]).await;
     assert!(matches!(late, Err(Error::StaysChanged)));
     assert_eq!(store.prepared("2027Q1").await.unwrap().len(), 1);
 }
@@ -453,9 +285,8 @@ on_every_store!(
 #[tokio::test]
 async fn a_folder_that_is_not_there_is_named_in_the_error() {
     let folder = tempfile::tempdir().unwrap();
-    let error = Sqlite::open(&folder.path().join("none").join("casework.sqlite"))
-        .await
-        .unwrap_err();
+    let error =
+        Sqlite::open(&folder.path().join("none").join("casework.sqlite")).await.unwrap_err();
     assert!(error.to_string().contains("casework.sqlite"), "{error}");
     assert!(error.hint().is_some());
 }

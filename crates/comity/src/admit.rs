@@ -72,12 +72,7 @@ pub use spec::{Compression, Csv, FileSpec, Format, Limits};
 pub fn open(spec: &FileSpec, projection: &Projection, limits: Limits) -> Result<Admitted, Error> {
     let file = &spec.path;
     let opened = Opened::open(file, spec.compression)?;
-    let manifest = spec
-        .control
-        .manifest
-        .as_deref()
-        .map(control::manifest)
-        .transpose()?;
+    let manifest = spec.control.manifest.as_deref().map(control::manifest).transpose()?;
     let manifest = manifest.unwrap_or_default();
     spec.control.admits_bytes(file, &opened.digest, &manifest)?;
     spec.control.admits_statement(file, &manifest)?;
@@ -99,19 +94,8 @@ pub fn open(spec: &FileSpec, projection: &Projection, limits: Limits) -> Result<
     if let Some(id) = &spec.id {
         table::unique(&finished, file, id)?;
     }
-    let table::Finished {
-        batch,
-        places,
-        caveats,
-        ..
-    } = finished;
-    Ok(Admitted {
-        batch,
-        digest: opened.digest,
-        totals,
-        caveats,
-        places,
-    })
+    let table::Finished { batch, places, caveats, .. } = finished;
+    Ok(Admitted { batch, digest: opened.digest, totals, caveats, places })
 }
 
 /// Reads the elements that the projection names, of some rows of a file admitted before, counted from 0.
@@ -140,10 +124,7 @@ pub fn rows(
     let mut table = Table::of_rows(spec, projection, wanted, limits)?;
     Reader::of(&spec.format)?.read(&opened, &mut table)?;
     let finished = table.finish(&[])?;
-    Ok(Rows {
-        batch: finished.batch,
-        rows: wanted.iter().copied().collect(),
-    })
+    Ok(Rows { batch: finished.batch, rows: wanted.iter().copied().collect() })
 }
 
 /// What reads a format.
@@ -170,14 +151,8 @@ impl<'a> Reader<'a> {
             Self::Parquet => None,
         };
         let stated = manifest.sum.iter().map(|sum| sum.column.clone());
-        let placed = trailer
-            .and_then(|trailer| trailer.sum.as_ref())
-            .map(|sum| sum.column.clone());
-        stated
-            .chain(placed)
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect()
+        let placed = trailer.and_then(|trailer| trailer.sum.as_ref()).map(|sum| sum.column.clone());
+        stated.chain(placed).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// Reads the records into the table and returns what the trailer states.
@@ -234,10 +209,7 @@ pub struct Rows {
 
 impl fmt::Debug for Rows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rows")
-            .field("batch", &"[redacted]")
-            .field("rows", &self.rows)
-            .finish()
+        f.debug_struct("Rows").field("batch", &"[redacted]").field("rows", &self.rows).finish()
     }
 }
 

@@ -81,10 +81,7 @@ pub fn audit(
                 ),
             ];
             if count.held > 0 {
-                proved.push(format!(
-                    "it continues {} checkpoint held by the auditor",
-                    count.held
-                ));
+                proved.push(format!("it continues {} checkpoint held by the auditor", count.held));
             }
             reading.finish(&mut proved);
             Audited {
@@ -231,26 +228,11 @@ impl<'gate> Reading<'gate> {
                 self.stayed(
                     index,
                     at,
-                    &Parties {
-                        agreement,
-                        source,
-                        recipient,
-                        purpose,
-                        elements,
-                    },
+                    &Parties { agreement, source, recipient, purpose, elements },
                 );
-                self.disclosures.insert(
-                    index,
-                    Given {
-                        run,
-                        persons,
-                        withdrawn: false,
-                    },
-                );
+                self.disclosures.insert(index, Given { run, persons, withdrawn: false });
             }
-            Event::ReleaseResumed {
-                disclosure, permit, ..
-            } => {
+            Event::ReleaseResumed { disclosure, permit, .. } => {
                 self.under(index, at, permit, &Act::RELEASE, None);
                 if !self.disclosures.contains_key(&disclosure) {
                     self.wrong(
@@ -292,21 +274,15 @@ impl<'gate> Reading<'gate> {
                 }
             }
             Event::LeadReviewed { permit, .. } => self.under(index, at, permit, &Act::REVIEW, None),
-            Event::StayRecorded {
-                order,
-                authority,
-                scope,
-                from,
-                until,
-            } => {
+            Event::StayRecorded { order, authority, scope, from, until } => {
                 self.counted.stays += 1;
                 match stay(&order, &authority, &scope, &from, &until, at) {
                     Some(stay) => {
                         self.stays.insert(order, stay);
                     }
-                    None => self.open.push(format!(
-                        "entry {index}: the scope of stay `{order}` cannot be read"
-                    )),
+                    None => self
+                        .open
+                        .push(format!("entry {index}: the scope of stay `{order}` cannot be read")),
                 }
             }
             Event::StayLifted { order, .. } => {
@@ -337,14 +313,7 @@ impl<'gate> Reading<'gate> {
                 "treat all that was done under it as done without one",
             );
         }
-        self.permits.insert(
-            index,
-            Held {
-                act: decided.act,
-                agreement: decided.agreement,
-                ends,
-            },
-        );
+        self.permits.insert(index, Held { act: decided.act, agreement: decided.agreement, ends });
     }
 
     /// The permit precedes the act: an earlier entry permits it, for this act and agreement, and had not ended.
@@ -360,17 +329,15 @@ impl<'gate> Reading<'gate> {
         let held = self.permits.get(&permit).filter(|_| permit < index);
         let fault = match held {
             None => Some(format!("no permit stands at entry {permit}, before it")),
-            Some(held) if held.act != act.as_str() => Some(format!(
-                "the permit at entry {permit} is for `{}`, not for `{act}`",
-                held.act
-            )),
-            Some(held) if agreement.is_some_and(|agreement| agreement != held.agreement) => Some(
-                format!("the permit at entry {permit} is under another agreement"),
-            ),
-            Some(held) if at >= held.ends => Some(format!(
-                "the permit at entry {permit} had ended at {}",
-                held.ends
-            )),
+            Some(held) if held.act != act.as_str() => {
+                Some(format!("the permit at entry {permit} is for `{}`, not for `{act}`", held.act))
+            }
+            Some(held) if agreement.is_some_and(|agreement| agreement != held.agreement) => {
+                Some(format!("the permit at entry {permit} is under another agreement"))
+            }
+            Some(held) if at >= held.ends => {
+                Some(format!("the permit at entry {permit} had ended at {}", held.ends))
+            }
             Some(_) => None,
         };
         if let Some(fault) = fault {
@@ -384,11 +351,7 @@ impl<'gate> Reading<'gate> {
 
     fn of_run(&mut self, index: u64, run: &str) {
         if !self.runs.contains_key(run) {
-            self.wrong(
-                index,
-                &format!("run {run} has not started before it"),
-                ORDER,
-            );
+            self.wrong(index, &format!("run {run} has not started before it"), ORDER);
         }
     }
 
@@ -399,10 +362,7 @@ impl<'gate> Reading<'gate> {
             ));
             return;
         };
-        let found = self
-            .stays
-            .values()
-            .find(|stay| stay.applies(&request, agreement, &roles, at));
+        let found = self.stays.values().find(|stay| stay.applies(&request, agreement, &roles, at));
         if let Some(stay) = found {
             let what = format!("it discloses in the scope of stay `{}`", stay.order);
             self.wrong(
@@ -416,14 +376,8 @@ impl<'gate> Reading<'gate> {
     /// Decides a decision again from its facts, if the packs that decided are at hand.
     fn replay(&mut self, index: u64, decided: &Decided) {
         self.counted.decisions += 1;
-        if let Some(pack) = decided
-            .packs
-            .iter()
-            .find(|pack| !self.packs.contains(*pack))
-        {
-            self.open.push(format!(
-                "entry {index}: to decide it again takes the law pack {pack}"
-            ));
+        if let Some(pack) = decided.packs.iter().find(|pack| !self.packs.contains(*pack)) {
+            self.open.push(format!("entry {index}: to decide it again takes the law pack {pack}"));
             return;
         }
         let Ok(facts) = serde_json::from_str::<Facts>(&decided.given) else {
@@ -432,12 +386,8 @@ impl<'gate> Reading<'gate> {
             ));
             return;
         };
-        let again: BTreeSet<String> = self
-            .gate
-            .replay(&facts)
-            .into_iter()
-            .map(|reason| reason.id)
-            .collect();
+        let again: BTreeSet<String> =
+            self.gate.replay(&facts).into_iter().map(|reason| reason.id).collect();
         // What only the gate itself can object to (an unknown pack, a number that is none) is not in the facts.
         let told: BTreeSet<String> = decided
             .rules
@@ -449,11 +399,7 @@ impl<'gate> Reading<'gate> {
             self.counted.replayed += 1;
         } else {
             let what = format!("decided again it breaks {again:?}, and it says {told:?}");
-            self.wrong(
-                index,
-                &what,
-                "ask the node's operator which program and packs decided it",
-            );
+            self.wrong(index, &what, "ask the node's operator which program and packs decided it");
         }
     }
 
@@ -473,10 +419,7 @@ impl<'gate> Reading<'gate> {
         );
         say(
             count.acts,
-            format!(
-                "the permit precedes each of {} acts, and had not ended",
-                count.acts
-            ),
+            format!("the permit precedes each of {} acts, and had not ended", count.acts),
         );
         say(
             count.disclosures,
@@ -487,10 +430,7 @@ impl<'gate> Reading<'gate> {
         );
         say(
             count.finished,
-            format!(
-                "{} finished runs opened as many leads as were disclosed",
-                count.finished
-            ),
+            format!("{} finished runs opened as many leads as were disclosed", count.finished),
         );
     }
 
@@ -520,10 +460,7 @@ impl Parties {
     fn request(&self) -> Option<(Request, Digest, Vec<(PartyId, Vec<Role>)>)> {
         let source = PartyId::new(&self.source).ok()?;
         let recipient = PartyId::new(&self.recipient).ok()?;
-        let elements = self
-            .elements
-            .iter()
-            .map(|element| element.parse::<ElementRef>().ok());
+        let elements = self.elements.iter().map(|element| element.parse::<ElementRef>().ok());
         let request = Request {
             act: Act::RELEASE,
             party: recipient.clone(),
@@ -546,10 +483,7 @@ impl Parties {
             populations: BTreeSet::new(),
             territories: BTreeSet::new(),
         };
-        let roles = vec![
-            (source, vec![Role::Source]),
-            (recipient, vec![Role::Recipient]),
-        ];
+        let roles = vec![(source, vec![Role::Source]), (recipient, vec![Role::Recipient])];
         Some((request, self.agreement.parse().ok()?, roles))
     }
 }
@@ -563,11 +497,7 @@ fn stay(
     recorded: Timestamp,
 ) -> Option<Stay> {
     let instant = |text: &str| {
-        if text.is_empty() {
-            Some(None)
-        } else {
-            text.parse().ok().map(Some)
-        }
+        if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) }
     };
     Some(Stay {
         order: order.to_owned(),
@@ -627,12 +557,7 @@ mod tests {
     }
 
     fn finished(opened: u64) -> Event {
-        Event::RunFinished {
-            run: "2027Q1".to_owned(),
-            opened,
-            held: 0,
-            report: String::new(),
-        }
+        Event::RunFinished { run: "2027Q1".to_owned(), opened, held: 0, report: String::new() }
     }
 
     fn stay_recorded(scope: &str) -> Event {
@@ -656,38 +581,19 @@ mod tests {
             let leaf = event.to_leaf(at, Commitments::new(), [7; 32]).unwrap();
             reading.take(index as u64, &leaf.to_entry().unwrap());
         }
-        reading
-            .wrong
-            .iter()
-            .map(|wrong| format!("{}: {}", wrong.place, wrong.what))
-            .collect()
+        reading.wrong.iter().map(|wrong| format!("{}: {}", wrong.place, wrong.what)).collect()
     }
 
     #[test]
     fn a_run_told_in_order_has_nothing_wrong() {
-        let events = [
-            permit("run"),
-            started(),
-            permit("release"),
-            disclosed(2),
-            finished(2),
-        ];
+        let events = [permit("run"), started(), permit("release"), disclosed(2), finished(2)];
         assert_eq!(wrong(&events), Vec::<String>::new());
     }
 
     #[test]
     fn the_permit_precedes_the_release() {
-        let later = [
-            permit("run"),
-            started(),
-            disclosed(3),
-            permit("release"),
-            finished(2),
-        ];
-        assert_eq!(
-            wrong(&later),
-            ["entry 2: no permit stands at entry 3, before it"]
-        );
+        let later = [permit("run"), started(), disclosed(3), permit("release"), finished(2)];
+        assert_eq!(wrong(&later), ["entry 2: no permit stands at entry 3, before it"]);
         let other = [permit("run"), started(), disclosed(0), finished(2)];
         assert_eq!(
             wrong(&other),
@@ -718,10 +624,7 @@ mod tests {
                 finished(2),
             ])
         };
-        assert_eq!(
-            told("{}"),
-            ["entry 4: it discloses in the scope of stay `25-cv-1`"]
-        );
+        assert_eq!(told("{}"), ["entry 4: it discloses in the scope of stay `25-cv-1`"]);
         assert_eq!(told(r#"{"elements":["payroll.gross_pay"]}"#).len(), 1);
         assert!(told(r#"{"elements":["payroll.employer"]}"#).is_empty());
     }
@@ -742,10 +645,7 @@ mod tests {
             disclosed(2),
         ];
         assert!(wrong(&events).is_empty());
-        assert_eq!(
-            wrong(&[lifted]),
-            ["entry 0: it lifts stay `25-cv-1`, which was not standing"]
-        );
+        assert_eq!(wrong(&[lifted]), ["entry 0: it lifts stay `25-cv-1`, which was not standing"]);
     }
 
     #[test]

@@ -67,23 +67,17 @@ pub fn holds(rule: &Discrepancy, values: &Values) -> bool {
         Discrepancy::Any { of } => of.iter().any(|rule| holds(rule, values)),
         // A pair is one record of each set: linkage found the person in both.
         Discrepancy::PresentInBoth { .. } => true,
-        Discrepancy::PeriodsOverlap {
-            one,
-            other,
-            least_days,
-        } => days_in_common(values, one, other).is_some_and(|days| days >= i64::from(*least_days)),
-        Discrepancy::AmountExceeds {
-            amount,
-            over,
-            tolerance_cents,
-        } => difference(values, amount, over)
-            .is_some_and(|cents| cents > i128::from(*tolerance_cents)),
-        Discrepancy::AmountDiffers {
-            amount,
-            from,
-            tolerance_cents,
-        } => difference(values, amount, from)
-            .is_some_and(|cents| cents.abs() > i128::from(*tolerance_cents)),
+        Discrepancy::PeriodsOverlap { one, other, least_days } => {
+            days_in_common(values, one, other).is_some_and(|days| days >= i64::from(*least_days))
+        }
+        Discrepancy::AmountExceeds { amount, over, tolerance_cents } => {
+            difference(values, amount, over)
+                .is_some_and(|cents| cents > i128::from(*tolerance_cents))
+        }
+        Discrepancy::AmountDiffers { amount, from, tolerance_cents } => {
+            difference(values, amount, from)
+                .is_some_and(|cents| cents.abs() > i128::from(*tolerance_cents))
+        }
         Discrepancy::ValueDiffers { value, from } => match (values.get(value), values.get(from)) {
             (Some(one), Some(other)) => one != other,
             _ => false,
@@ -116,10 +110,7 @@ mod tests {
     }
 
     fn period(set: &str) -> Period {
-        Period {
-            from: element(&format!("{set}.from")),
-            to: element(&format!("{set}.to")),
-        }
+        Period { from: element(&format!("{set}.from")), to: element(&format!("{set}.to")) }
     }
 
     fn overlap(dates: [Option<&str>; 4], least_days: u32) -> bool {
@@ -140,50 +131,26 @@ mod tests {
 
     #[test]
     fn periods_that_share_one_day_overlap_by_one_day() {
-        let touching = [
-            Some("2026-01-01"),
-            Some("2026-03-31"),
-            Some("2026-03-31"),
-            Some("2026-06-30"),
-        ];
+        let touching =
+            [Some("2026-01-01"), Some("2026-03-31"), Some("2026-03-31"), Some("2026-06-30")];
         assert!(overlap(touching, 1));
         assert!(!overlap(touching, 2));
-        let apart = [
-            Some("2026-01-01"),
-            Some("2026-03-30"),
-            Some("2026-03-31"),
-            Some("2026-06-30"),
-        ];
+        let apart =
+            [Some("2026-01-01"), Some("2026-03-30"), Some("2026-03-31"), Some("2026-06-30")];
         assert!(!overlap(apart, 1));
     }
 
     #[test]
     fn a_period_of_years_counts_every_day() {
-        let years = [
-            Some("2020-01-01"),
-            Some("2024-12-31"),
-            Some("2020-01-01"),
-            None,
-        ];
+        let years = [Some("2020-01-01"), Some("2024-12-31"), Some("2020-01-01"), None];
         assert!(overlap(years, 1827));
         assert!(!overlap(years, 1828));
     }
 
     #[test]
     fn a_missing_first_day_or_a_period_turned_round_is_no_overlap() {
-        assert!(!overlap(
-            [None, Some("2026-03-31"), Some("2026-01-01"), None],
-            1
-        ));
-        assert!(!overlap(
-            [
-                Some("2026-05-01"),
-                Some("2026-03-31"),
-                Some("2026-01-01"),
-                None
-            ],
-            1
-        ));
+        assert!(!overlap([None, Some("2026-03-31"), Some("2026-01-01"), None], 1));
+        assert!(!overlap([Some("2026-05-01"), Some("2026-03-31"), Some("2026-01-01"), None], 1));
     }
 
     fn exceeds(pay: Option<i64>, declared: Option<i64>) -> bool {
@@ -213,14 +180,8 @@ mod tests {
     fn a_missing_value_never_makes_a_discrepancy() {
         assert!(!exceeds(Some(10_101), None));
         assert!(!exceeds(None, Some(0)));
-        let rule = Discrepancy::ValueDiffers {
-            value: element("a.x"),
-            from: element("b.x"),
-        };
+        let rule = Discrepancy::ValueDiffers { value: element("a.x"), from: element("b.x") };
         assert!(!holds(&rule, &Values::default()));
-        assert!(!holds(
-            &Discrepancy::All { of: Vec::new() },
-            &Values::default()
-        ));
+        assert!(!holds(&Discrepancy::All { of: Vec::new() }, &Values::default()));
     }
 }

@@ -118,6 +118,9 @@ pub enum Error {
     /// The agency's file is not as promised.
     #[error(transparent)]
     Admit(#[from] crate::admit::Error),
+    /// The report could not be laid out.
+    #[error(transparent)]
+    Report(#[from] crate::report::Error),
     /// The agreement crate failed.
     #[error(transparent)]
     Agreement(#[from] agreement::Error),
@@ -163,7 +166,9 @@ impl Error {
                 fixed("make the ledger's folder writable; until then every act is refused")
             }
             Error::NoFile { .. } => fixed("add it under [files] in schedule.toml"),
-            Error::Unbalanced { .. } => fixed("ask the source for the whole file; nothing of this one was used"),
+            Error::Unbalanced { .. } => {
+                fixed("ask the source for the whole file; nothing of this one was used")
+            }
             Error::OldSummary { .. } => fixed("use the version of the program that wrote it"),
             Error::NotAsRecorded { .. } => {
                 fixed("restore the case store from its last backup; nothing was released")
@@ -172,6 +177,7 @@ impl Error {
             | Error::OtherPermit
             | Error::Unrunnable { .. }
             | Error::NoRandom(_)
+            | Error::Report(_)
             | Error::Interrupted => None,
             Error::Admit(error) => error.hint().map(|hint| hint.to_string()),
             Error::Agreement(_) | Error::Linkage(_) => None,
@@ -197,9 +203,5 @@ impl Error {
 }
 
 fn lines(problems: &[agreement::Problem]) -> String {
-    problems
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("\n")
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }

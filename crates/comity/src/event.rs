@@ -283,14 +283,9 @@ mod tests {
             facts.insert("run".into(), "r".into());
             facts.insert("why".into(), "w".into());
             facts.insert(fact.into(), "x".into());
-            let entry = Entry::new(
-                Kind::new(kind).unwrap(),
-                at,
-                facts,
-                Commitments::new(),
-                [1; 32],
-            )
-            .unwrap();
+            let entry =
+                Entry::new(Kind::new(kind).unwrap(), at, facts, Commitments::new(), [1; 32])
+                    .unwrap();
             assert_eq!(Event::of(&entry), None, "{kind}");
         }
     }

@@ -3,10 +3,12 @@
 //! [`crate::admit`] reads files and knows no law; this is where the two meet. An element that the permit does not allow
 //! is never named to admit, and so never read.
 
-use crate::admit::{self, Admitted, Compression, Control, Csv, FileSpec, Format, Kind, Limits, Projection};
+use crate::Error;
+use crate::admit::{
+    self, Admitted, Compression, Control, Csv, FileSpec, Format, Kind, Limits, Projection,
+};
 use crate::discrepancy::Value;
 use crate::program::Program;
-use crate::Error;
 use agreement::{Cycle, CycleId, Element, ElementRef, Extracted, FileFormat, Permit, RecordSet};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Decimal128Type};
@@ -30,7 +32,12 @@ pub struct Table {
 ///
 /// # Errors
 /// The schedule names no file, or the file is not as promised.
-pub fn open(program: &Program, permit: &Permit, set: &RecordSet, cycle: &CycleId) -> Result<Table, Error> {
+pub fn open(
+    program: &Program,
+    permit: &Permit,
+    set: &RecordSet,
+    cycle: &CycleId,
+) -> Result<Table, Error> {
     let extracted = scheduled(program, set)?;
     let mut projection = Projection::default();
     for (_, element) in set.elements() {
@@ -82,7 +89,9 @@ pub fn returned(
         .map(|(_, element)| (set.reference(&element.name), kind_of(element, extracted)))
         .filter(|(reference, _)| permit.returned().contains(reference))
         .collect();
-    let projection = Projection::new(elements.iter().map(|(reference, kind)| (reference.element.as_str(), kind.clone())));
+    let projection = Projection::new(
+        elements.iter().map(|(reference, kind)| (reference.element.as_str(), kind.clone())),
+    );
     let mut spec = table.spec.clone();
     spec.id = None;
     let rows = admit::rows(&spec, &projection, wanted, &table.admitted.digest, Limits::default())?;
@@ -136,24 +145,45 @@ pub fn spelled(value: &Value) -> String {
 fn kind_of(element: &Element, extracted: &Extracted) -> Kind {
     match element.kind {
         agreement::Kind::Date => Kind::Date {
-            format: extracted.date_formats.get(&element.name).cloned().unwrap_or_else(|| "%Y-%m-%d".to_owned()),
+            format: extracted
+                .date_formats
+                .get(&element.name)
+                .cloned()
+                .unwrap_or_else(|| "%Y-%m-%d".to_owned()),
         },
         agreement::Kind::Money | agreement::Kind::Number => Kind::Number { decimals: 2 },
-        agreement::Kind::Text | agreement::Kind::Code | agreement::Kind::Identifier | agreement::Kind::Flag => Kind::Text,
+        agreement::Kind::Text
+        | agreement::Kind::Code
+        | agreement::Kind::Identifier
+        | agreement::Kind::Flag => Kind::Text,
     }
 }
 
-fn scheduled<'program>(program: &'program Program, set: &RecordSet) -> Result<&'program Extracted, Error> {
-    program.schedule.record_sets.get(&set.id).ok_or_else(|| Error::NoFile { set: set.id.to_string() })
+fn scheduled<'program>(
+    program: &'program Program,
+    set: &RecordSet,
+) -> Result<&'program Extracted, Error> {
+    program
+        .schedule
+        .record_sets
+        .get(&set.id)
+        .ok_or_else(|| Error::NoFile { set: set.id.to_string() })
 }
 
 fn specification(program: &Program, extracted: &Extracted, cycle: &CycleId) -> FileSpec {
-    let place = |path: &str| -> PathBuf { program.folder.join(path.replace("{cycle}", cycle.as_str())) };
+    let place =
+        |path: &str| -> PathBuf { program.folder.join(path.replace("{cycle}", cycle.as_str())) };
     let format = match extracted.format {
         FileFormat::Parquet => Format::Parquet,
-        FileFormat::Fixed => Format::Fixed { layout: place(extracted.layout.as_deref().unwrap_or_default()) },
+        FileFormat::Fixed => {
+            Format::Fixed { layout: place(extracted.layout.as_deref().unwrap_or_default()) }
+        }
         FileFormat::Csv => Format::Csv(Csv {
-            delimiter: extracted.delimiter.as_ref().and_then(|text| text.bytes().next()).unwrap_or(b','),
+            delimiter: extracted
+                .delimiter
+                .as_ref()
+                .and_then(|text| text.bytes().next())
+                .unwrap_or(b','),
             encoding: match extracted.encoding {
                 Some(agreement::Encoding::Windows1252) => admit::Encoding::Windows1252,
                 Some(agreement::Encoding::Utf8) | None => admit::Encoding::Utf8,
@@ -169,8 +199,13 @@ fn specification(program: &Program, extracted: &Extracted, cycle: &CycleId) -> F
         Some(agreement::Compression::Gzip) => Compression::Gzip,
         Some(agreement::Compression::Zstd) => Compression::Zstd,
     };
-    spec.columns = extracted.columns.iter().map(|(element, column)| (element.to_string(), column.clone())).collect();
-    spec.value_maps = extracted.values.iter().map(|(element, map)| (element.to_string(), map.clone())).collect();
+    spec.columns = extracted
+        .columns
+        .iter()
+        .map(|(element, column)| (element.to_string(), column.clone()))
+        .collect();
+    spec.value_maps =
+        extracted.values.iter().map(|(element, map)| (element.to_string(), map.clone())).collect();
     spec.control = control(program, extracted, cycle, place);
     spec
 }
@@ -193,7 +228,8 @@ fn control(
 }
 
 fn trailer(extracted: &Extracted) -> Option<admit::Trailer> {
-    let Some(agreement::Control::Trailer { prefix, count_field, sum_fields }) = &extracted.control else {
+    let Some(agreement::Control::Trailer { prefix, count_field, sum_fields }) = &extracted.control
+    else {
         return None;
     };
     let at = |field: u32| admit::Spot::Field { field: field as usize };
@@ -203,7 +239,10 @@ fn trailer(extracted: &Extracted) -> Option<admit::Trailer> {
     Some(admit::Trailer {
         prefix: prefix.clone(),
         rows: Some(at(*count_field)),
-        sum: sum_fields.iter().next().map(|(element, field)| admit::SumSpot { column: column(element), at: at(*field) }),
+        sum: sum_fields
+            .iter()
+            .next()
+            .map(|(element, field)| admit::SumSpot { column: column(element), at: at(*field) }),
         as_of: None,
         cycle: None,
         sequence: None,
@@ -216,7 +255,9 @@ fn trailer(extracted: &Extracted) -> Option<admit::Trailer> {
 /// They differ.
 pub fn expected(program: &Program, set: &RecordSet, table: &Table) -> Result<(), Error> {
     let extracted = scheduled(program, set)?;
-    let Some(agreement::Control::Expected { count, .. }) = &extracted.control else { return Ok(()) };
+    let Some(agreement::Control::Expected { count, .. }) = &extracted.control else {
+        return Ok(());
+    };
     let read = table.admitted.batch.num_rows() as u64;
     if read == *count {
         return Ok(());
@@ -230,7 +271,9 @@ mod tests {
 
     #[test]
     fn sums_are_spelled_with_two_decimals_and_their_sign() {
-        for (cents, text) in [(0, "0.00"), (5, "0.05"), (-5, "-0.05"), (123_456, "1234.56"), (-100, "-1.00")] {
+        for (cents, text) in
+            [(0, "0.00"), (5, "0.05"), (-5, "-0.05"), (123_456, "1234.56"), (-100, "-1.00")]
+        {
             assert_eq!(spelled(&Value::Cents(cents)), text);
         }
     }

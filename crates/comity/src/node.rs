@@ -6,7 +6,7 @@
 
 use crate::clock::{self, Clock};
 use crate::event::{Decided, Event};
-use crate::{Error, outbox};
+use crate::{Error, outbox, report};
 use agreement::{Decision, Filed, Gate, Permit, Refusal, Request, Stay};
 use casework::{Sqlite, StaysState, Store};
 use jiff::Timestamp;
@@ -71,8 +71,11 @@ pub struct Node {
     pub store: Sqlite,
     /// The rules.
     pub gate: Gate,
+    /// Names pairs across cycles, and draws lots; never leaves the node.
+    pub(crate) pair_secret: [u8; 32],
     clock: Clock,
     ledger: Result<Log<Disk>, String>,
+    decisions: Vec<report::Decision>,
 }
 
 /// What came of asking the gate.
@@ -108,18 +111,28 @@ impl Node {
             return Err(Error::ClockSetBack { now, last });
         }
         let ledger = ledger.map_err(|error| error.chain());
-        Ok(Node {
-            places,
-            store,
-            gate,
-            clock,
-            ledger,
-        })
+        let pair_secret = store.pair_secret(clock::random()?).await?;
+        Ok(Node { places, store, gate, pair_secret, clock, ledger, decisions: Vec::new() })
     }
 
     /// Returns what time it is.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Returns what the gate was asked since the node was opened, and what it answered.
+    pub fn decisions(&self) -> &[report::Decision] {
+        &self.decisions
+    }
+
+    /// Returns what is filed about an agreement with the stays that are recorded here.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn with_stays(&self, filed: &Filed) -> Result<Filed, Error> {
+        let mut filed = filed.clone();
+        filed.stays = self.stays().await?.1;
+        Ok(filed)
     }
 
     /// Returns why the ledger cannot be written, if it cannot.
@@ -142,6 +155,7 @@ impl Node {
         request.ledger_writable = self.drain().await.is_ok();
         let decision = self.gate.decide(&request, filed, now);
         let event = decided(&self.gate, &decision, &request, filed, now);
+        self.decisions.push(told(&decision));
         match decision {
             Decision::Permit(permit) => match self.record(&[event]).await {
                 Ok(recorded) => {
@@ -277,24 +291,14 @@ fn open_ledger(places: &Places, origin: &str) -> Result<Log<Disk>, Error> {
         fs::write(&key, format!("{}\n", signer.verifier()))
             .map_err(|source| Error::CannotWrite { path: key, source })?;
     }
-    let text = fs::read_to_string(&secret).map_err(|source| Error::CannotRead {
-        path: secret,
-        source,
-    })?;
+    let text =
+        fs::read_to_string(&secret).map_err(|source| Error::CannotRead { path: secret, source })?;
     let signer = Signer::parse(text.trim())?;
     if exists {
-        Ok(Log::open(
-            Disk::open(places.ledger())?,
-            Disk::open(places.anchor())?,
-            signer,
-        )?)
+        Ok(Log::open(Disk::open(places.ledger())?, Disk::open(places.anchor())?, signer)?)
     } else {
         // If we crash between the two creations, the folders are empty and this is done again.
-        Ok(Log::create(
-            Disk::create(places.ledger())?,
-            Disk::create(places.anchor())?,
-            signer,
-        )?)
+        Ok(Log::create(Disk::create(places.ledger())?, Disk::create(places.anchor())?, signer)?)
     }
 }
 
@@ -305,10 +309,7 @@ fn open_ledger(places: &Places, origin: &str) -> Result<Log<Disk>, Error> {
 pub fn write_secret(path: &Path, text: &str) -> Result<(), Error> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
-    let cannot = |source| Error::CannotWrite {
-        path: path.to_owned(),
-        source,
-    };
+    let cannot = |source| Error::CannotWrite { path: path.to_owned(), source };
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(cannot)?;
     }
@@ -320,6 +321,34 @@ pub fn write_secret(path: &Path, text: &str) -> Result<(), Error> {
         .map_err(cannot)?;
     writeln!(file, "{}", text.trim_end()).map_err(cannot)?;
     file.sync_all().map_err(cannot)
+}
+
+/// Puts a decision as the report shows it.
+fn told(decision: &Decision) -> report::Decision {
+    let grounds = decision.grounds();
+    report::Decision {
+        when: grounds.now.to_string(),
+        act: grounds.act.to_string(),
+        party: grounds.party.to_string(),
+        outcome: match decision {
+            Decision::Permit(_) => report::Outcome::Permit,
+            Decision::Refusal(refusal) => report::Outcome::Refusal(
+                refusal
+                    .reasons
+                    .iter()
+                    .map(|reason| report::Reason {
+                        id: reason.id.clone(),
+                        reason: reason.detail.clone().map_or_else(
+                            || reason.reason.clone(),
+                            |detail| format!("{} ({detail})", reason.reason),
+                        ),
+                        cite: reason.cite.clone(),
+                        remedy: reason.remedy.clone(),
+                    })
+                    .collect(),
+            ),
+        },
+    }
 }
 
 /// Puts a decision into words that let anybody decide it again.
@@ -339,10 +368,7 @@ fn decided(
         act: grounds.act.to_string(),
         party: grounds.party.to_string(),
         purpose: grounds.purpose.to_string(),
-        agreement: grounds
-            .agreement
-            .map(|digest| digest.to_string())
-            .unwrap_or_default(),
+        agreement: grounds.agreement.map(|digest| digest.to_string()).unwrap_or_default(),
         packs: grounds
             .packs
             .iter()

@@ -20,14 +20,8 @@ pub async fn drain<S: Store>(
     if waiting.is_empty() {
         return Ok(Vec::new());
     }
-    let leaves = waiting
-        .into_iter()
-        .map(leaf_of)
-        .collect::<Result<Vec<_>, Error>>()?;
-    let next = store
-        .last_acknowledged()
-        .await?
-        .map_or(0, |index| index + 1);
+    let leaves = waiting.into_iter().map(leaf_of).collect::<Result<Vec<_>, Error>>()?;
+    let next = store.last_acknowledged().await?.map_or(0, |index| index + 1);
 
     let mut recorded = Vec::with_capacity(leaves.len());
     let mut rest = leaves.as_slice();

@@ -13,12 +13,12 @@
 //! previous.toml       the agreement that this one continues
 //! ```
 
+use crate::Error;
 use crate::clock::{self, Clock};
 use crate::node::{Places, write_secret};
-use crate::Error;
 use agreement::{
-    Agreement, Annex, Digest, Environment, Filed, KeyChange, PartyId, Problem, Publications, PurposeId, RecordSet,
-    Role, Schedule, Signature, Threshold,
+    Agreement, Annex, Digest, Environment, Filed, KeyChange, PartyId, Problem, Publications,
+    PurposeId, RecordSet, Role, Schedule, Signature, Threshold,
 };
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -92,18 +92,29 @@ impl Program {
         self.side(Role::Recipient, |set| set.caseload_id.is_some())
     }
 
-    fn side(&self, role: Role, is_side: impl Fn(&RecordSet) -> bool) -> Result<(&PartyId, &RecordSet), Error> {
+    fn side(
+        &self,
+        role: Role,
+        is_side: impl Fn(&RecordSet) -> bool,
+    ) -> Result<(&PartyId, &RecordSet), Error> {
         let agreement = self.agreement();
         let mut sets = agreement.record_sets.iter().filter(|set| {
-            is_side(set) && agreement.party(&set.owner).is_some_and(|party| party.roles.contains(&role))
+            is_side(set)
+                && agreement.party(&set.owner).is_some_and(|party| party.roles.contains(&role))
         });
         match (sets.next(), sets.next()) {
             (Some(set), None) => Ok((&set.owner, set)),
             (None, _) => Err(Error::Unrunnable {
-                what: format!("the agreement has no record set of a party whose role is {role}"),
+                what: format!(
+                    "the agreement has no record set of a party whose role is {}",
+                    role.as_str()
+                ),
             }),
             (Some(_), Some(_)) => Err(Error::Unrunnable {
-                what: format!("the agreement has several record sets of a party whose role is {role}; a run takes one"),
+                what: format!(
+                    "the agreement has several record sets of a party whose role is {}; a run takes one",
+                    role.as_str()
+                ),
             }),
         }
     }
@@ -114,7 +125,9 @@ impl Program {
     /// There is none.
     pub fn purpose(&self) -> Result<&PurposeId, Error> {
         let first = self.agreement().purposes.first();
-        first.map(|purpose| &purpose.id).ok_or_else(|| Error::Unrunnable { what: "the agreement names no purpose".into() })
+        first
+            .map(|purpose| &purpose.id)
+            .ok_or_else(|| Error::Unrunnable { what: "the agreement names no purpose".into() })
     }
 
     /// Returns the lowest threshold that agreement and schedule allow together.
@@ -131,7 +144,9 @@ impl Engine {
             (Some(digest), _) => ("model.toml", digest),
             (None, Some(digest)) => ("recipe.toml", digest),
             (None, None) => {
-                return Err(Error::Unrunnable { what: "the agreement names neither a model nor a recipe".into() });
+                return Err(Error::Unrunnable {
+                    what: "the agreement names neither a model nor a recipe".into(),
+                });
             }
         };
         let path = folder.join(name);
@@ -143,7 +158,11 @@ impl Engine {
         };
         let found = engine.digest()?;
         if found != *wanted {
-            return Err(Error::OtherModel { path, found: found.to_string(), agreed: wanted.to_string() });
+            return Err(Error::OtherModel {
+                path,
+                found: found.to_string(),
+                agreed: wanted.to_string(),
+            });
         }
         engine.keeps_to(&agreed.threshold)?;
         Ok(engine)
@@ -164,11 +183,15 @@ impl Engine {
     /// Checks that the recipe's own rule for the threshold is no looser than the agreement's.
     fn keeps_to(&self, agreed: &Threshold) -> Result<(), Error> {
         use linkage::model::ThresholdRule::TargetPrecision;
-        let (Engine::Recipe(recipe), Threshold::ExpectedPrecision { least_permille, .. }) = (self, agreed) else {
+        let (Engine::Recipe(recipe), Threshold::ExpectedPrecision { least_permille, .. }) =
+            (self, agreed)
+        else {
             return Ok(());
         };
         match recipe.threshold() {
-            TargetPrecision(target) if target * 1000.0 + 1e-9 >= f64::from(*least_permille) => Ok(()),
+            TargetPrecision(target) if target * 1000.0 + 1e-9 >= f64::from(*least_permille) => {
+                Ok(())
+            }
             _ => Err(Error::Unrunnable {
                 what: format!(
                     "the recipe's rule for the threshold is looser than the agreement's: it must aim at an expected \
@@ -222,7 +245,12 @@ fn read_publications(folder: &Path) -> Result<Publications, Error> {
 }
 
 /// Finds the demonstration made earlier, or makes one: dates moved to today, signed on the spot with throw-away keys.
-fn demonstration(folder: &Path, drafted: Agreement, places: &Places, clock: &Clock) -> Result<Filed, Error> {
+fn demonstration(
+    folder: &Path,
+    drafted: Agreement,
+    places: &Places,
+    clock: &Clock,
+) -> Result<Filed, Error> {
     let place = places.root().join("demonstration");
     let of = place.join("of");
     let origin = drafted.digest()?.to_string();
@@ -238,12 +266,16 @@ fn demonstration(folder: &Path, drafted: Agreement, places: &Places, clock: &Clo
         randoms.push(clock::random()?);
     }
     let publications = read_publications(folder)?;
-    let made = drafted.demonstration(&publications, clock.now(), || randoms.pop().unwrap_or_default())?;
+    let made =
+        drafted.demonstration(&publications, clock.now(), || randoms.pop().unwrap_or_default())?;
     // If we crash in here, `of` is not there yet and the next start makes the demonstration anew.
     if place.exists() {
-        fs::remove_dir_all(&place).map_err(|source| Error::CannotWrite { path: place.clone(), source })?;
+        fs::remove_dir_all(&place)
+            .map_err(|source| Error::CannotWrite { path: place.clone(), source })?;
     }
-    let to_toml = |value: Result<String, toml::ser::Error>, what| value.map_err(|_| Error::OldSummary { what });
+    let to_toml = |value: Result<String, toml::ser::Error>, what| {
+        value.map_err(|_| Error::OldSummary { what })
+    };
     let agreement = to_toml(toml::to_string(&made.filed.agreement), "agreement")?;
     let note = "# A demonstration: dates moved to the day it was made, signed on the spot with throw-away keys.\n";
     write(&place.join("agreement.toml"), &format!("{note}{agreement}"))?;
@@ -278,12 +310,16 @@ pub fn read(path: &Path) -> Result<String, Error> {
 pub fn write(path: &Path, text: &str) -> Result<(), Error> {
     use std::io::Write as _;
     let cannot = |source| Error::CannotWrite { path: path.to_owned(), source };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder =
+        path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(cannot)?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let beside = folder.join(format!(".{name}.new"));
     let mut file = fs::File::create(&beside).map_err(cannot)?;
-    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&beside, path));
+    let written = file
+        .write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&beside, path));
     written.map_err(|source| {
         // Nothing half-written stays behind; that the attempt failed is what is reported.
         let _ = fs::remove_file(&beside);
@@ -316,12 +352,12 @@ fn shown(path: &Path) -> String {
 ///
 /// # Errors
 /// A file cannot be read.
-pub fn problems(path: &Path) -> Result<Vec<Problem>, Error> {
+pub fn problems(path: &Path, packs: &[agreement::Pack]) -> Result<Vec<Problem>, Error> {
     let agreement = match Agreement::read(&read(path)?, &shown(path)) {
         Ok(agreement) => agreement,
         Err(problems) => return Ok(problems),
     };
-    let mut found = agreement::law_problems(&read(path)?, &shown(path));
+    let mut found = agreement::law_problems(&read(path)?, &shown(path), packs);
     let schedule = path.with_file_name("schedule.toml");
     if schedule.exists()
         && let Err(problems) = Schedule::read(&read(&schedule)?, &shown(&schedule), &agreement)

@@ -35,6 +35,15 @@ pub enum Withheld {
     PermitEnded,
 }
 
+impl std::fmt::Display for Withheld {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Withheld::Stayed { order } => write!(f, "stayed by `{order}`"),
+            Withheld::PermitEnded => f.write_str("the permit had ended"),
+        }
+    }
+}
+
 /// Commits to the returned elements of some leads, field by field, each under a fresh key.
 ///
 /// # Errors
@@ -75,20 +84,12 @@ pub async fn release<S: Store>(
     store: &S,
 ) -> Result<Released, Error> {
     let leaf = Leaf::parse(disclosure.leaf.clone())?;
-    let not_as_recorded = || Error::NotAsRecorded {
-        disclosure: disclosure.id.0.clone(),
-    };
+    let not_as_recorded = || Error::NotAsRecorded { disclosure: disclosure.id.0.clone() };
     if *recorded.leaf_hash() != leaf.hash() {
         return Err(not_as_recorded());
     }
     let entry = leaf.to_entry()?;
-    let Some(Event::Disclosed {
-        agreement,
-        recipient,
-        elements,
-        persons,
-        ..
-    }) = Event::of(&entry)
+    let Some(Event::Disclosed { agreement, recipient, elements, persons, .. }) = Event::of(&entry)
     else {
         return Err(not_as_recorded());
     };
@@ -96,12 +97,9 @@ pub async fn release<S: Store>(
         && agreement == permit.agreement().to_string()
         && recipient == disclosure.recipient
         && elements == disclosure.elements
-        && elements.iter().all(|element| {
-            permit
-                .returned()
-                .iter()
-                .any(|one| one.to_string() == *element)
-        });
+        && elements
+            .iter()
+            .all(|element| permit.returned().iter().any(|one| one.to_string() == *element));
     if !permitted {
         return Err(Error::OtherPermit);
     }
@@ -116,15 +114,10 @@ pub async fn release<S: Store>(
         }
         let (state, stays) = look_up_stays(store).await?;
         if let Some(stay) = standing_stay(&stays, filed, permit, now)? {
-            return Ok(Released::Withheld(Withheld::Stayed {
-                order: stay.order.clone(),
-            }));
+            return Ok(Released::Withheld(Withheld::Stayed { order: stay.order.clone() }));
         }
         let at = now.to_string();
-        match store
-            .release(&disclosure.id, recorded.index(), &at, state, &returned)
-            .await
-        {
+        match store.release(&disclosure.id, recorded.index(), &at, state, &returned).await {
             Ok(()) => return Ok(Released::Out(disclosure.persons)),
             // A stay came between the look-up and the release: look again.
             Err(casework::Error::StaysChanged) => {}
@@ -141,23 +134,14 @@ fn standing_stay<'stays>(
     now: Timestamp,
 ) -> Result<Option<&'stays Stay>, Error> {
     let request = request_of(&filed.agreement, permit);
-    let parties: Vec<_> = filed
-        .parties(now)?
-        .iter()
-        .map(|party| (party.id.clone(), party.roles.clone()))
-        .collect();
-    Ok(stays
-        .iter()
-        .find(|stay| stay.applies(&request, permit.agreement(), &parties, now)))
+    let parties: Vec<_> =
+        filed.parties(now)?.iter().map(|party| (party.id.clone(), party.roles.clone())).collect();
+    Ok(stays.iter().find(|stay| stay.applies(&request, permit.agreement(), &parties, now)))
 }
 
 fn request_of(agreement: &Agreement, permit: &Permit) -> Request {
-    let mut request = Request::new(
-        agreement,
-        permit.act().clone(),
-        permit.party(),
-        permit.purpose(),
-    );
+    let mut request =
+        Request::new(agreement, permit.act().clone(), permit.party(), permit.purpose());
     request.returned.clone_from(permit.returned());
     request
 }
@@ -167,10 +151,8 @@ fn open(
     openings: Vec<(LeadId, String)>,
     commitments: &Commitments,
 ) -> Option<Vec<(LeadId, BTreeMap<String, String>)>> {
-    let mut rest: BTreeMap<&str, std::slice::Iter<'_, ledger::Commitment>> = commitments
-        .iter()
-        .map(|(field, list)| (field.as_str(), list.iter()))
-        .collect();
+    let mut rest: BTreeMap<&str, std::slice::Iter<'_, ledger::Commitment>> =
+        commitments.iter().map(|(field, list)| (field.as_str(), list.iter())).collect();
     let mut returned: Vec<(LeadId, BTreeMap<String, String>)> = Vec::new();
     for (lead, text) in openings {
         let opening: Opening = serde_json::from_str(&text).ok()?;
@@ -192,9 +174,7 @@ fn open(
             values.insert(opening.field().to_owned(), value.to_owned());
         }
     }
-    rest.values_mut()
-        .all(|list| list.next().is_none())
-        .then_some(returned)
+    rest.values_mut().all(|list| list.next().is_none()).then_some(returned)
 }
 
 #[cfg(test)]
@@ -204,10 +184,8 @@ mod tests {
     fn leads() -> Vec<(LeadId, BTreeMap<String, String>)> {
         (1..=3)
             .map(|number| {
-                let values = [
-                    ("employer", format!("E{number}")),
-                    ("gross_pay", format!("{number}00")),
-                ];
+                let values =
+                    [("employer", format!("E{number}")), ("gross_pay", format!("{number}00"))];
                 let values = values.map(|(field, value)| (field.to_owned(), value));
                 (LeadId::new("2027Q1", number), BTreeMap::from(values))
             })

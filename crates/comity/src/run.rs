@@ -11,13 +11,17 @@ use crate::node::{Answer, Node};
 use crate::program::{Engine, Program};
 use crate::release::{self, Released, Withheld};
 use crate::report::Report;
-use crate::{Error, clock, discrepancy, summary};
+use crate::{Error, discrepancy, summary};
 use agreement::{
-    Act, CycleId, Extract, PartyId, Permit, PilotStatus, PurposeId, RecordSet, RecordSetId, Refusal, Request,
+    Act, CycleId, Extract, PartyId, Permit, PilotStatus, PurposeId, RecordSet, RecordSetId,
+    Refusal, Request,
 };
-use casework::{Disclosure, DisclosureId, Known, LeadId, PairKey, Pilot, PilotTerms, Planned, Run, RunState, Stage, Store};
+use casework::{
+    Disclosure, DisclosureId, Known, LeadId, PairKey, Pilot, PilotTerms, Planned, Run, RunState,
+    Stage, Store,
+};
 use ledger::{Leaf, Recorded};
-use linkage::{Explanation, Links, Model, RecordRef, Scorer, Side, Tables};
+use linkage::{Blocks, Links, Model, RecordRef, Scorer, Side, Tables};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -142,7 +146,9 @@ pub async fn run(
         Some(earlier) => match earlier.state {
             RunState::Finished => return run.look_at_the_pilot_again(earlier).await,
             RunState::Planned => return run.go_on(earlier).await,
-            RunState::Started | RunState::Abandoned => run.abandon(&earlier.id, "interrupted before its leads were planned").await?,
+            RunState::Started | RunState::Abandoned => {
+                run.abandon(&earlier.id, "interrupted before its leads were planned").await?
+            }
         },
     }
 
@@ -166,7 +172,7 @@ pub async fn run(
     let links = run.link(&scorer)?;
     // 8  leads: the discrepancy that the agreement names, in the recipient's own caseload
     let found = run.find(&permit, &admitted, &links)?;
-    let pilot = run.pilot(&model).await?;
+    let pilot = run.pilot_so_far().await?;
     let (release, entry) = match run.ask(run.releasing(&admitted, &model, &pilot)).await? {
         Answer::Permitted(permit, entry) => (permit, entry),
         Answer::Refused(refusal) => return run.refused(&id, refusal).await,
@@ -205,12 +211,23 @@ pub async fn try_out(
         }
     };
     let model = run.bounded(model)?;
-    let rules = linkage::count_rules(&tables, model.rules())?;
-    let expected = linkage::threshold::dry_run(&model, tables.records(Side::Source), tables.records(Side::Recipient));
+    let rules = Blocks::new(&tables, model.rules())?.counts();
+    let expected = linkage::threshold::dry_run(
+        &model,
+        tables.records(Side::Source).into(),
+        tables.records(Side::Recipient).into(),
+    );
     Ok(TriedOutcome::Done(Tried {
-        records: admitted.counts().into_iter().map(|(set, count)| (set.to_string(), count)).collect(),
+        records: admitted
+            .counts()
+            .into_iter()
+            .map(|(set, count)| (set.to_string(), count))
+            .collect(),
         pairs: rules.last().map_or(0, |rule| rule.cumulative_pairs),
-        rules: rules.into_iter().map(|rule| (rule.rule.clone(), rule.pairs, rule.cumulative_pairs)).collect(),
+        rules: rules
+            .into_iter()
+            .map(|rule| (rule.rule.clone(), rule.pairs, rule.cumulative_pairs))
+            .collect(),
         possible: tables.all_pairs(),
         threshold: model.threshold(),
         expected_true: expected.true_leads,
@@ -252,6 +269,59 @@ struct Found {
     returned_digest: [u8; 32],
 }
 
+/// The pairs for which the discrepancy holds.
+struct Leads {
+    in_caseload: u64,
+    pairs: Vec<Found>,
+}
+
+/// How far the pilot is.
+struct PilotSoFar {
+    measured: Pilot,
+    opened: u64,
+    sample: u64,
+}
+
+impl PilotSoFar {
+    fn status(&self) -> PilotStatus {
+        if u64::from(self.measured.judged()) < self.sample {
+            return PilotStatus::Open { opened: self.opened };
+        }
+        PilotStatus::Reviewed {
+            reviewed: u64::from(self.measured.judged()),
+            false_permille: permille(self.measured.upper_bound()),
+        }
+    }
+}
+
+/// Rounds a share up to thousandths: a bound is never made to look better.
+fn permille(share: f64) -> u64 {
+    (share * 1000.0).ceil() as u64
+}
+
+/// Leads a chunk, so that its entry with a commitment for every field stays within an entry's size.
+fn chunk_size(elements: usize) -> usize {
+    // A commitment takes 47 bytes in the entry, of which 65,535 may be used; the lead's number is one field more.
+    (48_000 / (47 * (elements + 1))).clamp(1, CHUNK)
+}
+
+/// Chooses what is opened now: everything, or as many as the pilot has room for, drawn by lot. The lot is the keyed
+/// digest of each pair for this run, which nobody can steer and anybody with the secret can draw again.
+fn opened_now(
+    fresh: &[(&Found, Option<LeadId>)],
+    at_most: Option<u64>,
+    secret: &[u8; 32],
+    run: &str,
+) -> Result<BTreeSet<PairKey>, Error> {
+    let mut lots = Vec::with_capacity(fresh.len());
+    for (found, _) in fresh {
+        lots.push((summary::keyed(secret, "pilot", &(run, &found.pair.0))?, found.pair));
+    }
+    lots.sort_unstable();
+    let room = at_most.map_or(usize::MAX, |room| usize::try_from(room).unwrap_or(usize::MAX));
+    Ok(lots.into_iter().take(room).map(|(_, pair)| pair).collect())
+}
+
 struct Running<'run> {
     program: &'run Program,
     node: &'run mut Node,
@@ -283,7 +353,12 @@ impl<'run> Running<'run> {
             environment: agreement.environment.to_string(),
             demonstration: agreement.demonstration,
         };
-        if self.node.store.file_once(&self.program.digest.to_string(), &self.node.leaves(&[event])?).await? {
+        if self
+            .node
+            .store
+            .file_once(&self.program.digest.to_string(), &self.node.leaves(&[event])?)
+            .await?
+        {
             // If the ledger cannot be written now, the gate will say so; the line waits in the outbox.
             let _ = self.node.drain().await;
         }
@@ -328,7 +403,11 @@ impl<'run> Running<'run> {
     }
 
     fn releasing(&self, admitted: &Admitted<'_>, model: &Model, pilot: &PilotSoFar) -> Request {
-        Request { threshold: Some(model.threshold()), pilot: pilot.status(), ..self.counted(Act::RELEASE, admitted) }
+        Request {
+            threshold: Some(model.threshold()),
+            pilot: pilot.status(),
+            ..self.counted(Act::RELEASE, admitted)
+        }
     }
 
     /// 3  admit: opens both files under the permit.
@@ -345,11 +424,22 @@ impl<'run> Running<'run> {
         extract::expected(self.program, recipient_set, &admitted.recipient)?;
         let tables = [&admitted.source, &admitted.recipient];
         let name = |table: &Table| {
-            table.spec.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+            table
+                .spec
+                .path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default()
         };
         self.watch.said(&Step::Admitted {
-            files: tables.iter().map(|table| (name(table), table.admitted.batch.num_rows() as u64)).collect(),
-            caveats: tables.iter().flat_map(|table| table.admitted.caveats.iter().map(ToString::to_string)).collect(),
+            files: tables
+                .iter()
+                .map(|table| (name(table), table.admitted.batch.num_rows() as u64))
+                .collect(),
+            caveats: tables
+                .iter()
+                .flat_map(|table| table.admitted.caveats.iter().map(ToString::to_string))
+                .collect(),
         });
         Ok(admitted)
     }
@@ -357,7 +447,11 @@ impl<'run> Running<'run> {
     async fn start(&mut self, admitted: &Admitted<'_>, permit: u64) -> Result<String, Error> {
         let runs = self.node.store.runs().await?;
         let tries = runs.iter().filter(|run| run.cycle == self.cycle.as_str()).count();
-        let id = if tries == 0 { self.cycle.to_string() } else { format!("{}-{}", self.cycle, tries + 1) };
+        let id = if tries == 0 {
+            self.cycle.to_string()
+        } else {
+            format!("{}-{}", self.cycle, tries + 1)
+        };
         let run = Run {
             id: id.clone(),
             cycle: self.cycle.to_string(),
@@ -377,7 +471,11 @@ impl<'run> Running<'run> {
             cycle: self.cycle.to_string(),
             permit,
             files: admitted.digests(),
-            records: admitted.counts().into_iter().map(|(set, count)| (set.to_string(), count)).collect(),
+            records: admitted
+                .counts()
+                .into_iter()
+                .map(|(set, count)| (set.to_string(), count))
+                .collect(),
         };
         self.node.store.start(&run, &self.node.leaves(&[event])?).await?;
         Ok(id)
@@ -400,7 +498,12 @@ impl<'run> Running<'run> {
     }
 
     /// Trains the model by the agreed recipe, or takes the agreed model.
-    async fn model(&mut self, id: &str, tables: &Tables, admitted: &Admitted<'_>) -> Result<Result<Model, Refusal>, Error> {
+    async fn model(
+        &mut self,
+        id: &str,
+        tables: &Tables,
+        admitted: &Admitted<'_>,
+    ) -> Result<Result<Model, Refusal>, Error> {
         let recipe = match &self.program.engine {
             Engine::Model(model) => return Ok(Ok(self.bounded(model.clone())?)),
             Engine::Recipe(recipe) => recipe,
@@ -411,8 +514,12 @@ impl<'run> Running<'run> {
         };
         let model = self.bounded(linkage::train(recipe, tables)?)?;
         let (recipe, digest) = (recipe.digest()?.to_string(), model.digest()?.to_string());
-        let event =
-            Event::ModelTrained { run: id.to_owned(), permit: entry, recipe: recipe.clone(), model: digest.clone() };
+        let event = Event::ModelTrained {
+            run: id.to_owned(),
+            permit: entry,
+            recipe: recipe.clone(),
+            model: digest.clone(),
+        };
         self.node.record(&[event]).await?;
         self.watch.said(&Step::Trained { recipe, model: digest });
         Ok(Ok(model))
@@ -427,7 +534,8 @@ impl<'run> Running<'run> {
     /// 5–7  block, compare, score.
     fn link(&mut self, scorer: &Scorer<'_>) -> Result<Links, Error> {
         let watch = &mut self.watch;
-        let links = linkage::link(scorer, |done| watch.progress(done.scored_pairs, done.all_pairs))?;
+        let links =
+            linkage::link(scorer, |done| watch.progress(done.scored_pairs, done.all_pairs))?;
         self.watch.said(&Step::Compared {
             pairs: links.scored_pairs,
             possible: scorer.tables().all_pairs(),
@@ -437,21 +545,37 @@ impl<'run> Running<'run> {
     }
 
     /// 8  leads: keeps the pairs in the recipient's caseload for which the agreement's discrepancy holds.
-    fn find(&mut self, permit: &Permit, admitted: &Admitted<'_>, links: &Links) -> Result<Found_, Error> {
-        let secret = self.node.pair_secret()?;
+    fn find(
+        &mut self,
+        permit: &Permit,
+        admitted: &Admitted<'_>,
+        links: &Links,
+    ) -> Result<Leads, Error> {
+        let secret = self.node.pair_secret;
         let rule = &self.program.agreement().discrepancy;
-        let (source, recipient) = (&admitted.source.admitted.batch, &admitted.recipient.admitted.batch);
-        let caseload_id = admitted.recipient_set.caseload_id.as_ref().map(ToString::to_string).unwrap_or_default();
+        let (source, recipient) =
+            (&admitted.source.admitted.batch, &admitted.recipient.admitted.batch);
+        let caseload_id = admitted
+            .recipient_set
+            .caseload_id
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         let mut in_caseload = 0;
         let mut kept = Vec::new();
         for pair in &links.pairs {
             let (left, right) = (pair.source.row() as usize, pair.recipient.row() as usize);
-            let Some(case_id) = extract::value(recipient, &caseload_id, right) else { continue };
+            let Some(case_id) = extract::value(recipient, &caseload_id, right) else {
+                continue;
+            };
             in_caseload += 1;
             let mut values = discrepancy::Values::default();
             for element in rule.elements() {
-                let (batch, row) =
-                    if element.record_set == admitted.source_set.id { (source, left) } else { (recipient, right) };
+                let (batch, row) = if element.record_set == admitted.source_set.id {
+                    (source, left)
+                } else {
+                    (recipient, right)
+                };
                 if let Some(value) = extract::value(batch, element.element.as_str(), row) {
                     values.set(element, value);
                 }
@@ -460,13 +584,22 @@ impl<'run> Running<'run> {
                 kept.push((pair, extract::spelled(&case_id)));
             }
         }
-        let wanted: BTreeSet<u64> = kept.iter().map(|(pair, _)| u64::from(pair.source.row())).collect();
-        let returned: HashMap<u64, _> =
-            extract::returned(self.program, permit, admitted.source_set, &admitted.source, &wanted)?.into_iter().collect();
+        let wanted: BTreeSet<u64> =
+            kept.iter().map(|(pair, _)| u64::from(pair.source.row())).collect();
+        let returned: HashMap<u64, _> = extract::returned(
+            self.program,
+            permit,
+            admitted.source_set,
+            &admitted.source,
+            &wanted,
+        )?
+        .into_iter()
+        .collect();
         let mut same_before: HashMap<[u8; 32], u32> = HashMap::new();
         let mut found = Vec::with_capacity(kept.len());
         for (pair, case_id) in kept {
-            let returned_digest = summary::keyed(&secret, "returned", &returned.get(&u64::from(pair.source.row())))?;
+            let returned_digest =
+                summary::keyed(&secret, "returned", &returned.get(&u64::from(pair.source.row())))?;
             let identity = summary::identity(admitted, source, pair.source.row() as usize);
             let first = summary::keyed(&secret, "pair", &(&case_id, &identity))?;
             // Two records that say the same of one person (two employers) are told apart by their order.
@@ -488,10 +621,11 @@ impl<'run> Running<'run> {
             threshold: links.expectation.threshold,
             precision: links.expectation.expected_precision,
         });
-        Ok(Found_ { in_caseload, pairs: found })
+        Ok(Leads { in_caseload, pairs: found })
     }
 
-    async fn pilot(&self, _model: &Model) -> Result<PilotSoFar, Error> {
+    /// How far the pilot of this recipe or model is.
+    async fn pilot_so_far(&self) -> Result<PilotSoFar, Error> {
         let agreed = &self.program.agreement().pilot;
         let terms = PilotTerms {
             sample: u32::try_from(agreed.sample).unwrap_or(u32::MAX),
@@ -507,7 +641,10 @@ impl<'run> Running<'run> {
     }
 
     /// Numbers the leads, leaves out what earlier cycles know, and splits them into what is opened now and what is held.
-    #[expect(clippy::too_many_arguments, reason = "it is the one place where all that was found comes together")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "it is the one place where all that was found comes together"
+    )]
     async fn plan(
         &mut self,
         id: &str,
@@ -515,7 +652,7 @@ impl<'run> Running<'run> {
         admitted: &Admitted<'_>,
         scorer: &Scorer<'_>,
         links: &Links,
-        found: Found_,
+        found: Leads,
         pilot: &PilotSoFar,
     ) -> Result<Report, Error> {
         let pairs: Vec<PairKey> = found.pairs.iter().map(|found| found.pair).collect();
@@ -534,7 +671,9 @@ impl<'run> Running<'run> {
                     continue;
                 }
                 // Worked before: it comes back only if something that is returned has changed.
-                Some(Known::Worked { returned_digest, .. }) if *returned_digest == found.returned_digest => {
+                Some(Known::Worked { returned_digest, .. })
+                    if *returned_digest == found.returned_digest =>
+                {
                     covered += 1;
                     continue;
                 }
@@ -542,7 +681,7 @@ impl<'run> Running<'run> {
             };
             fresh.push((found, reopens));
         }
-        let opened = opened_now(&fresh, release.leads_at_most(), &self.node.pair_secret()?, id)?;
+        let opened = opened_now(&fresh, release.leads_at_most(), &self.node.pair_secret, id)?;
         let mut explanations = Vec::with_capacity(fresh.len());
         let mut leads = Vec::with_capacity(fresh.len());
         let per_chunk = chunk_size(release.returned().len());
@@ -562,7 +701,8 @@ impl<'run> Running<'run> {
                 recipient_record: found.recipient.row(),
                 weight: explanation.weight,
                 probability: explanation.probability,
-                explanation: serde_json::to_string(&explanation).map_err(|_| Error::UnspeakableEvent)?,
+                explanation: serde_json::to_string(&explanation)
+                    .map_err(|_| Error::UnspeakableEvent)?,
                 returned_digest: found.returned_digest,
                 reopens,
                 chunk,
@@ -578,7 +718,16 @@ impl<'run> Running<'run> {
             planned,
             held: leads.len() as u64 - planned,
         };
-        let report = summary::report(self.program, self.node, self.cycle, admitted, scorer, links, &counted, &explanations)?;
+        let report = summary::report(
+            self.program,
+            self.node,
+            self.cycle,
+            admitted,
+            scorer,
+            links,
+            &counted,
+            &explanations,
+        )?;
         let event = Event::LeadsPlanned {
             run: id.to_owned(),
             model: scorer.model().digest()?.to_string(),
@@ -590,7 +739,10 @@ impl<'run> Running<'run> {
             covered,
             destroyed: links.scored_pairs - leads.len() as u64,
         };
-        self.node.store.plan(id, &summary::stored(&report)?, &leads, &self.node.leaves(&[event])?).await?;
+        self.node
+            .store
+            .plan(id, &summary::stored(&report)?, &leads, &self.node.leaves(&[event])?)
+            .await?;
         self.watch.said(&Step::Planned {
             planned,
             held: counted.held,
@@ -602,9 +754,16 @@ impl<'run> Running<'run> {
     }
 
     /// 8a  release: each chunk is prepared, recorded, and only then released; a stay is looked up before each.
-    async fn release(&mut self, id: &str, permit: &Permit, entry: u64, admitted: &Admitted<'_>) -> Result<(), Error> {
+    async fn release(
+        &mut self,
+        id: &str,
+        permit: &Permit,
+        entry: u64,
+        admitted: &Admitted<'_>,
+    ) -> Result<(), Error> {
         let leads = self.node.store.leads(Some(self.cycle.as_str())).await?;
-        let waiting: Vec<_> = leads.into_iter().filter(|lead| lead.stage == Stage::Planned).collect();
+        let waiting: Vec<_> =
+            leads.into_iter().filter(|lead| lead.stage == Stage::Planned).collect();
         let mut chunks: BTreeMap<u32, Vec<_>> = BTreeMap::new();
         for lead in waiting {
             if let Some(chunk) = lead.found.chunk {
@@ -614,16 +773,26 @@ impl<'run> Running<'run> {
         let (mut persons, mut last) = (0, None);
         let number = chunks.len() as u64;
         for (chunk, leads) in chunks {
-            let wanted: BTreeSet<u64> = leads.iter().map(|lead| u64::from(lead.source_record)).collect();
-            let rows: HashMap<u64, _> =
-                extract::returned(self.program, permit, admitted.source_set, &admitted.source, &wanted)?
-                    .into_iter()
-                    .collect();
+            let wanted: BTreeSet<u64> =
+                leads.iter().map(|lead| u64::from(lead.source_record)).collect();
+            let rows: HashMap<u64, _> = extract::returned(
+                self.program,
+                permit,
+                admitted.source_set,
+                &admitted.source,
+                &wanted,
+            )?
+            .into_iter()
+            .collect();
             let returned: Vec<_> = leads
                 .iter()
                 .map(|lead| {
-                    let values = rows.get(&u64::from(lead.source_record)).cloned().unwrap_or_default();
-                    let values = values.into_iter().map(|(element, value)| (element.to_string(), value)).collect();
+                    let values =
+                        rows.get(&u64::from(lead.source_record)).cloned().unwrap_or_default();
+                    let values = values
+                        .into_iter()
+                        .map(|(element, value)| (element.to_string(), value))
+                        .collect();
                     (lead.id.clone(), values)
                 })
                 .collect();
@@ -686,10 +855,24 @@ impl<'run> Running<'run> {
     }
 
     /// Releases what the ledger has recorded, or withdraws it and says why.
-    async fn let_out(&mut self, permit: &Permit, recorded: Recorded, disclosure: &Disclosure) -> Result<Option<u32>, Error> {
+    async fn let_out(
+        &mut self,
+        permit: &Permit,
+        recorded: Recorded,
+        disclosure: &Disclosure,
+    ) -> Result<Option<u32>, Error> {
         let index = recorded.index();
         let now = self.node.now();
-        match release::release(permit, recorded, disclosure, &self.program.filed, now, &self.node.store).await? {
+        match release::release(
+            permit,
+            recorded,
+            disclosure,
+            &self.program.filed,
+            now,
+            &self.node.store,
+        )
+        .await?
+        {
             Released::Out(persons) => Ok(Some(persons)),
             Released::Withheld(why) => {
                 let event = Event::DisclosureWithdrawn {
@@ -720,7 +903,10 @@ impl<'run> Running<'run> {
         // What is still planned was withheld: the run stays open, and going on with it asks the gate again.
         if of(Stage::Planned) == 0 {
             let at = self.node.now().to_string();
-            self.node.store.finish(id, &at, &summary::stored(&report)?, &self.node.leaves(&[event])?).await?;
+            self.node
+                .store
+                .finish(id, &at, &summary::stored(&report)?, &self.node.leaves(&[event])?)
+                .await?;
             self.node.drain().await?;
         }
         crate::program::write(&self.node.places.report(id), &html)?;
@@ -733,7 +919,10 @@ impl<'run> Running<'run> {
         let admitted = self.admit(&permit)?;
         if !earlier.is_of_files(&admitted.digests()) {
             return Err(Error::Unrunnable {
-                what: format!("run {} was interrupted, and the files are no longer those it was begun on", earlier.id),
+                what: format!(
+                    "run {} was interrupted, and the files are no longer those it was begun on",
+                    earlier.id
+                ),
             });
         }
         let report = summary::restored(earlier.summary.as_deref())?;
@@ -767,17 +956,23 @@ impl<'run> Running<'run> {
         let report = summary::restored(earlier.summary.as_deref())?;
         let pilot = self.pilot_so_far().await?;
         let leads = self.node.store.leads(Some(self.cycle.as_str())).await?;
-        let held: Vec<LeadId> =
-            leads.iter().filter(|lead| lead.stage == Stage::Held).map(|lead| lead.found.id.clone()).collect();
+        let held: Vec<LeadId> = leads
+            .iter()
+            .filter(|lead| lead.stage == Stage::Held)
+            .map(|lead| lead.found.id.clone())
+            .collect();
         if held.is_empty() || !pilot.measured.passed() {
             return Ok(Outcome::Again(Box::new(report)));
         }
-        let first = leads.iter().filter_map(|lead| lead.found.chunk).max().map_or(0, |chunk| chunk + 1);
+        let first =
+            leads.iter().filter_map(|lead| lead.found.chunk).max().map_or(0, |chunk| chunk + 1);
         let per_chunk = chunk_size(self.program.agreement().returned().count());
         let chunks: Vec<(LeadId, u32)> = held
             .into_iter()
             .enumerate()
-            .map(|(place, lead)| (lead, first.saturating_add(u32::try_from(place / per_chunk).unwrap_or(u32::MAX))))
+            .map(|(place, lead)| {
+                (lead, first.saturating_add(u32::try_from(place / per_chunk).unwrap_or(u32::MAX)))
+            })
             .collect();
         let measured = &pilot.measured;
         let event = Event::PilotPassed {

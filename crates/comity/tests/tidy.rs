@@ -6,7 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the workspace is there")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .expect("the workspace is there")
 }
 
 fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
@@ -49,9 +52,14 @@ fn the_arrows_between_crates_point_one_way() {
     ]);
     for (krate, may_know) in &allowed {
         let manifest = manifest(krate);
-        let dependencies = manifest.get("dependencies").and_then(toml::Value::as_table).expect("dependencies");
-        for other in dependencies.keys().map(String::as_str).filter(|key| allowed.contains_key(key)) {
-            assert!(may_know.contains(&other), "{krate} must not know {other}: ARCHITECTURE.md draws the arrows");
+        let dependencies =
+            manifest.get("dependencies").and_then(toml::Value::as_table).expect("dependencies");
+        for other in dependencies.keys().map(String::as_str).filter(|key| allowed.contains_key(key))
+        {
+            assert!(
+                may_know.contains(&other),
+                "{krate} must not know {other}: ARCHITECTURE.md draws the arrows"
+            );
         }
     }
 }
@@ -87,12 +95,18 @@ fn every_file_is_included_by_another() {
         let stem = path.file_stem().and_then(|stem| stem.to_str()).expect("a file name").to_owned();
         let place = path.parent().expect("a folder");
         let is_root = ["lib", "main", "mod"].contains(&stem.as_str());
-        let is_target = ["tests", "benches", "examples"].iter().any(|folder| place.ends_with(folder));
+        let is_target =
+            ["tests", "benches", "examples"].iter().any(|folder| place.ends_with(folder));
         if is_root || is_target {
             continue;
         }
         let beside = files(place, ".rs").into_iter().filter(|other| other.parent() == Some(place));
-        let above = [place.with_extension("rs"), place.join("lib.rs"), place.join("main.rs"), place.join("mod.rs")];
+        let above = [
+            place.with_extension("rs"),
+            place.join("lib.rs"),
+            place.join("main.rs"),
+            place.join("mod.rs"),
+        ];
         let said = [format!("mod {stem};"), format!("mod {stem} {{")];
         let included = beside
             .chain(above)
@@ -150,7 +164,11 @@ fn banned_in(text: &str) -> Vec<&'static str> {
 
 #[test]
 fn words_that_the_glossary_bans_are_not_used() {
-    assert_eq!(banned_in("let matchKey = Tenants;"), ["matchkey", "tenant"], "the check itself works");
+    assert_eq!(
+        banned_in("let matchKey = Tenants;"),
+        ["matchkey", "tenant"],
+        "the check itself works"
+    );
     let this = Path::new(file!()).file_name();
     for path in files(&root().join("crates"), ".rs") {
         if path.file_name() == this {
@@ -158,7 +176,12 @@ fn words_that_the_glossary_bans_are_not_used() {
         }
         for (number, line) in read(&path).lines().enumerate() {
             let banned = banned_in(line);
-            assert!(banned.is_empty(), "{}:{}: {banned:?}: see GLOSSARY.md", shown(&path), number + 1);
+            assert!(
+                banned.is_empty(),
+                "{}:{}: {banned:?}: see GLOSSARY.md",
+                shown(&path),
+                number + 1
+            );
         }
     }
 }
@@ -167,7 +190,11 @@ fn words_that_the_glossary_bans_are_not_used() {
 fn no_test_is_switched_off() {
     let switched_off = concat!("#[ign", "ore");
     for path in files(&root().join("crates"), ".rs") {
-        assert!(!read(&path).contains(switched_off), "{}: assert today's answer instead", shown(&path));
+        assert!(
+            !read(&path).contains(switched_off),
+            "{}: assert today's answer instead",
+            shown(&path)
+        );
     }
 }
 
@@ -211,14 +238,16 @@ fn every_dependency_says_why_it_is_there() {
 #[test]
 fn the_readme_shows_commands_that_there_are() {
     let readme = read(&root().join("README.md"));
-    let commands = fs::read_dir(root().join("crates/comity/src/cli")).expect("the commands").map(|entry| {
-        let path = entry.expect("a command").path();
-        path.file_stem().and_then(|stem| stem.to_str()).expect("a name").to_owned()
-    });
+    let commands =
+        fs::read_dir(root().join("crates/comity/src/cli")).expect("the commands").map(|entry| {
+            let path = entry.expect("a command").path();
+            path.file_stem().and_then(|stem| stem.to_str()).expect("a name").to_owned()
+        });
     let commands: BTreeSet<String> = commands.collect();
     let mut shown = 0;
     for line in readme.lines().map(str::trim) {
-        let rest = line.strip_prefix("cargo run --release -- ").or_else(|| line.strip_prefix("comity "));
+        let rest =
+            line.strip_prefix("cargo run --release -- ").or_else(|| line.strip_prefix("comity "));
         if let Some(rest) = rest {
             let command = rest.split_whitespace().next().unwrap_or_default();
             assert!(commands.contains(command), "README.md: there is no `comity {command}`");

@@ -195,12 +195,8 @@ pub fn audit<F: Files + ?Sized>(
     held: &[Checkpoint],
     visit: impl FnMut(u64, &Entry),
 ) -> Result<Outcome, Error> {
-    let unsound = |fault| {
-        Ok(Outcome::Unsound(vec![Finding {
-            file: CHECKPOINT.to_owned(),
-            fault,
-        }]))
-    };
+    let unsound =
+        |fault| Ok(Outcome::Unsound(vec![Finding { file: CHECKPOINT.to_owned(), fault }]));
     let Some(bytes) = files.read(CHECKPOINT)? else {
         return unsound(Fault::Missing);
     };
@@ -221,19 +217,12 @@ pub fn audit<F: Files + ?Sized>(
         edge: Edge::default(),
         copies: BTreeMap::new(),
         last_at: None,
-        verified: Verified {
-            signatures: signatures.by.len() as u64,
-            ..Verified::default()
-        },
+        verified: Verified { signatures: signatures.by.len() as u64, ..Verified::default() },
         findings: Vec::new(),
     };
     let mut unauthenticated = auditor.sort_files()?;
-    unauthenticated.extend(
-        signatures
-            .ignored
-            .iter()
-            .map(|signature| format!("{CHECKPOINT}: {signature}")),
-    );
+    unauthenticated
+        .extend(signatures.ignored.iter().map(|signature| format!("{CHECKPOINT}: {signature}")));
     auditor.read_all(visit)?;
     if auditor.is_complete() {
         auditor.close(&checkpoint)?;
@@ -278,10 +267,7 @@ impl<F: Files + ?Sized> Auditor<'_, F> {
             match (found, signed) {
                 (Some(found), Some(signed)) if found == signed => {}
                 (Some(found), Some(signed)) if found.width() < signed.width() => {
-                    self.copies
-                        .entry((found.level(), found.index()))
-                        .or_default()
-                        .push(found);
+                    self.copies.entry((found.level(), found.index())).or_default().push(found);
                 }
                 _ => unauthenticated.push(path),
             }
@@ -322,29 +308,20 @@ impl<F: Files + ?Sized> Auditor<'_, F> {
 
     /// Says whether the tree was grown to its whole size.
     fn is_complete(&self) -> bool {
-        !self
-            .findings
-            .iter()
-            .any(|finding| matches!(finding.fault, Fault::RestUnknown))
+        !self.findings.iter().any(|finding| matches!(finding.fault, Fault::RestUnknown))
     }
 
     /// Checks what is known only at the end: partial tiles, the root, and checkpoints of larger ledgers.
     fn close(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
         for (level, hashes) in (0..).zip(self.edge.levels().to_vec()) {
             if !hashes.is_empty() {
-                let place = self
-                    .size
-                    .checked_shr(8 * (u32::from(level) + 1))
-                    .unwrap_or(0);
+                let place = self.size.checked_shr(8 * (u32::from(level) + 1)).unwrap_or(0);
                 self.compare_tile(Level::Hashes(level), place, &hashes)?;
             }
         }
         if self.edge.root() != checkpoint.root {
             let fault = Fault::OtherRoot { size: self.size };
-            self.findings.push(Finding {
-                file: CHECKPOINT.to_owned(),
-                fault,
-            });
+            self.findings.push(Finding { file: CHECKPOINT.to_owned(), fault });
         }
         for held in self.held {
             if held.origin != checkpoint.origin || held.size > self.size {
@@ -388,8 +365,7 @@ impl<F: Files + ?Sized> Auditor<'_, F> {
             }
         }
         self.compare_copies(bundle, |width| {
-            ends.get(width.checked_sub(1)?)
-                .and_then(|end| bytes.get(..*end))
+            ends.get(width.checked_sub(1)?).and_then(|end| bytes.get(..*end))
         })?;
         Ok(Some(entries.into_iter().map(Hash::of_leaf).collect()))
     }
@@ -416,12 +392,7 @@ impl<F: Files + ?Sized> Auditor<'_, F> {
                     }
                     Level::Hashes(level) => Some(format!("tile/{}", level - 1)),
                 };
-                self.find(
-                    tile,
-                    Fault::OtherHashes {
-                        below: below.unwrap_or_default(),
-                    },
-                );
+                self.find(tile, Fault::OtherHashes { below: below.unwrap_or_default() });
             }
         }
         self.compare_copies(tile, |width| expected.get(..width * Hash::SIZE))
@@ -433,11 +404,7 @@ impl<F: Files + ?Sized> Auditor<'_, F> {
         wider: Tile,
         beginning: impl Fn(usize) -> Option<&'bytes [u8]>,
     ) -> Result<(), Error> {
-        for copy in self
-            .copies
-            .remove(&(wider.level(), wider.index()))
-            .unwrap_or_default()
-        {
+        for copy in self.copies.remove(&(wider.level(), wider.index())).unwrap_or_default() {
             let bytes = self.files.read(&copy.to_string())?;
             if bytes.as_deref() == beginning(copy.width()) {
                 match copy.level() {
@@ -445,12 +412,7 @@ impl<F: Files + ?Sized> Auditor<'_, F> {
                     Level::Hashes(_) => self.verified.tiles += 1,
                 }
             } else {
-                self.find(
-                    copy,
-                    Fault::OtherBeginning {
-                        wider: wider.to_string(),
-                    },
-                );
+                self.find(copy, Fault::OtherBeginning { wider: wider.to_string() });
             }
         }
         Ok(())
@@ -476,20 +438,11 @@ impl<F: Files + ?Sized> Auditor<'_, F> {
     }
 
     fn not_continued(&mut self, held: u64) {
-        let fault = Fault::NotContinued {
-            size: self.size,
-            held,
-        };
-        self.findings.push(Finding {
-            file: CHECKPOINT.to_owned(),
-            fault,
-        });
+        let fault = Fault::NotContinued { size: self.size, held };
+        self.findings.push(Finding { file: CHECKPOINT.to_owned(), fault });
     }
 
     fn find(&mut self, tile: Tile, fault: Fault) {
-        self.findings.push(Finding {
-            file: tile.to_string(),
-            fault,
-        });
+        self.findings.push(Finding { file: tile.to_string(), fault });
     }
 }

@@ -23,12 +23,8 @@ const DEPTH: usize = 16;
 ///
 /// [`Error::RefusedValue`] when it does not.
 pub(crate) fn check(name: &str, value: &Value) -> Result<(), Error> {
-    refusal(value, DEPTH).map_or(Ok(()), |reason| {
-        Err(Error::RefusedValue {
-            name: name.to_owned(),
-            reason,
-        })
-    })
+    refusal(value, DEPTH)
+        .map_or(Ok(()), |reason| Err(Error::RefusedValue { name: name.to_owned(), reason }))
 }
 
 /// Returns the one spelling of a value that qualifies.
@@ -107,11 +103,8 @@ mod tests {
         ] {
             assert!(check("x", &value).is_err(), "{value}");
         }
-        for value in [
-            json!(9_007_199_254_740_991_u64),
-            json!(-9_007_199_254_740_991_i64),
-            json!(0),
-        ] {
+        for value in [json!(9_007_199_254_740_991_u64), json!(-9_007_199_254_740_991_i64), json!(0)]
+        {
             assert!(check("x", &value).is_ok(), "{value}");
         }
     }

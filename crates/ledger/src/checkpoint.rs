@@ -87,9 +87,7 @@ impl Checkpoint {
     /// Reads the text of a note as a checkpoint.
     fn parse(text: &str) -> Result<Self, Error> {
         let malformed = |reason| Error::MalformedCheckpoint { reason };
-        let text = text
-            .strip_suffix('\n')
-            .ok_or(malformed("its last line does not end"))?;
+        let text = text.strip_suffix('\n').ok_or(malformed("its last line does not end"))?;
         let mut lines = text.split('\n');
         let (Some(origin), Some(size), Some(root)) = (lines.next(), lines.next(), lines.next())
         else {
@@ -98,9 +96,7 @@ impl Checkpoint {
         if origin.is_empty() || lines.any(str::is_empty) {
             return Err(malformed("a line is empty"));
         }
-        let number: u64 = size
-            .parse()
-            .map_err(|_| malformed("its size is not a number"))?;
+        let number: u64 = size.parse().map_err(|_| malformed("its size is not a number"))?;
         if number.to_string() != size {
             return Err(malformed("its size is not written the one way there is"));
         }
@@ -109,11 +105,7 @@ impl Checkpoint {
             .ok()
             .and_then(|root| root.try_into().ok())
             .ok_or(malformed("its root is not 32 bytes in base64"))?;
-        Ok(Self {
-            origin: Origin(origin.to_owned()),
-            size: number,
-            root: Hash::from_bytes(root),
-        })
+        Ok(Self { origin: Origin(origin.to_owned()), size: number, root: Hash::from_bytes(root) })
     }
 }
 
@@ -157,10 +149,7 @@ mod tests {
     #[test]
     fn extension_lines_are_read_over() {
         let text = checkpoint().text();
-        assert_eq!(
-            check(&(text.clone() + "an extension\nand another\n")).unwrap(),
-            checkpoint()
-        );
+        assert_eq!(check(&(text.clone() + "an extension\nand another\n")).unwrap(), checkpoint());
         assert!(check(&(text + "\nafter an empty line\n")).is_err());
     }
 
@@ -186,9 +175,7 @@ mod tests {
 
     #[test]
     fn the_checkpoint_of_another_origin_is_refused() {
-        let text = checkpoint()
-            .text()
-            .replace("ledger.example", "other.example");
+        let text = checkpoint().text().replace("ledger.example", "other.example");
         assert!(matches!(check(&text), Err(Error::OtherOrigin { .. })));
     }
 }

@@ -83,10 +83,7 @@ pub struct Opening {
 /// ```
 pub fn commit(key: [u8; 32], field: &str, value: Value) -> Result<(Commitment, Opening), Error> {
     let opening = Opening::new(key, field, value)?;
-    Ok((
-        Commitment(opening.mac().finalize().into_bytes().into()),
-        opening,
-    ))
+    Ok((Commitment(opening.mac().finalize().into_bytes().into()), opening))
 }
 
 impl Opening {
@@ -113,12 +110,7 @@ impl Opening {
             });
         }
         let spelling = canonical::spell(field, &value)?;
-        Ok(Self {
-            key,
-            field: field.to_owned(),
-            value,
-            spelling,
-        })
+        Ok(Self { key, field: field.to_owned(), value, spelling })
     }
 
     /// Returns the function fed with everything that is committed to.
@@ -126,9 +118,7 @@ impl Opening {
         // INVARIANT: each part stands after its length, so no two lists of parts give the same bytes.
         // RFC 2104 pads a short key with zeros to what the hash works on; done here, nothing can fail.
         let mut key = [0; 64];
-        key.iter_mut()
-            .zip(self.key)
-            .for_each(|(to, from)| *to = from);
+        key.iter_mut().zip(self.key).for_each(|(to, from)| *to = from);
         let mut mac = Hmac::<Sha256>::new(&key.into());
         for part in [DOMAIN.as_bytes(), self.field.as_bytes(), &self.spelling] {
             mac.update(&(part.len() as u64).to_be_bytes());
@@ -155,17 +145,8 @@ struct Stored {
 
 impl From<Opening> for Stored {
     fn from(opening: Opening) -> Self {
-        let Opening {
-            key,
-            field,
-            value,
-            spelling: _,
-        } = opening;
-        Self {
-            key: BASE64_STANDARD.encode(key),
-            field,
-            value,
-        }
+        let Opening { key, field, value, spelling: _ } = opening;
+        Self { key: BASE64_STANDARD.encode(key), field, value }
     }
 }
 
@@ -173,13 +154,10 @@ impl TryFrom<Stored> for Opening {
     type Error = Error;
 
     fn try_from(stored: Stored) -> Result<Self, Error> {
-        let key = BASE64_STANDARD
-            .decode(&stored.key)
-            .ok()
-            .and_then(|key| key.try_into().ok())
-            .ok_or(Error::MalformedKey {
-                reason: "the key of an opening is not 32 bytes in base64",
-            })?;
+        let key =
+            BASE64_STANDARD.decode(&stored.key).ok().and_then(|key| key.try_into().ok()).ok_or(
+                Error::MalformedKey { reason: "the key of an opening is not 32 bytes in base64" },
+            )?;
         Self::new(key, &stored.field, stored.value)
     }
 }
@@ -223,10 +201,7 @@ mod tests {
         }
         let mut mac = Hmac::<Sha256>::new_from_slice(&[3; 32]).unwrap();
         mac.update(&bytes);
-        assert_eq!(
-            commitment.as_bytes().as_slice(),
-            mac.finalize().into_bytes().as_slice()
-        );
+        assert_eq!(commitment.as_bytes().as_slice(), mac.finalize().into_bytes().as_slice());
     }
 
     #[test]

@@ -253,10 +253,7 @@ impl Error {
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::needless_raw_string_hashes,
-    reason = "expect-test writes its snapshots so"
-)]
+#[expect(clippy::needless_raw_string_hashes, reason = "expect-test writes its snapshots so")]
 mod tests {
     use expect_test::expect;
 
@@ -269,68 +266,36 @@ mod tests {
         let text = |text: &str| text.to_owned();
         let errors = [
             Error::UnknownVersion { version: text("2") },
-            Error::MalformedEntry {
-                reason: "it is not a JSON object",
-            },
+            Error::MalformedEntry { reason: "it is not a JSON object" },
             Error::UnknownMember { member: text("x") },
             Error::NotCanonical,
             Error::EntryTooLarge { bytes: 70_000 },
-            Error::RefusedValue {
-                name: text("count"),
-                reason: "the number is not whole",
-            },
+            Error::RefusedValue { name: text("count"), reason: "the number is not whole" },
             Error::MalformedKind { kind: text("Run") },
             Error::TimeRunsBackwards {
                 last: at("2026-01-31T09:00:01Z"),
                 at: at("2026-01-31T09:00:00Z"),
             },
-            Error::MalformedNote {
-                reason: "it is not UTF-8",
-            },
-            Error::MalformedKey {
-                reason: "it is not base64",
-            },
+            Error::MalformedNote { reason: "it is not UTF-8" },
+            Error::MalformedKey { reason: "it is not base64" },
             Error::MalformedName { name: text("a b") },
             Error::NoKnownSignature,
             Error::FalseSignature { name: name() },
-            Error::MalformedCheckpoint {
-                reason: "a line is empty",
-            },
-            Error::MalformedTilePath {
-                path: text("tile/x"),
-            },
+            Error::MalformedCheckpoint { reason: "a line is empty" },
+            Error::MalformedTilePath { path: text("tile/x") },
             Error::FalseProof,
             Error::BeyondSize { asked: 9, size: 3 },
             Error::NoLedger,
-            Error::LedgerExists {
-                path: text("checkpoint"),
-            },
-            Error::OtherOrigin {
-                expected: text("a"),
-                found: text("b"),
-            },
+            Error::LedgerExists { path: text("checkpoint") },
+            Error::OtherOrigin { expected: text("a"), found: text("b") },
             Error::NoAnchor,
-            Error::AnchorInUse {
-                origin: Origin::from(&name()),
-                size: 7,
-            },
+            Error::AnchorInUse { origin: Origin::from(&name()), size: 7 },
             Error::AnchorMoved,
-            Error::RolledBack {
-                size: 5,
-                anchored: 9,
-            },
-            Error::Forked {
-                size: 9,
-                anchored: 5,
-            },
-            Error::Damaged {
-                path: text("tile/0/000"),
-                reason: "it is missing",
-            },
+            Error::RolledBack { size: 5, anchored: 9 },
+            Error::Forked { size: 9, anchored: 5 },
+            Error::Damaged { path: text("tile/0/000"), reason: "it is missing" },
             Error::Stopped,
-            Error::InUse {
-                path: text("/ledger"),
-            },
+            Error::InUse { path: text("/ledger") },
             Error::Store {
                 deed: "write",
                 path: text("checkpoint"),

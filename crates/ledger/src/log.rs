@@ -108,9 +108,7 @@ impl<S: Store> Log<S> {
     /// [`Error::LedgerExists`] or [`Error::AnchorInUse`] when either place is not new, or when a write fails.
     pub fn create(mut store: S, mut anchor: S, signer: Signer) -> Result<Self, Error> {
         if store.read(CHECKPOINT)?.is_some() {
-            return Err(Error::LedgerExists {
-                path: CHECKPOINT.to_owned(),
-            });
+            return Err(Error::LedgerExists { path: CHECKPOINT.to_owned() });
         }
         if let Some(path) = store.list("tile")?.into_iter().next() {
             return Err(Error::LedgerExists { path });
@@ -121,11 +119,8 @@ impl<S: Store> Log<S> {
                 return Err(Error::AnchorInUse { origin, size });
             }
         }
-        let checkpoint = Checkpoint {
-            origin: Origin::from(signer.name()),
-            size: 0,
-            root: Hash::of_nothing(),
-        };
+        let checkpoint =
+            Checkpoint { origin: Origin::from(signer.name()), size: 0, root: Hash::of_nothing() };
         let latest = checkpoint.sign(&signer)?.to_string().into_bytes();
         // If we crash here, there is no ledger, and beginning it again meets an empty place.
         anchor.write(CHECKPOINT, &latest)?;
@@ -158,10 +153,7 @@ impl<S: Store> Log<S> {
         let anchored_bytes = anchor.read(CHECKPOINT)?.ok_or(Error::NoAnchor)?;
         let anchored = Checkpoint::open(&anchored_bytes, signer.verifier())?;
         if size < anchored.size {
-            return Err(Error::RolledBack {
-                size,
-                anchored: anchored.size,
-            });
+            return Err(Error::RolledBack { size, anchored: anchored.size });
         }
         let edge = read_edge(&store, size)?;
         if edge.root() != checkpoint.root {
@@ -171,17 +163,8 @@ impl<S: Store> Log<S> {
             });
         }
         let proof = merkle::prove_consistency(&Tiles::new(&store, size), anchored.size, size)?;
-        merkle::verify_consistency(
-            anchored.size,
-            &anchored.root,
-            size,
-            &checkpoint.root,
-            &proof,
-        )
-        .map_err(|_| Error::Forked {
-            size,
-            anchored: anchored.size,
-        })?;
+        merkle::verify_consistency(anchored.size, &anchored.root, size, &checkpoint.root, &proof)
+            .map_err(|_| Error::Forked { size, anchored: anchored.size })?;
         if anchored_bytes != latest {
             // If we crash here, the anchor is behind by consistent growth, as it was before.
             anchor.write(CHECKPOINT, &latest)?;
@@ -253,9 +236,7 @@ impl<S: Store> Log<S> {
     ///
     /// As [`Log::append`].
     pub fn append_one(&mut self, leaf: &Leaf) -> Result<Recorded, Error> {
-        self.append(std::slice::from_ref(leaf))?
-            .pop()
-            .ok_or(Error::Stopped)
+        self.append(std::slice::from_ref(leaf))?.pop().ok_or(Error::Stopped)
     }
 
     /// Returns evidence of an entry that was appended earlier, perhaps by a program that crashed before it could
@@ -306,18 +287,12 @@ impl<S: Store> Log<S> {
     ///
     /// When there is none, or the files cannot be read or do not fit the checkpoint.
     pub fn leaf(&self, index: u64) -> Result<Leaf, Error> {
-        let beyond = || Error::BeyondSize {
-            asked: index,
-            size: self.size(),
-        };
+        let beyond = || Error::BeyondSize { asked: index, size: self.size() };
         if index >= self.size() {
             return Err(beyond());
         }
         let place = usize::try_from(index % WIDTH).map_err(|_| beyond())?;
-        self.read_bundle(index / WIDTH)?
-            .into_iter()
-            .nth(place)
-            .ok_or_else(beyond)
+        self.read_bundle(index / WIDTH)?.into_iter().nth(place).ok_or_else(beyond)
     }
 
     /// Returns the entry at an index. See [`Log::leaf`].
@@ -426,19 +401,10 @@ impl<S: Store> Log<S> {
         }
         // Entries sort before hashes, and lower levels before higher ones.
         files.sort_by_key(|(tile, _)| *tile);
-        let checkpoint = Checkpoint {
-            origin: self.checkpoint.origin.clone(),
-            size,
-            root: edge.root(),
-        };
+        let checkpoint =
+            Checkpoint { origin: self.checkpoint.origin.clone(), size, root: edge.root() };
         let signed = checkpoint.sign(&self.signer)?.to_string().into_bytes();
-        Ok(Grown {
-            edge,
-            bundle,
-            files,
-            checkpoint,
-            signed,
-        })
+        Ok(Grown { edge, bundle, files, checkpoint, signed })
     }
 
     /// Removes the tiles beyond the checkpoint that a crash has left.
@@ -486,14 +452,10 @@ impl<S: Store> Log<S> {
     /// Reads a bundle and checks every entry of it against the signed checkpoint.
     fn read_bundle(&self, index: u64) -> Result<Vec<Leaf>, Error> {
         let size = self.size();
-        let (Some(entries), Some(hashes)) = (
-            Tile::at(Level::Entries, index, size),
-            Tile::at(Level::Hashes(0), index, size),
-        ) else {
-            return Err(Error::BeyondSize {
-                asked: index.saturating_mul(WIDTH),
-                size,
-            });
+        let (Some(entries), Some(hashes)) =
+            (Tile::at(Level::Entries, index, size), Tile::at(Level::Hashes(0), index, size))
+        else {
+            return Err(Error::BeyondSize { asked: index.saturating_mul(WIDTH), size });
         };
         let bytes = self
             .store
@@ -506,10 +468,7 @@ impl<S: Store> Log<S> {
         let tiles = Tiles::new(&self.store, size);
         let derived: Vec<_> = leaves.iter().map(Leaf::hash).collect();
         if tiles.hashes(hashes)? != derived {
-            return Err(tile::damaged(
-                &entries,
-                "its entries do not have the hashes of its tile",
-            ));
+            return Err(tile::damaged(&entries, "its entries do not have the hashes of its tile"));
         }
         // The tile holds what we derived, so a proof for its first entry is one for the whole tile.
         let first = index * WIDTH;

@@ -39,13 +39,7 @@ impl Hash {
 
     /// Returns the hash of a leaf with these bytes.
     pub fn of_leaf(bytes: &[u8]) -> Self {
-        Self(
-            Sha256::new()
-                .chain_update([0])
-                .chain_update(bytes)
-                .finalize()
-                .into(),
-        )
+        Self(Sha256::new().chain_update([0]).chain_update(bytes).finalize().into())
     }
 
     /// Returns the hash of the node over these two.
@@ -89,15 +83,10 @@ pub trait Nodes {
 /// Leaf hashes in memory: the plain reader, for small trees and tests.
 impl Nodes for [Hash] {
     fn node(&self, level: u32, index: u64) -> Result<Hash, Error> {
-        let beyond = || Error::BeyondSize {
-            asked: index,
-            size: self.len() as u64,
-        };
+        let beyond = || Error::BeyondSize { asked: index, size: self.len() as u64 };
         let width = 1usize.checked_shl(level).ok_or_else(beyond)?;
-        let start = usize::try_from(index)
-            .ok()
-            .and_then(|i| i.checked_mul(width))
-            .ok_or_else(beyond)?;
+        let start =
+            usize::try_from(index).ok().and_then(|i| i.checked_mul(width)).ok_or_else(beyond)?;
         let end = start.checked_add(width).ok_or_else(beyond)?;
         fold(self.get(start..end).ok_or_else(beyond)?).ok_or_else(beyond)
     }
@@ -127,11 +116,7 @@ pub(crate) fn fold(hashes: &[Hash]) -> Option<Hash> {
 ///
 /// When a node cannot be read.
 pub fn root<N: Nodes + ?Sized>(nodes: &N, size: u64) -> Result<Hash, Error> {
-    if size == 0 {
-        Ok(Hash::of_nothing())
-    } else {
-        range(nodes, 0, size)
-    }
+    if size == 0 { Ok(Hash::of_nothing()) } else { range(nodes, 0, size) }
 }
 
 /// Returns the proof that the leaf at `index` is in the tree over the first `size` leaves.
@@ -175,10 +160,7 @@ pub fn prove_consistency<N: Nodes + ?Sized>(
     new_size: u64,
 ) -> Result<Vec<Hash>, Error> {
     if old_size > new_size {
-        return Err(Error::BeyondSize {
-            asked: old_size,
-            size: new_size,
-        });
+        return Err(Error::BeyondSize { asked: old_size, size: new_size });
     }
     if old_size == 0 || old_size == new_size {
         return Ok(Vec::new());
@@ -238,11 +220,7 @@ pub fn verify_inclusion(
         at >>= 1;
         last >>= 1;
     }
-    if last == 0 && hash == *root {
-        Ok(())
-    } else {
-        Err(Error::FalseProof)
-    }
+    if last == 0 && hash == *root { Ok(()) } else { Err(Error::FalseProof) }
 }
 
 /// Checks that the tree of `new_size` leaves continues the one of `old_size`.
@@ -268,11 +246,7 @@ pub fn verify_consistency(
         return holds(proof.is_empty() && *old_root == Hash::of_nothing());
     }
     let mut rest = proof.iter();
-    let first = if old_size.is_power_of_two() {
-        Some(old_root)
-    } else {
-        rest.next()
-    };
+    let first = if old_size.is_power_of_two() { Some(old_root) } else { rest.next() };
     let Some(first) = first else {
         return Err(Error::FalseProof);
     };
@@ -309,10 +283,7 @@ fn range<N: Nodes + ?Sized>(nodes: &N, start: u64, width: u64) -> Result<Hash, E
         return nodes.node(level, start >> level);
     }
     let left = split(width);
-    let (left, right) = (
-        range(nodes, start, left)?,
-        range(nodes, start + left, width - left)?,
-    );
+    let (left, right) = (range(nodes, start, left)?, range(nodes, start + left, width - left)?);
     Ok(Hash::of_node(&left, &right))
 }
 
@@ -341,39 +312,20 @@ mod tests {
     }
 
     fn leaves(count: u64) -> Vec<Hash> {
-        (0..count)
-            .map(|i| Hash::of_leaf(&i.to_be_bytes()))
-            .collect()
+        (0..count).map(|i| Hash::of_leaf(&i.to_be_bytes())).collect()
     }
 
     fn hex(hash: &Hash) -> String {
-        hash.as_bytes()
-            .iter()
-            .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+        hash.as_bytes().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
     }
 
     /// The eight leaves of the Certificate Transparency reference tests, and the root after each.
     const KNOWN: [(&[u8], &str); 8] = [
-        (
-            &[],
-            "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
-        ),
-        (
-            &[0x00],
-            "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
-        ),
-        (
-            &[0x10],
-            "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
-        ),
-        (
-            &[0x20, 0x21],
-            "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
-        ),
-        (
-            &[0x30, 0x31],
-            "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
-        ),
+        (&[], "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"),
+        (&[0x00], "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125"),
+        (&[0x10], "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77"),
+        (&[0x20, 0x21], "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7"),
+        (&[0x30, 0x31], "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4"),
         (
             &[0x40, 0x41, 0x42, 0x43],
             "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
@@ -400,10 +352,7 @@ mod tests {
         let mut hashes = Vec::new();
         for (leaf, known) in KNOWN {
             hashes.push(Hash::of_leaf(leaf));
-            assert_eq!(
-                hex(&root(hashes.as_slice(), hashes.len() as u64).unwrap()),
-                known
-            );
+            assert_eq!(hex(&root(hashes.as_slice(), hashes.len() as u64).unwrap()), known);
         }
     }
 

@@ -36,9 +36,7 @@ impl Name {
     pub fn new(name: &str) -> Result<Self, Error> {
         let odd = |c: char| c.is_whitespace() || c.is_control() || c == '+';
         if name.is_empty() || name.contains(odd) {
-            Err(Error::MalformedName {
-                name: name.to_owned(),
-            })
+            Err(Error::MalformedName { name: name.to_owned() })
         } else {
             Ok(Self(name.to_owned()))
         }
@@ -115,25 +113,16 @@ impl Signer {
     pub fn parse(text: &str) -> Result<Self, Error> {
         let rest = text
             .strip_prefix("PRIVATE+KEY+")
-            .ok_or(Error::MalformedKey {
-                reason: "it does not begin with `PRIVATE+KEY+`",
-            })?;
+            .ok_or(Error::MalformedKey { reason: "it does not begin with `PRIVATE+KEY+`" })?;
         let (name, id, random) = split(rest)?;
         let signer = Self::from_random(name, random);
-        if signer.verifier.id.to_string() == id {
-            Ok(signer)
-        } else {
-            Err(OTHER_ID)
-        }
+        if signer.verifier.id.to_string() == id { Ok(signer) } else { Err(OTHER_ID) }
     }
 
     /// Returns the private key as text, to be stored where nobody else reads it.
     pub fn to_secret_text(&self) -> String {
         let (name, id) = (&self.verifier.name, &self.verifier.id);
-        format!(
-            "PRIVATE+KEY+{name}+{id}+{}",
-            encode(ED25519, self.key.as_bytes())
-        )
+        format!("PRIVATE+KEY+{name}+{id}+{}", encode(ED25519, self.key.as_bytes()))
     }
 
     /// Returns the name of the key.
@@ -169,23 +158,15 @@ impl Verifier {
     /// [`Error::MalformedKey`] or [`Error::MalformedName`].
     pub fn parse(text: &str) -> Result<Self, Error> {
         if text.starts_with("PRIVATE+KEY+") {
-            return Err(Error::MalformedKey {
-                reason: "it is a private key, not a public one",
-            });
+            return Err(Error::MalformedKey { reason: "it is a private key, not a public one" });
         }
         let (name, id, bytes) = split(text)?;
         let key = VerifyingKey::from_bytes(&bytes)
             .ok()
             .filter(|key| !key.is_weak())
-            .ok_or(Error::MalformedKey {
-                reason: "it is no usable point of the curve",
-            })?;
+            .ok_or(Error::MalformedKey { reason: "it is no usable point of the curve" })?;
         let verifier = Self::of(name, key);
-        if verifier.id.to_string() == id {
-            Ok(verifier)
-        } else {
-            Err(OTHER_ID)
-        }
+        if verifier.id.to_string() == id { Ok(verifier) } else { Err(OTHER_ID) }
     }
 
     /// Returns the name of the key.
@@ -207,13 +188,7 @@ impl Verifier {
 
 impl fmt::Display for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}+{}+{}",
-            self.name,
-            self.id,
-            encode(ED25519, self.key.as_bytes())
-        )
+        write!(f, "{}+{}+{}", self.name, self.id, encode(ED25519, self.key.as_bytes()))
     }
 }
 
@@ -250,12 +225,7 @@ impl fmt::Display for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut bytes = self.id.0.to_vec();
         bytes.extend_from_slice(&self.bytes);
-        write!(
-            f,
-            "\u{2014} {} {}",
-            self.name,
-            BASE64_STANDARD.encode(bytes)
-        )
+        write!(f, "\u{2014} {} {}", self.name, BASE64_STANDARD.encode(bytes))
     }
 }
 
@@ -283,10 +253,7 @@ impl Note {
             id: signer.verifier.id,
             bytes: signer.key.sign(text.as_bytes()).to_vec(),
         };
-        Ok(Self {
-            text: text.to_owned(),
-            signatures: vec![signature],
-        })
+        Ok(Self { text: text.to_owned(), signatures: vec![signature] })
     }
 
     /// Reads a note. This checks its form, not its signatures.
@@ -305,13 +272,11 @@ impl Note {
             .ok_or(malformed("no empty line stands before its signatures"))?;
         let text = format!("{before}\n");
         well_formed(&text)?;
-        let lines = lines.strip_suffix('\n').ok_or(malformed(
-            "its last line does not end, or it has no signature",
-        ))?;
-        let signatures: Vec<_> = lines
-            .split('\n')
-            .map(parse_signature)
-            .collect::<Result<_, _>>()?;
+        let lines = lines
+            .strip_suffix('\n')
+            .ok_or(malformed("its last line does not end, or it has no signature"))?;
+        let signatures: Vec<_> =
+            lines.split('\n').map(parse_signature).collect::<Result<_, _>>()?;
         if signatures.len() > SIGNATURES {
             return Err(malformed("it has more than 100 signatures"));
         }
@@ -327,27 +292,19 @@ impl Note {
     pub fn verify(&self, known: &[&Verifier]) -> Result<Verified<'_>, Error> {
         let (mut by, mut ignored) = (Vec::new(), Vec::new());
         for signature in &self.signatures {
-            let key = known
-                .iter()
-                .find(|key| key.name == signature.name && key.id == signature.id);
+            let key = known.iter().find(|key| key.name == signature.name && key.id == signature.id);
             match key {
                 None => ignored.push(signature),
                 Some(key) if key.accepts(&self.text, &signature.bytes) => by.push(signature),
                 Some(_) => {
-                    return Err(Error::FalseSignature {
-                        name: signature.name.clone(),
-                    });
+                    return Err(Error::FalseSignature { name: signature.name.clone() });
                 }
             }
         }
         if by.is_empty() {
             return Err(Error::NoKnownSignature);
         }
-        Ok(Verified {
-            text: &self.text,
-            by,
-            ignored,
-        })
+        Ok(Verified { text: &self.text, by, ignored })
     }
 }
 
@@ -355,15 +312,11 @@ impl Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.text)?;
-        self.signatures
-            .iter()
-            .try_for_each(|signature| writeln!(f, "{signature}"))
+        self.signatures.iter().try_for_each(|signature| writeln!(f, "{signature}"))
     }
 }
 
-const OTHER_ID: Error = Error::MalformedKey {
-    reason: "its id is not that of its name and bytes",
-};
+const OTHER_ID: Error = Error::MalformedKey { reason: "its id is not that of its name and bytes" };
 
 fn well_formed(text: &str) -> Result<(), Error> {
     let malformed = |reason| Err(Error::MalformedNote { reason });
@@ -377,9 +330,7 @@ fn well_formed(text: &str) -> Result<(), Error> {
 }
 
 fn parse_signature(line: &str) -> Result<Signature, Error> {
-    let malformed = || Error::MalformedNote {
-        reason: "a line under it is no signature",
-    };
+    let malformed = || Error::MalformedNote { reason: "a line under it is no signature" };
     let (name, base64) = line
         .strip_prefix("\u{2014} ")
         .and_then(|rest| rest.split_once(' '))
@@ -390,11 +341,7 @@ fn parse_signature(line: &str) -> Result<Signature, Error> {
         return Err(malformed());
     }
     let name = Name::new(name).map_err(|_| malformed())?;
-    Ok(Signature {
-        name,
-        id: KeyId(*id),
-        bytes: bytes.to_vec(),
-    })
+    Ok(Signature { name, id: KeyId(*id), bytes: bytes.to_vec() })
 }
 
 /// Takes `<name>+<id>+<base64 of type and 32 bytes>` apart. Base64 has pluses of its own, so only the first two count.
@@ -406,14 +353,10 @@ fn split(text: &str) -> Result<(Name, &str, [u8; 32]), Error> {
     };
     // The name of a malformed key is not shown either: the text may be anything.
     let name = Name::new(name).map_err(|_| malformed("it has no proper name"))?;
-    let bytes = BASE64_STANDARD
-        .decode(base64)
-        .map_err(|_| malformed("it is not base64"))?;
+    let bytes = BASE64_STANDARD.decode(base64).map_err(|_| malformed("it is not base64"))?;
     match bytes.split_first() {
         Some((&ED25519, key)) => {
-            let key = key
-                .try_into()
-                .map_err(|_| malformed("it does not have 32 bytes"))?;
+            let key = key.try_into().map_err(|_| malformed("it does not have 32 bytes"))?;
             Ok((name, id, key))
         }
         _ => Err(malformed("it is not of type Ed25519")),
@@ -439,10 +382,7 @@ mod tests {
         \u{2014} PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
 
     fn signer(byte: u8) -> Signer {
-        Signer::from_random(
-            Name::new(&format!("key.example/{byte}")).unwrap(),
-            [byte; 32],
-        )
+        Signer::from_random(Name::new(&format!("key.example/{byte}")).unwrap(), [byte; 32])
     }
 
     #[test]
@@ -459,10 +399,7 @@ mod tests {
         let signer = signer(3);
         let again = Signer::parse(&signer.to_secret_text()).unwrap();
         assert_eq!(again.to_secret_text(), signer.to_secret_text());
-        assert_eq!(
-            Verifier::parse(&signer.verifier().to_string()).unwrap(),
-            *signer.verifier()
-        );
+        assert_eq!(Verifier::parse(&signer.verifier().to_string()).unwrap(), *signer.verifier());
     }
 
     #[test]
@@ -470,10 +407,7 @@ mod tests {
         let signer = signer(3);
         assert_eq!(format!("{signer:?}"), "Signer(key.example/3, [redacted])");
         let text = signer.to_secret_text();
-        for wrong in [
-            text.replace("key.example", "other.example"),
-            text.clone() + "x",
-        ] {
+        for wrong in [text.replace("key.example", "other.example"), text.clone() + "x"] {
             let error = Signer::parse(&wrong).unwrap_err();
             assert!(!format!("{error:?} {error}").contains("AQMD"));
         }
@@ -501,8 +435,7 @@ mod tests {
     #[test]
     fn a_signature_of_an_unknown_key_is_ignored_and_listed() {
         let mut note = Note::sign("text\n", &signer(1)).unwrap();
-        note.signatures
-            .extend(Note::sign("other text\n", &signer(2)).unwrap().signatures);
+        note.signatures.extend(Note::sign("other text\n", &signer(2)).unwrap().signatures);
         let (one, two) = (signer(1), signer(2));
         let verified = note.verify(&[one.verifier()]).unwrap();
         assert_eq!((verified.by.len(), verified.ignored.len()), (1, 1));
@@ -515,25 +448,16 @@ mod tests {
     fn a_key_with_the_same_name_or_the_same_id_is_another_key() {
         let mut note = Note::sign("text\n", &signer(1)).unwrap();
         note.signatures[0].id.0[0] ^= 1;
-        assert!(matches!(
-            note.verify(&[signer(1).verifier()]),
-            Err(Error::NoKnownSignature)
-        ));
+        assert!(matches!(note.verify(&[signer(1).verifier()]), Err(Error::NoKnownSignature)));
         let mut note = Note::sign("text\n", &signer(1)).unwrap();
         note.signatures[0].name = Name::new("else.example").unwrap();
-        assert!(matches!(
-            note.verify(&[signer(1).verifier()]),
-            Err(Error::NoKnownSignature)
-        ));
+        assert!(matches!(note.verify(&[signer(1).verifier()]), Err(Error::NoKnownSignature)));
     }
 
     #[test]
     fn a_note_that_no_known_key_has_signed_is_refused() {
         let note = Note::sign("text\n", &signer(1)).unwrap();
-        assert!(matches!(
-            note.verify(&[signer(2).verifier()]),
-            Err(Error::NoKnownSignature)
-        ));
+        assert!(matches!(note.verify(&[signer(2).verifier()]), Err(Error::NoKnownSignature)));
         assert!(matches!(note.verify(&[]), Err(Error::NoKnownSignature)));
     }
 
@@ -583,10 +507,7 @@ mod tests {
         let note = Note::sign("one\n\ntwo\n", &signer(1)).unwrap();
         let again = Note::parse(note.to_string().as_bytes()).unwrap();
         assert_eq!(again, note);
-        assert_eq!(
-            again.verify(&[signer(1).verifier()]).unwrap().text,
-            "one\n\ntwo\n"
-        );
+        assert_eq!(again.verify(&[signer(1).verifier()]).unwrap().text, "one\n\ntwo\n");
     }
 
     proptest! {

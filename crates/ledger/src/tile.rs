@@ -51,11 +51,7 @@ impl Tile {
         };
         let before = index.checked_mul(WIDTH)?;
         let width = u16::try_from(hashes.saturating_sub(before).min(WIDTH)).ok()?;
-        (width > 0).then_some(Self {
-            level,
-            index,
-            width,
-        })
+        (width > 0).then_some(Self { level, index, width })
     }
 
     /// Returns the tile of the same place with all its hashes.
@@ -101,11 +97,7 @@ impl fmt::Display for Tile {
             write!(f, "x{group:03}/")?;
         }
         write!(f, "{:03}", self.index % 1000)?;
-        if self.is_full() {
-            Ok(())
-        } else {
-            write!(f, ".p/{}", self.width)
-        }
+        if self.is_full() { Ok(()) } else { write!(f, ".p/{}", self.width) }
     }
 }
 
@@ -130,18 +122,12 @@ impl FromStr for Tile {
                 let digits = group.strip_prefix('x').unwrap_or(group);
                 index = index.checked_mul(1000)?.checked_add(digits.parse().ok()?)?;
             }
-            Some(Self {
-                level,
-                index,
-                width,
-            })
+            Some(Self { level, index, width })
         };
         // A path is right when it is the one we would write: that leaves nothing to be lenient about.
         read()
             .filter(|tile| tile.to_string() == path)
-            .ok_or_else(|| Error::MalformedTilePath {
-                path: path.to_owned(),
-            })
+            .ok_or_else(|| Error::MalformedTilePath { path: path.to_owned() })
     }
 }
 
@@ -184,10 +170,7 @@ pub fn read_entries<'bytes>(tile: &Tile, bytes: &'bytes [u8]) -> Result<Vec<&'by
     if entries.len() == tile.width() {
         Ok(entries)
     } else {
-        Err(damaged(
-            tile,
-            "it does not have as many entries as its place says",
-        ))
+        Err(damaged(tile, "it does not have as many entries as its place says"))
     }
 }
 
@@ -215,11 +198,7 @@ pub struct Tiles<'files, F: ?Sized> {
 impl<'files, F: Files + ?Sized> Tiles<'files, F> {
     /// Reads the tiles of a ledger of `size` entries.
     pub fn new(files: &'files F, size: u64) -> Self {
-        Self {
-            files,
-            size,
-            read: RefCell::default(),
-        }
+        Self { files, size, read: RefCell::default() }
     }
 
     /// Returns all hashes of a tile.
@@ -232,10 +211,7 @@ impl<'files, F: Files + ?Sized> Tiles<'files, F> {
             return Ok(hashes.clone());
         }
         let path = tile.to_string();
-        let bytes = self
-            .files
-            .read(&path)?
-            .ok_or_else(|| damaged(&tile, "it is missing"))?;
+        let bytes = self.files.read(&path)?.ok_or_else(|| damaged(&tile, "it is missing"))?;
         let hashes = read_hashes(&tile, &bytes)?;
         self.read.borrow_mut().insert(tile, hashes.clone());
         Ok(hashes)
@@ -244,10 +220,7 @@ impl<'files, F: Files + ?Sized> Tiles<'files, F> {
 
 impl<F: Files + ?Sized> Nodes for Tiles<'_, F> {
     fn node(&self, level: u32, index: u64) -> Result<Hash, Error> {
-        let beyond = || Error::BeyondSize {
-            asked: index,
-            size: self.size,
-        };
+        let beyond = || Error::BeyondSize { asked: index, size: self.size };
         // The node is over `1 << inner` hashes of one tile, from `first` on.
         let inner = level % HEIGHT;
         let first = index.checked_mul(1 << inner).ok_or_else(beyond)?;
@@ -256,18 +229,12 @@ impl<F: Files + ?Sized> Nodes for Tiles<'_, F> {
             Tile::at(Level::Hashes(tile_level), first / WIDTH, self.size).ok_or_else(beyond)?;
         let hashes = self.hashes(tile)?;
         let start = usize::try_from(first % WIDTH).map_err(|_| beyond())?;
-        hashes
-            .get(start..start + (1 << inner))
-            .and_then(merkle::fold)
-            .ok_or_else(beyond)
+        hashes.get(start..start + (1 << inner)).and_then(merkle::fold).ok_or_else(beyond)
     }
 }
 
 pub(crate) fn damaged(tile: &Tile, reason: &'static str) -> Error {
-    Error::Damaged {
-        path: tile.to_string(),
-        reason,
-    }
+    Error::Damaged { path: tile.to_string(), reason }
 }
 
 #[cfg(test)]
@@ -287,15 +254,8 @@ mod tests {
         ] {
             assert_eq!(path.parse::<Tile>().unwrap().to_string(), path);
         }
-        let largest = Tile {
-            level: Level::Hashes(0),
-            index: u64::MAX,
-            width: 256,
-        };
-        assert_eq!(
-            largest.to_string(),
-            "tile/0/x018/x446/x744/x073/x709/x551/615"
-        );
+        let largest = Tile { level: Level::Hashes(0), index: u64::MAX, width: 256 };
+        assert_eq!(largest.to_string(), "tile/0/x018/x446/x744/x073/x709/x551/615");
         assert_eq!(largest.to_string().parse::<Tile>().unwrap(), largest);
     }
 
@@ -337,10 +297,7 @@ mod tests {
     #[test]
     fn the_tiles_of_70_000_entries_are_those_the_specification_lists() {
         let widths = |level| -> Vec<u16> {
-            (0..)
-                .map_while(|index| Tile::at(level, index, 70_000))
-                .map(|tile| tile.width)
-                .collect()
+            (0..).map_while(|index| Tile::at(level, index, 70_000)).map(|tile| tile.width).collect()
         };
         let level_0 = widths(Level::Hashes(0));
         assert_eq!(level_0.len(), 274);
@@ -362,10 +319,7 @@ mod tests {
             push_entry(&mut bundle, entry).unwrap();
         }
         assert_eq!(bundle, b"\0\x03one\0\0\0\x05three");
-        assert_eq!(
-            read_entries(&tile, &bundle).unwrap(),
-            [&b"one"[..], b"", b"three"]
-        );
+        assert_eq!(read_entries(&tile, &bundle).unwrap(), [&b"one"[..], b"", b"three"]);
         for end in 0..bundle.len() {
             assert!(read_entries(&tile, bundle.get(..end).unwrap()).is_err());
         }

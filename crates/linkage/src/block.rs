@@ -87,20 +87,14 @@ impl<'t> Blocks<'t> {
     ///
     /// [`crate::Error::UnknownColumn`] where the tables were prepared without a key's column.
     pub fn new(tables: &'t Tables, rules: &[Rule]) -> Result<Self> {
-        let rules = rules
-            .iter()
-            .map(|rule| KeyedRule::new(tables, rule))
-            .collect::<Result<_>>()?;
+        let rules = rules.iter().map(|rule| KeyedRule::new(tables, rule)).collect::<Result<_>>()?;
         Ok(Self { tables, rules })
     }
 
     /// Goes through the pairs, rule by rule, each pair once.
     pub fn pairs(&self) -> impl Iterator<Item = Blocked> + '_ {
         (0u16..).zip(&self.rules).flat_map(move |(rule, keyed)| {
-            keyed
-                .groups
-                .iter()
-                .flat_map(move |group| self.pairs_of(group, rule))
+            keyed.groups.iter().flat_map(move |group| self.pairs_of(group, rule))
         })
     }
 
@@ -145,31 +139,17 @@ impl<'t> Blocks<'t> {
 
     fn pairs_of<'b>(&'b self, group: &'b Group, rule: u16) -> impl Iterator<Item = Blocked> + 'b {
         let within = self.tables.link() == Link::Within;
-        group
-            .source
-            .iter()
-            .enumerate()
-            .flat_map(move |(place, source)| {
-                // Records stand in their group by row, so the later ones are those with larger references.
-                let recipients = if within {
-                    &group.source[place + 1..]
-                } else {
-                    &group.recipient[..]
-                };
-                let earlier = &self.rules[..usize::from(rule)];
-                recipients
-                    .iter()
-                    .filter(move |recipient| {
-                        !earlier
-                            .iter()
-                            .any(|rule| self.makes(rule, *source, **recipient))
-                    })
-                    .map(move |recipient| Blocked {
-                        source: *source,
-                        recipient: *recipient,
-                        rule,
-                    })
-            })
+        group.source.iter().enumerate().flat_map(move |(place, source)| {
+            // Records stand in their group by row, so the later ones are those with larger references.
+            let recipients = if within { &group.source[place + 1..] } else { &group.recipient[..] };
+            let earlier = &self.rules[..usize::from(rule)];
+            recipients
+                .iter()
+                .filter(move |recipient| {
+                    !earlier.iter().any(|rule| self.makes(rule, *source, **recipient))
+                })
+                .map(move |recipient| Blocked { source: *source, recipient: *recipient, rule })
+        })
     }
 
     fn makes(&self, rule: &KeyedRule, source: RecordRef, recipient: RecordRef) -> bool {
@@ -188,10 +168,8 @@ impl<'t> Blocks<'t> {
         // Pairs of the last earlier rule are those made by it alone and with others: each pair that some earlier rule
         // makes is taken off once, at the first rule that makes it.
         for (index, rule) in earlier.iter().enumerate() {
-            let shared: Vec<Group> = groups
-                .iter()
-                .flat_map(|group| self.split(group, rule))
-                .collect();
+            let shared: Vec<Group> =
+                groups.iter().flat_map(|group| self.split(group, rule)).collect();
             if !shared.is_empty() {
                 pairs -= self.count_new(&shared, &earlier[..index]);
             }
@@ -223,10 +201,7 @@ impl<'t> Blocks<'t> {
                 }
             }
         }
-        parts
-            .into_values()
-            .filter(|part| part.pairs(link) > 0)
-            .collect()
+        parts.into_values().filter(|part| part.pairs(link) > 0).collect()
     }
 }
 
@@ -255,26 +230,19 @@ impl KeyedRule {
                     both => *joined.entry(both).or_insert_with(|| next_code(&mut last)),
                 };
             };
-            for (sofar, code) in source
-                .iter_mut()
-                .zip(tables.codes(codes.source_column, Side::Source))
+            for (sofar, code) in
+                source.iter_mut().zip(tables.codes(codes.source_column, Side::Source))
             {
                 join(sofar, codes.source[*code as usize]);
             }
-            for (sofar, code) in recipient
-                .iter_mut()
-                .zip(tables.codes(codes.recipient_column, Side::Recipient))
+            for (sofar, code) in
+                recipient.iter_mut().zip(tables.codes(codes.recipient_column, Side::Recipient))
             {
                 join(sofar, codes.recipient[*code as usize]);
             }
         }
         let groups = group(&source, &recipient);
-        Ok(Self {
-            label,
-            source,
-            recipient,
-            groups,
-        })
+        Ok(Self { label, source, recipient, groups })
     }
 }
 
@@ -284,11 +252,7 @@ fn next_code(last: &mut u32) -> u32 {
 }
 
 fn group(source: &[u32], recipient: &[u32]) -> Vec<Group> {
-    let most = source
-        .iter()
-        .chain(recipient)
-        .max()
-        .map_or(0, |code| *code as usize);
+    let most = source.iter().chain(recipient).max().map_or(0, |code| *code as usize);
     let mut groups = vec![Group::default(); most];
     for (row, code) in (0..).zip(source) {
         if *code != NO_VALUE {
@@ -297,9 +261,7 @@ fn group(source: &[u32], recipient: &[u32]) -> Vec<Group> {
     }
     for (row, code) in (0..).zip(recipient) {
         if *code != NO_VALUE {
-            groups[*code as usize - 1]
-                .recipient
-                .push(RecordRef::new(row));
+            groups[*code as usize - 1].recipient.push(RecordRef::new(row));
         }
     }
     groups
@@ -335,12 +297,7 @@ impl KeyCodes {
         } else {
             number(tables.values(recipient_column))
         };
-        Ok(Self {
-            source_column,
-            recipient_column,
-            source,
-            recipient,
-        })
+        Ok(Self { source_column, recipient_column, source, recipient })
     }
 }
 
@@ -386,10 +343,8 @@ fn text_part(letters: &[char], take: Take) -> Option<String> {
 /// Returns the Soundex code of the Latin letters in a text, if there are any.
 fn soundex(letters: &[char]) -> Option<String> {
     let folded = fold_diacritics(&letters.iter().collect::<String>());
-    let mut latin = folded
-        .chars()
-        .filter(char::is_ascii_alphabetic)
-        .map(|letter| letter.to_ascii_uppercase());
+    let mut latin =
+        folded.chars().filter(char::is_ascii_alphabetic).map(|letter| letter.to_ascii_uppercase());
     let first = latin.next()?;
     let mut code = String::from(first);
     let mut last = soundex_digit(first);

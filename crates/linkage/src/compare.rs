@@ -58,10 +58,7 @@ impl<'t> Comparer<'t> {
             .iter()
             .map(|comparison| Compiled::new(tables, comparison))
             .collect::<Result<_>>()?;
-        Ok(Self {
-            tables,
-            comparisons,
-        })
+        Ok(Self { tables, comparisons })
     }
 
     /// Returns the pattern of a pair.
@@ -76,11 +73,7 @@ impl<'t> Comparer<'t> {
 
 impl std::fmt::Debug for Comparer<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            formatter,
-            "Comparer({} comparisons, [redacted])",
-            self.comparisons.len()
-        )
+        write!(formatter, "Comparer({} comparisons, [redacted])", self.comparisons.len())
     }
 }
 
@@ -113,12 +106,7 @@ impl Compiled {
                 }
             }
         }
-        Ok(Self {
-            column,
-            parts,
-            reversed,
-            otherwise,
-        })
+        Ok(Self { column, parts, reversed, otherwise })
     }
 
     fn level(&mut self, tables: &Tables, source: RecordRef, recipient: RecordRef) -> u8 {
@@ -190,10 +178,7 @@ impl PartTest {
 /// Returns the first level whose test holds of two values, working each likeness out at most once.
 fn first_level(values: &Values, low: u32, high: u32, tests: &[(u8, Test)]) -> u8 {
     let mut likeness = Likeness::new(values, low, high);
-    tests
-        .iter()
-        .find(|(_, test)| likeness.holds(test))
-        .map_or(NONE_HOLDS, |(number, _)| *number)
+    tests.iter().find(|(_, test)| likeness.holds(test)).map_or(NONE_HOLDS, |(number, _)| *number)
 }
 
 /// Two values and what has been worked out of them so far.
@@ -231,50 +216,40 @@ impl<'t> Likeness<'t> {
             }
             Test::JaroWinkler(least) => {
                 let (one, other) = self.characters();
-                *self
-                    .jaro_winkler
-                    .get_or_insert_with(|| text::jaro_winkler(one, other))
-                    >= *least
+                *self.jaro_winkler.get_or_insert_with(|| text::jaro_winkler(one, other)) >= *least
             }
             Test::Levenshtein(most) => {
                 let (one, other) = self.characters();
-                *self
-                    .levenshtein
-                    .get_or_insert_with(|| text::levenshtein(one, other))
+                *self.levenshtein.get_or_insert_with(|| text::levenshtein(one, other))
                     <= *most as usize
             }
             Test::OptimalAlignment(most) => {
                 let (one, other) = self.characters();
-                *self
-                    .optimal_alignment
-                    .get_or_insert_with(|| text::optimal_alignment(one, other))
+                *self.optimal_alignment.get_or_insert_with(|| text::optimal_alignment(one, other))
                     <= *most as usize
             }
             Test::Damerau(most) => {
                 let (one, other) = self.characters();
-                *self
-                    .damerau
-                    .get_or_insert_with(|| text::damerau(one, other))
-                    <= *most as usize
+                *self.damerau.get_or_insert_with(|| text::damerau(one, other)) <= *most as usize
             }
-            Test::Days(most) => self
-                .dates()
-                .is_some_and(|(one, other)| date::within_days(one, other, *most)),
-            Test::Months(most) => self
-                .dates()
-                .is_some_and(|(one, other)| date::within_months(one, other, *most)),
-            Test::Years(most) => self
-                .dates()
-                .is_some_and(|(one, other)| date::within_years(one, other, *most)),
-            Test::DayMonthSwapped => self
-                .dates()
-                .is_some_and(|(one, other)| date::day_month_swapped(one, other)),
-            Test::Within(most) => self
-                .numbers()
-                .is_some_and(|(one, other)| number::within(one, other, *most)),
-            Test::Percent(most) => self
-                .numbers()
-                .is_some_and(|(one, other)| number::within_percent(one, other, *most)),
+            Test::Days(most) => {
+                self.dates().is_some_and(|(one, other)| date::within_days(one, other, *most))
+            }
+            Test::Months(most) => {
+                self.dates().is_some_and(|(one, other)| date::within_months(one, other, *most))
+            }
+            Test::Years(most) => {
+                self.dates().is_some_and(|(one, other)| date::within_years(one, other, *most))
+            }
+            Test::DayMonthSwapped => {
+                self.dates().is_some_and(|(one, other)| date::day_month_swapped(one, other))
+            }
+            Test::Within(most) => {
+                self.numbers().is_some_and(|(one, other)| number::within(one, other, *most))
+            }
+            Test::Percent(most) => {
+                self.numbers().is_some_and(|(one, other)| number::within_percent(one, other, *most))
+            }
             Test::Reversed(_) => false,
             Test::Else => true,
         }
@@ -283,10 +258,9 @@ impl<'t> Likeness<'t> {
     /// The characters of both; none where the values are numbers, which the model doesn't allow.
     fn characters(&self) -> (&'t [char], &'t [char]) {
         match self.values {
-            Values::Text(texts) | Values::Dates(_, texts) => (
-                &texts[self.low as usize - 1],
-                &texts[self.high as usize - 1],
-            ),
+            Values::Text(texts) | Values::Dates(_, texts) => {
+                (&texts[self.low as usize - 1], &texts[self.high as usize - 1])
+            }
             Values::Numbers(_) => (&[], &[]),
         }
     }
@@ -302,10 +276,9 @@ impl<'t> Likeness<'t> {
 
     fn numbers(&self) -> Option<(f64, f64)> {
         match self.values {
-            Values::Numbers(numbers) => Some((
-                numbers[self.low as usize - 1],
-                numbers[self.high as usize - 1],
-            )),
+            Values::Numbers(numbers) => {
+                Some((numbers[self.low as usize - 1], numbers[self.high as usize - 1]))
+            }
             Values::Text(_) | Values::Dates(..) => None,
         }
     }

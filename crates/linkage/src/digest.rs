@@ -31,9 +31,7 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .iter()
-            .try_for_each(|byte| write!(formatter, "{byte:02x}"))
+        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
     }
 }
 
@@ -56,9 +54,7 @@ impl TryFrom<String> for Digest {
         let wrong = "a digest is 64 lower-case hexadecimal digits";
         let digits = text.as_bytes();
         if digits.len() != 64
-            || digits
-                .iter()
-                .any(|digit| !matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+            || digits.iter().any(|digit| !matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
         {
             return Err(wrong);
         }

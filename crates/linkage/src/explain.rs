@@ -53,9 +53,9 @@ pub struct Part {
 impl Explanation {
     /// Adds the parts up again, in their order.
     pub fn sum(&self) -> f64 {
-        self.parts.iter().fold(self.prior, |sum, part| {
-            sum + part.partial_weight + part.frequency_part
-        })
+        self.parts
+            .iter()
+            .fold(self.prior, |sum, part| sum + part.partial_weight + part.frequency_part)
     }
 }
 
@@ -73,27 +73,23 @@ pub fn explain(
     tables.check_record(Side::Source, source)?;
     tables.check_record(Side::Recipient, recipient)?;
     let pattern = Comparer::new(tables, model.comparisons())?.pattern(source, recipient);
-    let parts = model
-        .comparisons()
-        .iter()
-        .enumerate()
-        .map(|(index, comparison)| {
-            let level = pattern.level(index);
-            let held = comparison.levels.get(usize::from(level).wrapping_sub(1));
-            Part {
-                comparison: comparison.name.clone(),
-                level,
-                label: if level == Pattern::NULL {
-                    "missing".to_owned()
-                } else {
-                    held.map_or_else(String::new, crate::model::Level::label)
-                },
-                m: held.and_then(|level| level.m),
-                u: held.and_then(|level| level.u),
-                partial_weight: scorer.partial(index, level),
-                frequency_part: scorer.frequency(index, level, source, recipient),
-            }
-        });
+    let parts = model.comparisons().iter().enumerate().map(|(index, comparison)| {
+        let level = pattern.level(index);
+        let held = comparison.levels.get(usize::from(level).wrapping_sub(1));
+        Part {
+            comparison: comparison.name.clone(),
+            level,
+            label: if level == Pattern::NULL {
+                "missing".to_owned()
+            } else {
+                held.map_or_else(String::new, crate::model::Level::label)
+            },
+            m: held.and_then(|level| level.m),
+            u: held.and_then(|level| level.u),
+            partial_weight: scorer.partial(index, level),
+            frequency_part: scorer.frequency(index, level, source, recipient),
+        }
+    });
     let weight = scorer.weight(pattern, source, recipient);
     Ok(Explanation {
         source,

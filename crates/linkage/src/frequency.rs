@@ -41,21 +41,12 @@ impl Frequencies {
             let Some(frequency) = comparison.frequency else {
                 return Ok(None);
             };
-            let column = tables.column_index(
-                &format!("comparison `{}`", comparison.name),
-                &comparison.column,
-            )?;
-            let shares = shares_of(tables, column)
-                .into_iter()
-                .map(Some)
-                .collect::<Vec<_>>();
+            let column = tables
+                .column_index(&format!("comparison `{}`", comparison.name), &comparison.column)?;
+            let shares = shares_of(tables, column).into_iter().map(Some).collect::<Vec<_>>();
             let is_exact = |level: &&Level| level.test == Test::Exact && level.column.is_none();
-            let exact_u = comparison
-                .levels
-                .iter()
-                .find(is_exact)
-                .and_then(|level| level.u)
-                .unwrap_or(1.0);
+            let exact_u =
+                comparison.levels.iter().find(is_exact).and_then(|level| level.u).unwrap_or(1.0);
             let takes = |level: &Level| match &level.test {
                 Test::Exact => level.column.is_none() || frequency.similar,
                 Test::Else | Test::Reversed(_) => false,
@@ -73,9 +64,7 @@ impl Frequencies {
                 logs: logs_of(&shares, frequency.minimum_u),
             }))
         };
-        Ok(Self {
-            comparisons: comparisons.iter().map(count).collect::<Result<_>>()?,
-        })
+        Ok(Self { comparisons: comparisons.iter().map(count).collect::<Result<_>>()? })
     }
 
     /// Takes the shares of one comparison's values from a table of a population instead.
@@ -95,17 +84,10 @@ impl Frequencies {
             place: format!("frequencies of `{comparison}`"),
             problem: problem.to_owned(),
         };
-        if population
-            .values()
-            .any(|share| !(*share > 0.0 && *share <= 1.0))
-        {
+        if population.values().any(|share| !(*share > 0.0 && *share <= 1.0)) {
             return Err(unsound("a share must lie above 0 and be at most 1"));
         }
-        let found = self
-            .comparisons
-            .iter_mut()
-            .flatten()
-            .find(|shares| shares.name == comparison);
+        let found = self.comparisons.iter_mut().flatten().find(|shares| shares.name == comparison);
         let shares =
             found.ok_or_else(|| unsound("no comparison of that name adjusts for frequency"))?;
         let texts: Vec<String> = match tables.values(shares.column) {
@@ -161,16 +143,7 @@ impl std::fmt::Debug for Frequencies {
 fn shares_of(tables: &Tables, column: usize) -> Vec<f64> {
     let counts = counts_of(tables, column);
     let all: u64 = counts.iter().skip(1).sum();
-    counts
-        .iter()
-        .map(|count| {
-            if all == 0 {
-                0.0
-            } else {
-                *count as f64 / all as f64
-            }
-        })
-        .collect()
+    counts.iter().map(|count| if all == 0 { 0.0 } else { *count as f64 / all as f64 }).collect()
 }
 
 fn counts_of(tables: &Tables, column: usize) -> Vec<u64> {
@@ -189,9 +162,7 @@ fn counts_of(tables: &Tables, column: usize) -> Vec<u64> {
 
 fn logs_of(shares: &[Option<f64>], least: f64) -> Vec<Option<f64>> {
     let log = |share: &Option<f64>| {
-        share
-            .filter(|share| *share > 0.0)
-            .map(|share| share.max(least).log2())
+        share.filter(|share| *share > 0.0).map(|share| share.max(least).log2())
     };
     shares.iter().map(log).collect()
 }

@@ -61,10 +61,7 @@ impl Kin {
         let (mut same, mut kin) = ((all - unlike) / all, unlike / all / 2.0);
         for _ in 0..ITERATIONS {
             let stranger = (1.0 - same - kin).max(1e-12);
-            let mut next = m
-                .iter()
-                .map(|levels| vec![0.0; levels.len()])
-                .collect::<Vec<_>>();
+            let mut next = m.iter().map(|levels| vec![0.0; levels.len()]).collect::<Vec<_>>();
             let (mut all_same, mut all_kin) = (0.0, 0.0);
             for (pattern, count) in patterns {
                 let logs = [
@@ -88,23 +85,15 @@ impl Kin {
                 .flatten()
                 .zip(levels.iter().flatten())
                 .map(|(now, then)| (now - then).abs());
-            let moved = moved.fold(
-                (all_kin / all - kin)
-                    .abs()
-                    .max((all_same / all - same).abs()),
-                f64::max,
-            );
+            let moved = moved
+                .fold((all_kin / all - kin).abs().max((all_same / all - same).abs()), f64::max);
             levels = next;
             (same, kin) = ((all_same / all).max(1e-12), (all_kin / all).max(1e-12));
             if moved <= CONVERGENCE {
                 break;
             }
         }
-        Some(Self {
-            for_each_same: kin / same,
-            levels,
-            m,
-        })
+        Some(Self { for_each_same: kin / same, levels, m })
     }
 
     /// Returns the odds that a pair of this pattern is kin rather than the same individual.
@@ -119,11 +108,7 @@ fn parameters(
     take: fn(&crate::model::Level) -> Option<f64>,
 ) -> Vec<Vec<f64>> {
     let of = |comparison: &Comparison| {
-        comparison
-            .levels
-            .iter()
-            .map(|level| take(level).unwrap_or(1.0))
-            .collect()
+        comparison.levels.iter().map(|level| take(level).unwrap_or(1.0)).collect()
     };
     comparisons.iter().map(of).collect()
 }

@@ -135,28 +135,14 @@ pub(crate) fn score_pairs(
         *weighed.histogram.entry(whole(weight)).or_insert(0) += 1;
         if weight >= least {
             let (source, recipient, rule) = (blocked.source, blocked.recipient, blocked.rule);
-            weighed.pairs.push(Pair {
-                source,
-                recipient,
-                rule,
-                pattern,
-                weight,
-            });
+            weighed.pairs.push(Pair { source, recipient, rule, pattern, weight });
         }
         if weighed.count.is_multiple_of(REPORTED_PAIRS) {
-            on_progress(Progress {
-                scored_pairs: weighed.count,
-                all_pairs,
-            });
+            on_progress(Progress { scored_pairs: weighed.count, all_pairs });
         }
     }
-    on_progress(Progress {
-        scored_pairs: weighed.count,
-        all_pairs,
-    });
-    weighed
-        .pairs
-        .sort_unstable_by_key(|pair| (pair.source, pair.recipient));
+    on_progress(Progress { scored_pairs: weighed.count, all_pairs });
+    weighed.pairs.sort_unstable_by_key(|pair| (pair.source, pair.recipient));
     Ok(weighed)
 }
 

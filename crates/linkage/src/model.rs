@@ -229,12 +229,7 @@ pub enum Step {
 
 impl Step {
     /// What is done when a column doesn't say: compose, trim, fold case, collapse spaces.
-    pub const USUAL: [Self; 4] = [
-        Self::Compose,
-        Self::Trim,
-        Self::FoldCase,
-        Self::CollapseSpaces,
-    ];
+    pub const USUAL: [Self; 4] = [Self::Compose, Self::Trim, Self::FoldCase, Self::CollapseSpaces];
 }
 
 /// A rule that makes pairs: records whose keys are all equal.
@@ -726,10 +721,7 @@ impl Model {
     ///
     /// [`Error::UnsoundModel`] for a threshold that is no number.
     pub fn with_threshold(&self, weight: f64) -> Result<Self> {
-        Self::try_from(ModelFile {
-            threshold: weight,
-            ..self.0.clone()
-        })
+        Self::try_from(ModelFile { threshold: weight, ..self.0.clone() })
     }
 }
 
@@ -766,10 +758,7 @@ impl TryFrom<ModelFile> for Model {
             check_parameters(comparison)?;
         }
         if !(file.prior > 0.0 && file.prior < 1.0) {
-            return Err(unsound(
-                "prior",
-                "it must lie between 0 and 1, and be neither",
-            ));
+            return Err(unsound("prior", "it must lie between 0 and 1, and be neither"));
         }
         if !file.threshold.is_finite() {
             return Err(unsound("threshold", "it must be a finite weight"));
@@ -785,10 +774,7 @@ impl From<Model> for ModelFile {
 }
 
 fn unsound(place: impl Into<String>, problem: impl Into<String>) -> Error {
-    Error::UnsoundModel {
-        place: place.into(),
-        problem: problem.into(),
-    }
+    Error::UnsoundModel { place: place.into(), problem: problem.into() }
 }
 
 fn check_columns(columns: &[Column], link: Link) -> Result<()> {
@@ -801,27 +787,16 @@ fn check_columns(columns: &[Column], link: Link) -> Result<()> {
         if !names.insert(&column.name) {
             return Err(unsound(place, "it is prepared twice"));
         }
-        match (
-            column.from.is_empty(),
-            column.source.is_empty(),
-            column.recipient.is_empty(),
-        ) {
+        match (column.from.is_empty(), column.source.is_empty(), column.recipient.is_empty()) {
             (false, true, true) | (true, false, false) => {}
             _ => {
-                return Err(unsound(
-                    place,
-                    "it needs `from`, or `source` and `recipient`",
-                ));
+                return Err(unsound(place, "it needs `from`, or `source` and `recipient`"));
             }
         }
         if link == Link::Within && column.from.is_empty() {
             return Err(unsound(place, "linking within one table, it needs `from`"));
         }
-        if column
-            .steps
-            .iter()
-            .any(|step| matches!(step, Step::Before(text) if text.is_empty()))
-        {
+        if column.steps.iter().any(|step| matches!(step, Step::Before(text) if text.is_empty())) {
             return Err(unsound(place, "the step `before` needs a text"));
         }
     }
@@ -833,10 +808,7 @@ fn kind_of<'a>(place: &str, name: &str, columns: &'a [Column]) -> Result<&'a Kin
         .iter()
         .find(|column| column.name == name)
         .map(|column| &column.kind)
-        .ok_or_else(|| Error::UnknownColumn {
-            place: place.to_owned(),
-            column: name.to_owned(),
-        })
+        .ok_or_else(|| Error::UnknownColumn { place: place.to_owned(), column: name.to_owned() })
 }
 
 fn check_rules(what: &str, rules: &[Rule], columns: &[Column], link: Link) -> Result<()> {
@@ -846,10 +818,7 @@ fn check_rules(what: &str, rules: &[Rule], columns: &[Column], link: Link) -> Re
     for rule in rules {
         let place = format!("{what} `{rule}`");
         if rule.keys.is_empty() {
-            return Err(unsound(
-                what,
-                "one has no keys, so it would make every pair there is",
-            ));
+            return Err(unsound(what, "one has no keys, so it would make every pair there is"));
         }
         for key in &rule.keys {
             let kind = kind_of(&place, &key.column, columns)?;
@@ -896,17 +865,11 @@ fn check_comparisons(comparisons: &[Comparison], columns: &[Column]) -> Result<(
         let main = kind_of(&place, &comparison.column, columns)?;
         let count = comparison.levels.len();
         if !(2..=MOST_LEVELS).contains(&count) {
-            return Err(unsound(
-                place,
-                format!("it must have 2 to {MOST_LEVELS} levels"),
-            ));
+            return Err(unsound(place, format!("it must have 2 to {MOST_LEVELS} levels")));
         }
         for (index, level) in comparison.levels.iter().enumerate() {
             if (level.test == Test::Else) != (index + 1 == count) {
-                return Err(unsound(
-                    place,
-                    "`else` must be the last level, and the only such",
-                ));
+                return Err(unsound(place, "`else` must be the last level, and the only such"));
             }
             let kind = match &level.column {
                 None => main,
@@ -916,10 +879,7 @@ fn check_comparisons(comparisons: &[Comparison], columns: &[Column]) -> Result<(
         }
         if let Some(frequency) = &comparison.frequency {
             if !(frequency.weight >= 0.0 && frequency.weight.is_finite()) {
-                return Err(unsound(
-                    place,
-                    "the weight of `frequency` must be 0 or more",
-                ));
+                return Err(unsound(place, "the weight of `frequency` must be 0 or more"));
             }
             if !(0.0..=1.0).contains(&frequency.minimum_u) {
                 return Err(unsound(
@@ -977,10 +937,7 @@ fn check_test(place: &str, level: &Level, kind: &Kind, columns: &[Column]) -> Re
     };
     match problem {
         None => Ok(()),
-        Some(problem) => Err(unsound(
-            format!("{place}, level `{}`", level.label()),
-            problem,
-        )),
+        Some(problem) => Err(unsound(format!("{place}, level `{}`", level.label()), problem)),
     }
 }
 
@@ -988,20 +945,13 @@ fn check_probability(place: &str, name: &str, value: f64) -> Result<()> {
     if value > 0.0 && value <= 1.0 {
         Ok(())
     } else {
-        Err(unsound(
-            place,
-            format!("its {name} must lie above 0 and be at most 1"),
-        ))
+        Err(unsound(place, format!("its {name} must lie above 0 and be at most 1")))
     }
 }
 
 fn check_fixed(comparison: &Comparison) -> Result<()> {
     for level in &comparison.levels {
-        let place = format!(
-            "comparison `{}`, level `{}`",
-            comparison.name,
-            level.label()
-        );
+        let place = format!("comparison `{}`, level `{}`", comparison.name, level.label());
         for (name, value) in [("m", level.m), ("u", level.u)] {
             if let Some(value) = value {
                 check_probability(&place, name, value)?;
@@ -1009,15 +959,11 @@ fn check_fixed(comparison: &Comparison) -> Result<()> {
         }
     }
     let place = format!("comparison `{}`", comparison.name);
-    for (name, take) in [
-        ("m", (|level| level.m) as fn(&Level) -> Option<f64>),
-        ("u", |level| level.u),
-    ] {
+    for (name, take) in
+        [("m", (|level| level.m) as fn(&Level) -> Option<f64>), ("u", |level| level.u)]
+    {
         if comparison.levels.iter().filter_map(take).sum::<f64>() > 1.0 + 1e-9 {
-            return Err(unsound(
-                place,
-                format!("the {name} that it fixes add up to more than 1"),
-            ));
+            return Err(unsound(place, format!("the {name} that it fixes add up to more than 1")));
         }
     }
     Ok(())
@@ -1029,11 +975,7 @@ const SLACK: f64 = 0.01;
 fn check_parameters(comparison: &Comparison) -> Result<()> {
     let (mut all_m, mut all_u) = (0.0, 0.0);
     for level in &comparison.levels {
-        let place = format!(
-            "comparison `{}`, level `{}`",
-            comparison.name,
-            level.label()
-        );
+        let place = format!("comparison `{}`, level `{}`", comparison.name, level.label());
         let (Some(m), Some(u)) = (level.m, level.u) else {
             return Err(unsound(place, "a model needs its m and its u"));
         };
@@ -1045,10 +987,7 @@ fn check_parameters(comparison: &Comparison) -> Result<()> {
     for (name, sum) in [("m", all_m), ("u", all_u)] {
         if (sum - 1.0).abs() > SLACK {
             let place = format!("comparison `{}`", comparison.name);
-            return Err(unsound(
-                place,
-                format!("its {name} add up to {sum}, not to 1"),
-            ));
+            return Err(unsound(place, format!("its {name} add up to {sum}, not to 1")));
         }
     }
     Ok(())
@@ -1064,10 +1003,7 @@ fn check_threshold_rule(rule: ThresholdRule) -> Result<()> {
     if sound {
         Ok(())
     } else {
-        Err(unsound(
-            "threshold",
-            "a share must lie between 0 and 1, and a weight be finite",
-        ))
+        Err(unsound("threshold", "a share must lie between 0 and 1, and a weight be finite"))
     }
 }
 
@@ -1076,10 +1012,7 @@ fn check_training(training: &Training, columns: &[Column], link: Link) -> Result
     match &training.prior {
         Prior::Stated(prior) => {
             if !(*prior > 0.0 && *prior < 1.0) {
-                return Err(unsound(
-                    "training",
-                    "the stated prior must lie between 0 and 1",
-                ));
+                return Err(unsound("training", "the stated prior must lie between 0 and 1"));
             }
         }
         Prior::Deterministic { rules, recall } => {
@@ -1088,16 +1021,10 @@ fn check_training(training: &Training, columns: &[Column], link: Link) -> Result
         }
     }
     if training.sample_pairs == 0 || training.iterations == 0 {
-        return Err(unsound(
-            "training",
-            "it needs at least one pair and one iteration",
-        ));
+        return Err(unsound("training", "it needs at least one pair and one iteration"));
     }
     if !(training.convergence > 0.0 && training.convergence < 1.0) {
-        return Err(unsound(
-            "training",
-            "the convergence must lie between 0 and 1",
-        ));
+        return Err(unsound("training", "the convergence must lie between 0 and 1"));
     }
     Ok(())
 }

@@ -33,11 +33,7 @@ pub struct Settled {
 /// Within one table, a record counts as the same whether it stands first or later in a pair, and optimal is greedy:
 /// assignment needs two sides.
 pub fn settle(tables: &Tables, policy: OneToOne, pairs: Vec<Pair>) -> Settled {
-    let mut settled = Settled {
-        pairs: Vec::new(),
-        tied: 0,
-        too_large: 0,
-    };
+    let mut settled = Settled { pairs: Vec::new(), tied: 0, too_large: 0 };
     match policy {
         OneToOne::Off => settled.pairs = pairs,
         OneToOne::Greedy => keep_greedily(tables, pairs, &mut settled),
@@ -52,33 +48,22 @@ pub fn settle(tables: &Tables, policy: OneToOne, pairs: Vec<Pair>) -> Settled {
             }
         }
     }
-    settled
-        .pairs
-        .sort_unstable_by_key(|pair| (pair.source, pair.recipient));
+    settled.pairs.sort_unstable_by_key(|pair| (pair.source, pair.recipient));
     settled
 }
 
 /// A record as a taker of pairs: within one table there is one side.
 fn takers(tables: &Tables, pair: &Pair) -> [(bool, RecordRef); 2] {
-    [
-        (false, pair.source),
-        (tables.link() == crate::Link::Between, pair.recipient),
-    ]
+    [(false, pair.source), (tables.link() == crate::Link::Between, pair.recipient)]
 }
 
 /// Puts the heaviest first, and equal ones in the order of their records' values.
 fn by_weight(tables: &Tables, pairs: &mut [Pair]) {
     let place = |pair: &Pair| {
-        (
-            tables.rank(Side::Source, pair.source),
-            tables.rank(Side::Recipient, pair.recipient),
-        )
+        (tables.rank(Side::Source, pair.source), tables.rank(Side::Recipient, pair.recipient))
     };
     pairs.sort_unstable_by(|one, other| {
-        other
-            .weight
-            .total_cmp(&one.weight)
-            .then_with(|| place(one).cmp(&place(other)))
+        other.weight.total_cmp(&one.weight).then_with(|| place(one).cmp(&place(other)))
     });
 }
 
@@ -89,10 +74,7 @@ fn keep_greedily(tables: &Tables, mut pairs: Vec<Pair>, settled: &mut Settled) {
     let mut tied: FxHashSet<usize> = FxHashSet::default();
     for pair in pairs {
         let sides = takers(tables, &pair);
-        let before: Vec<usize> = sides
-            .iter()
-            .filter_map(|side| taken.get(side).copied())
-            .collect();
+        let before: Vec<usize> = sides.iter().filter_map(|side| taken.get(side).copied()).collect();
         if before.is_empty() {
             for side in sides {
                 taken.insert(side, settled.pairs.len());
@@ -143,9 +125,7 @@ fn components(pairs: Vec<Pair>) -> Vec<Vec<Pair>> {
     let mut places: FxHashMap<usize, usize> = FxHashMap::default();
     let mut components: Vec<Vec<Pair>> = Vec::new();
     for (index, pair) in pairs.into_iter().enumerate() {
-        let place = *places
-            .entry(root(&mut parents, index))
-            .or_insert(components.len());
+        let place = *places.entry(root(&mut parents, index)).or_insert(components.len());
         if place == components.len() {
             components.push(Vec::new());
         }
@@ -186,32 +166,24 @@ fn keep_optimally(tables: &Tables, component: Vec<Pair>, settled: &mut Settled) 
     let mut worth = vec![vec![0.0; recipients.len()]; sources.len()];
     let mut pairs: FxHashMap<(usize, usize), Pair> = FxHashMap::default();
     for pair in component {
-        if let (Some(row), Some(column)) = (
-            place(&sources, pair.source),
-            place(&recipients, pair.recipient),
-        ) {
+        if let (Some(row), Some(column)) =
+            (place(&sources, pair.source), place(&recipients, pair.recipient))
+        {
             worth[row][column] = pair.weight - lift;
             pairs.insert((row, column), pair);
         }
     }
-    settled.pairs.extend(
-        assign(&worth)
-            .into_iter()
-            .filter_map(|place| pairs.remove(&place)),
-    );
+    settled.pairs.extend(assign(&worth).into_iter().filter_map(|place| pairs.remove(&place)));
 }
 
 /// Returns the cells, one a row and one a column, whose worth adds up to the most.
 fn assign(worth: &[Vec<f64>]) -> Vec<(usize, usize)> {
     let (rows, columns) = (worth.len(), worth.first().map_or(0, Vec::len));
     if rows > columns {
-        let turned: Vec<Vec<f64>> = (0..columns)
-            .map(|column| worth.iter().map(|row| row[column]).collect())
-            .collect();
-        let mut cells: Vec<_> = assign(&turned)
-            .into_iter()
-            .map(|(column, row)| (row, column))
-            .collect();
+        let turned: Vec<Vec<f64>> =
+            (0..columns).map(|column| worth.iter().map(|row| row[column]).collect()).collect();
+        let mut cells: Vec<_> =
+            assign(&turned).into_iter().map(|(column, row)| (row, column)).collect();
         cells.sort_unstable();
         return cells;
     }
@@ -258,10 +230,8 @@ fn assign(worth: &[Vec<f64>]) -> Vec<(usize, usize)> {
             column = before;
         }
     }
-    let mut cells: Vec<_> = (1..=columns)
-        .filter(|at| owner[*at] != 0)
-        .map(|at| (owner[at] - 1, at - 1))
-        .collect();
+    let mut cells: Vec<_> =
+        (1..=columns).filter(|at| owner[*at] != 0).map(|at| (owner[at] - 1, at - 1)).collect();
     cells.sort_unstable();
     cells
 }

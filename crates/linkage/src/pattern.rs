@@ -20,16 +20,11 @@ impl Pattern {
 
     /// Packs levels, comparison by comparison.
     pub fn new(levels: &[u8]) -> Self {
-        debug_assert!(
-            levels.len() <= MOST_COMPARISONS,
-            "the model allows no more comparisons"
-        );
+        debug_assert!(levels.len() <= MOST_COMPARISONS, "the model allows no more comparisons");
         levels
             .iter()
             .enumerate()
-            .fold(Self(0), |pattern, (index, level)| {
-                pattern.with(index, *level)
-            })
+            .fold(Self(0), |pattern, (index, level)| pattern.with(index, *level))
     }
 
     /// Returns the level of one comparison.
@@ -48,9 +43,7 @@ impl Pattern {
         let kept = |index: &usize| comparisons[*index];
         (0..comparisons.len())
             .filter(kept)
-            .fold(Self(0), |pattern, index| {
-                pattern.with(index, self.level(index))
-            })
+            .fold(Self(0), |pattern, index| pattern.with(index, self.level(index)))
     }
 
     /// Returns the levels of the first `comparisons` comparisons.

@@ -84,15 +84,9 @@ impl<'a> Preparation<'a> {
     pub(crate) fn new(column: &'a Column) -> Self {
         let placeholders = match &column.placeholders {
             Some(own) => own.iter().map(|text| apply(&column.steps, text)).collect(),
-            None => USUAL_PLACEHOLDERS
-                .iter()
-                .map(|text| apply(&column.steps, text))
-                .collect(),
+            None => USUAL_PLACEHOLDERS.iter().map(|text| apply(&column.steps, text)).collect(),
         };
-        Self {
-            column,
-            placeholders,
-        }
+        Self { column, placeholders }
     }
 
     /// Prepares the cells of one record, one cell for each column it is made from.
@@ -126,11 +120,7 @@ impl<'a> Preparation<'a> {
             whole.push_str(&text);
         }
         if whole.is_empty() {
-            return if held_place {
-                Value::Placeholder
-            } else {
-                Value::Absent
-            };
+            return if held_place { Value::Placeholder } else { Value::Absent };
         }
         match &self.column.kind {
             Kind::Text => Value::Text(whole),
@@ -152,11 +142,7 @@ impl<'a> Preparation<'a> {
 
 fn numbered(number: f64) -> Value {
     // Minus zero is zero: they compare equal, and must have one code.
-    if number.is_finite() {
-        Value::Number(number + 0.0)
-    } else {
-        Value::Unreadable
-    }
+    if number.is_finite() { Value::Number(number + 0.0) } else { Value::Unreadable }
 }
 
 fn text_of(cell: &Cell) -> Option<String> {
@@ -175,10 +161,7 @@ pub fn apply(steps: &[Step], text: &str) -> String {
         Step::Trim => text.trim().to_owned(),
         Step::FoldCase => fold_case(&text),
         Step::CollapseSpaces => collapse_spaces(&text),
-        Step::RemoveSpaces => text
-            .chars()
-            .filter(|letter| !letter.is_whitespace())
-            .collect(),
+        Step::RemoveSpaces => text.chars().filter(|letter| !letter.is_whitespace()).collect(),
         Step::StripPunctuation => {
             let kept = |letter: &char| {
                 letter.is_alphanumeric() || letter.is_whitespace() || is_combining_mark(*letter)
@@ -188,9 +171,9 @@ pub fn apply(steps: &[Step], text: &str) -> String {
         Step::DigitsOnly => text.chars().filter(char::is_ascii_digit).collect(),
         Step::FoldDiacritics => fold_diacritics(&text),
         Step::StripLeadingZeros => text.trim_start_matches('0').to_owned(),
-        Step::Before(mark) => text
-            .split_once(mark.as_str())
-            .map_or(text.clone(), |(before, _)| before.to_owned()),
+        Step::Before(mark) => {
+            text.split_once(mark.as_str()).map_or(text.clone(), |(before, _)| before.to_owned())
+        }
     })
 }
 
@@ -334,11 +317,7 @@ mod tests {
             (Step::RemoveSpaces, "a b\tc", "abc"),
             (Step::StripPunctuation, "o'Brien-Ma.", "oBrienMa"),
             (Step::DigitsOnly, "+44 (0)20 7946", "440207946"),
-            (
-                Step::FoldDiacritics,
-                "Łukasz Søren Dvořák",
-                "Lukasz Soren Dvorak",
-            ),
+            (Step::FoldDiacritics, "Łukasz Søren Dvořák", "Lukasz Soren Dvorak"),
             (Step::StripLeadingZeros, "00120", "120"),
             (Step::Before("@".to_owned()), "a.b@c.d@e", "a.b"),
             (Step::CollapseSpaces, "a \t b", "a b"),
@@ -357,9 +336,6 @@ mod tests {
             Cell::Text("unknown".into()),
             Cell::Text("Gil".into()),
         ];
-        assert_eq!(
-            shown(&Preparation::new(&names).value(&cells)),
-            "text ana gil"
-        );
+        assert_eq!(shown(&Preparation::new(&names).value(&cells)), "text ana gil");
     }
 }

@@ -21,10 +21,7 @@ impl Dice {
     }
 
     /// Returns the place of one item in a list of this length; 0 where it is empty.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "what is below a usize fits one"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "what is below a usize fits one")]
     pub(crate) fn place(&mut self, length: usize) -> usize {
         self.below(length as u64) as usize
     }

@@ -48,26 +48,15 @@ impl<'t> Scorer<'t> {
         let partial = model.comparisons().iter().map(|comparison| {
             // The null level weighs nothing: a missing value is evidence of nothing.
             let mut weights = vec![0.0];
-            weights.extend(
-                comparison
-                    .levels
-                    .iter()
-                    .map(|level| match (level.m, level.u) {
-                        // The difference, for the quotient of the smallest u would be infinite.
-                        (Some(m), Some(u)) => m.log2() - u.log2(),
-                        _ => 0.0,
-                    }),
-            );
+            weights.extend(comparison.levels.iter().map(|level| match (level.m, level.u) {
+                // The difference, for the quotient of the smallest u would be infinite.
+                (Some(m), Some(u)) => m.log2() - u.log2(),
+                _ => 0.0,
+            }));
             weights
         });
         let prior = weight_of(model.prior());
-        Ok(Self {
-            model,
-            tables,
-            frequencies,
-            prior,
-            partial: partial.collect(),
-        })
+        Ok(Self { model, tables, frequencies, prior, partial: partial.collect() })
     }
 
     /// Returns the model.
@@ -98,8 +87,7 @@ impl<'t> Scorer<'t> {
         source: RecordRef,
         recipient: RecordRef,
     ) -> f64 {
-        self.frequencies
-            .part(self.tables, comparison, level, source, recipient)
+        self.frequencies.part(self.tables, comparison, level, source, recipient)
     }
 
     /// Returns the weight of a pair whose pattern is known.

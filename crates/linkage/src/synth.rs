@@ -117,10 +117,7 @@ impl Plan {
             second_job: 0.1,
             undeclared: 0.4,
             payroll_errors: ErrorRates::usual(),
-            caseload_errors: ErrorRates {
-                moved: 0.02,
-                ..ErrorRates::usual()
-            },
+            caseload_errors: ErrorRates { moved: 0.02, ..ErrorRates::usual() },
         }
     }
 }
@@ -213,14 +210,7 @@ pub fn synthesise(plan: &Plan) -> Result<Files> {
             1
         };
         for _ in 0..jobs {
-            payroll.push(payroll_row(
-                number,
-                person,
-                monthly / jobs,
-                plan,
-                &population,
-                &mut dice,
-            ));
+            payroll.push(payroll_row(number, person, monthly / jobs, plan, &population, &mut dice));
         }
         if on_caseload {
             let undeclared = jobs > 0 && dice.chance(plan.undeclared);
@@ -259,16 +249,9 @@ pub fn synthesise(plan: &Plan) -> Result<Files> {
 
 /// Checks a plan and returns how many people are in both files.
 fn check(plan: &Plan) -> Result<u32> {
-    let unsound = |problem: &str| {
-        Err(Error::UnsoundSynthesis {
-            problem: problem.to_owned(),
-        })
-    };
+    let unsound = |problem: &str| Err(Error::UnsoundSynthesis { problem: problem.to_owned() });
     let own = [plan.overlap, plan.second_job, plan.undeclared];
-    let rates = own
-        .into_iter()
-        .chain(plan.payroll_errors.all())
-        .chain(plan.caseload_errors.all());
+    let rates = own.into_iter().chain(plan.payroll_errors.all()).chain(plan.caseload_errors.all());
     if rates.into_iter().any(|rate| !(0.0..=1.0).contains(&rate)) {
         return unsound("every rate is a share between 0 and 1");
     }
@@ -282,11 +265,7 @@ fn check(plan: &Plan) -> Result<u32> {
     Ok(both)
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a share of a count"
-)]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a count")]
 fn share_of(count: u32, share: f64) -> u32 {
     (f64::from(count) * share).round() as u32
 }
@@ -318,10 +297,8 @@ struct Population {
 impl Population {
     /// Fills homes with households until there are enough people, then puts the people in a random order.
     fn new(people: u32, dice: &mut Dice) -> Self {
-        let mut population = Self {
-            people: Vec::with_capacity(people as usize),
-            homes: Vec::new(),
-        };
+        let mut population =
+            Self { people: Vec::with_capacity(people as usize), homes: Vec::new() };
         while population.people.len() < people as usize {
             population.add_household(dice);
         }
@@ -335,14 +312,8 @@ impl Population {
         self.homes.push(Home::new(home, dice));
         let culture = pick_culture(dice);
         let father_born = birth_between(1945, 1995, dice);
-        let father = self.add_person(
-            culture,
-            false,
-            &family_name(culture, dice),
-            father_born,
-            home,
-            dice,
-        );
+        let father =
+            self.add_person(culture, false, &family_name(culture, dice), father_born, home, dice);
         if dice.chance(0.35) {
             return;
         }
@@ -354,9 +325,8 @@ impl Population {
             && dice.chance(0.6);
         let mother_name = if shared { father.1.clone() } else { own_name };
         let mother = self.add_person(culture, true, &mother_name, mother_born, home, dice);
-        let first_born = father_born
-            .max(mother_born)
-            .saturating_add((20 + dice.whole_below(12)).years());
+        let first_born =
+            father_born.max(mother_born).saturating_add((20 + dice.whole_below(12)).years());
         let mut born = first_born;
         for _ in 0..dice.below(4) {
             let family = match culture.form {
@@ -444,20 +414,18 @@ fn birth_between(from: i16, to: i16, dice: &mut Dice) -> Date {
 fn family_name(culture: &Culture, dice: &mut Dice) -> String {
     match culture.form {
         Form::Family | Form::Gendered => zipf(culture.surnames, dice).to_owned(),
-        Form::TwoSurnames => format!(
-            "{} {}",
-            zipf(culture.surnames, dice),
-            zipf(culture.surnames, dice)
-        ),
+        Form::TwoSurnames => {
+            format!("{} {}", zipf(culture.surnames, dice), zipf(culture.surnames, dice))
+        }
         Form::Patronymic => zipf(culture.men, dice).to_owned(),
     }
 }
 
 fn surname_of(culture: &Culture, family: &str, woman: bool) -> String {
     match culture.form {
-        Form::Gendered if woman => family
-            .strip_suffix('i')
-            .map_or(family.to_owned(), |stem| format!("{stem}a")),
+        Form::Gendered if woman => {
+            family.strip_suffix('i').map_or(family.to_owned(), |stem| format!("{stem}a"))
+        }
         Form::Family | Form::TwoSurnames | Form::Gendered => family.to_owned(),
         Form::Patronymic => {
             let stem = family.strip_suffix("ur").unwrap_or(family);
@@ -519,11 +487,7 @@ fn write_down(
         (*short).clone_into(&mut given);
     }
     if dice.chance(rates.married_name) && person.birth < date(2005, 1, 1) {
-        surname = surname_of(
-            person.culture,
-            &family_name(person.culture, dice),
-            person.woman,
-        );
+        surname = surname_of(person.culture, &family_name(person.culture, dice), person.woman);
     }
     if dice.chance(rates.plain_name) {
         (given, surname) = plain(&given, &surname, person.culture.form);
@@ -600,10 +564,7 @@ fn plain(given: &str, surname: &str, form: Form) -> (String, String) {
         Form::Family => surname.rsplit(' ').next().unwrap_or(surname).to_owned(),
         Form::Gendered | Form::Patronymic => surname.to_owned(),
     };
-    (
-        crate::prepare::fold_diacritics(given),
-        crate::prepare::fold_diacritics(&surname),
-    )
+    (crate::prepare::fold_diacritics(given), crate::prepare::fold_diacritics(&surname))
 }
 
 fn payroll_row(
@@ -645,9 +606,7 @@ fn caseload_row(
 ) -> Vec<String> {
     let written = write_down(person, &plan.caseload_errors, population, dice);
     let from = date(2025, 1, 1).saturating_add(dice.whole_below(12).months());
-    let to = from
-        .saturating_add((3 + dice.whole_below(18)).months())
-        .saturating_sub(1.day());
+    let to = from.saturating_add((3 + dice.whole_below(18)).months()).saturating_sub(1.day());
     vec![
         String::new(),
         written.given,
@@ -673,19 +632,13 @@ fn money(cents: i64) -> String {
 }
 
 fn batch(columns: &[&str], rows: &[Vec<String>]) -> Result<RecordBatch> {
-    let fields: Vec<Field> = columns
-        .iter()
-        .map(|name| Field::new(*name, DataType::Utf8, true))
-        .collect();
+    let fields: Vec<Field> =
+        columns.iter().map(|name| Field::new(*name, DataType::Utf8, true)).collect();
     let arrays = (0..columns.len()).map(|column| -> ArrayRef {
-        let cells = rows
-            .iter()
-            .map(|row| Some(row[column].as_str()).filter(|cell| !cell.is_empty()));
+        let cells =
+            rows.iter().map(|row| Some(row[column].as_str()).filter(|cell| !cell.is_empty()));
         Arc::new(cells.collect::<StringArray>())
     });
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays.collect()).map_err(|problem| {
-        Error::UnsoundSynthesis {
-            problem: problem.to_string(),
-        }
-    })
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays.collect())
+        .map_err(|problem| Error::UnsoundSynthesis { problem: problem.to_string() })
 }

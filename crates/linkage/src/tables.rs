@@ -41,10 +41,7 @@ impl<'a> Table<'a> {
     /// Says which column the caller knows its records by. It is kept as it is, and never compared.
     #[must_use]
     pub fn with_id(self, column: &'a str) -> Self {
-        Self {
-            id: Some(column),
-            ..self
-        }
+        Self { id: Some(column), ..self }
     }
 
     fn rows(&self) -> usize {
@@ -89,11 +86,7 @@ impl Missing {
     /// Returns the share of records that have no value, 0 for an empty table.
     pub fn share(&self) -> f64 {
         let missing = self.absent + self.placeholders + self.unreadable;
-        if self.records == 0 {
-            0.0
-        } else {
-            missing as f64 / self.records as f64
-        }
+        if self.records == 0 { 0.0 } else { missing as f64 / self.records as f64 }
     }
 }
 
@@ -186,12 +179,7 @@ impl Tables {
             prepared.push(encode(&column.kind, values, Vec::new()));
         }
         let source = Records::new(Side::Source, table, &prepared)?;
-        let recipient = Records {
-            count: 0,
-            ids: None,
-            ranks: Vec::new(),
-            ranked: Vec::new(),
-        };
+        let recipient = Records { count: 0, ids: None, ranks: Vec::new(), ranked: Vec::new() };
         Ok(Self {
             link: Link::Within,
             columns: columns.to_vec(),
@@ -219,10 +207,8 @@ impl Tables {
 
     /// Returns how many pairs there are, blocked or not.
     pub fn all_pairs(&self) -> u64 {
-        let (left, right) = (
-            u64::from(self.source.count),
-            u64::from(self.records(Side::Recipient)),
-        );
+        let (left, right) =
+            (u64::from(self.source.count), u64::from(self.records(Side::Recipient)));
         match self.link {
             Link::Between => left * right,
             Link::Within => left * left.saturating_sub(1) / 2,
@@ -231,11 +217,7 @@ impl Tables {
 
     /// Returns what the caller knows a record by, where an id column was named.
     pub fn id(&self, side: Side, record: RecordRef) -> Option<&str> {
-        self.side(side)
-            .ids
-            .as_ref()?
-            .get(record.index())
-            .map(String::as_str)
+        self.side(side).ids.as_ref()?.get(record.index()).map(String::as_str)
     }
 
     /// Returns how many values each column lacks on each side.
@@ -244,13 +226,9 @@ impl Tables {
     }
 
     pub(crate) fn column_index(&self, place: &str, name: &str) -> Result<usize> {
-        self.columns
-            .iter()
-            .position(|column| column.name == name)
-            .ok_or_else(|| Error::UnknownColumn {
-                place: place.to_owned(),
-                column: name.to_owned(),
-            })
+        self.columns.iter().position(|column| column.name == name).ok_or_else(|| {
+            Error::UnknownColumn { place: place.to_owned(), column: name.to_owned() }
+        })
     }
 
     pub(crate) fn values(&self, column: usize) -> &Values {
@@ -280,11 +258,7 @@ impl Tables {
         if record.row() < rows {
             Ok(())
         } else {
-            Err(Error::UnknownRecord {
-                side,
-                row: record.row(),
-                rows: rows as usize,
-            })
+            Err(Error::UnknownRecord { side, row: record.row(), rows: rows as usize })
         }
     }
 
@@ -298,9 +272,7 @@ impl Tables {
             });
         }
         if self.columns != columns {
-            return Err(Error::OtherPreparation {
-                model: name.to_owned(),
-            });
+            return Err(Error::OtherPreparation { model: name.to_owned() });
         }
         Ok(())
     }
@@ -329,14 +301,9 @@ impl Records {
     fn new(side: Side, table: Table<'_>, prepared: &[PreparedColumn]) -> Result<Self> {
         let rows = table.rows();
         let count = u32::try_from(rows).map_err(|_| too_many_rows(side, rows))?;
-        let ids = table
-            .id
-            .map(|column| read_ids(column, side, table))
-            .transpose()?;
-        let id = |record: &RecordRef| {
-            ids.as_ref()
-                .map(|ids: &Vec<String>| ids[record.index()].as_str())
-        };
+        let ids = table.id.map(|column| read_ids(column, side, table)).transpose()?;
+        let id =
+            |record: &RecordRef| ids.as_ref().map(|ids: &Vec<String>| ids[record.index()].as_str());
         let mut ranked: Vec<RecordRef> = (0..count).map(RecordRef::new).collect();
         ranked.sort_by(|one, other| {
             codes_of(prepared, side, *one)
@@ -348,12 +315,7 @@ impl Records {
         for (rank, record) in (0..).zip(&ranked) {
             ranks[record.index()] = rank;
         }
-        Ok(Self {
-            count,
-            ids,
-            ranks,
-            ranked,
-        })
+        Ok(Self { count, ids, ranks, ranked })
     }
 }
 
@@ -369,20 +331,12 @@ fn codes_of(
 }
 
 fn too_many_rows(side: Side, rows: usize) -> Error {
-    Error::TooManyRows {
-        side,
-        rows,
-        limit: MOST_ROWS,
-    }
+    Error::TooManyRows { side, rows, limit: MOST_ROWS }
 }
 
 fn check_rows(side: Side, table: Table<'_>) -> Result<()> {
     let rows = table.rows();
-    if rows > MOST_ROWS {
-        Err(too_many_rows(side, rows))
-    } else {
-        Ok(())
-    }
+    if rows > MOST_ROWS { Err(too_many_rows(side, rows)) } else { Ok(()) }
 }
 
 fn count_missing(column: &Column, side: Side, values: &[Value]) -> Missing {
@@ -402,18 +356,12 @@ fn read_column(column: &Column, side: Side, table: Table<'_>) -> Result<Vec<Valu
         Side::Source => &column.source,
         Side::Recipient => &column.recipient,
     };
-    let names = if column.from.is_empty() {
-        own
-    } else {
-        &column.from
-    };
+    let names = if column.from.is_empty() { own } else { &column.from };
     let preparation = Preparation::new(column);
     let mut values = Vec::with_capacity(table.rows());
     for batch in table.batches {
-        let arrays = names
-            .iter()
-            .map(|name| find_array(name, side, batch))
-            .collect::<Result<Vec<_>>>()?;
+        let arrays =
+            names.iter().map(|name| find_array(name, side, batch)).collect::<Result<Vec<_>>>()?;
         for row in 0..batch.num_rows() {
             let cells = names
                 .iter()
@@ -446,10 +394,7 @@ fn find_array<'a>(name: &str, side: Side, batch: &'a RecordBatch) -> Result<&'a 
     batch
         .column_by_name(name)
         .map(AsRef::as_ref)
-        .ok_or_else(|| Error::MissingColumn {
-            side,
-            column: name.to_owned(),
-        })
+        .ok_or_else(|| Error::MissingColumn { side, column: name.to_owned() })
 }
 
 fn read_cell(name: &str, side: Side, array: &dyn Array, row: usize) -> Result<Cell> {
@@ -477,10 +422,7 @@ fn read_cell(name: &str, side: Side, array: &dyn Array, row: usize) -> Result<Ce
         DataType::Date32 => {
             let days = i64::from(array.as_primitive::<Date32Type>().value(row));
             // A day outside the calendar's range is no date, and counts as absent.
-            let day = 0
-                .days()
-                .try_days(days)
-                .and_then(|span| date(1970, 1, 1).checked_add(span));
+            let day = 0.days().try_days(days).and_then(|span| date(1970, 1, 1).checked_add(span));
             day.map_or(Cell::Null, Cell::Date)
         }
         other => {
@@ -502,11 +444,7 @@ fn encode(kind: &Kind, source: Vec<Value>, recipient: Vec<Value>) -> PreparedCol
             };
             let (values, source, recipient) = rank_values(source, recipient, take);
             let values = values.iter().map(|text| text.chars().collect()).collect();
-            PreparedColumn {
-                values: Values::Text(values),
-                source,
-                recipient,
-            }
+            PreparedColumn { values: Values::Text(values), source, recipient }
         }
         Kind::Date(_) => {
             let take = |value: Value| match value {
@@ -514,15 +452,8 @@ fn encode(kind: &Kind, source: Vec<Value>, recipient: Vec<Value>) -> PreparedCol
                 _ => None,
             };
             let (values, source, recipient) = rank_values(source, recipient, take);
-            let texts = values
-                .iter()
-                .map(|date| date.to_string().chars().collect())
-                .collect();
-            PreparedColumn {
-                values: Values::Dates(values, texts),
-                source,
-                recipient,
-            }
+            let texts = values.iter().map(|date| date.to_string().chars().collect()).collect();
+            PreparedColumn { values: Values::Dates(values, texts), source, recipient }
         }
         Kind::Number => {
             let take = |value: Value| match value {
@@ -531,11 +462,7 @@ fn encode(kind: &Kind, source: Vec<Value>, recipient: Vec<Value>) -> PreparedCol
             };
             let (values, source, recipient) = rank_values(source, recipient, take);
             let values = values.into_iter().map(|Ordered(number)| number).collect();
-            PreparedColumn {
-                values: Values::Numbers(values),
-                source,
-                recipient,
-            }
+            PreparedColumn { values: Values::Numbers(values), source, recipient }
         }
     }
 }

@@ -83,10 +83,8 @@ impl Forecast {
 
     /// Says what is expected at every threshold that a kept pair sets, the highest first.
     pub fn curve(&self, kept: &[Pair]) -> Vec<Expectation> {
-        let mut ordered: Vec<(f64, f64)> = kept
-            .iter()
-            .map(|pair| (pair.weight, self.probability(pair)))
-            .collect();
+        let mut ordered: Vec<(f64, f64)> =
+            kept.iter().map(|pair| (pair.weight, self.probability(pair))).collect();
         ordered.sort_unstable_by(|one, other| {
             other.0.total_cmp(&one.0).then(other.1.total_cmp(&one.1))
         });
@@ -137,20 +135,15 @@ pub fn from_rule(rule: ThresholdRule, curve: &[Expectation]) -> Result<f64> {
         ThresholdRule::Probability(share) => Ok(weight_of(share)),
         ThresholdRule::TargetPrecision(target) => {
             let even = |here: &&Expectation| here.threshold >= 0.0;
-            let reached = curve
-                .iter()
-                .filter(even)
-                .rfind(|here| here.expected_precision >= target);
-            reached
-                .map(|here| here.threshold)
-                .ok_or_else(|| Error::UnreachablePrecision {
-                    target,
-                    best: curve
-                        .iter()
-                        .filter(even)
-                        .map(|here| here.expected_precision)
-                        .fold(0.0, f64::max),
-                })
+            let reached = curve.iter().filter(even).rfind(|here| here.expected_precision >= target);
+            reached.map(|here| here.threshold).ok_or_else(|| Error::UnreachablePrecision {
+                target,
+                best: curve
+                    .iter()
+                    .filter(even)
+                    .map(|here| here.expected_precision)
+                    .fold(0.0, f64::max),
+            })
         }
     }
 }
@@ -169,10 +162,7 @@ pub struct DryRun {
 /// Places of the grid to one unit of weight: fine enough that a sum of sixteen is off by less than a tenth.
 const FINENESS: f64 = 256.0;
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "a few dozen logarithms add up to no more"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "a few dozen logarithms add up to no more")]
 fn place_of(weight: f64) -> i64 {
     (weight * FINENESS).round() as i64
 }
@@ -201,9 +191,8 @@ pub fn dry_run(model: &Model, source_records: u64, recipient_records: u64) -> Dr
         spread = next;
     }
     let at = place_of(model.threshold());
-    let (given_same, given_different) = spread.range(at..).fold((0.0, 0.0), |sums, (_, cell)| {
-        (sums.0 + cell.0, sums.1 + cell.1)
-    });
+    let (given_same, given_different) =
+        spread.range(at..).fold((0.0, 0.0), |sums, (_, cell)| (sums.0 + cell.0, sums.1 + cell.1));
     DryRun {
         same_pairs,
         true_leads: same_pairs * given_same,

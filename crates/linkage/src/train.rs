@@ -74,13 +74,8 @@ pub fn train(recipe: &Recipe, tables: &Tables) -> Result<Model> {
     let mut learnt = learn_m(recipe, &sessions, &u, prior, tables.all_pairs())?;
     let mut rounds = 1;
     while rounds < ROUNDS {
-        let freed = free_of_same(
-            recipe.comparisons(),
-            &observed.u,
-            &learnt.m,
-            prior,
-            tables.all_pairs(),
-        );
+        let freed =
+            free_of_same(recipe.comparisons(), &observed.u, &learnt.m, prior, tables.all_pairs());
         let moved = furthest(&freed, &u);
         u = freed;
         learnt = learn_m(recipe, &sessions, &u, prior, tables.all_pairs())?;
@@ -164,11 +159,7 @@ pub fn maximise(
     if all == 0.0 {
         return Err(Error::NoPairs);
     }
-    let zeros: Vec<Vec<f64>> = start
-        .m
-        .iter()
-        .map(|levels| vec![0.0; levels.len()])
-        .collect();
+    let zeros: Vec<Vec<f64>> = start.m.iter().map(|levels| vec![0.0; levels.len()]).collect();
     let (mut same, mut m, mut u) = (start.same, start.m.clone(), start.u.clone());
     let (mut same_at, mut converged, mut iteration) = (zeros.clone(), false, 0);
     while iteration < iterations && !converged {
@@ -208,11 +199,7 @@ pub fn maximise(
         let mut moved = (next_same - same).abs();
         same = next_same;
         for comparison in 0..m.len() {
-            let next = shared_out(
-                &same_at[comparison],
-                &m[comparison],
-                &start.fixed_m[comparison],
-            );
+            let next = shared_out(&same_at[comparison], &m[comparison], &start.fixed_m[comparison]);
             moved = moved.max(furthest_of(&next, &m[comparison]));
             m[comparison] = next;
             if start.learn_u {
@@ -224,14 +211,7 @@ pub fn maximise(
         }
         converged = moved <= convergence;
     }
-    Ok(Estimate {
-        same,
-        m,
-        u,
-        same_at,
-        iterations: iteration,
-        converged,
-    })
+    Ok(Estimate { same, m, u, same_at, iterations: iteration, converged })
 }
 
 /// Makes probabilities of counts, those of fixed levels staying what they are.
@@ -243,12 +223,8 @@ fn shared_out(counts: &[f64], before: &[f64], fixed: &[bool]) -> Vec<f64> {
             .filter(|(_, fixed)| **fixed)
             .map(|(share, _)| share)
             .sum::<f64>();
-    let free_count: f64 = counts
-        .iter()
-        .zip(fixed)
-        .filter(|(_, fixed)| !**fixed)
-        .map(|(count, _)| count)
-        .sum();
+    let free_count: f64 =
+        counts.iter().zip(fixed).filter(|(_, fixed)| !**fixed).map(|(count, _)| count).sum();
     if free_count <= 0.0 {
         return before.to_vec();
     }
@@ -261,17 +237,11 @@ fn shared_out(counts: &[f64], before: &[f64], fixed: &[bool]) -> Vec<f64> {
 }
 
 fn furthest_of(now: &[f64], before: &[f64]) -> f64 {
-    now.iter()
-        .zip(before)
-        .map(|(one, other)| (one - other).abs())
-        .fold(0.0, f64::max)
+    now.iter().zip(before).map(|(one, other)| (one - other).abs()).fold(0.0, f64::max)
 }
 
 fn furthest(now: &[Vec<f64>], before: &[Vec<f64>]) -> f64 {
-    now.iter()
-        .zip(before)
-        .map(|(one, other)| furthest_of(one, other))
-        .fold(0.0, f64::max)
+    now.iter().zip(before).map(|(one, other)| furthest_of(one, other)).fold(0.0, f64::max)
 }
 
 fn check_records(tables: &Tables) -> Result<()> {
@@ -287,22 +257,12 @@ fn check_records(tables: &Tables) -> Result<()> {
 
 fn check_values(recipe: &Recipe, tables: &Tables) -> Result<()> {
     for comparison in recipe.comparisons() {
-        let column = tables.column_index(
-            &format!("comparison `{}`", comparison.name),
-            &comparison.column,
-        )?;
+        let column = tables
+            .column_index(&format!("comparison `{}`", comparison.name), &comparison.column)?;
         for side in [Side::Source, Side::Recipient] {
-            if tables
-                .codes(column, side)
-                .iter()
-                .all(|code| *code == NO_VALUE)
-            {
+            if tables.codes(column, side).iter().all(|code| *code == NO_VALUE) {
                 let (column, comparison) = (comparison.column.clone(), comparison.name.clone());
-                return Err(Error::EmptyColumn {
-                    side,
-                    column,
-                    comparison,
-                });
+                return Err(Error::EmptyColumn { side, column, comparison });
             }
         }
     }
@@ -320,11 +280,7 @@ fn learn_prior(prior: &Prior, tables: &Tables) -> Result<(f64, Option<u64>)> {
             if pairs == 0 {
                 Err(Error::EmptyPrior)
             } else if prior >= 1.0 {
-                Err(Error::ImpossiblePrior {
-                    pairs,
-                    all,
-                    recall: *recall,
-                })
+                Err(Error::ImpossiblePrior { pairs, all, recall: *recall })
             } else {
                 Ok((prior, Some(pairs)))
             }
@@ -341,10 +297,8 @@ struct Observed {
 fn observe_u(recipe: &Recipe, tables: &Tables) -> Result<Observed> {
     let comparisons = recipe.comparisons();
     let mut comparer = Comparer::new(tables, comparisons)?;
-    let mut seen: Vec<Vec<u64>> = comparisons
-        .iter()
-        .map(|comparison| vec![0; comparison.levels.len()])
-        .collect();
+    let mut seen: Vec<Vec<u64>> =
+        comparisons.iter().map(|comparison| vec![0; comparison.levels.len()]).collect();
     let mut count = |source, recipient| {
         let pattern = comparer.pattern(source, recipient);
         for (comparison, seen) in seen.iter_mut().enumerate() {
@@ -379,16 +333,9 @@ fn observe_u(recipe: &Recipe, tables: &Tables) -> Result<Observed> {
 }
 
 fn every_pair(tables: &Tables) -> impl Iterator<Item = (RecordRef, RecordRef)> + '_ {
-    let (sources, recipients) = (
-        tables.records(Side::Source),
-        tables.records(Side::Recipient),
-    );
+    let (sources, recipients) = (tables.records(Side::Source), tables.records(Side::Recipient));
     (0..sources).flat_map(move |source| {
-        let from = if tables.link() == Link::Within {
-            source + 1
-        } else {
-            0
-        };
+        let from = if tables.link() == Link::Within { source + 1 } else { 0 };
         (from..recipients).map(move |recipient| (RecordRef::new(source), RecordRef::new(recipient)))
     })
 }
@@ -402,16 +349,11 @@ fn random_pair(tables: &Tables, dice: &mut Dice) -> Option<(RecordRef, RecordRef
 
 /// Makes the u of one comparison of what was seen, the exact level's counted over all pairs.
 fn u_of(comparison: &Comparison, seen: &[u64], tables: &Tables) -> Result<Vec<f64>> {
-    let counts: Vec<f64> = seen
-        .iter()
-        .map(|count| (*count as f64).max(UNSEEN))
-        .collect();
+    let counts: Vec<f64> = seen.iter().map(|count| (*count as f64).max(UNSEEN)).collect();
     let is_exact = |level: &Level| level.test == Test::Exact && level.column.is_none();
     let mut u = if comparison.levels.first().is_some_and(is_exact) {
-        let column = tables.column_index(
-            &format!("comparison `{}`", comparison.name),
-            &comparison.column,
-        )?;
+        let column = tables
+            .column_index(&format!("comparison `{}`", comparison.name), &comparison.column)?;
         let exact = exact_share(tables, column);
         let rest: f64 = counts[1..].iter().sum();
         let others = counts[1..].iter().map(|count| (1.0 - exact) * count / rest);
@@ -438,18 +380,11 @@ fn exact_share(tables: &Tables, column: usize) -> f64 {
     let (equal, all) = match tables.link() {
         Link::Between => {
             let right = count(Side::Recipient);
-            let equal: u64 = left
-                .iter()
-                .zip(&right)
-                .map(|(left, right)| left * right)
-                .sum();
+            let equal: u64 = left.iter().zip(&right).map(|(left, right)| left * right).sum();
             (equal, left.iter().sum::<u64>() * right.iter().sum::<u64>())
         }
         Link::Within => {
-            let equal: u64 = left
-                .iter()
-                .map(|count| count * count.saturating_sub(1) / 2)
-                .sum();
+            let equal: u64 = left.iter().map(|count| count * count.saturating_sub(1) / 2).sum();
             let valued: u64 = left.iter().sum();
             (equal, valued * valued.saturating_sub(1) / 2)
         }
@@ -514,10 +449,8 @@ fn count_sessions(recipe: &Recipe, tables: &Tables) -> Result<Vec<Session>> {
     let mut comparer = Comparer::new(tables, comparisons)?;
     let mut sessions = Vec::new();
     for rule in &recipe.training().rules {
-        let taught: Vec<bool> = comparisons
-            .iter()
-            .map(|comparison| !shares_column(recipe, rule, comparison))
-            .collect();
+        let taught: Vec<bool> =
+            comparisons.iter().map(|comparison| !shares_column(recipe, rule, comparison)).collect();
         let blocks = Blocks::new(tables, std::slice::from_ref(rule))?;
         let mut counts: FxHashMap<Pattern, u64> = FxHashMap::default();
         for pair in blocks.pairs() {
@@ -528,23 +461,14 @@ fn count_sessions(recipe: &Recipe, tables: &Tables) -> Result<Vec<Session>> {
         let counts = sorted(counts);
         let pairs = counts.iter().map(|(_, count)| count).sum();
         if pairs == 0 {
-            return Err(Error::EmptyRule {
-                rule: rule.to_string(),
-            });
+            return Err(Error::EmptyRule { rule: rule.to_string() });
         }
-        sessions.push(Session {
-            label: rule.to_string(),
-            pairs,
-            counts,
-            taught,
-        });
+        sessions.push(Session { label: rule.to_string(), pairs, counts, taught });
     }
     for (index, comparison) in comparisons.iter().enumerate() {
         let fixed = comparison.levels.iter().all(|level| level.m.is_some());
         if !fixed && !sessions.iter().any(|session| session.taught[index]) {
-            return Err(Error::UntrainedComparison {
-                comparison: comparison.name.clone(),
-            });
+            return Err(Error::UntrainedComparison { comparison: comparison.name.clone() });
         }
     }
     Ok(sessions)
@@ -564,11 +488,9 @@ fn shares_column(recipe: &Recipe, rule: &Rule, comparison: &Comparison) -> bool 
         .iter()
         .flat_map(|key| [Some(key.column.as_str()), key.against.as_deref()])
         .flatten();
-    keyed.flat_map(|name| origins(recipe, name)).any(|origin| {
-        looked_at
-            .iter()
-            .any(|name| origins(recipe, name).contains(&origin))
-    })
+    keyed
+        .flat_map(|name| origins(recipe, name))
+        .any(|origin| looked_at.iter().any(|name| origins(recipe, name).contains(&origin)))
 }
 
 /// The columns of either table that a prepared column is made from.
@@ -579,12 +501,7 @@ fn origins<'r>(recipe: &'r Recipe, name: &str) -> Vec<(Side, &'r String)> {
             origins.extend([(Side::Source, origin), (Side::Recipient, origin)]);
         }
         origins.extend(column.source.iter().map(|origin| (Side::Source, origin)));
-        origins.extend(
-            column
-                .recipient
-                .iter()
-                .map(|origin| (Side::Recipient, origin)),
-        );
+        origins.extend(column.recipient.iter().map(|origin| (Side::Recipient, origin)));
     }
     origins
 }
@@ -604,22 +521,11 @@ fn learn_m(
 ) -> Result<Learnt> {
     let comparisons = recipe.comparisons();
     let training = recipe.training();
-    debug_assert!(
-        comparisons.len() <= MOST_COMPARISONS,
-        "the recipe allows no more"
-    );
+    debug_assert!(comparisons.len() <= MOST_COMPARISONS, "the recipe allows no more");
     let first_m: Vec<Vec<f64>> = comparisons.iter().map(first_guess).collect();
-    let fixed_m = |comparison: &Comparison| {
-        comparison
-            .levels
-            .iter()
-            .map(|level| level.m.is_some())
-            .collect()
-    };
-    let mut same_at: Vec<Vec<f64>> = first_m
-        .iter()
-        .map(|levels| vec![0.0; levels.len()])
-        .collect();
+    let fixed_m =
+        |comparison: &Comparison| comparison.levels.iter().map(|level| level.m.is_some()).collect();
+    let mut same_at: Vec<Vec<f64>> = first_m.iter().map(|levels| vec![0.0; levels.len()]).collect();
     let mut records = Vec::new();
     for session in sessions {
         let start = Start {
@@ -630,18 +536,11 @@ fn learn_m(
             fixed_m: comparisons.iter().map(fixed_m).collect(),
             learn_u: false,
         };
-        let estimate = maximise(
-            &session.counts,
-            &start,
-            training.iterations,
-            training.convergence,
-        )?;
+        let estimate =
+            maximise(&session.counts, &start, training.iterations, training.convergence)?;
         check_estimate(session, &estimate, comparisons)?;
-        for (index, counts) in estimate
-            .same_at
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| session.taught[*index])
+        for (index, counts) in
+            estimate.same_at.iter().enumerate().filter(|(index, _)| session.taught[*index])
         {
             for (sum, count) in same_at[index].iter_mut().zip(counts) {
                 *sum += count;
@@ -662,20 +561,14 @@ fn learn_m(
                 .collect(),
         });
     }
-    let pooled = comparisons
-        .iter()
-        .zip(&same_at)
-        .map(|(comparison, counts)| {
-            let counts: Vec<f64> = counts.iter().map(|count| count.max(UNSEEN)).collect();
-            let all: f64 = counts.iter().sum();
-            let mut m: Vec<f64> = counts.iter().map(|count| count / all).collect();
-            fix(&mut m, comparison, |level| level.m);
-            m
-        });
-    Ok(Learnt {
-        m: pooled.collect(),
-        sessions: records,
-    })
+    let pooled = comparisons.iter().zip(&same_at).map(|(comparison, counts)| {
+        let counts: Vec<f64> = counts.iter().map(|count| count.max(UNSEEN)).collect();
+        let all: f64 = counts.iter().sum();
+        let mut m: Vec<f64> = counts.iter().map(|count| count / all).collect();
+        fix(&mut m, comparison, |level| level.m);
+        m
+    });
+    Ok(Learnt { m: pooled.collect(), sessions: records })
 }
 
 /// Where the m begin: the closer the level, the likelier among the same.
@@ -693,27 +586,17 @@ fn check_estimate(
     comparisons: &[Comparison],
 ) -> Result<()> {
     if estimate.same * (session.pairs as f64) < 1.0 {
-        return Err(Error::NoSamePairs {
-            rule: session.label.clone(),
-        });
+        return Err(Error::NoSamePairs { rule: session.label.clone() });
     }
     // The else level is the one of unlike values. It must be rarer among the same than among the different.
-    let taught = || {
-        session
-            .taught
-            .iter()
-            .enumerate()
-            .filter(|(_, taught)| **taught)
-            .map(|(index, _)| index)
-    };
+    let taught =
+        || session.taught.iter().enumerate().filter(|(_, taught)| **taught).map(|(index, _)| index);
     let reversed = taught().filter(|index| {
         let last = comparisons[*index].levels.len() - 1;
         estimate.m[*index][last] > estimate.u[*index][last]
     });
     if 2 * reversed.count() > taught().count() {
-        return Err(Error::ReversedLabels {
-            rule: session.label.clone(),
-        });
+        return Err(Error::ReversedLabels { rule: session.label.clone() });
     }
     Ok(())
 }
@@ -798,16 +681,7 @@ mod tests {
 
     #[test]
     fn no_counts_teach_nothing() {
-        let start = Start {
-            same: 0.5,
-            m: vec![],
-            u: vec![],
-            fixed_m: vec![],
-            learn_u: false,
-        };
-        assert!(matches!(
-            maximise(&[], &start, 10, 0.1),
-            Err(Error::NoPairs)
-        ));
+        let start = Start { same: 0.5, m: vec![], u: vec![], fixed_m: vec![], learn_u: false };
+        assert!(matches!(maximise(&[], &start, 10, 0.1), Err(Error::NoPairs)));
     }
 }

@@ -15,10 +15,8 @@ fn link_febrl4(recipe: &str) -> Option<()> {
     let recipe = Recipe::from_toml(recipe).unwrap();
     let source = [Sheet::read("febrl4/dataset4a.csv")?.batch()];
     let recipient = [Sheet::read("febrl4/dataset4b.csv")?.batch()];
-    let (source, recipient) = (
-        Table::new(&source).with_id("rec_id"),
-        Table::new(&recipient).with_id("rec_id"),
-    );
+    let (source, recipient) =
+        (Table::new(&source).with_id("rec_id"), Table::new(&recipient).with_id("rec_id"));
     let tables = Tables::between(recipe.columns(), source, recipient).unwrap();
     let model = train(&recipe, &tables).unwrap();
     let scorer = Scorer::new(&model, &tables).unwrap();

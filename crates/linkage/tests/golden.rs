@@ -1,9 +1,6 @@
 //! Golden numbers: what Splink 5.0.0 gives for its own demo model, and data whose parameters are known exactly.
 
-#![expect(
-    clippy::unreadable_literal,
-    reason = "the digits stand as they were published"
-)]
+#![expect(clippy::unreadable_literal, reason = "the digits stand as they were published")]
 
 mod common;
 
@@ -40,9 +37,7 @@ fn fake_1000_weighs_what_splink_says_it_weighs() {
         for (comparison, counts) in levels.iter_mut().enumerate() {
             let levels = i64::try_from(model.comparisons()[comparison].levels.len()).unwrap();
             let level = i64::from(pattern.level(comparison));
-            *counts
-                .entry(if level == 0 { -1 } else { levels - level })
-                .or_insert(0) += count;
+            *counts.entry(if level == 0 { -1 } else { levels - level }).or_insert(0) += count;
         }
     }
     let expected: [&[(i64, u64)]; 5] = [
@@ -54,19 +49,12 @@ fn fake_1000_weighs_what_splink_says_it_weighs() {
     ];
     for (counts, expected) in levels.iter().zip(expected) {
         assert_eq!(
-            counts
-                .iter()
-                .map(|(level, count)| (*level, *count))
-                .collect::<Vec<_>>(),
+            counts.iter().map(|(level, count)| (*level, *count)).collect::<Vec<_>>(),
             expected
         );
     }
 
-    near(
-        links.pairs.iter().map(|pair| pair.weight).sum(),
-        1068.605404835872,
-        1e-8,
-    );
+    near(links.pairs.iter().map(|pair| pair.weight).sum(), 1068.605404835872, 1e-8);
     let mut heaviest = links.pairs.clone();
     heaviest.sort_by(|one, other| other.weight.total_cmp(&one.weight));
     let id = |side, record| tables.id(side, record).unwrap().to_owned();
@@ -77,26 +65,15 @@ fn fake_1000_weighs_what_splink_says_it_weighs() {
     ];
     for (pair, (one, other, weight)) in heaviest.iter().zip(top) {
         assert_eq!(
-            (
-                id(Side::Source, pair.source),
-                id(Side::Recipient, pair.recipient)
-            ),
+            (id(Side::Source, pair.source), id(Side::Recipient, pair.recipient)),
             (one.to_owned(), other.to_owned())
         );
         near(pair.weight, weight, 1e-12 * weight);
     }
     near(heaviest.last().unwrap().weight, -15.156267265319716, 1e-11);
-    let above = |share: f64| {
-        links
-            .pairs
-            .iter()
-            .filter(|pair| probability(pair.weight) >= share)
-            .count()
-    };
-    assert_eq!(
-        [0.5, 0.9, 0.95, 0.99, 0.999].map(above),
-        [1179, 1060, 992, 840, 619]
-    );
+    let above =
+        |share: f64| links.pairs.iter().filter(|pair| probability(pair.weight) >= share).count();
+    assert_eq!([0.5, 0.9, 0.95, 0.99, 0.999].map(above), [1179, 1060, 992, 840, 619]);
 
     let cluster = sheet.cells("cluster");
     let same = |pair: &&linkage::Pair| {

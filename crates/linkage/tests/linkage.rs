@@ -1,13 +1,7 @@
 //! What must hold of every run, on small tables made here.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests stand outside any test"
-)]
-#![expect(
-    clippy::float_cmp,
-    reason = "weights of nothing and thresholds taken over are exact"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests stand outside any test")]
+#![expect(clippy::float_cmp, reason = "weights of nothing and thresholds taken over are exact")]
 
 mod common;
 
@@ -78,22 +72,16 @@ const HEADER: [&str; 5] = ["id", "given", "surname", "birth", "pay"];
 type Row = (String, String, String, String);
 
 fn sheet(prefix: &str, rows: &[Row]) -> Sheet {
-    let rows = rows
-        .iter()
-        .enumerate()
-        .map(|(index, (given, surname, birth, pay))| {
-            vec![
-                format!("{prefix}{index:03}"),
-                given.clone(),
-                surname.clone(),
-                birth.clone(),
-                pay.clone(),
-            ]
-        });
-    Sheet {
-        header: HEADER.map(str::to_owned).to_vec(),
-        rows: rows.collect(),
-    }
+    let rows = rows.iter().enumerate().map(|(index, (given, surname, birth, pay))| {
+        vec![
+            format!("{prefix}{index:03}"),
+            given.clone(),
+            surname.clone(),
+            birth.clone(),
+            pay.clone(),
+        ]
+    });
+    Sheet { header: HEADER.map(str::to_owned).to_vec(), rows: rows.collect() }
 }
 
 fn tables(model: &Model, source: &Sheet, recipient: &Sheet) -> Tables {
@@ -110,17 +98,8 @@ fn tables(model: &Model, source: &Sheet, recipient: &Sheet) -> Tables {
 fn rows() -> impl Strategy<Value = Vec<Row>> {
     let pick = |list: &'static [&'static str]| prop::sample::select(list).prop_map(str::to_owned);
     let names = pick(&["Ana", "Anna", "José", "Jose", "Li", "Gil", "Ng", ""]);
-    let surnames = pick(&[
-        "Gil", "Gill", "Li", "Ng", "Ana", "Nguyễn", "Robert", "Rupert", "",
-    ]);
-    let births = pick(&[
-        "1980-01-31",
-        "1980-02-28",
-        "1980-10-31",
-        "1981-01-31",
-        "not a date",
-        "",
-    ]);
+    let surnames = pick(&["Gil", "Gill", "Li", "Ng", "Ana", "Nguyễn", "Robert", "Rupert", ""]);
+    let births = pick(&["1980-01-31", "1980-02-28", "1980-10-31", "1981-01-31", "not a date", ""]);
     let pays = pick(&["100", "104.9", "200", "-5", ""]);
     prop::collection::vec((names, surnames, births, pays), 0..14)
 }
@@ -303,22 +282,13 @@ fn heaviest(weights: &[Vec<Option<i32>>], row: usize, taken: u32) -> f64 {
 #[test]
 fn a_diacritic_costs_the_level_that_any_other_letter_costs() {
     let model = Model::from_toml(MODEL).unwrap();
-    let row = |given: &str| {
-        (
-            given.to_owned(),
-            "x".repeat(5),
-            String::new(),
-            String::new(),
-        )
-    };
+    let row = |given: &str| (given.to_owned(), "x".repeat(5), String::new(), String::new());
     let left = [row("Jose"), row("Jose\u{301}")];
     let right = [row("José"), row("Josx")];
     let tables = tables(&model, &sheet("s", &left), &sheet("r", &right));
     let scorer = Scorer::new(&model, &tables).unwrap();
     let level = |source, recipient| {
-        explain(&scorer, RecordRef::new(source), RecordRef::new(recipient))
-            .unwrap()
-            .parts[0]
+        explain(&scorer, RecordRef::new(source), RecordRef::new(recipient)).unwrap().parts[0]
             .label
             .clone()
     };
@@ -348,18 +318,12 @@ fn city_parts(frequency: &str, population: Option<&[(&str, f64)]>) -> [f64; 3] {
         .iter()
         .flat_map(|(city, count)| std::iter::repeat_n(vec![(*city).to_owned()], *count))
         .collect();
-    let batches = [Sheet {
-        header: vec!["city".to_owned()],
-        rows,
-    }
-    .batch()];
+    let batches = [Sheet { header: vec!["city".to_owned()], rows }.batch()];
     let tables = Tables::within(model.columns(), Table::new(&batches)).unwrap();
     let mut frequencies = Frequencies::of(&tables, model.comparisons()).unwrap();
     if let Some(population) = population {
-        let population = population
-            .iter()
-            .map(|(city, share)| ((*city).to_owned(), *share))
-            .collect();
+        let population =
+            population.iter().map(|(city, share)| ((*city).to_owned(), *share)).collect();
         frequencies.supply(&tables, "city", &population).unwrap();
     }
     let scorer = Scorer::with_frequencies(&model, &tables, frequencies).unwrap();
@@ -374,22 +338,13 @@ fn city_parts(frequency: &str, population: Option<&[(&str, f64)]>) -> [f64; 3] {
 fn a_rare_value_weighs_what_splinks_worked_example_says() {
     let check = |frequency: &str, expected: [f64; 3]| {
         for (factor, expected) in city_parts(frequency, None).into_iter().zip(expected) {
-            assert!(
-                (factor - expected).abs() < 1e-9,
-                "{frequency}: {factor} is not {expected}"
-            );
+            assert!((factor - expected).abs() < 1e-9, "{frequency}: {factor} is not {expected}");
         }
     };
     // m and u of 0.99 each, so the factor is 0.99 over the share, and 0.99 over 0.99 without adjustment.
     check("{}", [1.25, 6.25, 25.0].map(|factor| factor * 0.99));
-    check(
-        "{ minimum_u = 0.1 }",
-        [1.25, 6.25, 10.0].map(|factor| factor * 0.99),
-    );
-    check(
-        "{ weight = 0.5 }",
-        [1.25f64, 6.25, 25.0].map(|factor| (factor * 0.99).sqrt()),
-    );
+    check("{ minimum_u = 0.1 }", [1.25, 6.25, 10.0].map(|factor| factor * 0.99));
+    check("{ weight = 0.5 }", [1.25f64, 6.25, 25.0].map(|factor| (factor * 0.99).sqrt()));
     check(
         "{ weight = 0.5, minimum_u = 0.1 }",
         [1.25f64, 6.25, 10.0].map(|factor| (factor * 0.99).sqrt()),
@@ -410,9 +365,7 @@ fn a_model_comes_back_from_its_file_bit_for_bit() {
     let again = Model::from_toml(&model.to_toml().unwrap()).unwrap();
     assert_eq!(model, again);
     assert_eq!(model.digest().unwrap(), again.digest().unwrap());
-    let moved = model
-        .with_threshold(f64::from_bits(1.0f64.to_bits() + 1))
-        .unwrap();
+    let moved = model.with_threshold(f64::from_bits(1.0f64.to_bits() + 1)).unwrap();
     let again = Model::from_toml(&moved.to_toml().unwrap()).unwrap();
     assert_eq!(moved.threshold().to_bits(), again.threshold().to_bits());
     assert_ne!(model.digest().unwrap(), moved.digest().unwrap());
@@ -433,54 +386,20 @@ proptest! {
 fn what_a_model_cannot_mean_is_refused_and_says_where() {
     let check = |from: &str, to: &str, expected: &str| {
         assert!(MODEL.contains(from), "{from}");
-        let message = Model::from_toml(&MODEL.replacen(from, to, 1))
-            .unwrap_err()
-            .to_string();
+        let message = Model::from_toml(&MODEL.replacen(from, to, 1)).unwrap_err().to_string();
         assert!(message.contains(expected), "{message}");
     };
-    check(
-        "prior = 0.01",
-        "prior = 0.01\nprio = 1",
-        "unknown field `prio`",
-    );
+    check("prior = 0.01", "prior = 0.01\nprio = 1", "unknown field `prio`");
     check("prior = 0.01", "prior = 0.01\nprio = 1", "line 5");
     check("prior = 0.01", "prior = 1.0", "it must lie between 0 and 1");
     check("m = 0.7, u", "m = 0.9, u", "its m add up to 1.2");
-    check(
-        "m = 0.7, u = 0.01",
-        "m = 0.7",
-        "a model needs its m and its u",
-    );
-    check(
-        "reversed = \"surname\"",
-        "reversed = \"birth\"",
-        "two columns of one kind",
-    );
-    check(
-        "{ column = \"surname\" }",
-        "{ column = \"surnam\" }",
-        "names the column `surnam`",
-    );
-    check(
-        "take = \"year\"",
-        "take = \"soundex\"",
-        "needs a column of text",
-    );
-    check(
-        "{ percent = 5.0 }",
-        "{ jaro = 0.9 }",
-        "needs a column of text or dates",
-    );
-    check(
-        "{ months = 1 }",
-        "\"else\"",
-        "`else` must be the last level",
-    );
-    check(
-        "name = \"given\", from = [\"given\"]",
-        "name = \"given\"",
-        "it needs `from`",
-    );
+    check("m = 0.7, u = 0.01", "m = 0.7", "a model needs its m and its u");
+    check("reversed = \"surname\"", "reversed = \"birth\"", "two columns of one kind");
+    check("{ column = \"surname\" }", "{ column = \"surnam\" }", "names the column `surnam`");
+    check("take = \"year\"", "take = \"soundex\"", "needs a column of text");
+    check("{ percent = 5.0 }", "{ jaro = 0.9 }", "needs a column of text or dates");
+    check("{ months = 1 }", "\"else\"", "`else` must be the last level");
+    check("name = \"given\", from = [\"given\"]", "name = \"given\"", "it needs `from`");
 }
 
 #[test]
@@ -498,17 +417,11 @@ fn no_value_of_a_record_shows_in_debug_or_in_an_error() {
     let scorer = Scorer::new(&model, &tables).unwrap();
     let links = link(&scorer, |_| {}).unwrap();
     let batches = [sheet.batch()];
-    let shown = format!(
-        "{tables:?} {blocks:?} {scorer:?} {links:?} {:?}",
-        Table::new(&batches)
-    );
+    let shown = format!("{tables:?} {blocks:?} {scorer:?} {links:?} {:?}", Table::new(&batches));
     assert!(shown.contains("[redacted]"));
     assert!(!shown.to_lowercase().contains("secret"), "{shown}");
     let unknown = explain(&scorer, RecordRef::new(1), RecordRef::new(0)).unwrap_err();
-    assert_eq!(
-        unknown.to_string(),
-        "there is no record 1 in the source table, which has 1"
-    );
+    assert_eq!(unknown.to_string(), "there is no record 1 in the source table, which has 1");
 }
 
 const RECIPE: &str = r#"
@@ -542,26 +455,14 @@ rules = [{ keys = [{ column = "surname" }] }, { keys = [{ column = "given" }, { 
 
 fn person(number: usize) -> Row {
     let given = format!("g{}", number % 37);
-    let birth = format!(
-        "{}-{:02}-{:02}",
-        1950 + number % 40,
-        1 + number % 12,
-        1 + number % 28
-    );
+    let birth = format!("{}-{:02}-{:02}", 1950 + number % 40, 1 + number % 12, 1 + number % 28);
     (given, format!("s{}", number % 53), birth, String::new())
 }
 
 fn train_small(recipe: &str, left: &[Row], right: &[Row]) -> Result<Model, Error> {
     let recipe = Recipe::from_toml(recipe)?;
     let (source, recipient) = ([sheet("s", left).batch()], [sheet("r", right).batch()]);
-    train(
-        &recipe,
-        &Tables::between(
-            recipe.columns(),
-            Table::new(&source),
-            Table::new(&recipient),
-        )?,
-    )
+    train(&recipe, &Tables::between(recipe.columns(), Table::new(&source), Table::new(&recipient))?)
 }
 
 #[test]
@@ -575,10 +476,7 @@ fn training_gives_the_same_model_whatever_the_order_of_rows() {
     let turned: Vec<Row> = left.iter().rev().cloned().collect();
     assert_eq!(
         model.to_toml().unwrap(),
-        train_small(&recipe, &turned, &right)
-            .unwrap()
-            .to_toml()
-            .unwrap()
+        train_small(&recipe, &turned, &right).unwrap().to_toml().unwrap()
     );
     assert_eq!(
         model.training().unwrap().recipe,
@@ -596,14 +494,7 @@ fn what_cannot_be_trained_on_is_named() {
     };
     let strangers: Vec<Row> = people
         .iter()
-        .map(|row| {
-            (
-                format!("{}x", row.0),
-                format!("{}x", row.1),
-                row.2.clone(),
-                String::new(),
-            )
-        })
+        .map(|row| (format!("{}x", row.0), format!("{}x", row.1), row.2.clone(), String::new()))
         .collect();
     let message = |recipe: &str, left: &[Row], right: &[Row]| {
         train_small(recipe, left, right).unwrap_err().to_string()
@@ -622,14 +513,9 @@ fn what_cannot_be_trained_on_is_named() {
         "the deterministic rules make no pair, so the prior cannot be taken from them"
     );
     let stated = RECIPE.replace("prior = { deterministic = { recall = 0.8, rules = [{ keys = [{ column = \"given\" }, { column = \"birth\" }] }] } }", "prior = { stated = 0.01 }");
-    assert_eq!(
-        message(&stated, &people, &strangers),
-        "the training rule `surname` makes no pair"
-    );
-    let one_rule = RECIPE.replace(
-        ", { keys = [{ column = \"given\" }, { column = \"birth\" }] }]\n",
-        "]\n",
-    );
+    assert_eq!(message(&stated, &people, &strangers), "the training rule `surname` makes no pair");
+    let one_rule =
+        RECIPE.replace(", { keys = [{ column = \"given\" }, { column = \"birth\" }] }]\n", "]\n");
     assert_eq!(
         message(&one_rule, &people, &people),
         "every training rule uses the columns of `surname`, so its m cannot be learnt"
@@ -642,36 +528,23 @@ fn what_cannot_be_trained_on_is_named() {
 fn a_training_rule_whose_pairs_agree_less_than_strangers_is_refused() {
     // Who shares a surname never shares a given name, though every other stranger does.
     let row = |number: usize, turn: usize| {
-        (
-            format!("g{}", (number + turn) % 2),
-            format!("s{number}"),
-            String::new(),
-            String::new(),
-        )
+        (format!("g{}", (number + turn) % 2), format!("s{number}"), String::new(), String::new())
     };
     let left: Vec<Row> = (0..80).map(|number| row(number, 0)).collect();
     let right: Vec<Row> = (0..80).map(|number| row(number, 1)).collect();
-    let (head, tail) = RECIPE
-        .split_once("[[comparison]]\nname = \"surname\"")
-        .unwrap();
+    let (head, tail) = RECIPE.split_once("[[comparison]]\nname = \"surname\"").unwrap();
     let (_, training) = tail.split_once("[training]").unwrap();
     let rules = training.split_once("prior").unwrap().0;
     let recipe = format!(
         "{head}[training]{rules}prior = {{ stated = 0.0125 }}\nrules = [{{ keys = [{{ column = \"surname\" }}] }}]"
     );
     let message = train_small(&recipe, &left, &right).unwrap_err().to_string();
-    assert!(
-        message.starts_with("the training rule `surname` came out reversed"),
-        "{message}"
-    );
+    assert!(message.starts_with("the training rule `surname` came out reversed"), "{message}");
 }
 
 #[test]
 fn a_dry_run_reckons_what_every_pattern_adds_up_to() {
-    let model = Model::from_toml(MODEL)
-        .unwrap()
-        .with_threshold(3.0)
-        .unwrap();
+    let model = Model::from_toml(MODEL).unwrap().with_threshold(3.0).unwrap();
     let dry = dry_run(&model, 1_000, 2_000);
     assert!((dry.same_pairs - 20_000.0).abs() < 1e-6);
     let (mut given_same, mut given_different) = (0.0, 0.0);
@@ -679,11 +552,7 @@ fn a_dry_run_reckons_what_every_pattern_adds_up_to() {
         .comparisons()
         .iter()
         .map(|comparison| {
-            comparison
-                .levels
-                .iter()
-                .map(|level| (level.m.unwrap(), level.u.unwrap()))
-                .collect()
+            comparison.levels.iter().map(|level| (level.m.unwrap(), level.u.unwrap())).collect()
         })
         .collect();
     for one in &levels[0] {
@@ -691,9 +560,9 @@ fn a_dry_run_reckons_what_every_pattern_adds_up_to() {
             for three in &levels[2] {
                 for four in &levels[3] {
                     let all = [one, two, three, four];
-                    let (m, u) = all.iter().fold((1.0, 1.0), |sofar, level| {
-                        (sofar.0 * level.0, sofar.1 * level.1)
-                    });
+                    let (m, u) = all
+                        .iter()
+                        .fold((1.0, 1.0), |sofar, level| (sofar.0 * level.0, sofar.1 * level.1));
                     if (0.01 / 0.99 * m / u).log2() >= 3.0 {
                         given_same += m;
                         given_different += u;
@@ -715,12 +584,7 @@ fn a_threshold_is_the_lowest_that_reaches_its_target_and_never_below_even_odds()
         pattern: Pattern::default(),
         weight,
     };
-    let pairs = [
-        pair(0, 0, 20.0),
-        pair(1, 1, 3.0),
-        pair(2, 2, 1.0),
-        pair(3, 3, -1.0),
-    ];
+    let pairs = [pair(0, 0, 20.0), pair(1, 1, 3.0), pair(2, 2, 1.0), pair(3, 3, -1.0)];
     let curve = Forecast::new(&pairs, OneToOne::Off, None).curve(&pairs);
     // Probabilities 1, 8/9, 2/3 and 1/3.
     let set = |target| from_rule(ThresholdRule::TargetPrecision(target), &curve);
@@ -728,14 +592,8 @@ fn a_threshold_is_the_lowest_that_reaches_its_target_and_never_below_even_odds()
     assert_eq!(set(0.94).unwrap(), 3.0);
     assert_eq!(set(0.85).unwrap(), 1.0);
     assert_eq!(set(0.1).unwrap(), 1.0);
-    assert!(matches!(
-        set(0.999_999_9),
-        Err(Error::UnreachablePrecision { .. })
-    ));
-    assert_eq!(
-        from_rule(ThresholdRule::Weight(-3.0), &curve).unwrap(),
-        -3.0
-    );
+    assert!(matches!(set(0.999_999_9), Err(Error::UnreachablePrecision { .. })));
+    assert_eq!(from_rule(ThresholdRule::Weight(-3.0), &curve).unwrap(), -3.0);
     let even = from_rule(ThresholdRule::Probability(0.8), &curve).unwrap();
     assert!((even - 2.0).abs() < 1e-12);
 }
@@ -762,11 +620,7 @@ fn two_equal_pairs_of_one_record_are_at_best_even() {
     }
     let model = Model::from_toml(MODEL).unwrap();
     let one = sheet("s", &[person(0), person(0)]);
-    let settled = settle(
-        &tables(&model, &one, &one),
-        OneToOne::Greedy,
-        pairs.to_vec(),
-    );
+    let settled = settle(&tables(&model, &one, &one), OneToOne::Greedy, pairs.to_vec());
     assert_eq!((settled.pairs, settled.tied), (vec![pairs[0]], 1));
 }
 
@@ -774,30 +628,14 @@ fn two_equal_pairs_of_one_record_are_at_best_even() {
 fn tables_prepared_for_something_else_are_refused() {
     let model = Model::from_toml(MODEL).unwrap();
     let batches = [sheet("s", &[]).batch()];
-    let few = Tables::between(
-        &model.columns()[..2],
-        Table::new(&batches),
-        Table::new(&batches),
-    )
-    .unwrap();
-    assert!(matches!(
-        Scorer::new(&model, &few),
-        Err(Error::OtherPreparation { .. })
-    ));
+    let few =
+        Tables::between(&model.columns()[..2], Table::new(&batches), Table::new(&batches)).unwrap();
+    assert!(matches!(Scorer::new(&model, &few), Err(Error::OtherPreparation { .. })));
     let within = Tables::within(model.columns(), Table::new(&batches)).unwrap();
-    assert!(matches!(
-        Scorer::new(&model, &within),
-        Err(Error::OtherLink { .. })
-    ));
-    let missing = Tables::within(
-        model.columns(),
-        Table::new(&[Sheet::new(&["x"], &[]).batch()]),
-    )
-    .unwrap_err();
-    assert_eq!(
-        missing.to_string(),
-        "the source table has no column `given`"
-    );
+    assert!(matches!(Scorer::new(&model, &within), Err(Error::OtherLink { .. })));
+    let missing = Tables::within(model.columns(), Table::new(&[Sheet::new(&["x"], &[]).batch()]))
+        .unwrap_err();
+    assert_eq!(missing.to_string(), "the source table has no column `given`");
 }
 
 #[test]
@@ -805,12 +643,5 @@ fn empty_tables_link_to_nothing() {
     let model = Model::from_toml(MODEL).unwrap();
     let tables = tables(&model, &sheet("s", &[]), &sheet("r", &[]));
     let links = link(&Scorer::new(&model, &tables).unwrap(), |_| {}).unwrap();
-    assert_eq!(
-        (
-            links.pairs.len(),
-            links.scored_pairs,
-            links.expectation.pairs
-        ),
-        (0, 0, 0)
-    );
+    assert_eq!((links.pairs.len(), links.scored_pairs, links.expectation.pairs), (0, 0, 0));
 }

@@ -1,9 +1,6 @@
 //! Synthetic files are what was asked for, and a recipe trained on them links payroll and caseload.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests stand outside any test"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests stand outside any test")]
 
 mod common;
 
@@ -17,10 +14,7 @@ use linkage::{Recipe, Scorer, Table, Tables, link, train};
 
 fn cells(batch: &RecordBatch, name: &str) -> Vec<String> {
     let column = batch.column_by_name(name).unwrap().as_string::<i32>();
-    column
-        .iter()
-        .map(|cell| cell.unwrap_or("").to_owned())
-        .collect()
+    column.iter().map(|cell| cell.unwrap_or("").to_owned()).collect()
 }
 
 #[test]
@@ -38,17 +32,9 @@ fn the_truth_column_says_who_is_in_both_files() {
     let people: BTreeSet<&String> = payroll.iter().collect();
     assert_eq!(people.len(), 1_000);
     assert_eq!(caseload.iter().collect::<BTreeSet<_>>().len(), 800);
-    assert_eq!(
-        caseload
-            .iter()
-            .filter(|person| people.contains(person))
-            .count(),
-        240
-    );
-    let pairs: usize = caseload
-        .iter()
-        .map(|person| payroll.iter().filter(|other| *other == person).count())
-        .sum();
+    assert_eq!(caseload.iter().filter(|person| people.contains(person)).count(), 240);
+    let pairs: usize =
+        caseload.iter().map(|person| payroll.iter().filter(|other| *other == person).count()).sum();
     assert_eq!(pairs as u64, files.same_pairs);
     // Nobody who isn't paid declared less than they were paid.
     let undeclared = cells(&files.caseload, "truth_undeclared");
@@ -60,70 +46,17 @@ fn the_truth_column_says_who_is_in_both_files() {
 #[test]
 fn things_go_wrong_about_as_often_as_was_asked() {
     let mut plan = Plan::small(3);
-    (
-        plan.payroll_people,
-        plan.caseload_people,
-        plan.overlap,
-        plan.second_job,
-    ) = (20_000, 20_000, 1.0, 0.0);
+    (plan.payroll_people, plan.caseload_people, plan.overlap, plan.second_job) =
+        (20_000, 20_000, 1.0, 0.0);
     plan.caseload_errors = ErrorRates::default();
     let rates = [
-        (
-            "birth",
-            ErrorRates {
-                birth_digit: 0.1,
-                ..ErrorRates::default()
-            },
-            0.1,
-        ),
-        (
-            "street",
-            ErrorRates {
-                typo: 0.1,
-                ..ErrorRates::default()
-            },
-            0.1,
-        ),
-        (
-            "street",
-            ErrorRates {
-                missing: 0.1,
-                ..ErrorRates::default()
-            },
-            0.1,
-        ),
-        (
-            "street",
-            ErrorRates {
-                moved: 0.1,
-                ..ErrorRates::default()
-            },
-            0.1,
-        ),
-        (
-            "given",
-            ErrorRates {
-                swapped_names: 0.1,
-                ..ErrorRates::default()
-            },
-            0.1,
-        ),
-        (
-            "identifier",
-            ErrorRates {
-                identifier_missing: 0.1,
-                ..ErrorRates::default()
-            },
-            0.1,
-        ),
-        (
-            "identifier",
-            ErrorRates {
-                identifier_digit: 0.1,
-                ..ErrorRates::default()
-            },
-            0.1,
-        ),
+        ("birth", ErrorRates { birth_digit: 0.1, ..ErrorRates::default() }, 0.1),
+        ("street", ErrorRates { typo: 0.1, ..ErrorRates::default() }, 0.1),
+        ("street", ErrorRates { missing: 0.1, ..ErrorRates::default() }, 0.1),
+        ("street", ErrorRates { moved: 0.1, ..ErrorRates::default() }, 0.1),
+        ("given", ErrorRates { swapped_names: 0.1, ..ErrorRates::default() }, 0.1),
+        ("identifier", ErrorRates { identifier_missing: 0.1, ..ErrorRates::default() }, 0.1),
+        ("identifier", ErrorRates { identifier_digit: 0.1, ..ErrorRates::default() }, 0.1),
         ("street", ErrorRates::default(), 0.0),
     ];
     for (what, errors, rate) in rates {
@@ -136,24 +69,14 @@ fn things_go_wrong_about_as_often_as_was_asked() {
             _ => ("identifier", "identifier"),
         };
         let by_person = |batch: &RecordBatch, column: &str| -> BTreeMap<String, String> {
-            cells(batch, "truth_person")
-                .into_iter()
-                .zip(cells(batch, column))
-                .collect()
+            cells(batch, "truth_person").into_iter().zip(cells(batch, column)).collect()
         };
-        let (wrong, right) = (
-            by_person(&files.payroll, columns.0),
-            by_person(&files.caseload, columns.1),
-        );
-        let different = right
-            .iter()
-            .filter(|(person, cell)| wrong[*person] != **cell)
-            .count() as f64
+        let (wrong, right) =
+            (by_person(&files.payroll, columns.0), by_person(&files.caseload, columns.1));
+        let different = right.iter().filter(|(person, cell)| wrong[*person] != **cell).count()
+            as f64
             / 20_000.0;
-        assert!(
-            (different - rate).abs() < 0.01,
-            "{what}: {different} is not {rate}"
-        );
+        assert!((different - rate).abs() < 0.01, "{what}: {different} is not {rate}");
     }
 }
 
@@ -167,27 +90,17 @@ fn households_share_a_home_and_twins_a_birth() {
     };
     let files = synthesise(&plan).unwrap();
     let mut homes: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
-    let (person, birth) = (
-        cells(&files.payroll, "truth_person"),
-        cells(&files.payroll, "dob"),
-    );
-    let (telephone, surname) = (
-        cells(&files.payroll, "telephone"),
-        cells(&files.payroll, "last_name"),
-    );
+    let (person, birth) = (cells(&files.payroll, "truth_person"), cells(&files.payroll, "dob"));
+    let (telephone, surname) =
+        (cells(&files.payroll, "telephone"), cells(&files.payroll, "last_name"));
     for row in 0..person.len() {
         let key = (telephone[row].clone(), surname[row].clone());
-        homes
-            .entry(key)
-            .or_default()
-            .insert(format!("{} {}", person[row], birth[row]));
+        homes.entry(key).or_default().insert(format!("{} {}", person[row], birth[row]));
     }
     assert!(homes.values().filter(|people| people.len() > 1).count() > 2_000);
     let twins = homes.values().filter(|people| {
-        let births: BTreeSet<&str> = people
-            .iter()
-            .filter_map(|person| person.split(' ').nth(1))
-            .collect();
+        let births: BTreeSet<&str> =
+            people.iter().filter_map(|person| person.split(' ').nth(1)).collect();
         births.len() < people.len()
     });
     assert!(twins.count() > 100);
@@ -196,48 +109,24 @@ fn households_share_a_home_and_twins_a_birth() {
 #[test]
 fn a_plan_that_cannot_be_is_refused() {
     let cases = [
-        Plan {
-            overlap: 1.5,
-            ..Plan::small(1)
-        },
-        Plan {
-            second_job: f64::NAN,
-            ..Plan::small(1)
-        },
-        Plan {
-            overlap: 1.0,
-            payroll_people: 10,
-            ..Plan::small(1)
-        },
-        Plan {
-            payroll_people: 5_000_000,
-            ..Plan::small(1)
-        },
+        Plan { overlap: 1.5, ..Plan::small(1) },
+        Plan { second_job: f64::NAN, ..Plan::small(1) },
+        Plan { overlap: 1.0, payroll_people: 10, ..Plan::small(1) },
+        Plan { payroll_people: 5_000_000, ..Plan::small(1) },
     ];
     for plan in cases {
         assert!(
-            matches!(
-                synthesise(&plan),
-                Err(linkage::Error::UnsoundSynthesis { .. })
-            ),
+            matches!(synthesise(&plan), Err(linkage::Error::UnsoundSynthesis { .. })),
             "{plan:?}"
         );
     }
-    let none = Plan {
-        payroll_people: 0,
-        caseload_people: 0,
-        ..Plan::small(1)
-    };
+    let none = Plan { payroll_people: 0, caseload_people: 0, ..Plan::small(1) };
     assert_eq!(synthesise(&none).unwrap().payroll.num_rows(), 0);
 }
 
 #[test]
 fn payroll_and_caseload_link_by_a_model_trained_without_labels() {
-    let plan = Plan {
-        payroll_people: 5_000,
-        caseload_people: 4_000,
-        ..Plan::small(11)
-    };
+    let plan = Plan { payroll_people: 5_000, caseload_people: 4_000, ..Plan::small(11) };
     let files = synthesise(&plan).unwrap();
     let recipe = Recipe::from_toml(include_str!("benefits.toml")).unwrap();
     let (source, recipient) = ([files.payroll], [files.caseload]);
@@ -251,10 +140,7 @@ fn payroll_and_caseload_link_by_a_model_trained_without_labels() {
     let links = link(&scorer, |_| {}).unwrap();
     let all = usize::try_from(files.same_pairs).unwrap();
     let quality = quality(&tables, &links.pairs, all, |one, other| one == other);
-    println!(
-        "{quality:?} {:?} tied {}",
-        links.expectation, links.tied_pairs
-    );
+    println!("{quality:?} {:?} tied {}", links.expectation, links.tied_pairs);
     // What the model expects of itself, households and all, is near what it is.
     assert!((links.expectation.expected_precision - quality.precision).abs() < 0.02);
     assert!(quality.precision >= 0.97, "{quality:?}");

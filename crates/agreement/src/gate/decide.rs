@@ -133,16 +133,9 @@ impl Gate {
         let response = Authorizer::new().is_authorized(&request, &self.policies, &entities);
         let mut reasons = Vec::new();
         if response.decision() == CedarDecision::Deny {
-            reasons.extend(
-                response
-                    .diagnostics()
-                    .reason()
-                    .map(|id| self.reason(id, facts)),
-            );
+            reasons.extend(response.diagnostics().reason().map(|id| self.reason(id, facts)));
             reasons.sort_by_key(|reason| {
-                self.rules
-                    .get(&reason.id)
-                    .map_or(usize::MAX, |rule| rule.order)
+                self.rules.get(&reason.id).map_or(usize::MAX, |rule| rule.order)
             });
         }
         reasons.extend(response.diagnostics().errors().map(policy_error));
@@ -184,10 +177,7 @@ impl Gate {
             return malformed(id);
         };
         let pack = self.packs.iter().find(|pack| pack.manifest.id == rule.pack);
-        let detail = rule
-            .detail
-            .as_ref()
-            .and_then(|name| facts.details.get(name).cloned());
+        let detail = rule.detail.as_ref().and_then(|name| facts.details.get(name).cloned());
         Reason {
             id: id.to_owned(),
             reason: rule.reason.clone(),
@@ -220,9 +210,7 @@ impl Gate {
 
 /// Returns the instant a permit ends: with the agreement, with the next stay already known, or after a day.
 fn permit_ends(filed: &Filed, now: Timestamp) -> Timestamp {
-    let day = now
-        .checked_add(SignedDuration::from_hours(PERMIT_HOURS))
-        .unwrap_or(Timestamp::MAX);
+    let day = now.checked_add(SignedDuration::from_hours(PERMIT_HOURS)).unwrap_or(Timestamp::MAX);
     filed
         .stays
         .iter()
@@ -235,10 +223,7 @@ fn permit_ends(filed: &Filed, now: Timestamp) -> Timestamp {
 
 /// Returns how many more leads may be opened (F12, F14, F3(e)).
 fn leads_at_most(request: &Request, filed: &Filed) -> Option<u64> {
-    let kind = filed
-        .agreement
-        .purpose(&request.purpose)
-        .map(|purpose| purpose.kind);
+    let kind = filed.agreement.purpose(&request.purpose).map(|purpose| purpose.kind);
     if kind.is_some_and(crate::PurposeKind::opens_no_leads) {
         return Some(0);
     }

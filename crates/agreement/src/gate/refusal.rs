@@ -49,10 +49,7 @@ pub struct PackRef {
 impl Refusal {
     /// Returns the ids of the rules broken.
     pub fn ids(&self) -> Vec<&str> {
-        self.reasons
-            .iter()
-            .map(|reason| reason.id.as_str())
-            .collect()
+        self.reasons.iter().map(|reason| reason.id.as_str()).collect()
     }
 }
 

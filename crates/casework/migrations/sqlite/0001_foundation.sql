@@ -6,6 +6,10 @@ CREATE TABLE program (
     pair_secret  BLOB NOT NULL                -- 32 random bytes: names a pair across cycles, useless elsewhere
 );
 
+CREATE TABLE filed (
+    agreement TEXT PRIMARY KEY                -- digest of an agreement that the ledger says was filed here
+);
+
 CREATE TABLE run (
     id           TEXT PRIMARY KEY,            -- the cycle, and a letter for a run that was started again
     cycle        TEXT NOT NULL,

@@ -41,13 +41,9 @@ impl Sqlite {
             .max_connections(1)
             .connect_with(options)
             .await
-            .map_err(|source| Error::CannotOpen {
-                path: path.display().to_string(),
-                source,
-            })?;
-        let version: String = sqlx::query_scalar("SELECT sqlite_version()")
-            .fetch_one(&pool)
-            .await?;
+            .map_err(|source| Error::CannotOpen { path: path.display().to_string(), source })?;
+        let version: String =
+            sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&pool).await?;
         if !is_sound(&version) {
             return Err(Error::OldSqlite { version });
         }
@@ -62,9 +58,7 @@ impl Sqlite {
 
 /// Says whether a SQLite version is free of the WAL-reset defect (fixed in 3.51.3).
 fn is_sound(version: &str) -> bool {
-    let mut parts = version
-        .split('.')
-        .map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
     let mut next = || parts.next().unwrap_or(0);
     (next(), next(), next()) >= (3, 51, 3)
 }
@@ -100,11 +94,7 @@ async fn insert_lead(
     cycle: &str,
     lead: &Planned,
 ) -> Result<(), Error> {
-    let stage = if lead.chunk.is_some() {
-        Stage::Planned
-    } else {
-        Stage::Held
-    };
+    let stage = if lead.chunk.is_some() { Stage::Planned } else { Stage::Held };
     sqlx::query(
         "INSERT INTO lead (id, run, cycle, pair, case_id, source_record, recipient_record, weight, probability,
              explanation, returned_digest, stage, chunk, reopens)
@@ -180,9 +170,7 @@ fn read_lead(row: &SqliteRow) -> Result<Lead, Error> {
         },
         cycle: row.try_get("cycle")?,
         stage: Stage::read(&stage).ok_or(Error::Unreadable { column: "stage" })?,
-        returned: returned
-            .map(|text| read_json(&text, "returned"))
-            .transpose()?,
+        returned: returned.map(|text| read_json(&text, "returned")).transpose()?,
         opened_at: row.try_get("opened_at")?,
     })
 }
@@ -211,9 +199,7 @@ impl Store for Sqlite {
             .bind(fresh.as_slice())
             .execute(&mut *tx)
             .await?;
-        let row = sqlx::query("SELECT pair_secret FROM program")
-            .fetch_one(&mut *tx)
-            .await?;
+        let row = sqlx::query("SELECT pair_secret FROM program").fetch_one(&mut *tx).await?;
         let secret = read_32(&row, "pair_secret")?;
         tx.commit().await?;
         Ok(secret)
@@ -225,6 +211,20 @@ impl Store for Sqlite {
         Ok(tx.commit().await?)
     }
 
+    async fn file_once(&self, agreement: &str, leaves: &[Vec<u8>]) -> Result<bool, Error> {
+        let mut tx = self.begin().await?;
+        let done = sqlx::query("INSERT OR IGNORE INTO filed (agreement) VALUES (?)")
+            .bind(agreement)
+            .execute(&mut *tx)
+            .await?;
+        let is_new = done.rows_affected() == 1;
+        if is_new {
+            put_out(&mut tx, leaves).await?;
+        }
+        tx.commit().await?;
+        Ok(is_new)
+    }
+
     async fn waiting(&self) -> Result<Vec<Outgoing>, Error> {
         let rows = sqlx::query(
             "SELECT number, leaf FROM outbox WHERE ledger_index IS NULL ORDER BY number",
@@ -232,12 +232,7 @@ impl Store for Sqlite {
         .fetch_all(&self.pool)
         .await?;
         rows.iter()
-            .map(|row| {
-                Ok(Outgoing {
-                    number: row.try_get("number")?,
-                    leaf: row.try_get("leaf")?,
-                })
-            })
+            .map(|row| Ok(Outgoing { number: row.try_get("number")?, leaf: row.try_get("leaf")? }))
             .collect()
     }
 
@@ -268,9 +263,8 @@ impl Store for Sqlite {
     }
 
     async fn runs(&self) -> Result<Vec<Run>, Error> {
-        let rows = sqlx::query("SELECT * FROM run ORDER BY started_at, id")
-            .fetch_all(&self.pool)
-            .await?;
+        let rows =
+            sqlx::query("SELECT * FROM run ORDER BY started_at, id").fetch_all(&self.pool).await?;
         rows.iter().map(read_run).collect()
     }
 
@@ -427,9 +421,7 @@ impl Store for Sqlite {
         .execute(&mut *tx)
         .await?;
         if changed.rows_affected() != 1 {
-            return Err(Error::NotWaiting {
-                disclosure: disclosure.0.clone(),
-            });
+            return Err(Error::NotWaiting { disclosure: disclosure.0.clone() });
         }
         // Nothing was shown to anybody: the values need not be kept, and so they are not.
         sqlx::query("DELETE FROM opening WHERE disclosure = ?")
@@ -464,9 +456,7 @@ impl Store for Sqlite {
         .execute(&mut *tx)
         .await?;
         if changed.rows_affected() != 1 {
-            return Err(Error::NotWaiting {
-                disclosure: disclosure.0.clone(),
-            });
+            return Err(Error::NotWaiting { disclosure: disclosure.0.clone() });
         }
         for (lead, values) in returned {
             let values = serde_json::to_string(values)
@@ -512,9 +502,7 @@ impl Store for Sqlite {
             .bind(id.as_str())
             .fetch_optional(&self.pool)
             .await?
-            .ok_or_else(|| Error::NoSuchLead {
-                lead: id.to_string(),
-            })?;
+            .ok_or_else(|| Error::NoSuchLead { lead: id.to_string() })?;
         read_lead(&row)
     }
 
@@ -546,16 +534,11 @@ impl Store for Sqlite {
             .bind(review.lead.as_str())
             .fetch_optional(&mut *tx)
             .await?
-            .ok_or_else(|| Error::NoSuchLead {
-                lead: review.lead.to_string(),
-            })?;
+            .ok_or_else(|| Error::NoSuchLead { lead: review.lead.to_string() })?;
         let stage: String = row.try_get("stage")?;
         let stage = Stage::read(&stage).ok_or(Error::Unreadable { column: "stage" })?;
         if stage != Stage::Open {
-            return Err(Error::NotOpen {
-                lead: review.lead.to_string(),
-                stage: stage.as_str(),
-            });
+            return Err(Error::NotOpen { lead: review.lead.to_string(), stage: stage.as_str() });
         }
         sqlx::query(
             "INSERT INTO judgement (lead, pair, judgement, reason, officer, at, expires) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -611,9 +594,7 @@ impl Store for Sqlite {
                 };
                 if !ended {
                     let lead: String = row.try_get("lead")?;
-                    standing = Some(Known::NotSame {
-                        lead: LeadId::typed(&lead),
-                    });
+                    standing = Some(Known::NotSame { lead: LeadId::typed(&lead) });
                     break;
                 }
             }
@@ -664,13 +645,43 @@ impl Store for Sqlite {
             .iter()
             .map(|row| {
                 let word: String = row.try_get("judgement")?;
-                let judgement = Judgement::read(&word).ok_or(Error::Unreadable {
-                    column: "judgement",
-                })?;
+                let judgement =
+                    Judgement::read(&word).ok_or(Error::Unreadable { column: "judgement" })?;
                 Ok((judgement, row.try_get::<u32, _>("n")?))
             })
             .collect::<Result<Vec<_>, Error>>()?;
         Ok(Pilot::measure(terms, &tally))
+    }
+
+    async fn opened(&self, model: &str) -> Result<u64, Error> {
+        let count: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM lead JOIN run ON run.id = lead.run
+             WHERE lead.stage IN ('open', 'reviewed', 'closed') AND json_extract(run.inputs, '$.model') = ?",
+        )
+        .bind(model)
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(count.cast_unsigned())
+    }
+
+    async fn disclosed(&self, run: &str) -> Result<u64, Error> {
+        let count: i64 = sqlx::query_scalar(
+            "SELECT coalesce(sum(persons), 0) FROM disclosure WHERE run = ? AND released_at IS NOT NULL",
+        )
+        .bind(run)
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(count.cast_unsigned())
+    }
+
+    async fn register(&self, run: &str) -> Result<Vec<Disclosure>, Error> {
+        let rows = sqlx::query(
+            "SELECT * FROM disclosure WHERE run = ? AND released_at IS NOT NULL ORDER BY chunk",
+        )
+        .bind(run)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(read_disclosure).collect()
     }
 
     async fn record_stay(&self, stay: &str, at: &str, leaves: &[Vec<u8>]) -> Result<i64, Error> {
@@ -711,9 +722,7 @@ impl Store for Sqlite {
     async fn stays(&self) -> Result<(StaysState, Vec<RecordedStay>), Error> {
         let mut tx = self.begin().await?;
         let state = stays_state(&mut tx).await?;
-        let rows = sqlx::query("SELECT * FROM stay ORDER BY number")
-            .fetch_all(&mut *tx)
-            .await?;
+        let rows = sqlx::query("SELECT * FROM stay ORDER BY number").fetch_all(&mut *tx).await?;
         let stays = rows
             .iter()
             .map(|row| {

@@ -94,24 +94,14 @@ impl Opened {
         // Asked before opening, since opening a pipe would wait for its writer for ever.
         let metadata = fs::metadata(path).map_err(|source| Error::opening(path, source))?;
         if !metadata.is_file() {
-            return Err(Error::NotAFile {
-                file: path.to_owned(),
-            });
+            return Err(Error::NotAFile { file: path.to_owned() });
         }
         let mut file = File::open(path).map_err(|source| Error::opening(path, source))?;
-        let reading = |source| Error::Read {
-            file: path.to_owned(),
-            source,
-        };
+        let reading = |source| Error::Read { file: path.to_owned(), source };
         let mut start = Vec::new();
-        (&mut file)
-            .take(4)
-            .read_to_end(&mut start)
-            .map_err(reading)?;
+        (&mut file).take(4).read_to_end(&mut start).map_err(reading)?;
         if start.is_empty() {
-            return Err(Error::Empty {
-                file: path.to_owned(),
-            });
+            return Err(Error::Empty { file: path.to_owned() });
         }
         let found = Packing::of(&start);
         let packing = match (compression, found) {
@@ -120,33 +110,19 @@ impl Opened {
             (Compression::Gzip, Packing::Gzip) => Packing::Gzip,
             (Compression::Zstd, Packing::Zstd) => Packing::Zstd,
             (Compression::Gzip, _) => {
-                return Err(Error::NotPacked {
-                    file: path.to_owned(),
-                    declared: "gzip",
-                });
+                return Err(Error::NotPacked { file: path.to_owned(), declared: "gzip" });
             }
             (Compression::Zstd, _) => {
-                return Err(Error::NotPacked {
-                    file: path.to_owned(),
-                    declared: "zstd",
-                });
+                return Err(Error::NotPacked { file: path.to_owned(), declared: "zstd" });
             }
         };
         let digest = digest_of(&mut file).map_err(reading)?;
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-            digest,
-            packing,
-        })
+        Ok(Self { path: path.to_owned(), file, digest, packing })
     }
 
     /// Returns the file from its start, for a format that reads here and there.
     pub(super) fn whole(&self) -> Result<File, Error> {
-        let reading = |source| Error::Read {
-            file: self.path.clone(),
-            source,
-        };
+        let reading = |source| Error::Read { file: self.path.clone(), source };
         let mut file = self.file.try_clone().map_err(reading)?;
         file.rewind().map_err(reading)?;
         Ok(file)
@@ -154,21 +130,14 @@ impl Opened {
 
     /// Returns the unpacked bytes from the start.
     pub(super) fn unpacked(&self) -> Result<Unpacked, Error> {
-        let hashing = Hashing {
-            file: self.whole()?,
-            hash: Sha256::new(),
-        };
+        let hashing = Hashing { file: self.whole()?, hash: Sha256::new() };
         let input = BufReader::with_capacity(BUFFER_BYTES, hashing);
-        let reading = |source| Error::Read {
-            file: self.path.clone(),
-            source,
-        };
+        let reading = |source| Error::Read { file: self.path.clone(), source };
         Ok(match self.packing {
             Packing::Plain => Unpacked::Plain(input),
-            Packing::Gzip => Unpacked::Gzip(BufReader::with_capacity(
-                BUFFER_BYTES,
-                MultiGzDecoder::new(input),
-            )),
+            Packing::Gzip => {
+                Unpacked::Gzip(BufReader::with_capacity(BUFFER_BYTES, MultiGzDecoder::new(input)))
+            }
             Packing::Zstd => Unpacked::Zstd(BufReader::with_capacity(
                 BUFFER_BYTES,
                 zstd::Decoder::with_buffer(input).map_err(reading)?,
@@ -178,20 +147,16 @@ impl Opened {
 
     /// Sees that the bytes that were read are those whose digest was taken.
     pub(super) fn unchanged(&self, read: Unpacked) -> Result<(), Error> {
-        let now = read.digest().map_err(|source| Error::Read {
-            file: self.path.clone(),
-            source,
-        })?;
+        let now =
+            read.digest().map_err(|source| Error::Read { file: self.path.clone(), source })?;
         self.compare(now)
     }
 
     /// Sees that the file still has the digest that was taken, for a format that reads here and there.
     pub(super) fn still_unchanged(&self) -> Result<(), Error> {
         let mut file = self.whole()?;
-        let now = digest_of(&mut file).map_err(|source| Error::Read {
-            file: self.path.clone(),
-            source,
-        })?;
+        let now = digest_of(&mut file)
+            .map_err(|source| Error::Read { file: self.path.clone(), source })?;
         self.compare(now)
     }
 
@@ -199,11 +164,7 @@ impl Opened {
         if now == self.digest {
             Ok(())
         } else {
-            Err(Error::Changed {
-                file: self.path.clone(),
-                before: self.digest,
-                now,
-            })
+            Err(Error::Changed { file: self.path.clone(), before: self.digest, now })
         }
     }
 
@@ -213,28 +174,15 @@ impl Opened {
         let packing = self.packing.name();
         match (self.packing, source.kind()) {
             (Packing::Plain, _) => Error::Read { file, source },
-            (_, io::ErrorKind::UnexpectedEof) => Error::CutOff {
-                file,
-                packing,
-                line,
-                source,
-            },
-            (_, _) => Error::Damaged {
-                file,
-                packing,
-                line,
-                source,
-            },
+            (_, io::ErrorKind::UnexpectedEof) => Error::CutOff { file, packing, line, source },
+            (_, _) => Error::Damaged { file, packing, line, source },
         }
     }
 }
 
 fn digest_of(file: &mut File) -> io::Result<Digest> {
     file.rewind()?;
-    let mut hashing = Hashing {
-        file: file.try_clone()?,
-        hash: Sha256::new(),
-    };
+    let mut hashing = Hashing { file: file.try_clone()?, hash: Sha256::new() };
     hashing.drain()?;
     Ok(hashing.digest())
 }

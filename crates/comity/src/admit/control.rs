@@ -129,13 +129,7 @@ impl Trailer {
             Spot::Span { start, length } => usize::saturating_add(start, length),
             Spot::Field { .. } => 0,
         };
-        spots
-            .into_iter()
-            .flatten()
-            .map(end)
-            .max()
-            .unwrap_or_default()
-            .max(self.prefix.len())
+        spots.into_iter().flatten().map(end).max().unwrap_or_default().max(self.prefix.len())
     }
 
     /// Reads the totals out of a trailer record; `text_at` gives the text at a spot, if the record reaches so far.
@@ -145,26 +139,19 @@ impl Trailer {
         line: u64,
         text_at: impl Fn(Spot) -> Option<String>,
     ) -> Result<Totals, Error> {
-        let unreadable = |what: &'static str| Error::TrailerUnreadable {
-            file: file.to_owned(),
-            line,
-            what,
-        };
+        let unreadable =
+            |what: &'static str| Error::TrailerUnreadable { file: file.to_owned(), line, what };
         let text = |spot: Spot, what: &'static str| -> Result<String, Error> {
             let text = text_at(spot).ok_or_else(|| unreadable(what))?;
             Ok(text.trim().to_owned())
         };
         let count = |spot: Option<Spot>, what: &'static str| -> Result<Option<u64>, Error> {
-            spot.map(|spot| text(spot, what)?.parse().map_err(|_| unreadable(what)))
-                .transpose()
+            spot.map(|spot| text(spot, what)?.parse().map_err(|_| unreadable(what))).transpose()
         };
         let sum = self.sum.as_ref().map(|sum| {
             let total = text(sum.at, "sum")?;
             decimal::parse(&total, SUM_DECIMALS).ok_or_else(|| unreadable("sum"))?;
-            Ok(Sum {
-                column: sum.column.clone(),
-                total,
-            })
+            Ok(Sum { column: sum.column.clone(), total })
         });
         let as_of = self.as_of.as_ref().map(|as_of| {
             let text = text(as_of.at, "as-of date")?;
@@ -210,17 +197,12 @@ impl Control {
         stated: &Totals,
     ) -> Result<(), Error> {
         if self.previous.contains(digest) {
-            return Err(Error::Doubled {
-                file: file.to_owned(),
-                digest: *digest,
-            });
+            return Err(Error::Doubled { file: file.to_owned(), digest: *digest });
         }
         match stated.sha256 {
-            Some(stated) if stated != *digest => Err(Error::DigestDiffers {
-                file: file.to_owned(),
-                stated,
-                found: *digest,
-            }),
+            Some(stated) if stated != *digest => {
+                Err(Error::DigestDiffers { file: file.to_owned(), stated, found: *digest })
+            }
             Some(_) | None => Ok(()),
         }
     }
@@ -232,31 +214,19 @@ impl Control {
             && let Some(earliest) = self.earliest_as_of
             && as_of < earliest
         {
-            return Err(Error::Late {
-                file: file(),
-                as_of,
-                earliest,
-            });
+            return Err(Error::Late { file: file(), as_of, earliest });
         }
         if let Some(found) = &stated.cycle
             && let Some(due) = &self.cycle
             && found != due
         {
-            return Err(Error::WrongCycle {
-                file: file(),
-                due: due.clone(),
-                found: found.clone(),
-            });
+            return Err(Error::WrongCycle { file: file(), due: due.clone(), found: found.clone() });
         }
         if let Some(found) = stated.sequence
             && let Some(due) = self.sequence
             && found != due
         {
-            return Err(Error::OutOfSequence {
-                file: file(),
-                due,
-                found,
-            });
+            return Err(Error::OutOfSequence { file: file(), due, found });
         }
         Ok(())
     }
@@ -277,10 +247,9 @@ impl Control {
             sha256: manifest.sha256,
         };
         match self.earliest_as_of {
-            Some(earliest) if totals.as_of.is_none() => Err(Error::NoAsOf {
-                file: file.to_owned(),
-                earliest,
-            }),
+            Some(earliest) if totals.as_of.is_none() => {
+                Err(Error::NoAsOf { file: file.to_owned(), earliest })
+            }
             Some(_) | None => Ok(totals),
         }
     }
@@ -298,11 +267,7 @@ impl Totals {
         if let Some(stated) = self.rows
             && stated != rows
         {
-            return Err(Error::UnbalancedRows {
-                file: file(),
-                stated,
-                found: rows,
-            });
+            return Err(Error::UnbalancedRows { file: file(), stated, found: rows });
         }
         if let Some(stated) = &self.sum
             && let Some((column, found)) = sums.iter().find(|(column, _)| *column == stated.column)

@@ -71,14 +71,7 @@ impl<'a> Reader<'a> {
             Some(quote) => builder.quote(quote),
             None => builder.quoting(false),
         };
-        Self {
-            opened,
-            input,
-            core: builder.build(),
-            csv,
-            field_bytes,
-            end: End::Ahead,
-        }
+        Self { opened, input, core: builder.build(), csv, field_bytes, end: End::Ahead }
     }
 
     fn read(mut self, table: &mut Table<'_>) -> Result<Totals, Error> {
@@ -143,24 +136,16 @@ impl<'a> Reader<'a> {
             }
         }
         if self.csv.trailer.is_some() {
-            return Err(Error::NoTrailer {
-                file: table.file.to_owned(),
-                line: latest,
-            });
+            return Err(Error::NoTrailer { file: table.file.to_owned(), line: latest });
         }
         Ok(Totals::default())
     }
 
     /// Passes over a byte order mark, and stops at one of another encoding.
     fn skip_mark(&mut self, table: &Table<'_>) -> Result<(), Error> {
-        let start = self
-            .input
-            .fill_buf()
-            .map_err(|source| self.opened.broken(0, source))?;
+        let start = self.input.fill_buf().map_err(|source| self.opened.broken(0, source))?;
         if start.is_empty() {
-            return Err(Error::Empty {
-                file: table.file.to_owned(),
-            });
+            return Err(Error::Empty { file: table.file.to_owned() });
         }
         match encoding::mark(start) {
             Some((found, length)) if found == self.csv.encoding.name() => {
@@ -198,10 +183,7 @@ impl<'a> Reader<'a> {
         let mut targets: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         let mut lacking = Vec::new();
         for (index, column) in table.columns.iter().enumerate() {
-            let mut found = header
-                .iter()
-                .enumerate()
-                .filter(|(_, name)| *name == column.name);
+            let mut found = header.iter().enumerate().filter(|(_, name)| *name == column.name);
             match (found.next(), found.next()) {
                 (Some(_), Some(_)) => {
                     return Err(Error::ColumnTwice {
@@ -218,12 +200,9 @@ impl<'a> Reader<'a> {
         };
         if let [only] = header.as_slice() {
             let count = |byte: u8| only.bytes().filter(|found| *found == byte).count();
-            let others = DELIMITERS
-                .into_iter()
-                .filter(|byte| *byte != self.csv.delimiter);
-            if let Some(seems) = others
-                .max_by_key(|byte| count(*byte))
-                .filter(|byte| count(*byte) > 0)
+            let others = DELIMITERS.into_iter().filter(|byte| *byte != self.csv.delimiter);
+            if let Some(seems) =
+                others.max_by_key(|byte| count(*byte)).filter(|byte| count(*byte) > 0)
             {
                 return Err(Error::WrongDelimiter {
                     file: file(),
@@ -233,16 +212,8 @@ impl<'a> Reader<'a> {
             }
         }
         if lacking.len() == table.columns.len() {
-            let wanted = table
-                .columns
-                .iter()
-                .map(|column| column.name.to_owned())
-                .collect();
-            return Err(Error::NoHeader {
-                file: file(),
-                found: header.len(),
-                wanted,
-            });
+            let wanted = table.columns.iter().map(|column| column.name.to_owned()).collect();
+            return Err(Error::NoHeader { file: file(), found: header.len(), wanted });
         }
         Err(Error::NoSuchColumn {
             file: file(),
@@ -253,11 +224,8 @@ impl<'a> Reader<'a> {
     }
 
     fn name(&self, bytes: &[u8]) -> String {
-        let text = self
-            .csv
-            .encoding
-            .decode(bytes)
-            .unwrap_or_else(|| String::from_utf8_lossy(bytes));
+        let text =
+            self.csv.encoding.decode(bytes).unwrap_or_else(|| String::from_utf8_lossy(bytes));
         text.trim().to_owned()
     }
 
@@ -284,10 +252,7 @@ impl<'a> Reader<'a> {
             Spot::Span { .. } => None,
         })?;
         if let Some(after) = self.begin(table, &mut Vec::new())? {
-            return Err(Error::AfterTrailer {
-                file: table.file.to_owned(),
-                line: after.line,
-            });
+            return Err(Error::AfterTrailer { file: table.file.to_owned(), line: after.line });
         }
         Ok(totals)
     }
@@ -297,10 +262,8 @@ impl<'a> Reader<'a> {
         // Line ends left from the record before, and blank lines, are counted before the record begins.
         loop {
             let line = self.core.line();
-            let input = self
-                .input
-                .fill_buf()
-                .map_err(|source| self.opened.broken(line - 1, source))?;
+            let input =
+                self.input.fill_buf().map_err(|source| self.opened.broken(line - 1, source))?;
             let Some(byte) = input.first().filter(|byte| matches!(**byte, b'\r' | b'\n')) else {
                 break;
             };
@@ -328,10 +291,8 @@ impl<'a> Reader<'a> {
         let mut scratch = [0; 4096];
         loop {
             let at = self.core.line();
-            let input = self
-                .input
-                .fill_buf()
-                .map_err(|source| self.opened.broken(at - 1, source))?;
+            let input =
+                self.input.fill_buf().map_err(|source| self.opened.broken(at - 1, source))?;
             let ended = input.is_empty();
             let close = ended && self.end == End::Ahead;
             let input = if close { b"\n" } else { input };
@@ -351,10 +312,7 @@ impl<'a> Reader<'a> {
             match found {
                 ReadFieldResult::InputEmpty | ReadFieldResult::OutputFull => {}
                 ReadFieldResult::Field { .. } if unclosed => {
-                    return Err(Error::UnclosedQuote {
-                        file: table.file.to_owned(),
-                        line,
-                    });
+                    return Err(Error::UnclosedQuote { file: table.file.to_owned(), line });
                 }
                 ReadFieldResult::Field { record_end: true } => return Ok(Next::LastField),
                 ReadFieldResult::Field { record_end: false } => return Ok(Next::Field),

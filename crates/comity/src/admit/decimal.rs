@@ -19,12 +19,7 @@ pub(super) fn parse(text: &str, decimals: u8) -> Option<i128> {
     } else if let Some(rest) = text.strip_suffix('-') {
         (true, rest)
     } else {
-        (
-            false,
-            text.strip_prefix('+')
-                .or(text.strip_suffix('+'))
-                .unwrap_or(text),
-        )
+        (false, text.strip_prefix('+').or(text.strip_suffix('+')).unwrap_or(text))
     };
     let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
     let part = part.trim_end_matches('0');
@@ -40,11 +35,7 @@ pub(super) fn parse(text: &str, decimals: u8) -> Option<i128> {
     }
     let padding = usize::from(decimals) - part.len();
     let mut value: i128 = 0;
-    for byte in whole
-        .bytes()
-        .chain(part.bytes())
-        .chain(std::iter::repeat_n(b'0', padding))
-    {
+    for byte in whole.bytes().chain(part.bytes()).chain(std::iter::repeat_n(b'0', padding)) {
         if !byte.is_ascii_digit() {
             return None;
         }
@@ -56,18 +47,10 @@ pub(super) fn parse(text: &str, decimals: u8) -> Option<i128> {
 /// Writes a number of units of ten to the minus `decimals`, without needless zeros.
 pub(super) fn show(value: i128, decimals: u8) -> String {
     let sign = if value < 0 { "-" } else { "" };
-    let digits = format!(
-        "{:0>width$}",
-        value.unsigned_abs(),
-        width = usize::from(decimals) + 1
-    );
+    let digits = format!("{:0>width$}", value.unsigned_abs(), width = usize::from(decimals) + 1);
     let (whole, part) = digits.split_at(digits.len() - usize::from(decimals));
     let part = part.trim_end_matches('0');
-    if part.is_empty() {
-        format!("{sign}{whole}")
-    } else {
-        format!("{sign}{whole}.{part}")
-    }
+    if part.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{part}") }
 }
 
 #[cfg(test)]
@@ -88,11 +71,7 @@ mod tests {
             ("7-", 0, Some(-7)),
             ("+7", 0, Some(7)),
             ("000000000000000000000000000000000000000000001", 0, Some(1)),
-            (
-                "99999999999999999999999999999999999999",
-                0,
-                Some(10_i128.pow(38) - 1),
-            ),
+            ("99999999999999999999999999999999999999", 0, Some(10_i128.pow(38) - 1)),
             ("100000000000000000000000000000000000000", 0, None),
             ("", 0, None),
             (".", 0, None),

@@ -33,10 +33,7 @@ impl fmt::Display for Place {
 /// Why a file is not admitted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-#[expect(
-    missing_docs,
-    reason = "the fields of each variant are named in its message"
-)]
+#[expect(missing_docs, reason = "the fields of each variant are named in its message")]
 pub enum Error {
     /// There is no such file.
     #[error("`{}` does not exist", file.display())]
@@ -52,11 +49,7 @@ pub enum Error {
     Read { file: PathBuf, source: io::Error },
     /// The file changed while it was read, or between the two passes over it.
     #[error("`{}` changed while it was in use: its digest was `{before}` and is now `{now}`", file.display())]
-    Changed {
-        file: PathBuf,
-        before: Digest,
-        now: Digest,
-    },
+    Changed { file: PathBuf, before: Digest, now: Digest },
 
     /// There is not one byte.
     #[error("`{}` is empty", file.display())]
@@ -69,69 +62,36 @@ pub enum Error {
     TooManyRecords { file: PathBuf, limit: u64 },
     /// A column's text is larger than one Arrow column holds.
     #[error("`{}`, {place}: column `{column}` is larger than 2 GB of text up to here", file.display())]
-    ColumnTooLarge {
-        file: PathBuf,
-        place: Place,
-        column: String,
-    },
+    ColumnTooLarge { file: PathBuf, place: Place, column: String },
 
     /// The file is not packed as the specification says.
     #[error("`{}` is declared as {declared} but does not begin like it", file.display())]
-    NotPacked {
-        file: PathBuf,
-        declared: &'static str,
-    },
+    NotPacked { file: PathBuf, declared: &'static str },
     /// The packed data stops short.
     #[error("`{}` is cut off: the {packing} data ends early, after line {line}", file.display())]
-    CutOff {
-        file: PathBuf,
-        packing: &'static str,
-        line: u64,
-        source: io::Error,
-    },
+    CutOff { file: PathBuf, packing: &'static str, line: u64, source: io::Error },
     /// The packed data is damaged.
     #[error("`{}` is damaged: the {packing} data cannot be unpacked after line {line}", file.display())]
-    Damaged {
-        file: PathBuf,
-        packing: &'static str,
-        line: u64,
-        source: io::Error,
-    },
+    Damaged { file: PathBuf, packing: &'static str, line: u64, source: io::Error },
     /// A Parquet file was packed once more as a whole.
     #[error("`{}` is declared as Parquet and packed as {packing}", file.display())]
-    PackedParquet {
-        file: PathBuf,
-        packing: &'static str,
-    },
+    PackedParquet { file: PathBuf, packing: &'static str },
     /// The file is no Parquet file, or a damaged one.
     #[error("`{}` is not a sound Parquet file, from record {record} on", file.display())]
-    CorruptParquet {
-        file: PathBuf,
-        record: u64,
-        source: ParquetError,
-    },
+    CorruptParquet { file: PathBuf, record: u64, source: ParquetError },
 
     /// The file lacks a column for an element; it has others that were asked for.
     #[error(
         "`{}` has no column `{column}` for the element `{element}`; its columns are {}",
         file.display(), list(columns)
     )]
-    NoSuchColumn {
-        file: PathBuf,
-        element: String,
-        column: String,
-        columns: Vec<String>,
-    },
+    NoSuchColumn { file: PathBuf, element: String, column: String, columns: Vec<String> },
     /// None of the columns asked for is in the first line, which may then be a person's record.
     #[error(
         "`{}`, line 1: none of the {found} fields is a column asked for ({})",
         file.display(), list(wanted)
     )]
-    NoHeader {
-        file: PathBuf,
-        found: usize,
-        wanted: Vec<String>,
-    },
+    NoHeader { file: PathBuf, found: usize, wanted: Vec<String> },
     /// The header is one field, and would be several with another delimiter.
     #[error(
         "`{}`, line 1: the header is one column when split at {}; it seems to be split at {}",
@@ -146,125 +106,58 @@ pub enum Error {
     ElementTwice { file: PathBuf, element: String },
     /// A Parquet column holds what is neither text, number nor date.
     #[error("`{}`: column `{column}` holds `{found}`, which is neither text, number nor date", file.display())]
-    ColumnKind {
-        file: PathBuf,
-        column: String,
-        found: String,
-    },
+    ColumnKind { file: PathBuf, column: String, found: String },
 
     /// A record of a delimited file has more or fewer fields than the header.
     #[error("`{}`, line {line}: {expected} fields expected, as in the header, and {found} found", file.display())]
-    Ragged {
-        file: PathBuf,
-        line: u64,
-        expected: usize,
-        found: usize,
-    },
+    Ragged { file: PathBuf, line: u64, expected: usize, found: usize },
     /// A record of a fixed-width file is longer or shorter than the layout says.
     #[error("`{}`, line {line}: {expected} bytes expected, as in the layout, and {found} found", file.display())]
-    RecordLength {
-        file: PathBuf,
-        line: u64,
-        expected: usize,
-        found: usize,
-    },
+    RecordLength { file: PathBuf, line: u64, expected: usize, found: usize },
     /// A quote is opened and never closed.
     #[error("`{}`, line {line}: a quoted field begins in this record and never ends", file.display())]
     UnclosedQuote { file: PathBuf, line: u64 },
     /// A value is not written in the encoding declared.
     #[error("`{}`, {place}: column `{column}` is not {encoding}", file.display())]
-    WrongEncoding {
-        file: PathBuf,
-        place: Place,
-        column: String,
-        encoding: &'static str,
-    },
+    WrongEncoding { file: PathBuf, place: Place, column: String, encoding: &'static str },
     /// The file begins with the mark of an encoding that is not the one declared.
     #[error("`{}` begins with the mark of {found} and is declared as {declared}", file.display())]
-    OtherEncoding {
-        file: PathBuf,
-        found: &'static str,
-        declared: &'static str,
-    },
+    OtherEncoding { file: PathBuf, found: &'static str, declared: &'static str },
     /// A field is longer than the limit.
     #[error("`{}`, {place}: column `{column}` is longer than {limit} bytes", file.display())]
-    FieldTooLong {
-        file: PathBuf,
-        place: Place,
-        column: String,
-        limit: usize,
-    },
+    FieldTooLong { file: PathBuf, place: Place, column: String, limit: usize },
     /// A value is not a date in the format declared.
     #[error("`{}`, {place}: column `{column}` is not a date like `{format}`", file.display())]
-    NotADate {
-        file: PathBuf,
-        place: Place,
-        column: String,
-        format: String,
-    },
+    NotADate { file: PathBuf, place: Place, column: String, format: String },
     /// The declared format of a date is itself wrong.
     #[error("the date format `{format}` of `{column}` in `{}` cannot be read", file.display())]
-    DateFormat {
-        file: PathBuf,
-        column: String,
-        format: String,
-    },
+    DateFormat { file: PathBuf, column: String, format: String },
     /// More decimals are asked for than an exact number has digits.
     #[error("`{column}` in `{}` cannot be kept with {decimals} decimals", file.display())]
-    TooManyDecimals {
-        file: PathBuf,
-        column: String,
-        decimals: u8,
-    },
+    TooManyDecimals { file: PathBuf, column: String, decimals: u8 },
     /// A value is not a number, or has more decimals or digits than can be kept exactly.
     #[error("`{}`, {place}: column `{column}` is not a number of at most {decimals} decimals", file.display())]
-    NotANumber {
-        file: PathBuf,
-        place: Place,
-        column: String,
-        decimals: u8,
-    },
+    NotANumber { file: PathBuf, place: Place, column: String, decimals: u8 },
 
     /// Two records have the same value where it must be unique.
     #[error("`{}`: {first} and {second} have the same `{element}`", file.display())]
-    IdTwice {
-        file: PathBuf,
-        element: String,
-        first: Place,
-        second: Place,
-    },
+    IdTwice { file: PathBuf, element: String, first: Place, second: Place },
     /// A record lacks the value that tells it from others.
     #[error("`{}`, {place}: no value for `{element}`, which each record needs", file.display())]
-    IdMissing {
-        file: PathBuf,
-        element: String,
-        place: Place,
-    },
+    IdMissing { file: PathBuf, element: String, place: Place },
     /// The element whose values must be unique is not among those to be read.
     #[error("`{element}` must be unique in `{}` but is not among the elements to be read", file.display())]
     IdNotRead { file: PathBuf, element: String },
     /// A row was asked for that the file does not have.
     #[error("`{}` has no record {} (it has {records})", file.display(), row + 1)]
-    NoSuchRow {
-        file: PathBuf,
-        row: u64,
-        records: u64,
-    },
+    NoSuchRow { file: PathBuf, row: u64, records: u64 },
 
     /// A layout file cannot be read.
     #[error("`{}`, line {line}: {problem}", file.display())]
-    Layout {
-        file: PathBuf,
-        line: u64,
-        problem: String,
-    },
+    Layout { file: PathBuf, line: u64, problem: String },
     /// A manifest cannot be read.
     #[error("`{}`, line {line}: {problem}", file.display())]
-    Manifest {
-        file: PathBuf,
-        line: u64,
-        problem: String,
-    },
+    Manifest { file: PathBuf, line: u64, problem: String },
 
     /// The trailer is not there.
     #[error("`{}` ends at line {line} without its trailer", file.display())]
@@ -274,40 +167,19 @@ pub enum Error {
     AfterTrailer { file: PathBuf, line: u64 },
     /// The trailer does not state what it should.
     #[error("`{}`, line {line}: the trailer's {what} cannot be read", file.display())]
-    TrailerUnreadable {
-        file: PathBuf,
-        line: u64,
-        what: &'static str,
-    },
+    TrailerUnreadable { file: PathBuf, line: u64, what: &'static str },
     /// The number of records is not the one stated.
     #[error("`{}` is unbalanced: {stated} records are stated and {found} were read", file.display())]
-    UnbalancedRows {
-        file: PathBuf,
-        stated: u64,
-        found: u64,
-    },
+    UnbalancedRows { file: PathBuf, stated: u64, found: u64 },
     /// A column does not add up to what is stated.
     #[error("`{}` is unbalanced: `{column}` is stated to add up to {stated} and adds up to {found}", file.display())]
-    UnbalancedSum {
-        file: PathBuf,
-        column: String,
-        stated: String,
-        found: String,
-    },
+    UnbalancedSum { file: PathBuf, column: String, stated: String, found: String },
     /// The bytes are not those the manifest states.
     #[error("`{}` is not the file its manifest states: digest `{stated}` stated, `{found}` found", file.display())]
-    DigestDiffers {
-        file: PathBuf,
-        stated: Digest,
-        found: Digest,
-    },
+    DigestDiffers { file: PathBuf, stated: Digest, found: Digest },
     /// The file was drawn before the earliest date allowed.
     #[error("`{}` is late: drawn as of {as_of}, and {earliest} is the earliest allowed", file.display())]
-    Late {
-        file: PathBuf,
-        as_of: Date,
-        earliest: Date,
-    },
+    Late { file: PathBuf, as_of: Date, earliest: Date },
     /// The file does not say as of when it was drawn.
     #[error("`{}` states no as-of date, and must be as of {earliest} or later", file.display())]
     NoAsOf { file: PathBuf, earliest: Date },
@@ -316,11 +188,7 @@ pub enum Error {
     Doubled { file: PathBuf, digest: Digest },
     /// The file is for another cycle.
     #[error("`{}` is for the cycle `{found}`, and `{due}` is due", file.display())]
-    WrongCycle {
-        file: PathBuf,
-        due: String,
-        found: String,
-    },
+    WrongCycle { file: PathBuf, due: String, found: String },
     /// The file is not the next of its series.
     #[error("`{}` is number {found} of its series, and {due} is due", file.display())]
     OutOfSequence { file: PathBuf, due: u64, found: u64 },
@@ -370,9 +238,9 @@ impl Error {
             Self::ColumnTwice { .. } => "the source has to name its columns apart",
             Self::ElementTwice { .. } => "name it once in the agreement",
             Self::ColumnKind { .. } => "deliver the column as text, number or date",
-            Self::Ragged {
-                found, expected, ..
-            } if found > expected => "a field that holds the delimiter has to be quoted",
+            Self::Ragged { found, expected, .. } if found > expected => {
+                "a field that holds the delimiter has to be quoted"
+            }
             Self::Ragged { .. } => {
                 "a line end within a field has to be quoted; else the file may be cut off"
             }
@@ -493,55 +361,18 @@ mod tests {
         vec![
             Error::NotFound { file: file() },
             Error::NotAFile { file: file() },
-            Error::NotAllowed {
-                file: file(),
-                source: io(),
-            },
-            Error::Read {
-                file: file(),
-                source: io(),
-            },
-            Error::Changed {
-                file: file(),
-                before: Digest([0; 32]),
-                now: Digest([0xab; 32]),
-            },
+            Error::NotAllowed { file: file(), source: io() },
+            Error::Read { file: file(), source: io() },
+            Error::Changed { file: file(), before: Digest([0; 32]), now: Digest([0xab; 32]) },
             Error::Empty { file: file() },
             Error::NoRecords { file: file() },
-            Error::TooManyRecords {
-                file: file(),
-                limit: 10,
-            },
-            Error::ColumnTooLarge {
-                file: file(),
-                place,
-                column: column(),
-            },
-            Error::NotPacked {
-                file: file(),
-                declared: "gzip",
-            },
-            Error::CutOff {
-                file: file(),
-                packing: "gzip",
-                line: 6,
-                source: io(),
-            },
-            Error::Damaged {
-                file: file(),
-                packing: "zstd",
-                line: 6,
-                source: io(),
-            },
-            Error::PackedParquet {
-                file: file(),
-                packing: "gzip",
-            },
-            Error::CorruptParquet {
-                file: file(),
-                record: 1,
-                source: parquet(),
-            },
+            Error::TooManyRecords { file: file(), limit: 10 },
+            Error::ColumnTooLarge { file: file(), place, column: column() },
+            Error::NotPacked { file: file(), declared: "gzip" },
+            Error::CutOff { file: file(), packing: "gzip", line: 6, source: io() },
+            Error::Damaged { file: file(), packing: "zstd", line: 6, source: io() },
+            Error::PackedParquet { file: file(), packing: "gzip" },
+            Error::CorruptParquet { file: file(), record: 1, source: parquet() },
             Error::NoSuchColumn {
                 file: file(),
                 element: element(),
@@ -554,90 +385,22 @@ mod tests {
                 column: " n".into(),
                 columns: many,
             },
-            Error::NoHeader {
-                file: file(),
-                found: 3,
-                wanted: vec![column()],
-            },
-            Error::WrongDelimiter {
-                file: file(),
-                given: b'\t',
-                seems: b'|',
-            },
-            Error::ColumnTwice {
-                file: file(),
-                column: column(),
-            },
-            Error::ElementTwice {
-                file: file(),
-                element: element(),
-            },
-            Error::ColumnKind {
-                file: file(),
-                column: column(),
-                found: "List".into(),
-            },
-            Error::Ragged {
-                file: file(),
-                line: 7,
-                expected: 3,
-                found: 4,
-            },
-            Error::Ragged {
-                file: file(),
-                line: 7,
-                expected: 3,
-                found: 2,
-            },
-            Error::RecordLength {
-                file: file(),
-                line: 7,
-                expected: 80,
-                found: 79,
-            },
-            Error::UnclosedQuote {
-                file: file(),
-                line: 7,
-            },
-            Error::WrongEncoding {
-                file: file(),
-                place,
-                column: column(),
-                encoding: "UTF-8",
-            },
-            Error::WrongEncoding {
-                file: file(),
-                place,
-                column: column(),
-                encoding: "ISO 8859-1",
-            },
-            Error::OtherEncoding {
-                file: file(),
-                found: "UTF-16",
-                declared: "UTF-8",
-            },
-            Error::FieldTooLong {
-                file: file(),
-                place,
-                column: column(),
-                limit: 10,
-            },
-            Error::NotADate {
-                file: file(),
-                place,
-                column: column(),
-                format: "%Y%m%d".into(),
-            },
-            Error::DateFormat {
-                file: file(),
-                column: column(),
-                format: "yyyy".into(),
-            },
-            Error::TooManyDecimals {
-                file: file(),
-                column: column(),
-                decimals: 39,
-            },
+            Error::NoHeader { file: file(), found: 3, wanted: vec![column()] },
+            Error::WrongDelimiter { file: file(), given: b'\t', seems: b'|' },
+            Error::ColumnTwice { file: file(), column: column() },
+            Error::ElementTwice { file: file(), element: element() },
+            Error::ColumnKind { file: file(), column: column(), found: "List".into() },
+            Error::Ragged { file: file(), line: 7, expected: 3, found: 4 },
+            Error::Ragged { file: file(), line: 7, expected: 3, found: 2 },
+            Error::RecordLength { file: file(), line: 7, expected: 80, found: 79 },
+            Error::UnclosedQuote { file: file(), line: 7 },
+            Error::WrongEncoding { file: file(), place, column: column(), encoding: "UTF-8" },
+            Error::WrongEncoding { file: file(), place, column: column(), encoding: "ISO 8859-1" },
+            Error::OtherEncoding { file: file(), found: "UTF-16", declared: "UTF-8" },
+            Error::FieldTooLong { file: file(), place, column: column(), limit: 10 },
+            Error::NotADate { file: file(), place, column: column(), format: "%Y%m%d".into() },
+            Error::DateFormat { file: file(), column: column(), format: "yyyy".into() },
+            Error::TooManyDecimals { file: file(), column: column(), decimals: 39 },
             Error::NotANumber {
                 file: file(),
                 place: Place::Record(7),
@@ -650,48 +413,15 @@ mod tests {
                 first: Place::Line(2),
                 second: place,
             },
-            Error::IdMissing {
-                file: file(),
-                element: element(),
-                place,
-            },
-            Error::IdNotRead {
-                file: file(),
-                element: element(),
-            },
-            Error::NoSuchRow {
-                file: file(),
-                row: 7,
-                records: 3,
-            },
-            Error::Layout {
-                file: "layout.toml".into(),
-                line: 2,
-                problem: "why".into(),
-            },
-            Error::Manifest {
-                file: "manifest.toml".into(),
-                line: 2,
-                problem: "why".into(),
-            },
-            Error::NoTrailer {
-                file: file(),
-                line: 7,
-            },
-            Error::AfterTrailer {
-                file: file(),
-                line: 7,
-            },
-            Error::TrailerUnreadable {
-                file: file(),
-                line: 7,
-                what: "sum",
-            },
-            Error::UnbalancedRows {
-                file: file(),
-                stated: 4,
-                found: 3,
-            },
+            Error::IdMissing { file: file(), element: element(), place },
+            Error::IdNotRead { file: file(), element: element() },
+            Error::NoSuchRow { file: file(), row: 7, records: 3 },
+            Error::Layout { file: "layout.toml".into(), line: 2, problem: "why".into() },
+            Error::Manifest { file: "manifest.toml".into(), line: 2, problem: "why".into() },
+            Error::NoTrailer { file: file(), line: 7 },
+            Error::AfterTrailer { file: file(), line: 7 },
+            Error::TrailerUnreadable { file: file(), line: 7, what: "sum" },
+            Error::UnbalancedRows { file: file(), stated: 4, found: 3 },
             Error::UnbalancedSum {
                 file: file(),
                 column: "amount".into(),
@@ -703,29 +433,11 @@ mod tests {
                 stated: Digest([0; 32]),
                 found: Digest([0xab; 32]),
             },
-            Error::Late {
-                file: file(),
-                as_of: date(2027, 3, 30),
-                earliest: date(2027, 3, 31),
-            },
-            Error::NoAsOf {
-                file: file(),
-                earliest: date(2027, 3, 31),
-            },
-            Error::Doubled {
-                file: file(),
-                digest: Digest([0; 32]),
-            },
-            Error::WrongCycle {
-                file: file(),
-                due: "2027Q1".into(),
-                found: "2026Q4".into(),
-            },
-            Error::OutOfSequence {
-                file: file(),
-                due: 7,
-                found: 9,
-            },
+            Error::Late { file: file(), as_of: date(2027, 3, 30), earliest: date(2027, 3, 31) },
+            Error::NoAsOf { file: file(), earliest: date(2027, 3, 31) },
+            Error::Doubled { file: file(), digest: Digest([0; 32]) },
+            Error::WrongCycle { file: file(), due: "2027Q1".into(), found: "2026Q4".into() },
+            Error::OutOfSequence { file: file(), due: 7, found: 9 },
         ]
     }
 

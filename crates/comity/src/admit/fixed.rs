@@ -31,9 +31,7 @@ fn read_stream(
     table: &mut Table<'_>,
 ) -> Result<Totals, Error> {
     let file = || table.file.to_owned();
-    let start = input
-        .fill_buf()
-        .map_err(|source| opened.broken(0, source))?;
+    let start = input.fill_buf().map_err(|source| opened.broken(0, source))?;
     match encoding::mark(start) {
         Some((found, length)) if found == layout.encoding.name() => input.consume(length),
         Some((found, _)) => {
@@ -63,10 +61,7 @@ fn read_stream(
             continue;
         }
         if totals.is_some() {
-            return Err(Error::AfterTrailer {
-                file: table.file.to_owned(),
-                line: number,
-            });
+            return Err(Error::AfterTrailer { file: table.file.to_owned(), line: number });
         }
         if let Some(trailer) = &layout.trailer
             && record.starts_with(trailer.prefix.as_bytes())
@@ -98,11 +93,7 @@ fn read_stream(
             table.skip_rows(1)?;
             continue;
         }
-        let place = if layout.line_ends {
-            Place::Line(number)
-        } else {
-            Place::Record(number)
-        };
+        let place = if layout.line_ends { Place::Line(number) } else { Place::Record(number) };
         for (index, range) in ranges.iter().enumerate() {
             let bytes = record.get(range.clone()).unwrap_or_default();
             table.put_bytes(index, unpadded(bytes), layout.encoding, place)?;
@@ -110,10 +101,9 @@ fn read_stream(
         table.end_row(place)?;
     }
     match totals {
-        None if layout.trailer.is_some() => Err(Error::NoTrailer {
-            file: table.file.to_owned(),
-            line: number,
-        }),
+        None if layout.trailer.is_some() => {
+            Err(Error::NoTrailer { file: table.file.to_owned(), line: number })
+        }
         totals => Ok(totals.unwrap_or_default()),
     }
 }
@@ -121,22 +111,13 @@ fn read_stream(
 /// Returns where in a record each column of the table stands.
 fn ranges(layout: &Layout, table: &Table<'_>) -> Result<Vec<Range<usize>>, Error> {
     let range = |column: &super::table::Column<'_>| {
-        let field = layout
-            .fields
-            .iter()
-            .find(|field| field.name() == column.name);
-        field
-            .map(super::layout::LayoutField::range)
-            .ok_or_else(|| Error::NoSuchColumn {
-                file: table.file.to_owned(),
-                element: column.element.to_owned(),
-                column: column.name.to_owned(),
-                columns: layout
-                    .fields
-                    .iter()
-                    .map(|field| field.name().to_owned())
-                    .collect(),
-            })
+        let field = layout.fields.iter().find(|field| field.name() == column.name);
+        field.map(super::layout::LayoutField::range).ok_or_else(|| Error::NoSuchColumn {
+            file: table.file.to_owned(),
+            element: column.element.to_owned(),
+            column: column.name.to_owned(),
+            columns: layout.fields.iter().map(|field| field.name().to_owned()).collect(),
+        })
     };
     table.columns.iter().map(range).collect()
 }
@@ -188,9 +169,7 @@ fn next_block(
         if bytes.is_empty() {
             break;
         }
-        let part = bytes
-            .get(..bytes.len().min(length - record.len()))
-            .unwrap_or_default();
+        let part = bytes.get(..bytes.len().min(length - record.len())).unwrap_or_default();
         record.extend_from_slice(part);
         let read = part.len();
         input.consume(read);

@@ -78,10 +78,7 @@ impl Layout {
 
     /// Returns how many bytes of a line are of use: a trailer may be longer than a record.
     pub(super) fn reach(&self) -> usize {
-        self.trailer
-            .as_ref()
-            .map_or(0, Trailer::reach)
-            .max(self.record_length())
+        self.trailer.as_ref().map_or(0, Trailer::reach).max(self.record_length())
     }
 
     pub(super) fn read(path: &Path) -> Result<Self, Error> {
@@ -97,17 +94,11 @@ impl Layout {
             problem,
         };
         if layout.record_length() == 0 {
-            return Err(wrong(
-                layout.record_length.span(),
-                "`record_length` is 0".to_owned(),
-            ));
+            return Err(wrong(layout.record_length.span(), "`record_length` is 0".to_owned()));
         }
         for (index, field) in layout.fields.iter().enumerate() {
             let name = field.name();
-            let end = field
-                .start
-                .checked_add(field.length)
-                .and_then(|end| end.checked_sub(1));
+            let end = field.start.checked_add(field.length).and_then(|end| end.checked_sub(1));
             let problem = if field.start == 0 {
                 format!("the field `{name}` starts at 0, and the first byte is 1")
             } else if field.length == 0 {
@@ -117,12 +108,7 @@ impl Layout {
                     "the field `{name}` ends beyond the record's {} bytes",
                     layout.record_length()
                 )
-            } else if layout
-                .fields
-                .iter()
-                .take(index)
-                .any(|earlier| earlier.name() == name)
-            {
+            } else if layout.fields.iter().take(index).any(|earlier| earlier.name() == name) {
                 format!("the field `{name}` stands twice")
             } else {
                 continue;
@@ -136,9 +122,5 @@ impl Layout {
 /// Returns the line on which a stretch of a text begins, counted from 1.
 pub(super) fn line_of(text: &str, span: Option<Range<usize>>) -> u64 {
     let start = span.map_or(0, |span| span.start);
-    1 + text
-        .bytes()
-        .take(start)
-        .filter(|byte| *byte == b'\n')
-        .count() as u64
+    1 + text.bytes().take(start).filter(|byte| *byte == b'\n').count() as u64
 }

@@ -30,42 +30,26 @@ use super::table::Table;
 pub(super) fn read(opened: &Opened, table: &mut Table<'_>) -> Result<(), Error> {
     let file = || table.file.to_owned();
     if opened.packing != Packing::Plain {
-        return Err(Error::PackedParquet {
-            file: file(),
-            packing: opened.packing.name(),
-        });
+        return Err(Error::PackedParquet { file: file(), packing: opened.packing.name() });
     }
-    let corrupt = |source: ParquetError| Error::CorruptParquet {
-        file: file(),
-        record: 1,
-        source,
-    };
+    let corrupt = |source: ParquetError| Error::CorruptParquet { file: file(), record: 1, source };
     // Without the writer's own Arrow types, text is always `Utf8`, whatever dictionary or view it was written from.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(opened.whole()?, options)
         .map_err(corrupt)?;
     let total = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or_default();
     if total > table.limits.records {
-        return Err(Error::TooManyRecords {
-            file: file(),
-            limit: table.limits.records,
-        });
+        return Err(Error::TooManyRecords { file: file(), limit: table.limits.records });
     }
 
     let schema = Arc::clone(builder.schema());
     let mut roots = Vec::with_capacity(table.columns.len());
     for column in &table.columns {
-        let mut found = schema
-            .fields()
-            .iter()
-            .enumerate()
-            .filter(|(_, field)| field.name() == column.name);
+        let mut found =
+            schema.fields().iter().enumerate().filter(|(_, field)| field.name() == column.name);
         match (found.next(), found.next()) {
             (Some(_), Some(_)) => {
-                return Err(Error::ColumnTwice {
-                    file: file(),
-                    column: column.name.to_owned(),
-                });
+                return Err(Error::ColumnTwice { file: file(), column: column.name.to_owned() });
             }
             (Some((root, field)), None) => {
                 if !is_readable(field.data_type()) {
@@ -82,11 +66,7 @@ pub(super) fn read(opened: &Opened, table: &mut Table<'_>) -> Result<(), Error> 
                     file: file(),
                     element: column.element.to_owned(),
                     column: column.name.to_owned(),
-                    columns: schema
-                        .fields()
-                        .iter()
-                        .map(|field| field.name().clone())
-                        .collect(),
+                    columns: schema.fields().iter().map(|field| field.name().clone()).collect(),
                 });
             }
         }
@@ -94,9 +74,8 @@ pub(super) fn read(opened: &Opened, table: &mut Table<'_>) -> Result<(), Error> 
 
     let mask = ProjectionMask::roots(builder.parquet_schema(), roots.iter().copied());
     let mut builder = builder.with_projection(mask);
-    let wanted: Option<Vec<u64>> = table
-        .rows_wanted()
-        .map(|rows| rows.range(..total).copied().collect());
+    let wanted: Option<Vec<u64>> =
+        table.rows_wanted().map(|rows| rows.range(..total).copied().collect());
     if let Some(rows) = table.rows_wanted() {
         builder = builder.with_row_selection(selection(rows, total));
     }
@@ -109,12 +88,8 @@ pub(super) fn read(opened: &Opened, table: &mut Table<'_>) -> Result<(), Error> 
             source: ParquetError::from(problem),
         })?;
         // The reader gives the columns in the file's order, each once, whatever the order asked for.
-        let order: Vec<usize> = roots
-            .iter()
-            .copied()
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect();
+        let order: Vec<usize> =
+            roots.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
         for row in 0..batch.num_rows() {
             let at = match &mut wanted {
                 None => next,
@@ -203,10 +178,9 @@ fn put(
         DataType::UInt64 => number!(UInt64Type),
         DataType::Float32 => number!(Float32Type),
         DataType::Float64 => number!(Float64Type),
-        DataType::Decimal128(_, scale) => decimal::show(
-            array.as_primitive::<Decimal128Type>().value(row),
-            scale.unsigned_abs(),
-        ),
+        DataType::Decimal128(_, scale) => {
+            decimal::show(array.as_primitive::<Decimal128Type>().value(row), scale.unsigned_abs())
+        }
         DataType::Date32 => {
             let days = array.as_primitive::<Date32Type>().value(row);
             let date = Date::constant(1970, 1, 1).checked_add(jiff::Span::new().days(days));

@@ -14,14 +14,8 @@ pub struct Projection {
 impl Projection {
     /// Returns a projection to `elements`, with nothing else added up.
     pub fn new<'a>(elements: impl IntoIterator<Item = (&'a str, Kind)>) -> Self {
-        let elements = elements
-            .into_iter()
-            .map(|(name, kind)| (name.to_owned(), kind))
-            .collect();
-        Self {
-            elements,
-            summed: Vec::new(),
-        }
+        let elements = elements.into_iter().map(|(name, kind)| (name.to_owned(), kind)).collect();
+        Self { elements, summed: Vec::new() }
     }
 }
 

@@ -81,12 +81,7 @@ pub struct Csv {
 
 impl Default for Csv {
     fn default() -> Self {
-        Self {
-            delimiter: b',',
-            quote: Some(b'"'),
-            encoding: Encoding::Utf8,
-            trailer: None,
-        }
+        Self { delimiter: b',', quote: Some(b'"'), encoding: Encoding::Utf8, trailer: None }
     }
 }
 
@@ -115,9 +110,6 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            field_bytes: 1 << 20,
-            records: u64::from(u32::MAX),
-        }
+        Self { field_bytes: 1 << 20, records: u64::from(u32::MAX) }
     }
 }

@@ -86,10 +86,8 @@ impl<'a> Table<'a> {
         for total in totalled {
             if let Some(column) = table.columns.iter_mut().find(|column| column.name == total) {
                 column.sum = Some(0);
-            } else if let Some(element) = projection
-                .summed
-                .iter()
-                .find(|element| spec.column(element) == total)
+            } else if let Some(element) =
+                projection.summed.iter().find(|element| spec.column(element) == total)
             {
                 table.columns.push(Column {
                     name: spec.column(element),
@@ -166,14 +164,7 @@ impl<'a> Table<'a> {
                 utf8: None,
             });
         }
-        Ok(Self {
-            file: &spec.path,
-            limits,
-            columns,
-            places: Vec::new(),
-            rows,
-            seen: 0,
-        })
+        Ok(Self { file: &spec.path, limits, columns, places: Vec::new(), rows, seen: 0 })
     }
 
     /// Tells whether the row that comes next is to be kept; if not, none of its fields need be decoded.
@@ -281,34 +272,19 @@ impl<'a> Table<'a> {
         Error::NotADate {
             file: self.file.to_owned(),
             place,
-            column: self
-                .columns
-                .get(index)
-                .map_or("", |column| column.name)
-                .to_owned(),
+            column: self.columns.get(index).map_or("", |column| column.name).to_owned(),
             format: "%Y-%m-%d".to_owned(),
         }
     }
 
     /// Returns the table as a record batch.
     pub(super) fn finish(self, totalled: &[String]) -> Result<Finished, Error> {
-        let Self {
-            file,
-            columns,
-            places,
-            rows,
-            seen,
-            ..
-        } = self;
+        let Self { file, columns, places, rows, seen, .. } = self;
         if let Which::Named(rows) = rows
             && let Some(&row) = rows.last()
             && row >= seen
         {
-            return Err(Error::NoSuchRow {
-                file: file.to_owned(),
-                row,
-                records: seen,
-            });
+            return Err(Error::NoSuchRow { file: file.to_owned(), row, records: seen });
         }
         let mut caveats = Vec::new();
         let mut sums = Vec::new();
@@ -316,9 +292,7 @@ impl<'a> Table<'a> {
         let mut arrays: Vec<ArrayRef> = Vec::new();
         for total in totalled {
             if !columns.iter().any(|column| column.name == total) {
-                caveats.push(Caveat::NotSummed {
-                    column: total.clone(),
-                });
+                caveats.push(Caveat::NotSummed { column: total.clone() });
             }
         }
         for column in columns {
@@ -326,10 +300,7 @@ impl<'a> Table<'a> {
                 sums.push((column.name.to_owned(), sum));
             }
             if let Some((true, place)) = column.utf8 {
-                caveats.push(Caveat::LooksLikeUtf8 {
-                    element: column.element.to_owned(),
-                    place,
-                });
+                caveats.push(Caveat::LooksLikeUtf8 { element: column.element.to_owned(), place });
             }
             let array: ArrayRef = match column.kept {
                 Kept::Nothing => continue,
@@ -338,9 +309,7 @@ impl<'a> Table<'a> {
                 Kept::Number(_, mut builder) => Arc::new(builder.finish()),
             };
             if column.present == 0 && !array.is_empty() {
-                caveats.push(Caveat::AllMissing {
-                    element: column.element.to_owned(),
-                });
+                caveats.push(Caveat::AllMissing { element: column.element.to_owned() });
             }
             fields.push(Field::new(column.element, array.data_type().clone(), true));
             arrays.push(array);
@@ -354,13 +323,7 @@ impl<'a> Table<'a> {
         )]
         let batch = RecordBatch::try_new_with_options(schema, arrays, &options)
             .expect("columns are of one length and typed as their builders");
-        Ok(Finished {
-            batch,
-            places,
-            sums,
-            caveats,
-            seen,
-        })
+        Ok(Finished { batch, places, sums, caveats, seen })
     }
 }
 
@@ -385,9 +348,7 @@ impl Column<'_> {
         {
             let value =
                 decimal::parse(text, SUM_DECIMALS).ok_or_else(|| not_a_number(SUM_DECIMALS))?;
-            *sum = sum
-                .checked_add(value)
-                .ok_or_else(|| not_a_number(SUM_DECIMALS))?;
+            *sum = sum.checked_add(value).ok_or_else(|| not_a_number(SUM_DECIMALS))?;
         }
         match &mut self.kept {
             Kept::Nothing => {}
@@ -436,28 +397,15 @@ impl Column<'_> {
 fn days_since_epoch(date: Date) -> i32 {
     const EPOCH: Date = Date::constant(1970, 1, 1);
     // The difference of two civil dates in days is exact and below four million.
-    date.duration_since(EPOCH)
-        .as_hours()
-        .div_euclid(24)
-        .try_into()
-        .unwrap_or_default()
+    date.duration_since(EPOCH).as_hours().div_euclid(24).try_into().unwrap_or_default()
 }
 
 /// Sees that the values of `element` are there and all different.
 pub(super) fn unique(finished: &Finished, file: &Path, element: &str) -> Result<(), Error> {
     let Some(column) = finished.batch.column_by_name(element) else {
-        return Err(Error::IdNotRead {
-            file: file.to_owned(),
-            element: element.to_owned(),
-        });
+        return Err(Error::IdNotRead { file: file.to_owned(), element: element.to_owned() });
     };
-    let place = |row: usize| {
-        finished
-            .places
-            .get(row)
-            .copied()
-            .unwrap_or(Place::Record(0))
-    };
+    let place = |row: usize| finished.places.get(row).copied().unwrap_or(Place::Record(0));
     if let Some(row) = (0..column.len()).find(|row| column.is_null(*row)) {
         return Err(Error::IdMissing {
             file: file.to_owned(),

@@ -24,9 +24,7 @@ use super::*;
 const TEXT: Kind = Kind::Text;
 
 fn date_kind(format: &str) -> Kind {
-    Kind::Date {
-        format: format.to_owned(),
-    }
+    Kind::Date { format: format.to_owned() }
 }
 
 /// A folder with one file in it.
@@ -36,9 +34,7 @@ struct Folder {
 
 impl Folder {
     fn new() -> Self {
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-        }
+        Self { folder: tempfile::tempdir().unwrap() }
     }
 
     fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
@@ -94,17 +90,11 @@ fn refuse_kind(bytes: &str, element: &str, kind: Kind, expected: &Expect) {
 
 fn texts(batch: &RecordBatch, element: &str) -> Vec<Option<String>> {
     let column = batch.column_by_name(element).unwrap().as_string::<i32>();
-    column
-        .iter()
-        .map(|value| value.map(str::to_owned))
-        .collect()
+    column.iter().map(|value| value.map(str::to_owned)).collect()
 }
 
 fn some(values: &[&str]) -> Vec<Option<String>> {
-    values
-        .iter()
-        .map(|value| Some((*value).to_owned()))
-        .collect()
+    values.iter().map(|value| Some((*value).to_owned())).collect()
 }
 
 fn parquet_file(folder: &Folder, columns: Vec<(&str, ArrayRef)>) -> PathBuf {
@@ -144,18 +134,10 @@ fn elements_come_out_typed_and_in_the_order_asked_for() {
         ("born", date_kind("%Y-%m-%d")),
     ]);
     let table = open_all(&spec, &projection).unwrap();
-    let names: Vec<_> = table
-        .batch
-        .schema()
-        .fields()
-        .iter()
-        .map(|field| field.name().clone())
-        .collect();
+    let names: Vec<_> =
+        table.batch.schema().fields().iter().map(|field| field.name().clone()).collect();
     assert_eq!(names, ["surname", "amount", "born"]);
-    assert_eq!(
-        texts(&table.batch, "surname"),
-        some(&["Okafor", " de la Cruz, Ana"])
-    );
+    assert_eq!(texts(&table.batch, "surname"), some(&["Okafor", " de la Cruz, Ana"]));
     let amounts = table.batch.column(1).as_primitive::<Decimal128Type>();
     assert_eq!(amounts.iter().collect::<Vec<_>>(), [Some(1050), Some(-300)]);
     let born = table.batch.column(2).as_primitive::<Date32Type>();
@@ -181,15 +163,10 @@ fn columns_are_renamed_and_values_mapped() {
     spec.columns.insert("surname".into(), "NM".into());
     spec.columns.insert("sex".into(), "SX".into());
     spec.columns.insert("born".into(), "DOB".into());
-    spec.value_maps
-        .insert("sex".into(), [("1".into(), "f".into())].into());
-    spec.value_maps
-        .insert("born".into(), [("00000000".into(), String::new())].into());
-    let projection = Projection::new([
-        ("surname", TEXT),
-        ("sex", TEXT),
-        ("born", date_kind("%Y%m%d")),
-    ]);
+    spec.value_maps.insert("sex".into(), [("1".into(), "f".into())].into());
+    spec.value_maps.insert("born".into(), [("00000000".into(), String::new())].into());
+    let projection =
+        Projection::new([("surname", TEXT), ("sex", TEXT), ("born", date_kind("%Y%m%d"))]);
     let table = open_all(&spec, &projection).unwrap();
     assert_eq!(texts(&table.batch, "surname"), some(&["Okafor", "Lee"]));
     assert_eq!(texts(&table.batch, "sex"), some(&["f", "3"]));
@@ -210,13 +187,9 @@ fn two_elements_may_share_a_column() {
 
 #[test]
 fn one_record_is_fine_with_and_without_a_last_line_end() {
-    for bytes in [
-        "case\n1\n",
-        "case\n1",
-        "case\r\n1\r\n",
-        "\u{feff}case\n\n1\n\n",
-        "\"case\"\n\"1\"",
-    ] {
+    for bytes in
+        ["case\n1\n", "case\n1", "case\r\n1\r\n", "\u{feff}case\n\n1\n\n", "\"case\"\n\"1\""]
+    {
         let folder = Folder::new();
         let spec = FileSpec::csv(folder.write("a.csv", bytes));
         let table = open_all(&spec, &Projection::new([("case", TEXT)])).unwrap();
@@ -228,11 +201,7 @@ fn one_record_is_fine_with_and_without_a_last_line_end() {
 fn header_names_may_be_padded_and_delimiters_and_quotes_chosen() {
     let folder = Folder::new();
     let mut spec = FileSpec::csv(folder.write("a.csv", "case; name\n1;'Lee; Ray'\n"));
-    spec.format = Format::Csv(Csv {
-        delimiter: b';',
-        quote: Some(b'\''),
-        ..Csv::default()
-    });
+    spec.format = Format::Csv(Csv { delimiter: b';', quote: Some(b'\''), ..Csv::default() });
     let table = open_all(&spec, &Projection::new([("name", TEXT)])).unwrap();
     assert_eq!(texts(&table.batch, "name"), some(&["Lee; Ray"]));
 }
@@ -241,10 +210,7 @@ fn header_names_may_be_padded_and_delimiters_and_quotes_chosen() {
 fn a_quote_is_a_letter_where_fields_are_never_quoted() {
     let folder = Folder::new();
     let mut spec = FileSpec::csv(folder.write("a.csv", "case,name\n1,\"Lee\n2,Ray\n"));
-    spec.format = Format::Csv(Csv {
-        quote: None,
-        ..Csv::default()
-    });
+    spec.format = Format::Csv(Csv { quote: None, ..Csv::default() });
     let table = open_all(&spec, &Projection::new([("name", TEXT)])).unwrap();
     assert_eq!(texts(&table.batch, "name"), some(&["\"Lee", "Ray"]));
 }
@@ -254,10 +220,7 @@ fn declared_encodings_are_read() {
     for encoding in [Encoding::Windows1252, Encoding::Latin1] {
         let folder = Folder::new();
         let mut spec = FileSpec::csv(folder.write("a.csv", b"name\nRen\xe9e\n"));
-        spec.format = Format::Csv(Csv {
-            encoding,
-            ..Csv::default()
-        });
+        spec.format = Format::Csv(Csv { encoding, ..Csv::default() });
         let table = open_all(&spec, &Projection::new([("name", TEXT)])).unwrap();
         assert_eq!(texts(&table.batch, "name"), some(&["Renée"]));
         assert_eq!(table.caveats, []);
@@ -268,10 +231,7 @@ fn declared_encodings_are_read() {
 fn text_that_looks_like_utf8_in_a_one_byte_encoding_is_a_caveat() {
     let folder = Folder::new();
     let mut spec = FileSpec::csv(folder.write("a.csv", "name\nLee\nRenée\n"));
-    spec.format = Format::Csv(Csv {
-        encoding: Encoding::Windows1252,
-        ..Csv::default()
-    });
+    spec.format = Format::Csv(Csv { encoding: Encoding::Windows1252, ..Csv::default() });
     let table = open_all(&spec, &Projection::new([("name", TEXT)])).unwrap();
     expect![
         "`name` is declared to be in a one-byte encoding but looks like UTF-8, first at line 3"
@@ -285,35 +245,19 @@ fn a_column_without_any_value_is_a_caveat() {
     let spec = FileSpec::csv(folder.write("a.csv", "case,name,born\n1,,\n2,  ,\n"));
     let projection = Projection::new([("case", TEXT), ("name", TEXT), ("born", date_kind("%Y"))]);
     let error = open_all(&spec, &projection).unwrap_err();
-    assert!(
-        matches!(error, Error::DateFormat { .. }),
-        "a year alone is no date"
-    );
-    let projection = Projection::new([
-        ("case", TEXT),
-        ("name", TEXT),
-        ("born", date_kind("%Y%m%d")),
-    ]);
+    assert!(matches!(error, Error::DateFormat { .. }), "a year alone is no date");
+    let projection =
+        Projection::new([("case", TEXT), ("name", TEXT), ("born", date_kind("%Y%m%d"))]);
     let table = open_all(&spec, &projection).unwrap();
     let caveats: Vec<_> = table.caveats.iter().map(ToString::to_string).collect();
-    assert_eq!(
-        caveats,
-        [
-            "no record has a value for `name`",
-            "no record has a value for `born`"
-        ]
-    );
+    assert_eq!(caveats, ["no record has a value for `name`", "no record has a value for `born`"]);
     assert_eq!(table.batch.column(1).null_count(), 2);
 }
 
 #[test]
 fn gzip_and_zstd_are_told_by_their_first_bytes_and_the_digest_is_of_the_packed_file() {
     let plain = "case,name\n1,Lee\n".as_bytes().to_vec();
-    let packed = [
-        gzip(&plain),
-        zstd::encode_all(plain.as_slice(), 1).unwrap(),
-        plain.clone(),
-    ];
+    let packed = [gzip(&plain), zstd::encode_all(plain.as_slice(), 1).unwrap(), plain.clone()];
     let mut digests = BTreeSet::new();
     for bytes in packed {
         let folder = Folder::new();
@@ -357,18 +301,13 @@ fn a_fixed_width_field_that_would_not_parse_is_no_matter_when_it_is_not_named() 
         "record_length = 6\n[[field]]\nname = \"case\"\nstart = 1\nlength = 2\n\
          [[field]]\nname = \"remark\"\nstart = 3\nlength = 4\n",
     );
-    let spec = FileSpec::new(
-        folder.write("a.txt", b"01\xff\xfe\0\0\n02abcd\n"),
-        Format::Fixed { layout },
-    );
+    let spec =
+        FileSpec::new(folder.write("a.txt", b"01\xff\xfe\0\0\n02abcd\n"), Format::Fixed { layout });
     let table = open_all(&spec, &Projection::new([("case", TEXT)])).unwrap();
     assert_eq!(texts(&table.batch, "case"), some(&["01", "02"]));
     assert!(matches!(
         open_all(&spec, &Projection::new([("remark", TEXT)])),
-        Err(Error::WrongEncoding {
-            place: Place::Line(1),
-            ..
-        })
+        Err(Error::WrongEncoding { place: Place::Line(1), .. })
     ));
 }
 
@@ -377,16 +316,9 @@ fn a_parquet_column_is_not_even_fetched_when_it_is_not_named() {
     let folder = Folder::new();
     let remark: StringArray = (0..1000).map(|row| Some(format!("remark {row}"))).collect();
     let case: StringArray = (0..1000).map(|row| Some(format!("case {row}"))).collect();
-    let path = parquet_file(
-        &folder,
-        vec![("case", Arc::new(case)), ("remark", Arc::new(remark))],
-    );
+    let path = parquet_file(&folder, vec![("case", Arc::new(case)), ("remark", Arc::new(remark))]);
     let mut bytes = fs::read(&path).unwrap();
-    let start = bytes
-        .windows(9)
-        .rposition(|window| window == b"remark 50")
-        .unwrap()
-        - 2000;
+    let start = bytes.windows(9).rposition(|window| window == b"remark 50").unwrap() - 2000;
     bytes[start..start + 2000].fill(0xff);
     fs::write(&path, bytes).unwrap();
     let spec = FileSpec::new(path, Format::Parquet);
@@ -401,9 +333,7 @@ fn a_parquet_column_is_not_even_fetched_when_it_is_not_named() {
 fn returned_elements_are_read_for_the_rows_wanted_and_no_others() {
     let folder = Folder::new();
     let spec = FileSpec::csv(folder.write("a.csv", "case,amount\n1,x\n2,20\n3,y\n4,40.5\n"));
-    let digest = open_all(&spec, &Projection::new([("case", TEXT)]))
-        .unwrap()
-        .digest;
+    let digest = open_all(&spec, &Projection::new([("case", TEXT)])).unwrap().digest;
     let returned = Projection::new([("amount", Kind::Number { decimals: 2 })]);
     let limits = Limits::default();
     let got = rows(&spec, &returned, &[3, 1].into(), &digest, limits).unwrap();
@@ -427,15 +357,10 @@ fn returned_elements_of_a_parquet_file_are_read_for_the_rows_wanted() {
         parquet_file(
             &folder,
             vec![
-                (
-                    "case",
-                    Arc::new(Int64Array::from_iter_values(0..5000)) as ArrayRef,
-                ),
+                ("case", Arc::new(Int64Array::from_iter_values(0..5000)) as ArrayRef),
                 (
                     "paid",
-                    Arc::new(StringArray::from_iter_values(
-                        (0..5000).map(|n| format!("p{n}")),
-                    )),
+                    Arc::new(StringArray::from_iter_values((0..5000).map(|n| format!("p{n}")))),
                 ),
             ],
         ),
@@ -446,39 +371,19 @@ fn returned_elements_of_a_parquet_file_are_read_for_the_rows_wanted() {
     let returned = Projection::new([("paid", TEXT)]);
     let wanted = [0, 1, 1023, 1024, 4999].into();
     let got = rows(&spec, &returned, &wanted, &table.digest, Limits::default()).unwrap();
-    assert_eq!(
-        texts(&got.batch, "paid"),
-        some(&["p0", "p1", "p1023", "p1024", "p4999"])
-    );
-    let error = rows(
-        &spec,
-        &returned,
-        &[5000].into(),
-        &table.digest,
-        Limits::default(),
-    )
-    .unwrap_err();
-    assert!(matches!(
-        error,
-        Error::NoSuchRow {
-            row: 5000,
-            records: 5000,
-            ..
-        }
-    ));
+    assert_eq!(texts(&got.batch, "paid"), some(&["p0", "p1", "p1023", "p1024", "p4999"]));
+    let error =
+        rows(&spec, &returned, &[5000].into(), &table.digest, Limits::default()).unwrap_err();
+    assert!(matches!(error, Error::NoSuchRow { row: 5000, records: 5000, .. }));
 }
 
 #[test]
 fn returned_elements_of_a_fixed_width_file_are_read_for_the_rows_wanted() {
     let folder = Folder::new();
-    let layout = folder.write(
-        "l.toml",
-        "record_length = 3\n[[field]]\nname = \"n\"\nstart = 2\nlength = 2\n",
-    );
-    let spec = FileSpec::new(
-        folder.write("a.txt", "a10\nb\u{1}\u{1}\nc30\n"),
-        Format::Fixed { layout },
-    );
+    let layout = folder
+        .write("l.toml", "record_length = 3\n[[field]]\nname = \"n\"\nstart = 2\nlength = 2\n");
+    let spec =
+        FileSpec::new(folder.write("a.txt", "a10\nb\u{1}\u{1}\nc30\n"), Format::Fixed { layout });
     let digest = Opened::open(&spec.path, Compression::Auto).unwrap().digest;
     let returned = Projection::new([("n", TEXT)]);
     let got = rows(&spec, &returned, &[0, 2].into(), &digest, Limits::default()).unwrap();
@@ -491,14 +396,7 @@ fn nothing_personal_is_shown_by_debug() {
     let spec = FileSpec::csv(folder.write("a.csv", "name\nOkafor\n"));
     let projection = Projection::new([("name", TEXT)]);
     let table = open_all(&spec, &projection).unwrap();
-    let got = rows(
-        &spec,
-        &projection,
-        &[0].into(),
-        &table.digest,
-        Limits::default(),
-    )
-    .unwrap();
+    let got = rows(&spec, &projection, &[0].into(), &table.digest, Limits::default()).unwrap();
     assert!(!format!("{table:?} {got:?}").contains("Okafor"));
 }
 
@@ -507,9 +405,8 @@ fn nothing_personal_is_shown_by_debug() {
 #[test]
 fn parquet_values_of_each_kind_mean_what_text_would() {
     let folder = Folder::new();
-    let amount = Decimal128Array::from(vec![Some(1050), None])
-        .with_precision_and_scale(10, 2)
-        .unwrap();
+    let amount =
+        Decimal128Array::from(vec![Some(1050), None]).with_precision_and_scale(10, 2).unwrap();
     let spec = FileSpec::new(
         parquet_file(
             &folder,
@@ -530,37 +427,13 @@ fn parquet_values_of_each_kind_mean_what_text_would() {
         ("rate", Kind::Number { decimals: 1 }),
     ]);
     let table = open_all(&spec, &projection).unwrap();
-    assert_eq!(
-        table
-            .batch
-            .column(0)
-            .as_primitive::<Date32Type>()
-            .values()
-            .to_vec(),
-        [-1, 0]
-    );
-    let amounts: Vec<_> = table
-        .batch
-        .column(1)
-        .as_primitive::<Decimal128Type>()
-        .iter()
-        .collect();
+    assert_eq!(table.batch.column(0).as_primitive::<Date32Type>().values().to_vec(), [-1, 0]);
+    let amounts: Vec<_> = table.batch.column(1).as_primitive::<Decimal128Type>().iter().collect();
     assert_eq!(amounts, [Some(10500), None]);
     assert_eq!(texts(&table.batch, "case"), some(&["7", "8"]));
-    assert_eq!(
-        table
-            .batch
-            .column(3)
-            .as_primitive::<Decimal128Type>()
-            .values()
-            .to_vec(),
-        [1, 25]
-    );
+    assert_eq!(table.batch.column(3).as_primitive::<Decimal128Type>().values().to_vec(), [1, 25]);
     let table = open_all(&spec, &Projection::new([("born", TEXT)])).unwrap();
-    assert_eq!(
-        texts(&table.batch, "born"),
-        some(&["1969-12-31", "1970-01-01"])
-    );
+    assert_eq!(texts(&table.batch, "born"), some(&["1969-12-31", "1970-01-01"]));
     let error = open_all(&spec, &Projection::new([("photo", TEXT)])).unwrap_err();
     expect!["`claims.parquet`: column `photo` holds `Binary`, which is neither text, number nor date\nhint: deliver the column as text, number or date"]
         .assert_eq(&folder.show(&error));
@@ -591,18 +464,12 @@ fn a_corrupt_or_cut_off_or_packed_parquet_file_is_an_error() {
         whole[..8].to_vec(),
     ] {
         fs::write(&path, bytes).unwrap();
-        assert!(matches!(
-            open_all(&spec, &projection),
-            Err(Error::CorruptParquet { .. })
-        ));
+        assert!(matches!(open_all(&spec, &projection), Err(Error::CorruptParquet { .. })));
     }
     fs::write(&path, gzip(&whole)).unwrap();
     assert!(matches!(
         open_all(&spec, &projection),
-        Err(Error::PackedParquet {
-            packing: "gzip",
-            ..
-        })
+        Err(Error::PackedParquet { packing: "gzip", .. })
     ));
 }
 
@@ -657,11 +524,7 @@ fn a_fixed_width_file_balances_with_its_trailer() {
     assert_eq!(texts(&table.batch, "case"), some(&["12", "13"]));
     assert_eq!(texts(&table.batch, "surname"), some(&["Renée", "Lee"]));
     assert_eq!(table.totals.as_of, Some(date(2027, 3, 31)));
-    assert_eq!(
-        table.batch.num_columns(),
-        2,
-        "the column that is added up is not kept"
-    );
+    assert_eq!(table.batch.num_columns(), 2, "the column that is added up is not kept");
     assert_eq!(table.caveats, []);
 }
 
@@ -764,10 +627,8 @@ fn manifest(text: &str, change: impl FnOnce(&mut Control)) -> Result<Admitted, S
     let mut spec = FileSpec::csv(folder.write("claims.csv", "case,amount\n1,0.10\n2,0.20\n"));
     spec.control.manifest = Some(folder.write("claims.toml", text));
     change(&mut spec.control);
-    let projection = Projection {
-        elements: vec![("case".into(), TEXT)],
-        summed: vec!["amount".into()],
-    };
+    let projection =
+        Projection { elements: vec![("case".into(), TEXT)], summed: vec!["amount".into()] };
     open_all(&spec, &projection).map_err(|error| folder.show(&error))
 }
 
@@ -778,10 +639,8 @@ fn a_file_that_its_manifest_describes_is_admitted() {
                 sha256 = \"bfa4a0f5ca1fe7b8c5fc6ee6c9dc6d3dfb5a3fa85d01e5f81b0fd6a8ae33f0bb\"\n";
     let sum = <sha2::Sha256 as sha2::Digest>::digest("case,amount\n1,0.10\n2,0.20\n");
     let found = Digest(sum.into()).to_string();
-    let text = text.replace(
-        "bfa4a0f5ca1fe7b8c5fc6ee6c9dc6d3dfb5a3fa85d01e5f81b0fd6a8ae33f0bb",
-        &found,
-    );
+    let text =
+        text.replace("bfa4a0f5ca1fe7b8c5fc6ee6c9dc6d3dfb5a3fa85d01e5f81b0fd6a8ae33f0bb", &found);
     let table = manifest(&text, |control| {
         control.earliest_as_of = Some(date(2027, 3, 31));
         control.cycle = Some("2027Q1".into());
@@ -823,11 +682,7 @@ fn a_doubled_file_is_an_error_that_names_its_digest() {
     let error = manifest("rows = 2", |control| {
         control.previous.insert(first);
     });
-    assert!(
-        error
-            .unwrap_err()
-            .contains(&format!("is doubled: a file with the digest `{first}`"))
-    );
+    assert!(error.unwrap_err().contains(&format!("is doubled: a file with the digest `{first}`")));
 }
 
 #[test]
@@ -835,23 +690,11 @@ fn a_file_of_another_cycle_or_out_of_sequence_or_with_another_digest_is_an_error
     let cycle = manifest("cycle = \"2026Q4\"", |control| {
         control.cycle = Some("2027Q1".into());
     });
-    assert!(
-        cycle
-            .unwrap_err()
-            .contains("is for the cycle `2026Q4`, and `2027Q1` is due")
-    );
+    assert!(cycle.unwrap_err().contains("is for the cycle `2026Q4`, and `2027Q1` is due"));
     let sequence = manifest("sequence = 9", |control| control.sequence = Some(8));
-    assert!(
-        sequence
-            .unwrap_err()
-            .contains("is number 9 of its series, and 8 is due")
-    );
+    assert!(sequence.unwrap_err().contains("is number 9 of its series, and 8 is due"));
     let digest = manifest(&format!("sha256 = \"{}\"", "0".repeat(64)), |_| {});
-    assert!(
-        digest
-            .unwrap_err()
-            .contains("is not the file its manifest states")
-    );
+    assert!(digest.unwrap_err().contains("is not the file its manifest states"));
 }
 
 #[test]
@@ -871,10 +714,7 @@ fn with_trailer(spec: &mut FileSpec) {
         trailer: Some(Trailer {
             prefix: "TRAILER".into(),
             rows: Some(field(2)),
-            sum: Some(SumSpot {
-                column: "amount".into(),
-                at: field(3),
-            }),
+            sum: Some(SumSpot { column: "amount".into(), at: field(3) }),
             as_of: None,
             cycle: None,
             sequence: None,
@@ -889,10 +729,8 @@ fn a_csv_file_balances_with_its_trailer() {
     let mut spec =
         FileSpec::csv(folder.write("a.csv", "case,amount\n1,5\n2,6.5\nTRAILER,2,11.50,x\n"));
     with_trailer(&mut spec);
-    let projection = Projection {
-        elements: vec![("case".into(), TEXT)],
-        summed: vec!["amount".into()],
-    };
+    let projection =
+        Projection { elements: vec![("case".into(), TEXT)], summed: vec!["amount".into()] };
     let table = open_all(&spec, &projection).unwrap();
     assert_eq!(table.totals.rows, Some(2));
     assert_eq!(table.batch.num_rows(), 2);
@@ -1063,10 +901,7 @@ fn a_wrong_encoding_is_an_error_with_its_line() {
         ],
     );
     let latin1 = |spec: &mut FileSpec| {
-        spec.format = Format::Csv(Csv {
-            encoding: Encoding::Latin1,
-            ..Csv::default()
-        });
+        spec.format = Format::Csv(Csv { encoding: Encoding::Latin1, ..Csv::default() });
     };
     refuse_with(
         b"name\nO\x92Neil\n",
@@ -1184,10 +1019,7 @@ fn a_field_over_the_limit_is_an_error_with_its_line() {
     );
     let folder = Folder::new();
     let spec = FileSpec::csv(folder.write("a.csv", long(1 << 20)));
-    assert!(
-        open_all(&spec, &Projection::new([("name", TEXT)])).is_ok(),
-        "just at the limit"
-    );
+    assert!(open_all(&spec, &Projection::new([("name", TEXT)])).is_ok(), "just at the limit");
 }
 
 #[test]
@@ -1195,10 +1027,7 @@ fn more_records_than_the_limit_are_an_error() {
     let folder = Folder::new();
     let spec = FileSpec::csv(folder.write("claims.csv", "case\n1\n2\n3\n"));
     let projection = Projection::new([("case", TEXT)]);
-    let limit = |records| Limits {
-        records,
-        ..Limits::default()
-    };
+    let limit = |records| Limits { records, ..Limits::default() };
     assert!(open(&spec, &projection, limit(3)).is_ok());
     let error = open(&spec, &projection, limit(2)).unwrap_err();
     expect!["`claims.csv` holds more than 2 records\nhint: deliver the file in parts, each a run of its own, or raise the limit"]
@@ -1222,10 +1051,9 @@ fn a_packed_file_cut_off_or_damaged_is_an_error() {
     for row in 0..60_000 {
         writeln!(plain, "{row},{:x}", row * 7919).unwrap();
     }
-    for (name, packed) in [
-        ("gzip", gzip(plain.as_bytes())),
-        ("zstd", zstd_with_checksum(plain.as_bytes())),
-    ] {
+    for (name, packed) in
+        [("gzip", gzip(plain.as_bytes())), ("zstd", zstd_with_checksum(plain.as_bytes()))]
+    {
         let folder = Folder::new();
         let spec = FileSpec::csv(folder.write("claims.csv", &packed[..packed.len() - 9]));
         match open_all(&spec, &Projection::new([("case", TEXT)])).unwrap_err() {
@@ -1239,10 +1067,7 @@ fn a_packed_file_cut_off_or_damaged_is_an_error() {
         let error = open_all(&spec, &Projection::new([("case", TEXT)])).unwrap_err();
         // Zstandard notices only at its checksum, by when nonsense may have been refused as a record.
         let ragged = name == "zstd" && matches!(error, Error::Ragged { .. });
-        assert!(
-            ragged || matches!(error, Error::Damaged { .. }),
-            "{name}: {error}"
-        );
+        assert!(ragged || matches!(error, Error::Damaged { .. }), "{name}: {error}");
     }
 }
 

@@ -190,6 +190,8 @@ pub struct Counts {
     pub with_discrepancy: u64,
     /// Of these, known from earlier cycles not to be the same person.
     pub known_not_same: u64,
+    /// Of these, covered by a lead of an earlier cycle that waits, or that was worked and nothing changed since.
+    pub covered: u64,
     /// Leads opened in this cycle.
     pub leads_opened: u64,
     /// Leads held back until the pilot is judged.

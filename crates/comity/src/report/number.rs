@@ -37,11 +37,7 @@ pub(super) fn reached(value: f64) -> String {
 pub(super) fn place(value: f64) -> String {
     let text = format!("{:.1}", value.abs());
     let text = text.strip_suffix(".0").unwrap_or(&text);
-    if value < 0.0 && text != "0" {
-        format!("\u{2212}{text}")
-    } else {
-        text.to_owned()
-    }
+    if value < 0.0 && text != "0" { format!("\u{2212}{text}") } else { text.to_owned() }
 }
 
 /// Returns a probability with three digits that say something.
@@ -68,11 +64,7 @@ pub(super) fn percent(share: f64) -> String {
 
 /// Returns one number divided by another, and 0 where there is nothing to divide by.
 pub(super) fn share(count: u64, of: u64) -> f64 {
-    if of == 0 {
-        0.0
-    } else {
-        count as f64 / of as f64
-    }
+    if of == 0 { 0.0 } else { count as f64 / of as f64 }
 }
 
 #[cfg(test)]
@@ -81,20 +73,12 @@ mod tests {
 
     #[test]
     fn numbers_are_shown_as_people_read_them() {
-        for (value, text) in [
-            (0, "0"),
-            (999, "999"),
-            (1000, "1,000"),
-            (12_345_678, "12,345,678"),
-        ] {
+        for (value, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (12_345_678, "12,345,678")] {
             assert_eq!(count(value), text);
         }
-        for (value, text) in [
-            (0.0, "0.00"),
-            (-0.001, "0.00"),
-            (1.005, "+1.00"),
-            (-3.5, "\u{2212}3.50"),
-        ] {
+        for (value, text) in
+            [(0.0, "0.00"), (-0.001, "0.00"), (1.005, "+1.00"), (-3.5, "\u{2212}3.50")]
+        {
             assert_eq!(weight(value), text);
         }
         for (value, text) in [(0.0, "0"), (-0.04, "0"), (-5.0, "\u{2212}5"), (2.5, "2.5")] {

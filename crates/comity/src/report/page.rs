@@ -38,21 +38,12 @@ impl<'a> Page<'a> {
             model: chart::model(&report.model),
             distribution: chart::distribution(&report.distribution, &report.threshold),
             missing: chart::missing(&report.missing),
-            waterfalls: report
-                .waterfalls
-                .iter()
-                .take(WATERFALLS_SHOWN)
-                .map(Drawn::of)
-                .collect(),
+            waterfalls: report.waterfalls.iter().take(WATERFALLS_SHOWN).map(Drawn::of).collect(),
         }
     }
 
     fn refusals(&self) -> usize {
-        self.report
-            .decisions
-            .iter()
-            .filter(|decision| decision.outcome.is_refusal())
-            .count()
+        self.report.decisions.iter().filter(|decision| decision.outcome.is_refusal()).count()
     }
 
     fn rows(&self) -> u64 {
@@ -72,10 +63,7 @@ impl<'a> Page<'a> {
     }
 }
 
-#[expect(
-    clippy::unused_self,
-    reason = "a template calls what it needs on its page"
-)]
+#[expect(clippy::unused_self, reason = "a template calls what it needs on its page")]
 impl Page<'_> {
     fn count(&self, value: impl Borrow<u64>) -> String {
         number::count(*value.borrow())
@@ -93,11 +81,7 @@ impl Page<'_> {
     fn span(&self, weights: impl Borrow<(f64, f64)>) -> String {
         let (low, high) = *weights.borrow();
         let (low, high) = (number::reached(low), number::reached(high));
-        if low == high {
-            low
-        } else {
-            format!("{low} to {high}")
-        }
+        if low == high { low } else { format!("{low} to {high}") }
     }
 
     fn probability(&self, value: impl Borrow<f64>) -> String {
@@ -137,10 +121,6 @@ impl<'a> Drawn<'a> {
             reached += step.weight + step.frequency;
             (step, reached)
         });
-        Self {
-            facts,
-            svg: waterfall_svg(facts),
-            steps: steps.collect(),
-        }
+        Self { facts, svg: waterfall_svg(facts), steps: steps.collect() }
     }
 }

@@ -41,10 +41,7 @@ impl Svg {
             escaped(title),
             escaped(description)
         );
-        Self {
-            head,
-            body: String::new(),
-        }
+        Self { head, body: String::new() }
     }
 
     /// Draws a bar from `x` to `end`, whichever is the left one.
@@ -84,22 +81,12 @@ impl Svg {
 
     /// Writes a heading.
     pub(super) fn heading(&mut self, (x, y): (f64, f64), text: &str) {
-        self.write(
-            (x, y),
-            Anchor::Start,
-            text,
-            "fill=\"#1b1b1b\" font-weight=\"600\"",
-        );
+        self.write((x, y), Anchor::Start, text, "fill=\"#1b1b1b\" font-weight=\"600\"");
     }
 
     /// Writes a number on an axis.
     pub(super) fn small(&mut self, (x, y): (f64, f64), anchor: Anchor, text: &str) {
-        self.write(
-            (x, y),
-            anchor,
-            text,
-            &format!("fill=\"{GREY}\" font-size=\"12\""),
-        );
+        self.write((x, y), anchor, text, &format!("fill=\"{GREY}\" font-size=\"12\""));
     }
 
     fn write(&mut self, (x, y): (f64, f64), anchor: Anchor, text: &str, paint: &str) {

@@ -10,24 +10,12 @@ fn text(value: &str) -> String {
 }
 
 fn level(name: &str, m: f64, u: f64) -> Level {
-    Level {
-        name: text(name),
-        m,
-        u,
-        weight: (m / u).log2(),
-    }
+    Level { name: text(name), m, u, weight: (m / u).log2() }
 }
 
 fn step(comparison: &str, level: &Level, frequency: f64) -> Step {
     let Level { name, m, u, weight } = level.clone();
-    Step {
-        comparison: text(comparison),
-        level: name,
-        m,
-        u,
-        weight,
-        frequency,
-    }
+    Step { comparison: text(comparison), level: name, m, u, weight, frequency }
 }
 
 /// A small report with something in every place.
@@ -50,10 +38,7 @@ fn small() -> Report {
     };
     let given = Comparison {
         name: text("given name"),
-        levels: vec![
-            level("the same", 0.88, 0.009),
-            level("different", 0.12, 0.991),
-        ],
+        levels: vec![level("the same", 0.88, 0.009), level("different", 0.12, 0.991)],
     };
     let steps = vec![
         step("surname", &surname.levels[0], 1.4),
@@ -61,12 +46,9 @@ fn small() -> Report {
         step("given name", &given.levels[1], 0.0),
     ];
     let prior = -13.2;
-    let weight = steps
-        .iter()
-        .fold(prior, |weight, step| weight + step.weight + step.frequency);
-    let bins: [u64; 16] = [
-        1200, 98_211, 40_000, 8000, 910, 80, 12, 0, 3, 1, 0, 4, 22, 160, 300, 41,
-    ];
+    let weight = steps.iter().fold(prior, |weight, step| weight + step.weight + step.frequency);
+    let bins: [u64; 16] =
+        [1200, 98_211, 40_000, 8000, 910, 80, 12, 0, 3, 1, 0, 4, 22, 160, 300, 41];
     Report {
         program: text("Unemployment benefits and wages"),
         demonstration: true,
@@ -74,14 +56,8 @@ fn small() -> Report {
         cycle: text("2027Q1"),
         made: text("2027-04-02 09:30 UTC"),
         as_of: vec![
-            AsOf {
-                what: text("quarterly wage records"),
-                date: text("2027-03-31"),
-            },
-            AsOf {
-                what: text("benefit caseload"),
-                date: text("2027-03-31"),
-            },
+            AsOf { what: text("quarterly wage records"), date: text("2027-03-31") },
+            AsOf { what: text("benefit caseload"), date: text("2027-03-31") },
         ],
         agreement: Agreement {
             id: text("DOL-WAGE-2027"),
@@ -100,19 +76,13 @@ fn small() -> Report {
             basis: text("routine use 3, 5 U.S.C. 552a(b)(3)"),
         }],
         parties: vec![
-            Party {
-                name: text("Department of Labor"),
-                roles: vec![text("source")],
-            },
+            Party { name: text("Department of Labor"), roles: vec![text("source")] },
             Party {
                 name: text("Benefits Agency"),
                 roles: vec![text("recipient"), text("matching agent")],
             },
         ],
-        packs: vec![Pack {
-            id: text("us-cmppa 2026-07-01"),
-            digest: text("77aa51c0"),
-        }],
+        packs: vec![Pack { id: text("us-cmppa 2026-07-01"), digest: text("77aa51c0") }],
         decisions: vec![
             Decision {
                 when: text("2027-04-02 09:12"),
@@ -200,36 +170,18 @@ fn small() -> Report {
         missing: vec![
             Missing {
                 element: text("surname"),
-                source: Share {
-                    count: 120,
-                    of: 120_432,
-                },
-                recipient: Share {
-                    count: 0,
-                    of: 48_210,
-                },
+                source: Share { count: 120, of: 120_432 },
+                recipient: Share { count: 0, of: 48_210 },
             },
             Missing {
                 element: text("date of birth"),
-                source: Share {
-                    count: 9031,
-                    of: 120_432,
-                },
-                recipient: Share {
-                    count: 2210,
-                    of: 48_210,
-                },
+                source: Share { count: 9031, of: 120_432 },
+                recipient: Share { count: 2210, of: 48_210 },
             },
             Missing {
                 element: text("middle name"),
-                source: Share {
-                    count: 120_432,
-                    of: 120_432,
-                },
-                recipient: Share {
-                    count: 30_200,
-                    of: 48_210,
-                },
+                source: Share { count: 120_432, of: 120_432 },
+                recipient: Share { count: 30_200, of: 48_210 },
             },
         ],
         patterns: vec![
@@ -288,11 +240,7 @@ fn well_formed(page: &str) -> Vec<String> {
             continue;
         }
         let name = tag.split([' ', '\n']).next().unwrap().to_owned();
-        assert_eq!(
-            tag.matches('"').count() % 2,
-            0,
-            "attributes are quoted: {tag}"
-        );
+        assert_eq!(tag.matches('"').count() % 2, 0, "attributes are quoted: {tag}");
         names.push(name.clone());
         if !VOID.contains(&name.as_str()) && !tag.ends_with('/') {
             open.push(name);
@@ -316,9 +264,7 @@ fn the_page_is_well_formed_with_and_without_leads() {
     for report in reports() {
         let names = well_formed(&report.html().unwrap());
         assert_eq!(names.iter().filter(|name| *name == "h1").count(), 1);
-        let levels = names
-            .iter()
-            .filter_map(|name| name.strip_prefix('h')?.parse::<u8>().ok());
+        let levels = names.iter().filter_map(|name| name.strip_prefix('h')?.parse::<u8>().ok());
         levels.fold(0, |before, level| {
             assert!(level <= before + 1, "headings come in order");
             level
@@ -329,10 +275,7 @@ fn the_page_is_well_formed_with_and_without_leads() {
 #[test]
 fn the_page_fetches_nothing_and_runs_nothing() {
     for report in reports() {
-        let page = report
-            .html()
-            .unwrap()
-            .replace("xmlns=\"http://www.w3.org/2000/svg\"", "");
+        let page = report.html().unwrap().replace("xmlns=\"http://www.w3.org/2000/svg\"", "");
         let foreign = [
             "http:",
             "https:",
@@ -361,21 +304,11 @@ fn every_chart_has_a_title_a_description_and_its_table() {
         .map(|part| part.split("</figure>").next().unwrap())
         .collect();
     assert_eq!(figures.len(), 4);
-    assert_eq!(
-        page.matches("<svg").count(),
-        4,
-        "no chart stands outside a figure"
-    );
+    assert_eq!(page.matches("<svg").count(), 4, "no chart stands outside a figure");
     for figure in figures {
-        for part in [
-            "<svg",
-            "role=\"img\"",
-            "<title>",
-            "<desc>",
-            "<figcaption>",
-            "<table>",
-            "<caption>",
-        ] {
+        for part in
+            ["<svg", "role=\"img\"", "<title>", "<desc>", "<figcaption>", "<table>", "<caption>"]
+        {
             assert!(figure.contains(part), "{part}");
         }
     }
@@ -417,10 +350,8 @@ fn what_is_shown_is_escaped_in_text_and_in_charts() {
 #[test]
 fn a_refusal_without_reasons_is_still_shown_as_refused() {
     let mut report = small();
-    report.decisions = vec![Decision {
-        outcome: Outcome::Refusal(Vec::new()),
-        ..report.decisions[0].clone()
-    }];
+    report.decisions =
+        vec![Decision { outcome: Outcome::Refusal(Vec::new()), ..report.decisions[0].clone() }];
     let page = report.html().unwrap();
     assert!(page.contains(">refused<") && !page.contains(">permitted<"));
 }
@@ -429,11 +360,7 @@ fn a_refusal_without_reasons_is_still_shown_as_refused() {
 fn no_figure_is_lost_to_a_strange_model() {
     let mut report = small();
     report.model.comparisons[0].levels[0].weight = 0.0;
-    report.distribution = vec![Bin {
-        from: 3.0,
-        to: 3.0,
-        pairs: u64::MAX,
-    }];
+    report.distribution = vec![Bin { from: 3.0, to: 3.0, pairs: u64::MAX }];
     report.threshold.weight = 1e9;
     report.waterfalls[0].steps.clear();
     let page = report.html().unwrap();

@@ -46,11 +46,7 @@ pub fn waterfall_svg(waterfall: &Waterfall) -> String {
     let bottom = height - 28.0;
     for tick in scale.ticks() {
         svg.line((scale.at(tick), 24.0), (scale.at(tick), bottom));
-        svg.small(
-            (scale.at(tick), bottom + 18.0),
-            Anchor::Middle,
-            &number::place(tick),
-        );
+        svg.small((scale.at(tick), bottom + 18.0), Anchor::Middle, &number::place(tick));
     }
     let x = scale.at(waterfall.threshold);
     svg.mark((x, 18.0), (x, bottom));
@@ -61,23 +57,11 @@ pub fn waterfall_svg(waterfall: &Waterfall) -> String {
     );
     let mut y = 26.0;
     for row in &rows {
-        let fill = if row.to < row.from {
-            Fill::Outline(RUST)
-        } else {
-            Fill::Solid(INK)
-        };
+        let fill = if row.to < row.from { Fill::Outline(RUST) } else { Fill::Solid(INK) };
         svg.text((0.0, y + 16.0), Anchor::Start, &cut(&row.label, 42));
-        svg.bar(
-            (scale.at(row.from), scale.at(row.to)),
-            (y + 4.0, ROW - 9.0),
-            fill,
-        );
+        svg.bar((scale.at(row.from), scale.at(row.to)), (y + 4.0, ROW - 9.0), fill);
         let text = number::weight(row.to - row.from);
-        svg.text(
-            (scale.at(row.from.max(row.to)) + 6.0, y + 16.0),
-            Anchor::Start,
-            &text,
-        );
+        svg.text((scale.at(row.from.max(row.to)) + 6.0, y + 16.0), Anchor::Start, &text);
         y += ROW;
     }
     svg.line((0.0, y + 1.0), (WIDTH, y + 1.0));
@@ -99,32 +83,16 @@ struct Row {
 }
 
 fn rows(waterfall: &Waterfall) -> Vec<Row> {
-    let mut rows = vec![Row {
-        label: "prior".to_owned(),
-        from: 0.0,
-        to: waterfall.prior,
-    }];
+    let mut rows = vec![Row { label: "prior".to_owned(), from: 0.0, to: waterfall.prior }];
     let mut reached = waterfall.prior;
     for step in &waterfall.steps {
         let label = format!("{}: {}", step.comparison, step.level);
-        rows.push(Row {
-            label,
-            from: reached,
-            to: reached + step.weight,
-        });
+        rows.push(Row { label, from: reached, to: reached + step.weight });
         reached += step.weight;
         if step.frequency != 0.0 {
-            let how = if step.frequency > 0.0 {
-                "a rare value"
-            } else {
-                "a common value"
-            };
+            let how = if step.frequency > 0.0 { "a rare value" } else { "a common value" };
             let label = format!("{}: {how}", step.comparison);
-            rows.push(Row {
-                label,
-                from: reached,
-                to: reached + step.frequency,
-            });
+            rows.push(Row { label, from: reached, to: reached + step.frequency });
             reached += step.frequency;
         }
     }

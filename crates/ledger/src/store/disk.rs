@@ -38,11 +38,7 @@ impl Directory {
             Ok(self.root.join(path))
         } else {
             let source = io::Error::from(io::ErrorKind::InvalidInput);
-            Err(Error::Store {
-                deed: "name",
-                path: path.to_owned(),
-                source,
-            })
+            Err(Error::Store { deed: "name", path: path.to_owned(), source })
         }
     }
 
@@ -67,11 +63,7 @@ impl Files for Directory {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 // A file that is missing with its whole directory is a wrong place, not an empty one.
-                if self.root.is_dir() {
-                    Ok(None)
-                } else {
-                    Err(failed("read", path, error))
-                }
+                if self.root.is_dir() { Ok(None) } else { Err(failed("read", path, error)) }
             }
             Err(error) => Err(failed("read", path, error)),
         }
@@ -79,11 +71,7 @@ impl Files for Directory {
 
     fn list(&self, under: &str) -> Result<Vec<String>, Error> {
         let mut found = Vec::new();
-        let start = if under.is_empty() {
-            self.root.clone()
-        } else {
-            self.place(under)?
-        };
+        let start = if under.is_empty() { self.root.clone() } else { self.place(under)? };
         match self.walk(&start, &mut found) {
             Ok(()) => {}
             Err(error)
@@ -148,12 +136,7 @@ impl Disk {
         // A program that was killed may have renamed a file and not made that durable: we do, before we read it.
         sync(&root).map_err(|error| failed("open", &name, error))?;
         let directory = Directory::new(root);
-        Ok(Self {
-            directory,
-            durable: HashSet::new(),
-            stopped: false,
-            _lock: lock,
-        })
+        Ok(Self { directory, durable: HashSet::new(), stopped: false, _lock: lock })
     }
 
     /// Runs a change and, should it fail, lets no other follow.
@@ -244,11 +227,7 @@ fn sync(directory: &Path) -> io::Result<()> {
 }
 
 fn failed(deed: &'static str, path: &str, source: io::Error) -> Error {
-    Error::Store {
-        deed,
-        path: path.to_owned(),
-        source,
-    }
+    Error::Store { deed, path: path.to_owned(), source }
 }
 
 #[cfg(test)]
@@ -316,20 +295,11 @@ mod tests {
     fn after_a_failed_write_every_other_is_refused() {
         let place = tempfile::tempdir().unwrap();
         let mut disk = Disk::open(place.path()).unwrap();
-        disk.write("tile", b"a file where a directory must be")
-            .unwrap();
-        assert!(matches!(
-            disk.write("tile/0/000", b""),
-            Err(Error::Store { .. })
-        ));
+        disk.write("tile", b"a file where a directory must be").unwrap();
+        assert!(matches!(disk.write("tile/0/000", b""), Err(Error::Store { .. })));
         assert!(matches!(disk.write("checkpoint", b""), Err(Error::Stopped)));
         assert!(matches!(disk.remove("tile"), Err(Error::Stopped)));
         drop(disk);
-        assert!(
-            Disk::open(place.path())
-                .unwrap()
-                .write("checkpoint", b"")
-                .is_ok()
-        );
+        assert!(Disk::open(place.path()).unwrap().write("checkpoint", b"").is_ok());
     }
 }

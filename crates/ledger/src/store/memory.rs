@@ -63,10 +63,7 @@ impl Memory {
         if self.stopped {
             return Err(Error::Stopped);
         }
-        let fault = self
-            .fault
-            .filter(|(at, _)| *at == self.changes)
-            .map(|(_, fault)| fault);
+        let fault = self.fault.filter(|(at, _)| *at == self.changes).map(|(_, fault)| fault);
         self.changes += 1;
         if fault != Some(Fault::NotStored) {
             change(&mut self.files);
@@ -74,11 +71,7 @@ impl Memory {
         if fault.is_some() {
             self.stopped = true;
             let source = io::Error::other("a fault was asked for");
-            return Err(Error::Store {
-                deed,
-                path: path.to_owned(),
-                source,
-            });
+            return Err(Error::Store { deed, path: path.to_owned(), source });
         }
         Ok(())
     }
@@ -91,10 +84,7 @@ impl Files for Memory {
 
     fn list(&self, under: &str) -> Result<Vec<String>, Error> {
         let inside = |path: &&String| {
-            under.is_empty()
-                || path
-                    .strip_prefix(under)
-                    .is_some_and(|rest| rest.starts_with('/'))
+            under.is_empty() || path.strip_prefix(under).is_some_and(|rest| rest.starts_with('/'))
         };
         Ok(self.files.keys().filter(inside).cloned().collect())
     }

@@ -36,14 +36,8 @@ fn run(
         other => other?,
     };
     for group in groups {
-        let leaves: Vec<_> = (log.size()..log.size() + group)
-            .map(|i| made(kind, i))
-            .collect();
-        acknowledged.extend(
-            log.append(&leaves)?
-                .iter()
-                .map(|recorded| (recorded.index(), kind)),
-        );
+        let leaves: Vec<_> = (log.size()..log.size() + group).map(|i| made(kind, i)).collect();
+        acknowledged.extend(log.append(&leaves)?.iter().map(|recorded| (recorded.index(), kind)));
     }
     Ok(())
 }
@@ -52,9 +46,7 @@ fn run(
 fn made(kind: &'static str, index: u64) -> Leaf {
     static MADE: Mutex<BTreeMap<(&str, u64), Leaf>> = Mutex::new(BTreeMap::new());
     let mut made = MADE.lock().unwrap();
-    made.entry((kind, index))
-        .or_insert_with(|| leaf_of(kind, index))
-        .clone()
+    made.entry((kind, index)).or_insert_with(|| leaf_of(kind, index)).clone()
 }
 
 fn stored(memory: &Memory) -> Option<Checkpoint> {
@@ -65,22 +57,12 @@ fn stored(memory: &Memory) -> Option<Checkpoint> {
 #[test]
 fn after_any_fault_nothing_acknowledged_is_lost_and_nothing_forks() {
     let (mut store, mut anchor) = (Memory::new(), Memory::new());
-    run(
-        &mut store,
-        &mut anchor,
-        "demo.entry",
-        &GROUPS,
-        &mut Vec::new(),
-    )
-    .unwrap();
-    let table: Vec<_> = [
-        (Place::Store, store.changes()),
-        (Place::Anchor, anchor.changes()),
-    ]
-    .into_iter()
-    .flat_map(|(place, changes)| (0..changes).map(move |at| (place, at)))
-    .flat_map(|(place, at)| [Fault::NotStored, Fault::Stored].map(|fault| (place, at, fault)))
-    .collect();
+    run(&mut store, &mut anchor, "demo.entry", &GROUPS, &mut Vec::new()).unwrap();
+    let table: Vec<_> = [(Place::Store, store.changes()), (Place::Anchor, anchor.changes())]
+        .into_iter()
+        .flat_map(|(place, changes)| (0..changes).map(move |at| (place, at)))
+        .flat_map(|(place, at)| [Fault::NotStored, Fault::Stored].map(|fault| (place, at, fault)))
+        .collect();
     assert!(table.len() > 70, "{}", table.len());
 
     for (place, at, fault) in table {
@@ -91,19 +73,10 @@ fn after_any_fault_nothing_acknowledged_is_lost_and_nothing_forks() {
             Place::Store => store.fail_after(at, fault),
             Place::Anchor => anchor.fail_after(at, fault),
         }
-        let error = run(
-            &mut store,
-            &mut anchor,
-            "demo.entry",
-            &GROUPS,
-            &mut acknowledged,
-        )
-        .unwrap_err();
+        let error =
+            run(&mut store, &mut anchor, "demo.entry", &GROUPS, &mut acknowledged).unwrap_err();
         assert!(matches!(error, Error::Store { .. }), "{case}: {error}");
-        let mut held: Vec<_> = [stored(&store), stored(&anchor)]
-            .into_iter()
-            .flatten()
-            .collect();
+        let mut held: Vec<_> = [stored(&store), stored(&anchor)].into_iter().flatten().collect();
 
         // The power is back. The ledger goes on with other entries than those that failed.
         store.restart();
@@ -126,31 +99,15 @@ fn after_any_fault_nothing_acknowledged_is_lost_and_nothing_forks() {
             for fault in [Fault::NotStored, Fault::Stored] {
                 store.fail_after(0, fault);
                 let mut log = open(&mut store, &mut anchor).unwrap();
-                assert!(
-                    log.append_one(&leaf_of("demo.again", size)).is_err(),
-                    "{case}"
-                );
-                assert!(
-                    matches!(log.append_one(&leaf(size)), Err(Error::Stopped)),
-                    "{case}"
-                );
-                assert!(
-                    matches!(log.recorded(0, &leaf(0)), Err(Error::Stopped)),
-                    "{case}"
-                );
+                assert!(log.append_one(&leaf_of("demo.again", size)).is_err(), "{case}");
+                assert!(matches!(log.append_one(&leaf(size)), Err(Error::Stopped)), "{case}");
+                assert!(matches!(log.recorded(0, &leaf(0)), Err(Error::Stopped)), "{case}");
                 drop(log);
                 store.restart();
                 held.extend(stored(&store));
             }
         }
-        run(
-            &mut store,
-            &mut anchor,
-            "demo.other",
-            &[1, 6],
-            &mut acknowledged,
-        )
-        .unwrap();
+        run(&mut store, &mut anchor, "demo.other", &[1, 6], &mut acknowledged).unwrap();
 
         let mut entries = Vec::new();
         let outcome = ledger::audit(&store, &verifier(), &held, |index, entry| {
@@ -160,11 +117,7 @@ fn after_any_fault_nothing_acknowledged_is_lost_and_nothing_forks() {
         let Outcome::Sound(audit) = outcome.unwrap() else {
             panic!("{case}: the ledger is not sound");
         };
-        assert!(
-            audit.unauthenticated.is_empty(),
-            "{case}: {:?}",
-            audit.unauthenticated
-        );
+        assert!(audit.unauthenticated.is_empty(), "{case}: {:?}", audit.unauthenticated);
         assert_eq!(audit.verified.held, held.len() as u64, "{case}");
         for (index, kind) in &acknowledged {
             assert_eq!(

@@ -40,10 +40,7 @@ fn the_golden_ledger_still_audits() {
     };
     assert_eq!(numbers, (0..262).collect::<Vec<_>>());
     assert_eq!(audit.size, 262);
-    assert_eq!(
-        audit.root.to_string(),
-        "obzXI0sY+6TMwX/WmiwJnZedBnRK+siIPOYXSVG25FQ="
-    );
+    assert_eq!(audit.root.to_string(), "obzXI0sY+6TMwX/WmiwJnZedBnRK+siIPOYXSVG25FQ=");
     assert!(audit.unauthenticated.is_empty());
 }
 
@@ -53,20 +50,14 @@ fn the_golden_ledger_would_be_written_again_byte_for_byte() {
     let golden = golden();
     if std::env::var_os("WRITE_GOLDEN").is_some() {
         for path in store.list("").unwrap() {
-            let to = Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("tests/golden")
-                .join(&path);
+            let to = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(&path);
             std::fs::create_dir_all(to.parent().unwrap()).unwrap();
             std::fs::write(to, store.read(&path).unwrap().unwrap()).unwrap();
         }
     }
     assert_eq!(golden.list("").unwrap(), store.list("").unwrap());
     for path in store.list("").unwrap() {
-        assert_eq!(
-            golden.read(&path).unwrap(),
-            store.read(&path).unwrap(),
-            "{path}"
-        );
+        assert_eq!(golden.read(&path).unwrap(), store.read(&path).unwrap(), "{path}");
     }
 }
 
@@ -83,10 +74,7 @@ fn every_seventeenth_byte_of_the_golden_ledger_is_watched() {
             bytes[place] ^= 0x20;
             changed.tamper(&path, bytes);
             let outcome = ledger::audit(&changed, &verifier, &[], |_, _| {}).unwrap();
-            assert!(
-                matches!(outcome, Outcome::Unsound(_)),
-                "{path} byte {place}"
-            );
+            assert!(matches!(outcome, Outcome::Unsound(_)), "{path} byte {place}");
         }
     }
 }

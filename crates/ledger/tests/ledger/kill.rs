@@ -21,10 +21,7 @@ const PLACE: &str = "COMITY_LEDGER_KILL_TEST";
 /// Opens or begins the ledger, as a program would that knows from its own configuration that it may begin one.
 fn start(place: &Path) -> Log<Disk> {
     let open = || {
-        (
-            Disk::create(place.join("ledger")).unwrap(),
-            Disk::create(place.join("anchor")).unwrap(),
-        )
+        (Disk::create(place.join("ledger")).unwrap(), Disk::create(place.join("anchor")).unwrap())
     };
     let (store, anchor) = open();
     match Log::create(store, anchor, signer()) {
@@ -74,8 +71,7 @@ fn nothing_acknowledged_is_missing_after_a_kill() {
         let reader = thread::spawn(move || {
             let sizes = out.lines().map_while(Result::ok).filter_map(|line| {
                 // The test harness writes on the same line first.
-                line.rsplit_once("acknowledged ")
-                    .and_then(|(_, size)| size.parse::<u64>().ok())
+                line.rsplit_once("acknowledged ").and_then(|(_, size)| size.parse::<u64>().ok())
             });
             sizes.last()
         });
@@ -92,24 +88,15 @@ fn nothing_acknowledged_is_missing_after_a_kill() {
         }
         // The next start finds all of it, without any help.
         let log = start(place.path());
-        assert!(
-            log.size() >= acknowledged,
-            "round {round}: {} of {acknowledged}",
-            log.size()
-        );
+        assert!(log.size() >= acknowledged, "round {round}: {} of {acknowledged}", log.size());
         let root = log.checkpoint().clone();
         drop(log);
         let audit = sound(&files, &held);
         assert_eq!(audit.verified.held, held.len() as u64);
         held.push(root);
-        let anchor = Directory::new(place.path().join("anchor"))
-            .read("checkpoint")
-            .unwrap()
-            .unwrap();
-        assert_eq!(
-            Checkpoint::open(&anchor, &verifier()).unwrap().size,
-            audit.size
-        );
+        let anchor =
+            Directory::new(place.path().join("anchor")).read("checkpoint").unwrap().unwrap();
+        assert_eq!(Checkpoint::open(&anchor, &verifier()).unwrap().size, audit.size);
     }
     let log = start(place.path());
     let mut found = 0;
@@ -120,8 +107,5 @@ fn nothing_acknowledged_is_missing_after_a_kill() {
     })
     .unwrap();
     assert!(found >= acknowledged);
-    assert!(
-        acknowledged > 25,
-        "only {acknowledged} entries were acknowledged: nothing was tested"
-    );
+    assert!(acknowledged > 25, "only {acknowledged} entries were acknowledged: nothing was tested");
 }

@@ -25,22 +25,9 @@ fn an_entry_is_evidenced_readable_and_provable_once_appended() {
         assert_eq!(log.leaf(index).unwrap(), leaf(index));
         assert_eq!(log.entry(index).unwrap(), leaf(index).to_entry().unwrap());
         let proof = log.prove_inclusion(index).unwrap();
-        verify_inclusion(
-            &leaf(index).hash(),
-            index,
-            300,
-            &log.checkpoint().root,
-            &proof,
-        )
-        .unwrap();
+        verify_inclusion(&leaf(index).hash(), index, 300, &log.checkpoint().root, &proof).unwrap();
     }
-    assert!(matches!(
-        log.leaf(300),
-        Err(Error::BeyondSize {
-            asked: 300,
-            size: 300
-        })
-    ));
+    assert!(matches!(log.leaf(300), Err(Error::BeyondSize { asked: 300, size: 300 })));
     assert!(log.append(&[]).unwrap().is_empty());
     assert_eq!(log.size(), 300);
     sound(&store, &[]);
@@ -51,15 +38,7 @@ fn a_ledger_is_consistent_with_everything_it_was() {
     let (mut store, mut anchor) = (Memory::new(), Memory::new());
     let mut log = create(&mut store, &mut anchor).unwrap();
     let mut held = vec![log.checkpoint().clone()];
-    for (from, to) in [
-        (0, 1),
-        (1, 2),
-        (2, 255),
-        (255, 256),
-        (256, 257),
-        (257, 511),
-        (511, 513),
-    ] {
+    for (from, to) in [(0, 1), (1, 2), (2, 255), (255, 256), (256, 257), (257, 511), (511, 513)] {
         let _ = log.append(&leaves(from..to)).unwrap();
         held.push(log.checkpoint().clone());
     }
@@ -70,14 +49,7 @@ fn a_ledger_is_consistent_with_everything_it_was() {
     }
     let audit = sound(&store, &held);
     assert_eq!(audit.verified.held, 8);
-    assert_eq!(
-        (
-            audit.size,
-            audit.verified.entries,
-            audit.verified.signatures
-        ),
-        (513, 513, 1)
-    );
+    assert_eq!((audit.size, audit.verified.entries, audit.verified.signatures), (513, 513, 1));
 }
 
 #[test]
@@ -108,10 +80,7 @@ fn a_ledger_opened_again_goes_on_where_it_was() {
     for size in 0..260 {
         let mut log = open(&mut store, &mut anchor).unwrap();
         assert_eq!(log.size(), size);
-        assert_eq!(
-            log.last_at(),
-            size.checked_sub(1).map(|last| leaf(last).at())
-        );
+        assert_eq!(log.last_at(), size.checked_sub(1).map(|last| leaf(last).at()));
         let _ = log.append_one(&leaf(size)).unwrap();
     }
     assert_eq!(sound(&store, &[]).size, 260);
@@ -120,10 +89,7 @@ fn a_ledger_opened_again_goes_on_where_it_was() {
 #[test]
 fn a_program_that_crashed_before_it_released_finds_its_entry() {
     let (mut store, mut anchor) = (Memory::new(), Memory::new());
-    let _ = create(&mut store, &mut anchor)
-        .unwrap()
-        .append(&leaves(0..600))
-        .unwrap();
+    let _ = create(&mut store, &mut anchor).unwrap().append(&leaves(0..600)).unwrap();
     let log = open(&mut store, &mut anchor).unwrap();
     let wanted = |number: u64| move |entry: &ledger::Entry| entry.facts()["number"] == number;
     let (index, found) = log.find(300, wanted(513)).unwrap().unwrap();
@@ -134,21 +100,14 @@ fn a_program_that_crashed_before_it_released_finds_its_entry() {
     let recorded = log.recorded(513, &found).unwrap().unwrap();
     assert_eq!((recorded.index(), recorded.checkpoint_size()), (513, 600));
     assert!(log.recorded(512, &found).unwrap().is_none());
-    assert!(
-        log.recorded(513, &leaf_of("demo.other", 513))
-            .unwrap()
-            .is_none()
-    );
+    assert!(log.recorded(513, &leaf_of("demo.other", 513)).unwrap().is_none());
     assert!(log.recorded(600, &leaf(600)).unwrap().is_none());
 }
 
 #[test]
 fn no_evidence_is_given_from_files_that_were_changed() {
     let (mut store, mut anchor) = (Memory::new(), Memory::new());
-    let _ = create(&mut store, &mut anchor)
-        .unwrap()
-        .append(&leaves(0..300))
-        .unwrap();
+    let _ = create(&mut store, &mut anchor).unwrap().append(&leaves(0..300)).unwrap();
     let other = leaf_of("demo.other", 3);
     for path in ["tile/entries/000", "tile/0/000"] {
         let mut store = store.clone();
@@ -162,34 +121,22 @@ fn no_evidence_is_given_from_files_that_were_changed() {
         bytes[3 * 514 + 2..4 * 514].copy_from_slice(other.as_bytes());
         store.tamper("tile/entries/000", bytes);
         let log = open(&mut store, &mut anchor).unwrap();
-        assert!(matches!(
-            log.recorded(3, &other),
-            Err(Error::Damaged { .. })
-        ));
-        assert!(matches!(
-            log.recorded(3, &leaf(3)),
-            Err(Error::Damaged { .. })
-        ));
+        assert!(matches!(log.recorded(3, &other), Err(Error::Damaged { .. })));
+        assert!(matches!(log.recorded(3, &leaf(3)), Err(Error::Damaged { .. })));
     }
 }
 
 #[test]
 fn opening_never_begins_a_ledger() {
     let (mut store, mut anchor) = (Memory::new(), Memory::new());
-    assert!(matches!(
-        open(&mut store, &mut anchor),
-        Err(Error::NoLedger)
-    ));
+    assert!(matches!(open(&mut store, &mut anchor), Err(Error::NoLedger)));
     assert_eq!((store.changes(), anchor.changes()), (0, 0));
 }
 
 #[test]
 fn a_wrong_key_stops() {
     let (mut store, mut anchor) = (Memory::new(), Memory::new());
-    let _ = create(&mut store, &mut anchor)
-        .unwrap()
-        .append_one(&leaf(0))
-        .unwrap();
+    let _ = create(&mut store, &mut anchor).unwrap().append_one(&leaf(0)).unwrap();
     let before = store.changes();
     let same_name = Signer::from_random(signer().name().clone(), [1; 32]);
     let error = Log::open(&mut store, &mut anchor, same_name).unwrap_err();
@@ -202,23 +149,14 @@ fn a_wrong_key_stops() {
 #[test]
 fn a_ledger_is_not_begun_where_one_is() {
     let (mut store, mut anchor) = (Memory::new(), Memory::new());
-    let _ = create(&mut store, &mut anchor)
-        .unwrap()
-        .append_one(&leaf(0))
-        .unwrap();
+    let _ = create(&mut store, &mut anchor).unwrap().append_one(&leaf(0)).unwrap();
     assert!(matches!(
         create(&mut store, &mut Memory::new()),
         Err(Error::LedgerExists { path }) if path == "checkpoint"
     ));
     store.remove("checkpoint").unwrap();
-    assert!(matches!(
-        create(&mut store, &mut Memory::new()),
-        Err(Error::LedgerExists { .. })
-    ));
-    assert!(matches!(
-        open(&mut store, &mut anchor),
-        Err(Error::NoLedger)
-    ));
+    assert!(matches!(create(&mut store, &mut Memory::new()), Err(Error::LedgerExists { .. })));
+    assert!(matches!(open(&mut store, &mut anchor), Err(Error::NoLedger)));
     // Nor with an anchor that remembers another.
     assert!(matches!(
         create(&mut Memory::new(), &mut anchor),
@@ -229,45 +167,27 @@ fn a_ledger_is_not_begun_where_one_is() {
 #[test]
 fn a_ledger_rolled_back_is_not_opened() {
     let (mut store, mut anchor) = (Memory::new(), Memory::new());
-    let _ = create(&mut store, &mut anchor)
-        .unwrap()
-        .append(&leaves(0..5))
-        .unwrap();
+    let _ = create(&mut store, &mut anchor).unwrap().append(&leaves(0..5)).unwrap();
     let mut old = store.clone();
-    let _ = open(&mut store, &mut anchor)
-        .unwrap()
-        .append(&leaves(5..9))
-        .unwrap();
+    let _ = open(&mut store, &mut anchor).unwrap().append(&leaves(5..9)).unwrap();
     let error = open(&mut old, &mut anchor).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the ledger has `5` entries, but its anchor remembers `9`"
-    );
+    assert_eq!(error.to_string(), "the ledger has `5` entries, but its anchor remembers `9`");
     assert!(error.hint().is_some());
 }
 
 #[test]
 fn a_ledger_forked_from_its_anchor_is_not_opened() {
     let (mut store, mut anchor) = (Memory::new(), Memory::new());
-    let _ = create(&mut store, &mut anchor)
-        .unwrap()
-        .append(&leaves(0..5))
-        .unwrap();
+    let _ = create(&mut store, &mut anchor).unwrap().append(&leaves(0..5)).unwrap();
     let (before, before_anchor) = (store.clone(), anchor.clone());
-    let _ = open(&mut store, &mut anchor)
-        .unwrap()
-        .append(&leaves(5..9))
-        .unwrap();
+    let _ = open(&mut store, &mut anchor).unwrap().append(&leaves(5..9)).unwrap();
     for extra in [4, 5, 300] {
         let (mut other, mut other_anchor) = (before.clone(), before_anchor.clone());
         let mut log = open(&mut other, &mut other_anchor).unwrap();
         let forked: Vec<_> = (0..extra).map(|i| leaf_of("demo.other", 5 + i)).collect();
         let _ = log.append(&forked).unwrap();
         let held = log.checkpoint().clone();
-        assert!(matches!(
-            open(&mut other, &mut anchor),
-            Err(Error::Forked { anchored: 9, .. })
-        ));
+        assert!(matches!(open(&mut other, &mut anchor), Err(Error::Forked { anchored: 9, .. })));
         assert!(!findings(&store, &[held]).is_empty());
     }
 }
@@ -275,33 +195,18 @@ fn a_ledger_forked_from_its_anchor_is_not_opened() {
 #[test]
 fn an_anchor_behind_by_consistent_growth_is_brought_up() {
     let (mut store, mut anchor) = (Memory::new(), Memory::new());
-    let _ = create(&mut store, &mut anchor)
-        .unwrap()
-        .append(&leaves(0..5))
-        .unwrap();
+    let _ = create(&mut store, &mut anchor).unwrap().append(&leaves(0..5)).unwrap();
     let mut behind = anchor.clone();
-    let _ = open(&mut store, &mut anchor)
-        .unwrap()
-        .append(&leaves(5..400))
-        .unwrap();
+    let _ = open(&mut store, &mut anchor).unwrap().append(&leaves(5..400)).unwrap();
     drop(open(&mut store, &mut behind).unwrap());
-    assert_eq!(
-        behind.read("checkpoint").unwrap(),
-        store.read("checkpoint").unwrap()
-    );
+    assert_eq!(behind.read("checkpoint").unwrap(), store.read("checkpoint").unwrap());
 }
 
 #[test]
 fn a_missing_anchor_stops() {
     let (mut store, mut anchor) = (Memory::new(), Memory::new());
-    let _ = create(&mut store, &mut anchor)
-        .unwrap()
-        .append_one(&leaf(0))
-        .unwrap();
-    assert!(matches!(
-        open(&mut store, &mut Memory::new()),
-        Err(Error::NoAnchor)
-    ));
+    let _ = create(&mut store, &mut anchor).unwrap().append_one(&leaf(0)).unwrap();
+    assert!(matches!(open(&mut store, &mut Memory::new()), Err(Error::NoAnchor)));
     let mut stranger = Memory::new();
     stranger.tamper("checkpoint", b"anything".to_vec());
     assert!(open(&mut store, &mut stranger).is_err());
@@ -310,17 +215,10 @@ fn a_missing_anchor_stops() {
 #[test]
 fn a_copy_of_a_ledger_cannot_be_written_beside_it() {
     let place = tempfile::tempdir().unwrap();
-    let (one, two, anchor) = (
-        place.path().join("one"),
-        place.path().join("two"),
-        place.path().join("anchor"),
-    );
-    let mut log = Log::create(
-        Disk::create(&one).unwrap(),
-        Disk::create(&anchor).unwrap(),
-        signer(),
-    )
-    .unwrap();
+    let (one, two, anchor) =
+        (place.path().join("one"), place.path().join("two"), place.path().join("anchor"));
+    let mut log =
+        Log::create(Disk::create(&one).unwrap(), Disk::create(&anchor).unwrap(), signer()).unwrap();
     let _ = log.append_one(&leaf(0)).unwrap();
     std::fs::create_dir(&two).unwrap();
     std::fs::copy(one.join("checkpoint"), two.join("checkpoint")).unwrap();
@@ -332,25 +230,15 @@ fn a_copy_of_a_ledger_cannot_be_written_beside_it() {
 #[test]
 fn an_anchor_that_somebody_else_moved_stops_the_log() {
     let (mut store, mut anchor) = (Memory::new(), Memory::new());
-    let _ = create(&mut store, &mut anchor)
-        .unwrap()
-        .append_one(&leaf(0))
-        .unwrap();
+    let _ = create(&mut store, &mut anchor).unwrap().append_one(&leaf(0)).unwrap();
     let mut moved = anchor.clone();
-    let _ = open(&mut store.clone(), &mut moved)
-        .unwrap()
-        .append_one(&leaf(1))
-        .unwrap();
+    let _ = open(&mut store.clone(), &mut moved).unwrap().append_one(&leaf(1)).unwrap();
     let bytes = moved.read("checkpoint").unwrap().unwrap();
     let before = store.changes();
     let place = tempfile::tempdir().unwrap();
     let (at, beside) = (place.path().join("ledger"), place.path().join("anchor"));
-    let mut log = Log::create(
-        Disk::create(&at).unwrap(),
-        Disk::create(&beside).unwrap(),
-        signer(),
-    )
-    .unwrap();
+    let mut log =
+        Log::create(Disk::create(&at).unwrap(), Disk::create(&beside).unwrap(), signer()).unwrap();
     std::fs::write(beside.join("checkpoint"), bytes).unwrap();
     assert!(matches!(log.append_one(&leaf(0)), Err(Error::AnchorMoved)));
     assert!(!at.join("tile").exists());
@@ -363,32 +251,20 @@ fn time_does_not_run_backwards() {
     let mut log = create(&mut store, &mut anchor).unwrap();
     let _ = log.append_one(&leaf(9)).unwrap();
     let before = log.checkpoint().clone();
-    assert!(matches!(
-        log.append_one(&leaf(0)),
-        Err(Error::TimeRunsBackwards { .. })
-    ));
-    assert!(matches!(
-        log.append(&[leaf(30), leaf(12)]),
-        Err(Error::TimeRunsBackwards { .. })
-    ));
+    assert!(matches!(log.append_one(&leaf(0)), Err(Error::TimeRunsBackwards { .. })));
+    assert!(matches!(log.append(&[leaf(30), leaf(12)]), Err(Error::TimeRunsBackwards { .. })));
     assert_eq!(*log.checkpoint(), before);
     // The refusal of an entry does not stop the log; equal times are in order.
     let _ = log.append(&[leaf(10), leaf(11), leaf(12)]).unwrap();
     drop(log);
     let mut log = open(&mut store, &mut anchor).unwrap();
-    assert!(matches!(
-        log.append_one(&leaf(0)),
-        Err(Error::TimeRunsBackwards { .. })
-    ));
+    assert!(matches!(log.append_one(&leaf(0)), Err(Error::TimeRunsBackwards { .. })));
 }
 
 #[test]
 fn tiles_that_do_not_lead_to_the_checkpoint_stop() {
     let (mut store, mut anchor) = (Memory::new(), Memory::new());
-    let _ = create(&mut store, &mut anchor)
-        .unwrap()
-        .append(&leaves(0..5))
-        .unwrap();
+    let _ = create(&mut store, &mut anchor).unwrap().append(&leaves(0..5)).unwrap();
     for path in ["tile/0/000.p/5", "tile/entries/000.p/5", "checkpoint"] {
         let mut changed = store.clone();
         let mut bytes = changed.read(path).unwrap().unwrap();
@@ -408,12 +284,8 @@ fn tiles_that_do_not_lead_to_the_checkpoint_stop() {
 fn a_disk_holds_the_same_files_as_memory() {
     let place = tempfile::tempdir().unwrap();
     let (at, beside) = (place.path().join("ledger"), place.path().join("anchor"));
-    let mut log = Log::create(
-        Disk::create(&at).unwrap(),
-        Disk::create(&beside).unwrap(),
-        signer(),
-    )
-    .unwrap();
+    let mut log =
+        Log::create(Disk::create(&at).unwrap(), Disk::create(&beside).unwrap(), signer()).unwrap();
     let (mut store, mut anchor) = (Memory::new(), Memory::new());
     let mut plain = create(&mut store, &mut anchor).unwrap();
     for (from, to) in [(0, 1), (1, 250), (250, 260), (260, 515)] {
@@ -428,11 +300,7 @@ fn a_disk_holds_the_same_files_as_memory() {
     paths.retain(|path| path != "lock");
     assert_eq!(paths, store.list("").unwrap());
     for path in paths {
-        assert_eq!(
-            disk.read(&path).unwrap(),
-            store.read(&path).unwrap(),
-            "{path}"
-        );
+        assert_eq!(disk.read(&path).unwrap(), store.read(&path).unwrap(), "{path}");
     }
     assert_eq!(sound(&disk, &[]).unauthenticated, ["lock"]);
     let log = Log::open(disk, Disk::open(&beside).unwrap(), signer()).unwrap();

@@ -1,11 +1,7 @@
 //! Tests of the ledger from outside, as one program: what every file of them shares stands here.
 //!
 //! Clock, keys and nonces are fixed.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "helpers of tests fail as tests do"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
 mod faults;
 mod golden;
@@ -47,10 +43,7 @@ fn leaf_of(kind: &str, index: u64) -> Leaf {
     )
     .unwrap();
     let commitments = Commitments::from([("demo".to_owned(), vec![commitment])]);
-    Entry::new(Kind::new(kind).unwrap(), at, facts, commitments, nonce)
-        .unwrap()
-        .to_leaf()
-        .unwrap()
+    Entry::new(Kind::new(kind).unwrap(), at, facts, commitments, nonce).unwrap().to_leaf().unwrap()
 }
 
 fn leaves(range: std::ops::Range<u64>) -> Vec<Leaf> {

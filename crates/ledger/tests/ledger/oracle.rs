@@ -23,10 +23,7 @@ struct Stored(Vec<tlog::Hash>);
 
 impl tlog::HashReader for Stored {
     fn read_hashes(&self, indexes: &[u64]) -> Result<Vec<tlog::Hash>, tlog::Error> {
-        Ok(indexes
-            .iter()
-            .map(|i| self.0[usize::try_from(*i).unwrap()])
-            .collect())
+        Ok(indexes.iter().map(|i| self.0[usize::try_from(*i).unwrap()]).collect())
     }
 }
 
@@ -46,10 +43,7 @@ fn ours(hashes: &[tlog::Hash]) -> Vec<Hash> {
 }
 
 fn theirs(hashes: &[Hash]) -> Vec<tlog::Hash> {
-    hashes
-        .iter()
-        .map(|hash| tlog::Hash(*hash.as_bytes()))
-        .collect()
+    hashes.iter().map(|hash| tlog::Hash(*hash.as_bytes())).collect()
 }
 
 #[test]
@@ -68,25 +62,11 @@ fn ledgers_of_boundary_sizes_have_the_roots_that_others_compute() {
         }
         let _ = log.append(&leaves).unwrap();
         let root = log.checkpoint().root;
-        assert_eq!(
-            root.as_bytes(),
-            &tlog::tree_hash(size, &stored).unwrap().0,
-            "{size}"
-        );
-        assert_eq!(
-            root.as_bytes().as_slice(),
-            tree.root().as_bytes().as_slice(),
-            "{size}"
-        );
-        for index in [0, 1, 254, 255, 256, 510, 511, 512]
-            .into_iter()
-            .filter(|i| *i < size)
-        {
+        assert_eq!(root.as_bytes(), &tlog::tree_hash(size, &stored).unwrap().0, "{size}");
+        assert_eq!(root.as_bytes().as_slice(), tree.root().as_bytes().as_slice(), "{size}");
+        for index in [0, 1, 254, 255, 256, 510, 511, 512].into_iter().filter(|i| *i < size) {
             let proof = log.prove_inclusion(index).unwrap();
-            assert_eq!(
-                proof,
-                ours(&tlog::prove_record(size, index, &stored).unwrap())
-            );
+            assert_eq!(proof, ours(&tlog::prove_record(size, index, &stored).unwrap()));
             let old = index + 1;
             let proof = log.prove_consistency(old).unwrap();
             assert_eq!(proof, ours(&tlog::prove_tree(size, old, &stored).unwrap()));
@@ -133,27 +113,15 @@ fn a_ledger_of_70_000_entries_has_the_root_and_tiles_that_others_compute() {
 fn tiles_give_the_nodes_that_leaves_give() {
     let (mut store, mut anchor) = (Memory::new(), Memory::new());
     let leaves: Vec<_> = (0..600).map(leaf).collect();
-    let _ = create(&mut store, &mut anchor)
-        .unwrap()
-        .append(&leaves)
-        .unwrap();
+    let _ = create(&mut store, &mut anchor).unwrap().append(&leaves).unwrap();
     let hashes: Vec<_> = leaves.iter().map(Leaf::hash).collect();
     let tiles = Tiles::new(&store, 600);
     for size in [1, 255, 256, 257, 511, 512, 600] {
-        assert_eq!(
-            root(&tiles, size).unwrap(),
-            root(hashes.as_slice(), size).unwrap()
-        );
+        assert_eq!(root(&tiles, size).unwrap(), root(hashes.as_slice(), size).unwrap());
         let proof = prove_consistency(&tiles, size, 600).unwrap();
-        assert_eq!(
-            proof,
-            prove_consistency(hashes.as_slice(), size, 600).unwrap()
-        );
+        assert_eq!(proof, prove_consistency(hashes.as_slice(), size, 600).unwrap());
         let proof = prove_inclusion(&tiles, size - 1, 600).unwrap();
-        assert_eq!(
-            proof,
-            prove_inclusion(hashes.as_slice(), size - 1, 600).unwrap()
-        );
+        assert_eq!(proof, prove_inclusion(hashes.as_slice(), size - 1, 600).unwrap());
     }
     assert!(root(&tiles, 601).is_err());
 }
@@ -273,15 +241,11 @@ fn another_implementation_reads_our_checkpoint() {
     let (mut store, mut anchor) = (Memory::new(), Memory::new());
     let mut log = create(&mut store, &mut anchor).unwrap();
     let _ = log.append_one(&leaf(0)).unwrap();
-    let known = VerifierList::new(vec![Box::new(
-        StandardVerifier::new(&verifier().to_string()).unwrap(),
-    )]);
+    let known =
+        VerifierList::new(vec![Box::new(StandardVerifier::new(&verifier().to_string()).unwrap())]);
     let note = signed_note::Note::from_bytes(log.signed_checkpoint()).unwrap();
     assert_eq!(note.verify(&known).unwrap().0.len(), 1);
     let text = String::from_utf8(note.text().to_vec()).unwrap();
     let root: [u8; 32] = Sha256::digest([&[0], leaf(0).as_bytes()].concat()).into();
-    assert_eq!(
-        text,
-        format!("test.example/ledger\n1\n{}\n", Hash::from_bytes(root))
-    );
+    assert_eq!(text, format!("test.example/ledger\n1\n{}\n", Hash::from_bytes(root)));
 }

@@ -24,20 +24,14 @@ fn every_changed_bit_of_a_small_ledger_is_found() {
         let bytes = store.read(&path).unwrap().unwrap();
         for place in 0..bytes.len() {
             // All bits where it is cheap and matters most; one bit of each byte of the entries.
-            let bits: Vec<usize> = if path.starts_with("tile/entries") {
-                vec![place % 8]
-            } else {
-                (0..8).collect()
-            };
+            let bits: Vec<usize> =
+                if path.starts_with("tile/entries") { vec![place % 8] } else { (0..8).collect() };
             for bit in bits {
                 let mut changed = store.clone();
                 let mut bytes = bytes.clone();
                 bytes[place] ^= 1 << bit;
                 changed.tamper(&path, bytes);
-                assert!(
-                    !findings(&changed, &[]).is_empty(),
-                    "{path} byte {place} bit {bit}"
-                );
+                assert!(!findings(&changed, &[]).is_empty(), "{path} byte {place} bit {bit}");
             }
         }
     }
@@ -98,10 +92,7 @@ fn every_dropped_doubled_or_moved_entry_is_found() {
 #[test]
 fn all_that_is_wrong_is_listed_and_not_only_the_first() {
     let (mut store, mut anchor) = (Memory::new(), Memory::new());
-    let _ = create(&mut store, &mut anchor)
-        .unwrap()
-        .append(&leaves(0..600))
-        .unwrap();
+    let _ = create(&mut store, &mut anchor).unwrap().append(&leaves(0..600)).unwrap();
     store.remove("tile/entries/000").unwrap();
     let mut bytes = store.read("tile/entries/001").unwrap().unwrap();
     bytes[514 * 7 + 3] ^= 1;
@@ -112,15 +103,9 @@ fn all_that_is_wrong_is_listed_and_not_only_the_first() {
     assert_eq!(found.len(), 5, "{found:#?}");
     assert_eq!(found[0], "`tile/entries/000`: it is missing");
     assert!(found[1].starts_with("`tile/entries/001`: entry `263`: "));
-    assert_eq!(
-        found[2],
-        "`tile/0/001`: its hashes do not follow from `tile/entries/001`"
-    );
+    assert_eq!(found[2], "`tile/0/001`: its hashes do not follow from `tile/entries/001`");
     assert_eq!(found[3], "`tile/1/000.p/2`: it is missing");
-    assert_eq!(
-        found[4],
-        "`checkpoint`: the root of the `600` entries is not the signed one"
-    );
+    assert_eq!(found[4], "`checkpoint`: the root of the `600` entries is not the signed one");
     match ledger::audit(&store, &verifier(), &[], |_, _| {}).unwrap() {
         Outcome::Sound(_) => unreachable!(),
         Outcome::Unsound(findings) => assert!(findings.iter().all(|f| !f.remedy().is_empty())),
@@ -130,17 +115,11 @@ fn all_that_is_wrong_is_listed_and_not_only_the_first() {
 #[test]
 fn what_cannot_be_judged_is_said_not_to_have_been_examined() {
     let (mut store, mut anchor) = (Memory::new(), Memory::new());
-    let _ = create(&mut store, &mut anchor)
-        .unwrap()
-        .append(&leaves(0..600))
-        .unwrap();
+    let _ = create(&mut store, &mut anchor).unwrap().append(&leaves(0..600)).unwrap();
     store.remove("tile/entries/001").unwrap();
     store.remove("tile/0/001").unwrap();
     let found = findings(&store, &[]);
-    assert!(
-        found.last().unwrap().ends_with("the rest was not examined"),
-        "{found:?}"
-    );
+    assert!(found.last().unwrap().ends_with("the rest was not examined"), "{found:?}");
 }
 
 #[test]
@@ -153,13 +132,7 @@ fn what_nobody_answers_for_is_listed() {
     let stranger = Signer::from_random(Name::new("witness.example").unwrap(), [8; 32]);
     let note = Note::parse(&store.read("checkpoint").unwrap().unwrap()).unwrap();
     let text = note.verify(&[&verifier()]).unwrap().text.to_owned();
-    let line = Note::sign(&text, &stranger)
-        .unwrap()
-        .to_string()
-        .lines()
-        .last()
-        .unwrap()
-        .to_owned();
+    let line = Note::sign(&text, &stranger).unwrap().to_string().lines().last().unwrap().to_owned();
     store.tamper("checkpoint", format!("{note}{line}\n").into_bytes());
     let audit = sound(&store, &[]);
     let expected = [
@@ -182,16 +155,10 @@ fn a_ledger_of_another_key_or_with_another_past_is_not_sound() {
     // A shorter ledger, and one of the same size with another past, both signed by the true key.
     let mut held = sound_checkpoint(&store);
     let (mut shorter, mut anchor) = (Memory::new(), Memory::new());
-    let _ = create(&mut shorter, &mut anchor)
-        .unwrap()
-        .append(&leaves(0..2))
-        .unwrap();
+    let _ = create(&mut shorter, &mut anchor).unwrap().append(&leaves(0..2)).unwrap();
     assert!(findings(&shorter, &[]).is_empty());
     assert!(!findings(&shorter, &[held.clone()]).is_empty());
-    let _ = open(&mut shorter, &mut anchor)
-        .unwrap()
-        .append_one(&leaf_of("demo.other", 2))
-        .unwrap();
+    let _ = open(&mut shorter, &mut anchor).unwrap().append_one(&leaf_of("demo.other", 2)).unwrap();
     assert!(findings(&shorter, &[]).is_empty());
     assert!(!findings(&shorter, &[held.clone()]).is_empty());
     held.size = 0;
@@ -218,15 +185,10 @@ fn entries_out_of_time_or_form_are_found_though_signed() {
         }
         let size = hashes.len() as u64;
         store.tamper(&format!("tile/entries/000.p/{size}"), bundle);
-        store.tamper(
-            &format!("tile/0/000.p/{size}"),
-            ledger::tile::write_hashes(&hashes),
-        );
+        store.tamper(&format!("tile/0/000.p/{size}"), ledger::tile::write_hashes(&hashes));
         let root = ledger::merkle::root(hashes.as_slice(), size).unwrap();
         let origin = ledger::Origin::from(verifier().name());
-        let note = ledger::Checkpoint { origin, size, root }
-            .sign(&crate::signer())
-            .unwrap();
+        let note = ledger::Checkpoint { origin, size, root }.sign(&crate::signer()).unwrap();
         store.tamper("checkpoint", note.to_string().into_bytes());
         store
     };

@@ -62,20 +62,8 @@ mod tests {
         check(within_months, date(2023, 1, 31), date(2023, 2, 28), 1, true);
         check(within_months, date(2023, 1, 31), date(2023, 3, 1), 1, false);
         check(within_months, date(2023, 1, 15), date(2023, 2, 15), 1, true);
-        check(
-            within_months,
-            date(2023, 1, 15),
-            date(2023, 2, 16),
-            1,
-            false,
-        );
-        check(
-            within_months,
-            date(2023, 1, 15),
-            date(9999, 2, 16),
-            u32::MAX,
-            true,
-        );
+        check(within_months, date(2023, 1, 15), date(2023, 2, 16), 1, false);
+        check(within_months, date(2023, 1, 15), date(9999, 2, 16), u32::MAX, true);
     }
 
     #[test]

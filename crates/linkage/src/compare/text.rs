@@ -40,16 +40,9 @@ pub fn jaro<T: PartialEq>(one: &[T], other: &[T]) -> f64 {
     if common.is_empty() {
         return 0.0;
     }
-    let counterpart = other
-        .iter()
-        .zip(&taken)
-        .filter(|(_, taken)| **taken)
-        .map(|(letter, _)| letter);
-    let misplaced = common
-        .iter()
-        .zip(counterpart)
-        .filter(|(here, there)| **here != *there)
-        .count();
+    let counterpart =
+        other.iter().zip(&taken).filter(|(_, taken)| **taken).map(|(letter, _)| letter);
+    let misplaced = common.iter().zip(counterpart).filter(|(here, there)| **here != *there).count();
     let (common, swaps) = (common.len() as f64, (misplaced / 2) as f64);
     (common / one.len() as f64 + common / other.len() as f64 + (common - swaps) / common) / 3.0
 }
@@ -72,12 +65,7 @@ pub fn jaro_winkler<T: PartialEq>(one: &[T], other: &[T]) -> f64 {
     if likeness <= 0.7 {
         return likeness;
     }
-    let prefix = one
-        .iter()
-        .zip(other)
-        .take(4)
-        .take_while(|(here, there)| here == there)
-        .count();
+    let prefix = one.iter().zip(other).take(4).take_while(|(here, there)| here == there).count();
     likeness + prefix as f64 * 0.1 * (1.0 - likeness)
 }
 
@@ -183,10 +171,7 @@ pub fn damerau<T: Eq + Hash + Copy>(one: &[T], other: &[T]) -> usize {
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::float_cmp,
-    reason = "a similarity of 1 is exact, and only equals have it"
-)]
+#[expect(clippy::float_cmp, reason = "a similarity of 1 is exact, and only equals have it")]
 mod tests {
     use proptest::prelude::*;
 
@@ -226,27 +211,17 @@ mod tests {
 
     #[test]
     fn a_diacritic_costs_what_any_other_letter_costs() {
-        for function in [
-            levenshtein::<char>,
-            optimal_alignment::<char>,
-            damerau::<char>,
-        ] {
+        for function in [levenshtein::<char>, optimal_alignment::<char>, damerau::<char>] {
             assert_eq!(function(&letters("José"), &letters("Jose")), 1);
             assert_eq!(function(&letters("É"), &letters("é")), 1);
         }
         let plain = jaro_winkler(&letters("Jose"), &letters("Josx"));
-        assert_eq!(
-            jaro_winkler(&letters("José"), &letters("Jose")).to_bits(),
-            plain.to_bits()
-        );
+        assert_eq!(jaro_winkler(&letters("José"), &letters("Jose")).to_bits(), plain.to_bits());
     }
 
     fn word() -> impl Strategy<Value = Vec<char>> {
         // Few letters, so that common ones, swaps and repeats are frequent; two beyond one byte.
-        prop::collection::vec(
-            prop::sample::select(vec!['a', 'b', 'c', 'd', 'é', '李']),
-            1..12,
-        )
+        prop::collection::vec(prop::sample::select(vec!['a', 'b', 'c', 'd', 'é', '李']), 1..12)
     }
 
     fn string(letters: &[char]) -> String {

@@ -107,11 +107,8 @@ pub(super) fn mistaken(text: &str, dice: &mut Dice) -> String {
 
 /// Writes a string of digits with one digit wrong.
 pub(super) fn digit_mistaken(text: &str, dice: &mut Dice) -> String {
-    let places: Vec<usize> = text
-        .char_indices()
-        .filter(|(_, digit)| digit.is_ascii_digit())
-        .map(|(at, _)| at)
-        .collect();
+    let places: Vec<usize> =
+        text.char_indices().filter(|(_, digit)| digit.is_ascii_digit()).map(|(at, _)| at).collect();
     if places.is_empty() {
         return text.to_owned();
     }
@@ -128,11 +125,8 @@ fn neighbour(text: &str, dice: &mut Dice) -> String {
     if let Some((_, beside)) = NEIGHBOURS.iter().find(|(letter, _)| *letter == lower) {
         let beside: Vec<char> = beside.chars().collect();
         let typed = *dice.pick(&beside);
-        letters[at] = if letters[at].is_ascii_uppercase() {
-            typed.to_ascii_uppercase()
-        } else {
-            typed
-        };
+        letters[at] =
+            if letters[at].is_ascii_uppercase() { typed.to_ascii_uppercase() } else { typed };
     }
     letters.into_iter().collect()
 }
@@ -141,10 +135,8 @@ fn respelt(text: &str, spellings: &[(&str, &str)], dice: &mut Dice) -> String {
     // The first letter is seldom misheard or misread, being the largest.
     let skipped = text.chars().next().map_or(0, char::len_utf8);
     let (head, rest) = text.split_at(skipped);
-    let found: Vec<&(&str, &str)> = spellings
-        .iter()
-        .filter(|(from, _)| rest.contains(from))
-        .collect();
+    let found: Vec<&(&str, &str)> =
+        spellings.iter().filter(|(from, _)| rest.contains(from)).collect();
     if found.is_empty() {
         return text.to_owned();
     }
@@ -191,11 +183,7 @@ mod tests {
         for _ in 0..200 {
             let wrong = digit_mistaken("1980-04-09", &mut dice);
             assert_eq!(
-                wrong
-                    .chars()
-                    .zip("1980-04-09".chars())
-                    .filter(|(one, other)| one != other)
-                    .count(),
+                wrong.chars().zip("1980-04-09".chars()).filter(|(one, other)| one != other).count(),
                 1
             );
         }

@@ -391,12 +391,8 @@ pub(super) const CULTURES: &[Culture] = &[
         share: 9,
     },
     Culture {
-        women: &[
-            "Linh", "Hoa", "Mei", "Thảo", "Xiu", "Lan", "Ngọc", "Min", "Yuki", "Na",
-        ],
-        men: &[
-            "Minh", "Wei", "Hùng", "Jun", "Tuấn", "Dũng", "Hao", "Đức", "Kenji", "An",
-        ],
+        women: &["Linh", "Hoa", "Mei", "Thảo", "Xiu", "Lan", "Ngọc", "Min", "Yuki", "Na"],
+        men: &["Minh", "Wei", "Hùng", "Jun", "Tuấn", "Dũng", "Hao", "Đức", "Kenji", "An"],
         surnames: &[
             "Nguyễn", "Trần", "Lê", "Phạm", "Li", "Wang", "Zhang", "Chen", "Liu", "Hoàng", "Huỳnh",
             "Vũ", "Đặng", "Bùi", "Kim", "Park", "Choi", "Tanaka", "Suzuki", "Sato", "Na", "Ng",
@@ -474,9 +470,5 @@ pub(super) const EMPLOYERS: &[&str] = &[
     "Saltby Fisheries",
 ];
 
-pub(super) const BENEFITS: &[&str] = &[
-    "housing support",
-    "income support",
-    "child support",
-    "jobseeker allowance",
-];
+pub(super) const BENEFITS: &[&str] =
+    &["housing support", "income support", "child support", "jobseeker allowance"];

@@ -3,16 +3,8 @@
 //! The data isn't part of the project. Its folder is named by `COMITY_DATA`; where that isn't set, each test says that
 //! it did not run. See `data/README.md` there for sources and licences.
 
-#![expect(
-    dead_code,
-    unreachable_pub,
-    reason = "each test file uses its own part of this"
-)]
-#![expect(
-    clippy::expect_used,
-    clippy::print_stdout,
-    reason = "it is a part of tests, outside any"
-)]
+#![expect(dead_code, unreachable_pub, reason = "each test file uses its own part of this")]
+#![expect(clippy::expect_used, clippy::print_stdout, reason = "it is a part of tests, outside any")]
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -37,27 +29,18 @@ impl Sheet {
         let path = PathBuf::from(folder).join(name);
         let text = std::fs::read_to_string(&path).expect("the data folder holds the file");
         // None of these files quotes a field.
-        let split = |line: &str| {
-            line.split(',')
-                .map(|cell| cell.trim().to_owned())
-                .collect::<Vec<_>>()
-        };
+        let split =
+            |line: &str| line.split(',').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
         let mut lines = text.lines().filter(|line| !line.trim().is_empty());
         let header = split(lines.next().expect("a header"));
         let rows: Vec<Vec<String>> = lines.map(split).collect();
-        assert!(
-            rows.iter().all(|row| row.len() == header.len()),
-            "every row has every column"
-        );
+        assert!(rows.iter().all(|row| row.len() == header.len()), "every row has every column");
         Some(Self { header, rows })
     }
 
     pub fn new(header: &[&str], rows: &[&[&str]]) -> Self {
         let owned = |cells: &[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect();
-        Self {
-            header: owned(header),
-            rows: rows.iter().map(|row| owned(row)).collect(),
-        }
+        Self { header: owned(header), rows: rows.iter().map(|row| owned(row)).collect() }
     }
 
     /// The sheet as one record batch of text, empty cells being null.
@@ -69,20 +52,13 @@ impl Sheet {
                 .map(|row| Some(row[index].as_str()).filter(|cell| !cell.is_empty()));
             Arc::new(cells.collect::<StringArray>())
         };
-        let columns = self
-            .header
-            .iter()
-            .enumerate()
-            .map(|(index, name)| (name.clone(), column(index), true));
+        let columns =
+            self.header.iter().enumerate().map(|(index, name)| (name.clone(), column(index), true));
         RecordBatch::try_from_iter_with_nullable(columns).expect("columns of one length")
     }
 
     pub fn cells(&self, name: &str) -> Vec<&str> {
-        let index = self
-            .header
-            .iter()
-            .position(|column| column == name)
-            .expect("the column");
+        let index = self.header.iter().position(|column| column == name).expect("the column");
         self.rows.iter().map(|row| row[index].as_str()).collect()
     }
 }
