@@ -21,7 +21,7 @@ use std::path::PathBuf;
 
 /// One record set's file, opened under a permit.
 #[derive(Debug)]
-pub struct Table {
+pub(crate) struct Table {
     /// The file, as the schedule names it.
     pub spec: FileSpec,
     /// What was read of it.
@@ -32,7 +32,7 @@ pub struct Table {
 ///
 /// # Errors
 /// The schedule names no file, or the file is not as promised.
-pub fn open(
+pub(crate) fn open(
     program: &Program,
     permit: &Permit,
     set: &RecordSet,
@@ -76,7 +76,7 @@ pub fn open(
 ///
 /// # Errors
 /// The file has changed since it was opened, or a value is not what the agreement says it is.
-pub fn returned(
+pub(crate) fn returned(
     program: &Program,
     permit: &Permit,
     set: &RecordSet,
@@ -110,7 +110,7 @@ pub fn returned(
 }
 
 /// Returns one value of a batch; none where it is missing.
-pub fn value(batch: &RecordBatch, column: &str, row: usize) -> Option<Value> {
+pub(crate) fn value(batch: &RecordBatch, column: &str, row: usize) -> Option<Value> {
     let array = batch.column_by_name(column)?;
     if array.is_null(row) {
         return None;
@@ -131,7 +131,7 @@ pub fn value(batch: &RecordBatch, column: &str, row: usize) -> Option<Value> {
 }
 
 /// Spells a value as it is returned: dates as ISO 8601, sums with two decimals.
-pub fn spelled(value: &Value) -> String {
+pub(crate) fn spelled(value: &Value) -> String {
     match value {
         Value::Date(date) => date.to_string(),
         Value::Cents(cents) => {
@@ -253,7 +253,7 @@ fn trailer(extracted: &Extracted) -> Option<admit::Trailer> {
 ///
 /// # Errors
 /// They differ.
-pub fn expected(program: &Program, set: &RecordSet, table: &Table) -> Result<(), Error> {
+pub(crate) fn expected(program: &Program, set: &RecordSet, table: &Table) -> Result<(), Error> {
     let extracted = scheduled(program, set)?;
     let Some(agreement::Control::Expected { count, .. }) = &extracted.control else {
         return Ok(());

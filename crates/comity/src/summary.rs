@@ -233,7 +233,7 @@ pub(crate) fn restored(stored: Option<&str>) -> Result<Report, Error> {
 }
 
 /// Returns the waterfall of a lead.
-pub fn waterfall(lead: &LeadId, explanation: &Explanation, threshold: f64) -> Waterfall {
+pub(crate) fn waterfall(lead: &LeadId, explanation: &Explanation, threshold: f64) -> Waterfall {
     Waterfall {
         lead: lead.to_string(),
         prior: explanation.prior,
