@@ -24,7 +24,9 @@ pub struct Exception {
 }
 
 /// The exceptions F3 lists; (d) is a purpose, not an exception here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ExceptionKind {
     /// (a) Disability or health that is the benefit itself or its eligibility, within the recipient's own caseload.
@@ -77,7 +79,9 @@ pub struct Claim {
 }
 
 /// Waiver or exemption.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ClaimKind {
     /// Some rules of a law are waived.

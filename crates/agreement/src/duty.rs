@@ -40,7 +40,9 @@ pub struct Verification {
 }
 
 /// How 552a(p)(1)(A) is met.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum VerificationMethod {
     /// The facts are verified independently, (p)(1)(A)(i).
@@ -51,7 +53,9 @@ pub enum VerificationMethod {
 }
 
 /// A fact that independent verification confirms, 552a(p)(2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum VerifiedFact {
     /// The amount of the asset or income.

@@ -36,7 +36,9 @@ pub struct Authority {
 }
 
 /// The purposes that the floor knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum PurposeKind {
     /// Establish or verify eligibility for a benefit.

@@ -18,17 +18,40 @@ const GREATEST_EXACT: i64 = 9_007_199_254_740_991;
 
 /// Words that stand where a value is still to come. A value of nothing but these is missing.
 const PLACEHOLDERS: [&str; 19] = [
-    "todo", "tbd", "tba", "tbc", "fixme", "xxx", "unknown", "na", "n/a", "none", "nil", "null",
-    "placeholder", "pending", "...", "…", "-", "--", "?",
+    "todo",
+    "tbd",
+    "tba",
+    "tbc",
+    "fixme",
+    "xxx",
+    "unknown",
+    "na",
+    "n/a",
+    "none",
+    "nil",
+    "null",
+    "placeholder",
+    "pending",
+    "...",
+    "…",
+    "-",
+    "--",
+    "?",
 ];
 
 /// Tells whether a text stands for a value that is still to come.
 pub(crate) fn is_placeholder(text: &str) -> bool {
     let text = text.trim().to_lowercase();
     let begins_as_one = ["todo", "tbd", "fixme"].iter().any(|word| {
-        text.strip_prefix(word).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+        text.strip_prefix(word)
+            .is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
     });
-    let sentences = ["to be determined", "to be decided", "failed to provide", "not applicable"];
+    let sentences = [
+        "to be determined",
+        "to be decided",
+        "failed to provide",
+        "not applicable",
+    ];
     begins_as_one
         || sentences.contains(&text.trim_end_matches('.'))
         || text.split_whitespace().all(|word| {
@@ -40,7 +63,9 @@ pub(crate) fn is_placeholder(text: &str) -> bool {
 /// Reads a small TOML file whose first mistake is enough. Dates may be TOML dates or text.
 pub(crate) fn read_small<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     let one_line = |error: String| error.trim_end().replace('\n', " ");
-    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| one_line(e.to_string()))?;
+    let table: toml::Table = text
+        .parse()
+        .map_err(|e: toml::de::Error| one_line(e.to_string()))?;
     serde_json::from_value(json(toml::Value::Table(table))).map_err(|e| one_line(e.to_string()))
 }
 
@@ -52,9 +77,12 @@ fn json(value: toml::Value) -> Value {
         toml::Value::Boolean(flag) => Value::from(flag),
         toml::Value::Datetime(date) => Value::from(date.to_string()),
         toml::Value::Array(values) => values.into_iter().map(json).collect(),
-        toml::Value::Table(table) => {
-            Value::Object(table.into_iter().map(|(name, value)| (name, json(value))).collect())
-        }
+        toml::Value::Table(table) => Value::Object(
+            table
+                .into_iter()
+                .map(|(name, value)| (name, json(value)))
+                .collect(),
+        ),
     }
 }
 
@@ -73,11 +101,22 @@ impl<'t> Reader<'t> {
     /// Parses the text; every mistake of TOML is a problem already.
     pub(crate) fn new(text: &'t str, file: &'t str, schema: Value) -> Self {
         let (table, errors) = DeTable::parse_recoverable(text);
-        let mut reader =
-            Self { text, file, schema, table, problems: Vec::new(), replaced: Vec::new() };
+        let mut reader = Self {
+            text,
+            file,
+            schema,
+            table,
+            problems: Vec::new(),
+            replaced: Vec::new(),
+        };
         for error in errors {
             let what = format!("not TOML: {}", error.message().replace('\n', ", "));
-            reader.add(error.span().unwrap_or(0..0), what, None, "mend the line".to_owned());
+            reader.add(
+                error.span().unwrap_or(0..0),
+                what,
+                None,
+                "mend the line".to_owned(),
+            );
         }
         reader
     }
@@ -91,9 +130,8 @@ impl<'t> Reader<'t> {
 
     /// Returns the value if there was no problem, and every problem otherwise, in the order of the file.
     pub(crate) fn finish<T>(mut self, value: Option<T>) -> Result<T, Vec<Problem>> {
-        self.problems.sort_by(|a, b| {
-            (a.line, a.column, &a.what).cmp(&(b.line, b.column, &b.what))
-        });
+        self.problems
+            .sort_by(|a, b| (a.line, a.column, &a.what).cmp(&(b.line, b.column, &b.what)));
         self.problems.dedup();
         match value {
             Some(value) if self.problems.is_empty() => Ok(value),
@@ -111,7 +149,10 @@ impl<'t> Reader<'t> {
             };
             path.is_empty() || under(replaced, path) || under(path, replaced)
         };
-        !self.replaced.iter().any(|replaced| paths.iter().any(|path| touches(replaced, path)))
+        !self
+            .replaced
+            .iter()
+            .any(|replaced| paths.iter().any(|path| touches(replaced, path)))
     }
 
     /// Adds a problem at a path, if the file has a value there, else at the nearest value around it.
@@ -131,7 +172,9 @@ impl<'t> Reader<'t> {
         let mut value = None;
         let mut table = Some(self.table.get_ref());
         for name in path.split('.') {
-            let Some(found) = table.and_then(|table| table.get(name)) else { return false };
+            let Some(found) = table.and_then(|table| table.get(name)) else {
+                return false;
+            };
             table = found.get_ref().as_table();
             value = Some(found);
         }
@@ -161,7 +204,14 @@ impl<'t> Reader<'t> {
     fn add(&mut self, span: Range<usize>, what: String, cite: Option<&str>, remedy: String) {
         let (line, column) = place(self.text, span.start);
         let (file, cite) = (self.file.to_owned(), cite.map(str::to_owned));
-        self.problems.push(Problem { file, line, column, what, cite, remedy });
+        self.problems.push(Problem {
+            file,
+            line,
+            column,
+            what,
+            cite,
+            remedy,
+        });
     }
 
     /// Follows references and leaves `null` out; descriptions and citations beside a reference stay in force.
@@ -169,12 +219,17 @@ impl<'t> Reader<'t> {
         let mut fields = schema.as_object().cloned().unwrap_or_default();
         if let Some(choices) = fields.get("anyOf").and_then(Value::as_array) {
             let null = Value::from("null");
-            let choice = choices.iter().find(|choice| choice.get("type") != Some(&null)).cloned();
+            let choice = choices
+                .iter()
+                .find(|choice| choice.get("type") != Some(&null))
+                .cloned();
             fields.remove("anyOf");
             merge(&mut fields, choice);
         }
         if let Some(reference) = fields.remove("$ref") {
-            let name = reference.as_str().and_then(|text| text.strip_prefix("#/$defs/"));
+            let name = reference
+                .as_str()
+                .and_then(|text| text.strip_prefix("#/$defs/"));
             let target = name.and_then(|name| self.schema.get("$defs")?.get(name));
             let target = target.map(|target| self.resolve(target));
             merge(&mut fields, target);
@@ -191,7 +246,10 @@ impl<'t> Reader<'t> {
     ) -> Value {
         let span = node.span();
         if let Some(choices) = schema.get("oneOf").and_then(Value::as_array) {
-            let words: Vec<_> = choices.iter().filter_map(|choice| choice.get("const")).collect();
+            let words: Vec<_> = choices
+                .iter()
+                .filter_map(|choice| choice.get("const"))
+                .collect();
             if words.is_empty() {
                 return self.tagged(choices, node, path, cite);
             }
@@ -201,9 +259,7 @@ impl<'t> Reader<'t> {
             return self.word(schema, &words.iter().collect::<Vec<_>>(), node, path, cite);
         }
         match (kind(schema), node.get_ref()) {
-            ("object", DeValue::Table(table)) => {
-                self.table_value(schema, table, &span, path, cite)
-            }
+            ("object", DeValue::Table(table)) => self.table_value(schema, table, &span, path, cite),
             ("array", DeValue::Array(array)) => {
                 let items = self.resolve(schema.get("items").unwrap_or(&Value::Null));
                 let values = array.iter().enumerate();
@@ -226,13 +282,22 @@ impl<'t> Reader<'t> {
                 self.integer(schema, number, &span, path, cite)
             }
             ("number", DeValue::Float(number)) => {
-                match number.as_str().parse::<f64>().ok().filter(|number| number.is_finite()) {
+                match number
+                    .as_str()
+                    .parse::<f64>()
+                    .ok()
+                    .filter(|number| number.is_finite())
+                {
                     Some(number) => Value::from(number),
                     None => self.wrong(schema, span, path, cite, "is not finite", "a number"),
                 }
             }
             (wanted, _) => {
-                let what = format!("is {}, not {}", found(node.get_ref()), article(wanted, schema));
+                let what = format!(
+                    "is {}, not {}",
+                    found(node.get_ref()),
+                    article(wanted, schema)
+                );
                 self.wrong(schema, span, path, cite, &what, article(wanted, schema))
             }
         }
@@ -247,8 +312,16 @@ impl<'t> Reader<'t> {
         cite: Option<&str>,
     ) -> Value {
         let empty = Map::new();
-        let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&empty);
-        let rest = schema.get("additionalProperties").filter(|rest| rest.is_object()).cloned();
+        let properties = schema
+            .get("properties")
+            .and_then(Value::as_object)
+            .unwrap_or(&empty);
+        let patterned = schema.get("patternProperties").and_then(Value::as_object);
+        let rest = (schema
+            .get("additionalProperties")
+            .filter(|rest| rest.is_object()))
+        .or_else(|| patterned.and_then(|patterns| patterns.values().next()))
+        .cloned();
         let mut values = Map::new();
         for (key, node) in table {
             let name = key.get_ref();
@@ -256,7 +329,18 @@ impl<'t> Reader<'t> {
             if let Some(property) = properties.get(name.as_ref()) {
                 let property = self.resolve(property);
                 let cite = own_cite(&property).or(cite);
-                values.insert(name.to_string(), self.value_at(&property, node, &inner, cite));
+                values.insert(
+                    name.to_string(),
+                    self.value_at(&property, node, &inner, cite),
+                );
+            } else if patterned.is_some() && !crate::id::is_id(name) {
+                let what = format!("`{inner}` does not end in an identifier");
+                self.add(
+                    key.span(),
+                    what,
+                    None,
+                    "write it as the agreement does".to_owned(),
+                );
             } else if let Some(rest) = &rest {
                 let rest = self.resolve(rest);
                 values.insert(name.to_string(), self.value_at(&rest, node, &inner, cite));
@@ -265,12 +349,19 @@ impl<'t> Reader<'t> {
                 self.add(key.span(), format!("`{inner}` is unknown"), None, remedy);
             }
         }
-        let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
-        for name in required.filter_map(Value::as_str).filter(|name| !table.contains_key(*name)) {
+        let required = schema
+            .get("required")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
+        for name in required
+            .filter_map(Value::as_str)
+            .filter(|name| !table.contains_key(*name))
+        {
             let property = self.resolve(properties.get(name).unwrap_or(&Value::Null));
             let inner = join(path, name);
             let cite = own_cite(&property).or(cite);
-            let remedy = format!("add it: {}", describe(&property));
+            let remedy = format!("add {}", describe(&property));
             self.add(span.clone(), format!("`{inner}` is missing"), cite, remedy);
             values.insert(name.to_owned(), self.neutral(&property));
             self.replaced.push(inner);
@@ -293,23 +384,42 @@ impl<'t> Reader<'t> {
         let replace = |reader: &mut Self, span, what, remedy| {
             reader.add(span, what, cite, remedy);
             reader.replaced.push(path.to_owned());
-            choices.first().map_or(Value::Null, |choice| reader.neutral(choice))
+            choices
+                .first()
+                .map_or(Value::Null, |choice| reader.neutral(choice))
         };
         let DeValue::Table(table) = node.get_ref() else {
             let what = format!("`{path}` is {}, not a table", found(node.get_ref()));
-            return replace(self, node.span(), what, format!("write a table with `{tag}`"));
+            return replace(
+                self,
+                node.span(),
+                what,
+                format!("write a table with `{tag}`"),
+            );
         };
         let Some(value) = table.get(tag) else {
             let what = format!("`{}` is missing", join(path, tag));
-            return replace(self, node.span(), what, format!("add one of {}", words.join(", ")));
+            return replace(
+                self,
+                node.span(),
+                what,
+                format!("add one of {}", words.join(", ")),
+            );
         };
         let given = value.get_ref().as_str();
-        let choice = tags.iter().position(|(_, word)| Some(word.as_str()) == given);
+        let choice = tags
+            .iter()
+            .position(|(_, word)| Some(word.as_str()) == given);
         match choice.and_then(|index| choices.get(index)) {
             Some(choice) => self.table_value(choice, table, &node.span(), path, cite),
             None => {
                 let what = format!("`{}` is none of {}", join(path, tag), words.join(", "));
-                replace(self, value.span(), what, format!("write one of {}", words.join(", ")))
+                replace(
+                    self,
+                    value.span(),
+                    what,
+                    format!("write one of {}", words.join(", ")),
+                )
             }
         }
     }
@@ -323,7 +433,10 @@ impl<'t> Reader<'t> {
         cite: Option<&str>,
     ) -> Value {
         let given = node.get_ref().as_str();
-        match words.iter().find(|word| word.as_str().is_some() && word.as_str() == given) {
+        match words
+            .iter()
+            .find(|word| word.as_str().is_some() && word.as_str() == given)
+        {
             Some(word) => (*word).clone(),
             None => {
                 let list: Vec<_> = words.iter().filter_map(|word| word.as_str()).collect();
@@ -346,21 +459,31 @@ impl<'t> Reader<'t> {
         cite: Option<&str>,
     ) -> Value {
         let span = span.clone();
-        if is_placeholder(text) {
+        let format = schema
+            .get("format")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        if format != "comity-free" && is_placeholder(text) {
             return self.wrong(schema, span, path, cite, STILL, &describe(schema));
         }
-        let format = schema.get("format").and_then(Value::as_str).unwrap_or_default();
         let fault = match format {
             "comity-id" => crate::ProgramId::new(text).err().map(|e| e.to_string()),
             "comity-cycle" => crate::CycleId::new(text).err().map(|e| e.to_string()),
-            "comity-element" => text.parse::<crate::ElementRef>().err().map(|e| e.to_string()),
+            "comity-element" => text
+                .parse::<crate::ElementRef>()
+                .err()
+                .map(|e| e.to_string()),
             "comity-digest" => text.parse::<crate::Digest>().err().map(|e| e.to_string()),
-            "comity-key" => text.parse::<crate::PublicKey>().err().map(|e| e.to_string()),
+            "comity-key" => text
+                .parse::<crate::PublicKey>()
+                .err()
+                .map(|e| e.to_string()),
             "date" => text
                 .parse::<jiff::civil::Date>()
                 .err()
-                .filter(|_| true)
-                .map(|_| format!("`{text}` is not a date: write year, month, day, as in 2027-01-31"))
+                .map(|_| {
+                    format!("`{text}` is not a date: write year, month, day, as in 2027-01-31")
+                })
                 .or_else(|| {
                     (text.len() != 10)
                         .then(|| format!("`{text}` is not a date alone: leave the time out"))
@@ -369,7 +492,12 @@ impl<'t> Reader<'t> {
         };
         match fault {
             Some(fault) => {
-                self.add(span, format!("`{path}`: {fault}"), cite, describe_remedy(schema));
+                self.add(
+                    span,
+                    format!("`{path}`: {fault}"),
+                    cite,
+                    format!("write {}", describe(schema)),
+                );
                 self.replaced.push(path.to_owned());
                 self.neutral(schema)
             }
@@ -386,7 +514,9 @@ impl<'t> Reader<'t> {
         cite: Option<&str>,
     ) -> Value {
         let bound = |name: &str| schema.get(name).and_then(Value::as_i64);
-        let least = bound("x-least").or_else(|| bound("minimum")).unwrap_or(-GREATEST_EXACT);
+        let least = bound("x-least")
+            .or_else(|| bound("minimum"))
+            .unwrap_or(-GREATEST_EXACT);
         let greatest = bound("x-greatest")
             .or_else(|| bound("maximum"))
             .or((schema.get("format") == Some(&"uint32".into())).then_some(i64::from(u32::MAX)))
@@ -395,7 +525,7 @@ impl<'t> Reader<'t> {
             Some(number) => Value::from(number),
             None => {
                 let what = match number {
-                    Some(0) if least == 1 => "is still `0`".to_owned(),
+                    Some(0) if least > 0 => "is still `0`".to_owned(),
                     Some(number) if number < least => format!("is {number}, below {least}"),
                     Some(number) => format!("is {number}, above {greatest}"),
                     None => format!("is above {greatest}"),
@@ -415,7 +545,12 @@ impl<'t> Reader<'t> {
         what: &str,
         wanted: &str,
     ) -> Value {
-        self.add(span, format!("`{path}` {what}"), cite, format!("write {wanted}"));
+        self.add(
+            span,
+            format!("`{path}` {what}"),
+            cite,
+            format!("write {wanted}"),
+        );
         self.replaced.push(path.to_owned());
         self.neutral(schema)
     }
@@ -464,7 +599,10 @@ impl<'t> Reader<'t> {
 const STILL: &str = "is still a placeholder";
 
 fn merge(fields: &mut Map<String, Value>, other: Option<Value>) {
-    for (name, value) in other.and_then(|other| other.as_object().cloned()).unwrap_or_default() {
+    for (name, value) in other
+        .and_then(|other| other.as_object().cloned())
+        .unwrap_or_default()
+    {
         fields.entry(name).or_insert(value);
     }
 }
@@ -473,9 +611,11 @@ fn merge(fields: &mut Map<String, Value>, other: Option<Value>) {
 fn kind(schema: &Value) -> &str {
     match schema.get("type") {
         Some(Value::String(kind)) => kind,
-        Some(Value::Array(kinds)) => {
-            kinds.iter().filter_map(Value::as_str).find(|kind| *kind != "null").unwrap_or_default()
-        }
+        Some(Value::Array(kinds)) => kinds
+            .iter()
+            .filter_map(Value::as_str)
+            .find(|kind| *kind != "null")
+            .unwrap_or_default(),
         _ => "",
     }
 }
@@ -492,19 +632,24 @@ fn own_cite(schema: &Value) -> Option<&str> {
     schema.get("x-cite").and_then(Value::as_str)
 }
 
+/// Returns what a value is, in the words of its type, to follow "write" or "add".
 fn describe(schema: &Value) -> String {
-    schema
+    let text = schema
         .get("description")
         .and_then(Value::as_str)
-        .map_or_else(|| "a value".to_owned(), |text| text.replace('\n', " "))
-}
-
-fn describe_remedy(schema: &Value) -> String {
-    format!("write it so; it is: {}", describe(schema))
+        .map(|text| text.replace('\n', " "));
+    text.map_or_else(
+        || "a value".to_owned(),
+        |text| format!("this: {}", text.trim_end_matches('.')),
+    )
 }
 
 fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
 }
 
 fn found(value: &DeValue<'_>) -> &'static str {
@@ -567,12 +712,31 @@ mod tests {
     #[test]
     fn a_placeholder_is_no_value() {
         for text in [
-            "", " ", "TODO", "todo: why", "TBD.", "unknown", "N/A", "NA NA", "...", "…", "-", "?",
-            "<unknown>", "To be determined", "Failed to Provide", "none",
+            "",
+            " ",
+            "TODO",
+            "todo: why",
+            "TBD.",
+            "unknown",
+            "N/A",
+            "NA NA",
+            "...",
+            "…",
+            "-",
+            "?",
+            "<unknown>",
+            "To be determined",
+            "Failed to Provide",
+            "none",
         ] {
             assert!(is_placeholder(text), "{text:?}");
         }
-        for text in ["Todos los Santos", "None of the records leave", "Nathan", "1 Main Street"] {
+        for text in [
+            "Todos los Santos",
+            "None of the records leave",
+            "Nathan",
+            "1 Main Street",
+        ] {
             assert!(!is_placeholder(text), "{text:?}");
         }
     }

@@ -4,10 +4,11 @@
 //! lower than the agreement's bound. It names elements only by the agreement's names; reading the files is the run's
 //! work.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::reader::Reader;
@@ -46,6 +47,7 @@ pub struct Extracted {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<String>,
     /// For `csv`: the character between fields; a comma if left out.
+    #[schemars(with = "Option<Free>")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delimiter: Option<String>,
     /// The encoding of text; UTF-8 if left out.
@@ -61,6 +63,7 @@ pub struct Extracted {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub date_formats: BTreeMap<ElementName, String>,
     /// What to read instead of a value, by element and value. An empty text means that there is none.
+    #[schemars(with = "BTreeMap<ElementName, BTreeMap<String, Free>>")]
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub values: BTreeMap<ElementName, BTreeMap<String, String>>,
     /// Totals that the file must agree with, or it stops the cycle.
@@ -70,8 +73,27 @@ pub struct Extracted {
     pub drawn: Drawn,
 }
 
+/// Text that may be anything: empty, or a word that would be a placeholder elsewhere.
+struct Free;
+
+impl JsonSchema for Free {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Free".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "comity-free" })
+    }
+}
+
 /// How a file is laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum FileFormat {
     /// Fields between delimiters, a header first.
@@ -83,7 +105,9 @@ pub enum FileFormat {
 }
 
 /// The encoding of text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 pub enum Encoding {
     /// UTF-8.
     #[serde(rename = "utf-8")]
@@ -94,7 +118,9 @@ pub enum Encoding {
 }
 
 /// The compression of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Compression {
     /// None.
@@ -112,6 +138,7 @@ pub enum Control {
     /// The file's last line holds them.
     Trailer {
         /// What the trailer begins with.
+        #[schemars(with = "Free")]
         prefix: String,
         /// The place of the count of records among the trailer's fields, from 1.
         count_field: u32,
@@ -207,12 +234,20 @@ impl Schedule {
             }
         };
         if self.format != 1 {
-            let what = format!("`format` is {}, which this program does not read", self.format);
+            let what = format!(
+                "`format` is {}, which this program does not read",
+                self.format
+            );
             add("format", what, None, "write `format = 1`");
         }
         if self.program != agreement.program {
             let what = format!("`{}` is not the agreement's program", self.program);
-            add("program", what, None, "put the schedule beside its own agreement");
+            add(
+                "program",
+                what,
+                None,
+                "put the schedule beside its own agreement",
+            );
         }
         let bound = agreement.model.threshold.lowest_weight();
         if self.threshold.is_some_and(|threshold| threshold < bound) {
@@ -230,7 +265,12 @@ impl Schedule {
             let path = format!("record_sets.{id}");
             let Some(set) = agreement.record_set(id) else {
                 let what = format!("`{id}` is no record set of the agreement");
-                add(&path, what, None, "take it out, or name it as the agreement does");
+                add(
+                    &path,
+                    what,
+                    None,
+                    "take it out, or name it as the agreement does",
+                );
                 continue;
             };
             let names = [
@@ -253,39 +293,88 @@ impl Schedule {
             if extracted.drawn.attested_by != set.owner {
                 let what = format!("`{}` does not own `{id}`", extracted.drawn.attested_by);
                 let path = format!("{path}.drawn.attested_by");
-                add(&path, what, Some("floor F3"), "let the owner attest how the extract was drawn");
+                add(
+                    &path,
+                    what,
+                    Some("floor F3"),
+                    "let the owner attest how the extract was drawn",
+                );
             }
-            for category in extracted.drawn.selected_on.iter().filter(|c| c.is_protected()) {
+            for category in extracted
+                .drawn
+                .selected_on
+                .iter()
+                .filter(|c| c.is_protected())
+            {
                 let what = format!("`{id}` was drawn by `{category}`, protected or a proxy");
                 let remedy = "draw the extract without that filter";
-                add(&format!("{path}.drawn.selected_on"), what, Some("floor F3"), remedy);
+                add(
+                    &format!("{path}.drawn.selected_on"),
+                    what,
+                    Some("floor F3"),
+                    remedy,
+                );
             }
             match (extracted.format, &extracted.layout, &extracted.delimiter) {
                 (FileFormat::Fixed, None, _) => {
                     let what = format!("`{path}.layout` is missing");
-                    add(&path, what, None, "name the layout file: where each field begins and ends");
+                    add(
+                        &path,
+                        what,
+                        None,
+                        "name the layout file: where each field begins and ends",
+                    );
                 }
                 (FileFormat::Csv | FileFormat::Parquet, Some(_), _) => {
                     let path = format!("{path}.layout");
-                    add(&path, format!("`{path}` is for `fixed` only"), None, "take it out");
+                    add(
+                        &path,
+                        format!("`{path}` is for `fixed` only"),
+                        None,
+                        "take it out",
+                    );
                 }
                 (FileFormat::Fixed | FileFormat::Parquet, _, Some(_)) => {
                     let path = format!("{path}.delimiter");
-                    add(&path, format!("`{path}` is for `csv` only"), None, "take it out");
+                    add(
+                        &path,
+                        format!("`{path}` is for `csv` only"),
+                        None,
+                        "take it out",
+                    );
                 }
                 _ => {}
             }
             let one_byte = |text: &String| text.len() == 1 && text.is_ascii();
-            if extracted.delimiter.as_ref().is_some_and(|text| !one_byte(text)) {
+            if extracted
+                .delimiter
+                .as_ref()
+                .is_some_and(|text| !one_byte(text))
+            {
                 let path = format!("{path}.delimiter");
-                add(&path, format!("`{path}` is not one character"), None, "write one, as in \";\"");
+                add(
+                    &path,
+                    format!("`{path}` is not one character"),
+                    None,
+                    "write one, as in \";\"",
+                );
             }
         }
         for (index, cycle) in self.cycles.iter().enumerate() {
             let path = format!("cycles[{index}]");
-            if self.cycles.iter().take(index).any(|earlier| earlier.id == cycle.id) {
+            if self
+                .cycles
+                .iter()
+                .take(index)
+                .any(|earlier| earlier.id == cycle.id)
+            {
                 let what = format!("`{}` stands twice in `cycles`", cycle.id);
-                add(&format!("{path}.id"), what, None, "give each cycle its own name");
+                add(
+                    &format!("{path}.id"),
+                    what,
+                    None,
+                    "give each cycle its own name",
+                );
             }
             let in_term = agreement.term.begins <= cycle.due && cycle.due <= agreement.term.ends;
             // A demonstration's term is moved to today when it runs; its cycles are not.
@@ -298,7 +387,12 @@ impl Schedule {
         for (index, contact) in self.contacts.iter().enumerate() {
             if agreement.party(&contact.party).is_none() {
                 let what = format!("`{}` is no party", contact.party);
-                add(&format!("contacts[{index}].party"), what, None, "name a party");
+                add(
+                    &format!("contacts[{index}].party"),
+                    what,
+                    None,
+                    "name a party",
+                );
             }
         }
     }

@@ -39,14 +39,17 @@ impl Term {
     pub fn months(&self) -> i64 {
         // The last day is part of the term, so the span runs to the day after it.
         let after = self.ends.tomorrow().unwrap_or(self.ends);
-        let Ok(span) = self.begins.until((Unit::Month, after)) else { return i64::MAX };
+        let Ok(span) = self.begins.until((Unit::Month, after)) else {
+            return i64::MAX;
+        };
         i64::from(span.get_months()) + i64::from(span.get_days() > 0)
     }
 }
 
 /// Returns the instant a day begins.
 pub(crate) fn midnight(day: Date) -> Timestamp {
-    day.to_zoned(TimeZone::UTC).map_or(Timestamp::MAX, |zoned| zoned.timestamp())
+    day.to_zoned(TimeZone::UTC)
+        .map_or(Timestamp::MAX, |zoned| zoned.timestamp())
 }
 
 #[cfg(test)]
@@ -55,7 +58,12 @@ mod tests {
     use jiff::civil::date;
 
     fn months(begins: Date, ends: Date) -> i64 {
-        Term { begins, ends, renewal: false }.months()
+        Term {
+            begins,
+            ends,
+            renewal: false,
+        }
+        .months()
     }
 
     #[test]
@@ -68,7 +76,11 @@ mod tests {
 
     #[test]
     fn the_last_day_counts_whole() {
-        let term = Term { begins: date(2027, 1, 1), ends: date(2027, 1, 1), renewal: false };
+        let term = Term {
+            begins: date(2027, 1, 1),
+            ends: date(2027, 1, 1),
+            renewal: false,
+        };
         assert_eq!(term.begins_at().to_string(), "2027-01-01T00:00:00Z");
         assert_eq!(term.ends_at().to_string(), "2027-01-02T00:00:00Z");
     }

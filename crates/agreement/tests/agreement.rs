@@ -13,11 +13,15 @@ const TEXT: &str = include_str!("../../../examples/benefits/agreement.toml");
 const SCHEDULE: &str = include_str!("../../../examples/benefits/schedule.toml");
 
 fn example() -> Agreement {
-    Agreement::read(TEXT, "agreement.toml").unwrap_or_else(|problems| panic!("{}", lines(&problems)))
+    Agreement::read(TEXT, "agreement.toml")
+        .unwrap_or_else(|problems| panic!("{}", lines(&problems)))
 }
 
 fn lines(problems: &[Problem]) -> String {
-    problems.iter().map(|problem| format!("{problem}\n")).collect()
+    problems
+        .iter()
+        .map(|problem| format!("{problem}\n"))
+        .collect()
 }
 
 /// Reads the example with one piece of text replaced, and shows the problems.
@@ -40,7 +44,10 @@ fn key(seed: u8) -> SigningKey {
 }
 
 fn signer(id: &str, role: SignerRole) -> Signer {
-    Signer { id: id.parse().unwrap(), role }
+    Signer {
+        id: id.parse().unwrap(),
+        role,
+    }
 }
 
 /// The example with keys of our own, so that it can be signed.
@@ -64,7 +71,10 @@ fn the_worked_example_has_no_problem_and_lacks_nothing_the_law_asks() {
 fn comments_and_spaces_are_no_terms_and_every_value_is() {
     let digest = example().digest().unwrap();
     let comments = TEXT.replace("[term]", "# a comment\n\n  [term]  # another");
-    assert_eq!(Agreement::read(&comments, "x").unwrap().digest().unwrap(), digest);
+    assert_eq!(
+        Agreement::read(&comments, "x").unwrap().digest().unwrap(),
+        digest
+    );
     for (from, to) in [
         ("approx_count = 2000", "approx_count = 2001"),
         ("Harbour Street", "Harbor Street"),
@@ -79,28 +89,44 @@ fn comments_and_spaces_are_no_terms_and_every_value_is() {
 
 #[test]
 fn an_unknown_key_is_named_with_its_line() {
-    check("begins = 2027-01-01", "begin = 2027-01-01", expect![[r#"
-        agreement.toml:13:1: `term.begins` is missing (5 U.S.C. 552a(o)(1)(C))
-          add it: The first day.
-        agreement.toml:14:1: `term.begin` is unknown
-          did you mean `begins`?
-    "#]]);
+    check(
+        "begins = 2027-01-01",
+        "begin = 2027-01-01",
+        expect![[r#"
+            agreement.toml:13:1: `term.begins` is missing (5 U.S.C. 552a(o)(1)(C))
+              add this: The first day
+            agreement.toml:14:1: `term.begin` is unknown
+              did you mean `begins`?
+        "#]],
+    );
 }
 
 #[test]
 fn a_placeholder_is_no_value() {
-    check("plan = \"An officer asks", "plan = \"TODO: An officer asks", expect![[r#"
-        agreement.toml:139:8: `verification.plan` is still a placeholder (5 U.S.C. 552a(o)(1)(E))
-          write The procedure.
-    "#]]);
-    check("address = \"20 Harbour Street, Port Columbia\"", "address = \"N/A\"", expect![[r#"
-        agreement.toml:49:11: `parties[1].address` is still a placeholder (5 U.S.C. 552a(o)(1))
-          write Its postal address.
-    "#]]);
-    check("approx_count = 2000", "approx_count = 0", expect![[r#"
-        agreement.toml:56:16: `record_sets[0].approx_count` is still `0` (5 U.S.C. 552a(o)(1)(C))
-          write How many records there are, about. A run over 110 % of it stops (F2).
-    "#]]);
+    check(
+        "plan = \"An officer asks",
+        "plan = \"TODO: An officer asks",
+        expect![[r#"
+            agreement.toml:139:8: `verification.plan` is still a placeholder (5 U.S.C. 552a(o)(1)(E))
+              write this: The procedure
+        "#]],
+    );
+    check(
+        "address = \"20 Harbour Street, Port Columbia\"",
+        "address = \"N/A\"",
+        expect![[r#"
+            agreement.toml:49:11: `parties[1].address` is still a placeholder (5 U.S.C. 552a(o)(1))
+              write this: Its postal address
+        "#]],
+    );
+    check(
+        "approx_count = 2000",
+        "approx_count = 0",
+        expect![[r#"
+            agreement.toml:56:16: `record_sets[0].approx_count` is still `0` (5 U.S.C. 552a(o)(1)(C))
+              write this: How many records there are, about. A run over 110 % of it stops (F2)
+        "#]],
+    );
 }
 
 #[test]
@@ -109,7 +135,10 @@ fn everything_wrong_is_listed_at_once() {
         .replace("ends = 2028-06-30", "ends = 2026-06-30")
         .replace("environment = \"test\"", "environment = \"staging\"")
         .replace("owner = \"family-support\"", "owner = \"somebody\"")
-        .replace("gross_pay\", kind = \"money\", category", "gross_pay\", kind = \"cash\", category")
+        .replace(
+            "gross_pay\", kind = \"money\", category",
+            "gross_pay\", kind = \"cash\", category",
+        )
         .replace("tolerance_cents = 10_000", "tolerance = 100")
         .replace("federal = false", "federal = \"no\"")
         .replace("bound_percent = 10", "bound_percent = 21")
@@ -117,7 +146,7 @@ fn everything_wrong_is_listed_at_once() {
     let problems = Agreement::read(&text, "agreement.toml").unwrap_err();
     expect![[r#"
         agreement.toml:1:1: `auditor` is missing (5 U.S.C. 552a(o)(1)(K))
-          add it: Who audits, with what access.
+          add this: Who audits, with what access
         agreement.toml:10:15: `environment` is none of `test`, `production`
           write one of these
         agreement.toml:15:8: the term ends before it begins (5 U.S.C. 552a(o)(1)(C))
@@ -129,11 +158,11 @@ fn everything_wrong_is_listed_at_once() {
         agreement.toml:81:9: `somebody` is no party (5 U.S.C. 552a(o)(1)(C))
           name the party whose records they are
         agreement.toml:112:1: `discrepancy.of[1].tolerance_cents` is missing
-          add it: By more than this, in hundredths of the currency.
+          add this: By more than this, in hundredths of the currency
         agreement.toml:116:1: `discrepancy.of[1].tolerance` is unknown
           remove it; known here: `rule`, `amount`, `over`, `tolerance_cents`
         agreement.toml:128:17: `pilot.bound_percent` is 21, above 20
-          write The share of false leads must be below this, in percent; 20 at most.
+          write this: The share of false leads must be below this, in percent; 20 at most
         agreement.toml:173:2: `audit` is unknown
           did you mean `auditor`?
     "#]].assert_eq(&lines(&problems));
@@ -141,24 +170,35 @@ fn everything_wrong_is_listed_at_once() {
 
 #[test]
 fn what_is_not_toml_is_named_with_its_line() {
-    check("format = 1\n", "format = = 1\n", expect![[r#"
+    check(
+        "format = 1\n",
+        "format = = 1\n",
+        expect![[r#"
         agreement.toml:1:1: `format` is 0, which this program does not read
           write `format = 1`, or take a newer program
         agreement.toml:6:10: not TOML: extra `=`, expected nothing
           mend the line
         agreement.toml:6:12: not TOML: unexpected key or value, expected newline, `#`
           mend the line
-    "#]]);
-    check("federal = true", "federal = true\nfederal = true", expect![[r#"
+    "#]],
+    );
+    check(
+        "federal = true",
+        "federal = true\nfederal = true",
+        expect![[r#"
         agreement.toml:37:1: not TOML: duplicate key
           mend the line
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn an_empty_file_lists_every_section() {
     let problems = Agreement::read("", "agreement.toml").unwrap_err();
-    let missing: Vec<_> = problems.iter().map(|problem| problem.what.as_str()).collect();
+    let missing: Vec<_> = problems
+        .iter()
+        .map(|problem| problem.what.as_str())
+        .collect();
     expect![[r#"
         `auditor` is missing
         `discrepancy` is missing
@@ -177,7 +217,8 @@ fn an_empty_file_lists_every_section() {
         `security` is missing
         `term` is missing
         `title` is missing
-        `verification` is missing"#]].assert_eq(&missing.join("\n"));
+        `verification` is missing"#]]
+    .assert_eq(&missing.join("\n"));
 }
 
 #[test]
@@ -206,42 +247,74 @@ fn a_yearly_sum_is_not_held_against_a_monthly_one() {
 
 #[test]
 fn elements_and_names_fit_together() {
-    check("amount = \"payroll.gross_pay\"", "amount = \"payrol.gross_pay\"", expect![[r#"
+    check(
+        "amount = \"payroll.gross_pay\"",
+        "amount = \"payrol.gross_pay\"",
+        expect![[r#"
         agreement.toml:114:10: `payrol.gross_pay` is in no record set of this agreement (5 U.S.C. 552a(o)(1)(C))
           name one of this agreement's record sets
-    "#]]);
-    check("amount = \"payroll.gross_pay\"", "amount = \"payroll.net_pay\"", expect![[r#"
+    "#]],
+    );
+    check(
+        "amount = \"payroll.gross_pay\"",
+        "amount = \"payroll.net_pay\"",
+        expect![[r#"
         agreement.toml:114:10: `payroll.net_pay` is no element of its record set (5 U.S.C. 552a(o)(1)(C))
           list it under `returned` or `compared`
-    "#]]);
-    check("amount = \"payroll.gross_pay\"", "amount = \"payroll.employer\"", expect![[r#"
+    "#]],
+    );
+    check(
+        "amount = \"payroll.gross_pay\"",
+        "amount = \"payroll.employer\"",
+        expect![[r#"
         agreement.toml:114:10: `payroll.employer` is of another kind than the rule needs
           name an element of kind money or number
-    "#]]);
-    check("compared = [", "returned = [", expect![[r#"
+    "#]],
+    );
+    check(
+        "compared = [",
+        "returned = [",
+        expect![[r#"
         agreement.toml:92:12: `caseload` returns elements but belongs to no source (5 U.S.C. 552a(o)(1)(C))
           list under `returned` only what the source has
-    "#]]);
-    check("caseload_id = \"case_id\"\n", "", expect![[r#"
+    "#]],
+    );
+    check(
+        "caseload_id = \"case_id\"\n",
+        "",
+        expect![[r#"
         agreement.toml:52:1: no record set has a `caseload_id`: answers go to the recipient's own cases only (floor F4)
           add `caseload_id` to the recipient's record set
-    "#]]);
-    check("roles = [\"recipient\"]", "roles = [\"facilitator\"]", expect![[r#"
+    "#]],
+    );
+    check(
+        "roles = [\"recipient\"]",
+        "roles = [\"facilitator\"]",
+        expect![[r#"
         agreement.toml:32:1: no party is the recipient (5 U.S.C. 552a(o)(1))
           give a party the role `recipient`
         agreement.toml:52:1: no recipient has a record set (floor F4)
           add the recipient's own caseload
         agreement.toml:84:15: `caseload` is no recipient's caseload (floor F4)
           put `caseload_id` into the recipient's record set
-    "#]]);
-    check("id = \"comptroller\"", "id = \"family-support\"", expect![[r#"
+    "#]],
+    );
+    check(
+        "id = \"comptroller\"",
+        "id = \"family-support\"",
+        expect![[r#"
         agreement.toml:174:6: a party cannot be its own auditor (floor F11)
           name an auditor who is no party
-    "#]]);
-    check("[model.threshold]", "digest = \"sha256:0000000000000000000000000000000000000000000000000000000000000000\"\n[model.threshold]", expect![[r#"
+    "#]],
+    );
+    check(
+        "[model.threshold]",
+        "digest = \"sha256:0000000000000000000000000000000000000000000000000000000000000000\"\n[model.threshold]",
+        expect![[r#"
         agreement.toml:118:1: `model` names a finished model or a recipe, one of the two
           write either `digest` or `recipe_digest`
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -260,7 +333,10 @@ fn a_test_key_has_no_place_in_a_production_agreement() {
               make a key with `comity key new production`
         "#]],
     );
-    check("environment = \"test\"", "environment = \"production\"", expect![[r#"
+    check(
+        "environment = \"test\"",
+        "environment = \"production\"",
+        expect![[r#"
         agreement.toml:11:17: a demonstration is never production
           write `environment = "test"`, or leave `demonstration` out
         agreement.toml:38:7: `parties[0].key` is a test key in a production agreement
@@ -271,7 +347,8 @@ fn a_test_key_has_no_place_in_a_production_agreement() {
           make a key with `comity key new production`
         agreement.toml:177:7: `auditor.key` is a test key in a production agreement
           make a key with `comity key new production`
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -310,7 +387,11 @@ fn a_claim_and_an_exception_say_what_they_are_for() {
 
 #[test]
 fn what_a_law_asks_beyond_is_listed_with_its_section() {
-    let cut = TEXT.split("[use_of_records]").next().unwrap().replace("[justification]", "[other]");
+    let cut = TEXT
+        .split("[use_of_records]")
+        .next()
+        .unwrap()
+        .replace("[justification]", "[other]");
     let problems = law_problems(&cut, "agreement.toml", &agreement::Pack::shipped().unwrap());
     expect![[r#"
         agreement.toml:1:1: `accuracy` is missing (5 U.S.C. 552a(o)(1)(J))
@@ -329,29 +410,54 @@ fn the_template_has_a_problem_for_each_placeholder_and_no_other() {
     let text = template(&PackId::new("us-cmppa").unwrap()).unwrap();
     let problems = Agreement::read(text, "agreement.toml").unwrap_err();
     for problem in &problems {
-        let still = problem.what.contains("is still a placeholder") || problem.what.contains("is still `0`");
+        let still = problem.what.contains("is still a placeholder")
+            || problem.what.contains("is still `0`");
         assert!(still, "{problem}");
     }
     let placeholder = |line: &str| {
         let line = line.split(" #").next().unwrap_or_default();
         !line.starts_with('#') && (line.contains("\"TODO\""))
     };
-    for (index, line) in text.lines().enumerate().filter(|(_, line)| placeholder(line)) {
-        assert!(problems.iter().any(|problem| problem.line == index + 1), "line {}: {line}", index + 1);
+    for (index, line) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| placeholder(line))
+    {
+        assert!(
+            problems.iter().any(|problem| problem.line == index + 1),
+            "line {}: {line}",
+            index + 1
+        );
     }
-    assert_eq!(lines(&law_problems(text, "x", &agreement::Pack::shipped().unwrap())), "");
-    assert!(matches!(template(&PackId::new("us-none").unwrap()), Err(Error::UnknownPack { .. })));
+    assert_eq!(
+        lines(&law_problems(
+            text,
+            "x",
+            &agreement::Pack::shipped().unwrap()
+        )),
+        ""
+    );
+    assert!(matches!(
+        template(&PackId::new("us-none").unwrap()),
+        Err(Error::UnknownPack { .. })
+    ));
 }
 
 #[test]
 fn the_json_schema_in_docs_is_current() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/agreement.schema.json");
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../docs/agreement.schema.json"
+    );
     let current = agreement_schema();
     if std::env::var_os("UPDATE_EXPECT").is_some() {
         std::fs::write(path, &current).unwrap();
     }
     let written = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(written == current, "docs/agreement.schema.json is not current: run this with UPDATE_EXPECT=1");
+    assert!(
+        written == current,
+        "docs/agreement.schema.json is not current: run this with UPDATE_EXPECT=1"
+    );
 }
 
 #[test]
@@ -367,8 +473,10 @@ fn the_json_schema_fits_the_example_and_the_template_and_not_a_wrong_one() {
         value
     };
     for text in [TEXT, template(&PackId::new("us-cmppa").unwrap()).unwrap()] {
-        let errors: Vec<_> =
-            validator.iter_errors(&json(text)).map(|error| error.to_string()).collect();
+        let errors: Vec<_> = validator
+            .iter_errors(&json(text))
+            .map(|error| error.to_string())
+            .collect();
         assert!(errors.is_empty(), "{errors:#?}");
     }
     assert!(!validator.is_valid(&json(&TEXT.replace("[term]", "[terms]"))));
@@ -392,7 +500,8 @@ fn flatten_dates(value: &mut serde_json::Value) {
 fn a_signature_reads_back_and_verifies() {
     let agreement = signable();
     let source = signer("payroll-administration", SignerRole::Party);
-    let signature = Signature::new(&agreement, Answer::Accept, &source, now(), &key(1), None).unwrap();
+    let signature =
+        Signature::new(&agreement, Answer::Accept, &source, now(), &key(1), None).unwrap();
     let read = Signature::read(&signature.to_text().unwrap(), "a.sig").unwrap();
     assert_eq!(read, signature);
     read.verify(&agreement, &[]).unwrap();
@@ -409,24 +518,58 @@ fn a_signature_counts_for_its_own_agreement_signer_answer_and_key_only() {
 
     let mut changed = agreement.clone();
     changed.title.push('.');
-    assert!(matches!(good.verify(&changed, &[]), Err(Error::OtherAgreement { .. })));
+    assert!(matches!(
+        good.verify(&changed, &[]),
+        Err(Error::OtherAgreement { .. })
+    ));
 
     let other_key = sign(Answer::Accept, &source, 9);
-    assert!(matches!(other_key.verify(&agreement, &[]), Err(Error::OtherKey { .. })));
+    assert!(matches!(
+        other_key.verify(&agreement, &[]),
+        Err(Error::OtherKey { .. })
+    ));
 
     let stranger = sign(Answer::Accept, &signer("stranger", SignerRole::Party), 1);
-    assert!(matches!(stranger.verify(&agreement, &[]), Err(Error::UnknownSigner { .. })));
+    assert!(matches!(
+        stranger.verify(&agreement, &[]),
+        Err(Error::UnknownSigner { .. })
+    ));
 
     // The party's key is not the board's, and its signature cannot be passed off as the board's.
-    let as_board = sign(Answer::Accept, &signer("payroll-administration", SignerRole::Board), 1);
-    assert!(matches!(as_board.verify(&agreement, &[]), Err(Error::OtherKey { .. })));
+    let as_board = sign(
+        Answer::Accept,
+        &signer("payroll-administration", SignerRole::Board),
+        1,
+    );
+    assert!(matches!(
+        as_board.verify(&agreement, &[]),
+        Err(Error::OtherKey { .. })
+    ));
 
-    let revoked = Signature { answer: Answer::Revoke, ..good.clone() };
-    assert!(matches!(revoked.verify(&agreement, &[]), Err(Error::WrongSignature { .. })));
-    let later = Signature { at: now() + jiff::SignedDuration::from_secs(1), ..good.clone() };
-    assert!(matches!(later.verify(&agreement, &[]), Err(Error::WrongSignature { .. })));
-    let relabelled = Signature { environment: Environment::Production, ..good };
-    assert!(matches!(relabelled.verify(&agreement, &[]), Err(Error::WrongEnvironment { .. })));
+    let revoked = Signature {
+        answer: Answer::Revoke,
+        ..good.clone()
+    };
+    assert!(matches!(
+        revoked.verify(&agreement, &[]),
+        Err(Error::WrongSignature { .. })
+    ));
+    let later = Signature {
+        at: now() + jiff::SignedDuration::from_secs(1),
+        ..good.clone()
+    };
+    assert!(matches!(
+        later.verify(&agreement, &[]),
+        Err(Error::WrongSignature { .. })
+    ));
+    let relabelled = Signature {
+        environment: Environment::Production,
+        ..good
+    };
+    assert!(matches!(
+        relabelled.verify(&agreement, &[]),
+        Err(Error::WrongEnvironment { .. })
+    ));
 }
 
 #[test]
@@ -442,11 +585,24 @@ fn a_test_key_does_not_sign_for_production() {
 fn a_signed_document_may_be_attested_for_the_board_with_the_partys_key() {
     let agreement = signable();
     let board = signer("payroll-administration", SignerRole::Board);
-    let document = Document { sha256: Digest::of(b"pdf"), attested_by: "Clerk of the board".into() };
-    let signature =
-        Signature::new(&agreement, Answer::Accept, &board, now(), &key(1), Some(document)).unwrap();
+    let document = Document {
+        sha256: Digest::of(b"pdf"),
+        attested_by: "Clerk of the board".into(),
+    };
+    let signature = Signature::new(
+        &agreement,
+        Answer::Accept,
+        &board,
+        now(),
+        &key(1),
+        Some(document),
+    )
+    .unwrap();
     signature.verify(&agreement, &[]).unwrap();
-    let undocumented = Signature { document: None, ..signature };
+    let undocumented = Signature {
+        document: None,
+        ..signature
+    };
     assert!(undocumented.verify(&agreement, &[]).is_err());
 }
 
@@ -466,7 +622,10 @@ fn a_new_key_counts_from_its_change_on_and_the_old_one_until_then() {
     assert!(sign(8, now() - hour).verify(&agreement, &changes).is_err());
     assert!(sign(1, now() + hour).verify(&agreement, &changes).is_err());
 
-    let forged = KeyChange { new_key: key(9).public(), ..change };
+    let forged = KeyChange {
+        new_key: key(9).public(),
+        ..change
+    };
     assert!(sign(9, now() + hour).verify(&agreement, &[forged]).is_err());
     let production = SigningKey::new(Environment::Production, [8; 32]).public();
     assert!(KeyChange::new(&source, &key(1), &production, now()).is_err());
@@ -480,18 +639,27 @@ fn a_rejection_or_a_revocation_ends_it_and_the_future_does_not_count() {
         Signature::new(&agreement, answer, &signer(id, role), at, &key(seed), None).unwrap()
     };
     let accept = |id, role, seed| sign(Answer::Accept, id, role, seed, now());
-    filed.signatures.push(accept("payroll-administration", SignerRole::Party, 1));
-    filed.signatures.push(accept("payroll-administration", SignerRole::Board, 2));
+    filed
+        .signatures
+        .push(accept("payroll-administration", SignerRole::Party, 1));
+    filed
+        .signatures
+        .push(accept("payroll-administration", SignerRole::Board, 2));
     assert!(!filed.standing(now()).unwrap().is_agreed());
-    filed.signatures.push(accept("family-support", SignerRole::Party, 3));
+    filed
+        .signatures
+        .push(accept("family-support", SignerRole::Party, 3));
     assert!(filed.standing(now()).unwrap().is_agreed());
     let before = now() - jiff::SignedDuration::from_secs(1);
     let early = filed.standing(before).unwrap();
     assert!(!early.is_agreed());
-    expect!["the statement of `family-support (party)` is from the future"].assert_eq(&early.invalid[2]);
+    expect!["the statement of `family-support (party)` is from the future"]
+        .assert_eq(&early.invalid[2]);
     for answer in [Answer::Reject, Answer::Revoke] {
         let mut ended = filed.clone();
-        ended.signatures.push(sign(answer, "family-support", SignerRole::Party, 3, now()));
+        ended
+            .signatures
+            .push(sign(answer, "family-support", SignerRole::Party, 3, now()));
         assert!(!ended.standing(now()).unwrap().is_agreed());
     }
 }
@@ -504,7 +672,9 @@ fn a_demonstration_is_signed_in_force_and_keeps_its_length() {
         seed += 1;
         [seed; 32]
     };
-    let shown = agreement.demonstration(&agreement::Publications::default(), now(), &mut random).unwrap();
+    let shown = agreement
+        .demonstration(&agreement::Publications::default(), now(), &mut random)
+        .unwrap();
     let term = &shown.filed.agreement.term;
     assert_eq!(term.begins.to_string(), "2027-03-05");
     assert_eq!(term.months(), agreement.term.months());
@@ -524,11 +694,17 @@ fn the_example_schedule_fits_its_agreement() {
 
 #[test]
 fn a_schedule_loosens_nothing_and_names_only_what_the_agreement_names() {
-    let text = SCHEDULE.replacen("program = \"benefits\"", "program = \"benefits\"\nthreshold = 5.9", 1)
-        + "
+    let text = SCHEDULE.replacen(
+        "program = \"benefits\"",
+        "program = \"benefits\"\nthreshold = 5.9",
+        1,
+    ) + "
 [record_sets.payroll.columns]
 surname = \"LAST\"
 shoe_size = \"SHOE\"
+
+[record_sets.caseload.values.surname]
+unknown = \"\"
 
 [record_sets.caseload.control]
 kind = \"trailer\"
@@ -542,20 +718,22 @@ attested_by = \"family-support\"
 statement = \"unknown\"
 selected_on = [\"race\"]
 ";
-    let text = text.replace("attested_by = \"payroll-administration\"", "attested_by = \"family-support\"");
+    let text = text.replace(
+        "attested_by = \"payroll-administration\"",
+        "attested_by = \"family-support\"",
+    );
     let problems = Schedule::read(&text, "schedule.toml", &example()).unwrap_err();
     expect![[r#"
         schedule.toml:5:13: `threshold` is below 6, the bound that was approved (floor F12)
           raise it; a lower bound is a change of terms and so a new agreement
-        schedule.toml:7:2: `record_sets.caseload` is missing
-          say where its records are
-        schedule.toml:7:2: `record_sets.payroll` is missing
-          say where its records are
-        schedule.toml:7:14: `record_sets.payroll` is unknown
-          remove it; known here: 
-        schedule.toml:16:14: `record_sets.caseload` is unknown
-          remove it; known here: 
-        schedule.toml:48:14: `record_sets.other` is unknown
-          remove it; known here: 
-    "#]].assert_eq(&lines(&problems));
+        schedule.toml:12:15: `family-support` does not own `payroll` (floor F3)
+          let the owner attest how the extract was drawn
+        schedule.toml:42:13: `payroll.shoe_size` is no element of the agreement (5 U.S.C. 552a(o)(1)(C))
+          take it out: only what the agreement names is ever read
+        schedule.toml:47:1: `record_sets.caseload.control.count_field` is missing
+          add this: The place of the count of records among the trailer's fields, from 1
+        schedule.toml:56:13: `record_sets.other.drawn.statement` is still a placeholder
+          write this: How, in words
+    "#]]
+    .assert_eq(&lines(&problems));
 }

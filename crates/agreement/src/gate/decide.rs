@@ -133,9 +133,16 @@ impl Gate {
         let response = Authorizer::new().is_authorized(&request, &self.policies, &entities);
         let mut reasons = Vec::new();
         if response.decision() == CedarDecision::Deny {
-            reasons.extend(response.diagnostics().reason().map(|id| self.reason(id, facts)));
+            reasons.extend(
+                response
+                    .diagnostics()
+                    .reason()
+                    .map(|id| self.reason(id, facts)),
+            );
             reasons.sort_by_key(|reason| {
-                self.rules.get(&reason.id).map_or(usize::MAX, |rule| rule.order)
+                self.rules
+                    .get(&reason.id)
+                    .map_or(usize::MAX, |rule| rule.order)
             });
         }
         reasons.extend(response.diagnostics().errors().map(policy_error));
@@ -165,18 +172,22 @@ impl Gate {
             .map_err(|error| malformed(&error.to_string()))?;
         let principal = uid("Party", &facts.party)?;
         let resource = uid("Agreement", &facts.agreement)?;
-        let request =
-            CedarRequest::new(principal, action, resource, context, Some(&self.schema))
-                .map_err(|error| malformed(&error.to_string()))?;
+        let request = CedarRequest::new(principal, action, resource, context, Some(&self.schema))
+            .map_err(|error| malformed(&error.to_string()))?;
         Ok((request, entities))
     }
 
     /// Returns the reason a broken policy gives.
     fn reason(&self, id: &cedar_policy::PolicyId, facts: &Facts) -> Reason {
         let id: &str = id.as_ref();
-        let Some(rule) = self.rules.get(id) else { return malformed(id) };
+        let Some(rule) = self.rules.get(id) else {
+            return malformed(id);
+        };
         let pack = self.packs.iter().find(|pack| pack.manifest.id == rule.pack);
-        let detail = rule.detail.as_ref().and_then(|name| facts.details.get(name).cloned());
+        let detail = rule
+            .detail
+            .as_ref()
+            .and_then(|name| facts.details.get(name).cloned());
         Reason {
             id: id.to_owned(),
             reason: rule.reason.clone(),
@@ -209,7 +220,9 @@ impl Gate {
 
 /// Returns the instant a permit ends: with the agreement, with the next stay already known, or after a day.
 fn permit_ends(filed: &Filed, now: Timestamp) -> Timestamp {
-    let day = now.checked_add(SignedDuration::from_hours(PERMIT_HOURS)).unwrap_or(Timestamp::MAX);
+    let day = now
+        .checked_add(SignedDuration::from_hours(PERMIT_HOURS))
+        .unwrap_or(Timestamp::MAX);
     filed
         .stays
         .iter()
@@ -222,7 +235,10 @@ fn permit_ends(filed: &Filed, now: Timestamp) -> Timestamp {
 
 /// Returns how many more leads may be opened (F12, F14, F3(e)).
 fn leads_at_most(request: &Request, filed: &Filed) -> Option<u64> {
-    let kind = filed.agreement.purpose(&request.purpose).map(|purpose| purpose.kind);
+    let kind = filed
+        .agreement
+        .purpose(&request.purpose)
+        .map(|purpose| purpose.kind);
     if kind.is_some_and(crate::PurposeKind::opens_no_leads) {
         return Some(0);
     }
