@@ -94,7 +94,7 @@ impl Check<'_, '_> {
 
     /// Adds a problem, unless one of the values it rests on is already a problem of its own.
     fn add(&mut self, path: &str, what: impl Into<String>, cite: Option<&str>, remedy: &str) {
-        if self.reader.is_sound(&[path]) {
+        if !self.reader.is_replaced(path) {
             self.reader.problem(path, what, cite, remedy);
         }
     }
@@ -394,10 +394,9 @@ impl Check<'_, '_> {
                         .clone()
                         .any(|other| other.matched_on.iter().any(|e| e.name == element.name))
                 };
-                if others.clone().next().is_some()
-                    && self.reader.is_sound(&["record_sets"])
-                    && !has(element)
-                {
+                let lost = (0..agreement.record_sets.len())
+                    .any(|index| self.reader.lost_a_name(&format!("record_sets[{index}]")));
+                if others.clone().next().is_some() && !lost && !has(element) {
                     let what = format!(
                         "`{}.{}` has nothing to be matched on with",
                         set.id, element.name
@@ -411,10 +410,13 @@ impl Check<'_, '_> {
 
     fn discrepancy(&mut self) {
         let agreement = self.agreement;
-        if !self.reader.is_sound(&["discrepancy", "record_sets"]) {
+        if self.reader.is_replaced("discrepancy") {
             return;
         }
         self.discrepancy_rule(&agreement.discrepancy, "discrepancy");
+        if !self.reader.is_sound(&["discrepancy"]) {
+            return;
+        }
         let looked_at: BTreeSet<_> = agreement.discrepancy.elements().into_iter().collect();
         for (index, set) in agreement.record_sets.iter().enumerate() {
             for (place, element) in set.compared.iter().enumerate() {
@@ -494,7 +496,17 @@ impl Check<'_, '_> {
 
     /// Returns an element the discrepancy rule names, if it is there and of a fitting kind.
     fn element_of(&mut self, element: &ElementRef, path: &str, kinds: &[Kind]) -> Option<Element> {
+        let sets = &self.agreement.record_sets;
+        let place = sets.iter().position(|set| set.id == element.record_set);
+        let set_path = place.map_or("record_sets".to_owned(), |i| format!("record_sets[{i}]"));
+        let lost = match place {
+            Some(_) => self.reader.lost_a_name(&set_path),
+            None => !self.reader.is_sound(&["record_sets"]) && self.lost_a_set(),
+        };
         let Some((_, found)) = self.agreement.element(element) else {
+            if lost {
+                return None;
+            }
             let (what, remedy) = if self.agreement.record_set(&element.record_set).is_none() {
                 let remedy = "name one of this agreement's record sets";
                 (
@@ -511,6 +523,9 @@ impl Check<'_, '_> {
             self.add(path, what, C, remedy);
             return None;
         };
+        if lost || !self.reader.is_sound(&[&set_path]) && self.element_is_unsound(element) {
+            return None;
+        }
         if !kinds.contains(&found.kind) {
             let what = format!("`{element}` is of another kind than the rule needs");
             let kinds: Vec<_> = kinds
@@ -522,6 +537,37 @@ impl Check<'_, '_> {
             return None;
         }
         Some(found.clone())
+    }
+
+    /// Tells whether the name of a record set was replaced.
+    fn lost_a_set(&self) -> bool {
+        let sets = 0..self.agreement.record_sets.len();
+        self.reader.is_replaced("record_sets")
+            || sets
+                .into_iter()
+                .any(|i| self.reader.is_replaced(&format!("record_sets[{i}].id")))
+    }
+
+    /// Tells whether anything about an element was replaced.
+    fn element_is_unsound(&self, element: &ElementRef) -> bool {
+        self.agreement
+            .record_sets
+            .iter()
+            .enumerate()
+            .any(|(index, set)| {
+                let lists = [
+                    ("matched_on", &set.matched_on),
+                    ("returned", &set.returned),
+                    ("compared", &set.compared),
+                ];
+                set.id == element.record_set
+                    && lists.into_iter().any(|(list, elements)| {
+                        elements.iter().enumerate().any(|(place, found)| {
+                            let path = format!("record_sets[{index}].{list}[{place}]");
+                            found.name == element.element && !self.reader.is_sound(&[&path])
+                        })
+                    })
+            })
     }
 
     fn model(&mut self) {
@@ -585,6 +631,9 @@ impl Check<'_, '_> {
             })
             .collect();
         for (index, exception) in agreement.exceptions.iter().enumerate() {
+            if !self.reader.is_sound(&[&format!("exceptions[{index}]")]) {
+                continue;
+            }
             let path = format!("exceptions[{index}].category");
             let fits = match exception.kind {
                 ExceptionKind::BenefitItself => {
@@ -647,7 +696,7 @@ impl Check<'_, '_> {
                     !claim.rules.is_empty(),
                 ),
             };
-            if wrong {
+            if wrong && !self.reader.is_replaced(&path("kind")) {
                 let remedy = "see the rules with `comity law show`";
                 self.add(&path("rules"), what, None, remedy);
             }

@@ -204,6 +204,7 @@ impl Error {
 #[cfg(test)]
 mod tests {
     use std::error::Error as _;
+    use std::fmt::Write as _;
 
     use expect_test::expect;
 
@@ -288,12 +289,12 @@ mod tests {
         ];
         let mut text = String::new();
         for error in &errors {
-            text += &format!("{error}\n");
+            writeln!(text, "{error}").unwrap();
             if let Some(source) = error.source() {
-                text += &format!("  because: {source}\n");
+                writeln!(text, "  because: {source}").unwrap();
             }
             if let Some(hint) = error.hint() {
-                text += &format!("  {hint}\n");
+                writeln!(text, "  {hint}").unwrap();
             }
         }
         expect![[r#"

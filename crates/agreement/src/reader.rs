@@ -139,20 +139,33 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Tells whether nothing at or under these paths was replaced.
+    /// Tells whether nothing at, under or above these paths was replaced.
     pub(crate) fn is_sound(&self, paths: &[&str]) -> bool {
-        let touches = |replaced: &str, path: &str| {
-            let under = |a: &str, b: &str| {
-                a.strip_prefix(b).is_some_and(|rest| {
-                    rest.is_empty() || rest.starts_with('.') || rest.starts_with('[')
-                })
-            };
-            path.is_empty() || under(replaced, path) || under(path, replaced)
-        };
+        let touches =
+            |replaced: &str, path: &str| is_under(replaced, path) || is_under(path, replaced);
         !self
             .replaced
             .iter()
             .any(|replaced| paths.iter().any(|path| touches(replaced, path)))
+    }
+
+    /// Tells whether the value at a path, or one it is part of, was replaced; what is inside it may have been.
+    pub(crate) fn is_replaced(&self, path: &str) -> bool {
+        self.replaced
+            .iter()
+            .any(|replaced| is_under(path, replaced))
+    }
+
+    /// Tells whether the name of something under a path, or a whole list there, was replaced.
+    pub(crate) fn lost_a_name(&self, path: &str) -> bool {
+        self.replaced.iter().any(|replaced| {
+            is_under(path, replaced)
+                || (is_under(replaced, path)
+                    && (replaced.rsplit('.').next() == Some("name") || replaced.ends_with(']')))
+                || ["matched_on", "returned", "compared"]
+                    .iter()
+                    .any(|list| *replaced == join(path, list))
+        })
     }
 
     /// Adds a problem at a path, if the file has a value there, else at the nearest value around it.
@@ -273,11 +286,7 @@ impl<'t> Reader<'t> {
                 self.text(schema, &date.to_string(), &span, path, cite)
             }
             ("boolean", DeValue::Boolean(flag)) => Value::from(*flag),
-            ("integer", DeValue::Integer(number)) => {
-                let number = i64::from_str_radix(number.as_str(), number.radix()).ok();
-                self.integer(schema, number, &span, path, cite)
-            }
-            ("number", DeValue::Integer(number)) => {
+            ("integer" | "number", DeValue::Integer(number)) => {
                 let number = i64::from_str_radix(number.as_str(), number.radix()).ok();
                 self.integer(schema, number, &span, path, cite)
             }
@@ -410,18 +419,16 @@ impl<'t> Reader<'t> {
         let choice = tags
             .iter()
             .position(|(_, word)| Some(word.as_str()) == given);
-        match choice.and_then(|index| choices.get(index)) {
-            Some(choice) => self.table_value(choice, table, &node.span(), path, cite),
-            None => {
-                let what = format!("`{}` is none of {}", join(path, tag), words.join(", "));
-                replace(
-                    self,
-                    value.span(),
-                    what,
-                    format!("write one of {}", words.join(", ")),
-                )
-            }
+        if let Some(choice) = choice.and_then(|index| choices.get(index)) {
+            return self.table_value(choice, table, &node.span(), path, cite);
         }
+        let what = format!("`{}` is none of {}", join(path, tag), words.join(", "));
+        replace(
+            self,
+            value.span(),
+            what,
+            format!("write one of {}", words.join(", ")),
+        )
     }
 
     fn word(
@@ -433,21 +440,19 @@ impl<'t> Reader<'t> {
         cite: Option<&str>,
     ) -> Value {
         let given = node.get_ref().as_str();
-        match words
+        let known = words
             .iter()
-            .find(|word| word.as_str().is_some() && word.as_str() == given)
-        {
-            Some(word) => (*word).clone(),
-            None => {
-                let list: Vec<_> = words.iter().filter_map(|word| word.as_str()).collect();
-                let list = format!("`{}`", list.join("`, `"));
-                if given.is_some_and(is_placeholder) {
-                    return self.wrong(schema, node.span(), path, cite, STILL, &list);
-                }
-                let what = format!("is none of {list}");
-                self.wrong(schema, node.span(), path, cite, &what, "one of these")
-            }
+            .find(|word| word.as_str().is_some() && word.as_str() == given);
+        if let Some(word) = known {
+            return (*word).clone();
         }
+        let list: Vec<_> = words.iter().filter_map(|word| word.as_str()).collect();
+        let list = format!("`{}`", list.join("`, `"));
+        if given.is_some_and(is_placeholder) {
+            return self.wrong(schema, node.span(), path, cite, STILL, &list);
+        }
+        let what = format!("is none of {list}");
+        self.wrong(schema, node.span(), path, cite, &what, "one of these")
     }
 
     fn text(
@@ -521,18 +526,14 @@ impl<'t> Reader<'t> {
             .or_else(|| bound("maximum"))
             .or((schema.get("format") == Some(&"uint32".into())).then_some(i64::from(u32::MAX)))
             .unwrap_or(GREATEST_EXACT);
-        match number.filter(|number| (least..=greatest).contains(number)) {
-            Some(number) => Value::from(number),
-            None => {
-                let what = match number {
-                    Some(0) if least > 0 => "is still `0`".to_owned(),
-                    Some(number) if number < least => format!("is {number}, below {least}"),
-                    Some(number) => format!("is {number}, above {greatest}"),
-                    None => format!("is above {greatest}"),
-                };
-                self.wrong(schema, span.clone(), path, cite, &what, &describe(schema))
-            }
-        }
+        let what = match number {
+            Some(number) if (least..=greatest).contains(&number) => return Value::from(number),
+            Some(0) if least > 0 => "is still `0`".to_owned(),
+            Some(number) if number < least => format!("is {number}, below {least}"),
+            Some(number) => format!("is {number}, above {greatest}"),
+            None => format!("is above {greatest}"),
+        };
+        self.wrong(schema, span.clone(), path, cite, &what, &describe(schema))
     }
 
     /// Adds a problem with a value and returns a neutral one in its place.
@@ -594,6 +595,13 @@ impl<'t> Reader<'t> {
             }),
         }
     }
+}
+
+/// Tells whether a path is another or a part of it.
+fn is_under(path: &str, whole: &str) -> bool {
+    path.strip_prefix(whole).is_some_and(|rest| {
+        whole.is_empty() || rest.is_empty() || rest.starts_with('.') || rest.starts_with('[')
+    })
 }
 
 const STILL: &str = "is still a placeholder";

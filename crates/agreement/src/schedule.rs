@@ -229,7 +229,7 @@ impl Schedule {
 
     fn check(&self, agreement: &Agreement, reader: &mut Reader<'_>) {
         let mut add = |path: &str, what: String, cite: Option<&str>, remedy: &str| {
-            if reader.is_sound(&[path]) {
+            if !reader.is_replaced(path) {
                 reader.problem(path, what, cite, remedy);
             }
         };

@@ -1,6 +1,15 @@
 //! Reads, changes, signs and shows agreements: what people do with the file, and what goes wrong.
 //!
 //! What the gate answers is in `gate.rs`; what is proved of the policies in `proofs.rs`.
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests may panic as tests do"
+)]
+#![expect(
+    clippy::needless_raw_string_hashes,
+    reason = "expect-test writes its snapshots so"
+)]
 
 use agreement::{
     Agreement, Answer, Digest, Document, Environment, Error, Filed, KeyChange, PackId, Problem,
@@ -18,13 +27,18 @@ fn example() -> Agreement {
 }
 
 fn lines(problems: &[Problem]) -> String {
-    problems
+    let lines: Vec<_> = problems
         .iter()
-        .map(|problem| format!("{problem}\n"))
-        .collect()
+        .flat_map(|p| [p.to_string(), "\n".to_owned()])
+        .collect();
+    lines.concat()
 }
 
 /// Reads the example with one piece of text replaced, and shows the problems.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a snapshot reads best where it is made"
+)]
 #[track_caller]
 fn check(from: &str, to: &str, expected: Expect) {
     assert!(TEXT.contains(from), "the example has no `{from}`");
@@ -732,6 +746,8 @@ selected_on = [\"race\"]
           take it out: only what the agreement names is ever read
         schedule.toml:47:1: `record_sets.caseload.control.count_field` is missing
           add this: The place of the count of records among the trailer's fields, from 1
+        schedule.toml:51:1: `other` is no record set of the agreement
+          take it out, or name it as the agreement does
         schedule.toml:56:13: `record_sets.other.drawn.statement` is still a placeholder
           write this: How, in words
     "#]]

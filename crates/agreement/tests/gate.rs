@@ -1,6 +1,15 @@
 //! Asks the gate, with agreements and requests as they are filed and made: that facts are lowered rightly.
 //!
 //! What follows from facts is in the packs' vectors and in `proofs.rs`.
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests may panic as tests do"
+)]
+#![expect(
+    clippy::needless_raw_string_hashes,
+    reason = "expect-test writes its snapshots so"
+)]
 
 use std::collections::BTreeSet;
 
@@ -641,8 +650,8 @@ fn a_renewal_is_unchanged_certified_and_approved_in_time() {
         .to_vec();
     let broken = |filed: &Filed| {
         let agreement = &filed.agreement;
-        let mut signed = filed.clone();
-        signed.signatures = [
+        let mut complete = filed.clone();
+        complete.signatures = [
             ("payroll-administration", SignerRole::Party, 1),
             ("payroll-administration", SignerRole::Board, 2),
             ("family-support", SignerRole::Party, 3),
@@ -657,7 +666,7 @@ fn a_renewal_is_unchanged_certified_and_approved_in_time() {
         .to_vec();
         let decision = Gate::shipped()
             .unwrap()
-            .decide(&run(&signed), &signed, later);
+            .decide(&run(&complete), &complete, later);
         decision.grounds().rules.clone()
     };
     assert_eq!(broken(&filed), [""; 0]);

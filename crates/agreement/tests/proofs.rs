@@ -5,6 +5,8 @@
 //! (<https://cvc5.github.io>), run by `solver.py` beside this file. Where it is missing the proofs fail, because a proof
 //! that is skipped proves nothing.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
 use std::process::Command;
 use std::str::FromStr as _;
 

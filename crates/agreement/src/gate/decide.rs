@@ -21,6 +21,10 @@ const PERMIT_HOURS: i64 = 24;
 /// The gate's answer.
 #[derive(Debug)]
 #[must_use = "a decision is recorded, whichever it is"]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one decision an act, never a list of them"
+)]
 pub enum Decision {
     /// The act is allowed.
     Permit(Permit),
@@ -30,7 +34,7 @@ pub enum Decision {
 
 impl Decision {
     /// Returns what the decision rested on, for the ledger: digests and ids, no personal data.
-    pub const fn grounds(&self) -> &Grounds {
+    pub fn grounds(&self) -> &Grounds {
         match self {
             Self::Permit(permit) => permit.grounds(),
             Self::Refusal(refusal) => &refusal.grounds,
@@ -97,7 +101,10 @@ impl Gate {
             rules: reasons.iter().map(|reason| reason.id.clone()).collect(),
         };
         let (Some(agreement), true) = (agreement, reasons.is_empty()) else {
-            return Decision::Refusal(Refusal { reasons, grounds });
+            return Decision::Refusal(Refusal {
+                reasons,
+                grounds: Box::new(grounds),
+            });
         };
         grounds.permitted = true;
         Decision::Permit(Permit {
@@ -111,7 +118,7 @@ impl Gate {
             compared: request.compared.clone(),
             caseload_id: request.caseload_id.clone(),
             leads_at_most: leads_at_most(request, filed),
-            grounds,
+            grounds: Box::new(grounds),
         })
     }
 
@@ -128,7 +135,7 @@ impl Gate {
     pub fn replay(&self, facts: &Facts) -> Vec<Reason> {
         let (request, entities) = match self.cedar(facts) {
             Ok(input) => input,
-            Err(reason) => return vec![reason],
+            Err(reason) => return vec![*reason],
         };
         let response = Authorizer::new().is_authorized(&request, &self.policies, &entities);
         let mut reasons = Vec::new();
@@ -153,27 +160,27 @@ impl Gate {
     }
 
     /// Turns facts into what Cedar evaluates.
-    fn cedar(&self, facts: &Facts) -> Result<(CedarRequest, Entities), Reason> {
+    fn cedar(&self, facts: &Facts) -> Result<(CedarRequest, Entities), Box<Reason>> {
         let uid = |kind: &str, id: &str| {
             EntityTypeName::from_str(kind)
                 .map(|kind| EntityUid::from_type_name_and_id(kind, EntityId::new(id)))
-                .map_err(|error| malformed(&error.to_string()))
+                .map_err(|error| Box::new(malformed(&error.to_string())))
         };
         let action = uid("Action", facts.act.as_str())?;
         if !self.schema.actions().any(|known| *known == action) {
-            return Err(unknown_act(&facts.act));
+            return Err(Box::new(unknown_act(&facts.act)));
         }
         let context = Context::from_json_value(
             serde_json::Value::Object(facts.context.clone()),
             Some((&self.schema, &action)),
         )
-        .map_err(|error| malformed(&error.to_string()))?;
+        .map_err(|error| Box::new(malformed(&error.to_string())))?;
         let entities = Entities::from_json_value(facts.entities(), Some(&self.schema))
-            .map_err(|error| malformed(&error.to_string()))?;
+            .map_err(|error| Box::new(malformed(&error.to_string())))?;
         let principal = uid("Party", &facts.party)?;
         let resource = uid("Agreement", &facts.agreement)?;
         let request = CedarRequest::new(principal, action, resource, context, Some(&self.schema))
-            .map_err(|error| malformed(&error.to_string()))?;
+            .map_err(|error| Box::new(malformed(&error.to_string())))?;
         Ok((request, entities))
     }
 

@@ -15,7 +15,7 @@ pub struct Refusal {
     /// Every rule broken, the floor's first; never empty.
     pub reasons: Vec<Reason>,
     /// What the decision rested on, for the ledger.
-    pub grounds: Grounds,
+    pub grounds: Box<Grounds>,
 }
 
 /// One rule broken.
