@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::digest::canonical;
 use crate::signature::Keys;
 use crate::{
-    Agreement, Answer, Digest, Error, KeyChange, Party, PartyId, Signature, Signer, SignerRole,
-    SigningKey, Standing, Stay,
+    Agreement, Answer, Digest, Error, KeyChange, Party, PartyId, Role, Signature, Signer,
+    SignerRole, SigningKey, Standing, Stay,
 };
 
 /// An agreement and what has been filed about it.
@@ -77,6 +77,7 @@ impl Filed {
         let mut parties: Vec<_> = self.agreement.parties.iter().collect();
         for annex in &self.annexes {
             if annex.agreement == digest
+                && annex.party.roles == [Role::Recipient]
                 && self.agreement.party(&annex.party.id).is_none()
                 && annex
                     .standing(&self.agreement, &self.key_changes, now)?
@@ -104,7 +105,7 @@ fn required(parties: &[Party]) -> BTreeSet<Signer> {
         .collect()
 }
 
-/// An annex by which another recipient joins, signed by it and by everybody who signed before.
+/// An annex by which another recipient joins (a recipient only: a source would bring records), signed by it and by everybody who signed before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Annex {

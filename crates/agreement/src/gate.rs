@@ -41,6 +41,7 @@ pub struct Gate {
 struct Rule {
     /// The place among the rules, so that reasons come in the order a reader expects.
     order: usize,
+    forbids: bool,
     reason: String,
     cite: String,
     remedy: String,
@@ -140,6 +141,7 @@ impl Gate {
             }
             let rule = Rule {
                 order: self.rules.len(),
+                forbids: policy.effect() == Effect::Forbid,
                 reason: annotation("reason")?,
                 cite: annotation("cite")?,
                 remedy: annotation("remedy")?,

@@ -227,6 +227,18 @@ impl Schedule {
         self.cycles.iter().find(|cycle| cycle.id == *id)
     }
 
+    /// Returns how each extract was drawn, as a request to the gate states it.
+    pub fn extracts(&self) -> BTreeMap<RecordSetId, crate::Extract> {
+        let extract = |drawn: &Drawn| crate::Extract {
+            attested_by: Some(drawn.attested_by.clone()),
+            selected_on: drawn.selected_on.iter().copied().collect(),
+        };
+        self.record_sets
+            .iter()
+            .map(|(id, set)| (id.clone(), extract(&set.drawn)))
+            .collect()
+    }
+
     fn check(&self, agreement: &Agreement, reader: &mut Reader<'_>) {
         let mut add = |path: &str, what: String, cite: Option<&str>, remedy: &str| {
             if !reader.is_replaced(path) {

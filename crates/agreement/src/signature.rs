@@ -394,6 +394,11 @@ impl Standing {
         for signature in signatures {
             if let Err(error) = signature.verify_with(keys, about, environment, changes) {
                 standing.invalid.push(error.to_string());
+            } else if !standing.required.contains(&signature.signer()) {
+                // The auditor has a key and no say: neither its acceptance nor its revocation counts.
+                standing
+                    .invalid
+                    .push(format!("`{}` does not sign it", signature.signer()));
             } else if signature.at > now {
                 let signer = signature.signer();
                 standing

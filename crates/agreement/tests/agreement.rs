@@ -669,6 +669,16 @@ fn a_rejection_or_a_revocation_ends_it_and_the_future_does_not_count() {
     assert!(!early.is_agreed());
     expect!["the statement of `family-support (party)` is from the future"]
         .assert_eq(&early.invalid[2]);
+    // The auditor has a key and no say.
+    let mut by_auditor = filed.clone();
+    by_auditor.signatures.push(sign(
+        Answer::Revoke,
+        "comptroller",
+        SignerRole::Auditor,
+        4,
+        now(),
+    ));
+    assert!(by_auditor.standing(now()).unwrap().is_agreed());
     for answer in [Answer::Reject, Answer::Revoke] {
         let mut ended = filed.clone();
         ended
@@ -704,6 +714,7 @@ fn a_demonstration_is_signed_in_force_and_keeps_its_length() {
 fn the_example_schedule_fits_its_agreement() {
     let schedule = Schedule::read(SCHEDULE, "schedule.toml", &example()).unwrap();
     assert!(schedule.cycle(&"2027Q1".parse().unwrap()).is_some());
+    assert_eq!(schedule.extracts().len(), example().record_sets.len());
 }
 
 #[test]

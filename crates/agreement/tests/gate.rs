@@ -293,6 +293,17 @@ fn a_pack_may_only_forbid_and_says_why() {
 }
 
 #[test]
+fn every_rule_can_be_shown_and_the_floors_come_first() {
+    let rules = Gate::shipped().unwrap().rules();
+    assert_eq!(rules[0].id, "F1-party");
+    assert!(
+        rules
+            .iter()
+            .all(|rule| rule.pack.is_some() && !rule.id.starts_with("permit-"))
+    );
+}
+
+#[test]
 fn counts_from_outside_never_overflow() {
     let mut filed = file(|_| {});
     let mut request = run(&filed);
@@ -618,6 +629,9 @@ fn another_recipient_joins_when_everybody_has_signed_its_annex() {
     }
     filed.annexes = vec![annex];
     let _ = permit(&filed, &request);
+    // Whoever brings records is a party to a new agreement.
+    filed.annexes[0].party.roles.push(agreement::Role::Source);
+    refused_by(&filed, &request, &["F1-party"]);
 }
 
 #[test]

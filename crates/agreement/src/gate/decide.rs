@@ -12,7 +12,7 @@ use cedar_policy::{
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Facts, Gate, PackRef, Permit, PilotStatus, Reason, Refusal, Request};
+use super::{Facts, Gate, PackRef, Permit, PilotStatus, Reason, Refusal, Request, Rule};
 use crate::{Act, Digest, Error, Filed, PackId, PartyId, PurposeId};
 
 /// A permit ends after this, whatever the agreement says: who goes on longer asks again.
@@ -184,17 +184,31 @@ impl Gate {
         Ok((request, entities))
     }
 
+    /// Returns every rule of the gate as the reason it gives when broken, the floor's first. Permits are left out.
+    pub fn rules(&self) -> Vec<Reason> {
+        let mut rules: Vec<_> = self.rules.iter().filter(|(_, rule)| rule.forbids).collect();
+        rules.sort_by_key(|(_, rule)| rule.order);
+        rules
+            .into_iter()
+            .map(|(id, rule)| self.describe(id, rule, None))
+            .collect()
+    }
+
     /// Returns the reason a broken policy gives.
     fn reason(&self, id: &cedar_policy::PolicyId, facts: &Facts) -> Reason {
         let id: &str = id.as_ref();
         let Some(rule) = self.rules.get(id) else {
             return malformed(id);
         };
-        let pack = self.packs.iter().find(|pack| pack.manifest.id == rule.pack);
         let detail = rule
             .detail
             .as_ref()
             .and_then(|name| facts.details.get(name).cloned());
+        self.describe(id, rule, detail)
+    }
+
+    fn describe(&self, id: &str, rule: &Rule, detail: Option<String>) -> Reason {
+        let pack = self.packs.iter().find(|pack| pack.manifest.id == rule.pack);
         Reason {
             id: id.to_owned(),
             reason: rule.reason.clone(),
