@@ -200,3 +200,134 @@ impl Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+    use std::fmt::Write as _;
+
+    use expect_test::expect;
+
+    use super::*;
+    use crate::{Digest, SignerRole};
+
+    #[test]
+    fn every_error_reads_as_a_sentence_with_its_hint() {
+        let party: PartyId = "source".parse().unwrap();
+        let pack: PackId = "us-test".parse().unwrap();
+        let policy = || "F1-signed".to_owned();
+        let signer = || party.clone();
+        let errors = [
+            Error::NotAnId { text: "A b".into() },
+            Error::NotAnElement {
+                text: "payroll".into(),
+            },
+            Error::NotADigest {
+                text: "sha256:0".into(),
+            },
+            Error::NotAKey {
+                text: "ed25519:0".into(),
+            },
+            Error::NotAKeyFile,
+            Error::NotASignature,
+            Error::WrongEnvironment {
+                key: Environment::Test,
+                agreement: Environment::Production,
+            },
+            Error::UnknownSigner {
+                signer: signer(),
+                role: SignerRole::Board,
+            },
+            Error::OtherAgreement {
+                signer: signer(),
+                found: Digest::from_bytes([1; 32]),
+                expected: Digest::from_bytes([2; 32]),
+            },
+            Error::OtherKey {
+                signer: signer(),
+                role: SignerRole::Auditor,
+            },
+            Error::WrongSignature { signer: signer() },
+            Error::NotADemonstration {
+                program: "benefits".parse().unwrap(),
+            },
+            Error::DatesOutOfRange { days: 9_999_999 },
+            Error::NotCanonical(serde::ser::Error::custom("a number that is not finite")),
+            Error::UnreadableFile {
+                file: "a.sig".into(),
+                what: "signature",
+                reason: "missing field `answer`".into(),
+            },
+            Error::UnknownPack { id: pack.clone() },
+            Error::PackTwice { id: pack.clone() },
+            Error::PackFile {
+                path: "laws/x/pack.toml".into(),
+                source: std::io::ErrorKind::NotFound.into(),
+            },
+            Error::PackManifest {
+                id: "us-test".into(),
+                file: "pack.toml",
+                reason: "missing field `id`".into(),
+            },
+            Error::PackPolicies {
+                id: pack.clone(),
+                reason: "unexpected end of input".into(),
+            },
+            Error::PolicyWithoutAnnotation {
+                id: pack.clone(),
+                policy: policy(),
+                annotation: "cite",
+            },
+            Error::PolicyTwice {
+                id: pack.clone(),
+                policy: policy(),
+            },
+            Error::PackPermits {
+                id: pack,
+                policy: policy(),
+            },
+        ];
+        let mut text = String::new();
+        for error in &errors {
+            writeln!(text, "{error}").unwrap();
+            if let Some(source) = error.source() {
+                writeln!(text, "  because: {source}").unwrap();
+            }
+            if let Some(hint) = error.hint() {
+                writeln!(text, "  {hint}").unwrap();
+            }
+        }
+        expect![[r#"
+            `A b` is not an identifier: lower-case letters, digits, `-`, `_`, beginning with a letter
+            `payroll` does not name an element: write record set, point, element, as in `payroll.gross_pay`
+            `sha256:0` is not a digest: write `sha256:` and 64 hexadecimal digits
+            `ed25519:0` is not a public key: write `ed25519:` or `test-ed25519:` and 64 hexadecimal digits
+            the key file is damaged: its first line must say `comity signing key, test environment` or `comity signing key, production environment`, its last line 64 hexadecimal digits
+            a signature is not 128 hexadecimal digits
+            a key for `test` cannot sign for `production`: keys are never promoted
+              make a key for that environment with `comity key new`
+            `source` is no board of this agreement
+            the statement of `source` is about sha256:0101010101010101010101010101010101010101010101010101010101010101, not about this agreement, sha256:0202020202020202020202020202020202020202020202020202020202020202
+              one value changed is a new agreement: every party signs it anew
+            the statement of `source` names a key that is not its auditor key in this agreement
+              a new key needs a key change signed with the old key
+            the signature of `source` does not fit its statement
+            agreement `benefits` is no demonstration: only one with `demonstration = true` and `environment = "test"` is signed with throw-away keys
+              sign it with `comity sign` instead
+            the dates of the agreement cannot be moved by 9999999 days
+            a value has no canonical form (RFC 8785)
+              because: a number that is not finite
+            a.sig: not a signature: missing field `answer`
+            no law pack is called `us-test`
+              `comity law list` shows the packs this program has
+            two law packs are called `us-test`
+            cannot read `laws/x/pack.toml` of a law pack
+              because: entity not found
+            law pack `us-test`: `pack.toml` is wrong: missing field `id`
+            law pack `us-test`: its policies are wrong: unexpected end of input
+            law pack `us-test`: policy `F1-signed` lacks `@cite`
+            law pack `us-test`: policy id `F1-signed` is taken
+            law pack `us-test`: policy `F1-signed` permits; a pack may only forbid
+        "#]].assert_eq(&text);
+    }
+}

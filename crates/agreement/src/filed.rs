@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::digest::canonical;
 use crate::signature::Keys;
 use crate::{
-    Agreement, Answer, Digest, Error, KeyChange, Party, PartyId, Signature, Signer, SignerRole,
-    SigningKey, Standing, Stay,
+    Agreement, Answer, Digest, Error, KeyChange, Party, PartyId, Role, Signature, Signer,
+    SignerRole, SigningKey, Standing, Stay,
 };
 
 /// An agreement and what has been filed about it.
@@ -77,8 +77,11 @@ impl Filed {
         let mut parties: Vec<_> = self.agreement.parties.iter().collect();
         for annex in &self.annexes {
             if annex.agreement == digest
+                && annex.party.roles == [Role::Recipient]
                 && self.agreement.party(&annex.party.id).is_none()
-                && annex.standing(&self.agreement, &self.key_changes, now)?.is_agreed()
+                && annex
+                    .standing(&self.agreement, &self.key_changes, now)?
+                    .is_agreed()
             {
                 parties.push(&annex.party);
             }
@@ -92,14 +95,17 @@ fn required(parties: &[Party]) -> BTreeSet<Signer> {
     parties
         .iter()
         .flat_map(|party| {
-            let signer = |role| Signer { id: party.id.clone(), role };
+            let signer = |role| Signer {
+                id: party.id.clone(),
+                role,
+            };
             let board = party.board.is_some().then(|| signer(SignerRole::Board));
             std::iter::once(signer(SignerRole::Party)).chain(board)
         })
         .collect()
 }
 
-/// An annex by which another recipient joins, signed by it and by everybody who signed before.
+/// An annex by which another recipient joins (a recipient only: a source would bring records), signed by it and by everybody who signed before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Annex {
@@ -129,7 +135,10 @@ impl Annex {
     /// [`Error::NotCanonical`] when it has no canonical form.
     pub fn digest(&self) -> Result<Digest, Error> {
         let mut bytes = b"comity annex, version 1\n".to_vec();
-        bytes.extend(canonical(&Self { signatures: Vec::new(), ..self.clone() })?);
+        bytes.extend(canonical(&Self {
+            signatures: Vec::new(),
+            ..self.clone()
+        })?);
         Ok(Digest::of(&bytes))
     }
 
@@ -145,7 +154,14 @@ impl Annex {
         at: Timestamp,
         key: &SigningKey,
     ) -> Result<(), Error> {
-        self.signatures.push(Signature::over(self.digest()?, answer, signer, at, key, None)?);
+        self.signatures.push(Signature::over(
+            self.digest()?,
+            answer,
+            signer,
+            at,
+            key,
+            None,
+        )?);
         Ok(())
     }
 

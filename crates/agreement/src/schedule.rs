@@ -4,10 +4,11 @@
 //! lower than the agreement's bound. It names elements only by the agreement's names; reading the files is the run's
 //! work.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::reader::Reader;
@@ -46,6 +47,7 @@ pub struct Extracted {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<String>,
     /// For `csv`: the character between fields; a comma if left out.
+    #[schemars(with = "Option<Free>")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delimiter: Option<String>,
     /// The encoding of text; UTF-8 if left out.
@@ -61,6 +63,7 @@ pub struct Extracted {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub date_formats: BTreeMap<ElementName, String>,
     /// What to read instead of a value, by element and value. An empty text means that there is none.
+    #[schemars(with = "BTreeMap<ElementName, BTreeMap<String, Free>>")]
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub values: BTreeMap<ElementName, BTreeMap<String, String>>,
     /// Totals that the file must agree with, or it stops the cycle.
@@ -68,6 +71,23 @@ pub struct Extracted {
     pub control: Option<Control>,
     /// Who attests how the extract was drawn.
     pub drawn: Drawn,
+}
+
+/// Text that may be anything: empty, or a word that would be a placeholder elsewhere.
+struct Free;
+
+impl JsonSchema for Free {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Free".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "comity-free" })
+    }
 }
 
 /// How a file is laid out.
@@ -118,6 +138,7 @@ pub enum Control {
     /// The file's last line holds them.
     Trailer {
         /// What the trailer begins with.
+        #[schemars(with = "Free")]
         prefix: String,
         /// The place of the count of records among the trailer's fields, from 1.
         count_field: u32,
@@ -206,19 +227,39 @@ impl Schedule {
         self.cycles.iter().find(|cycle| cycle.id == *id)
     }
 
+    /// Returns how each extract was drawn, as a request to the gate states it.
+    pub fn extracts(&self) -> BTreeMap<RecordSetId, crate::Extract> {
+        let extract = |drawn: &Drawn| crate::Extract {
+            attested_by: Some(drawn.attested_by.clone()),
+            selected_on: drawn.selected_on.iter().copied().collect(),
+        };
+        self.record_sets
+            .iter()
+            .map(|(id, set)| (id.clone(), extract(&set.drawn)))
+            .collect()
+    }
+
     fn check(&self, agreement: &Agreement, reader: &mut Reader<'_>) {
         let mut add = |path: &str, what: String, cite: Option<&str>, remedy: &str| {
-            if reader.is_sound(&[path]) {
+            if !reader.is_replaced(path) {
                 reader.problem(path, what, cite, remedy);
             }
         };
         if self.format != 1 {
-            let what = format!("`format` is {}, which this program does not read", self.format);
+            let what = format!(
+                "`format` is {}, which this program does not read",
+                self.format
+            );
             add("format", what, None, "write `format = 1`");
         }
         if self.program != agreement.program {
             let what = format!("`{}` is not the agreement's program", self.program);
-            add("program", what, None, "put the schedule beside its own agreement");
+            add(
+                "program",
+                what,
+                None,
+                "put the schedule beside its own agreement",
+            );
         }
         let bound = agreement.model.threshold.lowest_weight();
         if self.threshold.is_some_and(|threshold| threshold < bound) {
@@ -236,7 +277,12 @@ impl Schedule {
             let path = format!("record_sets.{id}");
             let Some(set) = agreement.record_set(id) else {
                 let what = format!("`{id}` is no record set of the agreement");
-                add(&path, what, None, "take it out, or name it as the agreement does");
+                add(
+                    &path,
+                    what,
+                    None,
+                    "take it out, or name it as the agreement does",
+                );
                 continue;
             };
             let names = [
@@ -266,10 +312,20 @@ impl Schedule {
                     "let the owner attest how the extract was drawn",
                 );
             }
-            for category in extracted.drawn.selected_on.iter().filter(|c| c.is_protected()) {
+            for category in extracted
+                .drawn
+                .selected_on
+                .iter()
+                .filter(|c| c.is_protected())
+            {
                 let what = format!("`{id}` was drawn by `{category}`, protected or a proxy");
                 let remedy = "draw the extract without that filter";
-                add(&format!("{path}.drawn.selected_on"), what, Some("floor F3"), remedy);
+                add(
+                    &format!("{path}.drawn.selected_on"),
+                    what,
+                    Some("floor F3"),
+                    remedy,
+                );
             }
             match (extracted.format, &extracted.layout, &extracted.delimiter) {
                 (FileFormat::Fixed, None, _) => {
@@ -283,16 +339,30 @@ impl Schedule {
                 }
                 (FileFormat::Csv | FileFormat::Parquet, Some(_), _) => {
                     let path = format!("{path}.layout");
-                    add(&path, format!("`{path}` is for `fixed` only"), None, "take it out");
+                    add(
+                        &path,
+                        format!("`{path}` is for `fixed` only"),
+                        None,
+                        "take it out",
+                    );
                 }
                 (FileFormat::Fixed | FileFormat::Parquet, _, Some(_)) => {
                     let path = format!("{path}.delimiter");
-                    add(&path, format!("`{path}` is for `csv` only"), None, "take it out");
+                    add(
+                        &path,
+                        format!("`{path}` is for `csv` only"),
+                        None,
+                        "take it out",
+                    );
                 }
                 _ => {}
             }
             let one_byte = |text: &String| text.len() == 1 && text.is_ascii();
-            if extracted.delimiter.as_ref().is_some_and(|text| !one_byte(text)) {
+            if extracted
+                .delimiter
+                .as_ref()
+                .is_some_and(|text| !one_byte(text))
+            {
                 let path = format!("{path}.delimiter");
                 add(
                     &path,
@@ -304,9 +374,19 @@ impl Schedule {
         }
         for (index, cycle) in self.cycles.iter().enumerate() {
             let path = format!("cycles[{index}]");
-            if self.cycles.iter().take(index).any(|earlier| earlier.id == cycle.id) {
+            if self
+                .cycles
+                .iter()
+                .take(index)
+                .any(|earlier| earlier.id == cycle.id)
+            {
                 let what = format!("`{}` stands twice in `cycles`", cycle.id);
-                add(&format!("{path}.id"), what, None, "give each cycle its own name");
+                add(
+                    &format!("{path}.id"),
+                    what,
+                    None,
+                    "give each cycle its own name",
+                );
             }
             let in_term = agreement.term.begins <= cycle.due && cycle.due <= agreement.term.ends;
             // A demonstration's term is moved to today when it runs; its cycles are not.
@@ -319,7 +399,12 @@ impl Schedule {
         for (index, contact) in self.contacts.iter().enumerate() {
             if agreement.party(&contact.party).is_none() {
                 let what = format!("`{}` is no party", contact.party);
-                add(&format!("contacts[{index}].party"), what, None, "name a party");
+                add(
+                    &format!("contacts[{index}].party"),
+                    what,
+                    None,
+                    "name a party",
+                );
             }
         }
     }

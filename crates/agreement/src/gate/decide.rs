@@ -12,7 +12,7 @@ use cedar_policy::{
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Facts, Gate, PackRef, Permit, PilotStatus, Reason, Refusal, Request};
+use super::{Facts, Gate, PackRef, Permit, PilotStatus, Reason, Refusal, Request, Rule};
 use crate::{Act, Digest, Error, Filed, PackId, PartyId, PurposeId};
 
 /// A permit ends after this, whatever the agreement says: who goes on longer asks again.
@@ -21,6 +21,10 @@ const PERMIT_HOURS: i64 = 24;
 /// The gate's answer.
 #[derive(Debug)]
 #[must_use = "a decision is recorded, whichever it is"]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one decision an act, never a list of them"
+)]
 pub enum Decision {
     /// The act is allowed.
     Permit(Permit),
@@ -30,7 +34,7 @@ pub enum Decision {
 
 impl Decision {
     /// Returns what the decision rested on, for the ledger: digests and ids, no personal data.
-    pub const fn grounds(&self) -> &Grounds {
+    pub fn grounds(&self) -> &Grounds {
         match self {
             Self::Permit(permit) => permit.grounds(),
             Self::Refusal(refusal) => &refusal.grounds,
@@ -97,7 +101,10 @@ impl Gate {
             rules: reasons.iter().map(|reason| reason.id.clone()).collect(),
         };
         let (Some(agreement), true) = (agreement, reasons.is_empty()) else {
-            return Decision::Refusal(Refusal { reasons, grounds });
+            return Decision::Refusal(Refusal {
+                reasons,
+                grounds: Box::new(grounds),
+            });
         };
         grounds.permitted = true;
         Decision::Permit(Permit {
@@ -111,7 +118,7 @@ impl Gate {
             compared: request.compared.clone(),
             caseload_id: request.caseload_id.clone(),
             leads_at_most: leads_at_most(request, filed),
-            grounds,
+            grounds: Box::new(grounds),
         })
     }
 
@@ -128,14 +135,21 @@ impl Gate {
     pub fn replay(&self, facts: &Facts) -> Vec<Reason> {
         let (request, entities) = match self.cedar(facts) {
             Ok(input) => input,
-            Err(reason) => return vec![reason],
+            Err(reason) => return vec![*reason],
         };
         let response = Authorizer::new().is_authorized(&request, &self.policies, &entities);
         let mut reasons = Vec::new();
         if response.decision() == CedarDecision::Deny {
-            reasons.extend(response.diagnostics().reason().map(|id| self.reason(id, facts)));
+            reasons.extend(
+                response
+                    .diagnostics()
+                    .reason()
+                    .map(|id| self.reason(id, facts)),
+            );
             reasons.sort_by_key(|reason| {
-                self.rules.get(&reason.id).map_or(usize::MAX, |rule| rule.order)
+                self.rules
+                    .get(&reason.id)
+                    .map_or(usize::MAX, |rule| rule.order)
             });
         }
         reasons.extend(response.diagnostics().errors().map(policy_error));
@@ -146,28 +160,38 @@ impl Gate {
     }
 
     /// Turns facts into what Cedar evaluates.
-    fn cedar(&self, facts: &Facts) -> Result<(CedarRequest, Entities), Reason> {
+    fn cedar(&self, facts: &Facts) -> Result<(CedarRequest, Entities), Box<Reason>> {
         let uid = |kind: &str, id: &str| {
             EntityTypeName::from_str(kind)
                 .map(|kind| EntityUid::from_type_name_and_id(kind, EntityId::new(id)))
-                .map_err(|error| malformed(&error.to_string()))
+                .map_err(|error| Box::new(malformed(&error.to_string())))
         };
         let action = uid("Action", facts.act.as_str())?;
         if !self.schema.actions().any(|known| *known == action) {
-            return Err(unknown_act(&facts.act));
+            return Err(Box::new(unknown_act(&facts.act)));
         }
         let context = Context::from_json_value(
             serde_json::Value::Object(facts.context.clone()),
             Some((&self.schema, &action)),
         )
-        .map_err(|error| malformed(&error.to_string()))?;
+        .map_err(|error| Box::new(malformed(&error.to_string())))?;
         let entities = Entities::from_json_value(facts.entities(), Some(&self.schema))
-            .map_err(|error| malformed(&error.to_string()))?;
+            .map_err(|error| Box::new(malformed(&error.to_string())))?;
         let principal = uid("Party", &facts.party)?;
         let resource = uid("Agreement", &facts.agreement)?;
         let request = CedarRequest::new(principal, action, resource, context, Some(&self.schema))
-            .map_err(|error| malformed(&error.to_string()))?;
+            .map_err(|error| Box::new(malformed(&error.to_string())))?;
         Ok((request, entities))
+    }
+
+    /// Returns every rule of the gate as the reason it gives when broken, the floor's first. Permits are left out.
+    pub fn rules(&self) -> Vec<Reason> {
+        let mut rules: Vec<_> = self.rules.iter().filter(|(_, rule)| rule.forbids).collect();
+        rules.sort_by_key(|(_, rule)| rule.order);
+        rules
+            .into_iter()
+            .map(|(id, rule)| self.describe(id, rule, None))
+            .collect()
     }
 
     /// Returns the reason a broken policy gives.
@@ -176,8 +200,15 @@ impl Gate {
         let Some(rule) = self.rules.get(id) else {
             return malformed(id);
         };
+        let detail = rule
+            .detail
+            .as_ref()
+            .and_then(|name| facts.details.get(name).cloned());
+        self.describe(id, rule, detail)
+    }
+
+    fn describe(&self, id: &str, rule: &Rule, detail: Option<String>) -> Reason {
         let pack = self.packs.iter().find(|pack| pack.manifest.id == rule.pack);
-        let detail = rule.detail.as_ref().and_then(|name| facts.details.get(name).cloned());
         Reason {
             id: id.to_owned(),
             reason: rule.reason.clone(),
@@ -210,7 +241,9 @@ impl Gate {
 
 /// Returns the instant a permit ends: with the agreement, with the next stay already known, or after a day.
 fn permit_ends(filed: &Filed, now: Timestamp) -> Timestamp {
-    let day = now.checked_add(SignedDuration::from_hours(PERMIT_HOURS)).unwrap_or(Timestamp::MAX);
+    let day = now
+        .checked_add(SignedDuration::from_hours(PERMIT_HOURS))
+        .unwrap_or(Timestamp::MAX);
     filed
         .stays
         .iter()
@@ -223,7 +256,10 @@ fn permit_ends(filed: &Filed, now: Timestamp) -> Timestamp {
 
 /// Returns how many more leads may be opened (F12, F14, F3(e)).
 fn leads_at_most(request: &Request, filed: &Filed) -> Option<u64> {
-    let kind = filed.agreement.purpose(&request.purpose).map(|purpose| purpose.kind);
+    let kind = filed
+        .agreement
+        .purpose(&request.purpose)
+        .map(|purpose| purpose.kind);
     if kind.is_some_and(crate::PurposeKind::opens_no_leads) {
         return Some(0);
     }

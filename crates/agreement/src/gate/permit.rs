@@ -41,7 +41,7 @@ pub struct Permit {
     pub(super) compared: BTreeSet<ElementRef>,
     pub(super) caseload_id: Option<ElementRef>,
     pub(super) leads_at_most: Option<u64>,
-    pub(super) grounds: Grounds,
+    pub(super) grounds: Box<Grounds>,
 }
 
 impl Permit {
@@ -109,7 +109,7 @@ impl Permit {
     }
 
     /// Returns what the decision rested on, for the ledger.
-    pub const fn grounds(&self) -> &Grounds {
+    pub fn grounds(&self) -> &Grounds {
         &self.grounds
     }
 }

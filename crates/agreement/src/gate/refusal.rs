@@ -15,7 +15,7 @@ pub struct Refusal {
     /// Every rule broken, the floor's first; never empty.
     pub reasons: Vec<Reason>,
     /// What the decision rested on, for the ledger.
-    pub grounds: Grounds,
+    pub grounds: Box<Grounds>,
 }
 
 /// One rule broken.
@@ -23,7 +23,7 @@ pub struct Refusal {
 pub struct Reason {
     /// The rule's id.
     pub id: String,
-    /// What the rule asks for.
+    /// What the rule asks for; for the gate's own reasons, what is amiss.
     pub reason: String,
     /// What exactly is amiss here, where that can be said.
     pub detail: Option<String>,
@@ -49,7 +49,10 @@ pub struct PackRef {
 impl Refusal {
     /// Returns the ids of the rules broken.
     pub fn ids(&self) -> Vec<&str> {
-        self.reasons.iter().map(|reason| reason.id.as_str()).collect()
+        self.reasons
+            .iter()
+            .map(|reason| reason.id.as_str())
+            .collect()
     }
 }
 
@@ -68,7 +71,12 @@ impl fmt::Display for Refusal {
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} ({})", self.id, self.reason, self.cite)?;
+        let broken = if self.pack.is_some() {
+            " is broken"
+        } else {
+            ""
+        };
+        write!(f, "{}{broken}: {} ({})", self.id, self.reason, self.cite)?;
         if let Some(detail) = &self.detail {
             write!(f, "\n  here: {detail}")?;
         }

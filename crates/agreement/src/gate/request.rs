@@ -135,6 +135,8 @@ pub enum PilotStatus {
 impl Request {
     /// Returns a request for an act with everything the agreement names: every element, its caseload id, its
     /// recipe or model, a pilot not yet begun, extracts not yet attested, no counts.
+    ///
+    /// The environment is the agreement's too; a node that has one of its own puts that in.
     pub fn new(agreement: &Agreement, act: Act, party: &PartyId, purpose: &PurposeId) -> Self {
         let moves_elements = act != Act::FILE && act != Act::AUDIT;
         let returns = moves_elements && act != Act::TRAIN;
