@@ -122,9 +122,7 @@ impl Agreement {
 
     /// Returns the parties in a role.
     pub fn parties_as(&self, role: Role) -> impl Iterator<Item = &Party> {
-        self.parties
-            .iter()
-            .filter(move |party| party.roles.contains(&role))
+        self.parties.iter().filter(move |party| party.roles.contains(&role))
     }
 
     /// Returns the purpose of this name.
@@ -146,32 +144,24 @@ impl Agreement {
 
     /// Returns the elements that pairs are compared on.
     pub fn matched_on(&self) -> impl Iterator<Item = ElementRef> {
-        self.record_sets
-            .iter()
-            .flat_map(|set| set.references(Use::MatchedOn))
+        self.record_sets.iter().flat_map(|set| set.references(Use::MatchedOn))
     }
 
     /// Returns the elements the recipient gets with a lead.
     pub fn returned(&self) -> impl Iterator<Item = ElementRef> {
-        self.record_sets
-            .iter()
-            .flat_map(|set| set.references(Use::Returned))
+        self.record_sets.iter().flat_map(|set| set.references(Use::Returned))
     }
 
     /// Returns the elements only the discrepancy rule looks at.
     pub fn compared(&self) -> impl Iterator<Item = ElementRef> {
-        self.record_sets
-            .iter()
-            .flat_map(|set| set.references(Use::Compared))
+        self.record_sets.iter().flat_map(|set| set.references(Use::Compared))
     }
 
     /// Returns the element that names a case of the recipient's caseload.
     pub fn caseload_id(&self) -> Option<ElementRef> {
-        self.record_sets.iter().find_map(|set| {
-            set.caseload_id
-                .as_ref()
-                .map(|element| set.reference(element))
-        })
+        self.record_sets
+            .iter()
+            .find_map(|set| set.caseload_id.as_ref().map(|element| set.reference(element)))
     }
 
     /// Tells whether nothing but the term and the link to the agreement before has changed, as 552a(o)(2)(D)(i) asks of

@@ -22,21 +22,12 @@ pub(crate) fn read_agreement(text: &str, file: &str) -> Result<Agreement, Vec<Pr
         Ok(agreement) => Some(agreement),
         Err(error) => {
             let what = format!("cannot be read: {error}");
-            reader.problem(
-                "",
-                what,
-                None,
-                "compare the file with `docs/agreement.schema.json`",
-            );
+            reader.problem("", what, None, "compare the file with `docs/agreement.schema.json`");
             None
         }
     };
     if let Some(agreement) = &agreement {
-        Check {
-            reader: &mut reader,
-            agreement,
-        }
-        .all();
+        Check { reader: &mut reader, agreement }.all();
     }
     reader.finish(agreement)
 }
@@ -56,10 +47,7 @@ pub fn law_problems(text: &str, file: &str, packs: &[Pack]) -> Vec<Problem> {
         .filter_map(|law| law.as_str().map(str::to_owned))
         .collect();
     let mut missing = Reader::new(text, file, crate::schema::agreement());
-    for pack in packs
-        .iter()
-        .filter(|pack| named.contains(pack.manifest.id.as_str()))
-    {
+    for pack in packs.iter().filter(|pack| named.contains(pack.manifest.id.as_str())) {
         for required in &pack.manifest.required {
             if !missing.has(&required.path) {
                 let what = format!("`{}` is missing", required.path);
@@ -102,16 +90,9 @@ impl Check<'_, '_> {
     fn head(&mut self) {
         let agreement = self.agreement;
         if agreement.format != 1 {
-            let what = format!(
-                "`format` is {}, which this program does not read",
-                agreement.format
-            );
-            self.add(
-                "format",
-                what,
-                None,
-                "write `format = 1`, or take a newer program",
-            );
+            let what =
+                format!("`format` is {}, which this program does not read", agreement.format);
+            self.add("format", what, None, "write `format = 1`, or take a newer program");
         }
         if agreement.laws.is_empty() {
             let remedy = "name a law pack that `comity law list` shows";
@@ -119,51 +100,24 @@ impl Check<'_, '_> {
         }
         if agreement.demonstration && agreement.environment != crate::Environment::Test {
             let remedy = "write `environment = \"test\"`, or leave `demonstration` out";
-            self.add(
-                "demonstration",
-                "a demonstration is never production",
-                None,
-                remedy,
-            );
+            self.add("demonstration", "a demonstration is never production", None, remedy);
         }
         if self.reader.is_sound(&["term"]) && agreement.term.ends < agreement.term.begins {
-            self.add(
-                "term.ends",
-                "the term ends before it begins",
-                C,
-                "correct one of the dates",
-            );
+            self.add("term.ends", "the term ends before it begins", C, "correct one of the dates");
         }
         if agreement.term.renewal && agreement.continues.is_none() {
             let remedy = "add `continues` with the digest of the agreement it renews";
             let cite = Some("5 U.S.C. 552a(o)(2)(D)");
-            self.add(
-                "term.renewal",
-                "a renewal says what it renews",
-                cite,
-                remedy,
-            );
+            self.add("term.renewal", "a renewal says what it renews", cite, remedy);
         }
     }
 
     fn names(&mut self) {
         let agreement = self.agreement;
-        self.unique(
-            "parties",
-            agreement.parties.iter().map(|party| party.id.as_str()),
-        );
-        self.unique(
-            "purposes",
-            agreement.purposes.iter().map(|purpose| purpose.id.as_str()),
-        );
-        self.unique(
-            "record_sets",
-            agreement.record_sets.iter().map(|set| set.id.as_str()),
-        );
-        self.unique(
-            "claims",
-            agreement.claims.iter().map(|claim| claim.id.as_str()),
-        );
+        self.unique("parties", agreement.parties.iter().map(|party| party.id.as_str()));
+        self.unique("purposes", agreement.purposes.iter().map(|purpose| purpose.id.as_str()));
+        self.unique("record_sets", agreement.record_sets.iter().map(|set| set.id.as_str()));
+        self.unique("claims", agreement.claims.iter().map(|claim| claim.id.as_str()));
     }
 
     fn unique<'i>(&mut self, list: &str, ids: impl Iterator<Item = &'i str>) {
@@ -171,12 +125,7 @@ impl Check<'_, '_> {
         for (index, id) in ids.enumerate() {
             if !seen.insert(id) {
                 let what = format!("`{id}` stands twice in `{list}`");
-                self.add(
-                    &format!("{list}[{index}].id"),
-                    what,
-                    None,
-                    "give each its own name",
-                );
+                self.add(&format!("{list}[{index}].id"), what, None, "give each its own name");
             }
         }
     }
@@ -199,12 +148,7 @@ impl Check<'_, '_> {
         }
         if agreement.party(&agreement.auditor.id).is_some() {
             let remedy = "name an auditor who is no party";
-            self.add(
-                "auditor.id",
-                "a party cannot be its own auditor",
-                Some("floor F11"),
-                remedy,
-            );
+            self.add("auditor.id", "a party cannot be its own auditor", Some("floor F11"), remedy);
         }
     }
 
@@ -218,10 +162,8 @@ impl Check<'_, '_> {
             }
         }
         keys.push(("auditor.key".to_owned(), &agreement.auditor.key));
-        let sound: Vec<_> = keys
-            .into_iter()
-            .filter(|(path, _)| self.reader.is_sound(&[path]))
-            .collect();
+        let sound: Vec<_> =
+            keys.into_iter().filter(|(path, _)| self.reader.is_sound(&[path])).collect();
         let mut seen: BTreeMap<String, String> = BTreeMap::new();
         for (path, key) in sound {
             if key.environment() != agreement.environment && self.reader.is_sound(&["environment"])
@@ -245,12 +187,7 @@ impl Check<'_, '_> {
         let agreement = self.agreement;
         let cite = Some("5 U.S.C. 552a(o)(1)(A)");
         if agreement.purposes.is_empty() {
-            self.add(
-                "purposes",
-                "no purpose is stated",
-                cite,
-                "add a `[[purposes]]`",
-            );
+            self.add("purposes", "no purpose is stated", cite, "add a `[[purposes]]`");
         }
         for (index, purpose) in agreement.purposes.iter().enumerate() {
             if purpose.authority.is_empty() {
@@ -265,28 +202,16 @@ impl Check<'_, '_> {
         let agreement = self.agreement;
         let owned_by = |role: Role| {
             agreement.record_sets.iter().any(|set| {
-                agreement
-                    .party(&set.owner)
-                    .is_some_and(|party| party.roles.contains(&role))
+                agreement.party(&set.owner).is_some_and(|party| party.roles.contains(&role))
             })
         };
         let sound = self.reader.is_sound(&["parties", "record_sets"]);
         if sound && !owned_by(Role::Source) {
-            self.add(
-                "record_sets",
-                "no source has a record set",
-                C,
-                "add the source's records",
-            );
+            self.add("record_sets", "no source has a record set", C, "add the source's records");
         }
         if sound && !owned_by(Role::Recipient) {
             let remedy = "add the recipient's own caseload";
-            self.add(
-                "record_sets",
-                "no recipient has a record set",
-                Some("floor F4"),
-                remedy,
-            );
+            self.add("record_sets", "no recipient has a record set", Some("floor F4"), remedy);
         }
         for (index, set) in agreement.record_sets.iter().enumerate() {
             let path = format!("record_sets[{index}]");
@@ -309,24 +234,14 @@ impl Check<'_, '_> {
             if set.caseload_id.is_some() && owner.is_some() && !plays(Role::Recipient) {
                 let what = format!("`{}` is no recipient's caseload", set.id);
                 let remedy = "put `caseload_id` into the recipient's record set";
-                self.add(
-                    &format!("{path}.caseload_id"),
-                    what,
-                    Some("floor F4"),
-                    remedy,
-                );
+                self.add(&format!("{path}.caseload_id"), what, Some("floor F4"), remedy);
             }
             if set.matched_on.is_empty() {
                 let what = format!("`{}` has nothing to be matched on", set.id);
                 self.add(&format!("{path}.matched_on"), what, C, "list the elements");
             }
         }
-        match agreement
-            .record_sets
-            .iter()
-            .filter(|set| set.caseload_id.is_some())
-            .count()
-        {
+        match agreement.record_sets.iter().filter(|set| set.caseload_id.is_some()).count() {
             1 => {}
             0 => {
                 let remedy = "add `caseload_id` to the recipient's record set";
@@ -365,12 +280,7 @@ impl Check<'_, '_> {
                     let other = known.entry(name).or_insert(element);
                     if (other.kind, other.category) != (element.kind, element.category) {
                         let what = format!("`{}.{name}` has two kinds or categories", set.id);
-                        self.add(
-                            &path,
-                            what,
-                            F3,
-                            "give it the same kind and category everywhere",
-                        );
+                        self.add(&path, what, F3, "give it the same kind and category everywhere");
                     }
                 }
             }
@@ -385,10 +295,7 @@ impl Check<'_, '_> {
                         "take it out: nobody is selected by a protected trait or its proxy";
                     self.add(&path, what, F3, remedy);
                 }
-                let others = agreement
-                    .record_sets
-                    .iter()
-                    .filter(|other| other.id != set.id);
+                let others = agreement.record_sets.iter().filter(|other| other.id != set.id);
                 let has = |element: &Element| {
                     others
                         .clone()
@@ -397,10 +304,8 @@ impl Check<'_, '_> {
                 let lost = (0..agreement.record_sets.len())
                     .any(|index| self.reader.lost_a_name(&format!("record_sets[{index}]")));
                 if others.clone().next().is_some() && !lost && !has(element) {
-                    let what = format!(
-                        "`{}.{}` has nothing to be matched on with",
-                        set.id, element.name
-                    );
+                    let what =
+                        format!("`{}.{}` has nothing to be matched on with", set.id, element.name);
                     let remedy = "list it in the other record set too, under the same name; columns are mapped in the schedule";
                     self.add(&path, what, C, remedy);
                 }
@@ -509,16 +414,10 @@ impl Check<'_, '_> {
             }
             let (what, remedy) = if self.agreement.record_set(&element.record_set).is_none() {
                 let remedy = "name one of this agreement's record sets";
-                (
-                    format!("`{element}` is in no record set of this agreement"),
-                    remedy,
-                )
+                (format!("`{element}` is in no record set of this agreement"), remedy)
             } else {
                 let remedy = "list it under `returned` or `compared`";
-                (
-                    format!("`{element}` is no element of its record set"),
-                    remedy,
-                )
+                (format!("`{element}` is no element of its record set"), remedy)
             };
             self.add(path, what, C, remedy);
             return None;
@@ -528,10 +427,8 @@ impl Check<'_, '_> {
         }
         if !kinds.contains(&found.kind) {
             let what = format!("`{element}` is of another kind than the rule needs");
-            let kinds: Vec<_> = kinds
-                .iter()
-                .map(|kind| format!("{kind:?}").to_lowercase())
-                .collect();
+            let kinds: Vec<_> =
+                kinds.iter().map(|kind| format!("{kind:?}").to_lowercase()).collect();
             let remedy = format!("name an element of kind {}", kinds.join(" or "));
             self.add(path, what, None, &remedy);
             return None;
@@ -543,31 +440,25 @@ impl Check<'_, '_> {
     fn lost_a_set(&self) -> bool {
         let sets = 0..self.agreement.record_sets.len();
         self.reader.is_replaced("record_sets")
-            || sets
-                .into_iter()
-                .any(|i| self.reader.is_replaced(&format!("record_sets[{i}].id")))
+            || sets.into_iter().any(|i| self.reader.is_replaced(&format!("record_sets[{i}].id")))
     }
 
     /// Tells whether anything about an element was replaced.
     fn element_is_unsound(&self, element: &ElementRef) -> bool {
-        self.agreement
-            .record_sets
-            .iter()
-            .enumerate()
-            .any(|(index, set)| {
-                let lists = [
-                    ("matched_on", &set.matched_on),
-                    ("returned", &set.returned),
-                    ("compared", &set.compared),
-                ];
-                set.id == element.record_set
-                    && lists.into_iter().any(|(list, elements)| {
-                        elements.iter().enumerate().any(|(place, found)| {
-                            let path = format!("record_sets[{index}].{list}[{place}]");
-                            found.name == element.element && !self.reader.is_sound(&[&path])
-                        })
+        self.agreement.record_sets.iter().enumerate().any(|(index, set)| {
+            let lists = [
+                ("matched_on", &set.matched_on),
+                ("returned", &set.returned),
+                ("compared", &set.compared),
+            ];
+            set.id == element.record_set
+                && lists.into_iter().any(|(list, elements)| {
+                    elements.iter().enumerate().any(|(place, found)| {
+                        let path = format!("record_sets[{index}].{list}[{place}]");
+                        found.name == element.element && !self.reader.is_sound(&[&path])
                     })
-            })
+                })
+        })
     }
 
     fn model(&mut self) {
@@ -576,12 +467,7 @@ impl Check<'_, '_> {
             usize::from(model.digest.is_some()) + usize::from(model.recipe_digest.is_some());
         if given != 1 {
             let what = "`model` names a finished model or a recipe, one of the two";
-            self.add(
-                "model",
-                what,
-                None,
-                "write either `digest` or `recipe_digest`",
-            );
+            self.add("model", what, None, "write either `digest` or `recipe_digest`");
         }
     }
 
@@ -593,26 +479,16 @@ impl Check<'_, '_> {
             let remedy = "say who or what confirms the facts beyond the two records";
             self.add("verification.sources", what, cite, remedy);
         }
-        if self
-            .reader
-            .is_sound(&["retention.destroy_by", "term.begins"])
+        if self.reader.is_sound(&["retention.destroy_by", "term.begins"])
             && agreement.retention.destroy_by < agreement.term.begins
         {
             let what = "`retention.destroy_by` is before the term begins";
             let cite = Some("5 U.S.C. 552a(o)(1)(F)");
-            self.add(
-                "retention.destroy_by",
-                what,
-                cite,
-                "correct one of the dates",
-            );
+            self.add("retention.destroy_by", what, cite, "correct one of the dates");
         }
         for (index, accuracy) in agreement.accuracy.iter().enumerate() {
             if agreement.record_set(&accuracy.record_set).is_none() {
-                let what = format!(
-                    "`{}` is no record set of this agreement",
-                    accuracy.record_set
-                );
+                let what = format!("`{}` is no record set of this agreement", accuracy.record_set);
                 let path = format!("accuracy[{index}].record_set");
                 let cite = Some("5 U.S.C. 552a(o)(1)(J)");
                 self.add(&path, what, cite, "name the record set that was assessed");
@@ -625,10 +501,7 @@ impl Check<'_, '_> {
         let used: BTreeSet<Category> = agreement
             .record_sets
             .iter()
-            .flat_map(|set| {
-                set.categories(Use::Returned)
-                    .chain(set.categories(Use::Compared))
-            })
+            .flat_map(|set| set.categories(Use::Returned).chain(set.categories(Use::Compared)))
             .collect();
         for (index, exception) in agreement.exceptions.iter().enumerate() {
             if !self.reader.is_sound(&[&format!("exceptions[{index}]")]) {
@@ -650,12 +523,7 @@ impl Check<'_, '_> {
                     exception.kind.as_str(),
                     exception.category
                 );
-                self.add(
-                    &path,
-                    what,
-                    F3,
-                    "take the exception out, or name the category it is for",
-                );
+                self.add(&path, what, F3, "take the exception out, or name the category it is for");
             } else if !used.contains(&exception.category) && self.reader.is_sound(&["record_sets"])
             {
                 let what = format!("no element is of category `{}`", exception.category);
@@ -682,19 +550,13 @@ impl Check<'_, '_> {
             }
             if claim.law.as_str() == "floor" {
                 let remedy = "take the claim out";
-                self.add(
-                    &path("law"),
-                    "nothing waives the floor",
-                    Some("the floor"),
-                    remedy,
-                );
+                self.add(&path("law"), "nothing waives the floor", Some("the floor"), remedy);
             }
             let (what, wrong) = match claim.kind {
                 ClaimKind::Waiver => ("a waiver names the rules it waives", claim.rules.is_empty()),
-                ClaimKind::Exemption => (
-                    "an exemption is from a whole law and names no rule",
-                    !claim.rules.is_empty(),
-                ),
+                ClaimKind::Exemption => {
+                    ("an exemption is from a whole law and names no rule", !claim.rules.is_empty())
+                }
             };
             if wrong && !self.reader.is_replaced(&path("kind")) {
                 let remedy = "see the rules with `comity law show`";

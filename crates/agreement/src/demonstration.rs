@@ -42,19 +42,11 @@ impl Agreement {
         mut random: impl FnMut() -> [u8; 32],
     ) -> Result<Demonstration, Error> {
         if !self.demonstration || self.environment != Environment::Test {
-            return Err(Error::NotADemonstration {
-                program: self.program.clone(),
-            });
+            return Err(Error::NotADemonstration { program: self.program.clone() });
         }
         let today = now.to_zoned(TimeZone::UTC).date();
-        let age = self
-            .term
-            .begins
-            .until(today)
-            .map_or(0, |span| i64::from(span.get_days()));
-        let by = Move {
-            days: age - BEGUN_DAYS,
-        };
+        let age = self.term.begins.until(today).map_or(0, |span| i64::from(span.get_days()));
+        let by = Move { days: age - BEGUN_DAYS };
         let mut agreement = self.clone();
         by.agreement(&mut agreement)?;
 
@@ -62,13 +54,7 @@ impl Agreement {
         let mut key = |id: &crate::PartyId, role| {
             let key = SigningKey::new(Environment::Test, random());
             let public = key.public();
-            keys.insert(
-                Signer {
-                    id: id.clone(),
-                    role,
-                },
-                key,
-            );
+            keys.insert(Signer { id: id.clone(), role }, key);
             public
         };
         for party in &mut agreement.parties {
@@ -89,11 +75,7 @@ impl Agreement {
                 filed.signatures.push(signature);
             }
         }
-        Ok(Demonstration {
-            filed,
-            keys,
-            moved_days: by.days,
-        })
+        Ok(Demonstration { filed, keys, moved_days: by.days })
     }
 }
 
@@ -105,9 +87,7 @@ struct Move {
 impl Move {
     fn date(&self, date: &mut Date) -> Result<(), Error> {
         let out_of_range = || Error::DatesOutOfRange { days: self.days };
-        let span = Span::new()
-            .try_days(self.days)
-            .map_err(|_| out_of_range())?;
+        let span = Span::new().try_days(self.days).map_err(|_| out_of_range())?;
         *date = date.checked_add(span).map_err(|_| out_of_range())?;
         Ok(())
     }
@@ -139,12 +119,7 @@ impl Move {
     fn publications(&self, publications: &mut Publications) -> Result<(), Error> {
         self.maybe(publications.sent_to_committees.as_mut())?;
         self.maybe(publications.reported_in_advance.as_mut())?;
-        self.maybe(
-            publications
-                .federal_register
-                .as_mut()
-                .map(|notice| &mut notice.date),
-        )?;
+        self.maybe(publications.federal_register.as_mut().map(|notice| &mut notice.date))?;
         self.maybe(publications.board_finding.as_mut())?;
         self.maybe(publications.notice_last_given.as_mut())?;
         self.maybe(publications.renewal_approved.as_mut())?;

@@ -52,13 +52,11 @@ pub(crate) fn canonical<T: Serialize>(value: &T) -> Result<Vec<u8>, Error> {
 /// Writes bytes as hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use fmt::Write as _;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Reads exactly `N` bytes from lower-case hexadecimal digits.
@@ -86,9 +84,7 @@ impl std::str::FromStr for Digest {
         text.strip_prefix("sha256:")
             .and_then(unhex)
             .map(Self)
-            .ok_or_else(|| Error::NotADigest {
-                text: text.to_owned(),
-            })
+            .ok_or_else(|| Error::NotADigest { text: text.to_owned() })
     }
 }
 
@@ -153,13 +149,7 @@ mod tests {
         let digest = Digest::of(b"x");
         assert_eq!(digest.to_string().parse::<Digest>().unwrap(), digest);
         let upper = digest.to_string().to_uppercase();
-        for wrong in [
-            "",
-            "sha256:",
-            "sha256:00",
-            upper.as_str(),
-            &digest.to_string()[7..],
-        ] {
+        for wrong in ["", "sha256:", "sha256:00", upper.as_str(), &digest.to_string()[7..]] {
             assert!(wrong.parse::<Digest>().is_err(), "{wrong}");
         }
     }

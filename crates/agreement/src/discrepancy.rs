@@ -84,20 +84,9 @@ impl Discrepancy {
             Self::PeriodsOverlap { one, other, .. } => {
                 vec![&one.from, &one.to, &other.from, &other.to]
             }
-            Self::AmountExceeds {
-                amount,
-                over: other,
-                ..
-            }
-            | Self::AmountDiffers {
-                amount,
-                from: other,
-                ..
-            }
-            | Self::ValueDiffers {
-                value: amount,
-                from: other,
-            } => vec![amount, other],
+            Self::AmountExceeds { amount, over: other, .. }
+            | Self::AmountDiffers { amount, from: other, .. }
+            | Self::ValueDiffers { value: amount, from: other } => vec![amount, other],
         }
     }
 }

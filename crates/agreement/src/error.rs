@@ -219,38 +219,21 @@ mod tests {
         let signer = || party.clone();
         let errors = [
             Error::NotAnId { text: "A b".into() },
-            Error::NotAnElement {
-                text: "payroll".into(),
-            },
-            Error::NotADigest {
-                text: "sha256:0".into(),
-            },
-            Error::NotAKey {
-                text: "ed25519:0".into(),
-            },
+            Error::NotAnElement { text: "payroll".into() },
+            Error::NotADigest { text: "sha256:0".into() },
+            Error::NotAKey { text: "ed25519:0".into() },
             Error::NotAKeyFile,
             Error::NotASignature,
-            Error::WrongEnvironment {
-                key: Environment::Test,
-                agreement: Environment::Production,
-            },
-            Error::UnknownSigner {
-                signer: signer(),
-                role: SignerRole::Board,
-            },
+            Error::WrongEnvironment { key: Environment::Test, agreement: Environment::Production },
+            Error::UnknownSigner { signer: signer(), role: SignerRole::Board },
             Error::OtherAgreement {
                 signer: signer(),
                 found: Digest::from_bytes([1; 32]),
                 expected: Digest::from_bytes([2; 32]),
             },
-            Error::OtherKey {
-                signer: signer(),
-                role: SignerRole::Auditor,
-            },
+            Error::OtherKey { signer: signer(), role: SignerRole::Auditor },
             Error::WrongSignature { signer: signer() },
-            Error::NotADemonstration {
-                program: "benefits".parse().unwrap(),
-            },
+            Error::NotADemonstration { program: "benefits".parse().unwrap() },
             Error::DatesOutOfRange { days: 9_999_999 },
             Error::NotCanonical(serde::ser::Error::custom("a number that is not finite")),
             Error::UnreadableFile {
@@ -269,23 +252,14 @@ mod tests {
                 file: "pack.toml",
                 reason: "missing field `id`".into(),
             },
-            Error::PackPolicies {
-                id: pack.clone(),
-                reason: "unexpected end of input".into(),
-            },
+            Error::PackPolicies { id: pack.clone(), reason: "unexpected end of input".into() },
             Error::PolicyWithoutAnnotation {
                 id: pack.clone(),
                 policy: policy(),
                 annotation: "cite",
             },
-            Error::PolicyTwice {
-                id: pack.clone(),
-                policy: policy(),
-            },
-            Error::PackPermits {
-                id: pack,
-                policy: policy(),
-            },
+            Error::PolicyTwice { id: pack.clone(), policy: policy() },
+            Error::PackPermits { id: pack, policy: policy() },
         ];
         let mut text = String::new();
         for error in &errors {

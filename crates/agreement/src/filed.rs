@@ -79,9 +79,7 @@ impl Filed {
             if annex.agreement == digest
                 && annex.party.roles == [Role::Recipient]
                 && self.agreement.party(&annex.party.id).is_none()
-                && annex
-                    .standing(&self.agreement, &self.key_changes, now)?
-                    .is_agreed()
+                && annex.standing(&self.agreement, &self.key_changes, now)?.is_agreed()
             {
                 parties.push(&annex.party);
             }
@@ -95,10 +93,7 @@ fn required(parties: &[Party]) -> BTreeSet<Signer> {
     parties
         .iter()
         .flat_map(|party| {
-            let signer = |role| Signer {
-                id: party.id.clone(),
-                role,
-            };
+            let signer = |role| Signer { id: party.id.clone(), role };
             let board = party.board.is_some().then(|| signer(SignerRole::Board));
             std::iter::once(signer(SignerRole::Party)).chain(board)
         })
@@ -135,10 +130,7 @@ impl Annex {
     /// [`Error::NotCanonical`] when it has no canonical form.
     pub fn digest(&self) -> Result<Digest, Error> {
         let mut bytes = b"comity annex, version 1\n".to_vec();
-        bytes.extend(canonical(&Self {
-            signatures: Vec::new(),
-            ..self.clone()
-        })?);
+        bytes.extend(canonical(&Self { signatures: Vec::new(), ..self.clone() })?);
         Ok(Digest::of(&bytes))
     }
 
@@ -154,14 +146,7 @@ impl Annex {
         at: Timestamp,
         key: &SigningKey,
     ) -> Result<(), Error> {
-        self.signatures.push(Signature::over(
-            self.digest()?,
-            answer,
-            signer,
-            at,
-            key,
-            None,
-        )?);
+        self.signatures.push(Signature::over(self.digest()?, answer, signer, at, key, None)?);
         Ok(())
     }
 

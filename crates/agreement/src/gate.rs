@@ -103,10 +103,7 @@ impl Gate {
         if self.packs.iter().any(|other| other.manifest.id == *id) {
             return Err(Error::PackTwice { id: id.clone() });
         }
-        let wrong = |reason: String| Error::PackPolicies {
-            id: pack.manifest.id.clone(),
-            reason,
-        };
+        let wrong = |reason: String| Error::PackPolicies { id: pack.manifest.id.clone(), reason };
         let parsed = PolicySet::from_str(pack.policies()).map_err(|e| wrong(e.to_string()))?;
         if parsed.templates().next().is_some() {
             return Err(wrong("a template is no rule".to_owned()));
@@ -118,31 +115,21 @@ impl Gate {
         // In the order of the text, so that a refusal lists rules as the pack does.
         let mut policies: Vec<_> = parsed.policies().collect();
         policies.sort_by_key(|policy| {
-            policy
-                .id()
-                .to_string()
-                .trim_start_matches("policy")
-                .parse::<usize>()
-                .unwrap_or(0)
+            policy.id().to_string().trim_start_matches("policy").parse::<usize>().unwrap_or(0)
         });
         for policy in policies {
             let annotation = |name: &'static str| {
-                policy
-                    .annotation(name)
-                    .filter(|text| !text.is_empty())
-                    .map(str::to_owned)
-                    .ok_or(Error::PolicyWithoutAnnotation {
+                policy.annotation(name).filter(|text| !text.is_empty()).map(str::to_owned).ok_or(
+                    Error::PolicyWithoutAnnotation {
                         id: id.clone(),
                         policy: policy.annotation("id").unwrap_or("without id").to_owned(),
                         annotation: name,
-                    })
+                    },
+                )
             };
             let name = annotation("id")?;
             if policy.effect() == Effect::Permit && !pack.is_floor() {
-                return Err(Error::PackPermits {
-                    id: id.clone(),
-                    policy: name,
-                });
+                return Err(Error::PackPermits { id: id.clone(), policy: name });
             }
             let rule = Rule {
                 order: self.rules.len(),
@@ -153,10 +140,7 @@ impl Gate {
                 detail: policy.annotation("detail").map(str::to_owned),
                 pack: id.clone(),
             };
-            let taken = || Error::PolicyTwice {
-                id: id.clone(),
-                policy: name.clone(),
-            };
+            let taken = || Error::PolicyTwice { id: id.clone(), policy: name.clone() };
             if self.rules.contains_key(&name) {
                 return Err(taken());
             }
@@ -171,11 +155,11 @@ impl Gate {
 
 /// Parses the schema that ships with the program.
 fn schema() -> Result<Schema, Error> {
-    Schema::from_cedarschema_str(SCHEMA)
-        .map(|(schema, _)| schema)
-        .map_err(|error| Error::PackManifest {
+    Schema::from_cedarschema_str(SCHEMA).map(|(schema, _)| schema).map_err(|error| {
+        Error::PackManifest {
             id: "laws".to_owned(),
             file: "schema.cedarschema",
             reason: error.to_string(),
-        })
+        }
+    })
 }

@@ -19,18 +19,13 @@ const CYCLE_PATTERN: &str = "^(TODO|[A-Za-z0-9_-]+)$";
 
 /// Tells whether a text may name a cycle.
 fn is_cycle(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }
 
 /// Tells whether a text may be an identifier.
 pub(crate) fn is_id(text: &str) -> bool {
     let mut letters = text.chars();
-    letters
-        .next()
-        .is_some_and(|first| first.is_ascii_lowercase())
+    letters.next().is_some_and(|first| first.is_ascii_lowercase())
         && letters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_')
 }
 
@@ -141,10 +136,7 @@ pub struct ElementRef {
 impl ElementRef {
     /// Returns the reference to an element of a record set.
     pub fn new(record_set: &RecordSetId, element: &ElementName) -> Self {
-        Self {
-            record_set: record_set.clone(),
-            element: element.clone(),
-        }
+        Self { record_set: record_set.clone(), element: element.clone() }
     }
 }
 
@@ -152,9 +144,7 @@ impl std::str::FromStr for ElementRef {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let wrong = || Error::NotAnElement {
-            text: text.to_owned(),
-        };
+        let wrong = || Error::NotAnElement { text: text.to_owned() };
         let (record_set, element) = text.split_once('.').ok_or_else(wrong)?;
         Ok(Self {
             record_set: RecordSetId::new(record_set).map_err(|_| wrong())?,

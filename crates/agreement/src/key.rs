@@ -59,9 +59,7 @@ impl PublicKey {
 
     /// Tells whether the key made this signature over these bytes, strictly: weak keys verify nothing.
     pub(crate) fn verifies(&self, bytes: &[u8], signature: &SignatureBytes) -> bool {
-        self.key
-            .verify_strict(bytes, &RawSignature::from_bytes(&signature.0))
-            .is_ok()
+        self.key.verify_strict(bytes, &RawSignature::from_bytes(&signature.0)).is_ok()
     }
 }
 
@@ -69,9 +67,7 @@ impl std::str::FromStr for PublicKey {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let wrong = || Error::NotAKey {
-            text: text.to_owned(),
-        };
+        let wrong = || Error::NotAKey { text: text.to_owned() };
         let (environment, digits) = if let Some(digits) = text.strip_prefix("test-ed25519:") {
             (Environment::Test, digits)
         } else if let Some(digits) = text.strip_prefix("ed25519:") {
@@ -154,19 +150,12 @@ impl SigningKey {
             .chain_update(random)
             .finalize()
             .into();
-        Self {
-            environment,
-            seed: random,
-            key: ed25519_dalek::SigningKey::from_bytes(&seed),
-        }
+        Self { environment, seed: random, key: ed25519_dalek::SigningKey::from_bytes(&seed) }
     }
 
     /// Returns the public key.
     pub fn public(&self) -> PublicKey {
-        PublicKey {
-            environment: self.environment,
-            key: self.key.verifying_key(),
-        }
+        PublicKey { environment: self.environment, key: self.key.verifying_key() }
     }
 
     /// Returns the environment the key is for.
@@ -196,20 +185,10 @@ impl SigningKey {
             Some("comity signing key, production environment") => Environment::Production,
             _ => return Err(Error::NotAKeyFile),
         };
-        let public = lines
-            .next()
-            .and_then(|line| line.strip_prefix("public "))
-            .map(str::to_owned);
-        let seed = lines
-            .last()
-            .and_then(unhex::<32>)
-            .ok_or(Error::NotAKeyFile)?;
+        let public = lines.next().and_then(|line| line.strip_prefix("public ")).map(str::to_owned);
+        let seed = lines.last().and_then(unhex::<32>).ok_or(Error::NotAKeyFile)?;
         let key = Self::new(environment, seed);
-        if public == Some(key.public().to_string()) {
-            Ok(key)
-        } else {
-            Err(Error::NotAKeyFile)
-        }
+        if public == Some(key.public().to_string()) { Ok(key) } else { Err(Error::NotAKeyFile) }
     }
 
     /// Signs bytes. Only statements of this crate are signed, each under its own first line.

@@ -288,11 +288,7 @@ impl Pack {
             let path = folder.join(name);
             std::fs::read_to_string(&path).map_err(|source| Error::PackFile { path, source })
         };
-        Self::from_files(
-            &read("pack.toml")?,
-            &read("policies.cedar")?,
-            &read("vectors.toml")?,
-        )
+        Self::from_files(&read("pack.toml")?, &read("policies.cedar")?, &read("vectors.toml")?)
     }
 
     /// Makes a pack of the texts of its three files.
@@ -302,23 +298,16 @@ impl Pack {
     /// [`Error::PackManifest`] when the manifest or the vectors are wrong. Policies are checked by [`Gate::new`].
     pub fn from_files(manifest: &str, policies: &str, vectors: &str) -> Result<Self, Error> {
         let mut hash = Sha256::new();
-        for (name, text) in [
-            ("pack.toml", manifest),
-            ("policies.cedar", policies),
-            ("vectors.toml", vectors),
-        ] {
+        for (name, text) in
+            [("pack.toml", manifest), ("policies.cedar", policies), ("vectors.toml", vectors)]
+        {
             hash.update(format!("{name}\n{}\n", text.len()));
             hash.update(text);
         }
         let digest = Digest::from_bytes(hash.finalize().into());
         let manifest: Manifest = parse(manifest, "pack.toml", "?")?;
         let vectors = parse(vectors, "vectors.toml", manifest.id.as_str())?;
-        Ok(Self {
-            manifest,
-            policies: policies.to_owned(),
-            vectors,
-            digest,
-        })
+        Ok(Self { manifest, policies: policies.to_owned(), vectors, digest })
     }
 
     /// Tells whether this is the floor.
@@ -339,10 +328,7 @@ impl Pack {
     /// Returns the ids of the pack's rules, in their order.
     pub fn rules(&self) -> Vec<String> {
         let after = self.policies.split("@id(\"").skip(1);
-        after
-            .filter_map(|rest| rest.split('"').next())
-            .map(str::to_owned)
-            .collect()
+        after.filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect()
     }
 
     /// Returns what a decision records of the pack.
@@ -360,17 +346,9 @@ impl Pack {
     ///
     /// As [`Gate::new`], and [`Error::PackManifest`] when a vector sets something that is no fact.
     pub fn test(&self) -> Result<Vec<VectorOutcome>, Error> {
-        let packs = if self.is_floor() {
-            Vec::new()
-        } else {
-            vec![self.clone()]
-        };
+        let packs = if self.is_floor() { Vec::new() } else { vec![self.clone()] };
         let gate = Gate::new(packs)?;
-        self.vectors
-            .vector
-            .iter()
-            .map(|vector| self.decide(&gate, vector))
-            .collect()
+        self.vectors.vector.iter().map(|vector| self.decide(&gate, vector)).collect()
     }
 
     fn decide(&self, gate: &Gate, vector: &Vector) -> Result<VectorOutcome, Error> {
@@ -391,26 +369,13 @@ impl Pack {
             let (part, name) = base.part(key).ok_or_else(|| wrong(key))?;
             part.insert(name.to_owned(), value.clone());
         }
-        let facts = Facts::of_vector(
-            vector.act.clone(),
-            base.principal,
-            base.resource,
-            base.context,
-        );
-        let mut found: Vec<_> = gate
-            .replay(&facts)
-            .into_iter()
-            .map(|reason| reason.id)
-            .collect();
+        let facts =
+            Facts::of_vector(vector.act.clone(), base.principal, base.resource, base.context);
+        let mut found: Vec<_> = gate.replay(&facts).into_iter().map(|reason| reason.id).collect();
         let mut expected = vector.refused_by.clone();
         found.sort();
         expected.sort();
-        Ok(VectorOutcome {
-            name: vector.name.clone(),
-            act: vector.act.clone(),
-            expected,
-            found,
-        })
+        Ok(VectorOutcome { name: vector.name.clone(), act: vector.act.clone(), expected, found })
     }
 }
 
@@ -469,9 +434,7 @@ mod tests {
                 if rule.starts_with("permit-") {
                     let act = rule.trim_start_matches("permit-");
                     assert!(
-                        outcomes
-                            .iter()
-                            .any(|o| o.act.as_str() == act && o.found.is_empty()),
+                        outcomes.iter().any(|o| o.act.as_str() == act && o.found.is_empty()),
                         "no vector is permitted by `{rule}`"
                     );
                 } else {
@@ -495,10 +458,8 @@ mod tests {
             for clock in &pack.manifest.clocks {
                 let Some(rule) = &clock.rule else { continue };
                 assert!(rules.contains(rule), "clock `{}` names `{rule}`", clock.id);
-                let text = pack
-                    .policies()
-                    .split("@id(")
-                    .find(|t| t.starts_with(&format!("\"{rule}\"")));
+                let text =
+                    pack.policies().split("@id(").find(|t| t.starts_with(&format!("\"{rule}\"")));
                 let number = clock.length.to_string();
                 let number = if clock.id == "pilot-bound" || clock.id == "reversals" {
                     format!("{number}0")
@@ -507,11 +468,7 @@ mod tests {
                 };
                 // The three months before the end are counted where dates are known, in the facts.
                 let shown = text.unwrap().contains(&number) || clock.id == "renewal-window";
-                assert!(
-                    shown,
-                    "clock `{}`: `{rule}` does not show {number}",
-                    clock.id
-                );
+                assert!(shown, "clock `{}`: `{rule}` does not show {number}", clock.id);
             }
             for doubt in &pack.manifest.unconfirmed {
                 for rule in &doubt.rules {
@@ -527,10 +484,7 @@ mod tests {
         let read = Pack::read_folder(&folder).unwrap();
         assert_eq!(read.digest(), Pack::shipped().unwrap()[0].digest());
         let empty = tempfile::tempdir().unwrap();
-        assert!(matches!(
-            Pack::read_folder(empty.path()),
-            Err(Error::PackFile { .. })
-        ));
+        assert!(matches!(Pack::read_folder(empty.path()), Err(Error::PackFile { .. })));
     }
 
     #[test]

@@ -24,11 +24,7 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}:{}:{}: {}",
-            self.file, self.line, self.column, self.what
-        )?;
+        write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.what)?;
         if let Some(cite) = &self.cite {
             write!(f, " ({cite})")?;
         }
@@ -41,13 +37,7 @@ pub(crate) fn place(text: &str, byte: usize) -> (usize, usize) {
     let before = text.get(..byte).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     let line = before.matches('\n').count() + 1;
-    (
-        line,
-        before
-            .get(line_start..)
-            .map_or(0, |start| start.chars().count())
-            + 1,
-    )
+    (line, before.get(line_start..).map_or(0, |start| start.chars().count()) + 1)
 }
 
 #[cfg(test)]

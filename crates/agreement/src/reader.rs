@@ -43,15 +43,9 @@ const PLACEHOLDERS: [&str; 19] = [
 pub(crate) fn is_placeholder(text: &str) -> bool {
     let text = text.trim().to_lowercase();
     let begins_as_one = ["todo", "tbd", "fixme"].iter().any(|word| {
-        text.strip_prefix(word)
-            .is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+        text.strip_prefix(word).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
     });
-    let sentences = [
-        "to be determined",
-        "to be decided",
-        "failed to provide",
-        "not applicable",
-    ];
+    let sentences = ["to be determined", "to be decided", "failed to provide", "not applicable"];
     begins_as_one
         || sentences.contains(&text.trim_end_matches('.'))
         || text.split_whitespace().all(|word| {
@@ -63,9 +57,7 @@ pub(crate) fn is_placeholder(text: &str) -> bool {
 /// Reads a small TOML file whose first mistake is enough. Dates may be TOML dates or text.
 pub(crate) fn read_small<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     let one_line = |error: String| error.trim_end().replace('\n', " ");
-    let table: toml::Table = text
-        .parse()
-        .map_err(|e: toml::de::Error| one_line(e.to_string()))?;
+    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| one_line(e.to_string()))?;
     serde_json::from_value(json(toml::Value::Table(table))).map_err(|e| one_line(e.to_string()))
 }
 
@@ -77,12 +69,9 @@ fn json(value: toml::Value) -> Value {
         toml::Value::Boolean(flag) => Value::from(flag),
         toml::Value::Datetime(date) => Value::from(date.to_string()),
         toml::Value::Array(values) => values.into_iter().map(json).collect(),
-        toml::Value::Table(table) => Value::Object(
-            table
-                .into_iter()
-                .map(|(name, value)| (name, json(value)))
-                .collect(),
-        ),
+        toml::Value::Table(table) => {
+            Value::Object(table.into_iter().map(|(name, value)| (name, json(value))).collect())
+        }
     }
 }
 
@@ -101,22 +90,11 @@ impl<'t> Reader<'t> {
     /// Parses the text; every mistake of TOML is a problem already.
     pub(crate) fn new(text: &'t str, file: &'t str, schema: Value) -> Self {
         let (table, errors) = DeTable::parse_recoverable(text);
-        let mut reader = Self {
-            text,
-            file,
-            schema,
-            table,
-            problems: Vec::new(),
-            replaced: Vec::new(),
-        };
+        let mut reader =
+            Self { text, file, schema, table, problems: Vec::new(), replaced: Vec::new() };
         for error in errors {
             let what = format!("not TOML: {}", error.message().replace('\n', ", "));
-            reader.add(
-                error.span().unwrap_or(0..0),
-                what,
-                None,
-                "mend the line".to_owned(),
-            );
+            reader.add(error.span().unwrap_or(0..0), what, None, "mend the line".to_owned());
         }
         reader
     }
@@ -130,8 +108,7 @@ impl<'t> Reader<'t> {
 
     /// Returns the value if there was no problem, and every problem otherwise, in the order of the file.
     pub(crate) fn finish<T>(mut self, value: Option<T>) -> Result<T, Vec<Problem>> {
-        self.problems
-            .sort_by(|a, b| (a.line, a.column, &a.what).cmp(&(b.line, b.column, &b.what)));
+        self.problems.sort_by(|a, b| (a.line, a.column, &a.what).cmp(&(b.line, b.column, &b.what)));
         self.problems.dedup();
         match value {
             Some(value) if self.problems.is_empty() => Ok(value),
@@ -143,17 +120,12 @@ impl<'t> Reader<'t> {
     pub(crate) fn is_sound(&self, paths: &[&str]) -> bool {
         let touches =
             |replaced: &str, path: &str| is_under(replaced, path) || is_under(path, replaced);
-        !self
-            .replaced
-            .iter()
-            .any(|replaced| paths.iter().any(|path| touches(replaced, path)))
+        !self.replaced.iter().any(|replaced| paths.iter().any(|path| touches(replaced, path)))
     }
 
     /// Tells whether the value at a path, or one it is part of, was replaced; what is inside it may have been.
     pub(crate) fn is_replaced(&self, path: &str) -> bool {
-        self.replaced
-            .iter()
-            .any(|replaced| is_under(path, replaced))
+        self.replaced.iter().any(|replaced| is_under(path, replaced))
     }
 
     /// Tells whether the name of something under a path, or a whole list there, was replaced.
@@ -217,14 +189,7 @@ impl<'t> Reader<'t> {
     fn add(&mut self, span: Range<usize>, what: String, cite: Option<&str>, remedy: String) {
         let (line, column) = place(self.text, span.start);
         let (file, cite) = (self.file.to_owned(), cite.map(str::to_owned));
-        self.problems.push(Problem {
-            file,
-            line,
-            column,
-            what,
-            cite,
-            remedy,
-        });
+        self.problems.push(Problem { file, line, column, what, cite, remedy });
     }
 
     /// Follows references and leaves `null` out; descriptions and citations beside a reference stay in force.
@@ -232,17 +197,12 @@ impl<'t> Reader<'t> {
         let mut fields = schema.as_object().cloned().unwrap_or_default();
         if let Some(choices) = fields.get("anyOf").and_then(Value::as_array) {
             let null = Value::from("null");
-            let choice = choices
-                .iter()
-                .find(|choice| choice.get("type") != Some(&null))
-                .cloned();
+            let choice = choices.iter().find(|choice| choice.get("type") != Some(&null)).cloned();
             fields.remove("anyOf");
             merge(&mut fields, choice);
         }
         if let Some(reference) = fields.remove("$ref") {
-            let name = reference
-                .as_str()
-                .and_then(|text| text.strip_prefix("#/$defs/"));
+            let name = reference.as_str().and_then(|text| text.strip_prefix("#/$defs/"));
             let target = name.and_then(|name| self.schema.get("$defs")?.get(name));
             let target = target.map(|target| self.resolve(target));
             merge(&mut fields, target);
@@ -259,10 +219,7 @@ impl<'t> Reader<'t> {
     ) -> Value {
         let span = node.span();
         if let Some(choices) = schema.get("oneOf").and_then(Value::as_array) {
-            let words: Vec<_> = choices
-                .iter()
-                .filter_map(|choice| choice.get("const"))
-                .collect();
+            let words: Vec<_> = choices.iter().filter_map(|choice| choice.get("const")).collect();
             if words.is_empty() {
                 return self.tagged(choices, node, path, cite);
             }
@@ -291,22 +248,13 @@ impl<'t> Reader<'t> {
                 self.integer(schema, number, &span, path, cite)
             }
             ("number", DeValue::Float(number)) => {
-                match number
-                    .as_str()
-                    .parse::<f64>()
-                    .ok()
-                    .filter(|number| number.is_finite())
-                {
+                match number.as_str().parse::<f64>().ok().filter(|number| number.is_finite()) {
                     Some(number) => Value::from(number),
                     None => self.wrong(schema, span, path, cite, "is not finite", "a number"),
                 }
             }
             (wanted, _) => {
-                let what = format!(
-                    "is {}, not {}",
-                    found(node.get_ref()),
-                    article(wanted, schema)
-                );
+                let what = format!("is {}, not {}", found(node.get_ref()), article(wanted, schema));
                 self.wrong(schema, span, path, cite, &what, article(wanted, schema))
             }
         }
@@ -321,16 +269,11 @@ impl<'t> Reader<'t> {
         cite: Option<&str>,
     ) -> Value {
         let empty = Map::new();
-        let properties = schema
-            .get("properties")
-            .and_then(Value::as_object)
-            .unwrap_or(&empty);
+        let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&empty);
         let patterned = schema.get("patternProperties").and_then(Value::as_object);
-        let rest = (schema
-            .get("additionalProperties")
-            .filter(|rest| rest.is_object()))
-        .or_else(|| patterned.and_then(|patterns| patterns.values().next()))
-        .cloned();
+        let rest = (schema.get("additionalProperties").filter(|rest| rest.is_object()))
+            .or_else(|| patterned.and_then(|patterns| patterns.values().next()))
+            .cloned();
         let mut values = Map::new();
         for (key, node) in table {
             let name = key.get_ref();
@@ -338,18 +281,10 @@ impl<'t> Reader<'t> {
             if let Some(property) = properties.get(name.as_ref()) {
                 let property = self.resolve(property);
                 let cite = own_cite(&property).or(cite);
-                values.insert(
-                    name.to_string(),
-                    self.value_at(&property, node, &inner, cite),
-                );
+                values.insert(name.to_string(), self.value_at(&property, node, &inner, cite));
             } else if patterned.is_some() && !crate::id::is_id(name) {
                 let what = format!("`{inner}` does not end in an identifier");
-                self.add(
-                    key.span(),
-                    what,
-                    None,
-                    "write it as the agreement does".to_owned(),
-                );
+                self.add(key.span(), what, None, "write it as the agreement does".to_owned());
             } else if let Some(rest) = &rest {
                 let rest = self.resolve(rest);
                 values.insert(name.to_string(), self.value_at(&rest, node, &inner, cite));
@@ -358,15 +293,8 @@ impl<'t> Reader<'t> {
                 self.add(key.span(), format!("`{inner}` is unknown"), None, remedy);
             }
         }
-        let required = schema
-            .get("required")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten();
-        for name in required
-            .filter_map(Value::as_str)
-            .filter(|name| !table.contains_key(*name))
-        {
+        let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+        for name in required.filter_map(Value::as_str).filter(|name| !table.contains_key(*name)) {
             let property = self.resolve(properties.get(name).unwrap_or(&Value::Null));
             let inner = join(path, name);
             let cite = own_cite(&property).or(cite);
@@ -393,42 +321,23 @@ impl<'t> Reader<'t> {
         let replace = |reader: &mut Self, span, what, remedy| {
             reader.add(span, what, cite, remedy);
             reader.replaced.push(path.to_owned());
-            choices
-                .first()
-                .map_or(Value::Null, |choice| reader.neutral(choice))
+            choices.first().map_or(Value::Null, |choice| reader.neutral(choice))
         };
         let DeValue::Table(table) = node.get_ref() else {
             let what = format!("`{path}` is {}, not a table", found(node.get_ref()));
-            return replace(
-                self,
-                node.span(),
-                what,
-                format!("write a table with `{tag}`"),
-            );
+            return replace(self, node.span(), what, format!("write a table with `{tag}`"));
         };
         let Some(value) = table.get(tag) else {
             let what = format!("`{}` is missing", join(path, tag));
-            return replace(
-                self,
-                node.span(),
-                what,
-                format!("add one of {}", words.join(", ")),
-            );
+            return replace(self, node.span(), what, format!("add one of {}", words.join(", ")));
         };
         let given = value.get_ref().as_str();
-        let choice = tags
-            .iter()
-            .position(|(_, word)| Some(word.as_str()) == given);
+        let choice = tags.iter().position(|(_, word)| Some(word.as_str()) == given);
         if let Some(choice) = choice.and_then(|index| choices.get(index)) {
             return self.table_value(choice, table, &node.span(), path, cite);
         }
         let what = format!("`{}` is none of {}", join(path, tag), words.join(", "));
-        replace(
-            self,
-            value.span(),
-            what,
-            format!("write one of {}", words.join(", ")),
-        )
+        replace(self, value.span(), what, format!("write one of {}", words.join(", ")))
     }
 
     fn word(
@@ -440,9 +349,7 @@ impl<'t> Reader<'t> {
         cite: Option<&str>,
     ) -> Value {
         let given = node.get_ref().as_str();
-        let known = words
-            .iter()
-            .find(|word| word.as_str().is_some() && word.as_str() == given);
+        let known = words.iter().find(|word| word.as_str().is_some() && word.as_str() == given);
         if let Some(word) = known {
             return (*word).clone();
         }
@@ -464,25 +371,16 @@ impl<'t> Reader<'t> {
         cite: Option<&str>,
     ) -> Value {
         let span = span.clone();
-        let format = schema
-            .get("format")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
+        let format = schema.get("format").and_then(Value::as_str).unwrap_or_default();
         if format != "comity-free" && is_placeholder(text) {
             return self.wrong(schema, span, path, cite, STILL, &describe(schema));
         }
         let fault = match format {
             "comity-id" => crate::ProgramId::new(text).err().map(|e| e.to_string()),
             "comity-cycle" => crate::CycleId::new(text).err().map(|e| e.to_string()),
-            "comity-element" => text
-                .parse::<crate::ElementRef>()
-                .err()
-                .map(|e| e.to_string()),
+            "comity-element" => text.parse::<crate::ElementRef>().err().map(|e| e.to_string()),
             "comity-digest" => text.parse::<crate::Digest>().err().map(|e| e.to_string()),
-            "comity-key" => text
-                .parse::<crate::PublicKey>()
-                .err()
-                .map(|e| e.to_string()),
+            "comity-key" => text.parse::<crate::PublicKey>().err().map(|e| e.to_string()),
             "date" => text
                 .parse::<jiff::civil::Date>()
                 .err()
@@ -519,9 +417,7 @@ impl<'t> Reader<'t> {
         cite: Option<&str>,
     ) -> Value {
         let bound = |name: &str| schema.get(name).and_then(Value::as_i64);
-        let least = bound("x-least")
-            .or_else(|| bound("minimum"))
-            .unwrap_or(-GREATEST_EXACT);
+        let least = bound("x-least").or_else(|| bound("minimum")).unwrap_or(-GREATEST_EXACT);
         let greatest = bound("x-greatest")
             .or_else(|| bound("maximum"))
             .or((schema.get("format") == Some(&"uint32".into())).then_some(i64::from(u32::MAX)))
@@ -546,12 +442,7 @@ impl<'t> Reader<'t> {
         what: &str,
         wanted: &str,
     ) -> Value {
-        self.add(
-            span,
-            format!("`{path}` {what}"),
-            cite,
-            format!("write {wanted}"),
-        );
+        self.add(span, format!("`{path}` {what}"), cite, format!("write {wanted}"));
         self.replaced.push(path.to_owned());
         self.neutral(schema)
     }
@@ -607,10 +498,7 @@ fn is_under(path: &str, whole: &str) -> bool {
 const STILL: &str = "is still a placeholder";
 
 fn merge(fields: &mut Map<String, Value>, other: Option<Value>) {
-    for (name, value) in other
-        .and_then(|other| other.as_object().cloned())
-        .unwrap_or_default()
-    {
+    for (name, value) in other.and_then(|other| other.as_object().cloned()).unwrap_or_default() {
         fields.entry(name).or_insert(value);
     }
 }
@@ -619,11 +507,9 @@ fn merge(fields: &mut Map<String, Value>, other: Option<Value>) {
 fn kind(schema: &Value) -> &str {
     match schema.get("type") {
         Some(Value::String(kind)) => kind,
-        Some(Value::Array(kinds)) => kinds
-            .iter()
-            .filter_map(Value::as_str)
-            .find(|kind| *kind != "null")
-            .unwrap_or_default(),
+        Some(Value::Array(kinds)) => {
+            kinds.iter().filter_map(Value::as_str).find(|kind| *kind != "null").unwrap_or_default()
+        }
         _ => "",
     }
 }
@@ -642,10 +528,8 @@ fn own_cite(schema: &Value) -> Option<&str> {
 
 /// Returns what a value is, in the words of its type, to follow "write" or "add".
 fn describe(schema: &Value) -> String {
-    let text = schema
-        .get("description")
-        .and_then(Value::as_str)
-        .map(|text| text.replace('\n', " "));
+    let text =
+        schema.get("description").and_then(Value::as_str).map(|text| text.replace('\n', " "));
     text.map_or_else(
         || "a value".to_owned(),
         |text| format!("this: {}", text.trim_end_matches('.')),
@@ -653,11 +537,7 @@ fn describe(schema: &Value) -> String {
 }
 
 fn join(path: &str, name: &str) -> String {
-    if path.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{path}.{name}")
-    }
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
 fn found(value: &DeValue<'_>) -> &'static str {
@@ -739,12 +619,7 @@ mod tests {
         ] {
             assert!(is_placeholder(text), "{text:?}");
         }
-        for text in [
-            "Todos los Santos",
-            "None of the records leave",
-            "Nathan",
-            "1 Main Street",
-        ] {
+        for text in ["Todos los Santos", "None of the records leave", "Nathan", "1 Main Street"] {
             assert!(!is_placeholder(text), "{text:?}");
         }
     }

@@ -58,16 +58,12 @@ impl RecordSet {
 
     /// Returns the elements of a list, by reference.
     pub(crate) fn references(&self, list: Use) -> impl Iterator<Item = ElementRef> {
-        self.elements()
-            .filter(move |(of, _)| *of == list)
-            .map(|(_, e)| self.reference(&e.name))
+        self.elements().filter(move |(of, _)| *of == list).map(|(_, e)| self.reference(&e.name))
     }
 
     /// Returns the categories of a list's elements.
     pub(crate) fn categories(&self, list: Use) -> impl Iterator<Item = Category> {
-        self.elements()
-            .filter(move |(of, _)| *of == list)
-            .map(|(_, element)| element.category)
+        self.elements().filter(move |(of, _)| *of == list).map(|(_, element)| element.category)
     }
 }
 

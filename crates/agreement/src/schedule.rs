@@ -233,10 +233,7 @@ impl Schedule {
             attested_by: Some(drawn.attested_by.clone()),
             selected_on: drawn.selected_on.iter().copied().collect(),
         };
-        self.record_sets
-            .iter()
-            .map(|(id, set)| (id.clone(), extract(&set.drawn)))
-            .collect()
+        self.record_sets.iter().map(|(id, set)| (id.clone(), extract(&set.drawn))).collect()
     }
 
     fn check(&self, agreement: &Agreement, reader: &mut Reader<'_>) {
@@ -246,20 +243,12 @@ impl Schedule {
             }
         };
         if self.format != 1 {
-            let what = format!(
-                "`format` is {}, which this program does not read",
-                self.format
-            );
+            let what = format!("`format` is {}, which this program does not read", self.format);
             add("format", what, None, "write `format = 1`");
         }
         if self.program != agreement.program {
             let what = format!("`{}` is not the agreement's program", self.program);
-            add(
-                "program",
-                what,
-                None,
-                "put the schedule beside its own agreement",
-            );
+            add("program", what, None, "put the schedule beside its own agreement");
         }
         let bound = agreement.model.threshold.lowest_weight();
         if self.threshold.is_some_and(|threshold| threshold < bound) {
@@ -277,12 +266,7 @@ impl Schedule {
             let path = format!("record_sets.{id}");
             let Some(set) = agreement.record_set(id) else {
                 let what = format!("`{id}` is no record set of the agreement");
-                add(
-                    &path,
-                    what,
-                    None,
-                    "take it out, or name it as the agreement does",
-                );
+                add(&path, what, None, "take it out, or name it as the agreement does");
                 continue;
             };
             let names = [
@@ -312,20 +296,10 @@ impl Schedule {
                     "let the owner attest how the extract was drawn",
                 );
             }
-            for category in extracted
-                .drawn
-                .selected_on
-                .iter()
-                .filter(|c| c.is_protected())
-            {
+            for category in extracted.drawn.selected_on.iter().filter(|c| c.is_protected()) {
                 let what = format!("`{id}` was drawn by `{category}`, protected or a proxy");
                 let remedy = "draw the extract without that filter";
-                add(
-                    &format!("{path}.drawn.selected_on"),
-                    what,
-                    Some("floor F3"),
-                    remedy,
-                );
+                add(&format!("{path}.drawn.selected_on"), what, Some("floor F3"), remedy);
             }
             match (extracted.format, &extracted.layout, &extracted.delimiter) {
                 (FileFormat::Fixed, None, _) => {
@@ -339,30 +313,16 @@ impl Schedule {
                 }
                 (FileFormat::Csv | FileFormat::Parquet, Some(_), _) => {
                     let path = format!("{path}.layout");
-                    add(
-                        &path,
-                        format!("`{path}` is for `fixed` only"),
-                        None,
-                        "take it out",
-                    );
+                    add(&path, format!("`{path}` is for `fixed` only"), None, "take it out");
                 }
                 (FileFormat::Fixed | FileFormat::Parquet, _, Some(_)) => {
                     let path = format!("{path}.delimiter");
-                    add(
-                        &path,
-                        format!("`{path}` is for `csv` only"),
-                        None,
-                        "take it out",
-                    );
+                    add(&path, format!("`{path}` is for `csv` only"), None, "take it out");
                 }
                 _ => {}
             }
             let one_byte = |text: &String| text.len() == 1 && text.is_ascii();
-            if extracted
-                .delimiter
-                .as_ref()
-                .is_some_and(|text| !one_byte(text))
-            {
+            if extracted.delimiter.as_ref().is_some_and(|text| !one_byte(text)) {
                 let path = format!("{path}.delimiter");
                 add(
                     &path,
@@ -374,19 +334,9 @@ impl Schedule {
         }
         for (index, cycle) in self.cycles.iter().enumerate() {
             let path = format!("cycles[{index}]");
-            if self
-                .cycles
-                .iter()
-                .take(index)
-                .any(|earlier| earlier.id == cycle.id)
-            {
+            if self.cycles.iter().take(index).any(|earlier| earlier.id == cycle.id) {
                 let what = format!("`{}` stands twice in `cycles`", cycle.id);
-                add(
-                    &format!("{path}.id"),
-                    what,
-                    None,
-                    "give each cycle its own name",
-                );
+                add(&format!("{path}.id"), what, None, "give each cycle its own name");
             }
             let in_term = agreement.term.begins <= cycle.due && cycle.due <= agreement.term.ends;
             // A demonstration's term is moved to today when it runs; its cycles are not.
@@ -399,12 +349,7 @@ impl Schedule {
         for (index, contact) in self.contacts.iter().enumerate() {
             if agreement.party(&contact.party).is_none() {
                 let what = format!("`{}` is no party", contact.party);
-                add(
-                    &format!("contacts[{index}].party"),
-                    what,
-                    None,
-                    "name a party",
-                );
+                add(&format!("contacts[{index}].party"), what, None, "name a party");
             }
         }
     }

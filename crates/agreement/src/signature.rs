@@ -168,10 +168,7 @@ impl Signature {
 
     /// Returns who signed, in what capacity.
     pub fn signer(&self) -> Signer {
-        Signer {
-            id: self.signer.clone(),
-            role: self.role,
-        }
+        Signer { id: self.signer.clone(), role: self.role }
     }
 
     /// Verifies that this is a statement about this agreement by one of its signers, with the signer's key.
@@ -208,28 +205,17 @@ impl Signature {
         }
         let signer = self.signer();
         let Some(first) = keys.0.get(&signer) else {
-            return Err(Error::UnknownSigner {
-                signer: signer.id,
-                role: signer.role,
-            });
+            return Err(Error::UnknownSigner { signer: signer.id, role: signer.role });
         };
         let own = KeyChange::key_at(first, &signer, changes, self.at);
         // A board that signs on paper may have its party attest the document with the party's key.
         let attested = (self.document.is_some() && signer.role == SignerRole::Board)
-            .then(|| Signer {
-                id: signer.id.clone(),
-                role: SignerRole::Party,
-            })
+            .then(|| Signer { id: signer.id.clone(), role: SignerRole::Party })
             .and_then(|party| {
-                keys.0
-                    .get(&party)
-                    .map(|first| KeyChange::key_at(first, &party, changes, self.at))
+                keys.0.get(&party).map(|first| KeyChange::key_at(first, &party, changes, self.at))
             });
         if self.key != own && Some(&self.key) != attested.as_ref() {
-            return Err(Error::OtherKey {
-                signer: signer.id,
-                role: signer.role,
-            });
+            return Err(Error::OtherKey { signer: signer.id, role: signer.role });
         }
         if self.key.verifies(&self.statement()?, &self.signature) {
             Ok(())
@@ -253,19 +239,13 @@ impl Keys {
     pub(crate) fn of(agreement: &Agreement, joining: &[&Party]) -> Self {
         let mut keys = BTreeMap::new();
         for party in agreement.parties.iter().chain(joining.iter().copied()) {
-            let signer = |role| Signer {
-                id: party.id.clone(),
-                role,
-            };
+            let signer = |role| Signer { id: party.id.clone(), role };
             keys.insert(signer(SignerRole::Party), party.key.clone());
             if let Some(board) = &party.board {
                 keys.insert(signer(SignerRole::Board), board.key.clone());
             }
         }
-        let auditor = Signer {
-            id: agreement.auditor.id.clone(),
-            role: SignerRole::Auditor,
-        };
+        let auditor = Signer { id: agreement.auditor.id.clone(), role: SignerRole::Auditor };
         keys.insert(auditor, agreement.auditor.key.clone());
         Self(keys)
     }
@@ -387,23 +367,16 @@ impl Standing {
         signatures: &[Signature],
         changes: &[KeyChange],
     ) -> Self {
-        let mut standing = Self {
-            required,
-            ..Self::default()
-        };
+        let mut standing = Self { required, ..Self::default() };
         for signature in signatures {
             if let Err(error) = signature.verify_with(keys, about, environment, changes) {
                 standing.invalid.push(error.to_string());
             } else if !standing.required.contains(&signature.signer()) {
                 // The auditor has a key and no say: neither its acceptance nor its revocation counts.
-                standing
-                    .invalid
-                    .push(format!("`{}` does not sign it", signature.signer()));
+                standing.invalid.push(format!("`{}` does not sign it", signature.signer()));
             } else if signature.at > now {
                 let signer = signature.signer();
-                standing
-                    .invalid
-                    .push(format!("the statement of `{signer}` is from the future"));
+                standing.invalid.push(format!("the statement of `{signer}` is from the future"));
             } else {
                 match signature.answer {
                     Answer::Accept => standing.accepted.insert(signature.signer()),

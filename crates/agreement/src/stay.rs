@@ -124,8 +124,7 @@ impl Stay {
 
     /// Returns the instant from which on the stay counts.
     pub fn begins(&self) -> Timestamp {
-        self.from
-            .map_or(self.recorded, |from| from.max(self.recorded))
+        self.from.map_or(self.recorded, |from| from.max(self.recorded))
     }
 
     /// Tells whether the stay, in force at `now`, halts a request under an agreement.
@@ -182,13 +181,7 @@ impl Scope {
     }
 
     fn covers_elements(&self, request: &Request) -> bool {
-        let asked = || {
-            request
-                .matched_on
-                .iter()
-                .chain(&request.returned)
-                .chain(&request.compared)
-        };
+        let asked = || request.matched_on.iter().chain(&request.returned).chain(&request.compared);
         self.elements.is_empty()
             // A request that names no element may concern any.
             || asked().next().is_none()

@@ -48,8 +48,7 @@ impl Term {
 
 /// Returns the instant a day begins.
 pub(crate) fn midnight(day: Date) -> Timestamp {
-    day.to_zoned(TimeZone::UTC)
-        .map_or(Timestamp::MAX, |zoned| zoned.timestamp())
+    day.to_zoned(TimeZone::UTC).map_or(Timestamp::MAX, |zoned| zoned.timestamp())
 }
 
 #[cfg(test)]
@@ -58,12 +57,7 @@ mod tests {
     use jiff::civil::date;
 
     fn months(begins: Date, ends: Date) -> i64 {
-        Term {
-            begins,
-            ends,
-            renewal: false,
-        }
-        .months()
+        Term { begins, ends, renewal: false }.months()
     }
 
     #[test]
@@ -76,11 +70,7 @@ mod tests {
 
     #[test]
     fn the_last_day_counts_whole() {
-        let term = Term {
-            begins: date(2027, 1, 1),
-            ends: date(2027, 1, 1),
-            renewal: false,
-        };
+        let term = Term { begins: date(2027, 1, 1), ends: date(2027, 1, 1), renewal: false };
         assert_eq!(term.begins_at().to_string(), "2027-01-01T00:00:00Z");
         assert_eq!(term.ends_at().to_string(), "2027-01-02T00:00:00Z");
     }

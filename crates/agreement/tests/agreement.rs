@@ -1,15 +1,8 @@
 //! Reads, changes, signs and shows agreements: what people do with the file, and what goes wrong.
 //!
 //! What the gate answers is in `gate.rs`; what is proved of the policies in `proofs.rs`.
-#![expect(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "helpers of tests may panic as tests do"
-)]
-#![expect(
-    clippy::needless_raw_string_hashes,
-    reason = "expect-test writes its snapshots so"
-)]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+#![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes its snapshots so")]
 
 use agreement::{
     Agreement, Answer, Digest, Document, Environment, Error, Filed, KeyChange, PackId, Problem,
@@ -27,18 +20,12 @@ fn example() -> Agreement {
 }
 
 fn lines(problems: &[Problem]) -> String {
-    let lines: Vec<_> = problems
-        .iter()
-        .flat_map(|p| [p.to_string(), "\n".to_owned()])
-        .collect();
+    let lines: Vec<_> = problems.iter().flat_map(|p| [p.to_string(), "\n".to_owned()]).collect();
     lines.concat()
 }
 
 /// Reads the example with one piece of text replaced, and shows the problems.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "a snapshot reads best where it is made"
-)]
+#[expect(clippy::needless_pass_by_value, reason = "a snapshot reads best where it is made")]
 #[track_caller]
 fn check(from: &str, to: &str, expected: Expect) {
     assert!(TEXT.contains(from), "the example has no `{from}`");
@@ -58,10 +45,7 @@ fn key(seed: u8) -> SigningKey {
 }
 
 fn signer(id: &str, role: SignerRole) -> Signer {
-    Signer {
-        id: id.parse().unwrap(),
-        role,
-    }
+    Signer { id: id.parse().unwrap(), role }
 }
 
 /// The example with keys of our own, so that it can be signed.
@@ -85,10 +69,7 @@ fn the_worked_example_has_no_problem_and_lacks_nothing_the_law_asks() {
 fn comments_and_spaces_are_no_terms_and_every_value_is() {
     let digest = example().digest().unwrap();
     let comments = TEXT.replace("[term]", "# a comment\n\n  [term]  # another");
-    assert_eq!(
-        Agreement::read(&comments, "x").unwrap().digest().unwrap(),
-        digest
-    );
+    assert_eq!(Agreement::read(&comments, "x").unwrap().digest().unwrap(), digest);
     for (from, to) in [
         ("approx_count = 2000", "approx_count = 2001"),
         ("Harbour Street", "Harbor Street"),
@@ -209,10 +190,7 @@ fn what_is_not_toml_is_named_with_its_line() {
 #[test]
 fn an_empty_file_lists_every_section() {
     let problems = Agreement::read("", "agreement.toml").unwrap_err();
-    let missing: Vec<_> = problems
-        .iter()
-        .map(|problem| problem.what.as_str())
-        .collect();
+    let missing: Vec<_> = problems.iter().map(|problem| problem.what.as_str()).collect();
     expect![[r#"
         `auditor` is missing
         `discrepancy` is missing
@@ -401,11 +379,7 @@ fn a_claim_and_an_exception_say_what_they_are_for() {
 
 #[test]
 fn what_a_law_asks_beyond_is_listed_with_its_section() {
-    let cut = TEXT
-        .split("[use_of_records]")
-        .next()
-        .unwrap()
-        .replace("[justification]", "[other]");
+    let cut = TEXT.split("[use_of_records]").next().unwrap().replace("[justification]", "[other]");
     let problems = law_problems(&cut, "agreement.toml", &agreement::Pack::shipped().unwrap());
     expect![[r#"
         agreement.toml:1:1: `accuracy` is missing (5 U.S.C. 552a(o)(1)(J))
@@ -432,37 +406,20 @@ fn the_template_has_a_problem_for_each_placeholder_and_no_other() {
         let line = line.split(" #").next().unwrap_or_default();
         !line.starts_with('#') && (line.contains("\"TODO\""))
     };
-    for (index, line) in text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| placeholder(line))
-    {
+    for (index, line) in text.lines().enumerate().filter(|(_, line)| placeholder(line)) {
         assert!(
             problems.iter().any(|problem| problem.line == index + 1),
             "line {}: {line}",
             index + 1
         );
     }
-    assert_eq!(
-        lines(&law_problems(
-            text,
-            "x",
-            &agreement::Pack::shipped().unwrap()
-        )),
-        ""
-    );
-    assert!(matches!(
-        template(&PackId::new("us-none").unwrap()),
-        Err(Error::UnknownPack { .. })
-    ));
+    assert_eq!(lines(&law_problems(text, "x", &agreement::Pack::shipped().unwrap())), "");
+    assert!(matches!(template(&PackId::new("us-none").unwrap()), Err(Error::UnknownPack { .. })));
 }
 
 #[test]
 fn the_json_schema_in_docs_is_current() {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../docs/agreement.schema.json"
-    );
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/agreement.schema.json");
     let current = agreement_schema();
     if std::env::var_os("UPDATE_EXPECT").is_some() {
         std::fs::write(path, &current).unwrap();
@@ -487,10 +444,8 @@ fn the_json_schema_fits_the_example_and_the_template_and_not_a_wrong_one() {
         value
     };
     for text in [TEXT, template(&PackId::new("us-cmppa").unwrap()).unwrap()] {
-        let errors: Vec<_> = validator
-            .iter_errors(&json(text))
-            .map(|error| error.to_string())
-            .collect();
+        let errors: Vec<_> =
+            validator.iter_errors(&json(text)).map(|error| error.to_string()).collect();
         assert!(errors.is_empty(), "{errors:#?}");
     }
     assert!(!validator.is_valid(&json(&TEXT.replace("[term]", "[terms]"))));
@@ -532,58 +487,24 @@ fn a_signature_counts_for_its_own_agreement_signer_answer_and_key_only() {
 
     let mut changed = agreement.clone();
     changed.title.push('.');
-    assert!(matches!(
-        good.verify(&changed, &[]),
-        Err(Error::OtherAgreement { .. })
-    ));
+    assert!(matches!(good.verify(&changed, &[]), Err(Error::OtherAgreement { .. })));
 
     let other_key = sign(Answer::Accept, &source, 9);
-    assert!(matches!(
-        other_key.verify(&agreement, &[]),
-        Err(Error::OtherKey { .. })
-    ));
+    assert!(matches!(other_key.verify(&agreement, &[]), Err(Error::OtherKey { .. })));
 
     let stranger = sign(Answer::Accept, &signer("stranger", SignerRole::Party), 1);
-    assert!(matches!(
-        stranger.verify(&agreement, &[]),
-        Err(Error::UnknownSigner { .. })
-    ));
+    assert!(matches!(stranger.verify(&agreement, &[]), Err(Error::UnknownSigner { .. })));
 
     // The party's key is not the board's, and its signature cannot be passed off as the board's.
-    let as_board = sign(
-        Answer::Accept,
-        &signer("payroll-administration", SignerRole::Board),
-        1,
-    );
-    assert!(matches!(
-        as_board.verify(&agreement, &[]),
-        Err(Error::OtherKey { .. })
-    ));
+    let as_board = sign(Answer::Accept, &signer("payroll-administration", SignerRole::Board), 1);
+    assert!(matches!(as_board.verify(&agreement, &[]), Err(Error::OtherKey { .. })));
 
-    let revoked = Signature {
-        answer: Answer::Revoke,
-        ..good.clone()
-    };
-    assert!(matches!(
-        revoked.verify(&agreement, &[]),
-        Err(Error::WrongSignature { .. })
-    ));
-    let later = Signature {
-        at: now() + jiff::SignedDuration::from_secs(1),
-        ..good.clone()
-    };
-    assert!(matches!(
-        later.verify(&agreement, &[]),
-        Err(Error::WrongSignature { .. })
-    ));
-    let relabelled = Signature {
-        environment: Environment::Production,
-        ..good
-    };
-    assert!(matches!(
-        relabelled.verify(&agreement, &[]),
-        Err(Error::WrongEnvironment { .. })
-    ));
+    let revoked = Signature { answer: Answer::Revoke, ..good.clone() };
+    assert!(matches!(revoked.verify(&agreement, &[]), Err(Error::WrongSignature { .. })));
+    let later = Signature { at: now() + jiff::SignedDuration::from_secs(1), ..good.clone() };
+    assert!(matches!(later.verify(&agreement, &[]), Err(Error::WrongSignature { .. })));
+    let relabelled = Signature { environment: Environment::Production, ..good };
+    assert!(matches!(relabelled.verify(&agreement, &[]), Err(Error::WrongEnvironment { .. })));
 }
 
 #[test]
@@ -599,24 +520,12 @@ fn a_test_key_does_not_sign_for_production() {
 fn a_signed_document_may_be_attested_for_the_board_with_the_partys_key() {
     let agreement = signable();
     let board = signer("payroll-administration", SignerRole::Board);
-    let document = Document {
-        sha256: Digest::of(b"pdf"),
-        attested_by: "Clerk of the board".into(),
-    };
-    let signature = Signature::new(
-        &agreement,
-        Answer::Accept,
-        &board,
-        now(),
-        &key(1),
-        Some(document),
-    )
-    .unwrap();
+    let document =
+        Document { sha256: Digest::of(b"pdf"), attested_by: "Clerk of the board".into() };
+    let signature =
+        Signature::new(&agreement, Answer::Accept, &board, now(), &key(1), Some(document)).unwrap();
     signature.verify(&agreement, &[]).unwrap();
-    let undocumented = Signature {
-        document: None,
-        ..signature
-    };
+    let undocumented = Signature { document: None, ..signature };
     assert!(undocumented.verify(&agreement, &[]).is_err());
 }
 
@@ -636,10 +545,7 @@ fn a_new_key_counts_from_its_change_on_and_the_old_one_until_then() {
     assert!(sign(8, now() - hour).verify(&agreement, &changes).is_err());
     assert!(sign(1, now() + hour).verify(&agreement, &changes).is_err());
 
-    let forged = KeyChange {
-        new_key: key(9).public(),
-        ..change
-    };
+    let forged = KeyChange { new_key: key(9).public(), ..change };
     assert!(sign(9, now() + hour).verify(&agreement, &[forged]).is_err());
     let production = SigningKey::new(Environment::Production, [8; 32]).public();
     assert!(KeyChange::new(&source, &key(1), &production, now()).is_err());
@@ -653,16 +559,10 @@ fn a_rejection_or_a_revocation_ends_it_and_the_future_does_not_count() {
         Signature::new(&agreement, answer, &signer(id, role), at, &key(seed), None).unwrap()
     };
     let accept = |id, role, seed| sign(Answer::Accept, id, role, seed, now());
-    filed
-        .signatures
-        .push(accept("payroll-administration", SignerRole::Party, 1));
-    filed
-        .signatures
-        .push(accept("payroll-administration", SignerRole::Board, 2));
+    filed.signatures.push(accept("payroll-administration", SignerRole::Party, 1));
+    filed.signatures.push(accept("payroll-administration", SignerRole::Board, 2));
     assert!(!filed.standing(now()).unwrap().is_agreed());
-    filed
-        .signatures
-        .push(accept("family-support", SignerRole::Party, 3));
+    filed.signatures.push(accept("family-support", SignerRole::Party, 3));
     assert!(filed.standing(now()).unwrap().is_agreed());
     let before = now() - jiff::SignedDuration::from_secs(1);
     let early = filed.standing(before).unwrap();
@@ -671,19 +571,11 @@ fn a_rejection_or_a_revocation_ends_it_and_the_future_does_not_count() {
         .assert_eq(&early.invalid[2]);
     // The auditor has a key and no say.
     let mut by_auditor = filed.clone();
-    by_auditor.signatures.push(sign(
-        Answer::Revoke,
-        "comptroller",
-        SignerRole::Auditor,
-        4,
-        now(),
-    ));
+    by_auditor.signatures.push(sign(Answer::Revoke, "comptroller", SignerRole::Auditor, 4, now()));
     assert!(by_auditor.standing(now()).unwrap().is_agreed());
     for answer in [Answer::Reject, Answer::Revoke] {
         let mut ended = filed.clone();
-        ended
-            .signatures
-            .push(sign(answer, "family-support", SignerRole::Party, 3, now()));
+        ended.signatures.push(sign(answer, "family-support", SignerRole::Party, 3, now()));
         assert!(!ended.standing(now()).unwrap().is_agreed());
     }
 }
@@ -696,9 +588,8 @@ fn a_demonstration_is_signed_in_force_and_keeps_its_length() {
         seed += 1;
         [seed; 32]
     };
-    let shown = agreement
-        .demonstration(&agreement::Publications::default(), now(), &mut random)
-        .unwrap();
+    let shown =
+        agreement.demonstration(&agreement::Publications::default(), now(), &mut random).unwrap();
     let term = &shown.filed.agreement.term;
     assert_eq!(term.begins.to_string(), "2027-03-05");
     assert_eq!(term.months(), agreement.term.months());
@@ -719,11 +610,9 @@ fn the_example_schedule_fits_its_agreement() {
 
 #[test]
 fn a_schedule_loosens_nothing_and_names_only_what_the_agreement_names() {
-    let text = SCHEDULE.replacen(
-        "program = \"benefits\"",
-        "program = \"benefits\"\nthreshold = 5.9",
-        1,
-    ) + "
+    let text =
+        SCHEDULE.replacen("program = \"benefits\"", "program = \"benefits\"\nthreshold = 5.9", 1)
+            + "
 [record_sets.payroll.columns]
 surname = \"LAST\"
 shoe_size = \"SHOE\"
@@ -743,10 +632,8 @@ attested_by = \"family-support\"
 statement = \"unknown\"
 selected_on = [\"race\"]
 ";
-    let text = text.replace(
-        "attested_by = \"payroll-administration\"",
-        "attested_by = \"family-support\"",
-    );
+    let text = text
+        .replace("attested_by = \"payroll-administration\"", "attested_by = \"family-support\"");
     let problems = Schedule::read(&text, "schedule.toml", &example()).unwrap_err();
     expect![[r#"
         schedule.toml:5:13: `threshold` is below 6, the bound that was approved (floor F12)

@@ -1,15 +1,8 @@
 //! Asks the gate, with agreements and requests as they are filed and made: that facts are lowered rightly.
 //!
 //! What follows from facts is in the packs' vectors and in `proofs.rs`.
-#![expect(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "helpers of tests may panic as tests do"
-)]
-#![expect(
-    clippy::needless_raw_string_hashes,
-    reason = "expect-test writes its snapshots so"
-)]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+#![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes its snapshots so")]
 
 use std::collections::BTreeSet;
 
@@ -46,10 +39,7 @@ fn file(change: impl FnOnce(&mut Agreement)) -> Filed {
         seed += 1;
         [seed; 32]
     };
-    agreement
-        .demonstration(&published, now(), random)
-        .unwrap()
-        .filed
+    agreement.demonstration(&published, now(), random).unwrap().filed
 }
 
 fn ask(filed: &Filed, act: Act, party: &str) -> Request {
@@ -58,10 +48,7 @@ fn ask(filed: &Filed, act: Act, party: &str) -> Request {
     let mut request = Request::new(agreement, act, &party.parse().unwrap(), &purpose);
     for set in &agreement.record_sets {
         request.counts.insert(set.id.clone(), set.approx_count);
-        let extract = Extract {
-            attested_by: Some(set.owner.clone()),
-            ..Extract::default()
-        };
+        let extract = Extract { attested_by: Some(set.owner.clone()), ..Extract::default() };
         request.extracts.insert(set.id.clone(), extract);
     }
     request.ledger_writable = true;
@@ -82,11 +69,7 @@ fn permit(filed: &Filed, request: &Request) -> Permit {
 }
 
 fn refusal(filed: &Filed, request: &Request) -> Refusal {
-    Gate::shipped()
-        .unwrap()
-        .decide(request, filed, now())
-        .into_permit()
-        .unwrap_err()
+    Gate::shipped().unwrap().decide(request, filed, now()).into_permit().unwrap_err()
 }
 
 #[track_caller]
@@ -131,33 +114,18 @@ fn a_permit_ends_with_the_agreement_or_when_a_known_stay_begins() {
     let filed = file(|_| {});
     let last_day = filed.agreement.term.ends_at() - SignedDuration::from_hours(2);
     let mut request = run(&filed);
-    request.pilot = PilotStatus::Reviewed {
-        reviewed: 40,
-        false_permille: 50,
-    };
+    request.pilot = PilotStatus::Reviewed { reviewed: 40, false_permille: 50 };
     let mut reviewed = filed.clone();
-    reviewed
-        .publications
-        .reviews
-        .push("2028-05-04".parse().unwrap());
+    reviewed.publications.reviews.push("2028-05-04".parse().unwrap());
     let gate = Gate::shipped().unwrap();
-    let permit = gate
-        .decide(&request, &reviewed, last_day)
-        .into_permit()
-        .unwrap();
+    let permit = gate.decide(&request, &reviewed, last_day).into_permit().unwrap();
     assert_eq!(permit.ends(), filed.agreement.term.ends_at());
     assert_eq!(permit.leads_at_most(), None);
 
     let mut stayed = filed.clone();
     let soon = now() + SignedDuration::from_hours(1);
-    stayed.stays.push(Stay {
-        from: Some(soon),
-        ..stay(Scope::default())
-    });
-    let permit = gate
-        .decide(&run(&stayed), &stayed, now())
-        .into_permit()
-        .unwrap();
+    stayed.stays.push(Stay { from: Some(soon), ..stay(Scope::default()) });
+    let permit = gate.decide(&run(&stayed), &stayed, now()).into_permit().unwrap();
     assert_eq!(permit.ends(), soon);
 }
 
@@ -167,9 +135,7 @@ fn a_refusal_reads_as_rules_reasons_citations_and_remedies() {
     filed.signatures.pop();
     let mut request = run(&filed);
     request.counts.insert("payroll".parse().unwrap(), u64::MAX);
-    request
-        .returned
-        .insert("payroll.shoe_size".parse().unwrap());
+    request.returned.insert("payroll.shoe_size".parse().unwrap());
     expect![[r#"
         refused: run, 4 rules broken
         F1-boards is broken: every board that the agreement names has approved it (floor F1; 5 U.S.C. 552a(u)(3)(A))
@@ -191,16 +157,10 @@ fn an_expired_agreement_is_refused() {
     let filed = file(|_| {});
     let gate = Gate::shipped().unwrap();
     let after = filed.agreement.term.ends_at();
-    let refusal = gate
-        .decide(&run(&filed), &filed, after)
-        .into_permit()
-        .unwrap_err();
+    let refusal = gate.decide(&run(&filed), &filed, after).into_permit().unwrap_err();
     assert!(refusal.ids().contains(&"F1-not-ended"));
     let before = filed.agreement.term.begins_at() - SignedDuration::from_secs(1);
-    let refusal = gate
-        .decide(&run(&filed), &filed, before)
-        .into_permit()
-        .unwrap_err();
+    let refusal = gate.decide(&run(&filed), &filed, before).into_permit().unwrap_err();
     assert!(refusal.ids().contains(&"F1-begun"));
     // Signed today, so yesterday unsigned.
     assert!(refusal.ids().contains(&"F1-signed"));
@@ -209,11 +169,7 @@ fn an_expired_agreement_is_refused() {
 #[test]
 fn an_unknown_act_party_pack_or_purpose_is_refused() {
     let filed = file(|_| {});
-    refused_by(
-        &filed,
-        &ask(&filed, Act::named("sell"), "family-support"),
-        &["gate-unknown-act"],
-    );
+    refused_by(&filed, &ask(&filed, Act::named("sell"), "family-support"), &["gate-unknown-act"]);
     refused_by(&filed, &ask(&filed, Act::RUN, "stranger"), &["F1-party"]);
     let mut request = run(&filed);
     request.purpose = "other".parse().unwrap();
@@ -256,19 +212,12 @@ fn any_error_in_a_policy_is_a_refusal() {
         agreement.purposes[0].kind = agreement::PurposeKind::Outreach;
         agreement.laws = vec!["us-test".parse().unwrap()];
     });
-    let refusal = gate
-        .decide(&run(&filed), &filed, now())
-        .into_permit()
-        .unwrap_err();
+    let refusal = gate.decide(&run(&filed), &filed, now()).into_permit().unwrap_err();
     assert_eq!(refusal.ids(), ["gate-policy-error"]);
     // The same gate without the erring policy permits, so the error alone refuses.
     let harmless = overflows.replace("context.volume_percent * 9223372036854775807", "1");
     let gate = Gate::new(vec![pack(&harmless)]).unwrap();
-    assert!(
-        gate.decide(&run(&filed), &filed, now())
-            .into_permit()
-            .is_ok()
-    );
+    assert!(gate.decide(&run(&filed), &filed, now()).into_permit().is_ok());
 }
 
 #[test]
@@ -296,11 +245,7 @@ fn a_pack_may_only_forbid_and_says_why() {
 fn every_rule_can_be_shown_and_the_floors_come_first() {
     let rules = Gate::shipped().unwrap().rules();
     assert_eq!(rules[0].id, "F1-party");
-    assert!(
-        rules
-            .iter()
-            .all(|rule| rule.pack.is_some() && !rule.id.starts_with("permit-"))
-    );
+    assert!(rules.iter().all(|rule| rule.pack.is_some() && !rule.id.starts_with("permit-")));
 }
 
 #[test]
@@ -314,10 +259,7 @@ fn counts_from_outside_never_overflow() {
     }
     request = run(&filed);
     request.reversed_permille = Some(u64::MAX);
-    request.pilot = PilotStatus::Reviewed {
-        reviewed: u64::MAX,
-        false_permille: u64::MAX,
-    };
+    request.pilot = PilotStatus::Reviewed { reviewed: u64::MAX, false_permille: u64::MAX };
     refused_by(&filed, &request, &["F12-pilot", "F12-reversals"]);
     request = run(&filed);
     request.counts.insert("other".parse().unwrap(), 1);
@@ -389,74 +331,37 @@ fn a_stay_covers_what_its_scope_says_and_what_the_request_leaves_open() {
     let party = |text: &str| BTreeSet::from([text.parse().unwrap()]);
     let covered = [
         Scope::default(),
-        Scope {
-            agreements: BTreeSet::from([digest]),
-            ..Scope::default()
-        },
-        Scope {
-            parties: party("family-support"),
-            ..Scope::default()
-        },
-        Scope {
-            parties: party("family-support"),
-            direction: Direction::To,
-            ..Scope::default()
-        },
+        Scope { agreements: BTreeSet::from([digest]), ..Scope::default() },
+        Scope { parties: party("family-support"), ..Scope::default() },
+        Scope { parties: party("family-support"), direction: Direction::To, ..Scope::default() },
         Scope {
             parties: party("payroll-administration"),
             direction: Direction::From,
             ..Scope::default()
         },
-        Scope {
-            elements: one("payroll.gross_pay"),
-            ..Scope::default()
-        },
-        Scope {
-            elements: one("payroll"),
-            ..Scope::default()
-        },
+        Scope { elements: one("payroll.gross_pay"), ..Scope::default() },
+        Scope { elements: one("payroll"), ..Scope::default() },
         // The request does not say whom it concerns, so it may concern them.
-        Scope {
-            populations: BTreeSet::from(["minors".parse().unwrap()]),
-            ..Scope::default()
-        },
-        Scope {
-            territories: BTreeSet::from(["north".parse().unwrap()]),
-            ..Scope::default()
-        },
+        Scope { populations: BTreeSet::from(["minors".parse().unwrap()]), ..Scope::default() },
+        Scope { territories: BTreeSet::from(["north".parse().unwrap()]), ..Scope::default() },
     ];
     let open = [
-        Scope {
-            agreements: BTreeSet::from([agreement::Digest::of(b"other")]),
-            ..Scope::default()
-        },
-        Scope {
-            parties: party("somebody"),
-            ..Scope::default()
-        },
-        Scope {
-            parties: party("family-support"),
-            direction: Direction::From,
-            ..Scope::default()
-        },
+        Scope { agreements: BTreeSet::from([agreement::Digest::of(b"other")]), ..Scope::default() },
+        Scope { parties: party("somebody"), ..Scope::default() },
+        Scope { parties: party("family-support"), direction: Direction::From, ..Scope::default() },
         Scope {
             parties: party("payroll-administration"),
             direction: Direction::To,
             ..Scope::default()
         },
-        Scope {
-            elements: one("payroll.hours"),
-            ..Scope::default()
-        },
+        Scope { elements: one("payroll.hours"), ..Scope::default() },
     ];
     for (scopes, covers) in [(covered.as_slice(), true), (open.as_slice(), false)] {
         for scope in scopes {
             let mut stayed = filed.clone();
             stayed.stays.push(stay(scope.clone()));
             let ids: &[&str] = if covers { &["F8-stayed"] } else { &[] };
-            let decision = Gate::shipped()
-                .unwrap()
-                .decide(&run(&stayed), &stayed, now());
+            let decision = Gate::shipped().unwrap().decide(&run(&stayed), &stayed, now());
             assert_eq!(decision.grounds().rules, ids, "{scope:?}");
         }
     }
@@ -470,63 +375,20 @@ fn a_stay_covers_what_its_scope_says_and_what_the_request_leaves_open() {
 #[test]
 fn a_stay_counts_from_its_recording_until_its_end_or_its_lifting() {
     let filed = file(|_| {});
-    let lift = |at| Lift {
-        order: "27-cv-101".into(),
-        authority: "the same".into(),
-        at,
-    };
+    let lift = |at| Lift { order: "27-cv-101".into(), authority: "the same".into(), at };
     let second = SignedDuration::from_secs(1);
     let all = stay(Scope::default());
     for (stay, stands) in [
         (all.clone(), true),
-        (
-            Stay {
-                recorded: now(),
-                ..all.clone()
-            },
-            true,
-        ),
-        (
-            Stay {
-                recorded: now() + second,
-                ..all.clone()
-            },
-            false,
-        ),
-        (
-            Stay {
-                until: Some(now() + second),
-                ..all.clone()
-            },
-            true,
-        ),
-        (
-            Stay {
-                until: Some(now()),
-                ..all.clone()
-            },
-            false,
-        ),
-        (
-            Stay {
-                lifted: Some(lift(now() + second)),
-                ..all.clone()
-            },
-            true,
-        ),
-        (
-            Stay {
-                lifted: Some(lift(now())),
-                ..all.clone()
-            },
-            false,
-        ),
+        (Stay { recorded: now(), ..all.clone() }, true),
+        (Stay { recorded: now() + second, ..all.clone() }, false),
+        (Stay { until: Some(now() + second), ..all.clone() }, true),
+        (Stay { until: Some(now()), ..all.clone() }, false),
+        (Stay { lifted: Some(lift(now() + second)), ..all.clone() }, true),
+        (Stay { lifted: Some(lift(now())), ..all.clone() }, false),
     ] {
         assert_eq!(stay.is_in_force(now()), stands, "{stay:?}");
-        assert_eq!(
-            Stay::read(&stay.to_text().unwrap(), "stay.toml").unwrap(),
-            stay
-        );
+        assert_eq!(Stay::read(&stay.to_text().unwrap(), "stay.toml").unwrap(), stay);
     }
     let mut stayed = filed;
     stayed.stays.push(all);
@@ -542,11 +404,7 @@ fn a_source_stops_by_itself() {
         ..stay(Scope::default())
     };
     filed.stays.push(own);
-    refused_by(
-        &filed,
-        &ask(&filed, Act::RELEASE, "payroll-administration"),
-        &["F8-stayed"],
-    );
+    refused_by(&filed, &ask(&filed, Act::RELEASE, "payroll-administration"), &["F8-stayed"]);
 }
 
 #[test]
@@ -561,20 +419,14 @@ fn a_protected_element_needs_the_exception_that_fits() {
         file(|agreement| agreement.record_sets[0].returned[0].category = Category::Citizenship);
     let refusal = refusal(&filed, &run(&filed));
     assert_eq!(refusal.ids(), ["F3-returned"]);
-    assert_eq!(
-        refusal.reasons[0].detail.as_deref(),
-        Some("`payroll.employer (citizenship)`")
-    );
+    assert_eq!(refusal.reasons[0].detail.as_deref(), Some("`payroll.employer (citizenship)`"));
 }
 
 #[test]
 fn an_extract_is_attested_by_its_owner_and_by_nobody_else() {
     let filed = file(|_| {});
     let mut request = run(&filed);
-    let extract = request
-        .extracts
-        .get_mut(&"payroll".parse().unwrap())
-        .unwrap();
+    let extract = request.extracts.get_mut(&"payroll".parse().unwrap()).unwrap();
     extract.attested_by = Some("family-support".parse().unwrap());
     extract.selected_on.insert(Category::Language);
     refused_by(&filed, &request, &["F3-extract-attested", "F3-extract"]);
@@ -607,10 +459,7 @@ fn another_recipient_joins_when_everybody_has_signed_its_annex() {
     let mut annex =
         Annex { agreement: filed.agreement.digest().unwrap(), party, signatures: Vec::new() };
     let request = ask(&filed, Act::RUN, "housing");
-    let signer = |id: &str, role| agreement::Signer {
-        id: id.parse().unwrap(),
-        role,
-    };
+    let signer = |id: &str, role| agreement::Signer { id: id.parse().unwrap(), role };
     // The demonstration draws keys in the order of parties, a board after its party.
     for (id, role, seed) in [
         ("payroll-administration", SignerRole::Party, 1),
@@ -620,9 +469,7 @@ fn another_recipient_joins_when_everybody_has_signed_its_annex() {
     ] {
         filed.annexes = vec![annex.clone()];
         refused_by(&filed, &request, &["F1-party"]);
-        annex
-            .sign(Answer::Accept, &signer(id, role), now(), &key(seed))
-            .unwrap();
+        annex.sign(Answer::Accept, &signer(id, role), now(), &key(seed)).unwrap();
     }
     filed.annexes = vec![annex];
     let _ = permit(&filed, &request);
@@ -643,10 +490,7 @@ fn a_renewal_is_unchanged_certified_and_approved_in_time() {
     let approved = previous.term.ends;
     let mut filed = file(|_| {});
     // Keys and terms of the agreement renewed, with a new term.
-    filed.agreement = Agreement {
-        continues: Some(digest),
-        ..previous.clone()
-    };
+    filed.agreement = Agreement { continues: Some(digest), ..previous.clone() };
     filed.agreement.term.renewal = true;
     filed.agreement.term.begins = approved.tomorrow().unwrap();
     filed.agreement.term.ends = approved.checked_add(jiff::Span::new().months(12)).unwrap();
@@ -654,10 +498,7 @@ fn a_renewal_is_unchanged_certified_and_approved_in_time() {
     let later = filed.agreement.term.begins_at() + days(10);
     filed.publications.renewal_approved = Some(approved);
     filed.publications.certificates = ["payroll-administration", "family-support"]
-        .map(|party| Certificate {
-            party: party.parse().unwrap(),
-            date: certified,
-        })
+        .map(|party| Certificate { party: party.parse().unwrap(), date: certified })
         .to_vec();
     let broken = |filed: &Filed| {
         let agreement = &filed.agreement;
@@ -668,16 +509,11 @@ fn a_renewal_is_unchanged_certified_and_approved_in_time() {
             ("family-support", SignerRole::Party, 3),
         ]
         .map(|(id, role, seed)| {
-            let signer = agreement::Signer {
-                id: id.parse().unwrap(),
-                role,
-            };
+            let signer = agreement::Signer { id: id.parse().unwrap(), role };
             Signature::new(agreement, Answer::Accept, &signer, later, &key(seed), None).unwrap()
         })
         .to_vec();
-        let decision = Gate::shipped()
-            .unwrap()
-            .decide(&run(&complete), &complete, later);
+        let decision = Gate::shipped().unwrap().decide(&run(&complete), &complete, later);
         decision.grounds().rules.clone()
     };
     assert_eq!(broken(&filed), [""; 0]);
@@ -690,16 +526,10 @@ fn a_renewal_is_unchanged_certified_and_approved_in_time() {
     assert_eq!(broken(&early), ["us-cmppa-o2-renewal"]);
     let mut uncertified = filed.clone();
     uncertified.publications.certificates.pop();
-    assert_eq!(
-        broken(&uncertified),
-        ["us-cmppa-o2-renewal", "us-cmppa-q-certified"]
-    );
+    assert_eq!(broken(&uncertified), ["us-cmppa-o2-renewal", "us-cmppa-q-certified"]);
     let mut unknown = filed;
     unknown.previous = None;
-    assert_eq!(
-        broken(&unknown),
-        ["us-cmppa-o2-renewal", "us-cmppa-q-certified"]
-    );
+    assert_eq!(broken(&unknown), ["us-cmppa-o2-renewal", "us-cmppa-q-certified"]);
 }
 
 #[test]
@@ -713,18 +543,12 @@ fn a_recorded_decision_can_be_decided_again() {
     let kept = serde_json::to_string(&facts).unwrap();
     let read: Facts = serde_json::from_str(&kept).unwrap();
     assert_eq!(Some(read.digest().unwrap()), decision.grounds().facts);
-    let ids: Vec<_> = gate
-        .replay(&read)
-        .into_iter()
-        .map(|reason| reason.id)
-        .collect();
+    let ids: Vec<_> = gate.replay(&read).into_iter().map(|reason| reason.id).collect();
     assert_eq!(ids, decision.grounds().rules);
     let request_again: Request =
         serde_json::from_str(&serde_json::to_string(&request).unwrap()).unwrap();
     assert_eq!(request_again, request);
-    let Decision::Refusal(refusal) = decision else {
-        panic!("permitted")
-    };
+    let Decision::Refusal(refusal) = decision else { panic!("permitted") };
     let grounds: Refusal = serde_json::from_str(&serde_json::to_string(&refusal).unwrap()).unwrap();
     assert_eq!(grounds, refusal);
 }

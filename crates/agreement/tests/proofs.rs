@@ -46,9 +46,7 @@ fn act(environment: &RequestEnv) -> String {
 fn environments(schema: &Schema, acts: &[&str]) -> Vec<RequestEnv> {
     let all: Vec<_> = schema.request_envs().collect();
     assert_eq!(all.len(), ALL.len(), "one environment an act");
-    all.into_iter()
-        .filter(|environment| acts.contains(&act(environment).as_str()))
-        .collect()
+    all.into_iter().filter(|environment| acts.contains(&act(environment).as_str())).collect()
 }
 
 /// Tells whether everything that the gate permits is permitted by the bound too, for each of these acts.
@@ -103,11 +101,7 @@ async fn nothing_is_permitted_unsigned_unapproved_rejected_or_revoked() {
 
 #[tokio::test]
 async fn nothing_is_permitted_before_the_term_or_after_it() {
-    prove(
-        &bound("resource.begins <= context.now && context.now < resource.ends"),
-        DATA,
-    )
-    .await;
+    prove(&bound("resource.begins <= context.now && context.now < resource.ends"), DATA).await;
     prove(&bound("context.now < resource.ends"), TERMS).await;
 }
 
@@ -131,11 +125,7 @@ async fn nothing_is_permitted_outside_the_elements() {
 
 #[tokio::test]
 async fn nothing_is_permitted_that_cannot_be_recorded_or_that_a_stranger_asks() {
-    prove(
-        &bound("context.ledger_writable && !principal.roles.isEmpty()"),
-        ALL,
-    )
-    .await;
+    prove(&bound("context.ledger_writable && !principal.roles.isEmpty()"), ALL).await;
 }
 
 #[tokio::test]
@@ -165,9 +155,7 @@ async fn no_pack_weakens_the_floor() {
             let compile = |gate: &Gate| {
                 CompiledPolicySet::compile(gate.policies(), &environment, gate.schema()).unwrap()
             };
-            let stricter = prover
-                .check_implies_opt(&compile(&gate), &compile(&floor))
-                .await;
+            let stricter = prover.check_implies_opt(&compile(&gate), &compile(&floor)).await;
             assert!(stricter.unwrap(), "`{id}` permits what the floor refuses");
         }
     }
@@ -178,15 +166,9 @@ async fn no_pack_weakens_the_floor() {
 async fn a_wrong_bound_is_refuted() {
     let gate = Gate::shipped().unwrap();
     let wrong = bound("context.volume_percent <= 109");
-    assert_eq!(
-        implied(&gate, &wrong, &["run"]).await,
-        [("run".to_owned(), false)]
-    );
+    assert_eq!(implied(&gate, &wrong, &["run"]).await, [("run".to_owned(), false)]);
     let wrong = bound("context.stays.isEmpty()");
-    assert_eq!(
-        implied(&gate, &wrong, &["audit"]).await,
-        [("audit".to_owned(), false)]
-    );
+    assert_eq!(implied(&gate, &wrong, &["audit"]).await, [("audit".to_owned(), false)]);
 }
 
 /// Each act is permitted to somebody, or the proofs above would hold of a gate that refuses everything.

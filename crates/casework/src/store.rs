@@ -189,10 +189,11 @@ pub trait Store {
         leaves: &[Vec<u8>],
     ) -> impl Future<Output = Result<i64, Error>>;
 
-    /// Lifts a stay, by an order.
+    /// Lifts a stay, by an order; `stay` is how it reads from now on.
     fn lift_stay(
         &self,
         number: i64,
+        stay: &str,
         by: &str,
         at: &str,
         leaves: &[Vec<u8>],

@@ -221,9 +221,9 @@ async fn an_abandoned_run_leaves_its_cycle_free<S: Store>(store: &S) {
 
 async fn a_stay_is_lifted_once_and_by_a_named_order<S: Store>(store: &S) {
     let number = store.record_stay("{}", "2027-01-04T09:00:00Z", &[]).await.unwrap();
-    store.lift_stay(number, "order 2", "2027-01-05T09:00:00Z", &[]).await.unwrap();
+    store.lift_stay(number, "{}", "order 2", "2027-01-05T09:00:00Z", &[]).await.unwrap();
     assert!(matches!(
-        store.lift_stay(number, "order 3", "x", &[]).await,
+        store.lift_stay(number, "{}", "order 3", "x", &[]).await,
         Err(Error::NoSuchStay { .. })
     ));
     let (_, stays) = store.stays().await.unwrap();
@@ -240,7 +240,7 @@ async fn nothing_is_released_after_a_stay_that_was_not_looked_at<S: Store>(store
     let late = store.release(&one.id, 7, "2027-01-04T09:02:00Z", before, &[]).await;
     assert!(matches!(late, Err(Error::StaysChanged)));
     // Lifting it does not bring the old look-up back to life either.
-    store.lift_stay(number, "order 2", "2027-01-04T09:03:00Z", &[]).await.unwrap();
+    store.lift_stay(number, "{}", "order 2", "2027-01-04T09:03:00Z", &[]).await.unwrap();
     let late = store.release(&one.id, 7, "2027-01-04T09:04:00Z", before, &[]).await;
     assert!(matches!(late, Err(Error::StaysChanged)));
     assert_eq!(store.prepared("2027Q1").await.unwrap().len(), 1);

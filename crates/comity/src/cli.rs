@@ -1,1 +1,182 @@
-//! The command line.
+//! The command line: one file a command. It reads words, calls the library, and prints; it decides nothing.
+//!
+//! Exit codes: 0 done; 1 an error; 2 a refusal, which is an answer; 64 the command's words are off.
+
+mod audit;
+mod check;
+mod explain;
+mod key;
+mod law;
+mod leads;
+mod new;
+mod review;
+mod run;
+mod sign;
+mod stay;
+mod synth;
+
+use crate::Error;
+use crate::clock::Clock;
+use crate::node::{Answer, Node, Places};
+use crate::printer::Printer;
+use crate::program::Program;
+use agreement::{Act, Gate, OfficerId, Permit, Refusal, Request};
+use clap::{Parser, Subcommand};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Lawful data matching between two agencies: the agreement is the access rule, a refusal gives all its reasons, a
+/// score only opens a lead, and a ledger that anybody can verify keeps what was done.
+#[derive(Debug, Parser)]
+#[command(name = "comity", version, about, max_term_width = 80, disable_help_subcommand = true)]
+struct Words {
+    /// Prints JSON instead of lines
+    #[arg(long, global = true)]
+    json: bool,
+    /// Takes this instant for now (RFC 3339); only under an agreement whose environment is `test`
+    #[arg(long, global = true, hide = true, value_name = "INSTANT")]
+    now: Option<jiff::Timestamp>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs a matching program for a cycle: from the agreement to leads, report and ledger
+    Run(run::Words),
+    /// Lists leads, or exports them with what was returned
+    Leads(leads::Words),
+    /// Explains a lead: every part of its weight
+    Explain(explain::Words),
+    /// Records a person's judgement of a lead
+    Review(review::Words),
+    /// Records, lists or lifts a stay of an authority, or a source's own stop
+    Stay(stay::Words),
+    /// Verifies a ledger offline, bytes and meaning
+    Audit(audit::Words),
+    /// Begins a program with a commented agreement
+    New(new::Words),
+    /// Lists everything missing or wrong in an agreement and its schedule
+    Check(check::Words),
+    /// Makes a key, or changes one for another
+    Key(key::Words),
+    /// Signs an agreement: accepts, rejects or revokes it
+    Sign(sign::Words),
+    /// Lists, shows or tests law packs
+    Law(law::Words),
+    /// Makes two files of synthetic people with known truth
+    Synth(synth::Words),
+}
+
+/// What a command came to.
+enum Done {
+    /// It did what it was asked.
+    Well,
+    /// It found something wrong, and has said so.
+    Wrong,
+    /// The gate refused, and it has said why.
+    Refused,
+}
+
+/// Reads the command line, does what it says, and returns the exit code.
+pub fn main() -> ExitCode {
+    let words = match Words::try_parse() {
+        Ok(words) => words,
+        Err(error) => {
+            let _ = error.print();
+            // `--help` and `--version` are no mistakes.
+            return ExitCode::from(if error.use_stderr() { 64 } else { 0 });
+        }
+    };
+    let mut printer = Printer::new(words.json);
+    let clock = words.now.map_or_else(Clock::system, Clock::fixed);
+    match carry_out(words.command, &clock, &mut printer) {
+        Ok(Done::Well) => ExitCode::SUCCESS,
+        Ok(Done::Wrong) => ExitCode::from(1),
+        Ok(Done::Refused) => ExitCode::from(2),
+        Err(error) => {
+            printer.error(&error);
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn carry_out(command: Command, clock: &Clock, printer: &mut Printer) -> Result<Done, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|source| Error::NoRuntime { source })?;
+    runtime.block_on(async {
+        match command {
+            Command::Run(words) => words.carry_out(clock, printer).await,
+            Command::Leads(words) => words.carry_out(clock, printer).await,
+            Command::Explain(words) => words.carry_out(clock, printer).await,
+            Command::Review(words) => words.carry_out(clock, printer).await,
+            Command::Stay(words) => words.carry_out(clock, printer).await,
+            Command::Audit(words) => words.carry_out(printer),
+            Command::New(words) => words.carry_out(printer),
+            Command::Check(words) => words.carry_out(printer),
+            Command::Key(words) => words.carry_out(clock, printer),
+            Command::Sign(words) => words.carry_out(clock, printer),
+            Command::Law(words) => words.carry_out(printer),
+            Command::Synth(words) => words.carry_out(printer),
+        }
+    })
+}
+
+/// The program a command is about, and where its node keeps what it keeps.
+#[derive(Debug, clap::Args)]
+struct Which {
+    /// The program's folder
+    program: PathBuf,
+    /// Where ledger, case store and reports are kept
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+}
+
+impl Which {
+    fn places(&self) -> Places {
+        Places::under(self.out.clone().unwrap_or_else(|| self.program.join("work")))
+    }
+
+    fn load(&self, clock: &Clock) -> Result<Program, Error> {
+        Program::load(&self.program, &self.places(), clock)
+    }
+
+    /// Opens program and node, for a command that needs a run to have been.
+    async fn open(&self, clock: &Clock) -> Result<(Program, Node), Error> {
+        let places = self.places();
+        if !places.casework().exists() {
+            return Err(Error::NotRun { program: self.program.clone() });
+        }
+        let program = self.load(clock)?;
+        let node = open_node(places, clock, &program).await?;
+        Ok((program, node))
+    }
+}
+
+async fn open_node(places: Places, clock: &Clock, program: &Program) -> Result<Node, Error> {
+    let (party, _) = program.recipient()?;
+    let origin = format!("{}.{party}.comity.example/ledger", program.agreement().program);
+    Node::open(places, Gate::shipped()?, clock.clone(), &origin).await
+}
+
+/// Asks the gate for an act on what the node already holds.
+async fn ask(
+    program: &Program,
+    node: &mut Node,
+    act: Act,
+    officer: Option<OfficerId>,
+) -> Result<Result<(Permit, u64), Refusal>, Error> {
+    let (recipient, _) = program.recipient()?;
+    let mut request = Request::new(program.agreement(), act, recipient, program.purpose()?);
+    request.officer = officer;
+    let filed = node.with_stays(&program.filed).await?;
+    Ok(match node.decide(request, &filed).await? {
+        Answer::Permitted(permit, entry) => Ok((permit, entry)),
+        Answer::Refused(refusal) => Err(refusal),
+    })
+}
+
+/// Shows a path as the caller would type it.
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}

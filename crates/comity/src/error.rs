@@ -109,6 +109,33 @@ pub enum Error {
         /// Which.
         what: &'static str,
     },
+    /// A cycle's files come after the day they were due.
+    #[error("cycle `{cycle}` was due on {due}: its files are late")]
+    Late {
+        /// The cycle.
+        cycle: String,
+        /// The day.
+        due: jiff::civil::Date,
+    },
+    /// There is no ledger in a folder.
+    #[error("`{}` holds no ledger: no checkpoint is in it, in ledger/ or in work/ledger/", path.display())]
+    NoLedgerThere {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A command needs a run to have been.
+    #[error("`{}` has not been run yet", program.display())]
+    NotRun {
+        /// The program's folder.
+        program: PathBuf,
+    },
+    /// The asynchronous runtime could not be started.
+    #[error("the program could not be started")]
+    NoRuntime {
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// The system's random source failed.
     #[error("the system gives no random bytes")]
     NoRandom(#[from] getrandom::Error),
@@ -169,6 +196,13 @@ impl Error {
             Error::Unbalanced { .. } => {
                 fixed("ask the source for the whole file; nothing of this one was used")
             }
+            Error::Late { .. } => {
+                fixed("agree on another day and change the schedule, or wait for the next cycle")
+            }
+            Error::NoLedgerThere { .. } => {
+                fixed("name the ledger's folder, or the program's `work` folder")
+            }
+            Error::NotRun { program } => Some(format!("comity run {}", program.display())),
             Error::OldSummary { .. } => fixed("use the version of the program that wrote it"),
             Error::NotAsRecorded { .. } => {
                 fixed("restore the case store from its last backup; nothing was released")
@@ -177,6 +211,7 @@ impl Error {
             | Error::OtherPermit
             | Error::Unrunnable { .. }
             | Error::NoRandom(_)
+            | Error::NoRuntime { .. }
             | Error::Report(_)
             | Error::Interrupted => None,
             Error::Admit(error) => error.hint().map(|hint| hint.to_string()),
@@ -184,6 +219,14 @@ impl Error {
             Error::Casework(error) => error.hint().map(str::to_owned),
             Error::Ledger(error) => error.hint().map(str::to_owned),
         }
+    }
+
+    /// Says whether the place where ledger and case store are kept cannot be written.
+    pub fn is_unwritable(&self) -> bool {
+        matches!(
+            self,
+            Error::CannotWrite { .. } | Error::Casework(casework::Error::CannotOpen { .. })
+        )
     }
 
     /// Writes the error and everything that caused it on one line.

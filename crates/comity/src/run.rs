@@ -412,6 +412,12 @@ impl<'run> Running<'run> {
 
     /// 3  admit: opens both files under the permit.
     fn admit(&mut self, permit: &Permit) -> Result<Admitted<'run>, Error> {
+        if let Some(cycle) = self.program.schedule.cycle(self.cycle)
+            && self.node.now().to_zoned(jiff::tz::TimeZone::UTC).date() > cycle.due
+            && !self.program.agreement().demonstration
+        {
+            return Err(Error::Late { cycle: cycle.id.to_string(), due: cycle.due });
+        }
         let (_, source_set) = self.program.source()?;
         let (_, recipient_set) = self.program.recipient()?;
         let admitted = Admitted {
@@ -721,7 +727,7 @@ impl<'run> Running<'run> {
         let report = summary::report(
             self.program,
             self.node,
-            self.cycle,
+            (id, self.cycle),
             admitted,
             scorer,
             links,

@@ -37,7 +37,7 @@ const WATERFALLS: usize = 3;
 pub(crate) fn report(
     program: &Program,
     node: &Node,
-    cycle: &CycleId,
+    (run, cycle): (&str, &CycleId),
     admitted: &Admitted<'_>,
     scorer: &Scorer<'_>,
     links: &Links,
@@ -55,6 +55,7 @@ pub(crate) fn report(
         program: agreement.title.clone(),
         demonstration: agreement.demonstration,
         environment: agreement.environment.to_string(),
+        run: run.to_owned(),
         cycle: cycle.to_string(),
         made: node.now().to_string(),
         as_of: program

@@ -21,10 +21,7 @@ const PERMIT_HOURS: i64 = 24;
 /// The gate's answer.
 #[derive(Debug)]
 #[must_use = "a decision is recorded, whichever it is"]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one decision an act, never a list of them"
-)]
+#[expect(clippy::large_enum_variant, reason = "there is one decision an act, never a list of them")]
 pub enum Decision {
     /// The act is allowed.
     Permit(Permit),
@@ -101,10 +98,7 @@ impl Gate {
             rules: reasons.iter().map(|reason| reason.id.clone()).collect(),
         };
         let (Some(agreement), true) = (agreement, reasons.is_empty()) else {
-            return Decision::Refusal(Refusal {
-                reasons,
-                grounds: Box::new(grounds),
-            });
+            return Decision::Refusal(Refusal { reasons, grounds: Box::new(grounds) });
         };
         grounds.permitted = true;
         Decision::Permit(Permit {
@@ -140,16 +134,9 @@ impl Gate {
         let response = Authorizer::new().is_authorized(&request, &self.policies, &entities);
         let mut reasons = Vec::new();
         if response.decision() == CedarDecision::Deny {
-            reasons.extend(
-                response
-                    .diagnostics()
-                    .reason()
-                    .map(|id| self.reason(id, facts)),
-            );
+            reasons.extend(response.diagnostics().reason().map(|id| self.reason(id, facts)));
             reasons.sort_by_key(|reason| {
-                self.rules
-                    .get(&reason.id)
-                    .map_or(usize::MAX, |rule| rule.order)
+                self.rules.get(&reason.id).map_or(usize::MAX, |rule| rule.order)
             });
         }
         reasons.extend(response.diagnostics().errors().map(policy_error));
@@ -188,10 +175,7 @@ impl Gate {
     pub fn rules(&self) -> Vec<Reason> {
         let mut rules: Vec<_> = self.rules.iter().filter(|(_, rule)| rule.forbids).collect();
         rules.sort_by_key(|(_, rule)| rule.order);
-        rules
-            .into_iter()
-            .map(|(id, rule)| self.describe(id, rule, None))
-            .collect()
+        rules.into_iter().map(|(id, rule)| self.describe(id, rule, None)).collect()
     }
 
     /// Returns the reason a broken policy gives.
@@ -200,10 +184,7 @@ impl Gate {
         let Some(rule) = self.rules.get(id) else {
             return malformed(id);
         };
-        let detail = rule
-            .detail
-            .as_ref()
-            .and_then(|name| facts.details.get(name).cloned());
+        let detail = rule.detail.as_ref().and_then(|name| facts.details.get(name).cloned());
         self.describe(id, rule, detail)
     }
 
@@ -241,9 +222,7 @@ impl Gate {
 
 /// Returns the instant a permit ends: with the agreement, with the next stay already known, or after a day.
 fn permit_ends(filed: &Filed, now: Timestamp) -> Timestamp {
-    let day = now
-        .checked_add(SignedDuration::from_hours(PERMIT_HOURS))
-        .unwrap_or(Timestamp::MAX);
+    let day = now.checked_add(SignedDuration::from_hours(PERMIT_HOURS)).unwrap_or(Timestamp::MAX);
     filed
         .stays
         .iter()
@@ -256,10 +235,7 @@ fn permit_ends(filed: &Filed, now: Timestamp) -> Timestamp {
 
 /// Returns how many more leads may be opened (F12, F14, F3(e)).
 fn leads_at_most(request: &Request, filed: &Filed) -> Option<u64> {
-    let kind = filed
-        .agreement
-        .purpose(&request.purpose)
-        .map(|purpose| purpose.kind);
+    let kind = filed.agreement.purpose(&request.purpose).map(|purpose| purpose.kind);
     if kind.is_some_and(crate::PurposeKind::opens_no_leads) {
         return Some(0);
     }

@@ -117,21 +117,13 @@ fn resource(
 ) -> Map<String, Value> {
     let agreement = &filed.agreement;
     let signers = |signers: &BTreeSet<crate::Signer>, role: SignerRole| -> BTreeSet<String> {
-        signers
-            .iter()
-            .filter(|s| s.role == role)
-            .map(|s| s.id.to_string())
-            .collect()
+        signers.iter().filter(|s| s.role == role).map(|s| s.id.to_string()).collect()
     };
     let all = |signers: &BTreeSet<crate::Signer>| -> BTreeSet<String> {
         signers.iter().map(ToString::to_string).collect()
     };
     let categories = |list: Use| -> BTreeSet<Category> {
-        agreement
-            .record_sets
-            .iter()
-            .flat_map(|set| set.categories(list))
-            .collect()
+        agreement.record_sets.iter().flat_map(|set| set.categories(list)).collect()
     };
     let today = day(now);
     let (exempt_from, waived) = claims(agreement, today);
@@ -143,70 +135,24 @@ fn resource(
         ("begins", json!(agreement.term.begins_at().as_second())),
         ("ends", json!(agreement.term.ends_at().as_second())),
         ("term_months", json!(agreement.term.months())),
-        (
-            "roles",
-            json!(
-                parties
-                    .iter()
-                    .flat_map(|p| &p.roles)
-                    .collect::<BTreeSet<_>>()
-            ),
-        ),
-        (
-            "parties",
-            json!(signers(&standing.required, SignerRole::Party)),
-        ),
-        (
-            "boards",
-            json!(signers(&standing.required, SignerRole::Board)),
-        ),
-        (
-            "accepted",
-            json!(signers(&standing.accepted, SignerRole::Party)),
-        ),
-        (
-            "approved",
-            json!(signers(&standing.accepted, SignerRole::Board)),
-        ),
+        ("roles", json!(parties.iter().flat_map(|p| &p.roles).collect::<BTreeSet<_>>())),
+        ("parties", json!(signers(&standing.required, SignerRole::Party))),
+        ("boards", json!(signers(&standing.required, SignerRole::Board))),
+        ("accepted", json!(signers(&standing.accepted, SignerRole::Party))),
+        ("approved", json!(signers(&standing.accepted, SignerRole::Board))),
         ("rejected", json!(all(&standing.rejected))),
         ("revoked", json!(all(&standing.revoked))),
-        (
-            "federal_without_board",
-            json!(federal_without_board(parties)),
-        ),
+        ("federal_without_board", json!(federal_without_board(parties))),
         ("record_sets", json!(ids(agreement.record_sets.iter()))),
-        (
-            "with_basis",
-            json!(ids(agreement.record_sets.iter().filter(|s| has_basis(s)))),
-        ),
+        ("with_basis", json!(ids(agreement.record_sets.iter().filter(|s| has_basis(s))))),
         (
             "federal_system_of_records",
-            json!(
-                agreement
-                    .record_sets
-                    .iter()
-                    .any(|set| is_federal(set, agreement))
-            ),
+            json!(agreement.record_sets.iter().any(|set| is_federal(set, agreement))),
         ),
-        (
-            "purposes",
-            json!(
-                agreement
-                    .purposes
-                    .iter()
-                    .map(|p| &p.id)
-                    .collect::<BTreeSet<_>>()
-            ),
-        ),
+        ("purposes", json!(agreement.purposes.iter().map(|p| &p.id).collect::<BTreeSet<_>>())),
         (
             "purpose_kinds",
-            json!(
-                agreement
-                    .purposes
-                    .iter()
-                    .map(|p| p.kind)
-                    .collect::<BTreeSet<_>>()
-            ),
+            json!(agreement.purposes.iter().map(|p| p.kind).collect::<BTreeSet<_>>()),
         ),
         (
             "onward_kinds",
@@ -219,22 +165,10 @@ fn resource(
                     .collect::<BTreeSet<_>>()
             ),
         ),
-        (
-            "cites_removal_power",
-            json!(!removal_powers(agreement).is_empty()),
-        ),
-        (
-            "matched_on",
-            json!(agreement.matched_on().collect::<BTreeSet<_>>()),
-        ),
-        (
-            "returned",
-            json!(agreement.returned().collect::<BTreeSet<_>>()),
-        ),
-        (
-            "compared",
-            json!(agreement.compared().collect::<BTreeSet<_>>()),
-        ),
+        ("cites_removal_power", json!(!removal_powers(agreement).is_empty())),
+        ("matched_on", json!(agreement.matched_on().collect::<BTreeSet<_>>())),
+        ("returned", json!(agreement.returned().collect::<BTreeSet<_>>())),
+        ("compared", json!(agreement.compared().collect::<BTreeSet<_>>())),
         ("matched_on_categories", json!(categories(Use::MatchedOn))),
         ("returned_categories", json!(categories(Use::Returned))),
         ("compared_categories", json!(categories(Use::Compared))),
@@ -250,31 +184,16 @@ fn resource(
         ),
         (
             "exception_kinds",
-            json!(
-                agreement
-                    .exceptions
-                    .iter()
-                    .map(|e| e.kind)
-                    .collect::<BTreeSet<_>>()
-            ),
+            json!(agreement.exceptions.iter().map(|e| e.kind).collect::<BTreeSet<_>>()),
         ),
-        (
-            "lowest_threshold_milli",
-            json!(milli_up(agreement.model.threshold.lowest_weight())),
-        ),
+        ("lowest_threshold_milli", json!(milli_up(agreement.model.threshold.lowest_weight()))),
         ("pilot_sample", json!(long(agreement.pilot.sample))),
         (
             "pilot_bound_permille",
             json!(i64::from(agreement.pilot.bound_percent).saturating_mul(10)),
         ),
-        (
-            "pilot_confidence_percent",
-            json!(agreement.pilot.confidence_percent),
-        ),
-        (
-            "auditor_access",
-            json!(agreement.auditor.key.environment() == agreement.environment),
-        ),
+        ("pilot_confidence_percent", json!(agreement.pilot.confidence_percent)),
+        ("auditor_access", json!(agreement.auditor.key.environment() == agreement.environment)),
         ("stated", json!(stated(agreement))),
         (
             "accuracy_assessed",
@@ -288,33 +207,13 @@ fn resource(
             ),
         ),
         ("verification_method", json!(agreement.verification.method)),
-        (
-            "verifies",
-            json!(
-                agreement
-                    .verification
-                    .confirms
-                    .iter()
-                    .collect::<BTreeSet<_>>()
-            ),
-        ),
+        ("verifies", json!(agreement.verification.confirms.iter().collect::<BTreeSet<_>>())),
         (
             "board_finding_filed",
-            json!(
-                filed
-                    .publications
-                    .board_finding
-                    .is_some_and(|date| date <= today)
-            ),
+            json!(filed.publications.board_finding.is_some_and(|date| date <= today)),
         ),
-        (
-            "response_period_days",
-            json!(agreement.notice.response_period_days),
-        ),
-        (
-            "response_period_cited",
-            json!(agreement.notice.response_period_citation.is_some()),
-        ),
+        ("response_period_days", json!(agreement.notice.response_period_days)),
+        ("response_period_cited", json!(agreement.notice.response_period_citation.is_some())),
         ("cost_benefit", json!(cost_benefit(agreement))),
         ("continues", json!(agreement.continues.is_some())),
     ]);
@@ -365,11 +264,7 @@ fn renewal(filed: &Filed, parties: &[&Party], today: Date) -> Map<String, Value>
         (
             "follows_on",
             json!(previous.is_some_and(|previous| {
-                previous
-                    .term
-                    .ends
-                    .tomorrow()
-                    .is_ok_and(|next| agreement.term.begins <= next)
+                previous.term.ends.tomorrow().is_ok_and(|next| agreement.term.begins <= next)
             })),
         ),
     ]);
@@ -377,10 +272,7 @@ fn renewal(filed: &Filed, parties: &[&Party], today: Date) -> Map<String, Value>
         && approved <= today
     {
         // Within the three months before the end: on or after the day three months earlier.
-        let opens = previous
-            .term
-            .ends
-            .saturating_sub(jiff::Span::new().months(3));
+        let opens = previous.term.ends.saturating_sub(jiff::Span::new().months(3));
         let within = opens <= approved && approved <= previous.term.ends;
         attributes.insert("renewal_approved_in_time".into(), json!(within));
     }
@@ -398,10 +290,7 @@ fn context(
     let agreement = &filed.agreement;
     let today = day(now);
     let purpose = agreement.purpose(&request.purpose);
-    let roles: Vec<_> = parties
-        .iter()
-        .map(|p| (p.id.clone(), p.roles.clone()))
-        .collect();
+    let roles: Vec<_> = parties.iter().map(|p| (p.id.clone(), p.roles.clone())).collect();
     let stays: BTreeSet<_> = filed
         .stays
         .iter()
@@ -410,10 +299,7 @@ fn context(
         .collect();
     let (opened, reviewed, false_permille) = match request.pilot {
         PilotStatus::Open { opened } => (opened, 0, 1000),
-        PilotStatus::Reviewed {
-            reviewed,
-            false_permille,
-        } => (0, reviewed, false_permille),
+        PilotStatus::Reviewed { reviewed, false_permille } => (0, reviewed, false_permille),
     };
     let mut attributes = object([
         ("now", json!(now.as_second())),
@@ -422,10 +308,7 @@ fn context(
             "authority_in_force",
             json!(purpose.is_some_and(|purpose| {
                 !purpose.authority.is_empty()
-                    && purpose
-                        .authority
-                        .iter()
-                        .all(|law| law.in_force_from <= today)
+                    && purpose.authority.iter().all(|law| law.in_force_from <= today)
             })),
         ),
         ("matched_on", json!(request.matched_on)),
@@ -456,15 +339,9 @@ fn context(
                 PilotStatus::Reviewed { .. } => "reviewed",
             }),
         ),
-        (
-            "reversed_permille",
-            json!(long(request.reversed_permille.unwrap_or(0))),
-        ),
+        ("reversed_permille", json!(long(request.reversed_permille.unwrap_or(0)))),
         ("stays", json!(stays)),
-        (
-            "days_since_begun",
-            json!(days_since(agreement.term.begins, today)),
-        ),
+        ("days_since_begun", json!(days_since(agreement.term.begins, today))),
     ]);
     let mut put = |name: &str, value: Option<Value>| {
         if let Some(value) = value {
@@ -472,49 +349,17 @@ fn context(
         }
     };
     put("purpose_kind", purpose.map(|purpose| json!(purpose.kind)));
-    put(
-        "caseload_id",
-        request.caseload_id.as_ref().map(|element| json!(element)),
-    );
-    put(
-        "model_digest",
-        request.model_digest.map(|digest| json!(digest)),
-    );
-    put(
-        "recipe_digest",
-        request.recipe_digest.map(|digest| json!(digest)),
-    );
-    put(
-        "threshold_milli",
-        request.threshold.map(|weight| json!(milli_down(weight))),
-    );
+    put("caseload_id", request.caseload_id.as_ref().map(|element| json!(element)));
+    put("model_digest", request.model_digest.map(|digest| json!(digest)));
+    put("recipe_digest", request.recipe_digest.map(|digest| json!(digest)));
+    put("threshold_milli", request.threshold.map(|weight| json!(milli_down(weight))));
     let published = &filed.publications;
     for (name, date) in [
-        (
-            "days_since_sent_to_committees",
-            published.sent_to_committees,
-        ),
-        (
-            "days_since_reported_in_advance",
-            published.reported_in_advance,
-        ),
-        (
-            "days_since_published",
-            published
-                .federal_register
-                .as_ref()
-                .map(|notice| notice.date),
-        ),
+        ("days_since_sent_to_committees", published.sent_to_committees),
+        ("days_since_reported_in_advance", published.reported_in_advance),
+        ("days_since_published", published.federal_register.as_ref().map(|notice| notice.date)),
         ("days_since_notice", published.notice_last_given),
-        (
-            "days_since_review",
-            published
-                .reviews
-                .iter()
-                .copied()
-                .filter(|d| *d <= today)
-                .max(),
-        ),
+        ("days_since_review", published.reviews.iter().copied().filter(|d| *d <= today).max()),
     ] {
         put(name, date.map(|date| json!(days_since(date, today))));
     }
@@ -575,18 +420,9 @@ fn details(
         ("ends", agreement.term.ends.to_string()),
         ("purpose", request.purpose.to_string()),
         ("party", request.party.to_string()),
-        (
-            "matched_on_outside",
-            outside(&request.matched_on, agreement.matched_on().collect()),
-        ),
-        (
-            "returned_outside",
-            outside(&request.returned, agreement.returned().collect()),
-        ),
-        (
-            "compared_outside",
-            outside(&request.compared, agreement.compared().collect()),
-        ),
+        ("matched_on_outside", outside(&request.matched_on, agreement.matched_on().collect())),
+        ("returned_outside", outside(&request.returned, agreement.returned().collect())),
+        ("compared_outside", outside(&request.compared, agreement.compared().collect())),
         ("volumes", volumes),
         ("uncounted", set(&facts.context, "uncounted")),
         ("unattested", set(&facts.context, "unattested")),
@@ -595,22 +431,13 @@ fn details(
         ("protected_returned", protected(Use::Returned)),
         ("protected_compared", protected(Use::Compared)),
         ("stays", set(&facts.context, "stays")),
-        (
-            "removal_powers",
-            list(removal_powers(agreement).into_iter().map(str::to_owned)),
-        ),
+        ("removal_powers", list(removal_powers(agreement).into_iter().map(str::to_owned))),
         (
             "environment",
-            format!(
-                "agreement {}, node {}",
-                agreement.environment, request.environment
-            ),
+            format!("agreement {}, node {}", agreement.environment, request.environment),
         ),
         ("term_months", format!("{} months", agreement.term.months())),
-        (
-            "federal_without_board",
-            set(&facts.resource, "federal_without_board"),
-        ),
+        ("federal_without_board", set(&facts.resource, "federal_without_board")),
     ]
     .into_iter()
     .filter(|(_, text)| !text.is_empty())
@@ -628,10 +455,7 @@ fn stated(agreement: &Agreement) -> BTreeSet<&'static str> {
         }
     };
     let purposes = &agreement.purposes;
-    put(
-        "purpose",
-        !purposes.is_empty() && purposes.iter().all(|p| says(&p.statement)),
-    );
+    put("purpose", !purposes.is_empty() && purposes.iter().all(|p| says(&p.statement)));
     put(
         "authority",
         !purposes.is_empty()
@@ -645,23 +469,11 @@ fn stated(agreement: &Agreement) -> BTreeSet<&'static str> {
         put("savings_estimate", says(&justification.savings_basis));
     }
     let sets = &agreement.record_sets;
-    put(
-        "elements",
-        !sets.is_empty() && sets.iter().all(|s| !s.matched_on.is_empty()),
-    );
-    put(
-        "approx_count",
-        !sets.is_empty() && sets.iter().all(|s| s.approx_count > 0),
-    );
+    put("elements", !sets.is_empty() && sets.iter().all(|s| !s.matched_on.is_empty()));
+    put("approx_count", !sets.is_empty() && sets.iter().all(|s| s.approx_count > 0));
     put("dates", agreement.term.begins <= agreement.term.ends);
-    put(
-        "notice_at_application",
-        says(&agreement.notice.at_application),
-    );
-    put(
-        "notice_periodic",
-        agreement.notice.periodic.as_deref().is_some_and(says),
-    );
+    put("notice_at_application", says(&agreement.notice.at_application));
+    put("notice_periodic", agreement.notice.periodic.as_deref().is_some_and(says));
     put("notice_of_findings", says(&agreement.notice.of_findings));
     put("verification", says(&agreement.verification.plan));
     put("retention", says(&agreement.retention.statement));
@@ -682,16 +494,8 @@ fn stated(agreement: &Agreement) -> BTreeSet<&'static str> {
 /// Returns how costs and benefits stand: `analysis` only if it shows more benefit than cost.
 fn cost_benefit(agreement: &Agreement) -> &'static str {
     match &agreement.cost_benefit {
-        Some(CostBenefit::Analysis {
-            cost_cents,
-            benefit_cents,
-            ..
-        }) => {
-            if benefit_cents > cost_cents {
-                "analysis"
-            } else {
-                "unfavourable"
-            }
+        Some(CostBenefit::Analysis { cost_cents, benefit_cents, .. }) => {
+            if benefit_cents > cost_cents { "analysis" } else { "unfavourable" }
         }
         Some(CostBenefit::Waiver { .. }) => "waiver",
         Some(CostBenefit::RequiredByStatute { .. }) => "required_by_statute",
@@ -726,17 +530,9 @@ const REMOVAL_SECTIONS: [&str; 12] = [
 
 /// Returns the citations of an agreement that name a power to arrest, detain or remove.
 fn removal_powers(agreement: &Agreement) -> Vec<&str> {
-    let purposes = agreement
-        .purposes
-        .iter()
-        .flat_map(|p| &p.authority)
-        .map(|law| &law.citation);
+    let purposes = agreement.purposes.iter().flat_map(|p| &p.authority).map(|law| &law.citation);
     let bases = agreement.record_sets.iter().map(|set| &set.basis.citation);
-    let onward = agreement
-        .redisclosure
-        .exceptions
-        .iter()
-        .map(|e| &e.citation);
+    let onward = agreement.redisclosure.exceptions.iter().map(|e| &e.citation);
     let exceptions = agreement.exceptions.iter().map(|e| &e.citation);
     let names_one = |citation: &str| {
         let plain: String = citation
@@ -765,17 +561,10 @@ fn removal_powers(agreement: &Agreement) -> Vec<&str> {
 
 fn federal_without_board<'a>(parties: &[&'a Party]) -> BTreeSet<&'a str> {
     let lacks = |party: &&&Party| {
-        let takes_part = party
-            .roles
-            .iter()
-            .any(|r| matches!(r, Role::Source | Role::Recipient));
+        let takes_part = party.roles.iter().any(|r| matches!(r, Role::Source | Role::Recipient));
         party.federal && takes_part && party.board.is_none()
     };
-    parties
-        .iter()
-        .filter(lacks)
-        .map(|party| party.id.as_str())
-        .collect()
+    parties.iter().filter(lacks).map(|party| party.id.as_str()).collect()
 }
 
 fn has_basis(set: &RecordSet) -> bool {
@@ -797,9 +586,7 @@ fn volume_percent(request: &Request, agreement: &Agreement) -> i64 {
         .counts
         .iter()
         .map(|(id, count)| {
-            agreement
-                .record_set(id)
-                .map_or(i64::MAX, |set| percent(*count, set.approx_count))
+            agreement.record_set(id).map_or(i64::MAX, |set| percent(*count, set.approx_count))
         })
         .max()
         .unwrap_or(0)
@@ -815,19 +602,13 @@ fn percent(part: u64, whole: u64) -> i64 {
 }
 
 fn uncounted<'a>(request: &Request, agreement: &'a Agreement) -> BTreeSet<&'a str> {
-    ids(agreement
-        .record_sets
-        .iter()
-        .filter(|set| !request.counts.contains_key(&set.id)))
+    ids(agreement.record_sets.iter().filter(|set| !request.counts.contains_key(&set.id)))
 }
 
 /// Returns the record sets whose owner has not attested how the extract was drawn.
 fn unattested<'a>(request: &Request, agreement: &'a Agreement) -> BTreeSet<&'a str> {
     ids(agreement.record_sets.iter().filter(|set| {
-        request
-            .extracts
-            .get(&set.id)
-            .and_then(|extract| extract.attested_by.as_ref())
+        request.extracts.get(&set.id).and_then(|extract| extract.attested_by.as_ref())
             != Some(&set.owner)
     }))
 }
@@ -838,8 +619,7 @@ fn day(now: Timestamp) -> Date {
 
 /// Returns whole days from a date to today; a date to come gives a negative number.
 fn days_since(date: Date, today: Date) -> i64 {
-    date.until(today)
-        .map_or(i64::MIN, |span| i64::from(span.get_days()))
+    date.until(today).map_or(i64::MIN, |span| i64::from(span.get_days()))
 }
 
 fn long(number: u64) -> i64 {
@@ -848,40 +628,23 @@ fn long(number: u64) -> i64 {
 
 /// Returns thousandths of a weight, rounded down; what is no number is below any bound.
 fn milli_down(weight: f64) -> i64 {
-    if weight.is_nan() {
-        i64::MIN
-    } else {
-        saturate((weight * 1000.0).floor())
-    }
+    if weight.is_nan() { i64::MIN } else { saturate((weight * 1000.0).floor()) }
 }
 
 /// Returns thousandths of a weight, rounded up; what is no number is above any threshold.
 fn milli_up(weight: f64) -> i64 {
-    if weight.is_nan() {
-        i64::MAX
-    } else {
-        saturate((weight * 1000.0).ceil())
-    }
+    if weight.is_nan() { i64::MAX } else { saturate((weight * 1000.0).ceil()) }
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "`as` saturates, which is what is wanted"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "`as` saturates, which is what is wanted")]
 fn saturate(number: f64) -> i64 {
     number as i64
 }
 
 fn list(names: impl Iterator<Item = String>) -> String {
-    names
-        .map(|name| format!("`{name}`"))
-        .collect::<Vec<_>>()
-        .join(", ")
+    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 fn object<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
-    fields
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

@@ -49,10 +49,7 @@ pub struct PackRef {
 impl Refusal {
     /// Returns the ids of the rules broken.
     pub fn ids(&self) -> Vec<&str> {
-        self.reasons
-            .iter()
-            .map(|reason| reason.id.as_str())
-            .collect()
+        self.reasons.iter().map(|reason| reason.id.as_str()).collect()
     }
 }
 
@@ -71,11 +68,7 @@ impl fmt::Display for Refusal {
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let broken = if self.pack.is_some() {
-            " is broken"
-        } else {
-            ""
-        };
+        let broken = if self.pack.is_some() { " is broken" } else { "" };
         write!(f, "{}{broken}: {} ({})", self.id, self.reason, self.cite)?;
         if let Some(detail) = &self.detail {
             write!(f, "\n  here: {detail}")?;

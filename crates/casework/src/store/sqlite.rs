@@ -699,14 +699,16 @@ impl Store for Sqlite {
     async fn lift_stay(
         &self,
         number: i64,
+        stay: &str,
         by: &str,
         at: &str,
         leaves: &[Vec<u8>],
     ) -> Result<(), Error> {
         let mut tx = self.begin().await?;
         let changed = sqlx::query(
-            "UPDATE stay SET lifted_at = ?, lifted_by = ? WHERE number = ? AND lifted_at IS NULL",
+            "UPDATE stay SET stay = ?, lifted_at = ?, lifted_by = ? WHERE number = ? AND lifted_at IS NULL",
         )
+        .bind(stay)
         .bind(at)
         .bind(by)
         .bind(number)

@@ -14,6 +14,8 @@ pub struct Report {
     pub demonstration: bool,
     /// `test` or `production`.
     pub environment: String,
+    /// The run: the cycle, and a number where it was started again.
+    pub run: String,
     /// The cycle, such as `2027Q1`.
     pub cycle: String,
     /// When the report was made.

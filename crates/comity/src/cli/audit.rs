@@ -1,0 +1,83 @@
+//! `comity audit`: verifies a ledger from files alone, bytes first and then what the entries mean together.
+
+use super::Done;
+use crate::Error;
+use crate::audit::{Audited, audit};
+use crate::printer::{Printer, thousands};
+use crate::program::read;
+use agreement::Gate;
+use ledger::{Checkpoint, Verifier};
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Words {
+    /// The ledger's folder, or the folder that holds it
+    folder: PathBuf,
+    /// The ledger's public key (a vkey file); the one beside the ledger if left out
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// A checkpoint you hold from before: the ledger must continue it
+    #[arg(long, value_name = "FILE")]
+    held: Vec<PathBuf>,
+    /// Law packs to decide decisions again with, besides those that ship with the program
+    #[arg(long, value_name = "FOLDER")]
+    pack: Vec<PathBuf>,
+}
+
+impl Words {
+    pub(super) fn carry_out(self, printer: &Printer) -> Result<Done, Error> {
+        let inside = |folder: &PathBuf| folder.join("checkpoint").exists();
+        let candidates = [
+            self.folder.clone(),
+            self.folder.join("ledger"),
+            self.folder.join("work").join("ledger"),
+        ];
+        let folder = candidates
+            .into_iter()
+            .find(inside)
+            .ok_or_else(|| Error::NoLedgerThere { path: self.folder.clone() })?;
+        let key = self.key.clone().unwrap_or_else(|| folder.with_file_name("ledger.vkey"));
+        let verifier = Verifier::parse(read(&key)?.trim())?;
+        let held = self
+            .held
+            .iter()
+            .map(|file| Ok(Checkpoint::open(read(file)?.as_bytes(), &verifier)?))
+            .collect::<Result<Vec<_>, Error>>()?;
+        let packs = self.pack.iter().map(|pack| agreement::Pack::read_folder(pack));
+        let packs = packs.collect::<Result<Vec<_>, _>>()?;
+        let gate = if packs.is_empty() { Gate::shipped()? } else { Gate::new(packs)? };
+        let audited = audit(&folder, &verifier, &held, &gate)?;
+        printer.json(&audited);
+        self.say(printer, &audited);
+        Ok(if audited.is_sound() { Done::Well } else { Done::Wrong })
+    }
+
+    fn say(&self, printer: &Printer, audited: &Audited) {
+        if audited.is_sound() {
+            printer.labelled(
+                "ledger",
+                &format!("{}, {} entries", audited.origin, thousands(audited.entries)),
+            );
+            printer.labelled("root", &audited.root);
+        }
+        for sentence in &audited.proved {
+            printer.wrapped("proved    ", sentence);
+        }
+        for sentence in &audited.open {
+            printer.wrapped("open      ", sentence);
+        }
+        for place in &audited.unauthenticated {
+            printer.wrapped("beside    ", &format!("{place}: nobody answers for it"));
+        }
+        for wrong in &audited.wrong {
+            printer.wrapped("WRONG     ", &format!("{}: {}", wrong.place, wrong.what));
+            printer.wrapped("          ", &wrong.remedy);
+        }
+        if self.key.is_none() {
+            let text =
+                "the key was taken from beside the ledger: compare it with the one you were given";
+            printer.wrapped("open      ", text);
+        }
+        printer.labelled("audit", if audited.is_sound() { "sound" } else { "NOT sound" });
+    }
+}

@@ -1,0 +1,100 @@
+//! `comity explain`: why a lead weighs what it weighs. It names levels and numbers, never a value.
+
+use super::{Done, Which, ask};
+use crate::clock::Clock;
+use crate::printer::Printer;
+use crate::report::waterfall_svg;
+use crate::{Error, program, summary};
+use agreement::{Act, OfficerId};
+use casework::{LeadId, Store};
+use linkage::Explanation;
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Words {
+    #[command(flatten)]
+    which: Which,
+    /// The lead's number
+    lead: String,
+    /// Draws the waterfall into this file (SVG)
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// The officer who reads
+    #[arg(long)]
+    officer: Option<String>,
+}
+
+impl Words {
+    pub(super) async fn carry_out(
+        self,
+        clock: &Clock,
+        printer: &mut Printer,
+    ) -> Result<Done, Error> {
+        let (program, mut node) = self.which.open(clock).await?;
+        let officer = self.officer.as_deref().map(OfficerId::new).transpose()?;
+        if let Err(refusal) = ask(&program, &mut node, Act::READ, officer).await? {
+            printer.refusal(&refusal);
+            return Ok(Done::Refused);
+        }
+        let lead = node.store.lead(&LeadId::typed(&self.lead)).await?;
+        let unreadable = || Error::OldSummary { what: "explanation" };
+        let explanation: Explanation =
+            serde_json::from_str(&lead.found.explanation).map_err(|_| unreadable())?;
+        let run = node.store.run(&lead.cycle).await?.and_then(|run| run.summary);
+        let threshold = summary::restored(run.as_deref())?.threshold.weight;
+        if let Some(file) = &self.svg {
+            program::write(
+                file,
+                &waterfall_svg(&summary::waterfall(&lead.found.id, &explanation, threshold)),
+            )?;
+        }
+        printer.json(&explanation);
+        say(printer, &lead.found.id, &explanation, threshold);
+        Ok(Done::Well)
+    }
+}
+
+fn say(printer: &Printer, lead: &LeadId, explanation: &Explanation, threshold: f64) {
+    printer.line(&format!("lead {lead}: how its weight came about (log2 odds)"));
+    printer.line("");
+    printer.line(&format!(
+        "{:<14} {:<27} {:>7} {:>9} {:>7} {:>7}",
+        "comparison", "level", "m", "u", "part", "freq."
+    ));
+    printer.line(&format!(
+        "{:<14} {:<27} {:>7} {:>9} {:>7.2} {:>7}",
+        "prior", "", "", "", explanation.prior, ""
+    ));
+    for part in &explanation.parts {
+        let number = |share: Option<f64>, places: usize| {
+            share.map_or(String::new(), |share| format!("{share:.places$}"))
+        };
+        printer.line(&format!(
+            "{:<14} {:<27} {:>7} {:>9} {:>7.2} {:>7.2}",
+            cut(&part.comparison, 14),
+            cut(&part.label, 27),
+            number(part.m, 4),
+            number(part.u, 6),
+            part.partial_weight,
+            part.frequency_part
+        ));
+    }
+    printer.line(&format!(
+        "{:<14} {:<27} {:>7} {:>9} {:>7.2}",
+        "weight", "the sum of all parts", "", "", explanation.weight
+    ));
+    printer.line("");
+    printer.line(&format!(
+        "probability {:.6} that the two records are of one person, if the model is right; threshold {threshold:.2}",
+        explanation.probability
+    ));
+    printer.line("A lead is something to look at. It decides nothing.");
+}
+
+fn cut(text: &str, columns: usize) -> String {
+    if text.chars().count() <= columns {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(columns.saturating_sub(1)).collect();
+    format!("{kept}…")
+}

@@ -1,0 +1,118 @@
+//! `comity law`: lists, shows or tests law packs. A pack is data: a lawyer can read it, and it is not legal advice.
+
+use super::Done;
+use crate::Error;
+use crate::printer::Printer;
+use agreement::Pack;
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Words {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Lists the packs that ship with the program
+    List,
+    /// Shows what a pack says
+    Show {
+        /// The pack's id, or its folder
+        pack: String,
+    },
+    /// Holds a pack against its own vectors
+    Test {
+        /// The pack's id, or its folder; all that ship if left out
+        pack: Option<String>,
+    },
+}
+
+impl Words {
+    pub(super) fn carry_out(self, printer: &Printer) -> Result<Done, Error> {
+        match self.what {
+            What::List => {
+                let packs = packs()?;
+                printer.json(&packs.iter().map(Pack::reference).collect::<Vec<_>>());
+                for pack in &packs {
+                    let manifest = &pack.manifest;
+                    printer.line(&format!(
+                        "{:<10} {:<11} {}",
+                        manifest.id.to_string(),
+                        manifest.version,
+                        manifest.title
+                    ));
+                }
+                printer.line("");
+                printer.line("A pack is not legal advice: have it read by a lawyer of the place.");
+            }
+            What::Show { pack } => show(printer, &named(&pack)?),
+            What::Test { pack } => {
+                let packs = match pack {
+                    Some(pack) => vec![named(&pack)?],
+                    None => packs()?,
+                };
+                return test(printer, &packs);
+            }
+        }
+        Ok(Done::Well)
+    }
+}
+
+fn packs() -> Result<Vec<Pack>, Error> {
+    let mut packs = vec![Pack::floor()?];
+    packs.extend(Pack::shipped()?);
+    Ok(packs)
+}
+
+fn named(name: &str) -> Result<Pack, Error> {
+    if PathBuf::from(name).is_dir() {
+        return Ok(Pack::read_folder(&PathBuf::from(name))?);
+    }
+    let found = packs()?.into_iter().find(|pack| pack.manifest.id.as_str() == name);
+    found.ok_or_else(|| Error::Unrunnable {
+        what: format!("there is no law pack `{name}`; `comity law list` shows them"),
+    })
+}
+
+fn show(printer: &Printer, pack: &Pack) {
+    let manifest = &pack.manifest;
+    printer.json(&serde_json::json!({ "pack": pack.reference(), "manifest": manifest, "rules": pack.rules() }));
+    printer.line(&format!("{} of {}: {}", manifest.id, manifest.version, manifest.title));
+    printer.labelled("digest", &pack.reference().digest.to_string());
+    printer.wrapped("applies   ", &manifest.regime.test);
+    for required in &manifest.required {
+        printer.wrapped("requires  ", &format!("{} ({})", required.path, required.cite));
+    }
+    for clock in &manifest.clocks {
+        printer.wrapped("clock     ", &format!("{clock}"));
+    }
+    printer.labelled("rules", &format!("{}", pack.rules().len()));
+    for rule in pack.rules() {
+        printer.wrapped("          ", &rule);
+    }
+    for unconfirmed in &manifest.unconfirmed {
+        printer.wrapped("unsure    ", &format!("{unconfirmed}"));
+    }
+    printer.line("");
+    printer.line("A pack is not legal advice: have it read by a lawyer of the place.");
+}
+
+fn test(printer: &Printer, packs: &[Pack]) -> Result<Done, Error> {
+    let (mut right, mut wrong) = (0_u32, Vec::new());
+    for pack in packs {
+        for outcome in pack.test()? {
+            if outcome.is_right() {
+                right += 1;
+            } else {
+                wrong.push(format!("{}: {outcome}", pack.manifest.id));
+            }
+        }
+    }
+    printer.json(&serde_json::json!({ "right": right, "wrong": wrong }));
+    for wrong in &wrong {
+        printer.wrapped("WRONG     ", wrong);
+    }
+    printer.labelled("vectors", &format!("{right} right, {} wrong", wrong.len()));
+    Ok(if wrong.is_empty() { Done::Well } else { Done::Wrong })
+}

@@ -1,0 +1,85 @@
+//! `comity review`: records a person's judgement of a lead. The machine never passes one.
+
+use super::{Done, Which, ask};
+use crate::Error;
+use crate::clock::{self, Clock};
+use crate::event::Event;
+use crate::printer::Printer;
+use agreement::{Act, OfficerId};
+use casework::{Judgement, LeadId, Review, Store};
+use ledger::Commitments;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Words {
+    #[command(flatten)]
+    which: Which,
+    /// The lead's number
+    lead: String,
+    /// What was found
+    #[arg(long, value_name = "same|not-same|unsure")]
+    judgement: String,
+    /// Why, in words
+    #[arg(long)]
+    reason: String,
+    /// The officer who judges
+    #[arg(long)]
+    officer: String,
+    /// Until when a "not-same" is carried into later cycles (RFC 3339); as long as the program lasts if left out
+    #[arg(long, value_name = "INSTANT")]
+    expires: Option<jiff::Timestamp>,
+}
+
+impl Words {
+    pub(super) async fn carry_out(
+        self,
+        clock: &Clock,
+        printer: &mut Printer,
+    ) -> Result<Done, Error> {
+        let judgement = Judgement::read(&self.judgement).ok_or_else(|| Error::Unrunnable {
+            what: format!(
+                "there is no judgement `{}`; there are same, not-same and unsure",
+                self.judgement
+            ),
+        })?;
+        if self.reason.trim().is_empty() {
+            return Err(Error::Unrunnable {
+                what: "a judgement needs a reason in words".to_owned(),
+            });
+        }
+        let (program, mut node) = self.which.open(clock).await?;
+        let officer = OfficerId::new(&self.officer)?;
+        let permit = match ask(&program, &mut node, Act::REVIEW, Some(officer.clone())).await? {
+            Ok((_, entry)) => entry,
+            Err(refusal) => {
+                printer.refusal(&refusal);
+                return Ok(Done::Refused);
+            }
+        };
+        let review = Review {
+            lead: LeadId::typed(&self.lead),
+            judgement,
+            reason: self.reason.trim().to_owned(),
+            officer: officer.to_string(),
+            at: node.now(),
+            expires: self.expires,
+        };
+        let event = Event::LeadReviewed {
+            lead: review.lead.to_string(),
+            permit,
+            judgement: judgement.as_str().to_owned(),
+        };
+        let (commitment, opening) =
+            ledger::commit(clock::random()?, "officer", officer.to_string().into())?;
+        let commitments = Commitments::from([("officer".to_owned(), vec![commitment])]);
+        let leaf = node.leaf(&event, commitments)?.as_bytes().to_vec();
+        let opening = serde_json::to_string(&opening).map_err(|_| Error::UnspeakableEvent)?;
+        node.store.review(&review, &opening, &[leaf]).await?;
+        node.drain().await?;
+        printer.json(
+            &serde_json::json!({ "lead": review.lead.as_str(), "judgement": judgement.as_str() }),
+        );
+        printer
+            .labelled("review", &format!("lead {} is judged {}", review.lead, judgement.as_str()));
+        Ok(Done::Well)
+    }
+}

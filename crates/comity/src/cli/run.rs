@@ -1,0 +1,181 @@
+//! `comity run`: the main job.
+
+use super::{Done, Which, open_node, shown};
+use crate::clock::Clock;
+use crate::printer::{Printer, thousands};
+use crate::program::Program;
+use crate::report::Report;
+use crate::run::{Outcome, Tried, TriedOutcome, run, try_out};
+use crate::{Error, node};
+use agreement::{CycleId, Decision, Gate, Request};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Words {
+    #[command(flatten)]
+    which: Which,
+    /// The cycle, as the schedule names it; its latest if left out
+    #[arg(long)]
+    cycle: Option<String>,
+    /// Says what the gate would answer and what a run would bring, and opens no lead
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Words {
+    pub(super) async fn carry_out(
+        self,
+        clock: &Clock,
+        printer: &mut Printer,
+    ) -> Result<Done, Error> {
+        let places = self.which.places();
+        let program = match self.which.load(clock) {
+            Err(error @ Error::CannotWrite { .. }) => {
+                // A demonstration has to be written somewhere, and so has the ledger: without either nothing moves.
+                printer.error(&error);
+                return Ok(Done::Refused);
+            }
+            program => program?,
+        };
+        let cycle = cycle(&program, self.cycle.as_deref(), clock)?;
+        let mut node = match open_node(places, clock, &program).await {
+            Err(error) if error.is_unwritable() => {
+                return refuse_unrecorded(&program, &error, clock, printer);
+            }
+            node => node?,
+        };
+        if program.agreement().demonstration {
+            printer.labelled("demo", "synthetic people, throw-away keys, dates moved to today");
+        }
+        if self.dry_run {
+            return match try_out(&program, &mut node, &cycle, printer).await? {
+                TriedOutcome::Done(tried) => {
+                    say_tried(printer, &tried);
+                    Ok(Done::Well)
+                }
+                TriedOutcome::Refused(refusal) => {
+                    printer.refusal(&refusal);
+                    Ok(Done::Refused)
+                }
+            };
+        }
+        match run(&program, &mut node, &cycle, printer).await? {
+            Outcome::Done(report) => self.say(printer, &node, &report),
+            Outcome::Again(report) => {
+                printer
+                    .labelled("done", &format!("cycle {cycle} was run before; nothing is doubled"));
+                let counts = &report.counts;
+                let (opened, held) =
+                    (thousands(counts.leads_opened), thousands(counts.held_for_pilot));
+                printer.labelled(
+                    "leads",
+                    &format!("{opened} opened, {held} held until the pilot is judged"),
+                );
+                self.say(printer, &node, &report)
+            }
+            Outcome::Refused(refusal) => {
+                printer.refusal(&refusal);
+                if let Some(why) = node.ledger_fault() {
+                    printer.wrapped("ledger    ", &format!("cannot be written: {why}"));
+                }
+                Ok(Done::Refused)
+            }
+        }
+    }
+
+    fn say(&self, printer: &Printer, node: &node::Node, report: &Report) -> Result<Done, Error> {
+        printer.json(report);
+        let path = shown(&self.which.program);
+        let out = self
+            .which
+            .out
+            .as_ref()
+            .map(|out| format!(" --out {}", out.display()))
+            .unwrap_or_default();
+        let run = report.run.as_str();
+        printer.labelled("report", &shown(&node.places.report(run)));
+        if let Some(checkpoint) = node.checkpoint() {
+            let entries = thousands(checkpoint.size);
+            printer.labelled(
+                "ledger",
+                &format!("{} ({entries} entries, signed)", shown(&node.places.ledger())),
+            );
+        }
+        printer.labelled("next", &format!("comity leads {path}{out}"));
+        printer.labelled("", &format!("comity audit {}", shown(node.places.root())));
+        Ok(Done::Well)
+    }
+}
+
+/// Chooses the cycle: the one asked for, or the latest whose day has come.
+fn cycle(program: &Program, asked: Option<&str>, clock: &Clock) -> Result<CycleId, Error> {
+    let scheduled = &program.schedule.cycles;
+    let names = || scheduled.iter().map(|cycle| cycle.id.as_str()).collect::<Vec<_>>().join(", ");
+    match asked {
+        Some(asked) => {
+            let asked = CycleId::new(asked)?;
+            if scheduled.is_empty() || scheduled.iter().any(|cycle| cycle.id == asked) {
+                return Ok(asked);
+            }
+            Err(Error::Unrunnable {
+                what: format!("the schedule has no cycle `{asked}`; it has {}", names()),
+            })
+        }
+        None => {
+            let today = clock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
+            let come = scheduled
+                .iter()
+                .filter(|cycle| cycle.as_of <= today)
+                .max_by_key(|cycle| cycle.as_of);
+            let first = scheduled.iter().min_by_key(|cycle| cycle.as_of);
+            let demonstrated = first.filter(|_| program.agreement().demonstration);
+            come.or(demonstrated).map(|cycle| cycle.id.clone()).ok_or_else(|| Error::Unrunnable {
+                what: "the schedule has no cycle whose day has come; name one with --cycle"
+                    .to_owned(),
+            })
+        }
+    }
+}
+
+/// Nothing can be written at all: the gate is asked, so that the answer gives its reasons, and refuses.
+fn refuse_unrecorded(
+    program: &Program,
+    error: &Error,
+    clock: &Clock,
+    printer: &Printer,
+) -> Result<Done, Error> {
+    let (recipient, _) = program.recipient()?;
+    let mut request =
+        Request::new(program.agreement(), agreement::Act::RUN, recipient, program.purpose()?);
+    request.ledger_writable = false;
+    if let Decision::Refusal(refusal) =
+        Gate::shipped()?.decide(&request, &program.filed, clock.now())
+    {
+        printer.refusal(&refusal);
+    }
+    printer.wrapped(
+        "ledger    ",
+        &format!("cannot be written, so this refusal is not recorded: {}", error.chain()),
+    );
+    Ok(Done::Refused)
+}
+
+fn say_tried(printer: &Printer, tried: &Tried) {
+    printer.json(tried);
+    for (rule, alone, cumulative) in &tried.rules {
+        printer.wrapped(
+            "rule      ",
+            &format!("{rule}: {} pairs, {} so far", thousands(*alone), thousands(*cumulative)),
+        );
+    }
+    let (pairs, possible) = (thousands(tried.pairs), thousands(tried.possible));
+    printer.labelled("pairs", &format!("{pairs} of {possible} possible would be compared"));
+    printer.labelled(
+        "expect",
+        &format!(
+            "{:.0} pairs over {:.2} that are one person, {:.1} that are not",
+            tried.expected_true, tried.threshold, tried.expected_false
+        ),
+    );
+    printer.labelled("", "before discrepancy and one-to-one, from the base rate alone");
+    printer.labelled("dry run", "no lead was opened; the permits are in the ledger");
+}

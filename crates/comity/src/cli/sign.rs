@@ -1,0 +1,59 @@
+//! `comity sign`: a party or board accepts, rejects or revokes an agreement, by a detached signature over its digest.
+
+use super::{Done, shown};
+use crate::Error;
+use crate::clock::Clock;
+use crate::printer::Printer;
+use crate::program::{self, read};
+use agreement::{Answer, PartyId, Signature, Signer, SignerRole, SigningKey};
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Words {
+    /// The program's folder
+    program: PathBuf,
+    /// The secret's file
+    #[arg(long)]
+    key: PathBuf,
+    /// The party that signs
+    #[arg(long = "as", value_name = "PARTY")]
+    party: String,
+    /// The party's board signs
+    #[arg(long)]
+    board: bool,
+    /// What it says
+    #[arg(long, default_value = "accept", value_name = "accept|reject|revoke")]
+    answer: String,
+}
+
+impl Words {
+    pub(super) fn carry_out(self, clock: &Clock, printer: &Printer) -> Result<Done, Error> {
+        let answer = match self.answer.as_str() {
+            "accept" => Answer::Accept,
+            "reject" => Answer::Reject,
+            "revoke" => Answer::Revoke,
+            other => {
+                let what =
+                    format!("there is no answer `{other}`; there are accept, reject and revoke");
+                return Err(Error::Unrunnable { what });
+            }
+        };
+        let agreement = program::read_agreement(&self.program, "agreement.toml")?;
+        let key = SigningKey::from_secret_text(&read(&self.key)?)?;
+        let role = if self.board { SignerRole::Board } else { SignerRole::Party };
+        let signer = Signer { id: PartyId::new(&self.party)?, role };
+        let signature = Signature::new(&agreement, answer, &signer, clock.now(), &key, None)?;
+        // A signature that would not count is not written.
+        let filed = program::read_filed(&self.program, agreement)?;
+        signature.verify(&filed.agreement, &filed.key_changes)?;
+        let day = clock.now().strftime("%Y%m%dT%H%M%SZ");
+        let name = format!("{}-{role}-{}-{day}.toml", self.party, self.answer);
+        let file = self.program.join("signatures").join(name);
+        program::write(&file, &signature.to_text()?)?;
+        let digest = filed.agreement.digest()?.to_string();
+        printer.json(&serde_json::json!({ "signature": shown(&file), "agreement": digest }));
+        printer.labelled("sign", &format!("{signer}: {} {digest}", self.answer));
+        printer.labelled("file", &shown(&file));
+        Ok(Done::Well)
+    }
+}
