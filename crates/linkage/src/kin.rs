@@ -82,9 +82,9 @@ impl Kin {
             all_unlike += class.share;
             // A class of few pairs would be free enough to take the same ones for its own, so the few are put together.
             if class.share >= LEAST_PAIRS {
-                classes.push(class)
+                classes.push(class);
             } else {
-                few.join(&class)
+                few.join(&class);
             }
         }
         if few.share >= LEAST_TOGETHER {
