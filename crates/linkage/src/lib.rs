@@ -26,7 +26,7 @@ pub use digest::Digest;
 pub use error::{Error, Result};
 pub use explain::{Explanation, Part, explain};
 pub use frequency::Frequencies;
-pub use kin::Kin;
+pub use kin::{Kin, KinClass};
 pub use link::{Links, Pair, Progress, link};
 pub use model::{Expectation, Link, Model, Recipe, TrainingRecord};
 pub use one_to_one::{Settled, settle};

@@ -83,10 +83,10 @@ pub fn link(scorer: &Scorer<'_>, on_progress: impl FnMut(Progress)) -> Result<Li
     let (tables, model) = (scorer.tables(), scorer.model());
     let blocks = Blocks::new(tables, model.rules())?;
     let rules = blocks.counts();
-    let weighed = score_pairs(scorer, &blocks, &rules, model.threshold(), on_progress)?;
-    let patterns = sorted(weighed.patterns);
-    let kin = Kin::fit(model.comparisons(), model.prior(), &patterns);
-    let forecast = Forecast::new(&weighed.pairs, model.one_to_one(), kin.as_ref());
+    let mut weighed = score_pairs(scorer, &blocks, &rules, model.threshold(), on_progress)?;
+    let by_rule = weighed.patterns_by_rule();
+    let kin = Kin::fit(model.comparisons(), model.prior(), &by_rule);
+    let forecast = Forecast::new(&weighed.pairs, model.one_to_one(), Some(&kin));
     let pairs_at_threshold = weighed.pairs.len() as u64;
     let settled = settle(tables, model.one_to_one(), weighed.pairs);
     let expectation = forecast.expectation(model.threshold(), &settled.pairs);
@@ -97,7 +97,7 @@ pub fn link(scorer: &Scorer<'_>, on_progress: impl FnMut(Progress)) -> Result<Li
         tied_pairs: settled.tied,
         rules,
         histogram: weighed.histogram.into_iter().collect(),
-        patterns,
+        patterns: all_rules(&by_rule),
         missing: tables.missing().to_vec(),
         expectation,
     })
@@ -108,7 +108,18 @@ pub(crate) struct Weighed {
     pub(crate) pairs: Vec<Pair>,
     pub(crate) count: u64,
     histogram: BTreeMap<i32, u64>,
-    pub(crate) patterns: FxHashMap<Pattern, u64>,
+    /// By the rule that made them first.
+    patterns: Vec<FxHashMap<Pattern, u64>>,
+}
+
+impl Weighed {
+    /// Counts the patterns by the rule that made them first, each in their own order.
+    pub(crate) fn patterns_by_rule(&mut self) -> Vec<Vec<(Pattern, u64)>> {
+        std::mem::take(&mut self.patterns)
+            .into_iter()
+            .map(sorted)
+            .collect()
+    }
 }
 
 /// Compares and scores every blocked pair, keeping those that weigh at least `least`.
@@ -125,13 +136,15 @@ pub(crate) fn score_pairs(
         pairs: Vec::new(),
         count: 0,
         histogram: BTreeMap::new(),
-        patterns: FxHashMap::default(),
+        patterns: vec![FxHashMap::default(); scorer.model().rules().len()],
     };
     for blocked in blocks.pairs() {
         let pattern = comparer.pattern(blocked.source, blocked.recipient);
         let weight = scorer.weight(pattern, blocked.source, blocked.recipient);
         weighed.count += 1;
-        *weighed.patterns.entry(pattern).or_insert(0) += 1;
+        *weighed.patterns[usize::from(blocked.rule)]
+            .entry(pattern)
+            .or_insert(0) += 1;
         *weighed.histogram.entry(whole(weight)).or_insert(0) += 1;
         if weight >= least {
             let (source, recipient, rule) = (blocked.source, blocked.recipient, blocked.rule);
@@ -152,6 +165,14 @@ pub(crate) fn score_pairs(
 )]
 fn whole(weight: f64) -> i32 {
     weight.floor() as i32
+}
+
+fn all_rules(rules: &[Vec<(Pattern, u64)>]) -> Vec<(Pattern, u64)> {
+    let mut all: BTreeMap<Pattern, u64> = BTreeMap::new();
+    for (pattern, count) in rules.iter().flatten() {
+        *all.entry(*pattern).or_insert(0) += count;
+    }
+    all.into_iter().collect()
 }
 
 pub(crate) fn sorted(patterns: FxHashMap<Pattern, u64>) -> Vec<(Pattern, u64)> {

@@ -89,9 +89,9 @@ pub fn train(recipe: &Recipe, tables: &Tables) -> Result<Model> {
     let unset = recipe.with_parameters(prior, 0.0, comparisons.clone(), None)?;
     let scorer = Scorer::new(&unset, tables)?;
     let blocks = Blocks::new(tables, recipe.rules())?;
-    let weighed = score_pairs(&scorer, &blocks, &[], LEAST_COMPETING, |_| {})?;
-    let kin = Kin::fit(&comparisons, prior, &sorted(weighed.patterns));
-    let forecast = Forecast::new(&weighed.pairs, recipe.one_to_one(), kin.as_ref());
+    let mut weighed = score_pairs(&scorer, &blocks, &[], LEAST_COMPETING, |_| {})?;
+    let kin = Kin::fit(&comparisons, prior, &weighed.patterns_by_rule());
+    let forecast = Forecast::new(&weighed.pairs, recipe.one_to_one(), Some(&kin));
     let kept = settle(tables, recipe.one_to_one(), weighed.pairs).pairs;
     let threshold = from_rule(recipe.threshold(), &forecast.curve(&kept))?;
 

@@ -411,7 +411,7 @@ fn no_value_of_a_record_shows_in_debug_or_in_an_error() {
         "secretday".to_owned(),
         "secretpay".to_owned(),
     );
-    let sheet = sheet("s", &[row]);
+    let sheet = sheet("secretid", &[row]);
     let tables = tables(&model, &sheet, &sheet);
     let blocks = Blocks::new(&tables, model.rules()).unwrap();
     let scorer = Scorer::new(&model, &tables).unwrap();
