@@ -62,15 +62,9 @@ impl Kin {
         let mut counts: BTreeMap<Pattern, f64> = BTreeMap::new();
         let (mut all, mut all_unlike) = (0.0, 0.0);
         let mut classes: Vec<Class> = Vec::new();
-        let mut few = Class {
-            share: 0.0,
-            levels: empty.clone(),
-        };
+        let mut few = Class { share: 0.0, levels: empty.clone() };
         for patterns in rules {
-            let mut class = Class {
-                share: 0.0,
-                levels: empty.clone(),
-            };
+            let mut class = Class { share: 0.0, levels: empty.clone() };
             for (pattern, count) in patterns {
                 let odds = prior_odds * (log_chance(*pattern, &m) - log_chance(*pattern, &u)).exp();
                 let (count, unlike) = (*count as f64, *count as f64 / (1.0 + odds));
@@ -91,10 +85,7 @@ impl Kin {
             classes.push(few);
         }
         if classes.is_empty() {
-            return Self {
-                classes: Vec::new(),
-                m,
-            };
+            return Self { classes: Vec::new(), m };
         }
         // Half of the unlike pairs are thought to be strangers, to begin with.
         for class in &mut classes {
@@ -104,24 +95,16 @@ impl Kin {
         let mut same = ((all - all_unlike) / all).max(LEAST_SHARE);
         for _ in 0..ITERATIONS {
             let (next_same, next) = improve(&counts, all, same, &classes, &m, &u);
-            let moved = next
-                .iter()
-                .zip(&classes)
-                .map(|(now, before)| now.distance(before));
+            let moved = next.iter().zip(&classes).map(|(now, before)| now.distance(before));
             let moved = moved.fold((next_same - same).abs(), f64::max);
             (same, classes) = (next_same, next);
             if moved <= CONVERGENCE {
                 break;
             }
         }
-        let told = |class: Class| KinClass {
-            for_each_same: class.share / same,
-            levels: class.levels,
-        };
-        Self {
-            classes: classes.into_iter().map(told).collect(),
-            m,
-        }
+        let told =
+            |class: Class| KinClass { for_each_same: class.share / same, levels: class.levels };
+        Self { classes: classes.into_iter().map(told).collect(), m }
     }
 
     /// Returns the odds that a pair of this pattern is kin rather than the same individual.
@@ -144,22 +127,13 @@ impl Class {
     /// Adds the counts of another, before either is made probabilities.
     fn join(&mut self, other: &Self) {
         self.share += other.share;
-        for (sum, count) in self
-            .levels
-            .iter_mut()
-            .flatten()
-            .zip(other.levels.iter().flatten())
-        {
+        for (sum, count) in self.levels.iter_mut().flatten().zip(other.levels.iter().flatten()) {
             *sum += count;
         }
     }
 
     fn distance(&self, before: &Self) -> f64 {
-        let levels = self
-            .levels
-            .iter()
-            .flatten()
-            .zip(before.levels.iter().flatten());
+        let levels = self.levels.iter().flatten().zip(before.levels.iter().flatten());
         levels
             .map(|(now, before)| (now - before).abs())
             .fold((self.share - before.share).abs(), f64::max)
@@ -178,13 +152,8 @@ fn improve(
     let stranger =
         (1.0 - same - classes.iter().map(|class| class.share).sum::<f64>()).max(LEAST_SHARE);
     let empty = || m.iter().map(|levels| vec![0.0; levels.len()]).collect();
-    let mut next: Vec<Class> = classes
-        .iter()
-        .map(|_| Class {
-            share: 0.0,
-            levels: empty(),
-        })
-        .collect();
+    let mut next: Vec<Class> =
+        classes.iter().map(|_| Class { share: 0.0, levels: empty() }).collect();
     let mut all_same = 0.0;
     let mut logs = Vec::with_capacity(classes.len() + 2);
     for (pattern, count) in counts {
@@ -192,9 +161,7 @@ fn improve(
         logs.push(same.ln() + log_chance(*pattern, m));
         logs.push(stranger.ln() + log_chance(*pattern, u));
         logs.extend(
-            classes
-                .iter()
-                .map(|class| class.share.ln() + log_chance(*pattern, &class.levels)),
+            classes.iter().map(|class| class.share.ln() + log_chance(*pattern, &class.levels)),
         );
         // Taken from the largest, so that none overflows.
         let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);

@@ -115,10 +115,7 @@ pub(crate) struct Weighed {
 impl Weighed {
     /// Counts the patterns by the rule that made them first, each in their own order.
     pub(crate) fn patterns_by_rule(&mut self) -> Vec<Vec<(Pattern, u64)>> {
-        std::mem::take(&mut self.patterns)
-            .into_iter()
-            .map(sorted)
-            .collect()
+        std::mem::take(&mut self.patterns).into_iter().map(sorted).collect()
     }
 }
 
@@ -142,9 +139,7 @@ pub(crate) fn score_pairs(
         let pattern = comparer.pattern(blocked.source, blocked.recipient);
         let weight = scorer.weight(pattern, blocked.source, blocked.recipient);
         weighed.count += 1;
-        *weighed.patterns[usize::from(blocked.rule)]
-            .entry(pattern)
-            .or_insert(0) += 1;
+        *weighed.patterns[usize::from(blocked.rule)].entry(pattern).or_insert(0) += 1;
         *weighed.histogram.entry(whole(weight)).or_insert(0) += 1;
         if weight >= least {
             let (source, recipient, rule) = (blocked.source, blocked.recipient, blocked.rule);

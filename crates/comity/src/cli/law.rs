@@ -3,7 +3,7 @@
 use super::Done;
 use crate::Error;
 use crate::printer::Printer;
-use agreement::Pack;
+use agreement::{Clock, ClockUnit, Pack};
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -80,22 +80,37 @@ fn show(printer: &Printer, pack: &Pack) {
     printer.json(&serde_json::json!({ "pack": pack.reference(), "manifest": manifest, "rules": pack.rules() }));
     printer.line(&format!("{} of {}: {}", manifest.id, manifest.version, manifest.title));
     printer.labelled("digest", &pack.reference().digest.to_string());
-    printer.wrapped("applies   ", &manifest.regime.test);
+    printer
+        .wrapped("applies   ", &format!("{} ({})", manifest.regime.applies, manifest.regime.cite));
     for required in &manifest.required {
         printer.wrapped("requires  ", &format!("{} ({})", required.path, required.cite));
     }
     for clock in &manifest.clocks {
-        printer.wrapped("clock     ", &format!("{clock}"));
+        printer.wrapped("clock     ", &clock_words(clock));
     }
     printer.labelled("rules", &format!("{}", pack.rules().len()));
     for rule in pack.rules() {
         printer.wrapped("          ", &rule);
     }
     for unconfirmed in &manifest.unconfirmed {
-        printer.wrapped("unsure    ", &format!("{unconfirmed}"));
+        printer.wrapped(
+            "unsure    ",
+            &format!("{}; until it is confirmed: {}", unconfirmed.what, unconfirmed.reading),
+        );
     }
     printer.line("");
     printer.line("A pack is not legal advice: have it read by a lawyer of the place.");
+}
+
+fn clock_words(clock: &Clock) -> String {
+    let unit = match clock.unit {
+        ClockUnit::Days => "days",
+        ClockUnit::Months => "months",
+        ClockUnit::Years => "years",
+        ClockUnit::Percent => "percent",
+    };
+    let sure = if clock.confirmed { "" } else { "; not confirmed against the official text" };
+    format!("{} {unit} from {} ({}{sure})", clock.length, clock.from, clock.cite)
 }
 
 fn test(printer: &Printer, packs: &[Pack]) -> Result<Done, Error> {
@@ -105,7 +120,10 @@ fn test(printer: &Printer, packs: &[Pack]) -> Result<Done, Error> {
             if outcome.is_right() {
                 right += 1;
             } else {
-                wrong.push(format!("{}: {outcome}", pack.manifest.id));
+                wrong.push(format!(
+                    "{} {}: should break {:?}, breaks {:?}",
+                    pack.manifest.id, outcome.name, outcome.expected, outcome.found
+                ));
             }
         }
     }
