@@ -1,5 +1,11 @@
 //! One suite for every store: each test states a promise of [`casework::Store`] and is run on each database.
 
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says why and fails"
+)]
+
 use casework::{
     Disclosure, DisclosureId, Error, Judgement, Known, LeadId, PairKey, PilotTerms, Planned,
     Review, Run, RunState, Sqlite, Stage, Store,
@@ -126,7 +132,7 @@ async fn a_disclosure_is_released_once_and_only_then_shows_values<S: Store>(stor
     store.plan("2027Q1", "{}", &[planned("2027Q1", 1, 1, Some(0))], &[]).await.unwrap();
     let one = disclosure("2027Q1", 0);
     store.prepare(&one, &[(LeadId::new("2027Q1", 1), "opening".to_owned())]).await.unwrap();
-    assert_eq!(store.prepared("2027Q1").await.unwrap(), [one.clone()]);
+    assert_eq!(store.prepared("2027Q1").await.unwrap(), std::slice::from_ref(&one));
     let before = store.lead(&LeadId::new("2027Q1", 1)).await.unwrap();
     assert_eq!((before.stage, before.returned), (Stage::Planned, None));
 

@@ -94,8 +94,8 @@ pub fn open(spec: &FileSpec, projection: &Projection, limits: Limits) -> Result<
     if let Some(id) = &spec.id {
         table::unique(&finished, file, id)?;
     }
-    let table::Finished { batch, places, caveats, .. } = finished;
-    Ok(Admitted { batch, digest: opened.digest, totals, caveats, places })
+    let table::Finished { batch, places, caveats, seen: records, .. } = finished;
+    Ok(Admitted { batch, records, digest: opened.digest, totals, caveats, places })
 }
 
 /// Reads the elements that the projection names, of some rows of a file admitted before, counted from 0.
@@ -170,6 +170,8 @@ impl<'a> Reader<'a> {
 pub struct Admitted {
     /// One column an element, named by the element, in the projection's order.
     pub batch: RecordBatch,
+    /// How many records the file has, also when no element of them was asked for.
+    pub records: u64,
     /// The SHA-256 of the file as delivered, before unpacking.
     pub digest: Digest,
     /// What the trailer and the manifest state, after it was compared with what was read.

@@ -65,7 +65,7 @@ pub fn audit(
 ) -> Result<Audited, Error> {
     let mut reading = Reading::new(gate);
     let outcome = ledger::audit(&Directory::new(folder), key, held, |index, entry| {
-        reading.take(index, entry)
+        reading.take(index, entry);
     })?;
     Ok(match outcome {
         Outcome::Sound(bytes) => {
@@ -446,6 +446,9 @@ impl<'gate> Reading<'gate> {
 const ORDER: &str =
     "entries were left out or written out of order: compare with another copy of the ledger";
 
+/// A disclosure put as the request it was: what was asked, under which agreement, and who plays which part.
+type Put = (Request, Digest, Vec<(PartyId, Vec<Role>)>);
+
 /// Whom a disclosure concerns, as its entry says.
 struct Parties {
     agreement: String,
@@ -457,13 +460,13 @@ struct Parties {
 
 impl Parties {
     /// Puts the disclosure as the request it was, for the stays to look at.
-    fn request(&self) -> Option<(Request, Digest, Vec<(PartyId, Vec<Role>)>)> {
+    fn request(&self) -> Option<Put> {
         let source = PartyId::new(&self.source).ok()?;
         let recipient = PartyId::new(&self.recipient).ok()?;
         let elements = self.elements.iter().map(|element| element.parse::<ElementRef>().ok());
         let request = Request {
             act: Act::RELEASE,
-            party: recipient.clone(),
+            party: source.clone(),
             officer: None,
             purpose: PurposeId::new(&self.purpose).ok()?,
             matched_on: BTreeSet::new(),

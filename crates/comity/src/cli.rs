@@ -104,9 +104,9 @@ pub fn main() -> ExitCode {
 fn carry_out(command: Command, clock: &Clock, printer: &mut Printer) -> Result<Done, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|source| Error::NoRuntime { source })?;
-    runtime.block_on(async {
+    runtime.block_on(Box::pin(async {
         match command {
-            Command::Run(words) => words.carry_out(clock, printer).await,
+            Command::Run(words) => Box::pin(words.carry_out(clock, printer)).await,
             Command::Leads(words) => words.carry_out(clock, printer).await,
             Command::Explain(words) => words.carry_out(clock, printer).await,
             Command::Review(words) => words.carry_out(clock, printer).await,
@@ -119,7 +119,7 @@ fn carry_out(command: Command, clock: &Clock, printer: &mut Printer) -> Result<D
             Command::Law(words) => words.carry_out(printer),
             Command::Synth(words) => words.carry_out(printer),
         }
-    })
+    }))
 }
 
 /// The program a command is about, and where its node keeps what it keeps.
@@ -171,7 +171,7 @@ async fn ask(
     request.officer = officer;
     let filed = node.with_stays(&program.filed).await?;
     Ok(match node.decide(request, &filed).await? {
-        Answer::Permitted(permit, entry) => Ok((permit, entry)),
+        Answer::Permitted(permit, entry) => Ok((*permit, entry)),
         Answer::Refused(refusal) => Err(refusal),
     })
 }

@@ -213,9 +213,10 @@ impl Error {
             | Error::NoRandom(_)
             | Error::NoRuntime { .. }
             | Error::Report(_)
-            | Error::Interrupted => None,
-            Error::Admit(error) => error.hint().map(|hint| hint.to_string()),
-            Error::Agreement(_) | Error::Linkage(_) => None,
+            | Error::Interrupted
+            | Error::Agreement(_)
+            | Error::Linkage(_) => None,
+            Error::Admit(error) => error.hint(),
             Error::Casework(error) => error.hint().map(str::to_owned),
             Error::Ledger(error) => error.hint().map(str::to_owned),
         }

@@ -74,8 +74,8 @@ pub enum Event {
         run: String,
         /// The model's digest.
         model: String,
-        /// The threshold, as a weight in thousandths.
-        threshold_thousandths: i64,
+        /// The threshold, as a weight: the shortest decimal that reads as the same number.
+        threshold: String,
         /// Pairs compared.
         pairs: u64,
         /// Leads to be opened now.

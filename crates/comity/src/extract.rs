@@ -19,6 +19,9 @@ use jiff::civil::date;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+/// The returned elements of some rows, as text, by the row they are of.
+pub(crate) type ReturnedRows = Vec<(u64, Vec<(ElementRef, String)>)>;
+
 /// One record set's file, opened under a permit.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -26,6 +29,16 @@ pub(crate) struct Table {
     pub spec: FileSpec,
     /// What was read of it.
     pub admitted: Admitted,
+}
+
+/// Counts the records of a set's file and holds them against its control totals. No element is read.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn count(program: &Program, set: &RecordSet, cycle: &CycleId) -> Result<u64, Error> {
+    let spec = specification(program, scheduled(program, set)?, cycle);
+    let admitted = admit::open(&spec, &Projection::default(), Limits::default())?;
+    Ok(admitted.records)
 }
 
 /// Opens the file of a record set: what is matched on as text, what is compared as what it is, the caseload's ids.
@@ -82,7 +95,7 @@ pub(crate) fn returned(
     set: &RecordSet,
     table: &Table,
     wanted: &BTreeSet<u64>,
-) -> Result<Vec<(u64, Vec<(ElementRef, String)>)>, Error> {
+) -> Result<ReturnedRows, Error> {
     let extracted = scheduled(program, set)?;
     let elements: Vec<(ElementRef, Kind)> = set
         .elements()

@@ -83,7 +83,7 @@ pub struct Node {
 #[must_use = "a refusal is an answer, and somebody has to hear it"]
 pub enum Answer {
     /// The permit, and where the ledger holds it.
-    Permitted(Permit, u64),
+    Permitted(Box<Permit>, u64),
     /// The refusal, recorded if the ledger could be written.
     Refused(Refusal),
 }
@@ -160,7 +160,7 @@ impl Node {
             Decision::Permit(permit) => match self.record(&[event]).await {
                 Ok(recorded) => {
                     let index = recorded.first().map_or(0, Recorded::index);
-                    Ok(Answer::Permitted(permit, index))
+                    Ok(Answer::Permitted(Box::new(permit), index))
                 }
                 Err(_) => self.refuse_unrecorded(request, filed, now).await,
             },

@@ -61,7 +61,7 @@ impl Printer {
         self.labelled("refused", &format!("{}: {count} {rules} broken", refusal.grounds.act));
         for reason in &refusal.reasons {
             self.line("");
-            self.wrapped("  ", &format!("{}: {}", reason.id, reason.reason));
+            self.wrapped("  ", &format!("{} is broken: {}", reason.id, reason.reason));
             if let Some(detail) = &reason.detail {
                 self.wrapped("    here: ", detail);
             }
@@ -137,6 +137,11 @@ pub fn thousands(count: u64) -> String {
     text
 }
 
+/// Returns how the program was called, so that what is shown to be typed next can be typed.
+pub fn called() -> &'static str {
+    if std::env::var_os("CARGO").is_some() { "cargo run --release --" } else { "comity" }
+}
+
 /// Shortens a digest to what a person can compare at a glance.
 pub fn short(digest: &str) -> String {
     let hex = digest.rsplit(':').next().unwrap_or(digest);
@@ -149,6 +154,8 @@ impl Watch for Printer {
             bar.finish_and_clear();
         }
         match step {
+            // The later acts' permits are told by what was done under them.
+            Step::Permitted { act, .. } if act != agreement::Act::RUN.as_str() => {}
             Step::Permitted { act, party, until, entry } => {
                 self.labelled("permit", &format!("{act} by {party} until {until}, entry {entry}"));
             }
@@ -176,35 +183,30 @@ impl Watch for Printer {
                 );
             }
             Step::Found { above, one_to_one, with_discrepancy, threshold, precision } => {
-                let kept = thousands(*one_to_one);
                 self.labelled(
                     "weigh",
                     &format!(
-                        "{} pairs over {threshold:.2}, {kept} kept, {:.1} % expected right",
+                        "{} over {threshold:.2}, {} kept ({:.1} % expected right), {} with the discrepancy",
                         thousands(*above),
-                        precision * 100.0
+                        thousands(*one_to_one),
+                        precision * 100.0,
+                        thousands(*with_discrepancy)
                     ),
-                );
-                self.labelled(
-                    "differ",
-                    &format!("{} with the agreed discrepancy", thousands(*with_discrepancy)),
                 );
             }
             Step::Planned { planned, held, known_not_same, covered, pilot_sample } => {
-                let mut text = format!("{} opened", thousands(*planned));
+                let mut text = vec![format!("{} opened", thousands(*planned))];
                 if *held > 0 {
-                    text += &format!(
-                        ", {} held until the pilot of {pilot_sample} is judged",
-                        thousands(*held)
-                    );
+                    let held = thousands(*held);
+                    text.push(format!("{held} held until the pilot of {pilot_sample} is judged"));
                 }
                 if *known_not_same > 0 {
-                    text += &format!(", {} known not the same", thousands(*known_not_same));
+                    text.push(format!("{} known not the same", thousands(*known_not_same)));
                 }
                 if *covered > 0 {
-                    text += &format!(", {} covered by earlier leads", thousands(*covered));
+                    text.push(format!("{} covered by earlier leads", thousands(*covered)));
                 }
-                self.labelled("leads", &text);
+                self.labelled("leads", &text.join(", "));
             }
             Step::PilotPassed { judged, not_right, upper_bound } => {
                 self.labelled(

@@ -63,7 +63,7 @@ impl Program {
             .map_err(|problems| Error::Problems { problems })?;
         let engine = Engine::load(folder, &drafted)?;
         let filed = if drafted.demonstration {
-            demonstration(folder, drafted, places, clock)?
+            demonstration(folder, &drafted, places, clock)?
         } else {
             read_filed(folder, drafted)?
         };
@@ -247,7 +247,7 @@ fn read_publications(folder: &Path) -> Result<Publications, Error> {
 /// Finds the demonstration made earlier, or makes one: dates moved to today, signed on the spot with throw-away keys.
 fn demonstration(
     folder: &Path,
-    drafted: Agreement,
+    drafted: &Agreement,
     places: &Places,
     clock: &Clock,
 ) -> Result<Filed, Error> {

@@ -11,10 +11,12 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{Error, Result};
 
-/// The SHA-256 digest of a recipe or model, shown in hexadecimal.
+/// The SHA-256 digest of a recipe or model, shown as `sha256:` and hexadecimal digits, as agreements name it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Digest([u8; 32]);
+
+const PREFIX: &str = "sha256:";
 
 impl Digest {
     /// Takes the digest of a value's canonical JSON.
@@ -31,6 +33,7 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(PREFIX)?;
         self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
     }
 }
@@ -51,8 +54,8 @@ impl TryFrom<String> for Digest {
     type Error = &'static str;
 
     fn try_from(text: String) -> std::result::Result<Self, Self::Error> {
-        let wrong = "a digest is 64 lower-case hexadecimal digits";
-        let digits = text.as_bytes();
+        let wrong = "a digest is `sha256:` and 64 lower-case hexadecimal digits";
+        let digits = text.strip_prefix(PREFIX).ok_or(wrong)?.as_bytes();
         if digits.len() != 64
             || digits.iter().any(|digit| !matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
         {
@@ -79,8 +82,9 @@ mod tests {
 
     #[test]
     fn text_that_is_no_digest_is_refused() {
+        assert!(Digest::try_from("a".repeat(64)).is_err(), "without saying which digest");
         for text in ["", "ab", &"g".repeat(64), &"A".repeat(64), &"é".repeat(32)] {
-            assert!(Digest::try_from(text.to_owned()).is_err());
+            assert!(Digest::try_from(format!("sha256:{text}")).is_err());
         }
     }
 }

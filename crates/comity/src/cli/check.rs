@@ -17,6 +17,7 @@ impl Words {
     pub(super) fn carry_out(self, printer: &Printer) -> Result<Done, Error> {
         let file = if self.file.is_dir() { self.file.join("agreement.toml") } else { self.file };
         let problems = program::problems(&file, &Pack::shipped()?)?;
+        let engine = engine_digest(&file)?;
         if !problems.is_empty() {
             printer.json(&serde_json::json!({
                 "problems": problems.iter().map(ToString::to_string).collect::<Vec<_>>()
@@ -25,6 +26,9 @@ impl Words {
                 printer.line(&problem.to_string());
             }
             let count = problems.len();
+            if let Some((name, digest)) = &engine {
+                printer.labelled(name, digest);
+            }
             printer.labelled("check", &format!("{count} to mend in {}", file.display()));
             return Ok(Done::Wrong);
         }
@@ -32,7 +36,6 @@ impl Words {
         let agreement = Agreement::read(&read(&file)?, &name)
             .map_err(|problems| Error::Problems { problems })?;
         let digest = agreement.digest()?.to_string();
-        let engine = engine_digest(&file)?;
         printer.json(&serde_json::json!({ "problems": [], "agreement": digest, "engine": engine }));
         printer.labelled("check", "nothing is missing or wrong");
         printer.labelled("agreement", &digest);

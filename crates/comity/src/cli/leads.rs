@@ -2,7 +2,7 @@
 
 use super::{Done, Which, ask};
 use crate::clock::Clock;
-use crate::printer::Printer;
+use crate::printer::{Printer, called};
 use crate::{Error, program};
 use agreement::{Act, OfficerId};
 use casework::{Lead, Stage, Store};
@@ -122,7 +122,7 @@ fn list(printer: &Printer, rows: &[Row], which: &Which) {
             which.out.as_ref().map(|out| format!(" --out {}", out.display())).unwrap_or_default();
         printer.labelled(
             "next",
-            &format!("comity explain {} {}{out}", which.program.display(), first.lead),
+            &format!("{} explain {} {}{out}", called(), which.program.display(), first.lead),
         );
     }
 }

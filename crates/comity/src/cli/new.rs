@@ -1,7 +1,7 @@
 //! `comity new`: begins a program's folder with a commented agreement.
 
 use super::{Done, shown};
-use crate::printer::Printer;
+use crate::printer::{Printer, called};
 use crate::{Error, program};
 use agreement::{PackId, template};
 use std::path::PathBuf;
@@ -27,7 +27,7 @@ impl Words {
         program::write(&file, text)?;
         printer.json(&serde_json::json!({ "agreement": shown(&file) }));
         printer.labelled("new", &shown(&file));
-        printer.labelled("next", &format!("fill it in, then: comity check {}", shown(&file)));
+        printer.labelled("next", &format!("fill it in, then: {} check {}", called(), shown(&file)));
         Ok(Done::Well)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Done, Which, open_node, shown};
 use crate::clock::Clock;
-use crate::printer::{Printer, thousands};
+use crate::printer::{Printer, called, thousands};
 use crate::program::Program;
 use crate::report::Report;
 use crate::run::{Outcome, Tried, TriedOutcome, run, try_out};
@@ -47,7 +47,7 @@ impl Words {
             printer.labelled("demo", "synthetic people, throw-away keys, dates moved to today");
         }
         if self.dry_run {
-            return match try_out(&program, &mut node, &cycle, printer).await? {
+            return match Box::pin(try_out(&program, &mut node, &cycle, printer)).await? {
                 TriedOutcome::Done(tried) => {
                     say_tried(printer, &tried);
                     Ok(Done::Well)
@@ -58,7 +58,7 @@ impl Words {
                 }
             };
         }
-        match run(&program, &mut node, &cycle, printer).await? {
+        match Box::pin(run(&program, &mut node, &cycle, printer)).await? {
             Outcome::Done(report) => self.say(printer, &node, &report),
             Outcome::Again(report) => {
                 printer
@@ -70,19 +70,20 @@ impl Words {
                     "leads",
                     &format!("{opened} opened, {held} held until the pilot is judged"),
                 );
-                self.say(printer, &node, &report)
+                self.say(printer, &node, &report);
             }
             Outcome::Refused(refusal) => {
                 printer.refusal(&refusal);
                 if let Some(why) = node.ledger_fault() {
                     printer.wrapped("ledger    ", &format!("cannot be written: {why}"));
                 }
-                Ok(Done::Refused)
+                return Ok(Done::Refused);
             }
         }
+        Ok(Done::Well)
     }
 
-    fn say(&self, printer: &Printer, node: &node::Node, report: &Report) -> Result<Done, Error> {
+    fn say(&self, printer: &Printer, node: &node::Node, report: &Report) {
         printer.json(report);
         let path = shown(&self.which.program);
         let out = self
@@ -100,9 +101,8 @@ impl Words {
                 &format!("{} ({entries} entries, signed)", shown(&node.places.ledger())),
             );
         }
-        printer.labelled("next", &format!("comity leads {path}{out}"));
-        printer.labelled("", &format!("comity audit {}", shown(node.places.root())));
-        Ok(Done::Well)
+        printer.labelled("next", &format!("{} leads {path}{out}", called()));
+        printer.labelled("", &format!("{} audit {}", called(), shown(node.places.root())));
     }
 }
 
@@ -110,30 +110,22 @@ impl Words {
 fn cycle(program: &Program, asked: Option<&str>, clock: &Clock) -> Result<CycleId, Error> {
     let scheduled = &program.schedule.cycles;
     let names = || scheduled.iter().map(|cycle| cycle.id.as_str()).collect::<Vec<_>>().join(", ");
-    match asked {
-        Some(asked) => {
-            let asked = CycleId::new(asked)?;
-            if scheduled.is_empty() || scheduled.iter().any(|cycle| cycle.id == asked) {
-                return Ok(asked);
-            }
-            Err(Error::Unrunnable {
-                what: format!("the schedule has no cycle `{asked}`; it has {}", names()),
-            })
+    if let Some(asked) = asked {
+        let asked = CycleId::new(asked)?;
+        if scheduled.is_empty() || scheduled.iter().any(|cycle| cycle.id == asked) {
+            return Ok(asked);
         }
-        None => {
-            let today = clock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
-            let come = scheduled
-                .iter()
-                .filter(|cycle| cycle.as_of <= today)
-                .max_by_key(|cycle| cycle.as_of);
-            let first = scheduled.iter().min_by_key(|cycle| cycle.as_of);
-            let demonstrated = first.filter(|_| program.agreement().demonstration);
-            come.or(demonstrated).map(|cycle| cycle.id.clone()).ok_or_else(|| Error::Unrunnable {
-                what: "the schedule has no cycle whose day has come; name one with --cycle"
-                    .to_owned(),
-            })
-        }
+        let what = format!("the schedule has no cycle `{asked}`; it has {}", names());
+        return Err(Error::Unrunnable { what });
     }
+    let today = clock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let come =
+        scheduled.iter().filter(|cycle| cycle.as_of <= today).max_by_key(|cycle| cycle.as_of);
+    let first = scheduled.iter().min_by_key(|cycle| cycle.as_of);
+    let demonstrated = first.filter(|_| program.agreement().demonstration);
+    come.or(demonstrated).map(|cycle| cycle.id.clone()).ok_or_else(|| Error::Unrunnable {
+        what: "the schedule has no cycle whose day has come; name one with --cycle".to_owned(),
+    })
 }
 
 /// Nothing can be written at all: the gate is asked, so that the answer gives its reasons, and refuses.

@@ -53,6 +53,7 @@ fn small() -> Report {
         program: text("Unemployment benefits and wages"),
         demonstration: true,
         environment: text("test"),
+        run: text("2027Q1"),
         cycle: text("2027Q1"),
         made: text("2027-04-02 09:30 UTC"),
         as_of: vec![
@@ -137,6 +138,7 @@ fn small() -> Report {
             in_caseload: 498,
             with_discrepancy: 131,
             known_not_same: 4,
+            covered: 4,
             leads_opened: 27,
             held_for_pilot: 100,
             destroyed: 148_817,

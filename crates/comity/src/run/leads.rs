@@ -1,0 +1,298 @@
+//! Step 8: from pairs to leads. What is a lead, what earlier cycles know of it, and what the pilot lets open now.
+
+use super::{Admitted, Running, Step};
+use crate::event::Event;
+use crate::report::Report;
+use crate::{Error, discrepancy, extract, summary};
+use agreement::{Permit, PilotStatus};
+use casework::{Known, LeadId, PairKey, Pilot, PilotTerms, Planned, Store};
+use linkage::{Links, RecordRef, Scorer};
+use std::collections::{BTreeSet, HashMap};
+
+/// Leads that go out together, so that a stay is looked up again before the next.
+const CHUNK: usize = 50;
+
+/// A pair with the discrepancy, before it is known whether it becomes a lead.
+pub(super) struct Found {
+    pub(super) source: RecordRef,
+    pub(super) recipient: RecordRef,
+    pub(super) case_id: String,
+    pub(super) pair: PairKey,
+    pub(super) returned_digest: [u8; 32],
+}
+
+/// The pairs for which the discrepancy holds.
+pub(super) struct Leads {
+    pub(super) in_caseload: u64,
+    pub(super) pairs: Vec<Found>,
+}
+
+/// How far the pilot is.
+pub(super) struct PilotSoFar {
+    pub(super) measured: Pilot,
+    pub(super) opened: u64,
+    pub(super) sample: u64,
+}
+
+impl PilotSoFar {
+    pub(super) fn status(&self) -> PilotStatus {
+        if u64::from(self.measured.judged()) < self.sample {
+            return PilotStatus::Open { opened: self.opened };
+        }
+        PilotStatus::Reviewed {
+            reviewed: u64::from(self.measured.judged()),
+            false_permille: permille(self.measured.upper_bound()),
+        }
+    }
+}
+
+/// Rounds a share up to thousandths: a bound is never made to look better.
+pub(super) fn permille(share: f64) -> u64 {
+    let permille = (share * 1000.0).ceil().clamp(0.0, 1000.0);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is a whole number from 0 to 1000"
+    )]
+    let permille = permille as u64;
+    permille
+}
+
+/// Leads a chunk, so that its entry with a commitment for every field stays within an entry's size.
+pub(super) fn chunk_size(elements: usize) -> usize {
+    // A commitment takes 47 bytes in the entry, of which 65,535 may be used; the lead's number is one field more.
+    (48_000 / (47 * (elements + 1))).clamp(1, CHUNK)
+}
+
+/// Chooses what is opened now: everything, or as many as the pilot has room for, drawn by lot. The lot is the keyed
+/// digest of each pair for this run, which nobody can steer and anybody with the secret can draw again.
+fn opened_now(
+    fresh: &[(&Found, Option<LeadId>)],
+    at_most: Option<u64>,
+    secret: &[u8; 32],
+    run: &str,
+) -> Result<BTreeSet<PairKey>, Error> {
+    let mut lots = Vec::with_capacity(fresh.len());
+    for (found, _) in fresh {
+        lots.push((summary::keyed(secret, "pilot", &(run, &found.pair.0))?, found.pair));
+    }
+    lots.sort_unstable();
+    let room = at_most.map_or(usize::MAX, |room| usize::try_from(room).unwrap_or(usize::MAX));
+    Ok(lots.into_iter().take(room).map(|(_, pair)| pair).collect())
+}
+
+impl Running<'_> {
+    /// 8  leads: keeps the pairs in the recipient's caseload for which the agreement's discrepancy holds.
+    pub(super) fn find(
+        &mut self,
+        permit: &Permit,
+        admitted: &Admitted<'_>,
+        links: &Links,
+    ) -> Result<Leads, Error> {
+        let secret = self.node.pair_secret;
+        let rule = &self.program.agreement().discrepancy;
+        let (source, recipient) =
+            (&admitted.source.admitted.batch, &admitted.recipient.admitted.batch);
+        let caseload_id = admitted
+            .recipient_set
+            .caseload_id
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let mut in_caseload = 0;
+        let mut kept = Vec::new();
+        for pair in &links.pairs {
+            let (left, right) = (pair.source.row() as usize, pair.recipient.row() as usize);
+            let Some(case_id) = extract::value(recipient, &caseload_id, right) else {
+                continue;
+            };
+            in_caseload += 1;
+            let mut values = discrepancy::Values::default();
+            for element in rule.elements() {
+                let (batch, row) = if element.record_set == admitted.source_set.id {
+                    (source, left)
+                } else {
+                    (recipient, right)
+                };
+                if let Some(value) = extract::value(batch, element.element.as_str(), row) {
+                    values.set(element, value);
+                }
+            }
+            if discrepancy::holds(rule, &values) {
+                kept.push((pair, extract::spelled(&case_id)));
+            }
+        }
+        let wanted: BTreeSet<u64> =
+            kept.iter().map(|(pair, _)| u64::from(pair.source.row())).collect();
+        let returned: HashMap<u64, _> = extract::returned(
+            self.program,
+            permit,
+            admitted.source_set,
+            &admitted.source,
+            &wanted,
+        )?
+        .into_iter()
+        .collect();
+        let mut same_before: HashMap<[u8; 32], u32> = HashMap::new();
+        let mut found = Vec::with_capacity(kept.len());
+        for (pair, case_id) in kept {
+            let returned_digest =
+                summary::keyed(&secret, "returned", &returned.get(&u64::from(pair.source.row())))?;
+            let identity = summary::identity(admitted, source, pair.source.row() as usize);
+            let first = summary::keyed(&secret, "pair", &(&case_id, &identity))?;
+            // Two records that say the same of one person (two employers) are told apart by their order.
+            let ordinal = same_before.entry(first).or_insert(0);
+            *ordinal += 1;
+            let key = summary::keyed(&secret, "pair", &(&case_id, &identity, *ordinal))?;
+            found.push(Found {
+                source: pair.source,
+                recipient: pair.recipient,
+                case_id,
+                pair: PairKey(key),
+                returned_digest,
+            });
+        }
+        self.watch.said(&Step::Found {
+            above: links.pairs_at_threshold,
+            one_to_one: links.pairs.len() as u64,
+            with_discrepancy: found.len() as u64,
+            threshold: links.expectation.threshold,
+            precision: links.expectation.expected_precision,
+        });
+        Ok(Leads { in_caseload, pairs: found })
+    }
+
+    /// Numbers the leads, leaves out what earlier cycles know, and splits them into what is opened now and what is held.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "it is the one place where all that was found comes together"
+    )]
+    pub(super) async fn plan(
+        &mut self,
+        id: &str,
+        release: &Permit,
+        admitted: &Admitted<'_>,
+        scorer: &Scorer<'_>,
+        links: &Links,
+        found: Leads,
+        pilot: &PilotSoFar,
+    ) -> Result<Report, Error> {
+        let pairs: Vec<PairKey> = found.pairs.iter().map(|found| found.pair).collect();
+        let known = self.node.store.known(&pairs, id, self.node.now()).await?;
+        let (mut known_not_same, mut covered) = (0, 0);
+        let mut fresh = Vec::new();
+        for found in &found.pairs {
+            let reopens = match known.get(&found.pair) {
+                None => None,
+                Some(Known::NotSame { .. }) => {
+                    known_not_same += 1;
+                    continue;
+                }
+                Some(Known::Waiting { .. }) => {
+                    covered += 1;
+                    continue;
+                }
+                // Worked before: it comes back only if something that is returned has changed.
+                Some(Known::Worked { returned_digest, .. })
+                    if *returned_digest == found.returned_digest =>
+                {
+                    covered += 1;
+                    continue;
+                }
+                Some(Known::Worked { lead, .. }) => Some(lead.clone()),
+            };
+            fresh.push((found, reopens));
+        }
+        let opened = opened_now(&fresh, release.leads_at_most(), &self.node.pair_secret, id)?;
+        let mut explanations = Vec::with_capacity(fresh.len());
+        let mut leads = Vec::with_capacity(fresh.len());
+        let per_chunk = chunk_size(release.returned().len());
+        let mut place = 0;
+        for (number, (found, reopens)) in fresh.into_iter().enumerate() {
+            let explanation = linkage::explain(scorer, found.source, found.recipient)?;
+            let chunk = opened.contains(&found.pair).then(|| {
+                let chunk = u32::try_from(place / per_chunk).unwrap_or(u32::MAX);
+                place += 1;
+                chunk
+            });
+            leads.push(Planned {
+                id: LeadId::new(id, number + 1),
+                pair: found.pair,
+                case_id: found.case_id.clone(),
+                source_record: found.source.row(),
+                recipient_record: found.recipient.row(),
+                weight: explanation.weight,
+                probability: explanation.probability,
+                explanation: serde_json::to_string(&explanation)
+                    .map_err(|_| Error::UnspeakableEvent)?,
+                returned_digest: found.returned_digest,
+                reopens,
+                chunk,
+            });
+            explanations.push((LeadId::new(id, number + 1), explanation));
+        }
+        let planned = place as u64;
+        let counted = summary::Counted {
+            in_caseload: found.in_caseload,
+            with_discrepancy: found.pairs.len() as u64,
+            known_not_same,
+            covered,
+            planned,
+            held: leads.len() as u64 - planned,
+        };
+        let report = summary::report(
+            self.program,
+            self.node,
+            (id, self.cycle),
+            admitted,
+            scorer,
+            links,
+            &counted,
+            &explanations,
+        )?;
+        let event = Event::LeadsPlanned {
+            run: id.to_owned(),
+            model: scorer.model().digest()?.to_string(),
+            threshold: scorer.model().threshold().to_string(),
+            pairs: links.scored_pairs,
+            planned,
+            held: counted.held,
+            known_not_same,
+            covered,
+            destroyed: links.scored_pairs - leads.len() as u64,
+        };
+        self.node
+            .store
+            .plan(id, &summary::stored(&report)?, &leads, &self.node.leaves(&[event])?)
+            .await?;
+        self.watch.said(&Step::Planned {
+            planned,
+            held: counted.held,
+            known_not_same,
+            covered,
+            pilot_sample: pilot.sample,
+        });
+        Ok(report)
+    }
+
+    /// How far the pilot of this recipe or model is.
+    pub(super) async fn pilot_so_far(&self) -> Result<PilotSoFar, Error> {
+        let agreed = &self.program.agreement().pilot;
+        let terms = PilotTerms {
+            sample: u32::try_from(agreed.sample).unwrap_or(u32::MAX),
+            bound: f64::from(agreed.bound_percent) / 100.0,
+            confidence: f64::from(agreed.confidence_percent) / 100.0,
+        };
+        let key = self.model_key()?;
+        Ok(PilotSoFar {
+            measured: self.node.store.pilot(&key, &terms).await?,
+            opened: self.node.store.opened(&key).await?,
+            sample: agreed.sample,
+        })
+    }
+
+    /// What a pilot is good for: this recipe or model, at this bound or a tighter one.
+    pub(super) fn model_key(&self) -> Result<String, Error> {
+        Ok(format!("{} from {}", self.program.engine.digest()?, self.program.lowest_threshold()))
+    }
+}
