@@ -607,11 +607,11 @@ mod tests {
     #[test]
     fn a_permit_that_has_ended_permits_nothing() {
         let mut events = vec![permit("run"), started(), permit("release")];
-        events.extend(std::iter::repeat_n(permit("read"), 22));
+        events.extend(std::iter::repeat_n(permit("read"), 21));
         events.push(disclosed(2));
         assert_eq!(
             wrong(&events),
-            ["entry 25: the permit at entry 2 had ended at 2027-01-05T00:00:00Z"]
+            ["entry 24: the permit at entry 2 had ended at 2027-01-05T00:00:00Z"]
         );
     }
 
