@@ -37,6 +37,14 @@ pub enum Error {
         /// The number asked for.
         lead: String,
     },
+    /// The store belongs to another environment.
+    #[error("the case store is of the environment `{made_for}`, and the agreement is of `{asked}`")]
+    OtherEnvironment {
+        /// What it was made for.
+        made_for: String,
+        /// What was asked for.
+        asked: String,
+    },
     /// A lead that is not open cannot be reviewed.
     #[error("lead `{lead}` is {stage}: only an open lead can be reviewed")]
     NotOpen {
@@ -78,6 +86,9 @@ impl Error {
             Error::NoSuchLead { .. } => Some("`comity leads PROGRAM` lists them"),
             Error::NotOpen { .. } => {
                 Some("a judgement already passed can be reversed by its officer")
+            }
+            Error::OtherEnvironment { .. } => {
+                Some("begin in an empty folder (--out): what was made in a test is never promoted")
             }
             Error::Busy => Some("wait for it to end, then try again"),
             Error::NoSuchStay { .. } => Some("`comity stay list PROGRAM` shows them"),

@@ -47,8 +47,13 @@ pub struct StaysState(pub(crate) i64);
 ///    ([`Error::NotWaiting`]) or finds the first one's result, and changes nothing.
 /// 5. **One writer.** Two processes never interleave writes; the second waits, then gets [`Error::Busy`].
 pub trait Store {
-    /// Returns the program's pair secret, which names pairs across cycles. It is made once, from `fresh`.
-    fn pair_secret(&self, fresh: [u8; 32]) -> impl Future<Output = Result<[u8; 32], Error>>;
+    /// Returns the program's pair secret, which names pairs across cycles. It is made once, from `fresh`, for one
+    /// environment; asking under another is an error ([`Error::OtherEnvironment`]): nothing is ever promoted.
+    fn pair_secret(
+        &self,
+        environment: &str,
+        fresh: [u8; 32],
+    ) -> impl Future<Output = Result<[u8; 32], Error>>;
 
     /// Puts leaves into the outbox with no other change of state: decisions, refusals.
     fn note(&self, leaves: &[Vec<u8>]) -> impl Future<Output = Result<(), Error>>;
@@ -174,6 +179,9 @@ pub trait Store {
 
     /// Counts the leads that were opened under a model, over all runs whose `inputs` name it.
     fn opened(&self, model: &str) -> impl Future<Output = Result<u64, Error>>;
+
+    /// Counts what the term has come to so far: finished cycles, persons disclosed about, leads judged.
+    fn term(&self) -> impl Future<Output = Result<(u64, u64, u64), Error>>;
 
     /// Counts the persons about whom a run has disclosed something.
     fn disclosed(&self, run: &str) -> impl Future<Output = Result<u64, Error>>;

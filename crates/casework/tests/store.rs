@@ -253,8 +253,21 @@ async fn nothing_is_released_after_a_stay_that_was_not_looked_at<S: Store>(store
 }
 
 async fn the_pair_secret_is_made_once<S: Store>(store: &S) {
-    assert_eq!(store.pair_secret([1; 32]).await.unwrap(), [1; 32]);
-    assert_eq!(store.pair_secret([2; 32]).await.unwrap(), [1; 32]);
+    assert_eq!(store.pair_secret("test", [1; 32]).await.unwrap(), [1; 32]);
+    assert_eq!(store.pair_secret("test", [2; 32]).await.unwrap(), [1; 32]);
+}
+
+async fn what_was_made_in_a_test_never_serves_production<S: Store>(store: &S) {
+    store.pair_secret("test", [1; 32]).await.unwrap();
+    let promoted = store.pair_secret("production", [2; 32]).await;
+    assert!(matches!(promoted, Err(Error::OtherEnvironment { .. })));
+}
+
+async fn the_term_counts_cycles_persons_and_judgements<S: Store>(store: &S) {
+    assert_eq!(store.term().await.unwrap(), (0, 0, 0));
+    open_one(store, "2027Q1", 1).await;
+    store.review(&judged("2027Q1", Judgement::Same, None), "opening", &[]).await.unwrap();
+    assert_eq!(store.term().await.unwrap(), (1, 1, 1));
 }
 
 macro_rules! on_every_store {
@@ -286,6 +299,8 @@ on_every_store!(
     a_stay_is_lifted_once_and_by_a_named_order,
     nothing_is_released_after_a_stay_that_was_not_looked_at,
     the_pair_secret_is_made_once,
+    what_was_made_in_a_test_never_serves_production,
+    the_term_counts_cycles_persons_and_judgements,
 );
 
 #[tokio::test]

@@ -156,7 +156,8 @@ impl Which {
 async fn open_node(places: Places, clock: &Clock, program: &Program) -> Result<Node, Error> {
     let (party, _) = program.recipient()?;
     let origin = format!("{}.{party}.comity.example/ledger", program.agreement().program);
-    Node::open(places, Gate::shipped()?, clock.clone(), &origin).await
+    let environment = program.agreement().environment;
+    Node::open(places, Gate::shipped()?, clock.clone(), environment, &origin).await
 }
 
 /// Asks the gate for an act on what the node already holds.

@@ -7,7 +7,7 @@
 use crate::clock::{self, Clock};
 use crate::event::{Decided, Event};
 use crate::{Error, outbox, report};
-use agreement::{Decision, Filed, Gate, Permit, Refusal, Request, Stay};
+use agreement::{Decision, Environment, Filed, Gate, Permit, Refusal, Request, Stay};
 use casework::{Sqlite, StaysState, Store};
 use jiff::Timestamp;
 use ledger::{Commitments, Disk, Leaf, Log, Name, Recorded, Signer};
@@ -98,6 +98,7 @@ impl Node {
         places: Places,
         gate: Gate,
         clock: Clock,
+        environment: Environment,
         origin: &str,
     ) -> Result<Node, Error> {
         let root = places.root().to_owned();
@@ -111,7 +112,7 @@ impl Node {
             return Err(Error::ClockSetBack { now, last });
         }
         let ledger = ledger.map_err(|error| error.chain());
-        let pair_secret = store.pair_secret(clock::random()?).await?;
+        let pair_secret = store.pair_secret(&environment.to_string(), clock::random()?).await?;
         Ok(Node { places, store, gate, pair_secret, clock, ledger, decisions: Vec::new() })
     }
 

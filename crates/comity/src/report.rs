@@ -28,7 +28,7 @@ mod waterfall;
 pub use facts::{
     Agreement, AsOf, Bin, Checkpoint, Comparison, Counts, Decision, Destroyed, Disclosure,
     Estimate, File, Level, Missing, Model, Outcome, Pack, Party, PatternCount, Reason, RecordSet,
-    Report, RuleCount, Share, Step, Threshold, Waterfall,
+    Report, RuleCount, Share, Step, Term, Threshold, Waterfall,
 };
 pub use waterfall::waterfall_svg;
 

@@ -6,7 +6,7 @@ use crate::program::{Engine, Program};
 use crate::report::{
     Agreement, AsOf, Bin, Checkpoint, Comparison, Counts, Destroyed, Disclosure, Estimate, File,
     Level, Missing, Model, Pack, Party, PatternCount, RecordSet, Report, RuleCount, Share, Step,
-    Threshold, Waterfall,
+    Term, Threshold, Waterfall,
 };
 use crate::run::Admitted;
 use crate::{Error, extract};
@@ -133,6 +133,7 @@ pub(crate) fn report(
             held_for_pilot: counted.held,
             destroyed: links.scored_pairs - counted.planned - counted.held,
         },
+        term: Term::default(),
         model: Model {
             digest: model.digest()?.to_string(),
             origin: match &program.engine {
@@ -186,6 +187,12 @@ pub(crate) async fn close(
 ) -> Result<(), Error> {
     report.counts.leads_opened = opened;
     report.counts.held_for_pilot = held;
+    let (cycles, leads_opened, judged) = node.store.term().await?;
+    // The cycle that this report closes is not finished yet, unless it was gone on with.
+    let closing = u64::from(
+        node.store.run(&report.cycle).await?.is_some_and(|run| run.finished_at.is_none()),
+    );
+    report.term = Term { cycles: cycles + closing, leads_opened, judged };
     report.disclosures = node
         .store
         .register(run)

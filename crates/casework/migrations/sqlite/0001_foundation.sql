@@ -3,6 +3,7 @@
 
 CREATE TABLE program (
     only_row     INTEGER PRIMARY KEY CHECK (only_row = 1),
+    environment  TEXT NOT NULL,               -- test or production: what was made under one never serves the other
     pair_secret  BLOB NOT NULL                -- 32 random bytes: names a pair across cycles, useless elsewhere
 );
 

@@ -193,13 +193,21 @@ fn read_disclosure(row: &SqliteRow) -> Result<Disclosure, Error> {
 }
 
 impl Store for Sqlite {
-    async fn pair_secret(&self, fresh: [u8; 32]) -> Result<[u8; 32], Error> {
+    async fn pair_secret(&self, environment: &str, fresh: [u8; 32]) -> Result<[u8; 32], Error> {
         let mut tx = self.begin().await?;
-        sqlx::query("INSERT OR IGNORE INTO program (only_row, pair_secret) VALUES (1, ?)")
-            .bind(fresh.as_slice())
-            .execute(&mut *tx)
-            .await?;
-        let row = sqlx::query("SELECT pair_secret FROM program").fetch_one(&mut *tx).await?;
+        sqlx::query(
+            "INSERT OR IGNORE INTO program (only_row, environment, pair_secret) VALUES (1, ?, ?)",
+        )
+        .bind(environment)
+        .bind(fresh.as_slice())
+        .execute(&mut *tx)
+        .await?;
+        let row =
+            sqlx::query("SELECT environment, pair_secret FROM program").fetch_one(&mut *tx).await?;
+        let made_for: String = row.try_get("environment")?;
+        if made_for != environment {
+            return Err(Error::OtherEnvironment { made_for, asked: environment.to_owned() });
+        }
         let secret = read_32(&row, "pair_secret")?;
         tx.commit().await?;
         Ok(secret)
@@ -662,6 +670,18 @@ impl Store for Sqlite {
         .fetch_one(&self.pool)
         .await?;
         Ok(count.cast_unsigned())
+    }
+
+    async fn term(&self) -> Result<(u64, u64, u64), Error> {
+        let row = sqlx::query(
+            "SELECT (SELECT count(*) FROM run WHERE state = 'finished') AS cycles,
+                    (SELECT coalesce(sum(persons), 0) FROM disclosure WHERE released_at IS NOT NULL) AS persons,
+                    (SELECT count(*) FROM judgement WHERE reversed_by IS NULL) AS judged",
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        let number = |column| Ok::<u64, Error>(row.try_get::<i64, _>(column)?.cast_unsigned());
+        Ok((number("cycles")?, number("persons")?, number("judged")?))
     }
 
     async fn disclosed(&self, run: &str) -> Result<u64, Error> {

@@ -42,6 +42,8 @@ pub struct Report {
     pub rules: Vec<RuleCount>,
     /// How many were left after each step.
     pub counts: Counts,
+    /// What the term has come to so far, this cycle included.
+    pub term: Term,
     /// The model.
     pub model: Model,
     /// How many pairs had which weight, from the lowest up.
@@ -200,6 +202,17 @@ pub struct Counts {
     pub held_for_pilot: u64,
     /// Pairs destroyed when the cycle closed.
     pub destroyed: u64,
+}
+
+/// What all cycles of the term have come to.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Term {
+    /// Finished cycles.
+    pub cycles: u64,
+    /// Leads opened.
+    pub leads_opened: u64,
+    /// Leads judged by a person.
+    pub judged: u64,
 }
 
 /// The model that weighed the pairs.

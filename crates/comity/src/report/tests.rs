@@ -143,6 +143,7 @@ fn small() -> Report {
             held_for_pilot: 100,
             destroyed: 148_817,
         },
+        term: Term { cycles: 2, leads_opened: 61, judged: 40 },
         model: Model {
             digest: text("5f0e77"),
             origin: text("trained in this cycle without labels, by the recipe in the agreement"),
