@@ -86,7 +86,8 @@ pub trait Store {
     /// Gives up a run that has found nothing yet.
     fn abandon(&self, run: &str, leaves: &[Vec<u8>]) -> impl Future<Output = Result<(), Error>>;
 
-    /// Stores all that a run found, and its counts; from here on the run goes on rather than starts again.
+    /// Stores all that a run found, and its counts; from here on the run goes on rather than starts again. What
+    /// earlier runs still hold is closed: the newer run has looked at the same people again.
     fn plan(
         &self,
         run: &str,
@@ -179,6 +180,9 @@ pub trait Store {
 
     /// Counts the leads that were opened under a model, over all runs whose `inputs` name it.
     fn opened(&self, model: &str) -> impl Future<Output = Result<u64, Error>>;
+
+    /// Counts the leads that runs before this one still hold.
+    fn held_before(&self, run: &str) -> impl Future<Output = Result<u64, Error>>;
 
     /// Counts what the term has come to so far: finished cycles, persons disclosed about, leads judged.
     fn term(&self) -> impl Future<Output = Result<(u64, u64, u64), Error>>;

@@ -191,6 +191,32 @@ async fn a_lead_that_waits_is_not_doubled_by_a_later_cycle<S: Store>(store: &S) 
     assert!(store.known(&[pair], "2027Q1", at("2027-06-01T00:00:00Z")).await.unwrap().is_empty());
 }
 
+async fn a_later_run_closes_what_an_earlier_one_still_held<S: Store>(store: &S) {
+    open_one(store, "2027Q1", 1).await;
+    assert_eq!(store.held_before("2027Q2").await.unwrap(), 1);
+    open_one(store, "2027Q2", 5).await;
+    let held = store.lead(&LeadId::new("2027Q1", 2)).await.unwrap();
+    assert_eq!((held.stage, held.returned), (Stage::Closed, None));
+    assert_eq!(store.held_before("2027Q2").await.unwrap(), 0);
+    // It was never opened: it neither counts for the pilot nor covers its pair.
+    assert_eq!(store.opened("m1").await.unwrap(), 2);
+    let pair = PairKey([101; 32]);
+    let known = store.known(&[pair], "2027Q3", at("2027-06-01T00:00:00Z")).await.unwrap();
+    assert!(known.is_empty());
+}
+
+async fn a_chunk_goes_out_once_and_again_only_after_it_was_withdrawn<S: Store>(store: &S) {
+    store.start(&new_run("2027Q1", "2027Q1"), &[]).await.unwrap();
+    store.plan("2027Q1", "{}", &[planned("2027Q1", 1, 1, Some(0))], &[]).await.unwrap();
+    let one = disclosure("2027Q1", 0);
+    let mut other = one.clone();
+    other.id = DisclosureId("2027Q1/0 again".to_owned());
+    store.prepare(&one, &[]).await.unwrap();
+    assert!(store.prepare(&other, &[]).await.is_err());
+    store.withdraw(&one.id, "2027-01-04T09:02:00Z", &[]).await.unwrap();
+    store.prepare(&other, &[]).await.unwrap();
+}
+
 async fn only_an_open_lead_is_reviewed_and_only_once<S: Store>(store: &S) {
     open_one(store, "2027Q1", 1).await;
     store.review(&judged("2027Q1", Judgement::Same, None), "opening", &[]).await.unwrap();
@@ -293,6 +319,8 @@ on_every_store!(
     a_held_lead_waits_until_its_pilot_has_passed,
     known_not_the_same_stays_so_in_later_cycles_until_it_expires,
     a_lead_that_waits_is_not_doubled_by_a_later_cycle,
+    a_later_run_closes_what_an_earlier_one_still_held,
+    a_chunk_goes_out_once_and_again_only_after_it_was_withdrawn,
     only_an_open_lead_is_reviewed_and_only_once,
     the_pilot_counts_the_judgements_of_its_own_model,
     an_abandoned_run_leaves_its_cycle_free,

@@ -86,6 +86,8 @@ pub enum Event {
         known_not_same: u64,
         /// Pairs that an earlier lead already covers.
         covered: u64,
+        /// Leads that earlier runs held, never disclosed, and that this run closes.
+        superseded: u64,
         /// Pairs compared and destroyed.
         destroyed: u64,
     },

@@ -223,6 +223,15 @@ impl Node {
         event.to_leaf(self.now(), commitments, clock::random()?)
     }
 
+    /// Returns a short random mark, to tell two things of one second apart.
+    ///
+    /// # Errors
+    /// There is no randomness.
+    pub fn mark(&self) -> Result<String, Error> {
+        let [a, b, c, d, ..] = clock::random()?;
+        Ok(format!("{a:02x}{b:02x}{c:02x}{d:02x}"))
+    }
+
     /// Brings what waits in the outbox to the ledger.
     ///
     /// # Errors

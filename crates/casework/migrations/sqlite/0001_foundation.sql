@@ -69,9 +69,10 @@ CREATE TABLE disclosure (
     leaf         BLOB NOT NULL,               -- the very entry; the ledger must hold it before anything is released
     ledger_index INTEGER,
     released_at  TEXT,
-    withdrawn_at TEXT,
-    UNIQUE (run, chunk, prepared_at)
+    withdrawn_at TEXT
 );
+-- A chunk goes out once: what was withdrawn never went out, and only then may there be another.
+CREATE UNIQUE INDEX one_live_disclosure_a_chunk ON disclosure (run, chunk) WHERE withdrawn_at IS NULL;
 
 CREATE TABLE opening (
     number     INTEGER PRIMARY KEY AUTOINCREMENT,

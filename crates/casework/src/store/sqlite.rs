@@ -324,6 +324,10 @@ impl Store for Sqlite {
         .bind(run)
         .execute(&mut *tx)
         .await?;
+        sqlx::query("UPDATE lead SET stage = 'closed' WHERE stage = 'held' AND run <> ?")
+            .bind(run)
+            .execute(&mut *tx)
+            .await?;
         put_out(&mut tx, leaves).await?;
         Ok(tx.commit().await?)
     }
@@ -609,7 +613,7 @@ impl Store for Sqlite {
             if standing.is_none() {
                 let row = sqlx::query(
                     "SELECT id, stage, returned_digest FROM lead
-                     WHERE pair = ? AND run <> ? AND stage <> 'held'
+                     WHERE pair = ? AND run <> ? AND (stage = 'planned' OR opened_at IS NOT NULL)
                        AND run IN (SELECT id FROM run WHERE state <> 'abandoned')
                      ORDER BY opened_at DESC, id DESC LIMIT 1",
                 )
@@ -664,11 +668,20 @@ impl Store for Sqlite {
     async fn opened(&self, model: &str) -> Result<u64, Error> {
         let count: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM lead JOIN run ON run.id = lead.run
-             WHERE lead.stage IN ('open', 'reviewed', 'closed') AND json_extract(run.inputs, '$.model') = ?",
+             WHERE lead.opened_at IS NOT NULL AND json_extract(run.inputs, '$.model') = ?",
         )
         .bind(model)
         .fetch_one(&self.pool)
         .await?;
+        Ok(count.cast_unsigned())
+    }
+
+    async fn held_before(&self, run: &str) -> Result<u64, Error> {
+        let count: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM lead WHERE stage = 'held' AND run <> ?")
+                .bind(run)
+                .fetch_one(&self.pool)
+                .await?;
         Ok(count.cast_unsigned())
     }
 

@@ -96,7 +96,7 @@ impl Running<'_> {
         };
         let at = self.node.now().to_string();
         let disclosure = Disclosure {
-            id: DisclosureId(format!("{id}/{chunk}@{at}")),
+            id: DisclosureId(format!("{id}/{chunk}@{at}.{}", self.node.mark()?)),
             run: id.to_owned(),
             chunk,
             prepared_at: at,

@@ -259,6 +259,7 @@ impl Running<'_> {
             held: counted.held,
             known_not_same,
             covered,
+            superseded: self.node.store.held_before(id).await?,
             destroyed: links.scored_pairs - leads.len() as u64,
         };
         self.node
