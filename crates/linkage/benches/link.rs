@@ -2,7 +2,6 @@
 //!
 //! Run it with `cargo bench -p comity-linkage`. Figures go into docs/benchmarks.md, with the machine they came from.
 
-#![expect(missing_docs, reason = "criterion's macros make public items of their own")]
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on says why and stops")]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
