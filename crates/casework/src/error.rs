@@ -65,6 +65,24 @@ pub enum Error {
         /// The disclosure.
         disclosure: String,
     },
+    /// An entry could not be spelled.
+    #[error("an entry could not be spelled: {why}")]
+    CannotSpell {
+        /// Why not.
+        why: String,
+    },
+    /// A run is no longer at the point from which it would be moved on.
+    #[error("run `{run}` is not where it was: another process has moved it on")]
+    RunMoved {
+        /// The run.
+        run: String,
+    },
+    /// A lead that is released was not waiting for it.
+    #[error("lead `{lead}` was not waiting to be released")]
+    LeadMoved {
+        /// The lead.
+        lead: String,
+    },
     /// A stay was recorded or lifted between look-up and release.
     #[error("a stay was recorded or lifted since they were last looked up")]
     StaysChanged,
@@ -84,15 +102,19 @@ impl Error {
             ),
             Error::Unreadable { .. } => Some("restore the program's folder from its last backup"),
             Error::NoSuchLead { .. } => Some("`comity leads PROGRAM` lists them"),
-            Error::NotOpen { .. } => {
-                Some("a judgement already passed can be reversed by its officer")
-            }
+            Error::NotOpen { .. } => Some(
+                "`comity leads PROGRAM --stage open` lists the leads that wait for a judgement",
+            ),
             Error::OtherEnvironment { .. } => {
                 Some("begin in an empty folder (--out): what was made in a test is never promoted")
             }
-            Error::Busy => Some("wait for it to end, then try again"),
+            Error::RunMoved { .. } | Error::Busy => Some("wait for it to end, then try again"),
             Error::NoSuchStay { .. } => Some("`comity stay list PROGRAM` shows them"),
-            Error::Store(_) | Error::NotWaiting { .. } | Error::StaysChanged => None,
+            Error::Store(_)
+            | Error::NotWaiting { .. }
+            | Error::StaysChanged
+            | Error::CannotSpell { .. }
+            | Error::LeadMoved { .. } => None,
         }
     }
 }

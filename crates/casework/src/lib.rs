@@ -4,6 +4,7 @@
 //! agency, compares nothing, and knows no ledger: the outbox holds bytes.
 
 mod disclosure;
+mod draft;
 mod error;
 mod lead;
 mod pilot;
@@ -12,6 +13,7 @@ mod run;
 pub mod store;
 
 pub use disclosure::{Disclosure, DisclosureId};
+pub use draft::Drafts;
 pub use error::Error;
 pub use lead::{Lead, LeadId, PairKey, Planned, Stage};
 pub use pilot::{Pilot, PilotTerms};

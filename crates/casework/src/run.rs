@@ -35,7 +35,7 @@ impl RunState {
 /// One execution of the program for a cycle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// Its id: the cycle, and a letter where it was started again.
+    /// Its id: the cycle, and a number where it was started again.
     pub id: String,
     /// The cycle.
     pub cycle: String,

@@ -3,8 +3,8 @@
 pub mod sqlite;
 
 use crate::{
-    Disclosure, DisclosureId, Error, Known, Lead, LeadId, PairKey, Pilot, PilotTerms, Planned,
-    Review, Run, Stage,
+    Disclosure, DisclosureId, Drafts, Error, Known, Lead, LeadId, PairKey, Pilot, PilotTerms,
+    Planned, Review, Run, Stage,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
@@ -23,6 +23,8 @@ pub struct Outgoing {
 pub struct RecordedStay {
     /// Its number here.
     pub number: i64,
+    /// What the ledger calls it.
+    pub mark: String,
     /// The stay (JSON).
     pub stay: String,
     /// When it was recorded, RFC 3339.
@@ -39,10 +41,11 @@ pub struct StaysState(pub(crate) i64);
 ///
 /// # Promises
 /// An implementation keeps these, and its callers rely on nothing else:
-/// 1. **One transaction.** Each method that takes `leaves` writes the state and puts the leaves into the outbox in one
+/// 1. **One transaction.** Each method that takes drafts writes the state and puts their entries into the outbox in one
 ///    transaction. After a crash both are there or neither is.
 /// 2. **Durable on return.** What a method wrote survives loss of power once it has returned.
-/// 3. **Order.** The outbox gives its lines back in the order in which their transactions committed.
+/// 3. **Order.** The outbox gives its lines back in the order in which their transactions committed, and their times
+///    never run backwards.
 /// 4. **Once.** A run, a chunk's release and an acknowledgement take effect at most once; a second try is an error
 ///    ([`Error::NotWaiting`]) or finds the first one's result, and changes nothing.
 /// 5. **One writer.** Two processes never interleave writes; the second waits, then gets [`Error::Busy`].
@@ -55,14 +58,24 @@ pub trait Store {
         fresh: [u8; 32],
     ) -> impl Future<Output = Result<[u8; 32], Error>>;
 
-    /// Puts leaves into the outbox with no other change of state: decisions, refusals.
-    fn note(&self, leaves: &[Vec<u8>]) -> impl Future<Output = Result<(), Error>>;
+    /// Puts entries into the outbox with no other change of state: decisions, refusals. Returns their numbers.
+    fn note(&self, drafts: &Drafts<'_>) -> impl Future<Output = Result<Vec<i64>, Error>>;
+
+    /// Notes an act with the openings of what its entry commits to.
+    fn note_opened(
+        &self,
+        openings: &[String],
+        drafts: &Drafts<'_>,
+    ) -> impl Future<Output = Result<Vec<i64>, Error>>;
+
+    /// Returns the time of the last line of the outbox, in seconds.
+    fn last_second(&self) -> impl Future<Output = Result<Option<i64>, Error>>;
 
     /// Notes that an agreement is filed here, unless it was noted before. Says whether it was new.
     fn file_once(
         &self,
         agreement: &str,
-        leaves: &[Vec<u8>],
+        drafts: &Drafts<'_>,
     ) -> impl Future<Output = Result<bool, Error>>;
 
     /// Returns the outbox lines that the ledger has not acknowledged, in order.
@@ -81,10 +94,10 @@ pub trait Store {
     fn runs(&self) -> impl Future<Output = Result<Vec<Run>, Error>>;
 
     /// Begins a run.
-    fn start(&self, run: &Run, leaves: &[Vec<u8>]) -> impl Future<Output = Result<(), Error>>;
+    fn start(&self, run: &Run, drafts: &Drafts<'_>) -> impl Future<Output = Result<(), Error>>;
 
     /// Gives up a run that has found nothing yet.
-    fn abandon(&self, run: &str, leaves: &[Vec<u8>]) -> impl Future<Output = Result<(), Error>>;
+    fn abandon(&self, run: &str, drafts: &Drafts<'_>) -> impl Future<Output = Result<(), Error>>;
 
     /// Stores all that a run found, and its counts; from here on the run goes on rather than starts again. What
     /// earlier runs still hold is closed: the newer run has looked at the same people again.
@@ -93,7 +106,7 @@ pub trait Store {
         run: &str,
         summary: &str,
         leads: &[Planned],
-        leaves: &[Vec<u8>],
+        drafts: &Drafts<'_>,
     ) -> impl Future<Output = Result<(), Error>>;
 
     /// Puts held leads into chunks, once their pilot has passed, and sets the run going again.
@@ -101,15 +114,17 @@ pub trait Store {
         &self,
         run: &str,
         chunks: &[(LeadId, u32)],
-        leaves: &[Vec<u8>],
+        drafts: &Drafts<'_>,
     ) -> impl Future<Output = Result<(), Error>>;
 
-    /// Stores a disclosure with its openings, before anything is released.
+    /// Stores a disclosure with its openings, before anything is released. Its one draft becomes its leaf, which is
+    /// returned with its number in the outbox.
     fn prepare(
         &self,
         disclosure: &Disclosure,
         openings: &[(LeadId, String)],
-    ) -> impl Future<Output = Result<(), Error>>;
+        drafts: &Drafts<'_>,
+    ) -> impl Future<Output = Result<(i64, Vec<u8>), Error>>;
 
     /// Returns the run's disclosures that are prepared and neither released nor withdrawn, in order of chunk.
     fn prepared(&self, run: &str) -> impl Future<Output = Result<Vec<Disclosure>, Error>>;
@@ -125,7 +140,7 @@ pub trait Store {
         &self,
         disclosure: &DisclosureId,
         at: &str,
-        leaves: &[Vec<u8>],
+        drafts: &Drafts<'_>,
     ) -> impl Future<Output = Result<(), Error>>;
 
     /// Releases a disclosure: its leads get their returned elements and are open.
@@ -147,7 +162,7 @@ pub trait Store {
         run: &str,
         at: &str,
         summary: &str,
-        leaves: &[Vec<u8>],
+        drafts: &Drafts<'_>,
     ) -> impl Future<Output = Result<(), Error>>;
 
     /// Returns the leads, by cycle or all, in the order of their numbers.
@@ -164,7 +179,7 @@ pub trait Store {
         &self,
         review: &Review,
         opening: &str,
-        leaves: &[Vec<u8>],
+        drafts: &Drafts<'_>,
     ) -> impl Future<Output = Result<(), Error>>;
 
     /// Returns what earlier cycles know of pairs, as of an instant.
@@ -175,11 +190,33 @@ pub trait Store {
         now: jiff::Timestamp,
     ) -> impl Future<Output = Result<HashMap<PairKey, Known>, Error>>;
 
-    /// Measures the pilot of a model, over all runs whose `inputs` name the model's digest.
-    fn pilot(&self, model: &str, terms: &PilotTerms) -> impl Future<Output = Result<Pilot, Error>>;
+    /// Measures the pilot of a model by the judgements on leads of its runs, of those at most as tight as `bound` or of
+    /// all: a judgement says something of leads at its own bound and above.
+    fn pilot(
+        &self,
+        model: &str,
+        bound: Option<f64>,
+        terms: &PilotTerms,
+    ) -> impl Future<Output = Result<Pilot, Error>>;
 
-    /// Counts the leads that were opened under a model, over all runs whose `inputs` name it.
-    fn opened(&self, model: &str) -> impl Future<Output = Result<u64, Error>>;
+    /// Counts the leads that were opened, or that another run is about to open, under a model at most as tight.
+    fn opened(
+        &self,
+        model: &str,
+        bound: f64,
+        but_run: &str,
+    ) -> impl Future<Output = Result<u64, Error>>;
+
+    /// Puts planned leads back to held: the pilot has no room for them.
+    fn hold(&self, leads: &[LeadId]) -> impl Future<Output = Result<(), Error>>;
+
+    /// Ends a run without releasing what it still plans or holds: its agreement is another by now.
+    fn close_rest(
+        &self,
+        run: &str,
+        at: &str,
+        drafts: &Drafts<'_>,
+    ) -> impl Future<Output = Result<(), Error>>;
 
     /// Counts the leads that runs before this one still hold.
     fn held_before(&self, run: &str) -> impl Future<Output = Result<u64, Error>>;
@@ -196,9 +233,10 @@ pub trait Store {
     /// Records a stay.
     fn record_stay(
         &self,
+        mark: &str,
         stay: &str,
         at: &str,
-        leaves: &[Vec<u8>],
+        drafts: &Drafts<'_>,
     ) -> impl Future<Output = Result<i64, Error>>;
 
     /// Lifts a stay, by an order; `stay` is how it reads from now on.
@@ -208,7 +246,7 @@ pub trait Store {
         stay: &str,
         by: &str,
         at: &str,
-        leaves: &[Vec<u8>],
+        drafts: &Drafts<'_>,
     ) -> impl Future<Output = Result<(), Error>>;
 
     /// Returns every stay recorded, lifted or not, and the state they are in.

@@ -7,8 +7,8 @@
 )]
 
 use casework::{
-    Disclosure, DisclosureId, Error, Judgement, Known, LeadId, PairKey, PilotTerms, Planned,
-    Review, Run, RunState, Sqlite, Stage, Store,
+    Disclosure, DisclosureId, Drafts, Error, Judgement, Known, LeadId, PairKey, PilotTerms,
+    Planned, Review, Run, RunState, Sqlite, Stage, Store,
 };
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ fn new_run(id: &str, cycle: &str) -> Run {
         state: RunState::Started,
         started_at: "2027-01-04T09:00:00Z".to_owned(),
         finished_at: None,
-        inputs: r#"{"model":"m1"}"#.to_owned(),
+        inputs: r#"{"model":"m1","bound":0.0}"#.to_owned(),
         summary: None,
     }
 }
@@ -64,17 +64,28 @@ fn values(pay: &str) -> BTreeMap<String, String> {
     BTreeMap::from([("gross_pay".to_owned(), pay.to_owned())])
 }
 
+fn words(leaves: Vec<Vec<u8>>) -> Drafts<'static> {
+    Drafts::new(at("2027-01-04T09:00:00Z"), move |_| Ok(leaves.clone()))
+}
+
 async fn stays<S: Store>(store: &S) -> casework::StaysState {
     store.stays().await.unwrap().0
 }
 
 /// Brings a run to where lead 1 is open and lead 2 is held.
 async fn open_one<S: Store>(store: &S, cycle: &str, pair: u8) {
-    store.start(&new_run(cycle, cycle), &[]).await.unwrap();
+    store.start(&new_run(cycle, cycle), &Drafts::none()).await.unwrap();
     let leads = [planned(cycle, 1, pair, Some(0)), planned(cycle, 2, pair + 100, None)];
-    store.plan(cycle, "{}", &leads, &[]).await.unwrap();
+    store.plan(cycle, "{}", &leads, &Drafts::none()).await.unwrap();
     let one = disclosure(cycle, 0);
-    store.prepare(&one, &[(LeadId::new(cycle, 1), "opening".to_owned())]).await.unwrap();
+    store
+        .prepare(
+            &one,
+            &[(LeadId::new(cycle, 1), "opening".to_owned())],
+            &words(vec![b"the entry".to_vec()]),
+        )
+        .await
+        .unwrap();
     store
         .release(
             &one.id,
@@ -85,7 +96,7 @@ async fn open_one<S: Store>(store: &S, cycle: &str, pair: u8) {
         )
         .await
         .unwrap();
-    store.finish(cycle, "2027-01-04T09:03:00Z", "{}", &[]).await.unwrap();
+    store.finish(cycle, "2027-01-04T09:03:00Z", "{}", &Drafts::none()).await.unwrap();
 }
 
 fn judged(cycle: &str, judgement: Judgement, expires: Option<Timestamp>) -> Review {
@@ -100,9 +111,11 @@ fn judged(cycle: &str, judgement: Judgement, expires: Option<Timestamp>) -> Revi
 }
 
 async fn state_and_event_are_there_together<S: Store>(store: &S) {
-    store.start(&new_run("2027Q1", "2027Q1"), &[b"run started".to_vec()]).await.unwrap();
+    store.start(&new_run("2027Q1", "2027Q1"), &words(vec![b"run started".to_vec()])).await.unwrap();
     // The same cycle a second time fails, and its event must not be in the outbox either.
-    assert!(store.start(&new_run("2027Q1b", "2027Q1"), &[b"never".to_vec()]).await.is_err());
+    assert!(
+        store.start(&new_run("2027Q1b", "2027Q1"), &words(vec![b"never".to_vec()])).await.is_err()
+    );
     let waiting = store.waiting().await.unwrap();
     assert_eq!(
         waiting.iter().map(|line| line.leaf.as_slice()).collect::<Vec<_>>(),
@@ -110,9 +123,37 @@ async fn state_and_event_are_there_together<S: Store>(store: &S) {
     );
 }
 
+async fn the_outbox_never_runs_backwards<S: Store>(store: &S) {
+    let told = |instant| Drafts::new(at(instant), |at| Ok(vec![at.to_string().into_bytes()]));
+    for instant in ["2027-01-04T09:00:10Z", "2027-01-04T09:00:05Z", "2027-01-04T09:00:11Z"] {
+        store.note(&told(instant)).await.unwrap();
+    }
+    let times: Vec<String> = store
+        .waiting()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|line| String::from_utf8(line.leaf).unwrap())
+        .collect();
+    let expected = ["2027-01-04T09:00:10Z", "2027-01-04T09:00:10Z", "2027-01-04T09:00:11Z"];
+    assert_eq!(times, expected);
+}
+
+async fn a_judgement_counts_for_the_bounds_at_which_its_lead_was_drawn<S: Store>(store: &S) {
+    open_one(store, "2027Q1", 1).await; // at the bound 0
+    store
+        .review(&judged("2027Q1", Judgement::Same, None), "opening", &Drafts::none())
+        .await
+        .unwrap();
+    let terms = PilotTerms { sample: 1, bound: 0.2, confidence: 0.95 };
+    assert_eq!(store.pilot("m1", Some(5.0), &terms).await.unwrap().judged(), 1, "tighter");
+    assert_eq!(store.pilot("m1", Some(-1.0), &terms).await.unwrap().judged(), 0, "looser");
+    assert_eq!(store.pilot("m1", None, &terms).await.unwrap().judged(), 1, "all");
+}
+
 async fn the_outbox_keeps_its_order_and_forgets_what_is_acknowledged<S: Store>(store: &S) {
-    store.note(&[b"a".to_vec(), b"b".to_vec()]).await.unwrap();
-    store.note(&[b"c".to_vec()]).await.unwrap();
+    store.note(&words(vec![b"a".to_vec(), b"b".to_vec()])).await.unwrap();
+    store.note(&words(vec![b"c".to_vec()])).await.unwrap();
     let waiting = store.waiting().await.unwrap();
     assert_eq!(
         waiting.iter().map(|line| line.leaf.as_slice()).collect::<Vec<_>>(),
@@ -128,10 +169,17 @@ async fn the_outbox_keeps_its_order_and_forgets_what_is_acknowledged<S: Store>(s
 }
 
 async fn a_disclosure_is_released_once_and_only_then_shows_values<S: Store>(store: &S) {
-    store.start(&new_run("2027Q1", "2027Q1"), &[]).await.unwrap();
-    store.plan("2027Q1", "{}", &[planned("2027Q1", 1, 1, Some(0))], &[]).await.unwrap();
+    store.start(&new_run("2027Q1", "2027Q1"), &Drafts::none()).await.unwrap();
+    store.plan("2027Q1", "{}", &[planned("2027Q1", 1, 1, Some(0))], &Drafts::none()).await.unwrap();
     let one = disclosure("2027Q1", 0);
-    store.prepare(&one, &[(LeadId::new("2027Q1", 1), "opening".to_owned())]).await.unwrap();
+    store
+        .prepare(
+            &one,
+            &[(LeadId::new("2027Q1", 1), "opening".to_owned())],
+            &words(vec![b"the entry".to_vec()]),
+        )
+        .await
+        .unwrap();
     assert_eq!(store.prepared("2027Q1").await.unwrap(), std::slice::from_ref(&one));
     let before = store.lead(&LeadId::new("2027Q1", 1)).await.unwrap();
     assert_eq!((before.stage, before.returned), (Stage::Planned, None));
@@ -146,16 +194,19 @@ async fn a_disclosure_is_released_once_and_only_then_shows_values<S: Store>(stor
     let again =
         store.release(&one.id, 7, "2027-01-04T09:02:00Z", stays(store).await, &returned).await;
     assert!(matches!(again, Err(Error::NotWaiting { .. })));
-    let late = store.withdraw(&one.id, "2027-01-04T09:03:00Z", &[]).await;
+    let late = store.withdraw(&one.id, "2027-01-04T09:03:00Z", &Drafts::none()).await;
     assert!(matches!(late, Err(Error::NotWaiting { .. })));
 }
 
 async fn a_withdrawn_disclosure_can_not_be_released<S: Store>(store: &S) {
-    store.start(&new_run("2027Q1", "2027Q1"), &[]).await.unwrap();
-    store.plan("2027Q1", "{}", &[planned("2027Q1", 1, 1, Some(0))], &[]).await.unwrap();
+    store.start(&new_run("2027Q1", "2027Q1"), &Drafts::none()).await.unwrap();
+    store.plan("2027Q1", "{}", &[planned("2027Q1", 1, 1, Some(0))], &Drafts::none()).await.unwrap();
     let one = disclosure("2027Q1", 0);
-    store.prepare(&one, &[]).await.unwrap();
-    store.withdraw(&one.id, "2027-01-04T09:02:00Z", &[b"withdrawn".to_vec()]).await.unwrap();
+    store.prepare(&one, &[], &words(vec![b"the entry".to_vec()])).await.unwrap();
+    store
+        .withdraw(&one.id, "2027-01-04T09:02:00Z", &words(vec![b"withdrawn".to_vec()]))
+        .await
+        .unwrap();
     let late = store.release(&one.id, 7, "2027-01-04T09:03:00Z", stays(store).await, &[]).await;
     assert!(matches!(late, Err(Error::NotWaiting { .. })));
     assert!(store.prepared("2027Q1").await.unwrap().is_empty());
@@ -165,7 +216,7 @@ async fn a_held_lead_waits_until_its_pilot_has_passed<S: Store>(store: &S) {
     open_one(store, "2027Q1", 1).await;
     let held = LeadId::new("2027Q1", 2);
     assert_eq!(store.lead(&held).await.unwrap().stage, Stage::Held);
-    store.unhold("2027Q1", &[(held.clone(), 1)], &[]).await.unwrap();
+    store.unhold("2027Q1", &[(held.clone(), 1)], &Drafts::none()).await.unwrap();
     assert_eq!(store.lead(&held).await.unwrap().stage, Stage::Planned);
     assert_eq!(store.run("2027Q1").await.unwrap().unwrap().state, RunState::Planned);
 }
@@ -173,7 +224,10 @@ async fn a_held_lead_waits_until_its_pilot_has_passed<S: Store>(store: &S) {
 async fn known_not_the_same_stays_so_in_later_cycles_until_it_expires<S: Store>(store: &S) {
     open_one(store, "2027Q1", 1).await;
     let expires = Some(at("2028-01-01T00:00:00Z"));
-    store.review(&judged("2027Q1", Judgement::NotSame, expires), "opening", &[]).await.unwrap();
+    store
+        .review(&judged("2027Q1", Judgement::NotSame, expires), "opening", &Drafts::none())
+        .await
+        .unwrap();
     let pair = PairKey([1; 32]);
     let lead = LeadId::new("2027Q1", 1);
     let known = store.known(&[pair], "2027Q2", at("2027-06-01T00:00:00Z")).await.unwrap();
@@ -199,63 +253,80 @@ async fn a_later_run_closes_what_an_earlier_one_still_held<S: Store>(store: &S) 
     assert_eq!((held.stage, held.returned), (Stage::Closed, None));
     assert_eq!(store.held_before("2027Q2").await.unwrap(), 0);
     // It was never opened: it neither counts for the pilot nor covers its pair.
-    assert_eq!(store.opened("m1").await.unwrap(), 2);
+    assert_eq!(store.opened("m1", 0.0, "none").await.unwrap(), 2);
     let pair = PairKey([101; 32]);
     let known = store.known(&[pair], "2027Q3", at("2027-06-01T00:00:00Z")).await.unwrap();
     assert!(known.is_empty());
 }
 
 async fn a_chunk_goes_out_once_and_again_only_after_it_was_withdrawn<S: Store>(store: &S) {
-    store.start(&new_run("2027Q1", "2027Q1"), &[]).await.unwrap();
-    store.plan("2027Q1", "{}", &[planned("2027Q1", 1, 1, Some(0))], &[]).await.unwrap();
+    store.start(&new_run("2027Q1", "2027Q1"), &Drafts::none()).await.unwrap();
+    store.plan("2027Q1", "{}", &[planned("2027Q1", 1, 1, Some(0))], &Drafts::none()).await.unwrap();
     let one = disclosure("2027Q1", 0);
     let mut other = one.clone();
     other.id = DisclosureId("2027Q1/0 again".to_owned());
-    store.prepare(&one, &[]).await.unwrap();
-    assert!(store.prepare(&other, &[]).await.is_err());
-    store.withdraw(&one.id, "2027-01-04T09:02:00Z", &[]).await.unwrap();
-    store.prepare(&other, &[]).await.unwrap();
+    store.prepare(&one, &[], &words(vec![b"the entry".to_vec()])).await.unwrap();
+    assert!(store.prepare(&other, &[], &words(vec![b"the entry".to_vec()])).await.is_err());
+    store.withdraw(&one.id, "2027-01-04T09:02:00Z", &Drafts::none()).await.unwrap();
+    store.prepare(&other, &[], &words(vec![b"the entry".to_vec()])).await.unwrap();
 }
 
 async fn only_an_open_lead_is_reviewed_and_only_once<S: Store>(store: &S) {
     open_one(store, "2027Q1", 1).await;
-    store.review(&judged("2027Q1", Judgement::Same, None), "opening", &[]).await.unwrap();
+    store
+        .review(&judged("2027Q1", Judgement::Same, None), "opening", &Drafts::none())
+        .await
+        .unwrap();
     let again = store
-        .review(&judged("2027Q1", Judgement::NotSame, None), "opening", &[b"never".to_vec()])
+        .review(
+            &judged("2027Q1", Judgement::NotSame, None),
+            "opening",
+            &words(vec![b"never".to_vec()]),
+        )
         .await;
     assert!(matches!(again, Err(Error::NotOpen { stage: "reviewed", .. })));
     assert!(store.waiting().await.unwrap().iter().all(|line| line.leaf != b"never"));
     let mut held = judged("2027Q1", Judgement::Same, None);
     held.lead = LeadId::new("2027Q1", 2);
     assert!(matches!(
-        store.review(&held, "opening", &[]).await,
+        store.review(&held, "opening", &Drafts::none()).await,
         Err(Error::NotOpen { stage: "held", .. })
     ));
     held.lead = LeadId::new("2027Q1", 3);
-    assert!(matches!(store.review(&held, "opening", &[]).await, Err(Error::NoSuchLead { .. })));
+    assert!(matches!(
+        store.review(&held, "opening", &Drafts::none()).await,
+        Err(Error::NoSuchLead { .. })
+    ));
 }
 
 async fn the_pilot_counts_the_judgements_of_its_own_model<S: Store>(store: &S) {
     open_one(store, "2027Q1", 1).await;
-    store.review(&judged("2027Q1", Judgement::Same, None), "opening", &[]).await.unwrap();
+    store
+        .review(&judged("2027Q1", Judgement::Same, None), "opening", &Drafts::none())
+        .await
+        .unwrap();
     let terms = PilotTerms { sample: 1, bound: 0.2, confidence: 0.95 };
-    assert_eq!(store.pilot("m1", &terms).await.unwrap().judged(), 1);
-    assert_eq!(store.pilot("m2", &terms).await.unwrap().judged(), 0);
+    assert_eq!(store.pilot("m1", None, &terms).await.unwrap().judged(), 1);
+    assert_eq!(store.pilot("m2", None, &terms).await.unwrap().judged(), 0);
 }
 
 async fn an_abandoned_run_leaves_its_cycle_free<S: Store>(store: &S) {
-    store.start(&new_run("2027Q1", "2027Q1"), &[]).await.unwrap();
-    store.abandon("2027Q1", &[]).await.unwrap();
+    store.start(&new_run("2027Q1", "2027Q1"), &Drafts::none()).await.unwrap();
+    store.abandon("2027Q1", &Drafts::none()).await.unwrap();
     assert_eq!(store.run("2027Q1").await.unwrap(), None);
-    store.start(&new_run("2027Q1b", "2027Q1"), &[]).await.unwrap();
+    store.start(&new_run("2027Q1b", "2027Q1"), &Drafts::none()).await.unwrap();
     assert_eq!(store.run("2027Q1").await.unwrap().unwrap().id, "2027Q1b");
 }
 
 async fn a_stay_is_lifted_once_and_by_a_named_order<S: Store>(store: &S) {
-    let number = store.record_stay("{}", "2027-01-04T09:00:00Z", &[]).await.unwrap();
-    store.lift_stay(number, "{}", "order 2", "2027-01-05T09:00:00Z", &[]).await.unwrap();
+    let number =
+        store.record_stay("mark", "{}", "2027-01-04T09:00:00Z", &Drafts::none()).await.unwrap();
+    store
+        .lift_stay(number, "{}", "order 2", "2027-01-05T09:00:00Z", &Drafts::none())
+        .await
+        .unwrap();
     assert!(matches!(
-        store.lift_stay(number, "{}", "order 3", "x", &[]).await,
+        store.lift_stay(number, "{}", "order 3", "x", &Drafts::none()).await,
         Err(Error::NoSuchStay { .. })
     ));
     let (_, stays) = store.stays().await.unwrap();
@@ -263,16 +334,20 @@ async fn a_stay_is_lifted_once_and_by_a_named_order<S: Store>(store: &S) {
 }
 
 async fn nothing_is_released_after_a_stay_that_was_not_looked_at<S: Store>(store: &S) {
-    store.start(&new_run("2027Q1", "2027Q1"), &[]).await.unwrap();
-    store.plan("2027Q1", "{}", &[planned("2027Q1", 1, 1, Some(0))], &[]).await.unwrap();
+    store.start(&new_run("2027Q1", "2027Q1"), &Drafts::none()).await.unwrap();
+    store.plan("2027Q1", "{}", &[planned("2027Q1", 1, 1, Some(0))], &Drafts::none()).await.unwrap();
     let one = disclosure("2027Q1", 0);
-    store.prepare(&one, &[]).await.unwrap();
+    store.prepare(&one, &[], &words(vec![b"the entry".to_vec()])).await.unwrap();
     let before = stays(store).await;
-    let number = store.record_stay("{}", "2027-01-04T09:01:30Z", &[]).await.unwrap();
+    let number =
+        store.record_stay("mark", "{}", "2027-01-04T09:01:30Z", &Drafts::none()).await.unwrap();
     let late = store.release(&one.id, 7, "2027-01-04T09:02:00Z", before, &[]).await;
     assert!(matches!(late, Err(Error::StaysChanged)));
     // Lifting it does not bring the old look-up back to life either.
-    store.lift_stay(number, "{}", "order 2", "2027-01-04T09:03:00Z", &[]).await.unwrap();
+    store
+        .lift_stay(number, "{}", "order 2", "2027-01-04T09:03:00Z", &Drafts::none())
+        .await
+        .unwrap();
     let late = store.release(&one.id, 7, "2027-01-04T09:04:00Z", before, &[]).await;
     assert!(matches!(late, Err(Error::StaysChanged)));
     assert_eq!(store.prepared("2027Q1").await.unwrap().len(), 1);
@@ -292,7 +367,10 @@ async fn what_was_made_in_a_test_never_serves_production<S: Store>(store: &S) {
 async fn the_term_counts_cycles_persons_and_judgements<S: Store>(store: &S) {
     assert_eq!(store.term().await.unwrap(), (0, 0, 0));
     open_one(store, "2027Q1", 1).await;
-    store.review(&judged("2027Q1", Judgement::Same, None), "opening", &[]).await.unwrap();
+    store
+        .review(&judged("2027Q1", Judgement::Same, None), "opening", &Drafts::none())
+        .await
+        .unwrap();
     assert_eq!(store.term().await.unwrap(), (1, 1, 1));
 }
 
@@ -314,6 +392,8 @@ macro_rules! on_every_store {
 on_every_store!(
     state_and_event_are_there_together,
     the_outbox_keeps_its_order_and_forgets_what_is_acknowledged,
+    the_outbox_never_runs_backwards,
+    a_judgement_counts_for_the_bounds_at_which_its_lead_was_drawn,
     a_disclosure_is_released_once_and_only_then_shows_values,
     a_withdrawn_disclosure_can_not_be_released,
     a_held_lead_waits_until_its_pilot_has_passed,

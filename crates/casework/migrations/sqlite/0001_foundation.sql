@@ -12,7 +12,7 @@ CREATE TABLE filed (
 );
 
 CREATE TABLE run (
-    id           TEXT PRIMARY KEY,            -- the cycle, and a letter for a run that was started again
+    id           TEXT PRIMARY KEY,            -- the cycle, and a number for a run that was started again
     cycle        TEXT NOT NULL,
     state        TEXT NOT NULL CHECK (state IN ('started', 'planned', 'finished', 'abandoned')),
     started_at   TEXT NOT NULL,
@@ -77,7 +77,7 @@ CREATE UNIQUE INDEX one_live_disclosure_a_chunk ON disclosure (run, chunk) WHERE
 CREATE TABLE opening (
     number     INTEGER PRIMARY KEY AUTOINCREMENT,
     disclosure TEXT REFERENCES disclosure (id), -- NULL: of an act on the lead, such as who reviewed it
-    lead       TEXT NOT NULL REFERENCES lead (id),
+    lead       TEXT REFERENCES lead (id),       -- NULL: of no one lead, such as who read a list
     opening    TEXT NOT NULL                    -- JSON: field, key, value
 );
 CREATE INDEX opening_by_disclosure ON opening (disclosure);
@@ -85,6 +85,7 @@ CREATE INDEX opening_by_lead ON opening (lead);
 
 CREATE TABLE stay (
     number      INTEGER PRIMARY KEY AUTOINCREMENT,
+    mark        TEXT NOT NULL UNIQUE,         -- what the ledger calls it
     stay        TEXT NOT NULL,                -- JSON, as the agreement crate reads it
     recorded_at TEXT NOT NULL,
     lifted_at   TEXT,
@@ -93,6 +94,7 @@ CREATE TABLE stay (
 
 CREATE TABLE outbox (
     number       INTEGER PRIMARY KEY AUTOINCREMENT,
+    second       INTEGER NOT NULL,            -- of the entry's time; never less than the line's before it
     leaf         BLOB NOT NULL,
     ledger_index INTEGER UNIQUE
 );

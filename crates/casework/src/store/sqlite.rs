@@ -5,8 +5,8 @@
 //! another writer is at work.
 
 use crate::{
-    Disclosure, DisclosureId, Error, Judgement, Known, Lead, LeadId, Outgoing, PairKey, Pilot,
-    PilotTerms, Planned, RecordedStay, Review, Run, RunState, Stage, StaysState, Store,
+    Disclosure, DisclosureId, Drafts, Error, Judgement, Known, Lead, LeadId, Outgoing, PairKey,
+    Pilot, PilotTerms, Planned, RecordedStay, Review, Run, RunState, Stage, StaysState, Store,
 };
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
@@ -78,14 +78,28 @@ fn busy(error: sqlx::Error) -> Error {
     }
 }
 
-async fn put_out(connection: &mut SqliteConnection, leaves: &[Vec<u8>]) -> Result<(), Error> {
+async fn put_out(
+    connection: &mut SqliteConnection,
+    drafts: &Drafts<'_>,
+) -> Result<Vec<(i64, Vec<u8>)>, Error> {
+    let last: Option<i64> =
+        sqlx::query_scalar("SELECT max(second) FROM outbox").fetch_one(&mut *connection).await?;
+    let (second, leaves) = drafts.spelled(last)?;
+    let mut lines = Vec::with_capacity(leaves.len());
     for leaf in leaves {
-        sqlx::query("INSERT INTO outbox (leaf) VALUES (?)")
-            .bind(leaf)
+        let done = sqlx::query("INSERT INTO outbox (second, leaf) VALUES (?, ?)")
+            .bind(second)
+            .bind(&leaf)
             .execute(&mut *connection)
             .await?;
+        lines.push((done.last_insert_rowid(), leaf));
     }
-    Ok(())
+    Ok(lines)
+}
+
+/// Says whether a statement moved the run that it was meant to move.
+fn moved(done: &sqlx::sqlite::SqliteQueryResult, run: &str) -> Result<(), Error> {
+    if done.rows_affected() == 1 { Ok(()) } else { Err(Error::RunMoved { run: run.to_owned() }) }
 }
 
 async fn insert_lead(
@@ -213,13 +227,32 @@ impl Store for Sqlite {
         Ok(secret)
     }
 
-    async fn note(&self, leaves: &[Vec<u8>]) -> Result<(), Error> {
-        let mut tx = self.begin().await?;
-        put_out(&mut tx, leaves).await?;
-        Ok(tx.commit().await?)
+    async fn note(&self, drafts: &Drafts<'_>) -> Result<Vec<i64>, Error> {
+        self.note_opened(&[], drafts).await
     }
 
-    async fn file_once(&self, agreement: &str, leaves: &[Vec<u8>]) -> Result<bool, Error> {
+    async fn note_opened(
+        &self,
+        openings: &[String],
+        drafts: &Drafts<'_>,
+    ) -> Result<Vec<i64>, Error> {
+        let mut tx = self.begin().await?;
+        for opening in openings {
+            sqlx::query("INSERT INTO opening (opening) VALUES (?)")
+                .bind(opening)
+                .execute(&mut *tx)
+                .await?;
+        }
+        let lines = put_out(&mut tx, drafts).await?;
+        tx.commit().await?;
+        Ok(lines.into_iter().map(|(number, _)| number).collect())
+    }
+
+    async fn last_second(&self) -> Result<Option<i64>, Error> {
+        Ok(sqlx::query_scalar("SELECT max(second) FROM outbox").fetch_one(&self.pool).await?)
+    }
+
+    async fn file_once(&self, agreement: &str, drafts: &Drafts<'_>) -> Result<bool, Error> {
         let mut tx = self.begin().await?;
         let done = sqlx::query("INSERT OR IGNORE INTO filed (agreement) VALUES (?)")
             .bind(agreement)
@@ -227,7 +260,7 @@ impl Store for Sqlite {
             .await?;
         let is_new = done.rows_affected() == 1;
         if is_new {
-            put_out(&mut tx, leaves).await?;
+            put_out(&mut tx, drafts).await?;
         }
         tx.commit().await?;
         Ok(is_new)
@@ -276,7 +309,7 @@ impl Store for Sqlite {
         rows.iter().map(read_run).collect()
     }
 
-    async fn start(&self, run: &Run, leaves: &[Vec<u8>]) -> Result<(), Error> {
+    async fn start(&self, run: &Run, drafts: &Drafts<'_>) -> Result<(), Error> {
         let mut tx = self.begin().await?;
         sqlx::query(
             "INSERT INTO run (id, cycle, state, started_at, inputs) VALUES (?, ?, 'started', ?, ?)",
@@ -287,17 +320,19 @@ impl Store for Sqlite {
         .bind(&run.inputs)
         .execute(&mut *tx)
         .await?;
-        put_out(&mut tx, leaves).await?;
+        put_out(&mut tx, drafts).await?;
         Ok(tx.commit().await?)
     }
 
-    async fn abandon(&self, run: &str, leaves: &[Vec<u8>]) -> Result<(), Error> {
+    async fn abandon(&self, run: &str, drafts: &Drafts<'_>) -> Result<(), Error> {
         let mut tx = self.begin().await?;
-        sqlx::query("UPDATE run SET state = 'abandoned' WHERE id = ? AND state = 'started'")
-            .bind(run)
-            .execute(&mut *tx)
-            .await?;
-        put_out(&mut tx, leaves).await?;
+        let done =
+            sqlx::query("UPDATE run SET state = 'abandoned' WHERE id = ? AND state = 'started'")
+                .bind(run)
+                .execute(&mut *tx)
+                .await?;
+        moved(&done, run)?;
+        put_out(&mut tx, drafts).await?;
         Ok(tx.commit().await?)
     }
 
@@ -306,7 +341,7 @@ impl Store for Sqlite {
         run: &str,
         summary: &str,
         leads: &[Planned],
-        leaves: &[Vec<u8>],
+        drafts: &Drafts<'_>,
     ) -> Result<(), Error> {
         // If we crash before the commit, the run is still `started` and begins clean; after it, it goes on.
         let mut tx = self.begin().await?;
@@ -317,18 +352,19 @@ impl Store for Sqlite {
         for lead in leads {
             insert_lead(&mut tx, run, &cycle, lead).await?;
         }
-        sqlx::query(
+        let done = sqlx::query(
             "UPDATE run SET state = 'planned', summary = ? WHERE id = ? AND state = 'started'",
         )
         .bind(summary)
         .bind(run)
         .execute(&mut *tx)
         .await?;
+        moved(&done, run)?;
         sqlx::query("UPDATE lead SET stage = 'closed' WHERE stage = 'held' AND run <> ?")
             .bind(run)
             .execute(&mut *tx)
             .await?;
-        put_out(&mut tx, leaves).await?;
+        put_out(&mut tx, drafts).await?;
         Ok(tx.commit().await?)
     }
 
@@ -336,7 +372,7 @@ impl Store for Sqlite {
         &self,
         run: &str,
         chunks: &[(LeadId, u32)],
-        leaves: &[Vec<u8>],
+        drafts: &Drafts<'_>,
     ) -> Result<(), Error> {
         let mut tx = self.begin().await?;
         for (lead, chunk) in chunks {
@@ -348,11 +384,12 @@ impl Store for Sqlite {
             .execute(&mut *tx)
             .await?;
         }
-        sqlx::query("UPDATE run SET state = 'planned', finished_at = NULL WHERE id = ?")
+        let done = sqlx::query("UPDATE run SET state = 'planned', finished_at = NULL WHERE id = ? AND state IN ('finished', 'planned')")
             .bind(run)
             .execute(&mut *tx)
             .await?;
-        put_out(&mut tx, leaves).await?;
+        moved(&done, run)?;
+        put_out(&mut tx, drafts).await?;
         Ok(tx.commit().await?)
     }
 
@@ -360,10 +397,16 @@ impl Store for Sqlite {
         &self,
         disclosure: &Disclosure,
         openings: &[(LeadId, String)],
-    ) -> Result<(), Error> {
+        drafts: &Drafts<'_>,
+    ) -> Result<(i64, Vec<u8>), Error> {
         // If we crash after this, the entry waits in the outbox and nothing has been released: the next start drains
         // the outbox, finds the disclosure prepared, and asks the gate again before it releases.
         let mut tx = self.begin().await?;
+        let mut lines = put_out(&mut tx, drafts).await?;
+        let (Some((number, leaf)), true) = (lines.pop(), lines.is_empty()) else {
+            let why = "a disclosure is one entry".to_owned();
+            return Err(Error::CannotSpell { why });
+        };
         let elements = serde_json::to_string(&disclosure.elements)
             .map_err(|_| Error::Unreadable { column: "elements" })?;
         sqlx::query(
@@ -378,7 +421,7 @@ impl Store for Sqlite {
         .bind(&disclosure.purpose)
         .bind(elements)
         .bind(disclosure.persons)
-        .bind(&disclosure.leaf)
+        .bind(&leaf)
         .execute(&mut *tx)
         .await?;
         for (lead, opening) in openings {
@@ -389,8 +432,8 @@ impl Store for Sqlite {
                 .execute(&mut *tx)
                 .await?;
         }
-        put_out(&mut tx, std::slice::from_ref(&disclosure.leaf)).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok((number, leaf))
     }
 
     async fn prepared(&self, run: &str) -> Result<Vec<Disclosure>, Error> {
@@ -421,7 +464,7 @@ impl Store for Sqlite {
         &self,
         disclosure: &DisclosureId,
         at: &str,
-        leaves: &[Vec<u8>],
+        drafts: &Drafts<'_>,
     ) -> Result<(), Error> {
         let mut tx = self.begin().await?;
         let changed = sqlx::query(
@@ -440,7 +483,7 @@ impl Store for Sqlite {
             .bind(&disclosure.0)
             .execute(&mut *tx)
             .await?;
-        put_out(&mut tx, leaves).await?;
+        put_out(&mut tx, drafts).await?;
         Ok(tx.commit().await?)
     }
 
@@ -473,12 +516,15 @@ impl Store for Sqlite {
         for (lead, values) in returned {
             let values = serde_json::to_string(values)
                 .map_err(|_| Error::Unreadable { column: "returned" })?;
-            sqlx::query("UPDATE lead SET returned = ?, stage = 'open', opened_at = ? WHERE id = ? AND stage = 'planned'")
+            let done = sqlx::query("UPDATE lead SET returned = ?, stage = 'open', opened_at = ? WHERE id = ? AND stage = 'planned'")
                 .bind(values)
                 .bind(at)
                 .bind(lead.as_str())
                 .execute(&mut *tx)
                 .await?;
+            if done.rows_affected() != 1 {
+                return Err(Error::LeadMoved { lead: lead.to_string() });
+            }
         }
         Ok(tx.commit().await?)
     }
@@ -488,16 +534,17 @@ impl Store for Sqlite {
         run: &str,
         at: &str,
         summary: &str,
-        leaves: &[Vec<u8>],
+        drafts: &Drafts<'_>,
     ) -> Result<(), Error> {
         let mut tx = self.begin().await?;
-        sqlx::query("UPDATE run SET state = 'finished', finished_at = ?, summary = ? WHERE id = ?")
+        let done = sqlx::query("UPDATE run SET state = 'finished', finished_at = ?, summary = ? WHERE id = ? AND state = 'planned'")
             .bind(at)
             .bind(summary)
             .bind(run)
             .execute(&mut *tx)
             .await?;
-        put_out(&mut tx, leaves).await?;
+        moved(&done, run)?;
+        put_out(&mut tx, drafts).await?;
         Ok(tx.commit().await?)
     }
 
@@ -539,7 +586,7 @@ impl Store for Sqlite {
         &self,
         review: &Review,
         opening: &str,
-        leaves: &[Vec<u8>],
+        drafts: &Drafts<'_>,
     ) -> Result<(), Error> {
         let mut tx = self.begin().await?;
         let row = sqlx::query("SELECT stage, pair FROM lead WHERE id = ?")
@@ -573,7 +620,7 @@ impl Store for Sqlite {
             .bind(review.lead.as_str())
             .execute(&mut *tx)
             .await?;
-        put_out(&mut tx, leaves).await?;
+        put_out(&mut tx, drafts).await?;
         Ok(tx.commit().await?)
     }
 
@@ -615,7 +662,7 @@ impl Store for Sqlite {
                     "SELECT id, stage, returned_digest FROM lead
                      WHERE pair = ? AND run <> ? AND (stage = 'planned' OR opened_at IS NOT NULL)
                        AND run IN (SELECT id FROM run WHERE state <> 'abandoned')
-                     ORDER BY opened_at DESC, id DESC LIMIT 1",
+                     ORDER BY opened_at IS NULL DESC, opened_at DESC, id DESC LIMIT 1",
                 )
                 .bind(pair.0.as_slice())
                 .bind(before_run)
@@ -643,14 +690,21 @@ impl Store for Sqlite {
         Ok(known)
     }
 
-    async fn pilot(&self, model: &str, terms: &PilotTerms) -> Result<Pilot, Error> {
+    async fn pilot(
+        &self,
+        model: &str,
+        bound: Option<f64>,
+        terms: &PilotTerms,
+    ) -> Result<Pilot, Error> {
         let rows = sqlx::query(
             "SELECT judgement.judgement AS judgement, count(*) AS n
              FROM judgement JOIN lead ON lead.id = judgement.lead JOIN run ON run.id = lead.run
-             WHERE judgement.reversed_by IS NULL AND json_extract(run.inputs, '$.model') = ?
+             WHERE judgement.reversed_by IS NULL AND json_extract(run.inputs, '$.model') = ?1
+               AND (?2 IS NULL OR json_extract(run.inputs, '$.bound') <= ?2)
              GROUP BY judgement.judgement",
         )
         .bind(model)
+        .bind(bound)
         .fetch_all(&self.pool)
         .await?;
         let tally = rows
@@ -665,15 +719,55 @@ impl Store for Sqlite {
         Ok(Pilot::measure(terms, &tally))
     }
 
-    async fn opened(&self, model: &str) -> Result<u64, Error> {
+    async fn opened(&self, model: &str, bound: f64, but_run: &str) -> Result<u64, Error> {
         let count: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM lead JOIN run ON run.id = lead.run
-             WHERE lead.opened_at IS NOT NULL AND json_extract(run.inputs, '$.model') = ?",
+             WHERE (lead.opened_at IS NOT NULL OR (lead.stage = 'planned' AND run.id <> ?3))
+               AND json_extract(run.inputs, '$.model') = ?1
+               AND json_extract(run.inputs, '$.bound') <= ?2",
         )
         .bind(model)
+        .bind(bound)
+        .bind(but_run)
         .fetch_one(&self.pool)
         .await?;
         Ok(count.cast_unsigned())
+    }
+
+    async fn hold(&self, leads: &[LeadId]) -> Result<(), Error> {
+        let mut tx = self.begin().await?;
+        for lead in leads {
+            sqlx::query(
+                "UPDATE lead SET stage = 'held', chunk = NULL WHERE id = ? AND stage = 'planned'",
+            )
+            .bind(lead.as_str())
+            .execute(&mut *tx)
+            .await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    async fn close_rest(&self, run: &str, at: &str, drafts: &Drafts<'_>) -> Result<(), Error> {
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "UPDATE lead SET stage = 'closed' WHERE run = ? AND stage IN ('planned', 'held')",
+        )
+        .bind(run)
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query("UPDATE disclosure SET withdrawn_at = ? WHERE run = ? AND released_at IS NULL AND withdrawn_at IS NULL")
+            .bind(at)
+            .bind(run)
+            .execute(&mut *tx)
+            .await?;
+        let done = sqlx::query("UPDATE run SET state = 'finished', finished_at = ? WHERE id = ? AND state IN ('planned', 'finished')")
+            .bind(at)
+            .bind(run)
+            .execute(&mut *tx)
+            .await?;
+        moved(&done, run)?;
+        put_out(&mut tx, drafts).await?;
+        Ok(tx.commit().await?)
     }
 
     async fn held_before(&self, run: &str) -> Result<u64, Error> {
@@ -717,14 +811,21 @@ impl Store for Sqlite {
         rows.iter().map(read_disclosure).collect()
     }
 
-    async fn record_stay(&self, stay: &str, at: &str, leaves: &[Vec<u8>]) -> Result<i64, Error> {
+    async fn record_stay(
+        &self,
+        mark: &str,
+        stay: &str,
+        at: &str,
+        drafts: &Drafts<'_>,
+    ) -> Result<i64, Error> {
         let mut tx = self.begin().await?;
-        let done = sqlx::query("INSERT INTO stay (stay, recorded_at) VALUES (?, ?)")
+        let done = sqlx::query("INSERT INTO stay (mark, stay, recorded_at) VALUES (?, ?, ?)")
+            .bind(mark)
             .bind(stay)
             .bind(at)
             .execute(&mut *tx)
             .await?;
-        put_out(&mut tx, leaves).await?;
+        put_out(&mut tx, drafts).await?;
         tx.commit().await?;
         Ok(done.last_insert_rowid())
     }
@@ -735,7 +836,7 @@ impl Store for Sqlite {
         stay: &str,
         by: &str,
         at: &str,
-        leaves: &[Vec<u8>],
+        drafts: &Drafts<'_>,
     ) -> Result<(), Error> {
         let mut tx = self.begin().await?;
         let changed = sqlx::query(
@@ -750,7 +851,7 @@ impl Store for Sqlite {
         if changed.rows_affected() != 1 {
             return Err(Error::NoSuchStay { number });
         }
-        put_out(&mut tx, leaves).await?;
+        put_out(&mut tx, drafts).await?;
         Ok(tx.commit().await?)
     }
 
@@ -765,6 +866,7 @@ impl Store for Sqlite {
                 let by: Option<String> = row.try_get("lifted_by")?;
                 Ok(RecordedStay {
                     number: row.try_get("number")?,
+                    mark: row.try_get("mark")?,
                     stay: row.try_get("stay")?,
                     recorded_at: row.try_get("recorded_at")?,
                     lifted: at.zip(by),
