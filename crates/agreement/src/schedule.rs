@@ -274,7 +274,7 @@ impl Schedule {
                 ("date_formats", extracted.date_formats.keys().collect()),
                 ("values", extracted.values.keys().collect()),
             ];
-            for (list, elements) in names {
+            for (list, elements) in names.into_iter().chain(summed(extracted)) {
                 for element in elements {
                     let known = set.caseload_id.as_ref() == Some(element)
                         || set.elements().any(|(_, known)| known.name == *element);
@@ -300,6 +300,14 @@ impl Schedule {
                 let what = format!("`{id}` was drawn by `{category}`, protected or a proxy");
                 let remedy = "draw the extract without that filter";
                 add(&format!("{path}.drawn.selected_on"), what, Some("floor F3"), remedy);
+            }
+            if let (FileFormat::Fixed | FileFormat::Parquet, Some(Control::Trailer { .. })) =
+                (extracted.format, &extracted.control)
+            {
+                let path = format!("{path}.control");
+                let what = format!("`{path}`: a trailer described by its fields is for `csv` only");
+                let remedy = "describe it in the layout file under `[trailer]`, or use a manifest";
+                add(&path, what, None, remedy);
             }
             match (extracted.format, &extracted.layout, &extracted.delimiter) {
                 (FileFormat::Fixed, None, _) => {
@@ -352,5 +360,16 @@ impl Schedule {
                 add(&format!("contacts[{index}].party"), what, None, "name a party");
             }
         }
+    }
+}
+
+/// Returns the elements that a file's control totals add up, and where they are named.
+fn summed(extracted: &Extracted) -> Option<(&'static str, Vec<&ElementName>)> {
+    match extracted.control.as_ref()? {
+        Control::Trailer { sum_fields, .. } => {
+            Some(("control.sum_fields", sum_fields.keys().collect()))
+        }
+        Control::Expected { sums, .. } => Some(("control.sums", sums.keys().collect())),
+        Control::Manifest { .. } => None,
     }
 }

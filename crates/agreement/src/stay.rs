@@ -24,7 +24,9 @@ pub struct Stay {
     pub kind: StayKind,
     /// What it covers.
     pub scope: Scope,
-    /// When it was recorded here; it counts from here on, or from `from` if that is later.
+    /// When it was recorded here; it counts from here on, or from `from` if that is later. Whoever records it sets
+    /// it: a file may leave it out, and then it counts from the beginning of time.
+    #[serde(default)]
     pub recorded: Timestamp,
     /// From when on it counts, if not at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]

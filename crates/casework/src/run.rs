@@ -1,5 +1,7 @@
 //! A run as the store keeps it, so that an interrupted one goes on or starts clean and nothing is doubled.
 
+use std::collections::BTreeMap;
+
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RunState {
@@ -53,10 +55,15 @@ pub struct Run {
 
 impl Run {
     /// Says whether it was begun on files of these digests.
-    pub fn is_of_files(&self, files: &std::collections::BTreeMap<String, String>) -> bool {
+    pub fn is_of_files(&self, files: &BTreeMap<String, String>) -> bool {
+        self.files() == *files
+    }
+
+    /// Returns the digests of the files it was begun on, by record set; none if they cannot be read.
+    pub fn files(&self) -> BTreeMap<String, String> {
         let inputs: Option<serde_json::Value> = serde_json::from_str(&self.inputs).ok();
-        let begun_on =
+        let files =
             inputs.and_then(|inputs| serde_json::from_value(inputs.get("files")?.clone()).ok());
-        begun_on.as_ref() == Some(files)
+        files.unwrap_or_default()
     }
 }

@@ -78,13 +78,13 @@ pub fn open(spec: &FileSpec, projection: &Projection, limits: Limits) -> Result<
     spec.control.admits_statement(file, &manifest)?;
 
     let reader = Reader::of(&spec.format)?;
-    let totalled = reader.totalled(&manifest);
+    let totalled = reader.totalled(&[&spec.control.known, &manifest]);
     let mut table = Table::of_all(spec, projection, &totalled, limits)?;
     let trailer = reader.read(&opened, &mut table)?;
     let finished = table.finish(&totalled)?;
 
     spec.control.admits_statement(file, &trailer)?;
-    for stated in [&manifest, &trailer] {
+    for stated in [&spec.control.known, &manifest, &trailer] {
         stated.balance(file, finished.seen, &finished.sums)?;
     }
     let totals = spec.control.complete(file, manifest, trailer)?;
@@ -143,15 +143,16 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Returns the columns for which the manifest or the trailer states a sum.
-    fn totalled(&self, manifest: &Totals) -> Vec<String> {
+    /// Returns the columns of which a sum is known, or stated by the trailer.
+    fn totalled(&self, known: &[&Totals]) -> Vec<String> {
         let trailer = match self {
             Self::Csv(csv) => csv.trailer.as_ref(),
             Self::Fixed(layout) => layout.trailer.as_ref(),
             Self::Parquet => None,
         };
-        let stated = manifest.sum.iter().map(|sum| sum.column.clone());
-        let placed = trailer.and_then(|trailer| trailer.sum.as_ref()).map(|sum| sum.column.clone());
+        let stated = known.iter().flat_map(|totals| &totals.sums).map(|sum| sum.column.clone());
+        let placed =
+            trailer.into_iter().flat_map(|trailer| &trailer.sums).map(|sum| sum.column.clone());
         stated.chain(placed).collect::<BTreeSet<_>>().into_iter().collect()
     }
 

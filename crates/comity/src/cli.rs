@@ -83,9 +83,11 @@ pub fn main() -> ExitCode {
     let words = match Words::try_parse() {
         Ok(words) => words,
         Err(error) => {
-            let _ = error.print();
             // `--help` and `--version` are no mistakes.
-            return ExitCode::from(if error.use_stderr() { 64 } else { 0 });
+            let is_mistake = error.use_stderr();
+            let json = is_mistake && std::env::args_os().any(|word| word == "--json");
+            Printer::new(json).usage(&error);
+            return ExitCode::from(if is_mistake { 64 } else { 0 });
         }
     };
     let mut printer = Printer::new(words.json);
@@ -144,6 +146,9 @@ impl Which {
     /// Opens program and node, for a command that needs a run to have been.
     async fn open(&self, clock: &Clock) -> Result<(Program, Node), Error> {
         let places = self.places();
+        if !self.program.join("agreement.toml").exists() {
+            return Err(Error::NoProgram { path: self.program.clone() });
+        }
         if !places.casework().exists() {
             return Err(Error::NotRun { program: self.program.clone() });
         }

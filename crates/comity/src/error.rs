@@ -1,5 +1,6 @@
 //! What can go wrong while a program runs. The gate's refusals are not here: they are answers.
 
+use crate::printer::called;
 use std::path::PathBuf;
 
 /// Why something could not be done.
@@ -87,15 +88,11 @@ pub enum Error {
         /// The record set.
         set: String,
     },
-    /// A file has another number of records than the schedule expects.
-    #[error("`{}` has {read} records, and the schedule expects {stated}", file.display())]
-    Unbalanced {
+    /// A file would be written over.
+    #[error("`{}` is there already", path.display())]
+    ThereAlready {
         /// The file.
-        file: PathBuf,
-        /// What the schedule expects.
-        stated: u64,
-        /// What was read.
-        read: u64,
+        path: PathBuf,
     },
     /// The program cannot be run as the agreement describes it.
     #[error("{what}")]
@@ -168,7 +165,7 @@ impl Error {
         let fixed = |text: &str| Some(text.to_owned());
         match self {
             Error::CannotRead { .. } => {
-                fixed("check the path in the schedule, and that you may read the file")
+                fixed("check that the path is right, that it is text, and that you may read it")
             }
             Error::CannotWrite { .. } => fixed(
                 "check that the folder exists, that you may write to it, and that the disk has room",
@@ -193,16 +190,16 @@ impl Error {
                 fixed("make the ledger's folder writable; until then every act is refused")
             }
             Error::NoFile { .. } => fixed("add it under [files] in schedule.toml"),
-            Error::Unbalanced { .. } => {
-                fixed("ask the source for the whole file; nothing of this one was used")
-            }
+            Error::ThereAlready { .. } => fixed("name another file; this one is not written over"),
             Error::Late { .. } => {
                 fixed("agree on another day and change the schedule, or wait for the next cycle")
             }
             Error::NoLedgerThere { .. } => {
                 fixed("name the ledger's folder, or the program's `work` folder")
             }
-            Error::NotRun { program } => Some(format!("comity run {}", program.display())),
+            Error::NotRun { program } => {
+                Some(format!("`{} run {}` runs it", called(), program.display()))
+            }
             Error::OldSummary { .. } => fixed("use the version of the program that wrote it"),
             Error::NotAsRecorded { .. } => {
                 fixed("restore the case store from its last backup; nothing was released")
@@ -214,9 +211,9 @@ impl Error {
             | Error::NoRuntime { .. }
             | Error::Report(_)
             | Error::Interrupted
-            | Error::Agreement(_)
             | Error::Linkage(_) => None,
             Error::Admit(error) => error.hint(),
+            Error::Agreement(error) => error.hint().map(str::to_owned),
             Error::Casework(error) => error.hint().map(str::to_owned),
             Error::Ledger(error) => error.hint().map(str::to_owned),
         }

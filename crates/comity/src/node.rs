@@ -323,12 +323,11 @@ pub fn write_secret(path: &Path, text: &str) -> Result<(), Error> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(cannot)?;
     }
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(cannot)?;
+    let opened = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let mut file = opened.map_err(|source| match source.kind() {
+        std::io::ErrorKind::AlreadyExists => Error::ThereAlready { path: path.to_owned() },
+        _ => cannot(source),
+    })?;
     writeln!(file, "{}", text.trim_end()).map_err(cannot)?;
     file.sync_all().map_err(cannot)
 }

@@ -81,8 +81,26 @@ impl Printer {
 
     /// Prints text in lines of at most 80 columns, the first after a lead-in and the others below it.
     pub fn wrapped(&self, lead_in: &str, text: &str) {
-        for line in wrap(lead_in, text) {
+        let indent = " ".repeat(lead_in.chars().count());
+        self.hanging(lead_in, &indent, text);
+    }
+
+    /// As [`Printer::wrapped`], with the lines after the first below an indent of their own.
+    pub fn hanging(&self, lead_in: &str, indent: &str, text: &str) {
+        for line in wrap(lead_in, indent, text) {
             self.line(&line);
+        }
+    }
+
+    /// Says that the words of the command are off: on standard error, or as JSON where that was asked for.
+    pub fn usage(&self, error: &clap::Error) {
+        if self.json {
+            let text = error.render().to_string();
+            let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+            let hint = "`comity --help` lists the commands and their words";
+            self.json(&serde_json::json!({ "error": text, "hint": hint }));
+        } else {
+            let _ = error.print();
         }
     }
 
@@ -100,20 +118,21 @@ fn put(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-fn wrap(lead_in: &str, text: &str) -> Vec<String> {
+fn wrap(lead_in: &str, indent: &str, text: &str) -> Vec<String> {
     const COLUMNS: usize = 80;
-    let indent = " ".repeat(lead_in.chars().count());
     let mut lines = vec![lead_in.to_owned()];
-    let mut width = indent.len();
+    let mut begin = lead_in.chars().count();
+    let mut width = begin;
     for word in text.split_whitespace() {
         let length = word.chars().count();
-        let fits = width + length < COLUMNS || width == indent.len();
+        let fits = width + length < COLUMNS || width == begin;
         if !fits {
-            lines.push(indent.clone());
-            width = indent.len();
+            lines.push(indent.to_owned());
+            begin = indent.chars().count();
+            width = begin;
         }
         if let Some(line) = lines.last_mut() {
-            if width > indent.len() {
+            if width > begin {
                 line.push(' ');
                 width += 1;
             }
@@ -262,7 +281,7 @@ mod tests {
     #[test]
     fn long_text_keeps_within_eighty_columns() {
         let text = "word ".repeat(60);
-        let lines = wrap("    do:   ", &text);
+        let lines = wrap("    do:   ", "          ", &text);
         assert!(lines.len() > 3);
         assert!(lines.iter().all(|line| line.chars().count() <= 80), "{lines:#?}");
         assert_eq!(

@@ -12,7 +12,7 @@ mod watch;
 
 use crate::Error;
 use crate::event::Event;
-use crate::extract::{self, Table};
+use crate::extract::{self, Deliveries, Table};
 use crate::node::{Answer, Node};
 use crate::program::{Engine, Program};
 use crate::report::Report;
@@ -88,7 +88,7 @@ pub async fn run(
     cycle: &CycleId,
     watch: &mut dyn Watch,
 ) -> Result<Outcome, Error> {
-    let mut run = Running::new(program, node, cycle, watch)?;
+    let mut run = Running::new(program, node, cycle, watch).await?;
     run.file_agreement().await?;
     match run.node.store.run(cycle.as_str()).await? {
         None => {}
@@ -146,7 +146,7 @@ pub async fn try_out(
     cycle: &CycleId,
     watch: &mut dyn Watch,
 ) -> Result<TriedOutcome, Error> {
-    let mut run = Running::new(program, node, cycle, watch)?;
+    let mut run = Running::new(program, node, cycle, watch).await?;
     run.file_agreement().await?;
     let counts = run.count()?;
     let (permit, _) = ask!(run, run.request(Act::RUN, &counts), TriedOutcome::Refused);
@@ -217,10 +217,12 @@ struct Running<'run> {
     source: &'run PartyId,
     recipient: &'run PartyId,
     purpose: &'run PurposeId,
+    /// The files of other cycles' runs.
+    earlier: Deliveries,
 }
 
 impl<'run> Running<'run> {
-    fn new(
+    async fn new(
         program: &'run Program,
         node: &'run mut Node,
         cycle: &'run CycleId,
@@ -228,7 +230,9 @@ impl<'run> Running<'run> {
     ) -> Result<Self, Error> {
         let (source, _) = program.source()?;
         let (recipient, _) = program.recipient()?;
-        Ok(Running { program, node, cycle, watch, source, recipient, purpose: program.purpose()? })
+        let purpose = program.purpose()?;
+        let earlier = deliveries(&node.store.runs().await?, cycle);
+        Ok(Running { program, node, cycle, watch, source, recipient, purpose, earlier })
     }
 
     /// 1  agreement: files it at this node, once.
@@ -293,7 +297,10 @@ impl<'run> Running<'run> {
         let (_, recipient) = self.program.recipient()?;
         [source, recipient]
             .into_iter()
-            .map(|set| Ok((set.id.clone(), extract::count(self.program, set, self.cycle)?)))
+            .map(|set| {
+                let count = extract::count(self.program, set, self.cycle, &self.earlier)?;
+                Ok((set.id.clone(), count))
+            })
             .collect()
     }
 
@@ -310,11 +317,9 @@ impl<'run> Running<'run> {
         let admitted = Admitted {
             source_set,
             recipient_set,
-            source: extract::open(self.program, permit, source_set, self.cycle)?,
-            recipient: extract::open(self.program, permit, recipient_set, self.cycle)?,
+            source: extract::open(self.program, permit, source_set, self.cycle, &self.earlier)?,
+            recipient: extract::open(self.program, permit, recipient_set, self.cycle, &self.earlier)?,
         };
-        extract::expected(self.program, source_set, &admitted.source)?;
-        extract::expected(self.program, recipient_set, &admitted.recipient)?;
         let tables = [&admitted.source, &admitted.recipient];
         let name = |table: &Table| {
             table
@@ -443,4 +448,12 @@ impl<'run> Running<'run> {
         let _ = self.node.drain().await;
         Ok(())
     }
+}
+
+/// Returns the digests of the files that finished runs of other cycles were made of.
+fn deliveries(runs: &[Run], cycle: &CycleId) -> Deliveries {
+    let others = runs
+        .iter()
+        .filter(|run| run.state == RunState::Finished && run.cycle != cycle.as_str());
+    others.flat_map(Run::files).filter_map(|(_, digest)| digest.parse().ok()).collect()
 }

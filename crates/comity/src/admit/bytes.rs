@@ -8,6 +8,7 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use flate2::bufread::MultiGzDecoder;
 use serde::{Deserialize, Deserializer, de};
@@ -39,8 +40,15 @@ impl fmt::Debug for Digest {
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let wrong = || de::Error::custom("a SHA-256 digest is 64 hexadecimal digits");
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+impl FromStr for Digest {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || "a SHA-256 digest is 64 hexadecimal digits";
         if text.len() != 64 || !text.is_ascii() {
             return Err(wrong());
         }

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::bytes::Digest;
 use super::decimal::{self, SUM_DECIMALS};
@@ -28,19 +28,23 @@ pub struct Control {
     pub sequence: Option<u64>,
     /// The digests of earlier deliveries: the same bytes again are a doubled file.
     pub previous: BTreeSet<Digest>,
+    /// Totals known beforehand, besides those that the delivery states of itself.
+    pub known: Totals,
 }
 
 /// What a trailer or a manifest states.
 ///
 /// As a manifest, in TOML: `rows = 1200`, `as_of = "2027-03-31"`, `cycle = "2027Q1"`, `sequence = 7`,
-/// `sha256 = "…"`, and `sum = { column = "amount", total = "51230.75" }`. All are optional, other keys an error.
+/// `sha256 = "…"`, and `sum = { column = "amount", total = "51230.75" }`, or a list of such. All are optional, other
+/// keys an error.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Totals {
     /// How many records there are, without header and trailer.
     pub rows: Option<u64>,
-    /// What one column adds up to.
-    pub sum: Option<Sum>,
+    /// What columns add up to.
+    #[serde(default, rename = "sum", deserialize_with = "one_or_more")]
+    pub sums: Vec<Sum>,
     /// As of when the file was drawn.
     pub as_of: Option<Date>,
     /// The cycle the file is for.
@@ -71,8 +75,9 @@ pub struct Trailer {
     pub prefix: String,
     /// Where the number of records is.
     pub rows: Option<Spot>,
-    /// Where the sum of a column is.
-    pub sum: Option<SumSpot>,
+    /// Where the sums of columns are.
+    #[serde(default, rename = "sum", deserialize_with = "one_or_more")]
+    pub sums: Vec<SumSpot>,
     /// Where the as-of date is.
     pub as_of: Option<DateSpot>,
     /// Where the cycle is.
@@ -107,6 +112,9 @@ pub struct SumSpot {
     pub column: String,
     /// Where its sum is.
     pub at: Spot,
+    /// Whether the sum is written in hundredths, without a point.
+    #[serde(default)]
+    pub hundredths: bool,
 }
 
 /// Where in a trailer a date is.
@@ -119,17 +127,35 @@ pub struct DateSpot {
     pub at: Spot,
 }
 
+/// Reads one table, or a list of tables.
+fn one_or_more<'de, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a table with `column` and its sum, or a list of such")]
+    enum OneOrMore<T> {
+        One(T),
+        More(Vec<T>),
+    }
+    Ok(match OneOrMore::deserialize(deserializer)? {
+        OneOrMore::One(one) => vec![one],
+        OneOrMore::More(more) => more,
+    })
+}
+
 impl Trailer {
     /// Returns how many bytes of a fixed-width trailer hold something.
     pub(super) fn reach(&self) -> usize {
-        let sum = self.sum.as_ref().map(|sum| sum.at);
+        let sums = self.sums.iter().map(|sum| Some(sum.at));
         let as_of = self.as_of.as_ref().map(|as_of| as_of.at);
-        let spots = [self.rows, sum, as_of, self.cycle, self.sequence];
+        let spots = [self.rows, as_of, self.cycle, self.sequence];
         let end = |spot| match spot {
             Spot::Span { start, length } => usize::saturating_add(start, length),
             Spot::Field { .. } => 0,
         };
-        spots.into_iter().flatten().map(end).max().unwrap_or_default().max(self.prefix.len())
+        spots.into_iter().chain(sums).flatten().map(end).max().unwrap_or_default().max(self.prefix.len())
     }
 
     /// Reads the totals out of a trailer record; `text_at` gives the text at a spot, if the record reaches so far.
@@ -148,8 +174,10 @@ impl Trailer {
         let count = |spot: Option<Spot>, what: &'static str| -> Result<Option<u64>, Error> {
             spot.map(|spot| text(spot, what)?.parse().map_err(|_| unreadable(what))).transpose()
         };
-        let sum = self.sum.as_ref().map(|sum| {
-            let total = text(sum.at, "sum")?;
+        let sums = self.sums.iter().map(|sum| {
+            let written = text(sum.at, "sum")?;
+            let total = if sum.hundredths { from_hundredths(&written) } else { Some(written) };
+            let total = total.ok_or_else(|| unreadable("sum"))?;
             decimal::parse(&total, SUM_DECIMALS).ok_or_else(|| unreadable("sum"))?;
             Ok(Sum { column: sum.column.clone(), total })
         });
@@ -159,13 +187,18 @@ impl Trailer {
         });
         Ok(Totals {
             rows: count(self.rows, "number of records")?,
-            sum: sum.transpose()?,
+            sums: sums.collect::<Result<_, Error>>()?,
             as_of: as_of.transpose()?,
             cycle: self.cycle.map(|spot| text(spot, "cycle")).transpose()?,
             sequence: count(self.sequence, "sequence number")?,
             sha256: None,
         })
     }
+}
+
+/// Puts the point into a sum that is written in hundredths; none if it is anything but digits and a sign.
+fn from_hundredths(text: &str) -> Option<String> {
+    Some(decimal::show(decimal::parse(text, 0)?, 2))
 }
 
 /// Reads a manifest.
@@ -176,9 +209,7 @@ pub(super) fn manifest(path: &Path) -> Result<Totals, Error> {
         line: super::layout::line_of(&text, problem.span()),
         problem: problem.message().to_owned(),
     })?;
-    if let Some(sum) = &totals.sum
-        && decimal::parse(&sum.total, SUM_DECIMALS).is_none()
-    {
+    if totals.sums.iter().any(|sum| decimal::parse(&sum.total, SUM_DECIMALS).is_none()) {
         return Err(Error::Manifest {
             file: path.to_owned(),
             line: 1,
@@ -231,7 +262,7 @@ impl Control {
         Ok(())
     }
 
-    /// Puts both statements together, the manifest first, and sees that what must be stated is.
+    /// Puts both statements and what is known together, the manifest first, and sees that what must be stated is.
     pub(super) fn complete(
         &self,
         file: &Path,
@@ -239,8 +270,8 @@ impl Control {
         trailer: Totals,
     ) -> Result<Totals, Error> {
         let totals = Totals {
-            rows: manifest.rows.or(trailer.rows),
-            sum: manifest.sum.or(trailer.sum),
+            rows: manifest.rows.or(trailer.rows).or(self.known.rows),
+            sums: [manifest.sums, trailer.sums, self.known.sums.clone()].concat(),
             as_of: manifest.as_of.or(trailer.as_of),
             cycle: manifest.cycle.or(trailer.cycle),
             sequence: manifest.sequence.or(trailer.sequence),
@@ -269,16 +300,17 @@ impl Totals {
         {
             return Err(Error::UnbalancedRows { file: file(), stated, found: rows });
         }
-        if let Some(stated) = &self.sum
-            && let Some((column, found)) = sums.iter().find(|(column, _)| *column == stated.column)
-            && decimal::parse(&stated.total, SUM_DECIMALS) != Some(*found)
-        {
-            return Err(Error::UnbalancedSum {
-                file: file(),
-                column: column.clone(),
-                stated: stated.total.clone(),
-                found: decimal::show(*found, SUM_DECIMALS),
-            });
+        for stated in &self.sums {
+            if let Some((column, found)) = sums.iter().find(|(column, _)| *column == stated.column)
+                && decimal::parse(&stated.total, SUM_DECIMALS) != Some(*found)
+            {
+                return Err(Error::UnbalancedSum {
+                    file: file(),
+                    column: column.clone(),
+                    stated: stated.total.clone(),
+                    found: decimal::show(*found, SUM_DECIMALS),
+                });
+            }
         }
         Ok(())
     }

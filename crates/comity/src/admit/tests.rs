@@ -714,7 +714,7 @@ fn with_trailer(spec: &mut FileSpec) {
         trailer: Some(Trailer {
             prefix: "TRAILER".into(),
             rows: Some(field(2)),
-            sum: Some(SumSpot { column: "amount".into(), at: field(3) }),
+            sums: vec![SumSpot { column: "amount".into(), at: field(3), hundredths: false }],
             as_of: None,
             cycle: None,
             sequence: None,

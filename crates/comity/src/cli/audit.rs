@@ -67,7 +67,10 @@ impl Words {
             printer.wrapped("open      ", sentence);
         }
         for place in &audited.unauthenticated {
-            printer.wrapped("beside    ", &format!("{place}: nobody answers for it"));
+            printer.wrapped(
+                "beside    ",
+                &format!("`{place}` lies in the ledger's folder and is no part of the ledger"),
+            );
         }
         for wrong in &audited.wrong {
             printer.wrapped("WRONG     ", &format!("{}: {}", wrong.place, wrong.what));

@@ -4,7 +4,7 @@ use super::Done;
 use crate::Error;
 use crate::printer::Printer;
 use crate::program::{self, read};
-use agreement::{Agreement, Pack};
+use agreement::{Agreement, Pack, Problem};
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -20,10 +20,15 @@ impl Words {
         let engine = engine_digest(&file)?;
         if !problems.is_empty() {
             printer.json(&serde_json::json!({
-                "problems": problems.iter().map(ToString::to_string).collect::<Vec<_>>()
+                "problems": problems.iter().map(told).collect::<Vec<_>>(),
+                "agreement": null,
+                "engine": engine,
             }));
             for problem in &problems {
-                printer.line(&problem.to_string());
+                for line in problem.to_string().lines() {
+                    let indent = line.len() - line.trim_start().len();
+                    printer.hanging(&" ".repeat(indent), "    ", line);
+                }
             }
             let count = problems.len();
             if let Some((name, digest)) = &engine {
@@ -44,6 +49,13 @@ impl Words {
         }
         Ok(Done::Well)
     }
+}
+
+fn told(problem: &Problem) -> serde_json::Value {
+    serde_json::json!({
+        "file": problem.file, "line": problem.line, "column": problem.column,
+        "what": problem.what, "cite": problem.cite, "remedy": problem.remedy,
+    })
 }
 
 /// Returns the digest of the recipe or model beside the agreement, as the agreement would name it.

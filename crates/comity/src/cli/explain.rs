@@ -62,8 +62,8 @@ fn say(printer: &Printer, lead: &LeadId, explanation: &Explanation, threshold: f
         "comparison", "level", "m", "u", "part", "freq."
     ));
     printer.line(&format!(
-        "{:<14} {:<27} {:>7} {:>9} {:>7.2} {:>7}",
-        "prior", "", "", "", explanation.prior, ""
+        "{:<14} {:<27} {:>7} {:>9} {:>7.2}",
+        "prior", "", "", "", explanation.prior
     ));
     for part in &explanation.parts {
         let number = |share: Option<f64>, places: usize| {
@@ -83,11 +83,18 @@ fn say(printer: &Printer, lead: &LeadId, explanation: &Explanation, threshold: f
         "{:<14} {:<27} {:>7} {:>9} {:>7.2}",
         "weight", "the sum of all parts", "", "", explanation.weight
     ));
-    printer.line("");
     printer.line(&format!(
-        "probability {:.6} that the two records are of one person, if the model is right; threshold {threshold:.2}",
-        explanation.probability
+        "{:<14} {:<27} {:>7} {:>9} {threshold:>7.2}",
+        "threshold", "a lead needs this or more", "", ""
     ));
+    printer.line("");
+    printer.wrapped(
+        "probability ",
+        &format!(
+            "{:.6} that the two records are of one person, if the model is right",
+            explanation.probability
+        ),
+    );
     printer.line("A lead is something to look at. It decides nothing.");
 }
 

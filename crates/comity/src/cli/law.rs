@@ -110,7 +110,11 @@ fn clock_words(clock: &Clock) -> String {
         ClockUnit::Percent => "percent",
     };
     let sure = if clock.confirmed { "" } else { "; not confirmed against the official text" };
-    format!("{} {unit} from {} ({}{sure})", clock.length, clock.from, clock.cite)
+    let from = match clock.from.strip_prefix("back ") {
+        Some(from) => format!("back {from}"),
+        None => format!("from {}", clock.from),
+    };
+    format!("{} {unit} {from} ({}{sure})", clock.length, clock.cite)
 }
 
 fn test(printer: &Printer, packs: &[Pack]) -> Result<Done, Error> {

@@ -1,8 +1,8 @@
 //! `comity leads`: lists leads, or exports them with what was returned. Reading takes a permit, and is recorded.
 
-use super::{Done, Which, ask};
+use super::{Done, Which, ask, shown};
 use crate::clock::Clock;
-use crate::printer::{Printer, called};
+use crate::printer::{Printer, called, thousands};
 use crate::{Error, program};
 use agreement::{Act, OfficerId};
 use casework::{Lead, Stage, Store};
@@ -17,7 +17,7 @@ pub(super) struct Words {
     #[arg(long)]
     cycle: Option<String>,
     /// Leads at this stage only: open, reviewed, held, closed
-    #[arg(long)]
+    #[arg(long, value_parser = ["open", "reviewed", "held", "closed"], hide_possible_values = true)]
     stage: Option<String>,
     /// Writes the leads with their returned elements to this file, as CSV or JSON by its ending
     #[arg(long, value_name = "FILE")]
@@ -47,7 +47,7 @@ impl Words {
         clock: &Clock,
         printer: &mut Printer,
     ) -> Result<Done, Error> {
-        let stage = self.stage.as_deref().map(stage).transpose()?;
+        let stage = self.stage.as_deref().and_then(Stage::read);
         let (program, mut node) = self.which.open(clock).await?;
         let officer = self.officer.as_deref().map(OfficerId::new).transpose()?;
         if let Err(refusal) = ask(&program, &mut node, Act::READ, officer).await? {
@@ -69,19 +69,16 @@ impl Words {
                 csv(&rows)
             };
             program::write(file, &text)?;
+            printer.json(
+                &serde_json::json!({ "export": shown(file), "leads": rows.len() }),
+            );
             printer.labelled("export", &format!("{} leads to {}", rows.len(), file.display()));
             return Ok(Done::Well);
         }
         printer.json(&rows);
-        list(printer, &rows, &self.which);
+        list(printer, &rows, &self.which, stage);
         Ok(Done::Well)
     }
-}
-
-fn stage(word: &str) -> Result<Stage, Error> {
-    Stage::read(word).ok_or_else(|| Error::Unrunnable {
-        what: format!("there is no stage `{word}`; there are open, reviewed, held and closed"),
-    })
 }
 
 fn row(lead: Lead) -> Row {
@@ -100,7 +97,7 @@ fn row(lead: Lead) -> Row {
     }
 }
 
-fn list(printer: &Printer, rows: &[Row], which: &Which) {
+fn list(printer: &Printer, rows: &[Row], which: &Which, stage: Option<Stage>) {
     if rows.is_empty() {
         return printer.line("no leads");
     }
@@ -108,12 +105,19 @@ fn list(printer: &Printer, rows: &[Row], which: &Which) {
         "{:<14} {:<9} {:<16} {:>8} {:>12}",
         "lead", "stage", "case", "weight", "probability"
     ));
-    for row in rows {
+    // Held leads are many and tell nothing: they are counted, unless they were asked for.
+    let is_listed = |row: &&Row| stage.is_some() || row.stage != Stage::Held.as_str();
+    for row in rows.iter().filter(is_listed) {
         let case = if row.case.is_empty() { "not disclosed" } else { &row.case };
         printer.line(&format!(
             "{:<14} {:<9} {case:<16} {:>8.2} {:>12.6}",
             row.lead, row.stage, row.weight, row.probability
         ));
+    }
+    let unlisted = rows.iter().filter(|row| !is_listed(row)).count();
+    if unlisted > 0 {
+        let count = thousands(unlisted as u64);
+        printer.line(&format!("and {count} held until the pilot is judged (--stage held)"));
     }
     printer.line("");
     let first = rows.iter().find(|row| row.stage == "open").or(rows.first());

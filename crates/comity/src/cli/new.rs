@@ -20,9 +20,7 @@ impl Words {
         let text = template(&PackId::new(&self.law)?)?;
         let file = self.folder.join("agreement.toml");
         if file.exists() {
-            return Err(Error::Unrunnable {
-                what: format!("`{}` is there already", file.display()),
-            });
+            return Err(Error::ThereAlready { path: file });
         }
         program::write(&file, text)?;
         printer.json(&serde_json::json!({ "agreement": shown(&file) }));

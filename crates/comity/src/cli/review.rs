@@ -16,7 +16,12 @@ pub(super) struct Words {
     /// The lead's number
     lead: String,
     /// What was found
-    #[arg(long, value_name = "same|not-same|unsure")]
+    #[arg(
+        long,
+        value_name = "same|not-same|unsure",
+        value_parser = ["same", "not-same", "unsure"],
+        hide_possible_values = true
+    )]
     judgement: String,
     /// Why, in words
     #[arg(long)]

@@ -22,7 +22,13 @@ pub(super) struct Words {
     #[arg(long)]
     board: bool,
     /// What it says
-    #[arg(long, default_value = "accept", value_name = "accept|reject|revoke")]
+    #[arg(
+        long,
+        default_value = "accept",
+        value_name = "accept|reject|revoke",
+        value_parser = ["accept", "reject", "revoke"],
+        hide_possible_values = true
+    )]
     answer: String,
 }
 
