@@ -139,6 +139,8 @@ struct Held {
 struct Given {
     run: String,
     persons: u64,
+    parties: Parties,
+    stayed: Option<String>,
     withdrawn: bool,
 }
 
@@ -225,21 +227,24 @@ impl<'gate> Reading<'gate> {
                 self.counted.disclosures += 1;
                 self.of_run(index, &run);
                 self.under(index, at, permit, &Act::RELEASE, Some(&agreement));
-                self.stayed(
-                    index,
-                    at,
-                    &Parties { agreement, source, recipient, purpose, elements },
-                );
-                self.disclosures.insert(index, Given { run, persons, withdrawn: false });
+                let parties = Parties { agreement, source, recipient, purpose, elements };
+                let stayed = self.stayed(index, at, &parties);
+                let given = Given { run, persons, parties, stayed, withdrawn: false };
+                self.disclosures.insert(index, given);
             }
             Event::ReleaseResumed { disclosure, permit, .. } => {
                 self.under(index, at, permit, &Act::RELEASE, None);
-                if !self.disclosures.contains_key(&disclosure) {
-                    self.wrong(
+                match self.disclosures.remove(&disclosure) {
+                    // What counts is whether a stay stood when it was let out.
+                    Some(mut given) => {
+                        given.stayed = self.stayed(index, at, &given.parties);
+                        self.disclosures.insert(disclosure, given);
+                    }
+                    None => self.wrong(
                         index,
                         "it resumes a disclosure that the ledger does not hold before it",
                         ORDER,
-                    );
+                    ),
                 }
             }
             Event::DisclosureWithdrawn { disclosure, .. } => {
@@ -355,22 +360,16 @@ impl<'gate> Reading<'gate> {
         }
     }
 
-    fn stayed(&mut self, index: u64, at: Timestamp, parties: &Parties) {
+    /// Returns the stay in whose scope a disclosure lies, if there is one.
+    fn stayed(&mut self, index: u64, at: Timestamp, parties: &Parties) -> Option<String> {
         let Some((request, agreement, roles)) = parties.request() else {
             self.open.push(format!(
                 "entry {index}: its parties or elements cannot be held against the stays"
             ));
-            return;
+            return None;
         };
         let found = self.stays.values().find(|stay| stay.applies(&request, agreement, &roles, at));
-        if let Some(stay) = found {
-            let what = format!("it discloses in the scope of stay `{}`", stay.order);
-            self.wrong(
-                index,
-                &what,
-                "tell the authority that ordered the stay, and recall what was disclosed",
-            );
-        }
+        found.map(|stay| stay.order.clone())
     }
 
     /// Decides a decision again from its facts, if the packs that decided are at hand.
@@ -404,6 +403,18 @@ impl<'gate> Reading<'gate> {
     }
 
     fn finish(&mut self, proved: &mut Vec<String>) {
+        // A stay that came while a chunk was being recorded is kept by withdrawing the chunk: nothing went out.
+        let stayed: Vec<(u64, String)> = (self.disclosures.iter())
+            .filter(|(_, given)| !given.withdrawn)
+            .filter_map(|(index, given)| Some((*index, given.stayed.clone()?)))
+            .collect();
+        for (index, order) in stayed {
+            self.wrong(
+                index,
+                &format!("it discloses in the scope of stay `{order}`"),
+                "tell the authority that ordered the stay, and recall what was disclosed",
+            );
+        }
         let count = &self.counted;
         let mut say = |n: u64, sentence: String| {
             if n > 0 && self.wrong.is_empty() {
@@ -584,6 +595,7 @@ mod tests {
             let leaf = event.to_leaf(at, Commitments::new(), [7; 32]).unwrap();
             reading.take(index as u64, &leaf.to_entry().unwrap());
         }
+        reading.finish(&mut Vec::new());
         reading.wrong.iter().map(|wrong| format!("{}: {}", wrong.place, wrong.what)).collect()
     }
 
@@ -630,6 +642,41 @@ mod tests {
         assert_eq!(told("{}"), ["entry 4: it discloses in the scope of stay `25-cv-1`"]);
         assert_eq!(told(r#"{"elements":["payroll.gross_pay"]}"#).len(), 1);
         assert!(told(r#"{"elements":["payroll.employer"]}"#).is_empty());
+    }
+
+    fn withdrawn(disclosure: u64) -> Event {
+        Event::DisclosureWithdrawn {
+            run: "2027Q1".to_owned(),
+            chunk: 0,
+            disclosure,
+            why: "a stay".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_disclosure_that_a_stay_overtook_is_in_order_once_it_is_withdrawn() {
+        let mut events =
+            vec![permit("run"), started(), permit("release"), stay_recorded("{}"), disclosed(2)];
+        assert_eq!(wrong(&events), ["entry 4: it discloses in the scope of stay `25-cv-1`"]);
+        events.push(withdrawn(4));
+        assert!(wrong(&events).is_empty());
+    }
+
+    #[test]
+    fn a_disclosure_resumed_in_the_scope_of_a_stay_is_wrong_however_early_it_was_recorded() {
+        let resumed = Event::ReleaseResumed {
+            run: "2027Q1".to_owned(),
+            chunk: 0,
+            disclosure: 3,
+            permit: 2,
+        };
+        let mut events = vec![permit("run"), started(), permit("release"), disclosed(2)];
+        events.push(stay_recorded("{}"));
+        assert!(wrong(&events).is_empty());
+        events.push(resumed);
+        assert_eq!(wrong(&events), ["entry 3: it discloses in the scope of stay `25-cv-1`"]);
+        events.push(withdrawn(3));
+        assert!(wrong(&events).is_empty());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::node::look_up_stays;
 use crate::{Error, clock};
 use agreement::{Act, Agreement, Filed, Permit, Request, Stay};
-use casework::{Disclosure, LeadId, Store};
+use casework::{Disclosure, LeadId, StaysState, Store};
 use jiff::Timestamp;
 use ledger::{Commitments, Leaf, Opening, Recorded};
 use std::collections::BTreeMap;
@@ -109,13 +109,10 @@ pub async fn release<S: Store>(
         return Err(not_as_recorded());
     }
     loop {
-        if !permit.is_live(now) {
-            return Ok(Released::Withheld(Withheld::PermitEnded));
-        }
-        let (state, stays) = look_up_stays(store).await?;
-        if let Some(stay) = standing_stay(&stays, filed, permit, now)? {
-            return Ok(Released::Withheld(Withheld::Stayed { order: stay.order.clone() }));
-        }
+        let state = match may_release(permit, filed, now, store).await? {
+            Ok(state) => state,
+            Err(why) => return Ok(Released::Withheld(why)),
+        };
         let at = now.to_string();
         match store.release(&disclosure.id, recorded.index(), &at, state, &returned).await {
             Ok(()) => return Ok(Released::Out(disclosure.persons)),
@@ -124,6 +121,27 @@ pub async fn release<S: Store>(
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Says whether anything may be released now: with the state of the stays that was looked at, or why not. A run asks
+/// before it prepares a chunk, and [`release`] asks again.
+///
+/// # Errors
+/// The store cannot be read.
+pub async fn may_release<S: Store>(
+    permit: &Permit,
+    filed: &Filed,
+    now: Timestamp,
+    store: &S,
+) -> Result<Result<StaysState, Withheld>, Error> {
+    if !permit.is_live(now) {
+        return Ok(Err(Withheld::PermitEnded));
+    }
+    let (state, stays) = look_up_stays(store).await?;
+    Ok(match standing_stay(&stays, filed, permit, now)? {
+        Some(stay) => Err(Withheld::Stayed { order: stay.order.clone() }),
+        None => Ok(state),
+    })
 }
 
 /// Returns the first stay in force that covers a release under a permit.

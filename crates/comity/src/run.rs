@@ -35,7 +35,8 @@ pub enum Outcome {
     Done(Box<Report>),
     /// The cycle was run before, and nothing more is to be done now.
     Again(Box<Report>),
-    /// The gate refused. If it refused half-way, nothing of the run is kept or released.
+    /// The gate refused. If it refused before the leads were planned, nothing of the run is kept; if afterwards, what
+    /// was not released waits, and the run can be gone on with.
     Refused(Refusal),
 }
 
@@ -129,7 +130,9 @@ pub async fn run(
     let report = run.plan(&id, &release, &admitted, &scorer, &links, found, &pilot).await?;
     run.watch.passed(Point::Planned);
     // 8a release, chunk by chunk, each recorded first
-    run.release(&id, &release, entry, &admitted).await?;
+    if let Some(refusal) = run.release(&id, &release, entry, &admitted).await? {
+        return Ok(Outcome::Refused(refusal));
+    }
     run.watch.passed(Point::AllReleased);
     // 14 report
     Ok(Outcome::Done(Box::new(run.finish(&id, report).await?)))

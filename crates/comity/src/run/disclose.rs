@@ -2,22 +2,24 @@
 
 use super::{Admitted, Point, Running, Step};
 use crate::event::Event;
+use crate::node::Answer;
 use crate::release::{self, Released};
 use crate::{Error, extract};
-use agreement::Permit;
+use agreement::{Permit, Refusal, Request};
 use casework::{Disclosure, DisclosureId, LeadId, Stage, Store};
-use ledger::Recorded;
+use ledger::{Leaf, Recorded};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 impl Running<'_> {
-    /// 8a  release: each chunk is prepared, recorded, and only then released; a stay is looked up before each.
+    /// 8a  release: each chunk is prepared, recorded, and only then released; a stay is looked up before each. Returns
+    /// the refusal where the ledger could not be written half-way.
     pub(super) async fn release(
         &mut self,
         id: &str,
         permit: &Permit,
         entry: u64,
         admitted: &Admitted<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Refusal>, Error> {
         let leads = self.node.store.leads(Some(self.cycle.as_str())).await?;
         let waiting: Vec<_> =
             leads.into_iter().filter(|lead| lead.stage == Stage::Planned).collect();
@@ -30,6 +32,12 @@ impl Running<'_> {
         let (mut persons, mut last) = (0, None);
         let number = chunks.len() as u64;
         for (chunk, leads) in chunks {
+            let (filed, now) = (&self.program.filed, self.node.now());
+            if let Err(why) = release::may_release(permit, filed, now, &self.node.store).await? {
+                // Nothing of what remains is even prepared: it waits, and going on with the run asks the gate again.
+                self.watch.said(&Step::Withheld { why });
+                break;
+            }
             let wanted: BTreeSet<u64> =
                 leads.iter().map(|lead| u64::from(lead.source_record)).collect();
             let rows: HashMap<u64, _> = extract::returned(
@@ -55,8 +63,9 @@ impl Running<'_> {
                 .collect();
             let disclosure = self.prepare_disclosure(id, chunk, permit, entry, &returned).await?;
             self.watch.passed(Point::Prepared);
-            let Some(recorded) = self.node.drain().await?.pop() else {
-                return Err(Error::NotAsRecorded { disclosure: disclosure.id.0 });
+            let recorded = match self.evidence(&disclosure).await {
+                Ok(recorded) => recorded,
+                Err(failure) => return self.unrecorded(failure, permit, admitted).await.map(Some),
             };
             self.watch.passed(Point::Recorded);
             let index = recorded.index();
@@ -70,7 +79,42 @@ impl Running<'_> {
             let elements = permit.returned().len() as u64;
             self.watch.said(&Step::Released { persons, elements, chunks: number, entry });
         }
-        Ok(())
+        Ok(None)
+    }
+
+    /// Brings a disclosure to the ledger, and returns the evidence that it is there. Somebody else's entry, such as a
+    /// stay's, may have come to the outbox behind it.
+    async fn evidence(&mut self, disclosure: &Disclosure) -> Result<Recorded, Error> {
+        let leaf = Leaf::parse(disclosure.leaf.clone())?;
+        let drained = self.node.drain().await?;
+        let mine = drained.into_iter().find(|recorded| *recorded.leaf_hash() == leaf.hash());
+        match mine {
+            Some(recorded) => Ok(recorded),
+            None => self.node.find(&leaf)?.ok_or_else(|| Error::NotAsRecorded {
+                disclosure: disclosure.id.0.clone(),
+            }),
+        }
+    }
+
+    /// The ledger could not be written where an entry had to come first: the answer is a refusal (floor F9), which is
+    /// recorded once it can be.
+    async fn unrecorded(
+        &mut self,
+        failure: Error,
+        permit: &Permit,
+        admitted: &Admitted<'_>,
+    ) -> Result<Refusal, Error> {
+        if !matches!(failure, Error::Ledger(_) | Error::NoLedger { .. }) {
+            return Err(failure);
+        }
+        let request = Request {
+            party: permit.party().clone(),
+            ..self.request(permit.act().clone(), &admitted.counts())
+        };
+        match self.ask(request).await? {
+            Answer::Refused(refusal) => Ok(refusal),
+            Answer::Permitted(..) => Err(failure),
+        }
     }
 
     pub(super) async fn prepare_disclosure(

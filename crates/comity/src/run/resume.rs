@@ -2,7 +2,7 @@
 //! it held once people have judged its pilot.
 
 use super::leads::{chunk_size, permille};
-use super::{Outcome, Running, Step};
+use super::{Outcome, Point, Running, Step};
 use crate::event::Event;
 use crate::node::Answer;
 use crate::report::Report;
@@ -22,6 +22,8 @@ impl Running<'_> {
         let html = report.html()?;
         let digest = agreement::Digest::of(html.as_bytes()).to_string();
         let event = Event::RunFinished { run: id.to_owned(), opened, held, report: digest };
+        // If we crash after this, the run is not closed yet: going on writes the page again, and then records it.
+        crate::program::write(&self.node.places.report(id), &html)?;
         // What is still planned was withheld: the run stays open, and going on with it asks the gate again.
         if of(Stage::Planned) == 0 {
             let at = self.node.now().to_string();
@@ -29,9 +31,9 @@ impl Running<'_> {
                 .store
                 .finish(id, &at, &summary::stored(&report)?, &self.node.leaves(&[event])?)
                 .await?;
+            self.watch.passed(Point::Closed);
             self.node.drain().await?;
         }
-        crate::program::write(&self.node.places.report(id), &html)?;
         Ok(report)
     }
 
@@ -72,14 +74,21 @@ impl Running<'_> {
                 permit: entry,
             };
             let _ = self.node.record(&[event]).await?;
+            self.watch.passed(Point::Recorded);
             self.let_out(&release, recorded, &disclosure).await?;
+            self.watch.passed(Point::Released);
         }
-        self.release(&earlier.id, &release, entry, &admitted).await?;
+        if let Some(refusal) = self.release(&earlier.id, &release, entry, &admitted).await? {
+            return Ok(Outcome::Refused(refusal));
+        }
+        self.watch.passed(Point::AllReleased);
         Ok(Outcome::Done(Box::new(self.finish(&earlier.id, report).await?)))
     }
 
     /// A cycle that is finished opens what it held, once people have judged its pilot.
     pub(super) async fn look_at_the_pilot_again(&mut self, earlier: Run) -> Result<Outcome, Error> {
+        // What a crash left waiting when the run was closed is recorded now, if it can be.
+        let _ = self.node.drain().await;
         let report = summary::restored(earlier.summary.as_deref())?;
         let pilot = self.pilot_so_far().await?;
         let leads = self.node.store.leads(Some(self.cycle.as_str())).await?;

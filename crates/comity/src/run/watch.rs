@@ -117,4 +117,6 @@ pub enum Point {
     Released,
     /// Everything is released; the run is not yet closed.
     AllReleased,
+    /// The run is closed in the store; the ledger does not have its end.
+    Closed,
 }

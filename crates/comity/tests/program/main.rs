@@ -1,0 +1,17 @@
+//! Tests of the whole program from outside, as one program: each file proves one of its hard promises.
+//!
+//! What they share stands in `place.rs`. Clock and seeds are fixed; keys are thrown away.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says why and fails"
+)]
+
+mod benefits;
+mod cycles;
+mod interruption;
+mod law;
+mod place;
+mod release;
