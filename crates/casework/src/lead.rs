@@ -5,14 +5,14 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The number by which officers name a lead: its cycle and a running number, such as `2027Q1-0007`.
+/// The number by which officers name a lead: its run and a running number, such as `2027Q1-0007`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LeadId(String);
 
 impl LeadId {
-    /// Returns the id of the `number`th lead of a cycle, counted from one.
-    pub fn new(cycle: &str, number: usize) -> LeadId {
-        LeadId(format!("{cycle}-{number:04}"))
+    /// Returns the id of the `number`th lead of a run, counted from one.
+    pub fn new(run: &str, number: usize) -> LeadId {
+        LeadId(format!("{run}-{number:04}"))
     }
 
     /// Takes an id as an officer typed it; the store says whether there is such a lead.
@@ -115,6 +115,8 @@ impl fmt::Debug for Planned {
 pub struct Lead {
     /// What the run found.
     pub found: Planned,
+    /// The run that found it.
+    pub run: String,
     /// The cycle that found it.
     pub cycle: String,
     /// Where it stands.

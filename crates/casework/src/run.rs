@@ -59,11 +59,24 @@ impl Run {
         self.files() == *files
     }
 
+    /// Returns the digest of the agreement it was begun under.
+    pub fn agreement(&self) -> Option<String> {
+        self.input("agreement")?.as_str().map(str::to_owned)
+    }
+
+    /// Returns the lowest threshold that was allowed when it was begun.
+    pub fn bound(&self) -> Option<f64> {
+        self.input("bound")?.as_f64()
+    }
+
+    fn input(&self, name: &str) -> Option<serde_json::Value> {
+        let inputs: serde_json::Value = serde_json::from_str(&self.inputs).ok()?;
+        inputs.get(name).cloned()
+    }
+
     /// Returns the digests of the files it was begun on, by record set; none if they cannot be read.
     pub fn files(&self) -> BTreeMap<String, String> {
-        let inputs: Option<serde_json::Value> = serde_json::from_str(&self.inputs).ok();
-        let files =
-            inputs.and_then(|inputs| serde_json::from_value(inputs.get("files")?.clone()).ok());
+        let files = self.input("files").and_then(|files| serde_json::from_value(files).ok());
         files.unwrap_or_default()
     }
 }

@@ -174,11 +174,11 @@ pub trait Store {
     /// Counts the leads of a cycle by stage.
     fn count(&self, cycle: &str) -> impl Future<Output = Result<BTreeMap<Stage, u32>, Error>>;
 
-    /// Stores a person's judgement of an open lead, with the opening of what the ledger holds of the officer.
+    /// Stores a person's judgement of an open lead, with the openings of what the ledger commits to.
     fn review(
         &self,
         review: &Review,
-        opening: &str,
+        openings: &[String],
         drafts: &Drafts<'_>,
     ) -> impl Future<Output = Result<(), Error>>;
 

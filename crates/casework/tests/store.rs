@@ -142,7 +142,7 @@ async fn the_outbox_never_runs_backwards<S: Store>(store: &S) {
 async fn a_judgement_counts_for_the_bounds_at_which_its_lead_was_drawn<S: Store>(store: &S) {
     open_one(store, "2027Q1", 1).await; // at the bound 0
     store
-        .review(&judged("2027Q1", Judgement::Same, None), "opening", &Drafts::none())
+        .review(&judged("2027Q1", Judgement::Same, None), &["opening".to_owned()], &Drafts::none())
         .await
         .unwrap();
     let terms = PilotTerms { sample: 1, bound: 0.2, confidence: 0.95 };
@@ -225,7 +225,11 @@ async fn known_not_the_same_stays_so_in_later_cycles_until_it_expires<S: Store>(
     open_one(store, "2027Q1", 1).await;
     let expires = Some(at("2028-01-01T00:00:00Z"));
     store
-        .review(&judged("2027Q1", Judgement::NotSame, expires), "opening", &Drafts::none())
+        .review(
+            &judged("2027Q1", Judgement::NotSame, expires),
+            &["opening".to_owned()],
+            &Drafts::none(),
+        )
         .await
         .unwrap();
     let pair = PairKey([1; 32]);
@@ -274,13 +278,13 @@ async fn a_chunk_goes_out_once_and_again_only_after_it_was_withdrawn<S: Store>(s
 async fn only_an_open_lead_is_reviewed_and_only_once<S: Store>(store: &S) {
     open_one(store, "2027Q1", 1).await;
     store
-        .review(&judged("2027Q1", Judgement::Same, None), "opening", &Drafts::none())
+        .review(&judged("2027Q1", Judgement::Same, None), &["opening".to_owned()], &Drafts::none())
         .await
         .unwrap();
     let again = store
         .review(
             &judged("2027Q1", Judgement::NotSame, None),
-            "opening",
+            &["opening".to_owned()],
             &words(vec![b"never".to_vec()]),
         )
         .await;
@@ -289,12 +293,12 @@ async fn only_an_open_lead_is_reviewed_and_only_once<S: Store>(store: &S) {
     let mut held = judged("2027Q1", Judgement::Same, None);
     held.lead = LeadId::new("2027Q1", 2);
     assert!(matches!(
-        store.review(&held, "opening", &Drafts::none()).await,
+        store.review(&held, &["opening".to_owned()], &Drafts::none()).await,
         Err(Error::NotOpen { stage: "held", .. })
     ));
     held.lead = LeadId::new("2027Q1", 3);
     assert!(matches!(
-        store.review(&held, "opening", &Drafts::none()).await,
+        store.review(&held, &["opening".to_owned()], &Drafts::none()).await,
         Err(Error::NoSuchLead { .. })
     ));
 }
@@ -302,7 +306,7 @@ async fn only_an_open_lead_is_reviewed_and_only_once<S: Store>(store: &S) {
 async fn the_pilot_counts_the_judgements_of_its_own_model<S: Store>(store: &S) {
     open_one(store, "2027Q1", 1).await;
     store
-        .review(&judged("2027Q1", Judgement::Same, None), "opening", &Drafts::none())
+        .review(&judged("2027Q1", Judgement::Same, None), &["opening".to_owned()], &Drafts::none())
         .await
         .unwrap();
     let terms = PilotTerms { sample: 1, bound: 0.2, confidence: 0.95 };
@@ -368,7 +372,7 @@ async fn the_term_counts_cycles_persons_and_judgements<S: Store>(store: &S) {
     assert_eq!(store.term().await.unwrap(), (0, 0, 0));
     open_one(store, "2027Q1", 1).await;
     store
-        .review(&judged("2027Q1", Judgement::Same, None), "opening", &Drafts::none())
+        .review(&judged("2027Q1", Judgement::Same, None), &["opening".to_owned()], &Drafts::none())
         .await
         .unwrap();
     assert_eq!(store.term().await.unwrap(), (1, 1, 1));

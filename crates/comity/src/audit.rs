@@ -123,6 +123,7 @@ struct Reading<'gate> {
     stays: BTreeMap<String, Stay>,
     disclosures: BTreeMap<u64, Given>,
     runs: BTreeMap<String, u64>,
+    abandoned: BTreeSet<String>,
     counted: Counted,
     open: Vec<String>,
     wrong: Vec<Wrong>,
@@ -169,6 +170,7 @@ impl<'gate> Reading<'gate> {
             stays: BTreeMap::new(),
             disclosures: BTreeMap::new(),
             runs: BTreeMap::new(),
+            abandoned: BTreeSet::new(),
             counted: Counted::default(),
             open: Vec::new(),
             wrong: Vec::new(),
@@ -208,10 +210,12 @@ impl<'gate> Reading<'gate> {
                 self.under(index, at, permit, &Act::TRAIN, None);
                 self.of_run(index, &run);
             }
-            Event::LeadsPlanned { run, .. }
-            | Event::PilotPassed { run, .. }
-            | Event::RunAbandoned { run, .. } => {
+            Event::LeadsPlanned { run, .. } | Event::PilotPassed { run, .. } => {
                 self.of_run(index, &run);
+            }
+            Event::RunAbandoned { run, .. } => {
+                self.of_run(index, &run);
+                self.abandoned.insert(run);
             }
             Event::Disclosed {
                 run,
@@ -232,6 +236,7 @@ impl<'gate> Reading<'gate> {
                 let given = Given { run, persons, parties, stayed, withdrawn: false };
                 self.disclosures.insert(index, given);
             }
+            Event::LeadsRead { permit, .. } => self.under(index, at, permit, &Act::READ, None),
             Event::ReleaseResumed { disclosure, permit, .. } => {
                 self.under(index, at, permit, &Act::RELEASE, None);
                 match self.disclosures.remove(&disclosure) {
@@ -279,27 +284,27 @@ impl<'gate> Reading<'gate> {
                 }
             }
             Event::LeadReviewed { permit, .. } => self.under(index, at, permit, &Act::REVIEW, None),
-            Event::StayRecorded { order, authority, scope, from, until } => {
+            Event::StayRecorded { stay: mark, order, authority, scope, from, until } => {
                 self.counted.stays += 1;
                 match stay(&order, &authority, &scope, &from, &until, at) {
                     Some(stay) => {
-                        self.stays.insert(order, stay);
+                        self.stays.insert(mark, stay);
                     }
                     None => self
                         .open
                         .push(format!("entry {index}: the scope of stay `{order}` cannot be read")),
                 }
             }
-            Event::StayLifted { order, .. } => {
-                if self.stays.remove(&order).is_none() {
+            Event::StayLifted { stay, .. } => {
+                if self.stays.remove(&stay).is_none() {
                     self.wrong(
                         index,
-                        &format!("it lifts stay `{order}`, which was not standing"),
+                        &format!("it lifts stay `{stay}`, which was not standing"),
                         ORDER,
                     );
                 }
             }
-            Event::AgreementFiled { .. } => {}
+            Event::AgreementFiled { .. } | Event::PermitDropped { .. } => {}
         }
     }
 
@@ -355,6 +360,9 @@ impl<'gate> Reading<'gate> {
     }
 
     fn of_run(&mut self, index: u64, run: &str) {
+        if self.abandoned.contains(run) {
+            self.wrong(index, &format!("run {run} was abandoned before it"), ORDER);
+        }
         if !self.runs.contains_key(run) {
             self.wrong(index, &format!("run {run} has not started before it"), ORDER);
         }
@@ -385,6 +393,11 @@ impl<'gate> Reading<'gate> {
             ));
             return;
         };
+        let is_its_own = facts.act.as_str() == decided.act && facts.agreement == decided.agreement;
+        if !is_its_own {
+            let remedy = "ask the node's operator which facts it was decided on";
+            return self.wrong(index, "its facts are of another act or agreement", remedy);
+        }
         let again: BTreeSet<String> =
             self.gate.replay(&facts).into_iter().map(|reason| reason.id).collect();
         // What only the gate itself can object to (an unknown pack, a number that is none) is not in the facts.
@@ -576,6 +589,7 @@ mod tests {
 
     fn stay_recorded(scope: &str) -> Event {
         Event::StayRecorded {
+            stay: "7f3a".to_owned(),
             order: "25-cv-1".to_owned(),
             authority: "a court".to_owned(),
             scope: scope.to_owned(),
@@ -664,12 +678,8 @@ mod tests {
 
     #[test]
     fn a_disclosure_resumed_in_the_scope_of_a_stay_is_wrong_however_early_it_was_recorded() {
-        let resumed = Event::ReleaseResumed {
-            run: "2027Q1".to_owned(),
-            chunk: 0,
-            disclosure: 3,
-            permit: 2,
-        };
+        let resumed =
+            Event::ReleaseResumed { run: "2027Q1".to_owned(), chunk: 0, disclosure: 3, permit: 2 };
         let mut events = vec![permit("run"), started(), permit("release"), disclosed(2)];
         events.push(stay_recorded("{}"));
         assert!(wrong(&events).is_empty());
@@ -680,9 +690,17 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_done_for_an_abandoned_run() {
+        let abandoned =
+            Event::RunAbandoned { run: "2027Q1".to_owned(), why: "interrupted".to_owned() };
+        let events = [permit("run"), started(), abandoned, permit("release"), disclosed(3)];
+        assert_eq!(wrong(&events), ["entry 4: run 2027Q1 was abandoned before it"]);
+    }
+
+    #[test]
     fn a_lifted_stay_stays_nothing() {
         let lifted = Event::StayLifted {
-            order: "25-cv-1".to_owned(),
+            stay: "7f3a".to_owned(),
             by: "25-cv-2".to_owned(),
             authority: "a court".to_owned(),
         };
@@ -695,7 +713,7 @@ mod tests {
             disclosed(2),
         ];
         assert!(wrong(&events).is_empty());
-        assert_eq!(wrong(&[lifted]), ["entry 0: it lifts stay `25-cv-1`, which was not standing"]);
+        assert_eq!(wrong(&[lifted]), ["entry 0: it lifts stay `7f3a`, which was not standing"]);
     }
 
     #[test]

@@ -16,12 +16,15 @@ mod stay;
 mod synth;
 
 use crate::Error;
-use crate::clock::Clock;
-use crate::node::{Answer, Node, Places};
+use crate::clock::{self, Clock};
+use crate::event::Event;
+use crate::node::{Answer, Node, Places, make_private};
 use crate::printer::Printer;
 use crate::program::Program;
 use agreement::{Act, Gate, OfficerId, Permit, Refusal, Request};
+use casework::{Sqlite, Store as _};
 use clap::{Parser, Subcommand};
+use ledger::Commitments;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -143,6 +146,13 @@ impl Which {
         Program::load(&self.program, &self.places(), clock)
     }
 
+    /// Opens the case store alone, making it if it is not there yet.
+    async fn store(&self) -> Result<Sqlite, Error> {
+        let places = self.places();
+        make_private(places.root())?;
+        Ok(Sqlite::open(&places.casework()).await?)
+    }
+
     /// Opens program and node, for a command that needs a run to have been.
     async fn open(&self, clock: &Clock) -> Result<(Program, Node), Error> {
         let places = self.places();
@@ -180,6 +190,38 @@ async fn ask(
         Answer::Permitted(permit, entry) => Ok((*permit, entry)),
         Answer::Refused(refusal) => Err(refusal),
     })
+}
+
+/// Commits to what is told, field by field, each under a fresh key.
+fn commit(told: &[(&str, String)]) -> Result<(Commitments, Vec<String>), Error> {
+    let mut commitments = Commitments::new();
+    let mut openings = Vec::new();
+    for (field, value) in told {
+        let (commitment, opening) = ledger::commit(clock::random()?, field, value.clone().into())?;
+        commitments.insert((*field).to_owned(), vec![commitment]);
+        openings.push(serde_json::to_string(&opening).map_err(|_| Error::UnspeakableEvent)?);
+    }
+    Ok((commitments, openings))
+}
+
+/// Asks for leave to read leads, and notes that they were read and by whom before anything is shown.
+async fn read_leads(
+    program: &Program,
+    node: &mut Node,
+    officer: Option<&str>,
+    leads: u64,
+) -> Result<Result<(), Refusal>, Error> {
+    let officer = officer.map(OfficerId::new).transpose()?;
+    let permit = match ask(program, node, Act::READ, officer.clone()).await? {
+        Ok((_, entry)) => entry,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let told: Vec<_> = officer.iter().map(|officer| ("officer", officer.to_string())).collect();
+    let (commitments, openings) = commit(&told)?;
+    let drafts = node.drafts_with(vec![(Event::LeadsRead { permit, leads }, commitments)]);
+    node.store.note_opened(&openings, &drafts).await?;
+    node.drain().await?;
+    Ok(Ok(()))
 }
 
 /// Shows a path as the caller would type it.

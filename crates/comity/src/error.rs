@@ -64,6 +64,12 @@ pub enum Error {
         /// Where it stands.
         index: u64,
     },
+    /// The case store knows of a ledger, and there is none.
+    #[error("the ledger `{}` is gone, and the case store has entries in it", path.display())]
+    LedgerGone {
+        /// Where it was.
+        path: PathBuf,
+    },
     /// The ledger cannot be written.
     #[error("the ledger cannot be written: {why}")]
     NoLedger {
@@ -82,6 +88,18 @@ pub enum Error {
     /// A permit was held against another act than its own.
     #[error("the permit is for another act or agreement")]
     OtherPermit,
+    /// A lead was not disclosed, so there is nothing to show of it.
+    #[error("lead `{lead}` is held: nothing of it was disclosed")]
+    NotDisclosed {
+        /// The lead.
+        lead: String,
+    },
+    /// A run was broken off, and the files are others by now.
+    #[error("run `{run}` was interrupted, and the files are no longer those it was begun on")]
+    OtherFiles {
+        /// The run.
+        run: String,
+    },
     /// A record set of the agreement has no file in the schedule.
     #[error("the schedule gives no file for the record set `{set}`")]
     NoFile {
@@ -136,9 +154,6 @@ pub enum Error {
     /// The system's random source failed.
     #[error("the system gives no random bytes")]
     NoRandom(#[from] getrandom::Error),
-    /// Somebody broke off the run.
-    #[error("the run was interrupted; the next one goes on or starts clean")]
-    Interrupted,
     /// The agency's file is not as promised.
     #[error(transparent)]
     Admit(#[from] crate::admit::Error),
@@ -186,6 +201,9 @@ impl Error {
             Error::ForeignEntry { .. } => fixed(
                 "case store and ledger are not of one node, or one was restored from a backup: restore both together",
             ),
+            Error::LedgerGone { .. } => {
+                fixed("restore the ledger's folder; another one is never begun in its place")
+            }
             Error::NoLedger { .. } => {
                 fixed("make the ledger's folder writable; until then every act is refused")
             }
@@ -194,6 +212,10 @@ impl Error {
             Error::Late { .. } => {
                 fixed("agree on another day and change the schedule, or wait for the next cycle")
             }
+            Error::NotDisclosed { .. } => {
+                fixed("`comity leads PROGRAM --stage open` lists the leads that can be looked at")
+            }
+            Error::OtherFiles { .. } => fixed("put back the files it was begun on"),
             Error::NoLedgerThere { .. } => {
                 fixed("name the ledger's folder, or the program's `work` folder")
             }
@@ -210,7 +232,6 @@ impl Error {
             | Error::NoRandom(_)
             | Error::NoRuntime { .. }
             | Error::Report(_)
-            | Error::Interrupted
             | Error::Linkage(_) => None,
             Error::Admit(error) => error.hint(),
             Error::Agreement(error) => error.hint().map(str::to_owned),

@@ -33,6 +33,12 @@ pub enum Event {
     /// The gate refused an act.
     #[serde(rename = "decision.refused")]
     Refused(Decided),
+    /// The permit recorded just before this was not acted on: the ledger failed in between, and the answer was a refusal.
+    #[serde(rename = "permit.dropped")]
+    PermitDropped {
+        /// The act.
+        act: String,
+    },
     /// A run began, and its files were opened.
     #[serde(rename = "run.started")]
     RunStarted {
@@ -161,20 +167,26 @@ pub enum Event {
         /// SHA-256 of its report.
         report: String,
     },
-    /// A person judged a lead. Who, is committed to.
-    #[serde(rename = "lead.reviewed")]
-    LeadReviewed {
-        /// The lead.
-        lead: String,
+    /// Leads were read. By whom, is committed to.
+    #[serde(rename = "leads.read")]
+    LeadsRead {
         /// Where the ledger holds the permit.
         permit: u64,
-        /// `same`, `not-same` or `unsure`.
-        judgement: String,
+        /// How many leads.
+        leads: u64,
+    },
+    /// A person judged a lead. Which, how, and who, is committed to.
+    #[serde(rename = "lead.reviewed")]
+    LeadReviewed {
+        /// Where the ledger holds the permit.
+        permit: u64,
     },
     /// A stay was recorded; from here on nothing in its scope is released.
     #[serde(rename = "stay.recorded")]
     StayRecorded {
-        /// Its number at this node.
+        /// What this node calls it: two stays may come under one docket number.
+        stay: String,
+        /// The docket number of the order, or the source's own number.
         order: String,
         /// Who ordered it.
         authority: String,
@@ -188,8 +200,8 @@ pub enum Event {
     /// A stay was lifted by an order of its own.
     #[serde(rename = "stay.lifted")]
     StayLifted {
-        /// The stay's order.
-        order: String,
+        /// What this node calls the stay.
+        stay: String,
         /// The lifting order.
         by: String,
         /// Who ordered it.

@@ -10,14 +10,14 @@ use crate::admit::{
 use crate::discrepancy::Value;
 use crate::program::Program;
 use agreement::{
-    Cycle, CycleId, Element, ElementName, ElementRef, Extracted, FileFormat, Permit, RecordSet,
+    Act, Cycle, CycleId, Element, ElementName, ElementRef, Extracted, FileFormat, Permit, RecordSet,
 };
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Decimal128Type};
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType;
-use jiff::ToSpan;
 use jiff::civil::date;
+use jiff::{Timestamp, ToSpan};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -51,6 +51,12 @@ pub(crate) fn count(
     Ok(admitted.records)
 }
 
+/// Says that a permit is for this program, for one of these acts, and has not ended.
+fn under(program: &Program, permit: &Permit, acts: &[Act], now: Timestamp) -> Result<(), Error> {
+    let is_mine = permit.agreement() == program.digest && acts.contains(permit.act());
+    if is_mine && permit.is_live(now) { Ok(()) } else { Err(Error::OtherPermit) }
+}
+
 /// Opens the file of a record set: what is matched on as text, what is compared as what it is, the caseload's ids.
 ///
 /// # Errors
@@ -58,10 +64,12 @@ pub(crate) fn count(
 pub(crate) fn open(
     program: &Program,
     permit: &Permit,
+    now: Timestamp,
     set: &RecordSet,
     cycle: &CycleId,
     earlier: &Deliveries,
 ) -> Result<Table, Error> {
+    under(program, permit, &[Act::RUN], now)?;
     let extracted = scheduled(program, set)?;
     let mut projection = Projection::default();
     for (_, element) in set.elements() {
@@ -103,10 +111,12 @@ pub(crate) fn open(
 pub(crate) fn returned(
     program: &Program,
     permit: &Permit,
+    now: Timestamp,
     set: &RecordSet,
     table: &Table,
     wanted: &BTreeSet<u64>,
 ) -> Result<ReturnedRows, Error> {
+    under(program, permit, &[Act::RUN, Act::RELEASE], now)?;
     let extracted = scheduled(program, set)?;
     let elements: Vec<(ElementRef, Kind)> = set
         .elements()

@@ -8,11 +8,14 @@ use crate::clock::{self, Clock};
 use crate::event::{Decided, Event};
 use crate::{Error, outbox, report};
 use agreement::{Decision, Environment, Filed, Gate, Permit, Refusal, Request, Stay};
-use casework::{Sqlite, StaysState, Store};
+use casework::{Drafts, Sqlite, StaysState, Store};
 use jiff::Timestamp;
 use ledger::{Commitments, Disk, Leaf, Log, Name, Recorded, Signer};
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// How many seconds the clock may stand before the last entry: it is then stamped as of that entry.
+const CLOCK_TOLERANCE: i64 = 60;
 
 /// Where a node keeps what it keeps.
 #[derive(Clone, Debug)]
@@ -75,6 +78,8 @@ pub struct Node {
     pub(crate) pair_secret: [u8; 32],
     clock: Clock,
     ledger: Result<Log<Disk>, String>,
+    /// Why the ledger could last not be written although it is open.
+    fault: Option<String>,
     decisions: Vec<report::Decision>,
 }
 
@@ -102,23 +107,33 @@ impl Node {
         origin: &str,
     ) -> Result<Node, Error> {
         let root = places.root().to_owned();
-        fs::create_dir_all(&root).map_err(|source| Error::CannotWrite { path: root, source })?;
+        make_private(&root)?;
         let store = Sqlite::open(&places.casework()).await?;
-        let ledger = open_ledger(&places, origin);
-        if let Ok(log) = &ledger
-            && let (now, Some(last)) = (clock.now(), log.last_at())
-            && now < last
+        let begun = store.last_acknowledged().await?.is_some();
+        let ledger = open_ledger(&places, origin, begun);
+        // Entries of one second apart, by two processes or a clock that is set by the network, are stamped in order by
+        // the store; a clock that stands minutes back is somebody's mistake.
+        let last =
+            store.last_second().await?.and_then(|second| Timestamp::from_second(second).ok());
+        let now = clock.now();
+        if let Some(last) = last.filter(|last| now.as_second() + CLOCK_TOLERANCE < last.as_second())
         {
             return Err(Error::ClockSetBack { now, last });
         }
         let ledger = ledger.map_err(|error| error.chain());
         let pair_secret = store.pair_secret(&environment.to_string(), clock::random()?).await?;
-        Ok(Node { places, store, gate, pair_secret, clock, ledger, decisions: Vec::new() })
+        let decisions = Vec::new();
+        Ok(Node { places, store, gate, pair_secret, clock, ledger, fault: None, decisions })
     }
 
     /// Returns what time it is.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Returns the clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Returns what the gate was asked since the node was opened, and what it answered.
@@ -138,7 +153,7 @@ impl Node {
 
     /// Returns why the ledger cannot be written, if it cannot.
     pub fn ledger_fault(&self) -> Option<&str> {
-        self.ledger.as_ref().err().map(String::as_str)
+        self.ledger.as_ref().err().or(self.fault.as_ref()).map(String::as_str)
     }
 
     /// Returns the ledger's checkpoint: origin, size and root.
@@ -153,20 +168,29 @@ impl Node {
     pub async fn decide(&mut self, mut request: Request, filed: &Filed) -> Result<Answer, Error> {
         let now = self.now();
         // What an earlier interruption left waiting goes first; if that fails, so would this decision's entry.
-        request.ledger_writable = self.drain().await.is_ok();
+        let drained = self.drain().await;
+        request.ledger_writable = drained.is_ok();
+        self.fault = drained.err().map(|error| error.chain());
         let decision = self.gate.decide(&request, filed, now);
         let event = decided(&self.gate, &decision, &request, filed, now);
         self.decisions.push(told(&decision));
         match decision {
-            Decision::Permit(permit) => match self.record(&[event]).await {
+            Decision::Permit(permit) => match self.record(vec![event]).await {
                 Ok(recorded) => {
                     let index = recorded.first().map_or(0, Recorded::index);
                     Ok(Answer::Permitted(Box::new(permit), index))
                 }
-                Err(_) => self.refuse_unrecorded(request, filed, now).await,
+                Err(
+                    error
+                    @ (Error::Ledger(_) | Error::NoLedger { .. } | Error::ForeignEntry { .. }),
+                ) => {
+                    self.fault = Some(error.chain());
+                    self.refuse_unrecorded(request, filed, now).await
+                }
+                Err(error) => Err(error),
             },
             Decision::Refusal(refusal) => {
-                self.note(&[event]).await?;
+                self.note(vec![event]).await?;
                 // Recorded once it can be: what cannot be drained now goes on waiting.
                 let _ = self.drain().await;
                 Ok(Answer::Refused(refusal))
@@ -183,8 +207,12 @@ impl Node {
     ) -> Result<Answer, Error> {
         request.ledger_writable = false;
         let decision = self.gate.decide(&request, filed, now);
+        self.decisions.pop();
+        self.decisions.push(told(&decision));
+        // The permit's line may reach the ledger later: what follows it there says that nobody acted on it.
+        let dropped = Event::PermitDropped { act: request.act.to_string() };
         let event = decided(&self.gate, &decision, &request, filed, now);
-        self.note(&[event]).await?;
+        self.note(vec![dropped, event]).await?;
         match decision {
             Decision::Refusal(refusal) => Ok(Answer::Refused(refusal)),
             // INVARIANT: the floor refuses every act while the ledger cannot be written; were a policy set ever to
@@ -197,51 +225,31 @@ impl Node {
     ///
     /// # Errors
     /// The store or the ledger cannot be written. What reached the outbox is recorded once the ledger can be.
-    pub async fn record(&mut self, events: &[Event]) -> Result<Vec<Recorded>, Error> {
-        self.note(events).await?;
-        let mut recorded = self.drain().await?;
-        let mine = recorded.split_off(recorded.len().saturating_sub(events.len()));
-        Ok(mine)
+    pub async fn record(&mut self, events: Vec<Event>) -> Result<Vec<Recorded>, Error> {
+        let numbers = self.note(events).await?;
+        let drained = self.drain().await?;
+        // Another process may have put lines of its own between: each is known by its number.
+        let mine = drained.into_iter().filter(|(number, _)| numbers.contains(number));
+        Ok(mine.map(|(_, evidence)| evidence).collect())
     }
 
-    /// Makes the leaves of events, for a change of state that stores them in its own transaction.
-    ///
-    /// # Errors
-    /// An event is larger than an entry may be, or there is no randomness.
-    pub fn leaves(&self, events: &[Event]) -> Result<Vec<Vec<u8>>, Error> {
-        events
-            .iter()
-            .map(|event| Ok(self.leaf(event, Commitments::new())?.as_bytes().to_vec()))
-            .collect()
+    /// Drafts events, for a change of state that stores them in its own transaction.
+    pub fn drafts(&self, events: Vec<Event>) -> Drafts<'static> {
+        self.drafts_with(events.into_iter().map(|event| (event, Commitments::new())).collect())
     }
 
-    /// Makes the leaf of one event with commitments.
-    ///
-    /// # Errors
-    /// As [`Node::leaves`].
-    pub fn leaf(&self, event: &Event, commitments: Commitments) -> Result<Leaf, Error> {
-        event.to_leaf(self.now(), commitments, clock::random()?)
-    }
-
-    /// Returns a short random mark, to tell two things of one second apart.
-    ///
-    /// # Errors
-    /// There is no randomness.
-    pub fn mark(&self) -> Result<String, Error> {
-        let [a, b, c, d, ..] = clock::random()?;
-        Ok(format!("{a:02x}{b:02x}{c:02x}{d:02x}"))
+    /// Drafts events with what they commit to.
+    pub fn drafts_with(&self, events: Vec<(Event, Commitments)>) -> Drafts<'static> {
+        drafts(self.now(), events)
     }
 
     /// Brings what waits in the outbox to the ledger.
     ///
     /// # Errors
     /// The ledger cannot be written.
-    pub async fn drain(&mut self) -> Result<Vec<Recorded>, Error> {
+    pub async fn drain(&mut self) -> Result<Vec<(i64, Recorded)>, Error> {
         match &mut self.ledger {
-            Ok(log) => {
-                let recorded = outbox::drain(&self.store, log).await?;
-                Ok(recorded.into_iter().map(|(_, evidence)| evidence).collect())
-            }
+            Ok(log) => outbox::drain(&self.store, log).await,
             Err(why) => Err(Error::NoLedger { why: why.clone() }),
         }
     }
@@ -270,9 +278,39 @@ impl Node {
         look_up_stays(&self.store).await
     }
 
-    async fn note(&self, events: &[Event]) -> Result<(), Error> {
-        Ok(self.store.note(&self.leaves(events)?).await?)
+    async fn note(&self, events: Vec<Event>) -> Result<Vec<i64>, Error> {
+        Ok(self.store.note(&self.drafts(events)).await?)
     }
+}
+
+/// Returns a short random mark, to tell two things of one second apart.
+///
+/// # Errors
+/// There is no randomness.
+pub(crate) fn mark() -> Result<String, Error> {
+    let [a, b, c, d, ..] = clock::random()?;
+    Ok(format!("{a:02x}{b:02x}{c:02x}{d:02x}"))
+}
+
+/// Drafts events, to be spelled when the store knows their time.
+pub(crate) fn drafts(now: Timestamp, events: Vec<(Event, Commitments)>) -> Drafts<'static> {
+    Drafts::new(now, move |at| {
+        events
+            .iter()
+            .map(|(event, commitments)| {
+                let nonce = clock::random().map_err(|error| error.to_string())?;
+                let leaf = event.to_leaf(at, commitments.clone(), nonce);
+                leaf.map(|leaf| leaf.as_bytes().to_vec()).map_err(|error| error.chain())
+            })
+            .collect()
+    })
+}
+
+/// Makes a folder that its owner alone can enter: what is personal lies in it.
+pub(crate) fn make_private(folder: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|source| Error::CannotWrite { path: folder.to_owned(), source })
 }
 
 /// Looks up the stays that a store holds.
@@ -290,20 +328,26 @@ pub async fn look_up_stays<S: Store>(store: &S) -> Result<(StaysState, Vec<Stay>
     Ok((state, stays))
 }
 
-/// Opens the ledger, or begins it where there is none; a key that is missing where a ledger is never begins another.
-fn open_ledger(places: &Places, origin: &str) -> Result<Log<Disk>, Error> {
+/// Opens the ledger, or begins it where there is none. A key that is missing where a ledger is, or a ledger that is
+/// missing where the store has entries in one, never begins another.
+fn open_ledger(places: &Places, origin: &str, begun: bool) -> Result<Log<Disk>, Error> {
     let secret = places.ledger_secret();
     let exists = places.ledger().join("checkpoint").exists();
+    if begun && !exists {
+        return Err(Error::LedgerGone { path: places.ledger() });
+    }
     if !secret.exists() && !exists {
         let signer = Signer::from_random(Name::new(origin)?, clock::random()?);
         write_secret(&secret, &signer.to_secret_text())?;
-        let key = places.ledger_key();
-        fs::write(&key, format!("{}\n", signer.verifier()))
-            .map_err(|source| Error::CannotWrite { path: key, source })?;
     }
     let text =
         fs::read_to_string(&secret).map_err(|source| Error::CannotRead { path: secret, source })?;
     let signer = Signer::parse(text.trim())?;
+    // If we crashed before this was written, it is written now: the public key follows from the secret one.
+    let public = places.ledger_key();
+    if !public.exists() {
+        crate::program::write(&public, &format!("{}\n", signer.verifier()))?;
+    }
     if exists {
         Ok(Log::open(Disk::open(places.ledger())?, Disk::open(places.anchor())?, signer)?)
     } else {
@@ -323,13 +367,23 @@ pub fn write_secret(path: &Path, text: &str) -> Result<(), Error> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(cannot)?;
     }
-    let opened = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    let mut file = opened.map_err(|source| match source.kind() {
+    // It is written beside its place and then linked to it: it is there whole or not at all, and never over another.
+    let beside = path.with_extension("new");
+    let _ = fs::remove_file(&beside);
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&beside)
+        .map_err(cannot)?;
+    writeln!(file, "{}", text.trim_end()).map_err(cannot)?;
+    file.sync_all().map_err(cannot)?;
+    let linked = fs::hard_link(&beside, path);
+    let _ = fs::remove_file(&beside);
+    linked.map_err(|source| match source.kind() {
         std::io::ErrorKind::AlreadyExists => Error::ThereAlready { path: path.to_owned() },
         _ => cannot(source),
-    })?;
-    writeln!(file, "{}", text.trim_end()).map_err(cannot)?;
-    file.sync_all().map_err(cannot)
+    })
 }
 
 /// Puts a decision as the report shows it.

@@ -23,6 +23,9 @@ pub async fn drain<S: Store>(
     let leaves = waiting.into_iter().map(leaf_of).collect::<Result<Vec<_>, Error>>()?;
     let next = store.last_acknowledged().await?.map_or(0, |index| index + 1);
 
+    if log.size() < next {
+        return Err(Error::ForeignEntry { index: log.size() });
+    }
     let mut recorded = Vec::with_capacity(leaves.len());
     let mut rest = leaves.as_slice();
     for index in next..log.size() {

@@ -268,7 +268,8 @@ fn demonstration(
     let publications = read_publications(folder)?;
     let made =
         drafted.demonstration(&publications, clock.now(), || randoms.pop().unwrap_or_default())?;
-    // If we crash in here, `of` is not there yet and the next start makes the demonstration anew.
+    // If we crash in here, `of` is not there and the next start makes the demonstration anew.
+    let _ = fs::remove_file(&of);
     if place.exists() {
         fs::remove_dir_all(&place)
             .map_err(|source| Error::CannotWrite { path: place.clone(), source })?;
@@ -308,14 +309,33 @@ pub fn read(path: &Path) -> Result<String, Error> {
 /// # Errors
 /// It cannot be written.
 pub fn write(path: &Path, text: &str) -> Result<(), Error> {
+    write_as(path, text, 0o644)
+}
+
+/// Writes a file that its owner alone can read: what was returned about persons.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_private(path: &Path, text: &str) -> Result<(), Error> {
+    write_as(path, text, 0o600)
+}
+
+fn write_as(path: &Path, text: &str, mode: u32) -> Result<(), Error> {
     use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
     let cannot = |source| Error::CannotWrite { path: path.to_owned(), source };
     let folder =
         path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(cannot)?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let beside = folder.join(format!(".{name}.new"));
-    let mut file = fs::File::create(&beside).map_err(cannot)?;
+    let _ = fs::remove_file(&beside);
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(&beside)
+        .map_err(cannot)?;
     let written = file
         .write_all(text.as_bytes())
         .and_then(|()| file.sync_all())

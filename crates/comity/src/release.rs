@@ -4,9 +4,10 @@
 //! What is released is what the ledger recorded, and nothing else: every value must open a commitment of the entry,
 //! and every commitment must be opened. [`release`] takes its [`Recorded`] by value, so one entry releases once.
 
+use crate::Error;
+use crate::clock::{self, Clock};
 use crate::event::Event;
 use crate::node::look_up_stays;
-use crate::{Error, clock};
 use agreement::{Act, Agreement, Filed, Permit, Request, Stay};
 use casework::{Disclosure, LeadId, StaysState, Store};
 use jiff::Timestamp;
@@ -80,7 +81,7 @@ pub async fn release<S: Store>(
     recorded: Recorded,
     disclosure: &Disclosure,
     filed: &Filed,
-    now: Timestamp,
+    clock: &Clock,
     store: &S,
 ) -> Result<Released, Error> {
     let leaf = Leaf::parse(disclosure.leaf.clone())?;
@@ -89,13 +90,20 @@ pub async fn release<S: Store>(
         return Err(not_as_recorded());
     }
     let entry = leaf.to_entry()?;
-    let Some(Event::Disclosed { agreement, recipient, elements, persons, .. }) = Event::of(&entry)
+    let Some(Event::Disclosed {
+        run, chunk, agreement, recipient, purpose, elements, persons, ..
+    }) = Event::of(&entry)
     else {
         return Err(not_as_recorded());
     };
+    if run != disclosure.run || chunk != u64::from(disclosure.chunk) {
+        return Err(not_as_recorded());
+    }
     let permitted = permit.act() == &Act::RELEASE
         && agreement == permit.agreement().to_string()
         && recipient == disclosure.recipient
+        && purpose == permit.purpose().to_string()
+        && purpose == disclosure.purpose
         && elements == disclosure.elements
         && elements
             .iter()
@@ -105,10 +113,14 @@ pub async fn release<S: Store>(
     }
     let returned = open(store.openings(&disclosure.id).await?, entry.commitments())
         .ok_or_else(not_as_recorded)?;
-    if returned.len() as u64 != persons {
+    let of_elements =
+        |values: &BTreeMap<String, String>| values.keys().all(|field| elements.contains(field));
+    if returned.len() as u64 != persons || !returned.iter().all(|(_, values)| of_elements(values)) {
         return Err(not_as_recorded());
     }
     loop {
+        // Read again each time round: a stay that came in between began after the last reading.
+        let now = clock.now();
         let state = match may_release(permit, filed, now, store).await? {
             Ok(state) => state,
             Err(why) => return Ok(Released::Withheld(why)),

@@ -15,13 +15,15 @@ use crate::event::Event;
 use crate::extract::{self, Deliveries, Table};
 use crate::node::{Answer, Node};
 use crate::program::{Engine, Program};
+use crate::release::Withheld;
 use crate::report::Report;
 use agreement::{
     Act, CycleId, PartyId, Permit, PurposeId, RecordSet, RecordSetId, Refusal, Request,
 };
 use casework::{Run, RunState, Store};
+use disclose::Chunks;
 use leads::PilotSoFar;
-use linkage::{Blocks, Links, Model, Scorer, Side, Tables};
+use linkage::{Blocks, Links, Model, Recipe, Scorer, Side, Tables};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -35,9 +37,12 @@ pub enum Outcome {
     Done(Box<Report>),
     /// The cycle was run before, and nothing more is to be done now.
     Again(Box<Report>),
-    /// The gate refused. If it refused before the leads were planned, nothing of the run is kept; if afterwards, what
-    /// was not released waits, and the run can be gone on with.
+    /// The gate refused. What was released before stays so; what was not goes out when the run is gone on with and the
+    /// gate permits it.
     Refused(Refusal),
+    /// A stay, or the end of the permit, came before everything was released. What was not goes out when the run is
+    /// gone on with and the gate permits it.
+    Withheld(Withheld),
 }
 
 /// What a dry run came to: counts and expectations, and no lead.
@@ -91,20 +96,26 @@ pub async fn run(
 ) -> Result<Outcome, Error> {
     let mut run = Running::new(program, node, cycle, watch).await?;
     run.file_agreement().await?;
+    if run.node.ledger_fault().is_some() {
+        // Another process may be at work on this program: nothing of it is touched, and the gate says why not.
+        return run.refused_at_once().await;
+    }
     match run.node.store.run(cycle.as_str()).await? {
         None => {}
         Some(earlier) => match earlier.state {
-            RunState::Finished => return run.look_at_the_pilot_again(earlier).await,
-            RunState::Planned => return run.go_on(earlier).await,
+            RunState::Finished => return Box::pin(run.look_at_the_pilot_again(earlier)).await,
+            RunState::Planned => return Box::pin(run.go_on(earlier)).await,
             RunState::Started | RunState::Abandoned => {
                 run.abandon(&earlier.id, "interrupted before its leads were planned").await?;
             }
         },
     }
 
+    run.in_time()?;
     // 2  gate: may this be run, with as many records as there are? Counting them reads no element.
     let counts = run.count()?;
-    let (permit, entry) = ask!(run, run.request(Act::RUN, &counts), Outcome::Refused);
+    let pilot = run.pilot_so_far(program.lowest_threshold(), cycle.as_str()).await?;
+    let (permit, entry) = ask!(run, run.request(Act::RUN, &counts, &pilot), Outcome::Refused);
     // 3  admit: only the elements that the agreement names
     let admitted = run.admit(&permit)?;
     let id = run.start(&admitted, entry).await?;
@@ -112,7 +123,7 @@ pub async fn run(
     // 4  prepare
     let tables = run.prepare(&admitted)?;
     //    train, under a permit of its own
-    let model = match run.model(&id, &tables, &admitted).await? {
+    let model = match run.model(&id, &tables, &admitted, &pilot).await? {
         Ok(model) => model,
         Err(refusal) => return run.refused(&id, refusal).await,
     };
@@ -121,7 +132,7 @@ pub async fn run(
     let links = run.link(&scorer)?;
     // 8  leads: the discrepancy that the agreement names, in the recipient's own caseload
     let found = run.find(&permit, &admitted, &links)?;
-    let pilot = run.pilot_so_far().await?;
+    let pilot = run.pilot_so_far(program.lowest_threshold(), &id).await?;
     let (release, entry) =
         match run.ask(run.releasing(&admitted, model.threshold(), &pilot)).await? {
             Answer::Permitted(permit, entry) => (permit, entry),
@@ -130,8 +141,10 @@ pub async fn run(
     let report = run.plan(&id, &release, &admitted, &scorer, &links, found, &pilot).await?;
     run.watch.passed(Point::Planned);
     // 8a release, chunk by chunk, each recorded first
-    if let Some(refusal) = run.release(&id, &release, entry, &admitted).await? {
-        return Ok(Outcome::Refused(refusal));
+    match run.release(&id, &release, entry, &admitted).await? {
+        Chunks::Out => {}
+        Chunks::Refused(refusal) => return Ok(Outcome::Refused(refusal)),
+        Chunks::Withheld(why) => return Ok(Outcome::Withheld(why)),
     }
     run.watch.passed(Point::AllReleased);
     // 14 report
@@ -152,14 +165,16 @@ pub async fn try_out(
     let mut run = Running::new(program, node, cycle, watch).await?;
     run.file_agreement().await?;
     let counts = run.count()?;
-    let (permit, _) = ask!(run, run.request(Act::RUN, &counts), TriedOutcome::Refused);
+    let pilot = run.pilot_so_far(program.lowest_threshold(), cycle.as_str()).await?;
+    let (permit, _) = ask!(run, run.request(Act::RUN, &counts, &pilot), TriedOutcome::Refused);
     let admitted = run.admit(&permit)?;
     let tables = run.prepare(&admitted)?;
     let model = match &program.engine {
         Engine::Model(model) => model.clone(),
         Engine::Recipe(recipe) => {
-            let (_, _) = ask!(run, run.request(Act::TRAIN, &counts), TriedOutcome::Refused);
-            linkage::train(recipe, &tables)?
+            let request = run.request(Act::TRAIN, &counts, &pilot);
+            let (permit, _) = ask!(run, request, TriedOutcome::Refused);
+            run.train(&permit, recipe, &tables)?
         }
     };
     let model = run.bounded(model)?;
@@ -250,7 +265,7 @@ impl<'run> Running<'run> {
         if self
             .node
             .store
-            .file_once(&self.program.digest.to_string(), &self.node.leaves(&[event])?)
+            .file_once(&self.program.digest.to_string(), &self.node.drafts(vec![event]))
             .await?
         {
             // If the ledger cannot be written now, the gate will say so; the line waits in the outbox.
@@ -274,7 +289,12 @@ impl<'run> Running<'run> {
         Ok(answer)
     }
 
-    fn request(&self, act: Act, counts: &BTreeMap<RecordSetId, u64>) -> Request {
+    fn request(
+        &self,
+        act: Act,
+        counts: &BTreeMap<RecordSetId, u64>,
+        pilot: &PilotSoFar,
+    ) -> Request {
         let agreement = self.program.agreement();
         let mut request = Request::new(agreement, act, self.recipient, self.purpose);
         request.cycle = Some(self.cycle.clone());
@@ -282,6 +302,7 @@ impl<'run> Running<'run> {
         request.counts.clone_from(counts);
         // No run goes below this, whatever threshold its model's rule sets.
         request.threshold = Some(self.program.lowest_threshold());
+        request.pilot = pilot.status();
         request
     }
 
@@ -289,8 +310,7 @@ impl<'run> Running<'run> {
         Request {
             party: self.source.clone(),
             threshold: Some(threshold),
-            pilot: pilot.status(),
-            ..self.request(Act::RELEASE, &admitted.counts())
+            ..self.request(Act::RELEASE, &admitted.counts(), pilot)
         }
     }
 
@@ -307,21 +327,53 @@ impl<'run> Running<'run> {
             .collect()
     }
 
+    /// Says that the cycle's day has not passed. A day is over when it is over everywhere on Earth; a run that was begun
+    /// in time may be gone on with later.
+    fn in_time(&self) -> Result<(), Error> {
+        const LAST_ZONE_HOURS: i64 = 12;
+        let today = (self.node.now() - jiff::SignedDuration::from_hours(LAST_ZONE_HOURS))
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .date();
+        match self.program.schedule.cycle(self.cycle) {
+            Some(cycle) if today > cycle.due && !self.program.agreement().demonstration => {
+                Err(Error::Late { cycle: cycle.id.to_string(), due: cycle.due })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The ledger cannot be written: the gate is asked all the same, so that the answer gives its reasons.
+    async fn refused_at_once(&mut self) -> Result<Outcome, Error> {
+        let pilot = self.pilot_so_far(self.program.lowest_threshold(), self.cycle.as_str()).await?;
+        match self.ask(self.request(Act::RUN, &BTreeMap::new(), &pilot)).await? {
+            Answer::Refused(refusal) => Ok(Outcome::Refused(refusal)),
+            Answer::Permitted(..) => Err(Error::OtherPermit),
+        }
+    }
+
     /// 3  admit: opens both files under the permit.
     fn admit(&mut self, permit: &Permit) -> Result<Admitted<'run>, Error> {
-        if let Some(cycle) = self.program.schedule.cycle(self.cycle)
-            && self.node.now().to_zoned(jiff::tz::TimeZone::UTC).date() > cycle.due
-            && !self.program.agreement().demonstration
-        {
-            return Err(Error::Late { cycle: cycle.id.to_string(), due: cycle.due });
-        }
         let (_, source_set) = self.program.source()?;
         let (_, recipient_set) = self.program.recipient()?;
         let admitted = Admitted {
             source_set,
             recipient_set,
-            source: extract::open(self.program, permit, source_set, self.cycle, &self.earlier)?,
-            recipient: extract::open(self.program, permit, recipient_set, self.cycle, &self.earlier)?,
+            source: extract::open(
+                self.program,
+                permit,
+                self.node.now(),
+                source_set,
+                self.cycle,
+                &self.earlier,
+            )?,
+            recipient: extract::open(
+                self.program,
+                permit,
+                self.node.now(),
+                recipient_set,
+                self.cycle,
+                &self.earlier,
+            )?,
         };
         let tables = [&admitted.source, &admitted.recipient];
         let name = |table: &Table| {
@@ -361,7 +413,8 @@ impl<'run> Running<'run> {
             finished_at: None,
             inputs: json!({
                 "agreement": self.program.digest.to_string(),
-                "model": self.model_key()?,
+                "model": self.program.engine.digest()?.to_string(),
+                "bound": self.program.lowest_threshold(),
                 "files": admitted.digests(),
             })
             .to_string(),
@@ -378,7 +431,7 @@ impl<'run> Running<'run> {
                 .map(|(set, count)| (set.to_string(), count))
                 .collect(),
         };
-        self.node.store.start(&run, &self.node.leaves(&[event])?).await?;
+        self.node.store.start(&run, &self.node.drafts(vec![event])).await?;
         Ok(id)
     }
 
@@ -399,16 +452,18 @@ impl<'run> Running<'run> {
         id: &str,
         tables: &Tables,
         admitted: &Admitted<'_>,
+        pilot: &PilotSoFar,
     ) -> Result<Result<Model, Refusal>, Error> {
         let recipe = match &self.program.engine {
             Engine::Model(model) => return Ok(Ok(self.bounded(model.clone())?)),
             Engine::Recipe(recipe) => recipe,
         };
-        let (_permit, entry) = match self.ask(self.request(Act::TRAIN, &admitted.counts())).await? {
-            Answer::Permitted(permit, entry) => (permit, entry),
-            Answer::Refused(refusal) => return Ok(Err(refusal)),
-        };
-        let model = self.bounded(linkage::train(recipe, tables)?)?;
+        let (permit, entry) =
+            match self.ask(self.request(Act::TRAIN, &admitted.counts(), pilot)).await? {
+                Answer::Permitted(permit, entry) => (permit, entry),
+                Answer::Refused(refusal) => return Ok(Err(refusal)),
+            };
+        let model = self.bounded(self.train(&permit, recipe, tables)?)?;
         let (recipe, digest) = (recipe.digest()?.to_string(), model.digest()?.to_string());
         let event = Event::ModelTrained {
             run: id.to_owned(),
@@ -416,9 +471,18 @@ impl<'run> Running<'run> {
             recipe: recipe.clone(),
             model: digest.clone(),
         };
-        self.node.record(&[event]).await?;
+        self.node.record(vec![event]).await?;
         self.watch.said(&Step::Trained { recipe, model: digest });
         Ok(Ok(model))
+    }
+
+    /// Trains under a permit for just that; counts and parameters alone come out.
+    fn train(&self, permit: &Permit, recipe: &Recipe, tables: &Tables) -> Result<Model, Error> {
+        let is_mine = permit.act() == &Act::TRAIN && permit.agreement() == self.program.digest;
+        if !is_mine || !permit.is_live(self.node.now()) {
+            return Err(Error::OtherPermit);
+        }
+        Ok(linkage::train(recipe, tables)?)
     }
 
     /// Raises the threshold to the bound that was approved, or to the schedule's tighter one.
@@ -447,7 +511,7 @@ impl<'run> Running<'run> {
 
     async fn abandon(&mut self, id: &str, why: &str) -> Result<(), Error> {
         let event = Event::RunAbandoned { run: id.to_owned(), why: why.to_owned() };
-        self.node.store.abandon(id, &self.node.leaves(&[event])?).await?;
+        self.node.store.abandon(id, &self.node.drafts(vec![event])).await?;
         let _ = self.node.drain().await;
         Ok(())
     }
@@ -455,8 +519,7 @@ impl<'run> Running<'run> {
 
 /// Returns the digests of the files that finished runs of other cycles were made of.
 fn deliveries(runs: &[Run], cycle: &CycleId) -> Deliveries {
-    let others = runs
-        .iter()
-        .filter(|run| run.state == RunState::Finished && run.cycle != cycle.as_str());
+    let others =
+        runs.iter().filter(|run| run.state == RunState::Finished && run.cycle != cycle.as_str());
     others.flat_map(Run::files).filter_map(|(_, digest)| digest.parse().ok()).collect()
 }

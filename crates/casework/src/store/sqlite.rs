@@ -182,6 +182,7 @@ fn read_lead(row: &SqliteRow) -> Result<Lead, Error> {
             reopens: reopens.map(|text| LeadId::typed(&text)),
             chunk: row.try_get("chunk")?,
         },
+        run: row.try_get("run")?,
         cycle: row.try_get("cycle")?,
         stage: Stage::read(&stage).ok_or(Error::Unreadable { column: "stage" })?,
         returned: returned.map(|text| read_json(&text, "returned")).transpose()?,
@@ -585,7 +586,7 @@ impl Store for Sqlite {
     async fn review(
         &self,
         review: &Review,
-        opening: &str,
+        openings: &[String],
         drafts: &Drafts<'_>,
     ) -> Result<(), Error> {
         let mut tx = self.begin().await?;
@@ -611,11 +612,13 @@ impl Store for Sqlite {
         .bind(review.expires.map(|at| at.to_string()))
         .execute(&mut *tx)
         .await?;
-        sqlx::query("INSERT INTO opening (lead, opening) VALUES (?, ?)")
-            .bind(review.lead.as_str())
-            .bind(opening)
-            .execute(&mut *tx)
-            .await?;
+        for opening in openings {
+            sqlx::query("INSERT INTO opening (lead, opening) VALUES (?, ?)")
+                .bind(review.lead.as_str())
+                .bind(opening)
+                .execute(&mut *tx)
+                .await?;
+        }
         sqlx::query("UPDATE lead SET stage = 'reviewed' WHERE id = ?")
             .bind(review.lead.as_str())
             .execute(&mut *tx)

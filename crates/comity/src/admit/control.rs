@@ -155,7 +155,14 @@ impl Trailer {
             Spot::Span { start, length } => usize::saturating_add(start, length),
             Spot::Field { .. } => 0,
         };
-        spots.into_iter().chain(sums).flatten().map(end).max().unwrap_or_default().max(self.prefix.len())
+        spots
+            .into_iter()
+            .chain(sums)
+            .flatten()
+            .map(end)
+            .max()
+            .unwrap_or_default()
+            .max(self.prefix.len())
     }
 
     /// Reads the totals out of a trailer record; `text_at` gives the text at a spot, if the record reaches so far.

@@ -1,11 +1,10 @@
 //! `comity explain`: why a lead weighs what it weighs. It names levels and numbers, never a value.
 
-use super::{Done, Which, ask};
+use super::{Done, Which, read_leads};
 use crate::clock::Clock;
 use crate::printer::Printer;
 use crate::report::waterfall_svg;
 use crate::{Error, program, summary};
-use agreement::{Act, OfficerId};
 use casework::{LeadId, Store};
 use linkage::Explanation;
 use std::path::PathBuf;
@@ -31,12 +30,15 @@ impl Words {
         printer: &mut Printer,
     ) -> Result<Done, Error> {
         let (program, mut node) = self.which.open(clock).await?;
-        let officer = self.officer.as_deref().map(OfficerId::new).transpose()?;
-        if let Err(refusal) = ask(&program, &mut node, Act::READ, officer).await? {
+        if let Err(refusal) = read_leads(&program, &mut node, self.officer.as_deref(), 1).await? {
             printer.refusal(&refusal);
             return Ok(Done::Refused);
         }
         let lead = node.store.lead(&LeadId::typed(&self.lead)).await?;
+        if lead.returned.is_none() {
+            // Levels say whether a name or a birthday is the same: of a lead that is held nobody is told.
+            return Err(Error::NotDisclosed { lead: lead.found.id.to_string() });
+        }
         let unreadable = || Error::OldSummary { what: "explanation" };
         let explanation: Explanation =
             serde_json::from_str(&lead.found.explanation).map_err(|_| unreadable())?;

@@ -1,10 +1,9 @@
 //! `comity leads`: lists leads, or exports them with what was returned. Reading takes a permit, and is recorded.
 
-use super::{Done, Which, ask, shown};
+use super::{Done, Which, read_leads, shown};
 use crate::clock::Clock;
 use crate::printer::{Printer, called, thousands};
 use crate::{Error, program};
-use agreement::{Act, OfficerId};
 use casework::{Lead, Stage, Store};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -49,11 +48,6 @@ impl Words {
     ) -> Result<Done, Error> {
         let stage = self.stage.as_deref().and_then(Stage::read);
         let (program, mut node) = self.which.open(clock).await?;
-        let officer = self.officer.as_deref().map(OfficerId::new).transpose()?;
-        if let Err(refusal) = ask(&program, &mut node, Act::READ, officer).await? {
-            printer.refusal(&refusal);
-            return Ok(Done::Refused);
-        }
         let leads = node.store.leads(self.cycle.as_deref()).await?;
         let rows: Vec<Row> = leads
             .into_iter()
@@ -62,16 +56,21 @@ impl Words {
             .filter(|lead| stage.is_none_or(|stage| lead.stage == stage))
             .map(row)
             .collect();
+        let count = rows.len() as u64;
+        if let Err(refusal) =
+            read_leads(&program, &mut node, self.officer.as_deref(), count).await?
+        {
+            printer.refusal(&refusal);
+            return Ok(Done::Refused);
+        }
         if let Some(file) = &self.export {
             let text = if file.extension().is_some_and(|ending| ending == "json") {
                 serde_json::to_string_pretty(&rows).unwrap_or_default() + "\n"
             } else {
                 csv(&rows)
             };
-            program::write(file, &text)?;
-            printer.json(
-                &serde_json::json!({ "export": shown(file), "leads": rows.len() }),
-            );
+            program::write_private(file, &text)?;
+            printer.json(&serde_json::json!({ "export": shown(file), "leads": rows.len() }));
             printer.labelled("export", &format!("{} leads to {}", rows.len(), file.display()));
             return Ok(Done::Well);
         }

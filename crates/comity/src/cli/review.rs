@@ -1,13 +1,12 @@
 //! `comity review`: records a person's judgement of a lead. The machine never passes one.
 
-use super::{Done, Which, ask};
+use super::{Done, Which, ask, commit};
 use crate::Error;
-use crate::clock::{self, Clock};
+use crate::clock::Clock;
 use crate::event::Event;
 use crate::printer::Printer;
 use agreement::{Act, OfficerId};
 use casework::{Judgement, LeadId, Review, Store};
-use ledger::Commitments;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Words {
@@ -51,6 +50,11 @@ impl Words {
                 what: "a judgement needs a reason in words".to_owned(),
             });
         }
+        if self.expires.is_some_and(|expires| expires <= clock.now()) {
+            return Err(Error::Unrunnable {
+                what: "the judgement would have expired already".to_owned(),
+            });
+        }
         let (program, mut node) = self.which.open(clock).await?;
         let officer = OfficerId::new(&self.officer)?;
         let permit = match ask(&program, &mut node, Act::REVIEW, Some(officer.clone())).await? {
@@ -68,18 +72,17 @@ impl Words {
             at: node.now(),
             expires: self.expires,
         };
-        let event = Event::LeadReviewed {
-            lead: review.lead.to_string(),
-            permit,
-            judgement: judgement.as_str().to_owned(),
-        };
-        let (commitment, opening) =
-            ledger::commit(clock::random()?, "officer", officer.to_string().into())?;
-        let commitments = Commitments::from([("officer".to_owned(), vec![commitment])]);
-        let leaf = node.leaf(&event, commitments)?.as_bytes().to_vec();
-        let opening = serde_json::to_string(&opening).map_err(|_| Error::UnspeakableEvent)?;
-        node.store.review(&review, &opening, &[leaf]).await?;
-        node.drain().await?;
+        // Which lead, what was said of it and by whom is committed to and not written: the ledger is for ever.
+        let told = [
+            ("lead", review.lead.to_string()),
+            ("judgement", judgement.as_str().to_owned()),
+            ("officer", officer.to_string()),
+        ];
+        let (commitments, openings) = commit(&told)?;
+        let drafts = node.drafts_with(vec![(Event::LeadReviewed { permit }, commitments)]);
+        node.store.review(&review, &openings, &drafts).await?;
+        // The judgement stands; should the ledger fail now, its entry waits and follows later.
+        let _ = node.drain().await;
         printer.json(
             &serde_json::json!({ "lead": review.lead.as_str(), "judgement": judgement.as_str() }),
         );

@@ -79,6 +79,14 @@ impl Words {
                 }
                 return Ok(Done::Refused);
             }
+            Outcome::Withheld(why) => {
+                printer.json(&serde_json::json!({ "withheld": why.to_string() }));
+                printer.wrapped(
+                    "next      ",
+                    "run it again when the stay is lifted: what was not released goes out then",
+                );
+                return Ok(Done::Refused);
+            }
         }
         Ok(Done::Well)
     }

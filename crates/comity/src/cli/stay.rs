@@ -4,11 +4,13 @@ use super::{Done, Which};
 use crate::Error;
 use crate::clock::Clock;
 use crate::event::Event;
+use crate::node::{drafts, mark};
 use crate::printer::Printer;
 use crate::program::read;
 use agreement::{Lift, Stay};
 use casework::Store;
-use std::path::PathBuf;
+use ledger::Commitments;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Words {
@@ -52,38 +54,10 @@ impl Words {
         printer: &mut Printer,
     ) -> Result<Done, Error> {
         match self.what {
-            What::Record { which, file } => {
-                let (_, mut node) = which.open(clock).await?;
-                let mut stay = Stay::read(&read(&file)?, &file.display().to_string())?;
-                // It counts from when it is recorded here, whatever its file says.
-                stay.recorded = node.now();
-                stay.lifted = None;
-                let spelled =
-                    |value| serde_json::to_string(value).map_err(|_| Error::UnspeakableEvent);
-                let instant =
-                    |at: Option<jiff::Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
-                let event = Event::StayRecorded {
-                    order: stay.order.clone(),
-                    authority: stay.authority.clone(),
-                    scope: spelled(&stay.scope)?,
-                    from: instant(stay.from),
-                    until: instant(stay.until),
-                };
-                let text = serde_json::to_string(&stay).map_err(|_| Error::UnspeakableEvent)?;
-                let leaves = node.leaves(&[event])?;
-                let number =
-                    node.store.record_stay(&text, &stay.recorded.to_string(), &leaves).await?;
-                // A stay counts once it is in the store, even while the ledger cannot be written.
-                let _ = node.drain().await;
-                printer.json(&serde_json::json!({ "stay": number, "order": stay.order }));
-                printer.labelled(
-                    "stay",
-                    &format!("number {number}, order `{}`, counts from now", stay.order),
-                );
-            }
+            What::Record { which, file } => record(&which, &file, clock, printer).await?,
             What::List { which } => {
-                let (_, node) = which.open(clock).await?;
-                let (_, stays) = node.store.stays().await?;
+                let store = which.store().await?;
+                let (_, stays) = store.stays().await?;
                 let shown: Vec<_> = stays
                     .iter()
                     .map(|stay| {
@@ -112,25 +86,60 @@ impl Words {
                 }
             }
             What::Lift { which, number, order, authority } => {
-                let (_, mut node) = which.open(clock).await?;
-                let (_, stays) = node.store.stays().await?;
+                let store = which.store().await?;
+                let (_, stays) = store.stays().await?;
                 let recorded =
                     stays.iter().find(|stay| stay.number == number && stay.lifted.is_none());
                 let recorded = recorded.ok_or(casework::Error::NoSuchStay { number })?;
                 let mut stay: Stay = serde_json::from_str(&recorded.stay)
                     .map_err(|_| Error::OldSummary { what: "stay" })?;
-                let at = node.now();
+                let at = clock.now();
                 stay.lifted = Some(Lift { order: order.clone(), authority: authority.clone(), at });
                 let event =
-                    Event::StayLifted { order: stay.order.clone(), by: order.clone(), authority };
+                    Event::StayLifted { stay: recorded.mark.clone(), by: order.clone(), authority };
                 let text = serde_json::to_string(&stay).map_err(|_| Error::UnspeakableEvent)?;
-                let leaves = node.leaves(&[event])?;
-                node.store.lift_stay(number, &text, &order, &at.to_string(), &leaves).await?;
-                let _ = node.drain().await;
+                let drafts = drafts(at, vec![(event, Commitments::new())]);
+                store.lift_stay(number, &text, &order, &at.to_string(), &drafts).await?;
+                drain(&which, clock).await;
                 printer.json(&serde_json::json!({ "lifted": number, "by": order }));
                 printer.labelled("stay", &format!("number {number} is lifted by order `{order}`"));
             }
         }
         Ok(Done::Well)
+    }
+}
+
+/// Records a stay. It takes no run before it and no readable program: a stay comes when it comes.
+async fn record(which: &Which, file: &Path, clock: &Clock, printer: &Printer) -> Result<(), Error> {
+    let store = which.store().await?;
+    let mut stay = Stay::read(&read(file)?, &file.display().to_string())?;
+    // It counts from when it is recorded here, whatever its file says.
+    stay.recorded = clock.now();
+    stay.lifted = None;
+    let spelled = |scope| serde_json::to_string(scope).map_err(|_| Error::UnspeakableEvent);
+    let instant = |at: Option<jiff::Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
+    let mark = mark()?;
+    let event = Event::StayRecorded {
+        stay: mark.clone(),
+        order: stay.order.clone(),
+        authority: stay.authority.clone(),
+        scope: spelled(&stay.scope)?,
+        from: instant(stay.from),
+        until: instant(stay.until),
+    };
+    let text = serde_json::to_string(&stay).map_err(|_| Error::UnspeakableEvent)?;
+    let drafts = drafts(stay.recorded, vec![(event, Commitments::new())]);
+    let number = store.record_stay(&mark, &text, &stay.recorded.to_string(), &drafts).await?;
+    drain(which, clock).await;
+    printer.json(&serde_json::json!({ "stay": number, "order": stay.order }));
+    printer.labelled("stay", &format!("number {number}, order `{}`, counts from now", stay.order));
+    Ok(())
+}
+
+/// Brings the stay's entry to the ledger, if that can be written now. It counts once it is in the store: while a run
+/// holds the ledger, the run takes the line along.
+async fn drain(which: &Which, clock: &Clock) {
+    if let Ok((_, mut node)) = which.open(clock).await {
+        let _ = node.drain().await;
     }
 }

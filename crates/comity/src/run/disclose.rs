@@ -2,40 +2,51 @@
 
 use super::{Admitted, Point, Running, Step};
 use crate::event::Event;
-use crate::node::Answer;
-use crate::release::{self, Released};
+use crate::node::{Answer, mark};
+use crate::release::{self, Released, Withheld};
 use crate::{Error, extract};
 use agreement::{Permit, Refusal, Request};
 use casework::{Disclosure, DisclosureId, LeadId, Stage, Store};
 use ledger::{Leaf, Recorded};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+/// What came of releasing chunk by chunk.
+pub(super) enum Chunks {
+    /// All of them went out.
+    Out,
+    /// The ledger could not be written half-way, so that the answer is a refusal.
+    Refused(Refusal),
+    /// A stay or the end of the permit came first; what remains waits.
+    Withheld(Withheld),
+}
+
 impl Running<'_> {
-    /// 8a  release: each chunk is prepared, recorded, and only then released; a stay is looked up before each. Returns
-    /// the refusal where the ledger could not be written half-way.
+    /// 8a  release: each chunk is prepared, recorded, and only then released; a stay is looked up before each.
     pub(super) async fn release(
         &mut self,
         id: &str,
         permit: &Permit,
         entry: u64,
         admitted: &Admitted<'_>,
-    ) -> Result<Option<Refusal>, Error> {
+    ) -> Result<Chunks, Error> {
         let leads = self.node.store.leads(Some(self.cycle.as_str())).await?;
-        let waiting: Vec<_> =
-            leads.into_iter().filter(|lead| lead.stage == Stage::Planned).collect();
+        let waiting: Vec<_> = leads
+            .into_iter()
+            .filter(|lead| lead.stage == Stage::Planned && lead.run == id)
+            .collect();
         let mut chunks: BTreeMap<u32, Vec<_>> = BTreeMap::new();
         for lead in waiting {
             if let Some(chunk) = lead.found.chunk {
                 chunks.entry(chunk).or_default().push(lead.found);
             }
         }
-        let (mut persons, mut last) = (0, None);
+        let (mut persons, mut last, mut withheld) = (0, None, None);
         let number = chunks.len() as u64;
         for (chunk, leads) in chunks {
             let (filed, now) = (&self.program.filed, self.node.now());
             if let Err(why) = release::may_release(permit, filed, now, &self.node.store).await? {
                 // Nothing of what remains is even prepared: it waits, and going on with the run asks the gate again.
-                self.watch.said(&Step::Withheld { why });
+                withheld = Some(why);
                 break;
             }
             let wanted: BTreeSet<u64> =
@@ -43,6 +54,7 @@ impl Running<'_> {
             let rows: HashMap<u64, _> = extract::returned(
                 self.program,
                 permit,
+                self.node.now(),
                 admitted.source_set,
                 &admitted.source,
                 &wanted,
@@ -52,26 +64,35 @@ impl Running<'_> {
             let returned: Vec<_> = leads
                 .iter()
                 .map(|lead| {
-                    let values =
-                        rows.get(&u64::from(lead.source_record)).cloned().unwrap_or_default();
-                    let values = values
+                    let row = rows.get(&u64::from(lead.source_record)).cloned();
+                    let values = row
+                        .ok_or_else(|| Error::NotAsRecorded { disclosure: lead.id.to_string() })?
                         .into_iter()
                         .map(|(element, value)| (element.to_string(), value))
                         .collect();
-                    (lead.id.clone(), values)
+                    Ok((lead.id.clone(), values))
                 })
-                .collect();
+                .collect::<Result<_, Error>>()?;
             let disclosure = self.prepare_disclosure(id, chunk, permit, entry, &returned).await?;
             self.watch.passed(Point::Prepared);
             let recorded = match self.evidence(&disclosure).await {
                 Ok(recorded) => recorded,
-                Err(failure) => return self.unrecorded(failure, permit, admitted).await.map(Some),
+                Err(failure) => {
+                    let refusal = self.unrecorded(failure, permit, admitted).await?;
+                    return Ok(Chunks::Refused(refusal));
+                }
             };
             self.watch.passed(Point::Recorded);
             let index = recorded.index();
-            if let Some(out) = self.let_out(permit, recorded, &disclosure).await? {
-                persons += u64::from(out);
-                last = Some(index);
+            match self.let_out(permit, recorded, &disclosure).await? {
+                Released::Out(out) => {
+                    persons += u64::from(out);
+                    last = Some(index);
+                }
+                Released::Withheld(why) => {
+                    withheld = Some(why);
+                    break;
+                }
             }
             self.watch.passed(Point::Released);
         }
@@ -79,7 +100,13 @@ impl Running<'_> {
             let elements = permit.returned().len() as u64;
             self.watch.said(&Step::Released { persons, elements, chunks: number, entry });
         }
-        Ok(None)
+        Ok(match withheld {
+            None => Chunks::Out,
+            Some(why) => {
+                self.watch.said(&Step::Withheld { why: why.clone() });
+                Chunks::Withheld(why)
+            }
+        })
     }
 
     /// Brings a disclosure to the ledger, and returns the evidence that it is there. Somebody else's entry, such as a
@@ -87,12 +114,13 @@ impl Running<'_> {
     async fn evidence(&mut self, disclosure: &Disclosure) -> Result<Recorded, Error> {
         let leaf = Leaf::parse(disclosure.leaf.clone())?;
         let drained = self.node.drain().await?;
-        let mine = drained.into_iter().find(|recorded| *recorded.leaf_hash() == leaf.hash());
-        match mine {
+        let mine = drained.into_iter().map(|(_, evidence)| evidence);
+        match mine.into_iter().find(|recorded| *recorded.leaf_hash() == leaf.hash()) {
             Some(recorded) => Ok(recorded),
-            None => self.node.find(&leaf)?.ok_or_else(|| Error::NotAsRecorded {
-                disclosure: disclosure.id.0.clone(),
-            }),
+            None => self
+                .node
+                .find(&leaf)?
+                .ok_or_else(|| Error::NotAsRecorded { disclosure: disclosure.id.0.clone() }),
         }
     }
 
@@ -107,9 +135,10 @@ impl Running<'_> {
         if !matches!(failure, Error::Ledger(_) | Error::NoLedger { .. }) {
             return Err(failure);
         }
+        let pilot = self.pilot_so_far(self.program.lowest_threshold(), self.cycle.as_str()).await?;
         let request = Request {
             party: permit.party().clone(),
-            ..self.request(permit.act().clone(), &admitted.counts())
+            ..self.request(permit.act().clone(), &admitted.counts(), &pilot)
         };
         match self.ask(request).await? {
             Answer::Refused(refusal) => Ok(refusal),
@@ -139,8 +168,8 @@ impl Running<'_> {
             persons: returned.len() as u64,
         };
         let at = self.node.now().to_string();
-        let disclosure = Disclosure {
-            id: DisclosureId(format!("{id}/{chunk}@{at}.{}", self.node.mark()?)),
+        let mut disclosure = Disclosure {
+            id: DisclosureId(format!("{id}/{chunk}@{at}.{}", mark()?)),
             run: id.to_owned(),
             chunk,
             prepared_at: at,
@@ -148,10 +177,11 @@ impl Running<'_> {
             purpose: permit.purpose().to_string(),
             elements,
             persons: u32::try_from(returned.len()).unwrap_or(u32::MAX),
-            leaf: self.node.leaf(&event, commitments)?.as_bytes().to_vec(),
+            leaf: Vec::new(),
             ledger_index: None,
         };
-        self.node.store.prepare(&disclosure, &openings).await?;
+        let drafts = self.node.drafts_with(vec![(event, commitments)]);
+        (_, disclosure.leaf) = self.node.store.prepare(&disclosure, &openings, &drafts).await?;
         Ok(disclosure)
     }
 
@@ -161,20 +191,19 @@ impl Running<'_> {
         permit: &Permit,
         recorded: Recorded,
         disclosure: &Disclosure,
-    ) -> Result<Option<u32>, Error> {
+    ) -> Result<Released, Error> {
         let index = recorded.index();
-        let now = self.node.now();
         match release::release(
             permit,
             recorded,
             disclosure,
             &self.program.filed,
-            now,
+            self.node.clock(),
             &self.node.store,
         )
         .await?
         {
-            Released::Out(persons) => Ok(Some(persons)),
+            Released::Out(persons) => Ok(Released::Out(persons)),
             Released::Withheld(why) => {
                 let event = Event::DisclosureWithdrawn {
                     run: disclosure.run.clone(),
@@ -182,11 +211,11 @@ impl Running<'_> {
                     disclosure: index,
                     why: why.to_string(),
                 };
-                let leaves = self.node.leaves(&[event])?;
-                self.node.store.withdraw(&disclosure.id, &now.to_string(), &leaves).await?;
+                let drafts = self.node.drafts(vec![event]);
+                let at = self.node.now().to_string();
+                self.node.store.withdraw(&disclosure.id, &at, &drafts).await?;
                 self.node.drain().await?;
-                self.watch.said(&Step::Withheld { why });
-                Ok(None)
+                Ok(Released::Withheld(why))
             }
         }
     }

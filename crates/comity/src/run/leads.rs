@@ -29,20 +29,33 @@ pub(super) struct Leads {
 
 /// How far the pilot is.
 pub(super) struct PilotSoFar {
+    /// By the judgements on leads that were drawn at this bound or a looser one.
     pub(super) measured: Pilot,
-    pub(super) opened: u64,
-    pub(super) sample: u64,
+    /// By all judgements of the model.
+    all: Pilot,
+    opened: u64,
+    sample: u64,
+    bound: f64,
 }
 
 impl PilotSoFar {
+    /// A model that failed at any bound has failed: another threshold in the schedule does not make it forgotten.
     pub(super) fn status(&self) -> PilotStatus {
-        if u64::from(self.measured.judged()) < self.sample {
+        let sample = u32::try_from(self.sample).unwrap_or(u32::MAX);
+        let failed = self.all.judged() >= sample && self.all.upper_bound() >= self.bound;
+        let shown = if failed { &self.all } else { &self.measured };
+        if shown.judged() < sample {
             return PilotStatus::Open { opened: self.opened };
         }
         PilotStatus::Reviewed {
-            reviewed: u64::from(self.measured.judged()),
-            false_permille: permille(self.measured.upper_bound()),
+            reviewed: u64::from(shown.judged()),
+            false_permille: permille(shown.upper_bound()),
         }
+    }
+
+    /// Says whether what was held may be opened.
+    pub(super) fn passed(&self) -> bool {
+        self.measured.passed() && self.all.passed()
     }
 }
 
@@ -127,6 +140,7 @@ impl Running<'_> {
         let returned: HashMap<u64, _> = extract::returned(
             self.program,
             permit,
+            self.node.now(),
             admitted.source_set,
             &admitted.source,
             &wanted,
@@ -229,7 +243,10 @@ impl Running<'_> {
                 reopens,
                 chunk,
             });
-            explanations.push((LeadId::new(id, number + 1), explanation));
+            // The report shows nothing of a lead that is held.
+            if leads.last().is_some_and(|lead: &Planned| lead.chunk.is_some()) {
+                explanations.push((LeadId::new(id, number + 1), explanation));
+            }
         }
         let planned = place as u64;
         let counted = summary::Counted {
@@ -264,7 +281,7 @@ impl Running<'_> {
         };
         self.node
             .store
-            .plan(id, &summary::stored(&report)?, &leads, &self.node.leaves(&[event])?)
+            .plan(id, &summary::stored(&report)?, &leads, &self.node.drafts(vec![event]))
             .await?;
         self.watch.said(&Step::Planned {
             planned,
@@ -276,24 +293,22 @@ impl Running<'_> {
         Ok(report)
     }
 
-    /// How far the pilot of this recipe or model is.
-    pub(super) async fn pilot_so_far(&self) -> Result<PilotSoFar, Error> {
+    /// How far the pilot of this recipe or model is, for leads drawn at a bound by a run.
+    pub(super) async fn pilot_so_far(&self, bound: f64, run: &str) -> Result<PilotSoFar, Error> {
         let agreed = &self.program.agreement().pilot;
         let terms = PilotTerms {
             sample: u32::try_from(agreed.sample).unwrap_or(u32::MAX),
             bound: f64::from(agreed.bound_percent) / 100.0,
             confidence: f64::from(agreed.confidence_percent) / 100.0,
         };
-        let key = self.model_key()?;
+        let key = self.program.engine.digest()?.to_string();
+        let store = &self.node.store;
         Ok(PilotSoFar {
-            measured: self.node.store.pilot(&key, &terms).await?,
-            opened: self.node.store.opened(&key).await?,
+            measured: store.pilot(&key, Some(bound), &terms).await?,
+            all: store.pilot(&key, None, &terms).await?,
+            opened: store.opened(&key, bound, run).await?,
             sample: agreed.sample,
+            bound: terms.bound,
         })
-    }
-
-    /// What a pilot is good for: this recipe or model, at this bound or a tighter one.
-    pub(super) fn model_key(&self) -> Result<String, Error> {
-        Ok(format!("{} from {}", self.program.engine.digest()?, self.program.lowest_threshold()))
     }
 }

@@ -1,65 +1,81 @@
 //! What happens to a run after its leads are planned: it is closed, gone on with after an interruption, or opens what
 //! it held once people have judged its pilot.
 
-use super::leads::{chunk_size, permille};
-use super::{Outcome, Point, Running, Step};
+use super::disclose::Chunks;
+use super::leads::{PilotSoFar, chunk_size, permille};
+use super::{Admitted, Outcome, Point, Running, Step};
 use crate::event::Event;
 use crate::node::Answer;
+use crate::release::Released;
 use crate::report::Report;
 use crate::{Error, summary};
-use agreement::Act;
+use agreement::{Act, Permit, Refusal};
 use casework::{LeadId, Run, Stage, Store};
 use ledger::Leaf;
 
-impl Running<'_> {
+impl<'run> Running<'run> {
     /// 14  report: closes the run, and writes the page.
     pub(super) async fn finish(&mut self, id: &str, mut report: Report) -> Result<Report, Error> {
-        let counts = self.node.store.count(self.cycle.as_str()).await?;
-        let of = |stage| u64::from(counts.get(&stage).copied().unwrap_or(0));
+        let leads = self.node.store.leads(Some(self.cycle.as_str())).await?;
+        let held =
+            leads.iter().filter(|lead| lead.run == id && lead.stage == Stage::Held).count() as u64;
         let opened = self.node.store.disclosed(id).await?;
-        let held = of(Stage::Held);
         summary::close(&mut report, self.node, id, opened, held).await?;
         let html = report.html()?;
         let digest = agreement::Digest::of(html.as_bytes()).to_string();
         let event = Event::RunFinished { run: id.to_owned(), opened, held, report: digest };
         // If we crash after this, the run is not closed yet: going on writes the page again, and then records it.
         crate::program::write(&self.node.places.report(id), &html)?;
-        // What is still planned was withheld: the run stays open, and going on with it asks the gate again.
-        if of(Stage::Planned) == 0 {
-            let at = self.node.now().to_string();
-            self.node
-                .store
-                .finish(id, &at, &summary::stored(&report)?, &self.node.leaves(&[event])?)
-                .await?;
-            self.watch.passed(Point::Closed);
-            self.node.drain().await?;
-        }
+        let at = self.node.now().to_string();
+        let (stored, drafts) = (summary::stored(&report)?, self.node.drafts(vec![event]));
+        self.node.store.finish(id, &at, &stored, &drafts).await?;
+        self.watch.passed(Point::Closed);
+        self.node.drain().await?;
         Ok(report)
     }
 
     /// Goes on with a run that was broken off after its leads were planned.
     pub(super) async fn go_on(&mut self, earlier: Run) -> Result<Outcome, Error> {
+        if earlier.agreement().as_deref() != Some(self.program.digest.to_string().as_str()) {
+            return self.close_rest(earlier).await;
+        }
+        let bound = earlier.bound().unwrap_or(f64::INFINITY);
+        let pilot = self.pilot_so_far(bound, &earlier.id).await?;
+        match self.ask_again(&earlier, &pilot).await? {
+            Err(refusal) => Ok(Outcome::Refused(refusal)),
+            Ok(again) => self.release_the_rest(&earlier, again).await,
+        }
+    }
+
+    /// Asks the gate for running and releasing once more, on the files that the run was begun on.
+    async fn ask_again(
+        &mut self,
+        earlier: &Run,
+        pilot: &PilotSoFar,
+    ) -> Result<Result<Again<'run>, Refusal>, Error> {
         let counts = self.count()?;
-        let permit = match self.ask(self.request(Act::RUN, &counts)).await? {
+        let permit = match self.ask(self.request(Act::RUN, &counts, pilot)).await? {
             Answer::Permitted(permit, _) => permit,
-            Answer::Refused(refusal) => return Ok(Outcome::Refused(refusal)),
+            Answer::Refused(refusal) => return Ok(Err(refusal)),
         };
         let admitted = self.admit(&permit)?;
         if !earlier.is_of_files(&admitted.digests()) {
-            return Err(Error::Unrunnable {
-                what: format!(
-                    "run {} was interrupted, and the files are no longer those it was begun on",
-                    earlier.id
-                ),
-            });
+            return Err(Error::OtherFiles { run: earlier.id.clone() });
         }
         let report = summary::restored(earlier.summary.as_deref())?;
-        let pilot = self.pilot_so_far().await?;
-        let request = self.releasing(&admitted, report.threshold.weight, &pilot);
-        let (release, entry) = match self.ask(request).await? {
-            Answer::Permitted(permit, entry) => (permit, entry),
-            Answer::Refused(refusal) => return Ok(Outcome::Refused(refusal)),
-        };
+        let request = self.releasing(&admitted, report.threshold.weight, pilot);
+        Ok(match self.ask(request).await? {
+            Answer::Permitted(permit, entry) => Ok(Again { admitted, report, permit, entry }),
+            Answer::Refused(refusal) => Err(refusal),
+        })
+    }
+
+    async fn release_the_rest(
+        &mut self,
+        earlier: &Run,
+        again: Again<'_>,
+    ) -> Result<Outcome, Error> {
+        let Again { admitted, report, permit, entry } = again;
         // What was recorded and not released goes out first, under the new permit, or is withdrawn.
         for disclosure in self.node.store.prepared(&earlier.id).await? {
             self.node.drain().await?;
@@ -73,16 +89,65 @@ impl Running<'_> {
                 disclosure: recorded.index(),
                 permit: entry,
             };
-            let _ = self.node.record(&[event]).await?;
+            let _ = self.node.record(vec![event]).await?;
             self.watch.passed(Point::Recorded);
-            self.let_out(&release, recorded, &disclosure).await?;
+            if let Released::Withheld(why) = self.let_out(&permit, recorded, &disclosure).await? {
+                return Ok(Outcome::Withheld(why));
+            }
             self.watch.passed(Point::Released);
         }
-        if let Some(refusal) = self.release(&earlier.id, &release, entry, &admitted).await? {
-            return Ok(Outcome::Refused(refusal));
+        self.hold_beyond(earlier, permit.leads_at_most()).await?;
+        match self.release(&earlier.id, &permit, entry, &admitted).await? {
+            Chunks::Out => {}
+            Chunks::Refused(refusal) => return Ok(Outcome::Refused(refusal)),
+            Chunks::Withheld(why) => return Ok(Outcome::Withheld(why)),
         }
         self.watch.passed(Point::AllReleased);
         Ok(Outcome::Done(Box::new(self.finish(&earlier.id, report).await?)))
+    }
+
+    /// While the run was broken off, another one may have used up the pilot's room: what no longer fits is held.
+    async fn hold_beyond(&mut self, earlier: &Run, room: Option<u64>) -> Result<(), Error> {
+        let Some(room) = room else { return Ok(()) };
+        let leads = self.node.store.leads(Some(self.cycle.as_str())).await?;
+        let planned =
+            leads.into_iter().filter(|lead| lead.run == earlier.id && lead.stage == Stage::Planned);
+        let left = usize::try_from(room).unwrap_or(usize::MAX);
+        let beyond: Vec<LeadId> = planned.map(|lead| lead.found.id).skip(left).collect();
+        Ok(self.node.store.hold(&beyond).await?)
+    }
+
+    /// The agreement is another by now: what was found under the old one is not disclosed under the new.
+    async fn close_rest(&mut self, earlier: Run) -> Result<Outcome, Error> {
+        let mut events = Vec::new();
+        for disclosure in self.node.store.prepared(&earlier.id).await? {
+            self.node.drain().await?;
+            let leaf = Leaf::parse(disclosure.leaf.clone())?;
+            if let Some(recorded) = self.node.find(&leaf)? {
+                events.push(Event::DisclosureWithdrawn {
+                    run: earlier.id.clone(),
+                    chunk: u64::from(disclosure.chunk),
+                    disclosure: recorded.index(),
+                    why: "the agreement is another by now".to_owned(),
+                });
+            }
+        }
+        let mut report = summary::restored(earlier.summary.as_deref())?;
+        let opened = self.node.store.disclosed(&earlier.id).await?;
+        summary::close(&mut report, self.node, &earlier.id, opened, 0).await?;
+        let html = report.html()?;
+        let digest = agreement::Digest::of(html.as_bytes()).to_string();
+        crate::program::write(&self.node.places.report(&earlier.id), &html)?;
+        events.push(Event::RunFinished {
+            run: earlier.id.clone(),
+            opened,
+            held: 0,
+            report: digest,
+        });
+        let at = self.node.now().to_string();
+        self.node.store.close_rest(&earlier.id, &at, &self.node.drafts(events)).await?;
+        self.node.drain().await?;
+        Ok(Outcome::Again(Box::new(report)))
     }
 
     /// A cycle that is finished opens what it held, once people have judged its pilot.
@@ -90,16 +155,28 @@ impl Running<'_> {
         // What a crash left waiting when the run was closed is recorded now, if it can be.
         let _ = self.node.drain().await;
         let report = summary::restored(earlier.summary.as_deref())?;
-        let pilot = self.pilot_so_far().await?;
+        let path = self.node.places.report(&earlier.id);
+        if !path.exists() {
+            crate::program::write(&path, &report.html()?)?;
+        }
+        let bound = earlier.bound().unwrap_or(f64::INFINITY);
+        let pilot = self.pilot_so_far(bound, &earlier.id).await?;
         let leads = self.node.store.leads(Some(self.cycle.as_str())).await?;
         let held: Vec<LeadId> = leads
             .iter()
-            .filter(|lead| lead.stage == Stage::Held)
+            .filter(|lead| lead.stage == Stage::Held && lead.run == earlier.id)
             .map(|lead| lead.found.id.clone())
             .collect();
-        if held.is_empty() || !pilot.measured.passed() {
+        let same_agreement =
+            earlier.agreement().as_deref() == Some(self.program.digest.to_string().as_str());
+        if held.is_empty() || !pilot.passed() || !same_agreement {
             return Ok(Outcome::Again(Box::new(report)));
         }
+        // The gate is asked before anything is set going again.
+        let again = match self.ask_again(&earlier, &pilot).await? {
+            Ok(again) => again,
+            Err(refusal) => return Ok(Outcome::Refused(refusal)),
+        };
         let first =
             leads.iter().filter_map(|lead| lead.found.chunk).max().map_or(0, |chunk| chunk + 1);
         let per_chunk = chunk_size(self.program.agreement().returned().count());
@@ -117,12 +194,20 @@ impl Running<'_> {
             not_right: u64::from(measured.not_right()),
             upper_bound_permille: permille(measured.upper_bound()),
         };
-        self.node.store.unhold(&earlier.id, &chunks, &self.node.leaves(&[event])?).await?;
+        self.node.store.unhold(&earlier.id, &chunks, &self.node.drafts(vec![event])).await?;
         self.watch.said(&Step::PilotPassed {
             judged: measured.judged(),
             not_right: measured.not_right(),
             upper_bound: measured.upper_bound(),
         });
-        self.go_on(earlier).await
+        self.release_the_rest(&earlier, again).await
     }
+}
+
+/// What the gate answered when it was asked again, and what it was asked about.
+struct Again<'run> {
+    admitted: Admitted<'run>,
+    report: Report,
+    permit: Box<Permit>,
+    entry: u64,
 }
