@@ -15,7 +15,7 @@
 
 use crate::Error;
 use crate::clock::{self, Clock};
-use crate::node::{Places, write_secret};
+use crate::node::{Places, make_private, write_secret};
 use agreement::{
     Agreement, Annex, Digest, Environment, Filed, KeyChange, PartyId, Problem, Publications,
     PurposeId, RecordSet, Role, Schedule, Signature, Threshold,
@@ -269,6 +269,7 @@ fn demonstration(
     let made =
         drafted.demonstration(&publications, clock.now(), || randoms.pop().unwrap_or_default())?;
     // If we crash in here, `of` is not there and the next start makes the demonstration anew.
+    make_private(places.root())?;
     let _ = fs::remove_file(&of);
     if place.exists() {
         fs::remove_dir_all(&place)
