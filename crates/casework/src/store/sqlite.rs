@@ -324,9 +324,16 @@ impl Store for Sqlite {
         &self,
         run: &str,
         chunks: &[(LeadId, u32)],
+        covered: &[LeadId],
         leaves: &[Vec<u8>],
     ) -> Result<(), Error> {
         let mut tx = self.begin().await?;
+        for lead in covered {
+            sqlx::query("UPDATE lead SET stage = 'closed' WHERE id = ? AND stage = 'held'")
+                .bind(lead.as_str())
+                .execute(&mut *tx)
+                .await?;
+        }
         for (lead, chunk) in chunks {
             sqlx::query(
                 "UPDATE lead SET stage = 'planned', chunk = ? WHERE id = ? AND stage = 'held'",
@@ -602,6 +609,7 @@ impl Store for Sqlite {
                 let row = sqlx::query(
                     "SELECT id, stage, returned_digest FROM lead
                      WHERE pair = ? AND run <> ? AND stage <> 'held'
+                       AND (stage <> 'closed' OR opened_at IS NOT NULL)
                        AND run IN (SELECT id FROM run WHERE state <> 'abandoned')
                      ORDER BY opened_at DESC, id DESC LIMIT 1",
                 )
@@ -656,7 +664,7 @@ impl Store for Sqlite {
     async fn opened(&self, model: &str) -> Result<u64, Error> {
         let count: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM lead JOIN run ON run.id = lead.run
-             WHERE lead.stage IN ('open', 'reviewed', 'closed') AND json_extract(run.inputs, '$.model') = ?",
+             WHERE lead.opened_at IS NOT NULL AND json_extract(run.inputs, '$.model') = ?",
         )
         .bind(model)
         .fetch_one(&self.pool)

@@ -8,7 +8,7 @@ use crate::node::Answer;
 use crate::report::Report;
 use crate::{Error, summary};
 use agreement::Act;
-use casework::{LeadId, Run, Stage, Store};
+use casework::{Known, LeadId, Run, Stage, Store};
 use ledger::Leaf;
 
 impl Running<'_> {
@@ -92,14 +92,24 @@ impl Running<'_> {
         let report = summary::restored(earlier.summary.as_deref())?;
         let pilot = self.pilot_so_far().await?;
         let leads = self.node.store.leads(Some(self.cycle.as_str())).await?;
-        let held: Vec<LeadId> = leads
-            .iter()
-            .filter(|lead| lead.stage == Stage::Held)
-            .map(|lead| lead.found.id.clone())
-            .collect();
+        let held: Vec<_> =
+            leads.iter().filter(|lead| lead.stage == Stage::Held).map(|lead| &lead.found).collect();
         if held.is_empty() || !pilot.measured.passed() {
             return Ok(Outcome::Again(Box::new(report)));
         }
+        // Another cycle may have found the same pair while this one held it: it is not disclosed twice.
+        let pairs: Vec<_> = held.iter().map(|found| found.pair).collect();
+        let known = self.node.store.known(&pairs, &earlier.id, self.node.now()).await?;
+        let (covered, held): (Vec<_>, Vec<_>) =
+            held.into_iter().partition(|found| match known.get(&found.pair) {
+                None => false,
+                Some(Known::NotSame { .. } | Known::Waiting { .. }) => true,
+                Some(Known::Worked { returned_digest, .. }) => {
+                    *returned_digest == found.returned_digest
+                }
+            });
+        let covered: Vec<LeadId> = covered.into_iter().map(|found| found.id.clone()).collect();
+        let held: Vec<LeadId> = held.into_iter().map(|found| found.id.clone()).collect();
         let first =
             leads.iter().filter_map(|lead| lead.found.chunk).max().map_or(0, |chunk| chunk + 1);
         let per_chunk = chunk_size(self.program.agreement().returned().count());
@@ -117,7 +127,8 @@ impl Running<'_> {
             not_right: u64::from(measured.not_right()),
             upper_bound_permille: permille(measured.upper_bound()),
         };
-        self.node.store.unhold(&earlier.id, &chunks, &self.node.leaves(&[event])?).await?;
+        let leaves = self.node.leaves(&[event])?;
+        self.node.store.unhold(&earlier.id, &chunks, &covered, &leaves).await?;
         self.watch.said(&Step::PilotPassed {
             judged: measured.judged(),
             not_right: measured.not_right(),
