@@ -664,12 +664,8 @@ mod tests {
 
     #[test]
     fn a_disclosure_resumed_in_the_scope_of_a_stay_is_wrong_however_early_it_was_recorded() {
-        let resumed = Event::ReleaseResumed {
-            run: "2027Q1".to_owned(),
-            chunk: 0,
-            disclosure: 3,
-            permit: 2,
-        };
+        let resumed =
+            Event::ReleaseResumed { run: "2027Q1".to_owned(), chunk: 0, disclosure: 3, permit: 2 };
         let mut events = vec![permit("run"), started(), permit("release"), disclosed(2)];
         events.push(stay_recorded("{}"));
         assert!(wrong(&events).is_empty());

@@ -90,9 +90,10 @@ impl Running<'_> {
         let mine = drained.into_iter().find(|recorded| *recorded.leaf_hash() == leaf.hash());
         match mine {
             Some(recorded) => Ok(recorded),
-            None => self.node.find(&leaf)?.ok_or_else(|| Error::NotAsRecorded {
-                disclosure: disclosure.id.0.clone(),
-            }),
+            None => self
+                .node
+                .find(&leaf)?
+                .ok_or_else(|| Error::NotAsRecorded { disclosure: disclosure.id.0.clone() }),
         }
     }
 

@@ -46,7 +46,8 @@ impl File {
     fn batch(&self, columns: &[(&str, &str)]) -> RecordBatch {
         RecordBatch::try_from_iter(columns.iter().map(|(element, name)| {
             let column = self.column(name);
-            let values = self.rows.iter().map(|row| Some(&row[column]).filter(|value| !value.is_empty()));
+            let values =
+                self.rows.iter().map(|row| Some(&row[column]).filter(|value| !value.is_empty()));
             (*element, Arc::new(values.collect::<StringArray>()) as ArrayRef)
         }))
         .unwrap()
@@ -86,8 +87,10 @@ fn benefits() -> &'static Benefits {
 
 impl Benefits {
     fn same(&self, source: u32, recipient: u32) -> bool {
-        let (one, other) =
-            (self.payroll.get(source, "truth_person"), self.caseload.get(recipient, "truth_person"));
+        let (one, other) = (
+            self.payroll.get(source, "truth_person"),
+            self.caseload.get(recipient, "truth_person"),
+        );
         assert!(!one.is_empty() && !other.is_empty());
         one == other
     }
@@ -148,7 +151,8 @@ impl Benefits {
         let tables =
             Tables::between(recipe.columns(), Table::new(&payroll), Table::new(&caseload)).unwrap();
         let model = linkage::train(&recipe, &tables).unwrap();
-        let model = if model.threshold() < 6.0 { model.with_threshold(6.0).unwrap() } else { model };
+        let model =
+            if model.threshold() < 6.0 { model.with_threshold(6.0).unwrap() } else { model };
         let scorer = Scorer::new(&model, &tables).unwrap();
         let links = linkage::link(&scorer, |_| {}).unwrap();
         links.pairs.iter().map(|pair| (pair.source.row(), pair.recipient.row())).collect()
@@ -164,21 +168,28 @@ fn the_number_of_leads_is_what_it_was() {
     let benefits = benefits();
     let open = benefits.leads.iter().filter(|lead| lead.stage == Stage::Open).count();
     let held = benefits.leads.iter().filter(|lead| lead.stage == Stage::Held).count();
-    assert_eq!((open, held), (40, PINNED_HELD), "drift is not wrong by itself; look why, then pin it anew");
+    assert_eq!(
+        (open, held),
+        (40, PINNED_HELD),
+        "drift is not wrong by itself; look why, then pin it anew"
+    );
     assert_eq!(benefits.leads.len(), open + held);
 }
 
 const PINNED_HELD: usize = 68;
 
+/// 418 of 437 pairs are right (0.957), and 418 of 471 are found (0.887). The model expects 0.992 of its pairs to be
+/// right: it takes name, birth and home as independent, and twins and relatives of one name who live together are not.
+/// That is today's wrong answer; the bounds hold it so that it gets no worse unseen, and the pilot is what measures it.
 #[test]
-fn pairs_before_the_discrepancy_are_right_and_nearly_all_of_them() {
+fn pairs_before_the_discrepancy_are_as_right_and_as_many_as_they_were() {
     let benefits = benefits();
     let pairs = benefits.pairs();
-    let right = pairs.iter().filter(|(source, recipient)| benefits.same(*source, *recipient)).count();
+    let right =
+        pairs.iter().filter(|(source, recipient)| benefits.same(*source, *recipient)).count();
     let (precision, recall) = (share(right, pairs.len()), share(right, benefits.same_pairs()));
-    assert!(precision >= 0.0, "precision {precision}");
-    assert!(recall >= 0.0, "recall {recall}");
-    println!("{right} of {} pairs right: precision {precision:.4}, recall {recall:.4}", pairs.len());
+    assert!(precision >= 0.955, "{right} of {} are right", pairs.len());
+    assert!(recall >= 0.885, "{right} of {} are found", benefits.same_pairs());
 }
 
 #[test]
@@ -204,17 +215,18 @@ fn the_leads_are_those_pairs_that_have_the_discrepancy() {
     }
 }
 
+/// 99 of 108 (0.917) are right: nine in ten is what the agreement expects of them. It is less than of the pairs, since
+/// whoever is taken for a relative is likelier to have an undeclared income than the person is.
 #[test]
-fn the_leads_are_right() {
+fn nine_in_ten_leads_are_right() {
     let benefits = benefits();
     let right = benefits
         .leads
         .iter()
         .filter(|lead| benefits.same(lead.found.source_record, lead.found.recipient_record))
         .count();
-    let precision = share(right, benefits.leads.len());
-    println!("{right} of {} leads right: {precision:.4}", benefits.leads.len());
-    assert!(precision >= 0.0, "{right} of {}", benefits.leads.len());
+    let of = benefits.leads.len();
+    assert!(share(right, of) >= 0.9, "{right} of {of} are right");
 }
 
 #[test]
@@ -245,9 +257,10 @@ fn what_a_lead_returns_is_what_the_source_holds_of_it_and_no_more() {
 fn the_parts_of_every_explanation_add_up_to_the_weight_bit_for_bit() {
     for lead in &benefits().leads {
         let explanation: Explanation = serde_json::from_str(&lead.found.explanation).unwrap();
-        let sum = explanation.parts.iter().fold(explanation.prior, |sum, part| {
-            sum + part.partial_weight + part.frequency_part
-        });
+        let sum = explanation
+            .parts
+            .iter()
+            .fold(explanation.prior, |sum, part| sum + part.partial_weight + part.frequency_part);
         assert_eq!(sum.to_bits(), explanation.weight.to_bits(), "{}", lead.found.id);
         assert_eq!(sum.to_bits(), lead.found.weight.to_bits(), "{}", lead.found.id);
         assert_eq!(explanation.source.row(), lead.found.source_record);
@@ -285,10 +298,14 @@ fn says(text: &str, value: &str) -> bool {
 fn personal(benefits: &Benefits) -> BTreeSet<String> {
     let mut values = BTreeSet::new();
     for lead in &benefits.leads {
-        for name in ["row_id", "first_name", "last_name", "dob", "street", "telephone", "identifier"] {
+        for name in
+            ["row_id", "first_name", "last_name", "dob", "street", "telephone", "identifier"]
+        {
             values.insert(benefits.payroll.get(lead.found.source_record, name).to_owned());
         }
-        for name in ["case_id", "given_name", "surname", "birth_date", "address", "phone", "identifier"] {
+        for name in
+            ["case_id", "given_name", "surname", "birth_date", "address", "phone", "identifier"]
+        {
             values.insert(benefits.caseload.get(lead.found.recipient_record, name).to_owned());
         }
     }
@@ -337,7 +354,8 @@ fn nothing_from_a_column_that_the_agreement_does_not_name_is_in_the_case_store()
     ] {
         for name in names {
             // Some employers are named after towns, and the employer is returned.
-            let named_after = |value: &&str| employers.iter().any(|employer| employer.contains(value));
+            let named_after =
+                |value: &&str| employers.iter().any(|employer| employer.contains(value));
             let values: Vec<_> =
                 file.values(name).into_iter().filter(|value| !named_after(value)).collect();
             assert!(!values.is_empty(), "{name} has values of its own");
@@ -347,7 +365,9 @@ fn nothing_from_a_column_that_the_agreement_does_not_name_is_in_the_case_store()
         }
     }
     // Nor does what is matched on stay there: it was looked at, and dropped.
-    for value in personal(benefits).iter().filter(|value| value.len() > 6 && !value.starts_with('C')) {
+    for value in
+        personal(benefits).iter().filter(|value| value.len() > 6 && !value.starts_with('C'))
+    {
         assert!(!says(&store, value), "a value that was matched on");
     }
 }

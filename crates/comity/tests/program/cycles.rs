@@ -81,7 +81,10 @@ async fn a_worked_lead_reopens_only_if_a_returned_value_changed() {
         let again = of_cycle(&place, "2027Q2").await;
         assert_eq!(again.len(), reopened, "worked leads come back if something is new");
         let of: BTreeSet<_> = again.iter().filter_map(|lead| lead.found.reopens.clone()).collect();
-        assert!(reopened == 0 || of == worked.into_iter().collect(), "each names the lead it follows");
+        assert!(
+            reopened == 0 || of == worked.into_iter().collect(),
+            "each names the lead it follows"
+        );
         assert!(again.iter().all(|lead| lead.stage == Stage::Open));
         place.assert_sound("reopened");
     }
@@ -153,7 +156,8 @@ async fn a_clean_pilot_opens_the_rest_and_only_once() {
     let again = place.run("2027Q1", at(3)).await;
     assert!(matches!(again, Outcome::Again(_)), "{again:?}");
     assert_eq!(place.disclosed(), leads.len() as u64);
-    let passed = |event: &Event| matches!(event, Event::PilotPassed { judged: 29, not_right: 0, .. });
+    let passed =
+        |event: &Event| matches!(event, Event::PilotPassed { judged: 29, not_right: 0, .. });
     assert_eq!(place.events().iter().filter(|event| passed(event)).count(), 1);
     place.assert_sound("piloted");
 }
@@ -180,8 +184,7 @@ async fn a_pilot_that_is_not_judged_to_the_end_keeps_the_rest_held() {
     let place = Place::with_pilot(SAMPLE);
     place.done(at(0)).await;
     let open = in_stage(&place.leads().await, Stage::Open);
-    let judged: Vec<_> =
-        open.into_iter().skip(1).map(|lead| (lead, Judgement::Same)).collect();
+    let judged: Vec<_> = open.into_iter().skip(1).map(|lead| (lead, Judgement::Same)).collect();
     place.judge_all(&judged, at(1)).await;
     let outcome = place.run("2027Q1", at(2)).await;
     assert!(matches!(outcome, Outcome::Again(_)), "{outcome:?}");

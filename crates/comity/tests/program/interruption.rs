@@ -95,7 +95,11 @@ async fn assert_disclosed_once(place: &Place, when: &str) {
             assert!(places_in_the_ledger.insert(index), "{when}: one entry releases once");
             let leaf = entries.get(&index).expect("the ledger holds it").to_leaf().unwrap();
             assert_eq!(leaf.as_bytes(), given.leaf, "{when}: the ledger holds this very entry");
-            let of: BTreeSet<String> = store.openings(&given.id).await.unwrap().into_iter()
+            let of: BTreeSet<String> = store
+                .openings(&given.id)
+                .await
+                .unwrap()
+                .into_iter()
                 .map(|(lead, _)| lead.to_string())
                 .collect();
             assert_eq!(of.len(), given.persons as usize, "{when}");
@@ -167,7 +171,8 @@ async fn a_kill_between_record_and_release_has_let_nothing_out() {
     killed_at(&place, "first chunk recorded");
     let leads = place.leads().await;
     assert!(leads.iter().all(|lead| lead.stage == Stage::Planned && lead.returned.is_none()));
-    let recorded = place.events().iter().filter(|event| matches!(event, Event::Disclosed { .. })).count();
+    let recorded =
+        place.events().iter().filter(|event| matches!(event, Event::Disclosed { .. })).count();
     assert_eq!(recorded, 1, "the ledger has the disclosure");
     place.done(at(1)).await;
     let resumed: Vec<_> = place

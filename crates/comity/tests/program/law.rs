@@ -3,7 +3,8 @@
 
 use super::place::{Nobody, Place, at, in_stage, record_stay, refused, request};
 use agreement::{
-    Act, Answer, Category, Environment, Gate, PilotStatus, Request, Scope, Signature, Signer, SignerRole,
+    Act, Answer, Category, Environment, Gate, PilotStatus, Request, Scope, Signature, Signer,
+    SignerRole,
 };
 use casework::{Judgement, Stage, Store as _};
 use comity::Error;
@@ -157,7 +158,7 @@ async fn no_run_on_an_extract_drawn_by_a_protected_trait() {
     let mut program = place.program(at(0));
     let set = program.source().unwrap().1.id.clone();
     let extracted = program.schedule.record_sets.get_mut(&set).unwrap();
-    extracted.drawn.as_mut().unwrap().selected_on.insert(Category::Health);
+    extracted.drawn.selected_on.push(Category::Health);
     assert_refused(&place, &program, at(0), "F3-extract").await;
     place.edit("schedule.toml", "selected_on = []", "selected_on = [\"health\"]");
     assert_eq!(found_when_read(&place), ["floor F3"]);
@@ -303,14 +304,18 @@ fn another_recipe_than_the_agreements_is_refused() {
 #[test]
 fn a_pilot_beyond_its_sample_or_at_its_bound_is_refused() {
     let before = Before::new();
-    let opened = |opened| before.rules(Act::RELEASE, |request| {
-        request.pilot = PilotStatus::Open { opened };
-    });
+    let opened = |opened| {
+        before.rules(Act::RELEASE, |request| {
+            request.pilot = PilotStatus::Open { opened };
+        })
+    };
     assert!(opened(29).is_empty());
     assert_eq!(opened(30), ["F12-pilot"]);
-    let share = |false_permille| before.rules(Act::RELEASE, |request| {
-        request.pilot = PilotStatus::Reviewed { reviewed: 29, false_permille };
-    });
+    let share = |false_permille| {
+        before.rules(Act::RELEASE, |request| {
+            request.pilot = PilotStatus::Reviewed { reviewed: 29, false_permille };
+        })
+    };
     assert!(share(99).is_empty());
     assert_eq!(share(100), ["F12-pilot"]);
 }

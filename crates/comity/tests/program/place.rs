@@ -198,12 +198,8 @@ impl Place {
     ) {
         let program = self.program(now);
         let (recipient, _) = program.recipient().unwrap();
-        let mut request = Request::new(
-            program.agreement(),
-            Act::REVIEW,
-            recipient,
-            program.purpose().unwrap(),
-        );
+        let mut request =
+            Request::new(program.agreement(), Act::REVIEW, recipient, program.purpose().unwrap());
         request.officer = Some(OfficerId::new("officer-7").unwrap());
         let filed = node.with_stays(&program.filed).await.unwrap();
         let Answer::Permitted(_, permit) = node.decide(request, &filed).await.unwrap() else {
@@ -408,7 +404,8 @@ impl<Deed: FnMut(Point, usize)> Watch for AtPoint<Deed> {
 /// Waits for a future where a watch cannot: on a thread of its own.
 pub(crate) fn wait_for<F: Future<Output = ()> + Send>(work: F) {
     std::thread::scope(|scope| {
-        let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime =
+            || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         scope.spawn(move || runtime().block_on(work)).join().unwrap();
     });
 }

@@ -114,10 +114,7 @@ async fn what_is_permitted_recorded_and_not_stayed_goes_out_once() {
     let out = boundary.release(&permit, boundary.recorded()).await.unwrap();
     assert_eq!(out, Released::Out(boundary.disclosure.persons));
     let again = boundary.release(&permit, boundary.recorded()).await;
-    assert!(
-        matches!(again, Err(Error::Casework(casework::Error::NotWaiting { .. }))),
-        "{again:?}"
-    );
+    assert!(matches!(again, Err(Error::Casework(casework::Error::NotWaiting { .. }))), "{again:?}");
     let open = in_stage(&boundary.place.leads().await, Stage::Open).len();
     assert_eq!(open, boundary.disclosure.persons as usize);
 }
@@ -242,7 +239,11 @@ fn withdrawn(place: &Place) -> Vec<u64> {
 async fn a_stay_recorded_between_record_and_release_withholds_and_the_ledger_withdraws() {
     let (place, _) = stayed_at(Point::Recorded, 0).await;
     assert_nothing_out(&place.store().await).await;
-    assert_eq!(withdrawn(&place), [0], "the chunk that was recorded is withdrawn, and no other begun");
+    assert_eq!(
+        withdrawn(&place),
+        [0],
+        "the chunk that was recorded is withdrawn, and no other begun"
+    );
     assert_eq!(place.disclosed(), 0);
     place.assert_sound("stayed between record and release");
     let store = place.store().await;
@@ -314,8 +315,11 @@ fn mend_ledger(place: &Path) {
 }
 
 #[tokio::test]
-async fn a_ledger_that_becomes_unwritable_in_mid_run_means_refusal_which_is_recorded_once_it_can_be() {
-    for (point, open) in [(Point::Started, 0), (Point::Planned, 0), (Point::Prepared, 0), (Point::Released, 50)] {
+async fn a_ledger_that_becomes_unwritable_in_mid_run_means_refusal_which_is_recorded_once_it_can_be()
+ {
+    for (point, open) in
+        [(Point::Started, 0), (Point::Planned, 0), (Point::Prepared, 0), (Point::Released, 50)]
+    {
         let place = Place::with_pilot(ROOM);
         let out = place.out.clone();
         let mut watch = AtPoint::new(move |passed, before| {
