@@ -216,7 +216,7 @@ fn the_leads_are_those_pairs_that_have_the_discrepancy() {
 }
 
 /// 99 of 108 (0.917) are right: nine in ten is what the agreement expects of them. It is less than of the pairs, since
-/// whoever is taken for a relative is likelier to have an undeclared income than the person is.
+/// two people differ in what one is paid and the other declares more often than one person does.
 #[test]
 fn nine_in_ten_leads_are_right() {
     let benefits = benefits();
