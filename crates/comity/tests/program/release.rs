@@ -30,7 +30,7 @@ struct Boundary {
 }
 
 /// The watch stops the run: what stays behind is what a crash would leave.
-async fn stopped_at(point: Point, nth: usize) -> Place {
+fn stopped_at(point: Point, nth: usize) -> Place {
     let place = Place::with_pilot(ROOM);
     let (folder, out) = (place.folder.clone(), place.out.clone());
     let stopped = std::thread::spawn(move || {
@@ -50,7 +50,7 @@ async fn stopped_at(point: Point, nth: usize) -> Place {
 
 impl Boundary {
     async fn new() -> Boundary {
-        let place = stopped_at(Point::Recorded, 0).await;
+        let place = stopped_at(Point::Recorded, 0);
         let program = place.program(at(1));
         let node = place.node(at(1)).await;
         let disclosure = node.store.prepared("2027Q1").await.unwrap().remove(0);
@@ -196,7 +196,7 @@ async fn an_opening_that_was_tampered_with_releases_nothing() {
 
 #[tokio::test]
 async fn a_run_that_goes_on_over_a_tampered_opening_releases_nothing() {
-    let place = stopped_at(Point::Recorded, 0).await;
+    let place = stopped_at(Point::Recorded, 0);
     let statement =
         "UPDATE opening SET opening = json_set(opening, '$.value', '99999.99') WHERE number =
         (SELECT max(number) FROM opening WHERE opening LIKE '%gross_pay%')";
