@@ -109,11 +109,13 @@ pub trait Store {
         drafts: &Drafts<'_>,
     ) -> impl Future<Output = Result<(), Error>>;
 
-    /// Puts held leads into chunks, once their pilot has passed, and sets the run going again.
+    /// Puts held leads into chunks, once their pilot has passed, closes those that another lead has come to cover, and
+    /// sets the run going again.
     fn unhold(
         &self,
         run: &str,
         chunks: &[(LeadId, u32)],
+        covered: &[LeadId],
         drafts: &Drafts<'_>,
     ) -> impl Future<Output = Result<(), Error>>;
 

@@ -216,7 +216,7 @@ async fn a_held_lead_waits_until_its_pilot_has_passed<S: Store>(store: &S) {
     open_one(store, "2027Q1", 1).await;
     let held = LeadId::new("2027Q1", 2);
     assert_eq!(store.lead(&held).await.unwrap().stage, Stage::Held);
-    store.unhold("2027Q1", &[(held.clone(), 1)], &Drafts::none()).await.unwrap();
+    store.unhold("2027Q1", &[(held.clone(), 1)], &[], &Drafts::none()).await.unwrap();
     assert_eq!(store.lead(&held).await.unwrap().stage, Stage::Planned);
     assert_eq!(store.run("2027Q1").await.unwrap().unwrap().state, RunState::Planned);
 }

@@ -373,9 +373,16 @@ impl Store for Sqlite {
         &self,
         run: &str,
         chunks: &[(LeadId, u32)],
+        covered: &[LeadId],
         drafts: &Drafts<'_>,
     ) -> Result<(), Error> {
         let mut tx = self.begin().await?;
+        for lead in covered {
+            sqlx::query("UPDATE lead SET stage = 'closed' WHERE id = ? AND stage = 'held'")
+                .bind(lead.as_str())
+                .execute(&mut *tx)
+                .await?;
+        }
         for (lead, chunk) in chunks {
             sqlx::query(
                 "UPDATE lead SET stage = 'planned', chunk = ? WHERE id = ? AND stage = 'held'",

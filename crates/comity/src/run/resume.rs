@@ -10,7 +10,7 @@ use crate::release::Released;
 use crate::report::Report;
 use crate::{Error, summary};
 use agreement::{Act, Permit, Refusal};
-use casework::{LeadId, Run, Stage, Store};
+use casework::{Known, LeadId, Run, Stage, Store};
 use ledger::Leaf;
 
 impl<'run> Running<'run> {
@@ -162,10 +162,10 @@ impl<'run> Running<'run> {
         let bound = earlier.bound().unwrap_or(f64::INFINITY);
         let pilot = self.pilot_so_far(bound, &earlier.id).await?;
         let leads = self.node.store.leads(Some(self.cycle.as_str())).await?;
-        let held: Vec<LeadId> = leads
+        let held: Vec<_> = leads
             .iter()
             .filter(|lead| lead.stage == Stage::Held && lead.run == earlier.id)
-            .map(|lead| lead.found.id.clone())
+            .map(|lead| &lead.found)
             .collect();
         let same_agreement =
             earlier.agreement().as_deref() == Some(self.program.digest.to_string().as_str());
@@ -177,6 +177,19 @@ impl<'run> Running<'run> {
             Ok(again) => again,
             Err(refusal) => return Ok(Outcome::Refused(refusal)),
         };
+        // Another cycle may have found the same pair while this one held it: it is not disclosed twice.
+        let pairs: Vec<_> = held.iter().map(|found| found.pair).collect();
+        let known = self.node.store.known(&pairs, &earlier.id, self.node.now()).await?;
+        let (covered, held): (Vec<_>, Vec<_>) =
+            held.into_iter().partition(|found| match known.get(&found.pair) {
+                None => false,
+                Some(Known::NotSame { .. } | Known::Waiting { .. }) => true,
+                Some(Known::Worked { returned_digest, .. }) => {
+                    *returned_digest == found.returned_digest
+                }
+            });
+        let covered: Vec<LeadId> = covered.into_iter().map(|found| found.id.clone()).collect();
+        let held: Vec<LeadId> = held.into_iter().map(|found| found.id.clone()).collect();
         let first =
             leads.iter().filter_map(|lead| lead.found.chunk).max().map_or(0, |chunk| chunk + 1);
         let per_chunk = chunk_size(self.program.agreement().returned().count());
@@ -194,7 +207,8 @@ impl<'run> Running<'run> {
             not_right: u64::from(measured.not_right()),
             upper_bound_permille: permille(measured.upper_bound()),
         };
-        self.node.store.unhold(&earlier.id, &chunks, &self.node.drafts(vec![event])).await?;
+        let drafts = self.node.drafts(vec![event]);
+        self.node.store.unhold(&earlier.id, &chunks, &covered, &drafts).await?;
         self.watch.said(&Step::PilotPassed {
             judged: measured.judged(),
             not_right: measured.not_right(),

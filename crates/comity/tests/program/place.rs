@@ -210,7 +210,7 @@ impl Place {
             permit,
             judgement: judgement.as_str().to_owned(),
         };
-        let leaf = node.leaf(&event, Commitments::new()).unwrap().as_bytes().to_vec();
+        let entry = node.leaf(&event, Commitments::new()).unwrap().as_bytes().to_vec();
         let review = Review {
             lead: lead.clone(),
             judgement,
@@ -219,7 +219,7 @@ impl Place {
             at: now,
             expires,
         };
-        node.store.review(&review, "{}", &[leaf]).await.unwrap();
+        node.store.review(&review, "{}", &[entry]).await.unwrap();
         node.drain().await.unwrap();
     }
 

@@ -30,7 +30,7 @@ struct Boundary {
 }
 
 /// The watch stops the run: what stays behind is what a crash would leave.
-async fn stopped_at(point: Point, nth: usize) -> Place {
+fn stopped_at(point: Point, nth: usize) -> Place {
     let place = Place::with_pilot(ROOM);
     let (folder, out) = (place.folder.clone(), place.out.clone());
     let stopped = std::thread::spawn(move || {
@@ -50,7 +50,7 @@ async fn stopped_at(point: Point, nth: usize) -> Place {
 
 impl Boundary {
     async fn new() -> Boundary {
-        let place = stopped_at(Point::Recorded, 0).await;
+        let place = stopped_at(Point::Recorded, 0);
         let program = place.program(at(1));
         let node = place.node(at(1)).await;
         let disclosure = node.store.prepared("2027Q1").await.unwrap().remove(0);
@@ -180,7 +180,7 @@ async fn evidence_of_another_entry_releases_nothing() {
 #[tokio::test]
 async fn an_opening_that_was_tampered_with_releases_nothing() {
     for statement in [
-        "UPDATE opening SET opening = replace(opening, '.', '9.') WHERE number =
+        "UPDATE opening SET opening = json_set(opening, '$.value', '99999.99') WHERE number =
              (SELECT min(number) FROM opening WHERE opening LIKE '%gross_pay%')",
         "DELETE FROM opening WHERE number = (SELECT max(number) FROM opening)",
         "UPDATE opening SET lead = (SELECT max(id) FROM lead) WHERE number = (SELECT min(number) FROM opening)",
@@ -196,8 +196,9 @@ async fn an_opening_that_was_tampered_with_releases_nothing() {
 
 #[tokio::test]
 async fn a_run_that_goes_on_over_a_tampered_opening_releases_nothing() {
-    let place = stopped_at(Point::Recorded, 0).await;
-    let statement = "UPDATE opening SET opening = replace(opening, '.', '9.') WHERE number =
+    let place = stopped_at(Point::Recorded, 0);
+    let statement =
+        "UPDATE opening SET opening = json_set(opening, '$.value', '99999.99') WHERE number =
         (SELECT max(number) FROM opening WHERE opening LIKE '%gross_pay%')";
     assert_eq!(tamper(&place.places().casework(), statement).await, 1);
     let outcome = place.watched("2027Q1", at(1), &mut Nobody).await;
@@ -274,6 +275,7 @@ async fn a_stay_in_the_middle_of_a_release_stops_the_chunks_that_remain_until_it
     assert_eq!(open, 50, "the first chunk was out before the stay");
     assert!(leads.len() > 100, "there were more");
     assert_eq!(place.disclosed(), 50);
+    assert!(withdrawn(&place).is_empty(), "of what remains nothing was even recorded");
     place.assert_sound("stayed after the first chunk");
 
     let outcome = place.run("2027Q1", at(1)).await;
@@ -352,7 +354,6 @@ async fn a_ledger_that_cannot_be_written_from_the_start_means_refusal_and_nothin
     let place = Place::with_pilot(ROOM);
     drop(place.node(at(0)).await);
     fs::write(place.out.join("ledger/tile"), "in the way").unwrap();
-    // A file that would stop any reading: were it opened for its elements, the run would fail and not be refused.
     let program = place.program(at(0));
     let mut node = place.node(at(0)).await;
     let cycle = CycleId::new("2027Q1").unwrap();
