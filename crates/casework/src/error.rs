@@ -81,7 +81,10 @@ impl Error {
             }
             Error::Busy => Some("wait for it to end, then try again"),
             Error::NoSuchStay { .. } => Some("`comity stay list PROGRAM` shows them"),
-            Error::Store(_) | Error::NotWaiting { .. } | Error::StaysChanged => None,
+            Error::Store(_) => {
+                Some("check that the disk has room and the folder can be written, then run again")
+            }
+            Error::NotWaiting { .. } | Error::StaysChanged => None,
         }
     }
 }

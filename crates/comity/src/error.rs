@@ -210,9 +210,18 @@ impl Error {
             | Error::NoRandom(_)
             | Error::NoRuntime { .. }
             | Error::Report(_)
-            | Error::Interrupted
-            | Error::Linkage(_) => None,
+            | Error::Interrupted => None,
+            Error::Linkage(linkage::Error::TooFewRecords { .. }) => fixed(
+                "deliver the whole files; a model for a few records has to be agreed on as model.toml",
+            ),
+            Error::Linkage(linkage::Error::EmptyColumn { .. }) => fixed(
+                "ask for a file with the column filled; to do without it is another recipe, and so another agreement",
+            ),
+            Error::Linkage(_) => None,
             Error::Admit(error) => error.hint(),
+            Error::Agreement(agreement::Error::UnreadableFile { .. }) => {
+                fixed("mend the file, or put the one back that was filed")
+            }
             Error::Agreement(error) => error.hint().map(str::to_owned),
             Error::Casework(error) => error.hint().map(str::to_owned),
             Error::Ledger(error) => error.hint().map(str::to_owned),

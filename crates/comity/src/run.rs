@@ -318,7 +318,13 @@ impl<'run> Running<'run> {
             source_set,
             recipient_set,
             source: extract::open(self.program, permit, source_set, self.cycle, &self.earlier)?,
-            recipient: extract::open(self.program, permit, recipient_set, self.cycle, &self.earlier)?,
+            recipient: extract::open(
+                self.program,
+                permit,
+                recipient_set,
+                self.cycle,
+                &self.earlier,
+            )?,
         };
         let tables = [&admitted.source, &admitted.recipient];
         let name = |table: &Table| {
@@ -452,8 +458,7 @@ impl<'run> Running<'run> {
 
 /// Returns the digests of the files that finished runs of other cycles were made of.
 fn deliveries(runs: &[Run], cycle: &CycleId) -> Deliveries {
-    let others = runs
-        .iter()
-        .filter(|run| run.state == RunState::Finished && run.cycle != cycle.as_str());
+    let others =
+        runs.iter().filter(|run| run.state == RunState::Finished && run.cycle != cycle.as_str());
     others.flat_map(Run::files).filter_map(|(_, digest)| digest.parse().ok()).collect()
 }

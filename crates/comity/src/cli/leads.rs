@@ -69,9 +69,7 @@ impl Words {
                 csv(&rows)
             };
             program::write(file, &text)?;
-            printer.json(
-                &serde_json::json!({ "export": shown(file), "leads": rows.len() }),
-            );
+            printer.json(&serde_json::json!({ "export": shown(file), "leads": rows.len() }));
             printer.labelled("export", &format!("{} leads to {}", rows.len(), file.display()));
             return Ok(Done::Well);
         }

@@ -10,6 +10,9 @@ use casework::{Judgement, LeadId, Review, Store};
 use ledger::Commitments;
 
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "comity review [OPTIONS] <PROGRAM> <LEAD>\n           \
+    --judgement <same|not-same|unsure>\n           \
+    --reason <REASON> --officer <OFFICER>")]
 pub(super) struct Words {
     #[command(flatten)]
     which: Which,
