@@ -204,20 +204,20 @@ impl Error {
             Error::NotAsRecorded { .. } => {
                 fixed("restore the case store from its last backup; nothing was released")
             }
-            Error::UnspeakableEvent
-            | Error::OtherPermit
-            | Error::Unrunnable { .. }
-            | Error::NoRandom(_)
-            | Error::NoRuntime { .. }
-            | Error::Report(_)
-            | Error::Interrupted => None,
             Error::Linkage(linkage::Error::TooFewRecords { .. }) => fixed(
                 "deliver the whole files; a model for a few records has to be agreed on as model.toml",
             ),
             Error::Linkage(linkage::Error::EmptyColumn { .. }) => fixed(
                 "ask for a file with the column filled; to do without it is another recipe, and so another agreement",
             ),
-            Error::Linkage(_) => None,
+            Error::UnspeakableEvent
+            | Error::OtherPermit
+            | Error::Unrunnable { .. }
+            | Error::NoRandom(_)
+            | Error::NoRuntime { .. }
+            | Error::Report(_)
+            | Error::Interrupted
+            | Error::Linkage(_) => None,
             Error::Admit(error) => error.hint(),
             Error::Agreement(agreement::Error::UnreadableFile { .. }) => {
                 fixed("mend the file, or put the one back that was filed")

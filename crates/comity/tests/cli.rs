@@ -31,7 +31,7 @@ fn a_good_run_says_in_about_ten_lines_what_was_done_and_what_to_type_next() {
     let said = desk.call("run benefits");
     check(
         &said,
-        &expect![[r#"
+        &expect![[r"
         demo      synthetic people, throw-away keys, dates moved to today
         permit    run by family-support until 2027-04-03T09:00:00Z, entry 1
         read      payroll.csv 1,742 records, caseload.csv 1,450 records
@@ -45,14 +45,14 @@ fn a_good_run_says_in_about_ten_lines_what_was_done_and_what_to_type_next() {
         next      comity leads benefits
                   comity audit benefits/work
         --- exit code 0
-    "#]],
+    "]],
     );
     assert!(said.out.lines().count() <= 12);
     assert!(desk.exists("benefits/work/report-2027Q1.html"));
     let said = desk.call("run benefits");
     check(
         &said,
-        &expect![[r#"
+        &expect![[r"
         demo      synthetic people, throw-away keys, dates moved to today
         done      cycle 2027Q1 was run before; nothing is doubled
         leads     40 opened, 68 held until the pilot is judged
@@ -61,7 +61,7 @@ fn a_good_run_says_in_about_ten_lines_what_was_done_and_what_to_type_next() {
         next      comity leads benefits
                   comity audit benefits/work
         --- exit code 0
-    "#]],
+    "]],
     );
     let said = desk.call("leads benefits");
     said.fits();
@@ -75,7 +75,7 @@ fn a_dry_run_tells_what_a_run_would_bring_and_opens_no_lead() {
     let desk = Desk::small();
     check(
         &desk.call("run benefits --dry-run"),
-        &expect![[r#"
+        &expect![[r"
         demo      synthetic people, throw-away keys, dates moved to today
         permit    run by family-support until 2027-04-03T09:00:00Z, entry 1
         read      payroll.csv 500 records, caseload.csv 500 records
@@ -89,7 +89,7 @@ fn a_dry_run_tells_what_a_run_would_bring_and_opens_no_lead() {
                   before discrepancy and one-to-one, from the base rate alone
         dry run   no lead was opened; the permits are in the ledger
         --- exit code 0
-    "#]],
+    "]],
     );
     assert_eq!(desk.call("leads benefits --json").json(), serde_json::json!([]));
     assert!(!desk.exists("benefits/work/report-2027Q1.html"));
@@ -111,7 +111,7 @@ fn leads_are_listed_with_their_weights_and_no_persons_name() {
     let desk = ran();
     check(
         &desk.call("leads benefits"),
-        &expect![[r#"
+        &expect![[r"
         lead           stage     case               weight  probability
         2027Q1-0001    open      C0000335             9.81     0.998886
         2027Q1-0002    open      C0000391            22.85     1.000000
@@ -127,14 +127,14 @@ fn leads_are_listed_with_their_weights_and_no_persons_name() {
 
         next      comity explain benefits 2027Q1-0001
         --- exit code 0
-    "#]],
+    "]],
     );
     check(
         &desk.call("leads benefits --stage held"),
-        &expect![[r#"
+        &expect![[r"
         no leads
         --- exit code 0
-    "#]],
+    "]],
     );
     let leads = desk.call("leads benefits --json").well().json();
     assert_eq!(leads.as_array().unwrap().len(), 11);
@@ -145,10 +145,10 @@ fn leads_are_exported_with_what_was_returned_as_csv_and_as_json() {
     let desk = ran();
     check(
         &desk.call("leads benefits --export leads.csv"),
-        &expect![[r#"
+        &expect![[r"
         export    11 leads to leads.csv
         --- exit code 0
-    "#]],
+    "]],
     );
     let csv = desk.read("leads.csv");
     assert_eq!(csv.lines().count(), 12);
@@ -172,7 +172,7 @@ fn a_lead_is_explained_part_by_part_and_the_parts_add_up_to_its_weight() {
     let desk = ran();
     check(
         &desk.call("explain benefits 2027Q1-0001 --svg lead.svg"),
-        &expect![[r#"
+        &expect![[r"
         lead 2027Q1-0001: how its weight came about (log2 odds)
 
         comparison     level                             m         u    part   freq.
@@ -188,7 +188,7 @@ fn a_lead_is_explained_part_by_part_and_the_parts_add_up_to_its_weight() {
                     right
         A lead is something to look at. It decides nothing.
         --- exit code 0
-    "#]],
+    "]],
     );
     assert!(desk.read("lead.svg").starts_with("<svg"));
     let facts = desk.call("explain benefits 2027Q1-0001 --json").well().json();
@@ -202,12 +202,12 @@ fn a_lead_is_explained_part_by_part_and_the_parts_add_up_to_its_weight() {
     assert!((prior + sum - weight).abs() < 1e-9, "{prior} + {sum} is not {weight}");
     check(
         &desk.call("explain benefits 2027Q1-9999"),
-        &expect![[r#"
+        &expect![[r"
         --- standard error
         error: there is no lead `2027Q1-9999`
         hint: `comity leads PROGRAM` lists them
         --- exit code 1
-    "#]],
+    "]],
     );
 }
 
@@ -218,10 +218,10 @@ fn a_review_is_recorded_and_the_lead_leaves_the_open_ones() {
     let because = ["--reason", "born in other years", "--officer", "officer-7"];
     check(
         &desk.call_with(&[&words[..], &because[..]].concat()),
-        &expect![[r#"
+        &expect![[r"
         review    lead 2027Q1-0001 is judged not-same
         --- exit code 0
-    "#]],
+    "]],
     );
     let open = desk.call("leads benefits --stage open --json").well().json();
     assert_eq!(open.as_array().unwrap().len(), 10);
@@ -236,51 +236,51 @@ fn a_stay_is_recorded_listed_and_lifted_by_an_order_of_its_own() {
     let desk = ran();
     check(
         &desk.call("stay list benefits"),
-        &expect![[r#"
+        &expect![[r"
         no stays
         --- exit code 0
-    "#]],
+    "]],
     );
     desk.write("stay.toml", STAY);
     check(
         &desk.call("stay record benefits stay.toml"),
-        &expect![[r#"
+        &expect![[r"
         stay      number 1, order `27-cv-0101`, counts from now
         --- exit code 0
-    "#]],
+    "]],
     );
     check(
         &desk.call("stay list benefits"),
-        &expect![[r#"
+        &expect![[r"
         1    27-cv-0101                     recorded 2027-04-02T09:00:00Z
         --- exit code 0
-    "#]],
+    "]],
     );
     let stays = desk.call("stay list benefits --json").well().json();
     assert_eq!(stays[0]["stay"]["order"], "27-cv-0101");
     check(
         &desk.call("stay lift benefits 1 --order 27-cv-0102 --authority Court"),
-        &expect![[r#"
+        &expect![[r"
             stay      number 1 is lifted by order `27-cv-0102`
             --- exit code 0
-        "#]],
+        "]],
     );
     check(
         &desk.call("stay list benefits"),
-        &expect![[r#"
+        &expect![[r"
         1    27-cv-0101                     recorded 2027-04-02T09:00:00Z
                                             lifted   2027-04-02T09:00:00Z by 27-cv-0102
         --- exit code 0
-    "#]],
+    "]],
     );
     check(
         &desk.call("stay lift benefits 1 --order 27-cv-0103 --authority Court"),
-        &expect![[r#"
+        &expect![[r"
             --- standard error
             error: there is no standing stay number 1
             hint: `comity stay list PROGRAM` shows them
             --- exit code 1
-        "#]],
+        "]],
     );
     desk.call("audit benefits").well();
 }
@@ -294,7 +294,7 @@ fn a_stay_that_is_recorded_before_the_run_refuses_it_with_every_reason() {
     let said = desk.call("run benefits");
     check(
         &said,
-        &expect![[r#"
+        &expect![[r"
         demo      synthetic people, throw-away keys, dates moved to today
         refused   run: 1 rule is broken
 
@@ -305,7 +305,7 @@ fn a_stay_that_is_recorded_before_the_run_refuses_it_with_every_reason() {
             do:   wait until an order of its own lifts the stay, or leave out what it
                   covers
         --- exit code 2
-    "#]],
+    "]],
     );
     let refused = desk.call("run benefits --json");
     assert_eq!(refused.code, 2);
@@ -317,7 +317,7 @@ fn an_audit_proves_a_sound_ledger_and_says_where_one_byte_is_off() {
     let desk = ran();
     check(
         &desk.call("audit benefits"),
-        &expect![[r#"
+        &expect![[r"
         ledger    benefits.family-support.comity.example/ledger, 9 entries
         root      <root>
         proved    the checkpoint is signed by
@@ -333,7 +333,7 @@ fn an_audit_proves_a_sound_ledger_and_says_where_one_byte_is_off() {
                   were given
         audit     sound
         --- exit code 0
-    "#]],
+    "]],
     );
     let facts = desk.call("audit benefits --json").well().json();
     assert_eq!(facts["wrong"], serde_json::json!([]));
@@ -355,12 +355,12 @@ fn an_audit_proves_a_sound_ledger_and_says_where_one_byte_is_off() {
     assert_ne!(desk.call("audit benefits --json").json()["wrong"], serde_json::json!([]));
     check(
         &desk.call("audit nowhere"),
-        &expect![[r#"
+        &expect![[r"
         --- standard error
         error: `nowhere` holds no ledger: no checkpoint is in it, in ledger/ or in work/ledger/
         hint: name the ledger's folder, or the program's `work` folder
         --- exit code 1
-    "#]],
+    "]],
     );
 }
 
@@ -369,20 +369,20 @@ fn a_new_program_is_a_template_and_check_lists_every_place_that_is_to_be_filled_
     let desk = Desk::whole();
     check(
         &desk.call("new fresh"),
-        &expect![[r#"
+        &expect![[r"
         new       fresh/agreement.toml
         next      fill it in, then: comity check fresh/agreement.toml
         --- exit code 0
-    "#]],
+    "]],
     );
     check(
         &desk.call("new fresh"),
-        &expect![[r#"
+        &expect![[r"
         --- standard error
         error: `fresh/agreement.toml` is there already
         hint: name another file; this one is not written over
         --- exit code 1
-    "#]],
+    "]],
     );
     let said = desk.call("check fresh");
     said.fits();
@@ -403,13 +403,13 @@ fn a_new_program_is_a_template_and_check_lists_every_place_that_is_to_be_filled_
     let cited = problems.iter().filter(|problem| problem["cite"].is_string()).count();
     assert!(cited * 10 > problems.len() * 8, "{cited} of {} have a citation", problems.len());
     let first: String = said.out.lines().take(6).collect::<Vec<_>>().join("\n");
-    expect![[r#"
+    expect![[r"
         fresh/agreement.toml:8:11: `program` is still a placeholder
           write this: The short name of the matching program
         fresh/agreement.toml:9:9: `title` is still a placeholder
           write this: The title of the agreement
         fresh/agreement.toml:17:10: `term.begins` is still a placeholder (5 U.S.C.
-            552a(o)(1)(C))"#]]
+            552a(o)(1)(C))"]]
     .assert_eq(&first);
     expect!["check     75 to mend in fresh/agreement.toml"]
         .assert_eq(said.out.lines().last().unwrap());
@@ -420,22 +420,22 @@ fn check_finds_nothing_to_mend_in_the_worked_example() {
     let desk = Desk::whole();
     check(
         &desk.call("check benefits"),
-        &expect![[r#"
+        &expect![[r"
         check     nothing is missing or wrong
         agreement sha256:<digest>
         recipe    sha256:<digest>
         --- exit code 0
-    "#]],
+    "]],
     );
     assert_eq!(desk.call("check benefits --json").json()["problems"], serde_json::json!([]));
     check(
         &desk.call("check nowhere"),
-        &expect![[r#"
+        &expect![[r"
         --- standard error
         error: `nowhere` cannot be read: No such file or directory (os error 2)
         hint: check that the path is right, that it is text, and that you may read it
         --- exit code 1
-    "#]],
+    "]],
     );
 }
 
@@ -445,28 +445,28 @@ fn a_key_is_made_once_and_is_its_owners_alone_to_read() {
     let desk = Desk::whole();
     check(
         &desk.call("key new payroll.secret --test"),
-        &expect![[r#"
+        &expect![[r"
         secret    payroll.secret (only you can read it; keep it so)
         public    test-ed25519:<digest>
         --- exit code 0
-    "#]],
+    "]],
     );
     let mode = fs::metadata(desk.path("payroll.secret")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let before = desk.read("payroll.secret");
     check(
         &desk.call("key new payroll.secret --test"),
-        &expect![[r#"
+        &expect![[r"
         --- standard error
         error: `payroll.secret` is there already
         hint: name another file; this one is not written over
         --- exit code 1
-    "#]],
+    "]],
     );
     assert_eq!(desk.read("payroll.secret"), before);
-    let made = desk.call("key new other.secret --json").json();
-    assert!(made["public"].as_str().unwrap().starts_with("ed25519:"));
-    assert!(!made.to_string().contains(desk.read("other.secret").trim()));
+    let other = desk.call("key new other.secret --json").json();
+    assert!(other["public"].as_str().unwrap().starts_with("ed25519:"));
+    assert!(!other.to_string().contains(desk.read("other.secret").trim()));
 }
 
 /// The example as its parties would set it up.
@@ -481,7 +481,7 @@ fn a_program_with_keys_of_its_own_runs_once_everybody_has_signed() {
     let desk = signed();
     check(
         &desk.call("run benefits"),
-        &expect![[r#"
+        &expect![[r"
         permit    run by family-support until 2027-04-03T09:00:00Z, entry 1
         read      payroll.csv 500 records, caseload.csv 500 records
         train     recipe 1858c80b9478… gives model df0a6b91f3eb…
@@ -494,7 +494,7 @@ fn a_program_with_keys_of_its_own_runs_once_everybody_has_signed() {
         next      comity leads benefits
                   comity audit benefits/work
         --- exit code 0
-    "#]],
+    "]],
     );
     assert_eq!(desk.list("benefits/signatures").len(), 3);
     desk.call("audit benefits").well();
@@ -507,7 +507,7 @@ fn a_program_that_one_board_has_not_signed_is_refused() {
     fs::remove_file(desk.path(&format!("benefits/signatures/{}", board.unwrap()))).unwrap();
     check(
         &desk.call("run benefits"),
-        &expect![[r#"
+        &expect![[r"
         refused   run: 1 rule is broken
 
           F1-boards is broken
@@ -517,7 +517,7 @@ fn a_program_that_one_board_has_not_signed_is_refused() {
             do:   each board that is missing signs, or attests the digest of a signed
                   document
         --- exit code 2
-    "#]],
+    "]],
     );
 }
 
@@ -528,16 +528,16 @@ fn a_revoked_agreement_is_refused_from_then_on() {
     let words = "sign benefits --key support.secret --as family-support --answer revoke";
     check(
         &desk.call_at("2027-04-03T09:00:00Z", words),
-        &expect![[r#"
+        &expect![[r"
         sign      family-support (party): revoke sha256:<digest>
         file      benefits/signatures/family-support-party-revoke-20270403T090000Z.toml
         --- exit code 0
-    "#]],
+    "]],
     );
     let said = desk.call_at("2027-04-03T10:00:00Z", "leads benefits");
     check(
         &said,
-        &expect![[r#"
+        &expect![[r"
         refused   read: 1 rule is broken
 
           F1-revoked is broken
@@ -546,7 +546,7 @@ fn a_revoked_agreement_is_refused_from_then_on() {
             law:  floor F1; 5 U.S.C. 552a(q)
             do:   a revocation is final: agree anew
         --- exit code 2
-    "#]],
+    "]],
     );
 }
 
@@ -556,11 +556,11 @@ fn a_key_is_changed_by_a_statement_of_the_old_one_and_signs_from_then_on() {
     let words = "key rotate support.secret support-2.secret --program benefits --as family-support";
     check(
         &desk.call_at("2027-02-01T09:00:00Z", words),
-        &expect![[r#"
+        &expect![[r"
         statement benefits/keys/family-support-party-20270201T090000Z.toml
         public    test-ed25519:<digest>
         --- exit code 0
-    "#]],
+    "]],
     );
     desk.call("run benefits").well();
     let words = "sign benefits --key support-2.secret --as family-support --answer revoke";
@@ -586,13 +586,13 @@ fn a_signature_that_would_not_count_is_not_written() {
     let said = desk.call("sign benefits --key production.secret --as family-support");
     assert_eq!(said.code, 1);
     text.push_str(&said.err);
-    expect![[r#"
+    expect![[r"
         error: the statement of `family-support` names a key that is not its party key in this agreement
         hint: a new key needs a key change signed with the old key
         error: `nobody` is no party of this agreement
         error: a key for `production` cannot sign for `test`: keys are never promoted
         hint: make a key for that environment with `comity key new`
-    "#]].assert_eq(&text);
+    "]].assert_eq(&text);
     assert_eq!(desk.list("benefits/signatures"), before);
 }
 
@@ -601,32 +601,39 @@ fn law_packs_are_listed_shown_and_held_against_their_own_vectors() {
     let desk = Desk::whole();
     check(
         &desk.call("law list"),
-        &expect![[r#"
+        &expect![[r"
         floor      2026-11-22 The floor of Comity
         us-cmppa   2026-11-22 Computer Matching and Privacy Protection Act, 5 U.S.C.
                               552a(o)-(v)
 
         A pack is not legal advice: have it read by a lawyer of the place.
         --- exit code 0
-    "#]],
+    "]],
     );
     let said = desk.call("law show us-cmppa");
     said.fits();
     let first: Vec<&str> = said.out.lines().take(4).collect();
-    expect![[r#"
+    expect![[r"
         us-cmppa of 2026-11-22: Computer Matching and Privacy Protection Act, 5 U.S.C.
                   552a(o)-(v)
         digest    sha256:024052a9100813f0e55e61bfc1b6eae2ae804fc44d253d9712818fbac97fcba2
-        applies   A computerised comparison of two or more automated federal systems of"#]].assert_eq(&first.join("\n"));
-    check(&desk.call("law test us-cmppa"), &expect![[r#"
+        applies   A computerised comparison of two or more automated federal systems of"]]
+    .assert_eq(&first.join("\n"));
+    check(
+        &desk.call("law test us-cmppa"),
+        &expect![[r"
         vectors   64 right, 0 wrong
         --- exit code 0
-    "#]]);
-    check(&desk.call("law show no-such"), &expect![[r#"
+    "]],
+    );
+    check(
+        &desk.call("law show no-such"),
+        &expect![[r"
         --- standard error
         error: there is no law pack `no-such`; `comity law list` shows them
         --- exit code 1
-    "#]]);
+    "]],
+    );
     for words in ["law list --json", "law show floor --json", "law test floor --json"] {
         desk.call(words).well().json();
     }
@@ -638,13 +645,13 @@ fn the_same_seed_makes_the_same_people_and_another_seed_makes_others() {
     let words = "--payroll-people 60 --caseload-people 50";
     check(
         &desk.call(&format!("synth one --seed 7 {words}")),
-        &expect![[r#"
+        &expect![[r"
         payroll   one/payroll.csv (64 records)
         caseload  one/caseload.csv (50 records)
         truth     15 people in both, 16 pairs of one person; the columns truth_… say
                   which
         --- exit code 0
-    "#]],
+    "]],
     );
     desk.call(&format!("synth two --seed 7 {words}")).well();
     desk.call(&format!("synth three --seed 8 {words} --json")).well().json();
@@ -678,7 +685,7 @@ fn words_that_are_off_end_with_64_and_say_what_would_be_right() {
     }
     check(
         &desk.call_with(&["run"]),
-        &expect![[r#"
+        &expect![[r"
         --- standard error
         error: the following required arguments were not provided:
           <PROGRAM>
@@ -687,18 +694,18 @@ fn words_that_are_off_end_with_64_and_say_what_would_be_right() {
 
         For more information, try '--help'.
         --- exit code 64
-    "#]],
+    "]],
     );
     check(
         &desk.call_with(&["leads", "benefits", "--stage", "foo"]),
-        &expect![[r#"
+        &expect![[r"
         --- standard error
         error: invalid value 'foo' for '--stage <STAGE>'
           [possible values: open, reviewed, held, closed]
 
         For more information, try '--help'.
         --- exit code 64
-    "#]],
+    "]],
     );
 }
 
@@ -707,7 +714,7 @@ fn help_fits_a_terminal_and_lists_every_command() {
     let desk = Desk::whole();
     check(
         &desk.call_with(&["--help"]),
-        &expect![[r#"
+        &expect![[r"
         Lawful data matching between two agencies: the agreement is the access rule, a
         refusal gives all its reasons, a score only opens a lead, and a ledger that
         anybody can verify keeps what was done
@@ -735,7 +742,7 @@ fn help_fits_a_terminal_and_lists_every_command() {
           -h, --help     Print help
           -V, --version  Print version
         --- exit code 0
-    "#]],
+    "]],
     );
     for command in [
         "run",
@@ -807,11 +814,11 @@ fn the_clock_is_the_machines_outside_a_test() {
     assert!(desk.list("benefits/signatures").is_empty());
     check(
         &desk.call("run benefits"),
-        &expect![[r#"
+        &expect![[r"
         --- standard error
         error: the clock can only be set under an agreement whose environment is `test`
         hint: leave `--now` out
         --- exit code 1
-    "#]],
+    "]],
     );
 }

@@ -1,11 +1,14 @@
 //! The forms agencies deliver in, end to end through the real binary: fixed width, gzip, Zstandard and Parquet bring
 //! the same leads with the same returned elements as the CSV they were made from.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says why and fails")]
+
 mod command;
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use command::Desk;
 use parquet::arrow::ArrowWriter;
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::{Arc, OnceLock};
 
@@ -100,8 +103,8 @@ fn fixed_width_with_a_trailer_brings_the_same_leads() {
         );
         let mut start = 1;
         for (column, width) in names.iter().zip(&widths) {
-            layout +=
-                &format!("\n[[field]]\nname = \"{column}\"\nstart = {start}\nlength = {width}\n");
+            write!(layout, "\n[[field]]\nname = \"{column}\"\nstart = {start}\nlength = {width}\n")
+                .unwrap();
             start += width;
         }
         desk.write(&format!("benefits/{name}.layout.toml"), layout);
@@ -114,7 +117,7 @@ fn fixed_width_with_a_trailer_brings_the_same_leads() {
             }
             text += "\n";
         }
-        text += &format!("TRAILER{:09}\n", rows.len());
+        writeln!(text, "TRAILER{:09}", rows.len()).unwrap();
         text.into_bytes()
     });
 }
@@ -132,27 +135,27 @@ fn a_fixed_width_file_that_is_not_what_its_trailer_or_layout_says_stops_the_run(
     desk.write("benefits/payroll.txt", "Ann       \nBob       \nT03\n");
     let said = desk.call("run benefits");
     assert_eq!(said.code, 1);
-    expect_test::expect![[r#"
+    expect_test::expect![[r"
         error: `benefits/payroll.txt` is unbalanced: 3 records are stated and 2 were read
         hint: nothing was compared; ask the source which of the two is right
-    "#]]
+    "]]
     .assert_eq(&said.err);
     desk.write("benefits/payroll.txt", "Ann       \nBob\nT02\n");
     let said = desk.call("run benefits");
     assert_eq!(said.code, 1);
-    expect_test::expect![[r#"
+    expect_test::expect![[r"
         error: `benefits/payroll.txt`, line 2: 10 bytes expected, as in the layout, and 3 found
         hint: see that the layout is of this delivery, and that no program took off blanks at line ends
-    "#]].assert_eq(&said.err);
+    "]].assert_eq(&said.err);
     // A trailer of fields is no trailer of a fixed-width file: it is not passed over.
     let layout = "layout = \"l.toml\"";
     let trailer = "control = { kind = \"trailer\", prefix = \"T\", count_field = 2 }";
     desk.edit(SCHEDULE, layout, &format!("{layout}\n{trailer}"));
     let said = desk.call("run benefits");
     assert_eq!(said.code, 1);
-    expect_test::expect![[r#"
+    expect_test::expect![[r"
         error: benefits/schedule.toml:10:11: `record_sets.payroll.control`: a trailer described by its fields is for `csv` only
           describe it in the layout file under `[trailer]`, or use a manifest
         hint: `comity check FILE` lists them again, each with its remedy
-    "#]].assert_eq(&said.err);
+    "]].assert_eq(&said.err);
 }

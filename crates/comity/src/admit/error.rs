@@ -216,8 +216,9 @@ impl Error {
             Self::NoRecords { .. } => {
                 "if none is right, have the manifest or the trailer state 0 records"
             }
-            Self::TooManyRecords { .. } => "deliver the file in parts, each a run of its own",
-            Self::ColumnTooLarge { .. } => "deliver the file in parts, each a run of its own",
+            Self::TooManyRecords { .. } | Self::ColumnTooLarge { .. } => {
+                "deliver the file in parts, each a run of its own"
+            }
             Self::NotPacked { .. } => "set `compression` to what the file is, or leave it out",
             Self::PackedParquet { .. } => {
                 "Parquet is packed within; unpack the file and deliver it so"

@@ -737,6 +737,39 @@ fn a_csv_file_balances_with_its_trailer() {
 }
 
 #[test]
+fn every_sum_that_a_trailer_states_is_compared_in_hundredths_too() {
+    let with_two_sums = |spec: &mut FileSpec| {
+        let sum = |column: &str, field, hundredths| SumSpot {
+            column: column.into(),
+            at: Spot::Field { field },
+            hundredths,
+        };
+        with_trailer(spec);
+        if let Format::Csv(Csv { trailer: Some(trailer), .. }) = &mut spec.format {
+            trailer.sums = vec![sum("amount", 3, false), sum("paid", 4, true)];
+        }
+    };
+    let text = "case,amount,paid\n1,5,2.25\n2,6.5,-0.05\n";
+    let folder = Folder::new();
+    let mut spec = FileSpec::csv(folder.write("a.csv", format!("{text}TRAILER,2,11.50,220\n")));
+    with_two_sums(&mut spec);
+    let projection = Projection {
+        elements: vec![("case".into(), TEXT)],
+        summed: vec!["amount".into(), "paid".into()],
+    };
+    assert_eq!(open_all(&spec, &projection).unwrap().totals.sums.len(), 2);
+    for (trailer, expected) in [
+        ("TRAILER,2,11.50,221", "`paid` is stated to add up to 2.21 and adds up to 2.2"),
+        ("TRAILER,2,11.51,220", "`amount` is stated to add up to 11.51 and adds up to 11.5"),
+        ("TRAILER,2,11.50,2.20", "line 4: the trailer's sum cannot be read"),
+    ] {
+        folder.write("a.csv", format!("{text}{trailer}\n"));
+        let error = open_all(&spec, &projection).unwrap_err();
+        assert!(error.to_string().ends_with(expected), "{error}");
+    }
+}
+
+#[test]
 fn a_csv_file_without_its_trailer_or_with_more_after_it_is_an_error() {
     refuse_with(
         "case,amount\n1,5\n",

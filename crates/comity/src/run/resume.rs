@@ -22,6 +22,8 @@ impl Running<'_> {
         let html = report.html()?;
         let digest = agreement::Digest::of(html.as_bytes()).to_string();
         let event = Event::RunFinished { run: id.to_owned(), opened, held, report: digest };
+        // If we stop after this, the run is not finished yet, and going on with it writes the page again.
+        crate::program::write(&self.node.places.report(id), &html)?;
         // What is still planned was withheld: the run stays open, and going on with it asks the gate again.
         if of(Stage::Planned) == 0 {
             let at = self.node.now().to_string();
@@ -31,7 +33,6 @@ impl Running<'_> {
                 .await?;
             self.node.drain().await?;
         }
-        crate::program::write(&self.node.places.report(id), &html)?;
         Ok(report)
     }
 

@@ -6,6 +6,11 @@
     unreachable_pub,
     reason = "each test file uses what it needs, and none is part of an interface"
 )]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on says why and fails"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
