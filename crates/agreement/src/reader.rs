@@ -57,7 +57,10 @@ pub(crate) fn is_placeholder(text: &str) -> bool {
 /// Reads a small TOML file whose first mistake is enough. Dates may be TOML dates or text.
 pub(crate) fn read_small<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     let one_line = |error: String| error.trim_end().replace('\n', " ");
-    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| one_line(e.to_string()))?;
+    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
+        let line = place(text, e.span().map_or(0, |span| span.start)).0;
+        format!("line {line}: {}", one_line(e.message().to_owned()))
+    })?;
     serde_json::from_value(json(toml::Value::Table(table))).map_err(|e| one_line(e.to_string()))
 }
 

@@ -110,8 +110,10 @@ impl Error {
             }
             Error::RunMoved { .. } | Error::Busy => Some("wait for it to end, then try again"),
             Error::NoSuchStay { .. } => Some("`comity stay list PROGRAM` shows them"),
-            Error::Store(_)
-            | Error::NotWaiting { .. }
+            Error::Store(_) => {
+                Some("check that the disk has room and the folder can be written, then run again")
+            }
+            Error::NotWaiting { .. }
             | Error::StaysChanged
             | Error::CannotSpell { .. }
             | Error::LeadMoved { .. } => None,

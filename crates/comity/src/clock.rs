@@ -1,6 +1,8 @@
 //! The clock and the source of randomness: the one place that reads the machine's. Everything else takes both as
 //! arguments, so that a decision can be made again as of any instant.
 
+use crate::Error;
+use agreement::Environment;
 use jiff::Timestamp;
 
 /// What time it is, and fresh random bytes.
@@ -23,6 +25,17 @@ impl Clock {
     /// Says whether this is not the machine's clock.
     pub fn is_fixed(&self) -> bool {
         self.fixed.is_some()
+    }
+
+    /// Requires that nothing but the machine's clock counts outside a test.
+    ///
+    /// # Errors
+    /// It was fixed, and the agreement is for production.
+    pub fn is_for(&self, environment: Environment) -> Result<(), Error> {
+        match environment {
+            Environment::Production if self.is_fixed() => Err(Error::ClockNotMine),
+            Environment::Production | Environment::Test => Ok(()),
+        }
     }
 
     /// Returns the instant, in whole seconds as entries have it.

@@ -226,6 +226,12 @@ impl Error {
             Error::NotAsRecorded { .. } => {
                 fixed("restore the case store from its last backup; nothing was released")
             }
+            Error::Linkage(linkage::Error::TooFewRecords { .. }) => fixed(
+                "deliver the whole files; a model for a few records has to be agreed on as model.toml",
+            ),
+            Error::Linkage(linkage::Error::EmptyColumn { .. }) => fixed(
+                "ask for a file with the column filled; to do without it is another recipe, and so another agreement",
+            ),
             Error::UnspeakableEvent
             | Error::OtherPermit
             | Error::Unrunnable { .. }
@@ -234,6 +240,9 @@ impl Error {
             | Error::Report(_)
             | Error::Linkage(_) => None,
             Error::Admit(error) => error.hint(),
+            Error::Agreement(agreement::Error::UnreadableFile { .. }) => {
+                fixed("mend the file, or put the one back that was filed")
+            }
             Error::Agreement(error) => error.hint().map(str::to_owned),
             Error::Casework(error) => error.hint().map(str::to_owned),
             Error::Ledger(error) => error.hint().map(str::to_owned),

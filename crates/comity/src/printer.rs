@@ -61,7 +61,9 @@ impl Printer {
         self.labelled("refused", &format!("{}: {count} {rules} broken", refusal.grounds.act));
         for reason in &refusal.reasons {
             self.line("");
-            self.wrapped("  ", &format!("{} is broken: {}", reason.id, reason.reason));
+            // The rule is worded as what has to be so: on the line of what is broken it would read as what is so.
+            self.line(&format!("  {} is broken", reason.id));
+            self.wrapped("    rule: ", &reason.reason);
             if let Some(detail) = &reason.detail {
                 self.wrapped("    here: ", detail);
             }
@@ -176,16 +178,17 @@ impl Watch for Printer {
             // The later acts' permits are told by what was done under them.
             Step::Permitted { act, .. } if act != agreement::Act::RUN.as_str() => {}
             Step::Permitted { act, party, until, entry } => {
-                self.labelled("permit", &format!("{act} by {party} until {until}, entry {entry}"));
+                let text = format!("{act} by {party} until {until}, entry {entry}");
+                self.wrapped("permit    ", &text);
             }
             Step::Admitted { files, caveats } => {
                 let files: Vec<String> = files
                     .iter()
                     .map(|(name, rows)| format!("{name} {} records", thousands(*rows)))
                     .collect();
-                self.labelled("read", &files.join(", "));
+                self.wrapped("read      ", &files.join(", "));
                 for caveat in caveats {
-                    self.labelled("", caveat);
+                    self.wrapped("          ", caveat);
                 }
             }
             Step::Trained { recipe, model } => {
@@ -202,10 +205,10 @@ impl Watch for Printer {
                 );
             }
             Step::Found { above, one_to_one, with_discrepancy, threshold, precision } => {
-                self.labelled(
-                    "weigh",
+                self.wrapped(
+                    "weigh     ",
                     &format!(
-                        "{} over {threshold:.2}, {} kept ({:.1} % expected right), {} with the discrepancy",
+                        "{} over {threshold:.2}, {} kept, {:.1} % expected right, {} with discrepancy",
                         thousands(*above),
                         thousands(*one_to_one),
                         precision * 100.0,
@@ -225,11 +228,11 @@ impl Watch for Printer {
                 if *covered > 0 {
                     text.push(format!("{} covered by earlier leads", thousands(*covered)));
                 }
-                self.labelled("leads", &text.join(", "));
+                self.wrapped("leads     ", &text.join(", "));
             }
             Step::PilotPassed { judged, not_right, upper_bound } => {
-                self.labelled(
-                    "pilot",
+                self.wrapped(
+                    "pilot     ",
                     &format!(
                         "passed: {not_right} of {judged} not right, at most {:.1} % surely; the rest opens",
                         upper_bound * 100.0
@@ -238,15 +241,15 @@ impl Watch for Printer {
             }
             Step::Released { persons, elements, chunks, entry } => {
                 let chunk = if *chunks == 1 { "chunk" } else { "chunks" };
-                self.labelled(
-                    "release",
+                self.wrapped(
+                    "release   ",
                     &format!(
                         "{elements} elements about {} persons in {chunks} {chunk}, after entry {entry}",
                         thousands(*persons)
                     ),
                 );
             }
-            Step::Withheld { why } => self.labelled("withheld", &why.to_string()),
+            Step::Withheld { why } => self.wrapped("withheld  ", &why.to_string()),
         }
     }
 

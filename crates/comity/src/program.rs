@@ -17,8 +17,8 @@ use crate::Error;
 use crate::clock::{self, Clock};
 use crate::node::{Places, make_private, write_secret};
 use agreement::{
-    Agreement, Annex, Digest, Environment, Filed, KeyChange, PartyId, Problem, Publications,
-    PurposeId, RecordSet, Role, Schedule, Signature, Threshold,
+    Agreement, Annex, Digest, Filed, KeyChange, PartyId, Problem, Publications, PurposeId,
+    RecordSet, Role, Schedule, Signature, Threshold,
 };
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -55,9 +55,7 @@ impl Program {
     /// Everything that is wrong with agreement and schedule, at once; or a file that cannot be read.
     pub fn load(folder: &Path, places: &Places, clock: &Clock) -> Result<Program, Error> {
         let drafted = read_agreement(folder, "agreement.toml")?;
-        if clock.is_fixed() && drafted.environment != Environment::Test {
-            return Err(Error::ClockNotMine);
-        }
+        clock.is_for(drafted.environment)?;
         let schedule_path = folder.join("schedule.toml");
         let schedule = Schedule::read(&read(&schedule_path)?, &shown(&schedule_path), &drafted)
             .map_err(|problems| Error::Problems { problems })?;

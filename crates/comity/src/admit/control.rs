@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de};
 
 use super::bytes::Digest;
 use super::decimal::{self, SUM_DECIMALS};
@@ -45,7 +45,8 @@ pub struct Totals {
     /// What columns add up to.
     #[serde(default, rename = "sum", deserialize_with = "one_or_more")]
     pub sums: Vec<Sum>,
-    /// As of when the file was drawn.
+    /// As of when the file was drawn; quoted, or as TOML writes a date.
+    #[serde(default, deserialize_with = "day")]
     pub as_of: Option<Date>,
     /// The cycle the file is for.
     pub cycle: Option<String>,
@@ -125,6 +126,21 @@ pub struct DateSpot {
     pub format: String,
     /// Where it is.
     pub at: Spot,
+}
+
+/// Reads a date, as text or as TOML's own.
+fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Date>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a date such as `2027-03-31`")]
+    enum Written {
+        Toml(toml::value::Datetime),
+        Text(String),
+    }
+    let text = match Written::deserialize(deserializer)? {
+        Written::Toml(date) => date.to_string(),
+        Written::Text(text) => text,
+    };
+    text.parse().map(Some).map_err(|_| de::Error::custom("a date is written as in `2027-03-31`"))
 }
 
 /// Reads one table, or a list of tables.

@@ -216,11 +216,10 @@ impl Error {
             Self::NoRecords { .. } => {
                 "if none is right, have the manifest or the trailer state 0 records"
             }
-            Self::TooManyRecords { .. } => {
-                "deliver the file in parts, each a run of its own, or raise the limit"
+            Self::TooManyRecords { .. } | Self::ColumnTooLarge { .. } => {
+                "deliver the file in parts, each a run of its own"
             }
-            Self::ColumnTooLarge { .. } => "deliver the file in parts, each a run of its own",
-            Self::NotPacked { .. } => "set `compression` to what the file is, or to `auto`",
+            Self::NotPacked { .. } => "set `compression` to what the file is, or leave it out",
             Self::PackedParquet { .. } => {
                 "Parquet is packed within; unpack the file and deliver it so"
             }
@@ -247,11 +246,9 @@ impl Error {
             Self::RecordLength { .. } => {
                 "see that the layout is of this delivery, and that no program took off blanks at line ends"
             }
-            Self::UnclosedQuote { .. } => {
-                "close it, or double a quote that belongs to the text, or set `quote` to none"
-            }
+            Self::UnclosedQuote { .. } => "close it, or double a quote that belongs to the text",
             Self::WrongEncoding { encoding, .. } if *encoding == "UTF-8" => {
-                "set `encoding` to what the source writes, often `windows-1252` or `latin1`"
+                "set `encoding` to what the source writes, often `windows-1252`"
             }
             Self::WrongEncoding { .. } => {
                 "set `encoding` to what the source writes, `utf-8` or `windows-1252`"
@@ -260,7 +257,7 @@ impl Error {
                 "set `encoding` to `utf-8`, and have the source write UTF-8"
             }
             Self::FieldTooLong { .. } => {
-                "a quote may be left open before it; if the field is right, raise the limit"
+                "a quote may be left open before it; if not, ask the source what it delivered there"
             }
             Self::NotADate { .. } => {
                 "set the format the source writes; map a placeholder to the empty text"
@@ -469,11 +466,11 @@ mod tests {
             `in/claims.csv` holds no record
               hint: if none is right, have the manifest or the trailer state 0 records
             `in/claims.csv` holds more than 10 records
-              hint: deliver the file in parts, each a run of its own, or raise the limit
+              hint: deliver the file in parts, each a run of its own
             `in/claims.csv`, line 7: column `surname` is larger than 2 GB of text up to here
               hint: deliver the file in parts, each a run of its own
             `in/claims.csv` is declared as gzip but does not begin like it
-              hint: set `compression` to what the file is, or to `auto`
+              hint: set `compression` to what the file is, or leave it out
             `in/claims.csv` is cut off: the gzip data ends early, after line 6
               hint: the transfer was probably broken off; ask the source to deliver the file again
             `in/claims.csv` is damaged: the zstd data cannot be unpacked after line 6
@@ -503,15 +500,15 @@ mod tests {
             `in/claims.csv`, line 7: 80 bytes expected, as in the layout, and 79 found
               hint: see that the layout is of this delivery, and that no program took off blanks at line ends
             `in/claims.csv`, line 7: a quoted field begins in this record and never ends
-              hint: close it, or double a quote that belongs to the text, or set `quote` to none
+              hint: close it, or double a quote that belongs to the text
             `in/claims.csv`, line 7: column `surname` is not UTF-8
-              hint: set `encoding` to what the source writes, often `windows-1252` or `latin1`
+              hint: set `encoding` to what the source writes, often `windows-1252`
             `in/claims.csv`, line 7: column `surname` is not ISO 8859-1
               hint: set `encoding` to what the source writes, `utf-8` or `windows-1252`
             `in/claims.csv` begins with the mark of UTF-16 and is declared as UTF-8
               hint: set `encoding` to `utf-8`, and have the source write UTF-8
             `in/claims.csv`, line 7: column `surname` is longer than 10 bytes
-              hint: a quote may be left open before it; if the field is right, raise the limit
+              hint: a quote may be left open before it; if not, ask the source what it delivered there
             `in/claims.csv`, line 7: column `surname` is not a date like `%Y%m%d`
               hint: set the format the source writes; map a placeholder to the empty text
             the date format `yyyy` of `surname` in `in/claims.csv` cannot be read

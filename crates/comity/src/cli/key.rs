@@ -59,6 +59,7 @@ impl Words {
             }
             What::Rotate { old, new, program, party, board } => {
                 let agreement = program::read_agreement(&program, "agreement.toml")?;
+                clock.is_for(agreement.environment)?;
                 let role = if board { SignerRole::Board } else { SignerRole::Party };
                 let signer = Signer { id: PartyId::new(&party)?, role };
                 let old = SigningKey::from_secret_text(&read(&old)?)?;

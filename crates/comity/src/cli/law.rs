@@ -36,12 +36,9 @@ impl Words {
                 printer.json(&packs.iter().map(Pack::reference).collect::<Vec<_>>());
                 for pack in &packs {
                     let manifest = &pack.manifest;
-                    printer.line(&format!(
-                        "{:<10} {:<11} {}",
-                        manifest.id.to_string(),
-                        manifest.version,
-                        manifest.title
-                    ));
+                    let id = manifest.id.to_string();
+                    let lead_in = format!("{id:<10} {:<11} ", manifest.version);
+                    printer.wrapped(&lead_in, &manifest.title);
                 }
                 printer.line("");
                 printer.line("A pack is not legal advice: have it read by a lawyer of the place.");
@@ -78,7 +75,8 @@ fn named(name: &str) -> Result<Pack, Error> {
 fn show(printer: &Printer, pack: &Pack) {
     let manifest = &pack.manifest;
     printer.json(&serde_json::json!({ "pack": pack.reference(), "manifest": manifest, "rules": pack.rules() }));
-    printer.line(&format!("{} of {}: {}", manifest.id, manifest.version, manifest.title));
+    let lead_in = format!("{} of {}: ", manifest.id, manifest.version);
+    printer.hanging(&lead_in, "          ", &manifest.title);
     printer.labelled("digest", &pack.reference().digest.to_string());
     printer
         .wrapped("applies   ", &format!("{} ({})", manifest.regime.applies, manifest.regime.cite));

@@ -9,6 +9,9 @@ use agreement::{Act, OfficerId};
 use casework::{Judgement, LeadId, Review, Store};
 
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "comity review [OPTIONS] <PROGRAM> <LEAD>\n           \
+    --judgement <same|not-same|unsure>\n           \
+    --reason <REASON> --officer <OFFICER>")]
 pub(super) struct Words {
     #[command(flatten)]
     which: Which,

@@ -6,7 +6,7 @@ use crate::printer::{Printer, called, thousands};
 use crate::program::Program;
 use crate::report::Report;
 use crate::run::{Outcome, Tried, TriedOutcome, run, try_out};
-use crate::{Error, node};
+use crate::{Error, extract, node};
 use agreement::{CycleId, Decision, Gate, Request};
 
 #[derive(Debug, clap::Args)]
@@ -39,7 +39,7 @@ impl Words {
         let cycle = cycle(&program, self.cycle.as_deref(), clock)?;
         let mut node = match open_node(places, clock, &program).await {
             Err(error) if error.is_unwritable() => {
-                return refuse_unrecorded(&program, &error, clock, printer);
+                return refuse_unrecorded(&program, &cycle, &error, clock, printer);
             }
             node => node?,
         };
@@ -139,6 +139,7 @@ fn cycle(program: &Program, asked: Option<&str>, clock: &Clock) -> Result<CycleI
 /// Nothing can be written at all: the gate is asked, so that the answer gives its reasons, and refuses.
 fn refuse_unrecorded(
     program: &Program,
+    cycle: &CycleId,
     error: &Error,
     clock: &Clock,
     printer: &Printer,
@@ -146,6 +147,15 @@ fn refuse_unrecorded(
     let (recipient, _) = program.recipient()?;
     let mut request =
         Request::new(program.agreement(), agreement::Act::RUN, recipient, program.purpose()?);
+    request.cycle = Some(cycle.clone());
+    request.extracts = program.schedule.extracts();
+    request.threshold = Some(program.lowest_threshold());
+    for (_, set) in [program.source()?, program.recipient()?] {
+        // A file that cannot be counted is a broken rule too, and the refusal says so.
+        if let Ok(count) = extract::count(program, set, cycle, &extract::Deliveries::new()) {
+            request.counts.insert(set.id.clone(), count);
+        }
+    }
     request.ledger_writable = false;
     if let Decision::Refusal(refusal) =
         Gate::shipped()?.decide(&request, &program.filed, clock.now())

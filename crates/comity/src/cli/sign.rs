@@ -45,6 +45,7 @@ impl Words {
             }
         };
         let agreement = program::read_agreement(&self.program, "agreement.toml")?;
+        clock.is_for(agreement.environment)?;
         let key = SigningKey::from_secret_text(&read(&self.key)?)?;
         let role = if self.board { SignerRole::Board } else { SignerRole::Party };
         let signer = Signer { id: PartyId::new(&self.party)?, role };

@@ -33,6 +33,8 @@ enum What {
         which: Which,
     },
     /// Lifts a stay, by an order of its own
+    #[command(override_usage = "comity stay lift [OPTIONS] <PROGRAM> <NUMBER>\n           \
+    --order <ORDER> --authority <AUTHORITY>")]
     Lift {
         #[command(flatten)]
         which: Which,
@@ -75,14 +77,11 @@ impl Words {
                 }
                 for (stay, shown) in stays.iter().zip(&shown) {
                     let order = shown["stay"]["order"].as_str().unwrap_or_default();
-                    let lifted = stay
-                        .lifted
-                        .as_ref()
-                        .map_or("stands".to_owned(), |(at, by)| format!("lifted {at} by {by}"));
-                    printer.line(&format!(
-                        "{:<4} {order:<30} {} {lifted}",
-                        stay.number, stay.recorded_at
-                    ));
+                    let stands = format!("recorded {}", stay.recorded_at);
+                    printer.line(&format!("{:<4} {order:<30} {stands}", stay.number));
+                    if let Some((at, by)) = &stay.lifted {
+                        printer.line(&format!("{:35} lifted   {at} by {by}", ""));
+                    }
                 }
             }
             What::Lift { which, number, order, authority } => {

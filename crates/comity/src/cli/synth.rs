@@ -66,8 +66,8 @@ impl Words {
                 thousands(files.caseload.num_rows() as u64)
             ),
         );
-        printer.labelled(
-            "truth",
+        printer.wrapped(
+            "truth     ",
             &format!(
                 "{} people in both, {} pairs of one person; the columns truth_… say which",
                 thousands(u64::from(files.people_in_both)),

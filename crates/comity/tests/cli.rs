@@ -1,0 +1,824 @@
+//! Every command through the real binary: what it prints, and how it ends. The snapshots are what a user reads; look
+//! at them with a user's eyes when they change.
+
+mod command;
+
+use command::{Desk, NOW, Said};
+use expect_test::{Expect, expect};
+use std::fs;
+use std::sync::OnceLock;
+
+/// A small program that has been run once; each test takes its own copy.
+fn ran() -> Desk {
+    static RAN: OnceLock<Desk> = OnceLock::new();
+    RAN.get_or_init(|| {
+        let desk = Desk::small();
+        desk.call("run benefits").well();
+        desk
+    })
+    .copied()
+}
+
+#[track_caller]
+fn check(said: &Said, expected: &Expect) {
+    said.fits();
+    expected.assert_eq(&said.shown());
+}
+
+#[test]
+fn a_good_run_says_in_about_ten_lines_what_was_done_and_what_to_type_next() {
+    let desk = Desk::whole();
+    let said = desk.call("run benefits");
+    check(
+        &said,
+        &expect![[r"
+        demo      synthetic people, throw-away keys, dates moved to today
+        permit    run by family-support until 2027-04-03T09:00:00Z, entry 1
+        read      payroll.csv 1,742 records, caseload.csv 1,450 records
+        train     recipe 1858c80b9478… gives model 4b565cd5fd94…
+        compare   2,963 pairs by 5 rules, of 2,525,900 possible
+        weigh     443 over 9.31, 437 kept, 99.0 % expected right, 108 with discrepancy
+        leads     40 opened, 68 held until the pilot of 40 is judged
+        release   4 elements about 40 persons in 1 chunk, after entry 7
+        report    benefits/work/report-2027Q1.html
+        ledger    benefits/work/ledger (9 entries, signed)
+        next      comity leads benefits
+                  comity audit benefits/work
+        --- exit code 0
+    "]],
+    );
+    assert!(said.out.lines().count() <= 12);
+    assert!(desk.exists("benefits/work/report-2027Q1.html"));
+    let said = desk.call("run benefits");
+    check(
+        &said,
+        &expect![[r"
+        demo      synthetic people, throw-away keys, dates moved to today
+        done      cycle 2027Q1 was run before; nothing is doubled
+        leads     40 opened, 68 held until the pilot is judged
+        report    benefits/work/report-2027Q1.html
+        ledger    benefits/work/ledger (9 entries, signed)
+        next      comity leads benefits
+                  comity audit benefits/work
+        --- exit code 0
+    "]],
+    );
+    let said = desk.call("leads benefits");
+    said.fits();
+    let rows = said.out.lines().filter(|line| line.starts_with("2027Q1-")).count();
+    assert_eq!(rows, 40, "held leads are counted, not listed");
+    assert!(said.out.contains("and 68 held until the pilot is judged (--stage held)"));
+}
+
+#[test]
+fn a_dry_run_tells_what_a_run_would_bring_and_opens_no_lead() {
+    let desk = Desk::small();
+    check(
+        &desk.call("run benefits --dry-run"),
+        &expect![[r"
+        demo      synthetic people, throw-away keys, dates moved to today
+        permit    run by family-support until 2027-04-03T09:00:00Z, entry 1
+        read      payroll.csv 500 records, caseload.csv 500 records
+        rule      birth + prefix(surname_plain, 2): 43 pairs, 43 so far
+        rule      birth + prefix(given_plain, 2): 41 pairs, 44 so far
+        rule      telephone: 285 pairs, 292 so far
+        rule      given_plain + surname_plain + year(birth): 39 pairs, 294 so far
+        rule      birth + given_plain against surname_plain: 0 pairs, 294 so far
+        pairs     294 of 250,000 possible would be compared
+        expect    39 pairs over 9.81 that are one person, 0.0 that are not
+                  before discrepancy and one-to-one, from the base rate alone
+        dry run   no lead was opened; the permits are in the ledger
+        --- exit code 0
+    "]],
+    );
+    assert_eq!(desk.call("leads benefits --json").json(), serde_json::json!([]));
+    assert!(!desk.exists("benefits/work/report-2027Q1.html"));
+}
+
+#[test]
+fn a_run_gives_the_same_facts_as_json() {
+    let desk = Desk::small();
+    let facts = desk.call("run benefits --json").well().json();
+    assert_eq!(facts["counts"]["leads_opened"], 11);
+    assert_eq!(facts["counts"]["scored"], 294);
+    assert_eq!(facts["run"], "2027Q1");
+    let tried = desk.call("run benefits --json --dry-run").well().json();
+    assert_eq!(tried["pairs"], 294);
+}
+
+#[test]
+fn leads_are_listed_with_their_weights_and_no_persons_name() {
+    let desk = ran();
+    check(
+        &desk.call("leads benefits"),
+        &expect![[r"
+        lead           stage     case               weight  probability
+        2027Q1-0001    open      C0000335             9.81     0.998886
+        2027Q1-0002    open      C0000391            22.85     1.000000
+        2027Q1-0003    open      C0000035            20.01     0.999999
+        2027Q1-0004    open      C0000378            21.53     1.000000
+        2027Q1-0005    open      C0000343            25.63     1.000000
+        2027Q1-0006    open      C0000168            12.74     0.999854
+        2027Q1-0007    open      C0000476            20.62     0.999999
+        2027Q1-0008    open      C0000052            23.89     1.000000
+        2027Q1-0009    open      C0000197            20.37     0.999999
+        2027Q1-0010    open      C0000301            25.88     1.000000
+        2027Q1-0011    open      C0000419            11.83     0.999725
+
+        next      comity explain benefits 2027Q1-0001
+        --- exit code 0
+    "]],
+    );
+    check(
+        &desk.call("leads benefits --stage held"),
+        &expect![[r"
+        no leads
+        --- exit code 0
+    "]],
+    );
+    let leads = desk.call("leads benefits --json").well().json();
+    assert_eq!(leads.as_array().unwrap().len(), 11);
+}
+
+#[test]
+fn leads_are_exported_with_what_was_returned_as_csv_and_as_json() {
+    let desk = ran();
+    check(
+        &desk.call("leads benefits --export leads.csv"),
+        &expect![[r"
+        export    11 leads to leads.csv
+        --- exit code 0
+    "]],
+    );
+    let csv = desk.read("leads.csv");
+    assert_eq!(csv.lines().count(), 12);
+    expect!["lead,cycle,stage,case,weight,probability,opened_at,reopens,payroll.employer,payroll.gross_pay,payroll.pay_from,payroll.pay_to"].assert_eq(csv.lines().next().unwrap());
+    let fields = csv.lines().map(|line| line.split(',').count()).collect::<Vec<_>>();
+    assert!(fields.iter().all(|count| *count == 12), "{fields:?}");
+
+    let said = desk.call("leads benefits --export leads.json --json").well();
+    assert_eq!(said.json(), serde_json::json!({ "export": "leads.json", "leads": 11 }));
+    let leads: serde_json::Value = serde_json::from_str(&desk.read("leads.json")).unwrap();
+    assert_eq!(leads.as_array().unwrap().len(), 11);
+    let returned: Vec<_> = leads[0]["returned"].as_object().unwrap().keys().collect();
+    assert_eq!(
+        returned,
+        ["payroll.employer", "payroll.gross_pay", "payroll.pay_from", "payroll.pay_to"]
+    );
+}
+
+#[test]
+fn a_lead_is_explained_part_by_part_and_the_parts_add_up_to_its_weight() {
+    let desk = ran();
+    check(
+        &desk.call("explain benefits 2027Q1-0001 --svg lead.svg"),
+        &expect![[r"
+        lead 2027Q1-0001: how its weight came about (log2 odds)
+
+        comparison     level                             m         u    part   freq.
+        prior                                                         -12.31
+        given_name     exact                        0.8966  0.016169    5.79   -0.09
+        surname        exact                        0.8667  0.015428    5.81    0.76
+        birth          exact                        0.8085  0.000047   14.07    0.00
+        home           else                         0.0507  0.946256   -4.22    0.00
+        weight         the sum of all parts                             9.81
+        threshold      a lead needs this or more                        9.81
+
+        probability 0.998886 that the two records are of one person, if the model is
+                    right
+        A lead is something to look at. It decides nothing.
+        --- exit code 0
+    "]],
+    );
+    assert!(desk.read("lead.svg").starts_with("<svg"));
+    let facts = desk.call("explain benefits 2027Q1-0001 --json").well().json();
+    let parts = facts["parts"].as_array().unwrap().iter();
+    let sum: f64 = parts
+        .map(|part| {
+            part["partial_weight"].as_f64().unwrap() + part["frequency_part"].as_f64().unwrap()
+        })
+        .sum();
+    let (prior, weight) = (facts["prior"].as_f64().unwrap(), facts["weight"].as_f64().unwrap());
+    assert!((prior + sum - weight).abs() < 1e-9, "{prior} + {sum} is not {weight}");
+    check(
+        &desk.call("explain benefits 2027Q1-9999"),
+        &expect![[r"
+        --- standard error
+        error: there is no lead `2027Q1-9999`
+        hint: `comity leads PROGRAM` lists them
+        --- exit code 1
+    "]],
+    );
+}
+
+#[test]
+fn a_review_is_recorded_and_the_lead_leaves_the_open_ones() {
+    let desk = ran();
+    let words = ["--now", NOW, "review", "benefits", "2027Q1-0001", "--judgement", "not-same"];
+    let because = ["--reason", "born in other years", "--officer", "officer-7"];
+    check(
+        &desk.call_with(&[&words[..], &because[..]].concat()),
+        &expect![[r"
+        review    lead 2027Q1-0001 is judged not-same
+        --- exit code 0
+    "]],
+    );
+    let open = desk.call("leads benefits --stage open --json").well().json();
+    assert_eq!(open.as_array().unwrap().len(), 10);
+    desk.call("audit benefits").well();
+}
+
+const STAY: &str = "order = \"27-cv-0101\"\nauthority = \"District Court (fictional)\"\n\
+    kind = \"order\"\n\n[scope]\nelements = [\"payroll\"]\n";
+
+#[test]
+fn a_stay_is_recorded_listed_and_lifted_by_an_order_of_its_own() {
+    let desk = ran();
+    check(
+        &desk.call("stay list benefits"),
+        &expect![[r"
+        no stays
+        --- exit code 0
+    "]],
+    );
+    desk.write("stay.toml", STAY);
+    check(
+        &desk.call("stay record benefits stay.toml"),
+        &expect![[r"
+        stay      number 1, order `27-cv-0101`, counts from now
+        --- exit code 0
+    "]],
+    );
+    check(
+        &desk.call("stay list benefits"),
+        &expect![[r"
+        1    27-cv-0101                     recorded 2027-04-02T09:00:00Z
+        --- exit code 0
+    "]],
+    );
+    let stays = desk.call("stay list benefits --json").well().json();
+    assert_eq!(stays[0]["stay"]["order"], "27-cv-0101");
+    check(
+        &desk.call("stay lift benefits 1 --order 27-cv-0102 --authority Court"),
+        &expect![[r"
+            stay      number 1 is lifted by order `27-cv-0102`
+            --- exit code 0
+        "]],
+    );
+    check(
+        &desk.call("stay list benefits"),
+        &expect![[r"
+        1    27-cv-0101                     recorded 2027-04-02T09:00:00Z
+                                            lifted   2027-04-02T09:00:00Z by 27-cv-0102
+        --- exit code 0
+    "]],
+    );
+    check(
+        &desk.call("stay lift benefits 1 --order 27-cv-0103 --authority Court"),
+        &expect![[r"
+            --- standard error
+            error: there is no standing stay number 1
+            hint: `comity stay list PROGRAM` shows them
+            --- exit code 1
+        "]],
+    );
+    desk.call("audit benefits").well();
+}
+
+#[test]
+fn a_stay_that_is_recorded_before_the_run_refuses_it_with_every_reason() {
+    let desk = Desk::small();
+    desk.call("run benefits --dry-run").well();
+    desk.write("stay.toml", STAY);
+    desk.call("stay record benefits stay.toml").well();
+    let said = desk.call("run benefits");
+    check(
+        &said,
+        &expect![[r"
+        demo      synthetic people, throw-away keys, dates moved to today
+        refused   run: 1 rule is broken
+
+          F8-stayed is broken
+            rule: no stay covers the request
+            here: `27-cv-0101`
+            law:  floor F8; 5 U.S.C. 552a(q)(1)
+            do:   wait until an order of its own lifts the stay, or leave out what it
+                  covers
+        --- exit code 2
+    "]],
+    );
+    let refused = desk.call("run benefits --json");
+    assert_eq!(refused.code, 2);
+    assert!(refused.json()["refused"][0]["remedy"].is_string());
+}
+
+#[test]
+fn an_audit_proves_a_sound_ledger_and_says_where_one_byte_is_off() {
+    let desk = ran();
+    check(
+        &desk.call("audit benefits"),
+        &expect![[r"
+        ledger    benefits.family-support.comity.example/ledger, 9 entries
+        root      <root>
+        proved    the checkpoint is signed by
+                  benefits.family-support.comity.example/ledger (1 signature)
+        proved    all 9 entries, 8 bundles and 8 tiles are what was signed
+        proved    3 of 3 decisions come to the same answer again (0 refusals)
+        proved    the permit precedes each of 3 acts, and had not ended
+        proved    none of 1 disclosures lies in the scope of a stay (0 stays, 0
+                  withdrawn)
+        proved    1 finished runs opened as many leads as were disclosed
+        beside    `lock` lies in the ledger's folder and is no part of the ledger
+        open      the key was taken from beside the ledger: compare it with the one you
+                  were given
+        audit     sound
+        --- exit code 0
+    "]],
+    );
+    let facts = desk.call("audit benefits --json").well().json();
+    assert_eq!(facts["wrong"], serde_json::json!([]));
+
+    let bundles = "benefits/work/ledger/tile/entries/000.p";
+    let last = desk.list(bundles).into_iter().max_by_key(|name| name.parse::<u32>().unwrap());
+    let bundle = format!("{bundles}/{}", last.unwrap());
+    let mut bytes = fs::read(desk.path(&bundle)).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    desk.write(&bundle, bytes);
+    let said = desk.call("audit benefits");
+    said.fits();
+    assert_eq!(said.code, 1);
+    assert!(said.out.contains("WRONG"), "{}", said.out);
+    assert!(said.out.contains("tile/entries/000.p"), "{}", said.out);
+    assert!(said.out.ends_with("audit     NOT sound\n"), "{}", said.out);
+    assert_eq!(desk.call("audit benefits --json").code, 1);
+    assert_ne!(desk.call("audit benefits --json").json()["wrong"], serde_json::json!([]));
+    check(
+        &desk.call("audit nowhere"),
+        &expect![[r"
+        --- standard error
+        error: `nowhere` holds no ledger: no checkpoint is in it, in ledger/ or in work/ledger/
+        hint: name the ledger's folder, or the program's `work` folder
+        --- exit code 1
+    "]],
+    );
+}
+
+#[test]
+fn a_new_program_is_a_template_and_check_lists_every_place_that_is_to_be_filled_in() {
+    let desk = Desk::whole();
+    check(
+        &desk.call("new fresh"),
+        &expect![[r"
+        new       fresh/agreement.toml
+        next      fill it in, then: comity check fresh/agreement.toml
+        --- exit code 0
+    "]],
+    );
+    check(
+        &desk.call("new fresh"),
+        &expect![[r"
+        --- standard error
+        error: `fresh/agreement.toml` is there already
+        hint: name another file; this one is not written over
+        --- exit code 1
+    "]],
+    );
+    let said = desk.call("check fresh");
+    said.fits();
+    assert_eq!(said.code, 1);
+    let template = desk.read("fresh/agreement.toml");
+    let problems = desk.call("check fresh --json").json();
+    let problems = problems["problems"].as_array().unwrap();
+    for (number, line) in template.lines().enumerate().filter(|(_, line)| line.contains("\"TODO")) {
+        let listed = problems.iter().any(|problem| problem["line"] == number + 1);
+        assert!(listed, "line {} is not listed: {line}", number + 1);
+    }
+    for problem in problems {
+        assert_eq!(problem["file"], "fresh/agreement.toml");
+        let at = format!("fresh/agreement.toml:{}:{}: ", problem["line"], problem["column"]);
+        assert!(said.out.contains(&at), "{at}");
+        assert!(problem["remedy"].as_str().unwrap().len() > 5);
+    }
+    let cited = problems.iter().filter(|problem| problem["cite"].is_string()).count();
+    assert!(cited * 10 > problems.len() * 8, "{cited} of {} have a citation", problems.len());
+    let first: String = said.out.lines().take(6).collect::<Vec<_>>().join("\n");
+    expect![[r"
+        fresh/agreement.toml:8:11: `program` is still a placeholder
+          write this: The short name of the matching program
+        fresh/agreement.toml:9:9: `title` is still a placeholder
+          write this: The title of the agreement
+        fresh/agreement.toml:17:10: `term.begins` is still a placeholder (5 U.S.C.
+            552a(o)(1)(C))"]]
+    .assert_eq(&first);
+    expect!["check     75 to mend in fresh/agreement.toml"]
+        .assert_eq(said.out.lines().last().unwrap());
+}
+
+#[test]
+fn check_finds_nothing_to_mend_in_the_worked_example() {
+    let desk = Desk::whole();
+    check(
+        &desk.call("check benefits"),
+        &expect![[r"
+        check     nothing is missing or wrong
+        agreement sha256:<digest>
+        recipe    sha256:<digest>
+        --- exit code 0
+    "]],
+    );
+    assert_eq!(desk.call("check benefits --json").json()["problems"], serde_json::json!([]));
+    check(
+        &desk.call("check nowhere"),
+        &expect![[r"
+        --- standard error
+        error: `nowhere` cannot be read: No such file or directory (os error 2)
+        hint: check that the path is right, that it is text, and that you may read it
+        --- exit code 1
+    "]],
+    );
+}
+
+#[test]
+fn a_key_is_made_once_and_is_its_owners_alone_to_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let desk = Desk::whole();
+    check(
+        &desk.call("key new payroll.secret --test"),
+        &expect![[r"
+        secret    payroll.secret (only you can read it; keep it so)
+        public    test-ed25519:<digest>
+        --- exit code 0
+    "]],
+    );
+    let mode = fs::metadata(desk.path("payroll.secret")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let before = desk.read("payroll.secret");
+    check(
+        &desk.call("key new payroll.secret --test"),
+        &expect![[r"
+        --- standard error
+        error: `payroll.secret` is there already
+        hint: name another file; this one is not written over
+        --- exit code 1
+    "]],
+    );
+    assert_eq!(desk.read("payroll.secret"), before);
+    let other = desk.call("key new other.secret --json").json();
+    assert!(other["public"].as_str().unwrap().starts_with("ed25519:"));
+    assert!(!other.to_string().contains(desk.read("other.secret").trim()));
+}
+
+/// The example as its parties would set it up.
+fn signed() -> Desk {
+    let desk = Desk::small();
+    desk.sign();
+    desk
+}
+
+#[test]
+fn a_program_with_keys_of_its_own_runs_once_everybody_has_signed() {
+    let desk = signed();
+    check(
+        &desk.call("run benefits"),
+        &expect![[r"
+        permit    run by family-support until 2027-04-03T09:00:00Z, entry 1
+        read      payroll.csv 500 records, caseload.csv 500 records
+        train     recipe 1858c80b9478… gives model df0a6b91f3eb…
+        compare   294 pairs by 5 rules, of 250,000 possible
+        weigh     45 over 9.81, 45 kept, 99.4 % expected right, 11 with discrepancy
+        leads     11 opened
+        release   4 elements about 11 persons in 1 chunk, after entry 7
+        report    benefits/work/report-2027Q1.html
+        ledger    benefits/work/ledger (9 entries, signed)
+        next      comity leads benefits
+                  comity audit benefits/work
+        --- exit code 0
+    "]],
+    );
+    assert_eq!(desk.list("benefits/signatures").len(), 3);
+    desk.call("audit benefits").well();
+}
+
+#[test]
+fn a_program_that_one_board_has_not_signed_is_refused() {
+    let desk = signed();
+    let board = desk.list("benefits/signatures").into_iter().find(|name| name.contains("board"));
+    fs::remove_file(desk.path(&format!("benefits/signatures/{}", board.unwrap()))).unwrap();
+    check(
+        &desk.call("run benefits"),
+        &expect![[r"
+        refused   run: 1 rule is broken
+
+          F1-boards is broken
+            rule: every board that the agreement names has approved it
+            here: `payroll-administration`
+            law:  floor F1; 5 U.S.C. 552a(u)(3)(A)
+            do:   each board that is missing signs, or attests the digest of a signed
+                  document
+        --- exit code 2
+    "]],
+    );
+}
+
+#[test]
+fn a_revoked_agreement_is_refused_from_then_on() {
+    let desk = signed();
+    desk.call("run benefits").well();
+    let words = "sign benefits --key support.secret --as family-support --answer revoke";
+    check(
+        &desk.call_at("2027-04-03T09:00:00Z", words),
+        &expect![[r"
+        sign      family-support (party): revoke sha256:<digest>
+        file      benefits/signatures/family-support-party-revoke-20270403T090000Z.toml
+        --- exit code 0
+    "]],
+    );
+    let said = desk.call_at("2027-04-03T10:00:00Z", "leads benefits");
+    check(
+        &said,
+        &expect![[r"
+        refused   read: 1 rule is broken
+
+          F1-revoked is broken
+            rule: nobody who signed has revoked the agreement
+            here: `family-support (party)`
+            law:  floor F1; 5 U.S.C. 552a(q)
+            do:   a revocation is final: agree anew
+        --- exit code 2
+    "]],
+    );
+}
+
+#[test]
+fn a_key_is_changed_by_a_statement_of_the_old_one_and_signs_from_then_on() {
+    let desk = signed();
+    let words = "key rotate support.secret support-2.secret --program benefits --as family-support";
+    check(
+        &desk.call_at("2027-02-01T09:00:00Z", words),
+        &expect![[r"
+        statement benefits/keys/family-support-party-20270201T090000Z.toml
+        public    test-ed25519:<digest>
+        --- exit code 0
+    "]],
+    );
+    desk.call("run benefits").well();
+    let words = "sign benefits --key support-2.secret --as family-support --answer revoke";
+    desk.call_at("2027-04-03T09:00:00Z", words).well();
+    assert_eq!(desk.call_at("2027-04-03T10:00:00Z", "leads benefits").code, 2);
+}
+
+#[test]
+fn a_signature_that_would_not_count_is_not_written() {
+    let desk = signed();
+    let before = desk.list("benefits/signatures");
+    let strangers = [
+        "sign benefits --key board.secret --as family-support",
+        "sign benefits --key support.secret --as nobody",
+    ];
+    let mut text = String::new();
+    for words in strangers {
+        let said = desk.call(words);
+        assert_eq!(said.code, 1);
+        text.push_str(&said.err);
+    }
+    desk.call("key new production.secret").well();
+    let said = desk.call("sign benefits --key production.secret --as family-support");
+    assert_eq!(said.code, 1);
+    text.push_str(&said.err);
+    expect![[r"
+        error: the statement of `family-support` names a key that is not its party key in this agreement
+        hint: a new key needs a key change signed with the old key
+        error: `nobody` is no party of this agreement
+        error: a key for `production` cannot sign for `test`: keys are never promoted
+        hint: make a key for that environment with `comity key new`
+    "]].assert_eq(&text);
+    assert_eq!(desk.list("benefits/signatures"), before);
+}
+
+#[test]
+fn law_packs_are_listed_shown_and_held_against_their_own_vectors() {
+    let desk = Desk::whole();
+    check(
+        &desk.call("law list"),
+        &expect![[r"
+        floor      2026-11-22 The floor of Comity
+        us-cmppa   2026-11-22 Computer Matching and Privacy Protection Act, 5 U.S.C.
+                              552a(o)-(v)
+
+        A pack is not legal advice: have it read by a lawyer of the place.
+        --- exit code 0
+    "]],
+    );
+    let said = desk.call("law show us-cmppa");
+    said.fits();
+    let first: Vec<&str> = said.out.lines().take(4).collect();
+    expect![[r"
+        us-cmppa of 2026-11-22: Computer Matching and Privacy Protection Act, 5 U.S.C.
+                  552a(o)-(v)
+        digest    sha256:024052a9100813f0e55e61bfc1b6eae2ae804fc44d253d9712818fbac97fcba2
+        applies   A computerised comparison of two or more automated federal systems of"]]
+    .assert_eq(&first.join("\n"));
+    check(
+        &desk.call("law test us-cmppa"),
+        &expect![[r"
+        vectors   64 right, 0 wrong
+        --- exit code 0
+    "]],
+    );
+    check(
+        &desk.call("law show no-such"),
+        &expect![[r"
+        --- standard error
+        error: there is no law pack `no-such`; `comity law list` shows them
+        --- exit code 1
+    "]],
+    );
+    for words in ["law list --json", "law show floor --json", "law test floor --json"] {
+        desk.call(words).well().json();
+    }
+}
+
+#[test]
+fn the_same_seed_makes_the_same_people_and_another_seed_makes_others() {
+    let desk = Desk::whole();
+    let words = "--payroll-people 60 --caseload-people 50";
+    check(
+        &desk.call(&format!("synth one --seed 7 {words}")),
+        &expect![[r"
+        payroll   one/payroll.csv (64 records)
+        caseload  one/caseload.csv (50 records)
+        truth     15 people in both, 16 pairs of one person; the columns truth_… say
+                  which
+        --- exit code 0
+    "]],
+    );
+    desk.call(&format!("synth two --seed 7 {words}")).well();
+    desk.call(&format!("synth three --seed 8 {words} --json")).well().json();
+    for file in ["payroll.csv", "caseload.csv"] {
+        let read = |folder: &str| desk.read(&format!("{folder}/{file}"));
+        assert_eq!(read("one"), read("two"));
+        assert_ne!(read("one"), read("three"));
+    }
+}
+
+#[test]
+fn words_that_are_off_end_with_64_and_say_what_would_be_right() {
+    let desk = ran();
+    for words in [
+        "",
+        "run",
+        "run benefits --frob",
+        "leads benefits --stage foo",
+        "review benefits 2027Q1-0001 --judgement maybe --reason x --officer o",
+        "sign benefits --key k --as x --answer perhaps",
+        "stay",
+        "no-such-command",
+    ] {
+        let words: Vec<&str> = words.split_whitespace().collect();
+        let said = desk.call_with(&words);
+        assert_eq!((said.code, said.out.as_str()), (64, ""), "{words:?}");
+        assert!(!said.err.is_empty());
+        let said = desk.call_with(&[&words[..], &["--json"]].concat());
+        assert_eq!(said.code, 64, "{words:?}");
+        assert!(said.json()["error"].is_string());
+    }
+    check(
+        &desk.call_with(&["run"]),
+        &expect![[r"
+        --- standard error
+        error: the following required arguments were not provided:
+          <PROGRAM>
+
+        Usage: comity run <PROGRAM>
+
+        For more information, try '--help'.
+        --- exit code 64
+    "]],
+    );
+    check(
+        &desk.call_with(&["leads", "benefits", "--stage", "foo"]),
+        &expect![[r"
+        --- standard error
+        error: invalid value 'foo' for '--stage <STAGE>'
+          [possible values: open, reviewed, held, closed]
+
+        For more information, try '--help'.
+        --- exit code 64
+    "]],
+    );
+}
+
+#[test]
+fn help_fits_a_terminal_and_lists_every_command() {
+    let desk = Desk::whole();
+    check(
+        &desk.call_with(&["--help"]),
+        &expect![[r"
+        Lawful data matching between two agencies: the agreement is the access rule, a
+        refusal gives all its reasons, a score only opens a lead, and a ledger that
+        anybody can verify keeps what was done
+
+        Usage: comity [OPTIONS] <COMMAND>
+
+        Commands:
+          run      Runs a matching program for a cycle: from the agreement to leads,
+                   report and ledger
+          leads    Lists leads, or exports them with what was returned
+          explain  Explains a lead: every part of its weight
+          review   Records a person's judgement of a lead
+          stay     Records, lists or lifts a stay of an authority, or a source's own
+                   stop
+          audit    Verifies a ledger offline, bytes and meaning
+          new      Begins a program with a commented agreement
+          check    Lists everything missing or wrong in an agreement and its schedule
+          key      Makes a key, or changes one for another
+          sign     Signs an agreement: accepts, rejects or revokes it
+          law      Lists, shows or tests law packs
+          synth    Makes two files of synthetic people with known truth
+
+        Options:
+              --json     Prints JSON instead of lines
+          -h, --help     Print help
+          -V, --version  Print version
+        --- exit code 0
+    "]],
+    );
+    for command in [
+        "run",
+        "leads",
+        "explain",
+        "review",
+        "stay",
+        "stay record",
+        "stay list",
+        "stay lift",
+        "audit",
+        "new",
+        "check",
+        "key",
+        "key new",
+        "key rotate",
+        "sign",
+        "law",
+        "law list",
+        "law show",
+        "law test",
+        "synth",
+    ] {
+        let words = format!("{command} --help");
+        let said = desk.call_with(&words.split(' ').collect::<Vec<_>>());
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{command}");
+        said.fits();
+    }
+}
+
+#[test]
+fn an_error_is_one_json_value_where_json_was_asked_for() {
+    let desk = ran();
+    desk.write("broken.toml", "order =");
+    for words in [
+        "run nowhere",
+        "run benefits --cycle 2030Q1",
+        "leads nowhere",
+        "leads benefits --out elsewhere",
+        "explain benefits 2027Q1-9999",
+        "review benefits 2027Q1-9999 --judgement same --reason x --officer o",
+        "stay record benefits broken.toml",
+        "stay lift benefits 9 --order x --authority y",
+        "audit nowhere",
+        "new benefits",
+        "check nowhere",
+        "key rotate none.secret new.secret --program benefits --as family-support",
+        "sign benefits --key none.secret --as family-support",
+        "law show no-such",
+        "law test no-such",
+        "synth benefits/agreement.toml/x",
+    ] {
+        let said = desk.call(&format!("{words} --json"));
+        assert_eq!(said.code, 1, "{words}");
+        let value = said.json();
+        assert!(value["error"].is_string(), "{words}: {value}");
+    }
+}
+
+#[test]
+fn the_clock_is_the_machines_outside_a_test() {
+    let desk = Desk::whole();
+    desk.edit("benefits/agreement.toml", "environment = \"test\"", "environment = \"production\"");
+    desk.edit("benefits/agreement.toml", "demonstration = true\n", "");
+    desk.edit("benefits/agreement.toml", "\"test-ed25519:", "\"ed25519:");
+    desk.call("key new production.secret").well();
+    let said = desk.call("sign benefits --key production.secret --as family-support");
+    assert!(said.err.contains("the clock can only be set"), "{}", said.err);
+    assert!(desk.list("benefits/signatures").is_empty());
+    check(
+        &desk.call("run benefits"),
+        &expect![[r"
+        --- standard error
+        error: the clock can only be set under an agreement whose environment is `test`
+        hint: leave `--now` out
+        --- exit code 1
+    "]],
+    );
+}
