@@ -246,7 +246,7 @@ mod tests {
         let numbers: Vec<usize> = errors.iter().map(number).collect();
         assert_eq!(numbers, (0..errors.len()).collect::<Vec<_>>());
         let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        expect_test::expect![[r#"
+        expect_test::expect![[r"
             the model file cannot be read: TOML parse error at line 1, column 2
               |
             1 | a
@@ -280,6 +280,6 @@ mod tests {
             the training rule `surname` found no pair of the same individual
             no threshold reaches an expected precision of 0.99; the best is 0.9
             the synthetic files cannot be made: it has no rows
-        "#]].assert_eq(&(texts.join("\n") + "\n"));
+        "]].assert_eq(&(texts.join("\n") + "\n"));
     }
 }

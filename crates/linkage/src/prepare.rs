@@ -89,12 +89,15 @@ impl<'a> Preparation<'a> {
     pub(crate) fn new(column: &'a Column) -> Self {
         let mut preparation =
             Self { column, texts: BTreeSet::new(), dates: BTreeSet::new(), numbers: Vec::new() };
-        match &column.placeholders {
-            Some(own) => own.iter().for_each(|text| preparation.hold(text)),
-            None => {
-                USUAL_PLACEHOLDERS.iter().for_each(|text| preparation.hold(text));
-                preparation.numbers.retain(|number| *number != 0.0);
+        if let Some(own) = &column.placeholders {
+            for text in own {
+                preparation.hold(text);
             }
+        } else {
+            for text in USUAL_PLACEHOLDERS {
+                preparation.hold(text);
+            }
+            preparation.numbers.retain(|number| *number != 0.0);
         }
         preparation
     }

@@ -341,7 +341,7 @@ mod tests {
         ] {
             match directory.read(path) {
                 Err(Error::Store { source, .. }) => {
-                    assert_eq!(source.to_string(), reason, "{path}")
+                    assert_eq!(source.to_string(), reason, "{path}");
                 }
                 other => panic!("{path}: {}", other.is_ok()),
             }
