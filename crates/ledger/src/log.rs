@@ -342,7 +342,12 @@ impl<S: Store> Log<S> {
         self.checkpoint.size
     }
 
-    /// Returns the time of the last entry, before which no other can stand.
+    /// Returns the time of the last entry, before which no other can stand; none for a ledger without entries.
+    ///
+    /// It is that of the last entry under the signed checkpoint: read from its bytes and proven when the ledger is
+    /// opened, moved by each [`Log::append`] that returns, left alone by one that fails. The time is part of a leaf's
+    /// bytes, so who stamps entries stamps each with the later of this and the clock, while no other can append. A
+    /// leaf that was stamped earlier and stored can never be appended.
     pub fn last_at(&self) -> Option<Timestamp> {
         self.last_at
     }

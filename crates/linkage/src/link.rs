@@ -12,13 +12,13 @@ use crate::Result;
 use crate::block::{Blocks, RuleCount};
 use crate::compare::Comparer;
 use crate::kin::Kin;
-use crate::model::Expectation;
+use crate::model::{Expectation, ThresholdRule};
 use crate::one_to_one::settle;
 use crate::pattern::Pattern;
 use crate::record::RecordRef;
 use crate::score::Scorer;
 use crate::tables::Missing;
-use crate::threshold::Forecast;
+use crate::threshold::{Forecast, least_competing};
 
 /// A pair that was compared and scored.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,6 +46,8 @@ pub struct Links {
     pub pairs_at_threshold: u64,
     /// Of the pairs kept, those that only their place in the order set before another of the same weight.
     pub tied_pairs: u64,
+    /// Components that were too large to settle optimally, and were settled greedily.
+    pub too_large_components: u64,
     /// What each rule made.
     pub rules: Vec<RuleCount>,
     /// How many scored pairs had a weight from each whole number to below the next.
@@ -83,10 +85,12 @@ pub fn link(scorer: &Scorer<'_>, on_progress: impl FnMut(Progress)) -> Result<Li
     let (tables, model) = (scorer.tables(), scorer.model());
     let blocks = Blocks::new(tables, model.rules())?;
     let rules = blocks.counts();
-    let mut weighed = score_pairs(scorer, &blocks, &rules, model.threshold(), on_progress)?;
+    let least = least_competing(ThresholdRule::Weight(model.threshold()));
+    let mut weighed = score_pairs(scorer, &blocks, &rules, least, on_progress)?;
     let by_rule = weighed.patterns_by_rule();
     let kin = Kin::fit(model.comparisons(), model.prior(), &by_rule);
-    let forecast = Forecast::new(&weighed.pairs, model.one_to_one(), Some(&kin));
+    let forecast = Forecast::new(&weighed.pairs, model.one_to_one(), model.link(), Some(&kin));
+    weighed.pairs.retain(|pair| pair.weight >= model.threshold());
     let pairs_at_threshold = weighed.pairs.len() as u64;
     let settled = settle(tables, model.one_to_one(), weighed.pairs);
     let expectation = forecast.expectation(model.threshold(), &settled.pairs);
@@ -95,6 +99,7 @@ pub fn link(scorer: &Scorer<'_>, on_progress: impl FnMut(Progress)) -> Result<Li
         scored_pairs: weighed.count,
         pairs_at_threshold,
         tied_pairs: settled.tied,
+        too_large_components: settled.too_large,
         rules,
         histogram: weighed.histogram.into_iter().collect(),
         patterns: all_rules(&by_rule),

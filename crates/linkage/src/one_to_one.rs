@@ -17,12 +17,24 @@ use crate::tables::Tables;
 /// The work grows with its cube. A component of this size means a threshold so low that most of its pairs are wrong.
 const MOST_OPTIMAL: usize = 400;
 
+/// The most cells of a component that is settled optimally: all of them stand in memory at once.
+const MOST_CELLS: usize = 4_000_000;
+
+/// What a pair that isn't there costs beside the lightest that is.
+///
+/// So little that it decides between choices of one total only, and so much that rounding never does.
+const ABSENCE: f64 = 1e-6;
+
+/// Totals closer than this are one total.
+const ROUNDING: f64 = 1e-9;
+
 /// The pairs that records keep.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settled {
     /// The pairs kept, by source and then recipient record.
     pub pairs: Vec<Pair>,
-    /// Of these, the pairs that displaced another of the same weight.
+    /// Of these, the pairs that displaced another of the same weight; of those settled optimally, the pairs for which
+    /// an exchange with one left out comes to the same total.
     pub tied: u64,
     /// Components too large to settle optimally, which were settled greedily.
     pub too_large: u64,
@@ -60,7 +72,13 @@ fn takers(tables: &Tables, pair: &Pair) -> [(bool, RecordRef); 2] {
 /// Puts the heaviest first, and equal ones in the order of their records' values.
 fn by_weight(tables: &Tables, pairs: &mut [Pair]) {
     let place = |pair: &Pair| {
-        (tables.rank(Side::Source, pair.source), tables.rank(Side::Recipient, pair.recipient))
+        let (source, recipient) =
+            (tables.rank(Side::Source, pair.source), tables.rank(Side::Recipient, pair.recipient));
+        match tables.link() {
+            crate::Link::Between => (source, recipient),
+            // Which of the two stands first is the order of rows.
+            crate::Link::Within => (source.min(recipient), source.max(recipient)),
+        }
     };
     pairs.sort_unstable_by(|one, other| {
         other.weight.total_cmp(&one.weight).then_with(|| place(one).cmp(&place(other)))
@@ -155,12 +173,14 @@ fn keep_optimally(tables: &Tables, component: Vec<Pair>, settled: &mut Settled) 
     if sources.len() == 1 || recipients.len() == 1 {
         return keep_greedily(tables, component, settled);
     }
-    if sources.len().min(recipients.len()) > MOST_OPTIMAL {
+    if sources.len().min(recipients.len()) > MOST_OPTIMAL
+        || sources.len().saturating_mul(recipients.len()) > MOST_CELLS
+    {
         settled.too_large += 1;
         return keep_greedily(tables, component, settled);
     }
     // A pair that isn't there is worth nothing. Where the threshold lies below even odds, weights below nothing are
-    // lifted, so that a pair over the threshold is never left out for its own sake.
+    // lifted, and all a little more, so that a pair over the threshold is never left out for its own sake.
     let lift = component.iter().map(|pair| pair.weight).fold(0.0, f64::min);
     let place = |list: &[RecordRef], record| list.iter().position(|listed| *listed == record);
     let mut worth = vec![vec![0.0; recipients.len()]; sources.len()];
@@ -169,11 +189,46 @@ fn keep_optimally(tables: &Tables, component: Vec<Pair>, settled: &mut Settled) 
         if let (Some(row), Some(column)) =
             (place(&sources, pair.source), place(&recipients, pair.recipient))
         {
-            worth[row][column] = pair.weight - lift;
+            worth[row][column] = pair.weight - lift + ABSENCE;
             pairs.insert((row, column), pair);
         }
     }
-    settled.pairs.extend(assign(&worth).into_iter().filter_map(|place| pairs.remove(&place)));
+    let cells = assign(&worth);
+    settled.tied += count_tied(&worth, &cells, pairs.keys());
+    settled.pairs.extend(cells.into_iter().filter_map(|place| pairs.remove(&place)));
+}
+
+/// Counts the pairs kept for which one left out could stand at the same total, what it displaces rearranged.
+///
+/// Exchanges that move more than two pairs are not looked for.
+fn count_tied<'a>(
+    worth: &[Vec<f64>],
+    cells: &[(usize, usize)],
+    pairs: impl Iterator<Item = &'a (usize, usize)>,
+) -> u64 {
+    let by_row: FxHashMap<usize, usize> = cells.iter().copied().collect();
+    let by_column: FxHashMap<usize, usize> =
+        cells.iter().map(|(row, column)| (*column, *row)).collect();
+    let value = |row: Option<usize>, column: Option<usize>| match (row, column) {
+        (Some(row), Some(column)) => worth[row][column],
+        _ => 0.0,
+    };
+    let mut tied: FxHashSet<(usize, usize)> = FxHashSet::default();
+    for (row, column) in pairs.copied() {
+        let (own, rival) = (by_row.get(&row).copied(), by_column.get(&column).copied());
+        if own == Some(column) {
+            continue;
+        }
+        let kept = value(Some(row), own) + value(rival, Some(column));
+        let exchanged = worth[row][column] + value(rival, own);
+        if (kept - exchanged).abs() < ROUNDING {
+            tied.extend(own.map(|own| (row, own)).filter(|cell| worth[cell.0][cell.1] > 0.0));
+            tied.extend(
+                rival.map(|rival| (rival, column)).filter(|cell| worth[cell.0][cell.1] > 0.0),
+            );
+        }
+    }
+    tied.len() as u64
 }
 
 /// Returns the cells, one a row and one a column, whose worth adds up to the most.

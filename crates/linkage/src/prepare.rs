@@ -15,6 +15,8 @@ use unicode_normalization::char::is_combining_mark;
 use crate::model::{Column, Kind, Step};
 
 /// What stands for no value where a column doesn't state its own list.
+///
+/// In a column of numbers zero is a value nevertheless, unless the column's own list has it.
 pub const USUAL_PLACEHOLDERS: &[&str] = &[
     "-",
     "--",
@@ -71,32 +73,62 @@ pub(crate) enum Cell {
     Null,
     Text(String),
     Date(Date),
-    Number(f64),
 }
 
 /// One column's preparation, its placeholders put through its own steps.
+///
+/// A date or a number is held against them after it was read, so that it makes no difference how it was written.
 pub(crate) struct Preparation<'a> {
     column: &'a Column,
-    placeholders: BTreeSet<String>,
+    texts: BTreeSet<String>,
+    dates: BTreeSet<Date>,
+    numbers: Vec<f64>,
 }
 
 impl<'a> Preparation<'a> {
     pub(crate) fn new(column: &'a Column) -> Self {
-        let placeholders = match &column.placeholders {
-            Some(own) => own.iter().map(|text| apply(&column.steps, text)).collect(),
-            None => USUAL_PLACEHOLDERS.iter().map(|text| apply(&column.steps, text)).collect(),
-        };
-        Self { column, placeholders }
+        let mut preparation =
+            Self { column, texts: BTreeSet::new(), dates: BTreeSet::new(), numbers: Vec::new() };
+        if let Some(own) = &column.placeholders {
+            for text in own {
+                preparation.hold(text);
+            }
+        } else {
+            for text in USUAL_PLACEHOLDERS {
+                preparation.hold(text);
+            }
+            preparation.numbers.retain(|number| *number != 0.0);
+        }
+        preparation
+    }
+
+    /// Takes a placeholder up, as what it reads as in this column.
+    fn hold(&mut self, text: &str) {
+        let prepared = apply(&self.column.steps, text);
+        match &self.column.kind {
+            Kind::Text => {}
+            // The list may be written in the column's format or in that of ISO.
+            Kind::Date(format) => {
+                let read = |text: &str| Date::strptime(format, text).ok();
+                self.dates
+                    .extend([text.parse().ok(), read(text), read(&prepared)].into_iter().flatten());
+            }
+            Kind::Number => {
+                if let Some(number) =
+                    prepared.parse().ok().filter(|number: &f64| number.is_finite())
+                {
+                    self.numbers.push(number);
+                    return;
+                }
+            }
+        }
+        self.texts.insert(prepared);
     }
 
     /// Prepares the cells of one record, one cell for each column it is made from.
     pub(crate) fn value(&self, cells: &[Cell]) -> Value {
-        if let [cell] = cells {
-            return match (cell, &self.column.kind) {
-                (Cell::Date(date), Kind::Date(_)) => self.dated(*date),
-                (Cell::Number(number), Kind::Number) => numbered(*number),
-                _ => self.read(text_of(cell).as_deref().into_iter()),
-            };
+        if let ([Cell::Date(date)], Kind::Date(_)) = (cells, &self.column.kind) {
+            return self.dated(*date);
         }
         let texts: Vec<String> = cells.iter().filter_map(text_of).collect();
         self.read(texts.iter().map(String::as_str))
@@ -110,7 +142,7 @@ impl<'a> Preparation<'a> {
             if text.is_empty() {
                 continue;
             }
-            if self.placeholders.contains(&text) {
+            if self.texts.contains(&text) {
                 held_place = true;
                 continue;
             }
@@ -127,22 +159,24 @@ impl<'a> Preparation<'a> {
             Kind::Date(format) => {
                 Date::strptime(format, &whole).map_or(Value::Unreadable, |date| self.dated(date))
             }
-            Kind::Number => whole.parse().map_or(Value::Unreadable, numbered),
+            Kind::Number => whole.parse().map_or(Value::Unreadable, |number| self.numbered(number)),
         }
     }
 
     fn dated(&self, date: Date) -> Value {
-        if self.placeholders.contains(&date.to_string()) {
+        if self.dates.contains(&date) { Value::Placeholder } else { Value::Date(date) }
+    }
+
+    fn numbered(&self, number: f64) -> Value {
+        if !number.is_finite() {
+            Value::Unreadable
+        } else if self.numbers.contains(&number) {
             Value::Placeholder
         } else {
-            Value::Date(date)
+            // Minus zero is zero: they compare equal, and must have one code.
+            Value::Number(number + 0.0)
         }
     }
-}
-
-fn numbered(number: f64) -> Value {
-    // Minus zero is zero: they compare equal, and must have one code.
-    if number.is_finite() { Value::Number(number + 0.0) } else { Value::Unreadable }
 }
 
 fn text_of(cell: &Cell) -> Option<String> {
@@ -150,7 +184,6 @@ fn text_of(cell: &Cell) -> Option<String> {
         Cell::Null => None,
         Cell::Text(text) => Some(text.clone()),
         Cell::Date(date) => Some(date.to_string()),
-        Cell::Number(number) => Some(number.to_string()),
     }
 }
 
@@ -337,5 +370,37 @@ mod tests {
             Cell::Text("Gil".into()),
         ];
         assert_eq!(shown(&Preparation::new(&names).value(&cells)), "text ana gil");
+    }
+
+    #[test]
+    fn zero_is_a_number_unless_the_column_says_otherwise() {
+        let amounts = column(Kind::Number, &Step::USUAL, None);
+        for text in ["0", "0.0", "00000", "-0"] {
+            check(&amounts, text, "number 0");
+        }
+        check(&amounts, "99999", "placeholder");
+        check(&amounts, "99999.0", "placeholder");
+        check(&amounts, "unknown", "placeholder");
+        let own = column(Kind::Number, &Step::USUAL, Some(&["0", "-1"]));
+        for text in ["0", "0.00", "-1.0"] {
+            check(&own, text, "placeholder");
+        }
+        check(&own, "99999", "number 99999");
+    }
+
+    #[test]
+    fn a_date_that_stands_for_nothing_does_so_whatever_the_steps_and_the_format() {
+        let stripped = [Step::StripPunctuation];
+        let births = column(Kind::Date("%Y%m%d".to_owned()), &stripped, None);
+        check(&births, "1900-01-01", "placeholder");
+        check(&births, "1956-04-09", "date 1956-04-09");
+        let date = |column: &Column, date: Date| {
+            shown(&Preparation::new(column).value(&[Cell::Date(date)]))
+        };
+        assert_eq!(date(&births, Date::constant(1900, 1, 1)), "placeholder");
+        let own = column(Kind::Date("%d/%m/%Y".to_owned()), &Step::USUAL, Some(&["01/01/1901"]));
+        check(&own, "1/1/1901", "placeholder");
+        check(&own, "01/01/1900", "date 1900-01-01");
+        assert_eq!(date(&own, Date::constant(1901, 1, 1)), "placeholder");
     }
 }

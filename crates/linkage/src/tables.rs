@@ -383,7 +383,6 @@ fn read_ids(column: &str, side: Side, table: Table<'_>) -> Result<Vec<String>> {
                 Cell::Null => String::new(),
                 Cell::Text(text) => text,
                 Cell::Date(date) => date.to_string(),
-                Cell::Number(number) => number.to_string(),
             });
         }
     }
@@ -401,7 +400,8 @@ fn read_cell(name: &str, side: Side, array: &dyn Array, row: usize) -> Result<Ce
     if array.is_null(row) {
         return Ok(Cell::Null);
     }
-    // Whole numbers are written as text here, since those beyond 2^53 are identifiers and must keep every digit.
+    // Numbers are written as text here, and so come to what the same ones in a file of text come to: whole ones beyond
+    // 2^53 are identifiers and must keep every digit, and others are written as shortly as reads back the same.
     Ok(match array.data_type() {
         DataType::Null => Cell::Null,
         DataType::Utf8 => Cell::Text(array.as_string::<i32>().value(row).to_owned()),
@@ -415,10 +415,8 @@ fn read_cell(name: &str, side: Side, array: &dyn Array, row: usize) -> Result<Ce
         DataType::UInt16 => Cell::Text(array.as_primitive::<UInt16Type>().value(row).to_string()),
         DataType::UInt32 => Cell::Text(array.as_primitive::<UInt32Type>().value(row).to_string()),
         DataType::UInt64 => Cell::Text(array.as_primitive::<UInt64Type>().value(row).to_string()),
-        DataType::Float32 => {
-            Cell::Number(f64::from(array.as_primitive::<Float32Type>().value(row)))
-        }
-        DataType::Float64 => Cell::Number(array.as_primitive::<Float64Type>().value(row)),
+        DataType::Float32 => Cell::Text(array.as_primitive::<Float32Type>().value(row).to_string()),
+        DataType::Float64 => Cell::Text(array.as_primitive::<Float64Type>().value(row).to_string()),
         DataType::Date32 => {
             let days = i64::from(array.as_primitive::<Date32Type>().value(row));
             // A day outside the calendar's range is no date, and counts as absent.
@@ -518,4 +516,48 @@ fn rank_values<T: Ord>(
         *code = places[*code as usize];
     }
     (values, source, recipient)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, Float32Array, Float64Array, Int64Array, StringArray};
+
+    use super::*;
+    use crate::model::Step;
+
+    #[test]
+    fn the_same_numbers_are_the_same_values_whatever_their_type() {
+        let arrays: [ArrayRef; 3] = [
+            Arc::new(StringArray::from(vec!["0", "0.1", "-2.5", "99999"])),
+            Arc::new(Float64Array::from(vec![0.0, 0.1, -2.5, 99999.0])),
+            Arc::new(Float32Array::from(vec![0.0, 0.1, -2.5, 99999.0])),
+        ];
+        let read = |array: &ArrayRef, steps: &[Step]| {
+            let column = Column {
+                name: "pay".to_owned(),
+                from: vec!["pay".to_owned()],
+                source: Vec::new(),
+                recipient: Vec::new(),
+                kind: Kind::Number,
+                steps: steps.to_vec(),
+                placeholders: None,
+            };
+            let batch = [RecordBatch::try_from_iter([("pay", array.clone())]).unwrap()];
+            let values = read_column(&column, Side::Source, Table::new(&batch)).unwrap();
+            let shown = |value: &Value| match value {
+                Value::Number(number) => number.to_string(),
+                Value::Placeholder => "placeholder".to_owned(),
+                _ => "no number".to_owned(),
+            };
+            values.iter().map(shown).collect::<Vec<_>>()
+        };
+        for array in &arrays {
+            assert_eq!(read(array, &Step::USUAL), ["0", "0.1", "-2.5", "placeholder"]);
+            assert_eq!(read(array, &[Step::StripPunctuation])[2], "25");
+        }
+        let whole: ArrayRef = Arc::new(Int64Array::from(vec![0, 99999]));
+        assert_eq!(read(&whole, &Step::USUAL), ["0", "placeholder"]);
+    }
 }

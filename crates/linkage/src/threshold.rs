@@ -14,10 +14,24 @@ use rustc_hash::FxHashMap;
 
 use crate::kin::Kin;
 use crate::link::Pair;
-use crate::model::{Expectation, Model, OneToOne, ThresholdRule};
+use crate::model::{Expectation, Link, Model, OneToOne, ThresholdRule};
 use crate::record::RecordRef;
 use crate::score::{probability, weight_of};
 use crate::{Error, Result};
+
+/// Pairs lighter than this compete with no other: their odds are below one in a thousand.
+const LEAST_COMPETING: f64 = -10.0;
+
+/// Returns the least weight that a forecast must know of, the same when a model is trained and when it is run.
+///
+/// A pair below the threshold still makes its rivals above it less certain.
+pub(crate) fn least_competing(rule: ThresholdRule) -> f64 {
+    match rule {
+        ThresholdRule::Weight(weight) => weight.min(LEAST_COMPETING),
+        ThresholdRule::Probability(share) => weight_of(share).min(LEAST_COMPETING),
+        ThresholdRule::TargetPrecision(_) => LEAST_COMPETING,
+    }
+}
 
 /// The probability of each pair, its competitors taken into account.
 pub struct Forecast {
@@ -26,17 +40,24 @@ pub struct Forecast {
 
 impl Forecast {
     /// Works the probabilities out from all the pairs that could compete, and from the class of kin.
-    pub fn new(pairs: &[Pair], policy: OneToOne, kin: Option<&Kin>) -> Self {
+    ///
+    /// Within one table a record competes for its pairs whether it stands first or later in them.
+    pub fn new(pairs: &[Pair], policy: OneToOne, link: Link, kin: Option<&Kin>) -> Self {
         // Odds beyond 2^900 are as certain as any, and their sum must stay finite.
         let odds = |pair: &Pair| pair.weight.min(900.0).exp2();
         let mut by_source: FxHashMap<RecordRef, f64> = FxHashMap::default();
         let mut by_recipient: FxHashMap<RecordRef, f64> = FxHashMap::default();
+        let mut by_either: FxHashMap<RecordRef, f64> = FxHashMap::default();
         let mut ordered: Vec<&Pair> = pairs.iter().collect();
         // The sums must not depend on the order in which pairs came.
         ordered.sort_unstable_by(|one, other| one.weight.total_cmp(&other.weight));
         for pair in ordered {
             *by_source.entry(pair.source).or_insert(0.0) += odds(pair);
             *by_recipient.entry(pair.recipient).or_insert(0.0) += odds(pair);
+            if link == Link::Within {
+                *by_either.entry(pair.source).or_insert(0.0) += odds(pair);
+                *by_either.entry(pair.recipient).or_insert(0.0) += odds(pair);
+            }
         }
         let chance = |pair: &Pair| {
             let own = odds(pair);
@@ -46,9 +67,14 @@ impl Forecast {
             let rivals = match policy {
                 OneToOne::Off => 0.0,
                 OneToOne::EachSource => rivals(&by_source, pair.source),
-                OneToOne::Greedy | OneToOne::Optimal => {
-                    rivals(&by_source, pair.source) + rivals(&by_recipient, pair.recipient)
-                }
+                OneToOne::Greedy | OneToOne::Optimal => match link {
+                    Link::Between => {
+                        rivals(&by_source, pair.source) + rivals(&by_recipient, pair.recipient)
+                    }
+                    Link::Within => {
+                        rivals(&by_either, pair.source) + rivals(&by_either, pair.recipient)
+                    }
+                },
             };
             // Kin are taken off by their odds against the same individual, which the weight knows nothing of.
             let kin = kin.map_or(0.0, |kin| own * kin.odds(pair.pattern));

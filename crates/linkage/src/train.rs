@@ -36,7 +36,7 @@ use crate::random::Dice;
 use crate::record::{RecordRef, Side};
 use crate::score::Scorer;
 use crate::tables::{NO_VALUE, Tables};
-use crate::threshold::{Forecast, from_rule};
+use crate::threshold::{Forecast, from_rule, least_competing};
 use crate::{Error, Result};
 
 /// How often u is freed of the same pairs and m learnt again, at most.
@@ -50,9 +50,6 @@ const LEAST_LEFT: f64 = 0.01;
 
 /// What a level that was never seen counts.
 const UNSEEN: f64 = 0.5;
-
-/// Pairs lighter than this take no part in setting the threshold: their odds are below one in a thousand.
-const LEAST_COMPETING: f64 = -10.0;
 
 /// Learns the prior, m, u and threshold of a recipe from the tables.
 ///
@@ -89,9 +86,10 @@ pub fn train(recipe: &Recipe, tables: &Tables) -> Result<Model> {
     let unset = recipe.with_parameters(prior, 0.0, comparisons.clone(), None)?;
     let scorer = Scorer::new(&unset, tables)?;
     let blocks = Blocks::new(tables, recipe.rules())?;
-    let mut weighed = score_pairs(&scorer, &blocks, &[], LEAST_COMPETING, |_| {})?;
+    let mut weighed =
+        score_pairs(&scorer, &blocks, &[], least_competing(recipe.threshold()), |_| {})?;
     let kin = Kin::fit(&comparisons, prior, &weighed.patterns_by_rule());
-    let forecast = Forecast::new(&weighed.pairs, recipe.one_to_one(), Some(&kin));
+    let forecast = Forecast::new(&weighed.pairs, recipe.one_to_one(), recipe.link(), Some(&kin));
     let kept = settle(tables, recipe.one_to_one(), weighed.pairs).pairs;
     let threshold = from_rule(recipe.threshold(), &forecast.curve(&kept))?;
 

@@ -585,7 +585,7 @@ fn a_threshold_is_the_lowest_that_reaches_its_target_and_never_below_even_odds()
         weight,
     };
     let pairs = [pair(0, 0, 20.0), pair(1, 1, 3.0), pair(2, 2, 1.0), pair(3, 3, -1.0)];
-    let curve = Forecast::new(&pairs, OneToOne::Off, None).curve(&pairs);
+    let curve = Forecast::new(&pairs, OneToOne::Off, linkage::Link::Between, None).curve(&pairs);
     // Probabilities 1, 8/9, 2/3 and 1/3.
     let set = |target| from_rule(ThresholdRule::TargetPrecision(target), &curve);
     assert_eq!(set(0.999).unwrap(), 20.0);
@@ -615,7 +615,10 @@ fn two_equal_pairs_of_one_record_are_at_best_even() {
         (OneToOne::Optimal, 0.5),
     ] {
         assert!(
-            (Forecast::new(&pairs, policy, None).probability(&pairs[0]) - expected).abs() < 1e-6
+            (Forecast::new(&pairs, policy, linkage::Link::Between, None).probability(&pairs[0])
+                - expected)
+                .abs()
+                < 1e-6
         );
     }
     let model = Model::from_toml(MODEL).unwrap();
@@ -644,4 +647,170 @@ fn empty_tables_link_to_nothing() {
     let tables = tables(&model, &sheet("s", &[]), &sheet("r", &[]));
     let links = link(&Scorer::new(&model, &tables).unwrap(), |_| {}).unwrap();
     assert_eq!((links.pairs.len(), links.scored_pairs, links.expectation.pairs), (0, 0, 0));
+}
+
+/// A model of one comparison, whose rule pairs everyone of one home.
+const NAMES: &str = r#"
+name = "names"
+prior = 0.5
+column = [{ name = "name", from = ["name"] }, { name = "home", from = ["home"] }]
+rule = [{ keys = [{ column = "home" }] }]
+[[comparison]]
+name = "name"
+column = "name"
+level = [
+    { test = "exact", m = 0.8, u = 0.1 }, { test = { levenshtein = 1 }, m = 0.1, u = 0.2 },
+    { test = "else", m = 0.1, u = 0.7 },
+]
+"#;
+
+fn names(link: &str, one_to_one: &str, threshold: f64) -> Model {
+    let head =
+        format!("link = \"{link}\"\none_to_one = \"{one_to_one}\"\nthreshold = {threshold:?}\n");
+    Model::from_toml(&(head + NAMES)).unwrap()
+}
+
+fn homes(rows: &[(&str, &str, &str)]) -> RecordBatch {
+    let rows = rows.iter().map(|(id, name, home)| vec![id, name, home]);
+    let owned = rows.map(|row| row.into_iter().map(|cell| (*cell).to_owned()).collect());
+    Sheet { header: ["id", "name", "home"].map(str::to_owned).to_vec(), rows: owned.collect() }
+        .batch()
+}
+
+#[test]
+fn a_rival_just_below_the_threshold_takes_its_share_of_the_expectation() {
+    let (source, recipient) =
+        ([homes(&[("a", "gil", "1")])], [homes(&[("b", "gil", "1"), ("c", "gill", "1")])]);
+    let expected = |threshold| {
+        let model = names("between", "greedy", threshold);
+        let tables =
+            Tables::between(model.columns(), Table::new(&source), Table::new(&recipient)).unwrap();
+        let links = link(&Scorer::new(&model, &tables).unwrap(), |_| {}).unwrap();
+        assert_eq!(links.pairs.len(), 1);
+        (links.expectation.expected_same, links.pairs_at_threshold)
+    };
+    // Exact weighs 3 and one letter off weighs -1: odds of 8 against 1 and a rival of 1/2.
+    let (below, above) = (expected(-0.5), expected(-1.5));
+    assert_eq!((below.1, above.1), (1, 2));
+    assert!((below.0 - 8.0 / 9.5).abs() < 1e-9, "{below:?}");
+    assert_eq!(below.0.to_bits(), above.0.to_bits());
+}
+
+fn weighing(source: u32, recipient: u32, weight: f64) -> Pair {
+    let (source, recipient) = (RecordRef::new(source), RecordRef::new(recipient));
+    Pair { source, recipient, rule: 0, pattern: Pattern::default(), weight }
+}
+
+/// Settles pairs of this many records on either side, optimally.
+fn settled_optimally(records: usize, pairs: Vec<Pair>) -> linkage::Settled {
+    let model = Model::from_toml(MODEL).unwrap();
+    let list: Vec<Row> = (0..records).map(person).collect();
+    settle(&tables(&model, &sheet("s", &list), &sheet("r", &list)), OneToOne::Optimal, pairs)
+}
+
+#[test]
+fn optimal_drops_no_pair_that_nothing_competes_with() {
+    // The lightest pair, 1-1, is lifted to nothing, and 1-2, which isn't there, is worth nothing too.
+    for lightest in [-2.0, 0.0] {
+        for turn in 0..3 {
+            let pairs = [(0, 0, 9.0), (1, 0, 1.0), (0, 2, 1.0), (1, 1, lightest)];
+            let turned = |(source, recipient, weight): &(u32, u32, f64)| {
+                weighing(*source, (*recipient + turn) % 3, *weight)
+            };
+            let settled = settled_optimally(3, pairs.iter().map(turned).collect());
+            assert_eq!(settled.pairs.len(), 2, "{lightest} {turn}: {settled:?}");
+            assert_eq!(settled.tied, 0);
+        }
+    }
+}
+
+#[test]
+fn optimal_counts_the_pairs_that_chance_decided() {
+    let all = |weight| (0..4).map(move |at| weighing(at / 2, at % 2, weight)).collect();
+    assert_eq!(settled_optimally(2, all(5.0)).tied, 2);
+    let clear = vec![weighing(0, 0, 5.0), weighing(0, 1, 5.0), weighing(1, 1, 3.0)];
+    assert_eq!(settled_optimally(2, clear).tied, 0, "the second leaves the third no place");
+}
+
+#[test]
+fn a_component_with_too_many_cells_is_settled_greedily_and_counted() {
+    let wide = (0..30_000_u32).map(|at| weighing(u32::from(at > 200), at, 1.0));
+    let small = settled_optimally(30_000, wide.chain([weighing(0, 300, 2.0)]).collect());
+    assert_eq!(small.too_large, 0);
+    let chain = (0..300_u32)
+        .flat_map(|at| (0..101).map(move |to| weighing(at, at * 100 + to, 1.0 + f64::from(to))));
+    let large = settled_optimally(30_001, chain.collect());
+    assert_eq!((large.too_large, large.pairs.len()), (1, 300));
+}
+
+#[test]
+fn links_say_how_many_components_were_too_large_for_optimal() {
+    let model = names("between", "optimal", -10.0);
+    let ids: Vec<String> = (0..402).map(|at| format!("{at:03}")).collect();
+    let rows: Vec<_> = ids.iter().map(|id| (id.as_str(), "gil", "1")).collect();
+    let batch = [homes(&rows)];
+    let tables = Tables::between(model.columns(), Table::new(&batch), Table::new(&batch)).unwrap();
+    let links = link(&Scorer::new(&model, &tables).unwrap(), |_| {}).unwrap();
+    assert_eq!((links.too_large_components, links.pairs.len()), (1, 402));
+}
+
+#[test]
+fn within_one_table_the_order_of_rows_decides_no_tie() {
+    let rows = [
+        ("a", "gil", "1"),
+        ("b", "gil", "1"),
+        ("c", "gil", "1"),
+        ("d", "gill", "1"),
+        ("e", "ng", "1"),
+    ];
+    for policy in ["off", "greedy", "optimal"] {
+        let model = names("within", policy, -10.0);
+        let run = |rows: &[(&str, &str, &str)]| {
+            let batch = [homes(rows)];
+            let tables = Tables::within(model.columns(), Table::new(&batch).with_id("id")).unwrap();
+            let links = link(&Scorer::new(&model, &tables).unwrap(), |_| {}).unwrap();
+            let mut kept: Vec<_> = links
+                .pairs
+                .iter()
+                .map(|pair| {
+                    let id = |record| tables.id(Side::Source, record).unwrap().to_owned();
+                    let mut ids = [id(pair.source), id(pair.recipient)];
+                    ids.sort();
+                    ids.join("-")
+                })
+                .collect();
+            kept.sort();
+            (kept, links.tied_pairs, links.expectation)
+        };
+        let first = run(&rows);
+        if policy != "off" {
+            assert_eq!(first.0, ["a-b", "c-d"], "{policy}");
+        }
+        for turn in 1..rows.len() {
+            let mut turned = rows;
+            turned.rotate_left(turn);
+            assert_eq!(run(&turned), first, "{policy} {turn}");
+            turned.reverse();
+            assert_eq!(run(&turned), first, "{policy} {turn} reversed");
+        }
+    }
+}
+
+#[test]
+fn an_explanation_survives_json_bit_for_bit() {
+    let model = Model::from_toml(MODEL).unwrap();
+    let list: Vec<Row> = (0..60).map(person).collect();
+    let tables = tables(&model, &sheet("s", &list), &sheet("r", &list));
+    let scorer = Scorer::new(&model, &tables).unwrap();
+    for (source, recipient) in (0..60).flat_map(|at| (0..60).map(move |to| (at, to))) {
+        let mut told = explain(&scorer, RecordRef::new(source), RecordRef::new(recipient)).unwrap();
+        // Priors of every size, so that the shortest text of some is read wrong by who only reads nearly right.
+        let spread = f64::from(source * 60 + recipient + 1);
+        told.prior = (spread.sqrt() - 30.0) * (spread / 90.0).exp2() / 1e9;
+        told.weight = told.sum();
+        let text = serde_json::to_string(&told).unwrap();
+        let back: Explanation = serde_json::from_str(&text).unwrap();
+        assert_eq!(back.sum().to_bits(), told.weight.to_bits(), "{text}");
+        assert_eq!(back, told);
+    }
 }

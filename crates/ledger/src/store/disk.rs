@@ -9,7 +9,7 @@
 use std::{
     collections::HashSet,
     fs::{self, File, TryLockError},
-    io::{self, Write as _},
+    io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -18,6 +18,9 @@ use crate::Error;
 
 const LOCK: &str = "lock";
 const NEW: &str = ".new";
+
+/// The most bytes that any file of a ledger has: those of a full bundle of the largest entries.
+const BYTES: u64 = 256 * (2 + 65_535);
 
 /// A directory of files that are only read.
 #[derive(Clone, Debug)]
@@ -42,12 +45,38 @@ impl Directory {
         }
     }
 
+    /// Reads a file that may be hostile: no link leads out of the directory, no pipe is waited for, and no size
+    /// fills the memory.
+    fn read_regular(&self, path: &str) -> io::Result<Vec<u8>> {
+        let refused = |reason| Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+        let mut place = self.root.clone();
+        let mut parts = path.split('/').peekable();
+        while let Some(part) = parts.next() {
+            place.push(part);
+            let kind = fs::symlink_metadata(&place)?.file_type();
+            if parts.peek().is_some() && !kind.is_dir() {
+                return refused("it does not stand in a directory of its own");
+            }
+            if parts.peek().is_none() && !kind.is_file() {
+                return refused("it is not a regular file");
+            }
+        }
+        let mut bytes = Vec::new();
+        File::open(&place)?.take(BYTES + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > BYTES {
+            return refused("it is larger than any file of a ledger");
+        }
+        Ok(bytes)
+    }
+
     fn walk(&self, directory: &Path, found: &mut Vec<String>) -> io::Result<()> {
         for item in fs::read_dir(directory)? {
             let item = item?;
             let path = item.path();
             if item.file_type()?.is_dir() {
                 self.walk(&path, found)?;
+            } else if path == self.root.join(LOCK) && is_own_lock(&item.metadata()?) {
+                // The store's own, and it says nothing.
             } else {
                 let path = path.strip_prefix(&self.root).unwrap_or(&path);
                 found.push(path.to_string_lossy().into_owned());
@@ -59,7 +88,8 @@ impl Directory {
 
 impl Files for Directory {
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Error> {
-        match fs::read(self.place(path)?) {
+        self.place(path)?;
+        match self.read_regular(path) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 // A file that is missing with its whole directory is a wrong place, not an empty one.
@@ -221,6 +251,10 @@ impl Store for Disk {
     }
 }
 
+fn is_own_lock(lock: &fs::Metadata) -> bool {
+    lock.is_file() && lock.len() == 0
+}
+
 /// Makes the names in a directory durable.
 fn sync(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
@@ -243,7 +277,7 @@ mod tests {
         disk.write("tile/0/000", b"two").unwrap();
         disk.write("checkpoint", b"").unwrap();
         assert_eq!(disk.read("tile/0/000").unwrap().unwrap(), b"two");
-        assert_eq!(disk.list("").unwrap(), ["checkpoint", "lock", "tile/0/000"]);
+        assert_eq!(disk.list("").unwrap(), ["checkpoint", "tile/0/000"]);
         assert_eq!(disk.list("tile").unwrap(), ["tile/0/000"]);
         assert!(disk.list("tile/1").unwrap().is_empty());
     }
@@ -280,6 +314,49 @@ mod tests {
         assert!(Directory::new(&nowhere).read("checkpoint").is_err());
         assert!(Directory::new(&nowhere).list("").is_err());
         assert!(!nowhere.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_hostile_copy_leads_nowhere_and_fills_nothing() {
+        use std::os::unix::{fs::symlink, net::UnixListener};
+
+        let place = tempfile::tempdir().unwrap();
+        let (copy, outside) = (place.path().join("copy"), place.path().join("outside"));
+        fs::create_dir_all(copy.join("tile")).unwrap();
+        fs::create_dir_all(&outside).unwrap();
+        fs::write(outside.join("000"), b"secret").unwrap();
+        symlink(outside.join("000"), copy.join("checkpoint")).unwrap();
+        symlink(&outside, copy.join("tile/0")).unwrap();
+        // A pipe and a socket are told apart from a file in the same way; only the socket needs no other program.
+        let _socket = UnixListener::bind(copy.join("tile/1")).unwrap();
+        File::create(copy.join("tile/2")).unwrap().set_len(BYTES + 1).unwrap();
+        File::create(copy.join("tile/3")).unwrap().set_len(BYTES).unwrap();
+        let directory = Directory::new(&copy);
+        for (path, reason) in [
+            ("checkpoint", "it is not a regular file"),
+            ("tile/0/000", "it does not stand in a directory of its own"),
+            ("tile/1", "it is not a regular file"),
+            ("tile/2", "it is larger than any file of a ledger"),
+        ] {
+            match directory.read(path) {
+                Err(Error::Store { source, .. }) => {
+                    assert_eq!(source.to_string(), reason, "{path}");
+                }
+                other => panic!("{path}: {}", other.is_ok()),
+            }
+        }
+        assert_eq!(directory.read("tile/3").unwrap().unwrap().len() as u64, BYTES);
+        assert_eq!(directory.read("tile/4/000").unwrap(), None);
+    }
+
+    #[test]
+    fn a_lock_that_says_something_is_listed() {
+        let place = tempfile::tempdir().unwrap();
+        drop(Disk::open(place.path()).unwrap());
+        assert!(Directory::new(place.path()).list("").unwrap().is_empty());
+        fs::write(place.path().join(LOCK), b"something").unwrap();
+        assert_eq!(Directory::new(place.path()).list("").unwrap(), ["lock"]);
     }
 
     #[test]

@@ -296,13 +296,47 @@ fn a_disk_holds_the_same_files_as_memory() {
     }
     drop(log);
     let disk = Disk::open(&at).unwrap();
-    let mut paths = disk.list("").unwrap();
-    paths.retain(|path| path != "lock");
+    let paths = disk.list("").unwrap();
     assert_eq!(paths, store.list("").unwrap());
     for path in paths {
         assert_eq!(disk.read(&path).unwrap(), store.read(&path).unwrap(), "{path}");
     }
-    assert_eq!(sound(&disk, &[]).unauthenticated, ["lock"]);
+    assert!(sound(&disk, &[]).unauthenticated.is_empty());
     let log = Log::open(disk, Disk::open(&beside).unwrap(), signer()).unwrap();
     assert_eq!(log.size(), 515);
+}
+
+#[test]
+fn the_last_time_is_exact_after_opening_and_an_entry_at_that_time_may_follow() {
+    for size in [0, 1, 255, 256, 257, 300] {
+        let (mut store, mut anchor) = (Memory::new(), Memory::new());
+        let mut log = create(&mut store, &mut anchor).unwrap();
+        let _ = log.append(&leaves(0..size)).unwrap();
+        let last = size.checked_sub(1).map(|last| leaf(last).at());
+        assert_eq!(log.last_at(), last, "{size}");
+        drop(log);
+        let mut log = open(&mut store, &mut anchor).unwrap();
+        assert_eq!(log.last_at(), last, "{size} opened");
+        if let Some(same) = size.checked_sub(1) {
+            let _ = log.append_one(&leaf(same)).unwrap();
+            assert_eq!(log.last_at(), last);
+        }
+    }
+}
+
+#[test]
+fn a_checkpoint_is_read_without_a_log() {
+    let (mut store, mut anchor) = (Memory::new(), Memory::new());
+    let read = |files: &Memory| ledger::log::read_checkpoint(files, &crate::verifier());
+    assert!(matches!(read(&store), Err(Error::NoLedger)));
+    let mut log = create(&mut store, &mut anchor).unwrap();
+    let _ = log.append(&leaves(0..3)).unwrap();
+    let (expected, signed) = (log.checkpoint().clone(), log.signed_checkpoint().to_vec());
+    drop(log);
+    let (checkpoint, note) = read(&store).unwrap();
+    assert_eq!((checkpoint, note.to_string().into_bytes()), (expected, signed.clone()));
+    let mut changed = signed;
+    changed[0] ^= 1;
+    store.tamper("checkpoint", changed);
+    assert!(read(&store).is_err());
 }
