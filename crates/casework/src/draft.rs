@@ -8,7 +8,7 @@ use crate::Error;
 use jiff::Timestamp;
 
 /// What spells entries, given their time.
-type Spell<'a> = dyn Fn(Timestamp) -> Result<Vec<Vec<u8>>, String> + 'a;
+type Spell<'a> = dyn Fn(Timestamp) -> Result<Vec<Vec<u8>>, String> + Send + Sync + 'a;
 
 /// Entries that wait to be spelled.
 pub struct Drafts<'a> {
@@ -20,7 +20,7 @@ impl<'a> Drafts<'a> {
     /// Drafts entries, to be spelled as of now or later.
     pub fn new(
         now: Timestamp,
-        spell: impl Fn(Timestamp) -> Result<Vec<Vec<u8>>, String> + 'a,
+        spell: impl Fn(Timestamp) -> Result<Vec<Vec<u8>>, String> + Send + Sync + 'a,
     ) -> Self {
         Drafts { now, spell: Box::new(spell) }
     }

@@ -2,12 +2,12 @@
 //! people where that is enough; its node; its ledger read back. It proves nothing by itself.
 
 use agreement::{
-    Act, CycleId, Filed, Gate, Lift, OfficerId, Request, Scope, Signature, Signer, SigningKey,
-    Stay, StayKind,
+    Act, CycleId, Environment, Filed, Gate, Lift, OfficerId, Request, Scope, Signature, Signer,
+    SigningKey, Stay, StayKind,
 };
 use arrow_array::cast::AsArray as _;
 use arrow_array::{Array as _, RecordBatch};
-use casework::{Judgement, Lead, LeadId, Review, Sqlite, Stage, Store as _};
+use casework::{Drafts, Judgement, Lead, LeadId, Review, Sqlite, Stage, Store as _};
 use comity::audit::Audited;
 use comity::clock::Clock;
 use comity::event::Event;
@@ -135,7 +135,9 @@ impl Place {
 
     pub(crate) async fn node(&self, now: Timestamp) -> Node {
         let gate = Gate::shipped().unwrap();
-        Node::open(self.places(), gate, Clock::fixed(now), "test.example/ledger").await.unwrap()
+        let clock = Clock::fixed(now);
+        let origin = "test.example/ledger";
+        Node::open(self.places(), gate, clock, Environment::Test, origin).await.unwrap()
     }
 
     pub(crate) async fn store(&self) -> Sqlite {
@@ -205,12 +207,7 @@ impl Place {
         let Answer::Permitted(_, permit) = node.decide(request, &filed).await.unwrap() else {
             panic!("a review is permitted");
         };
-        let event = Event::LeadReviewed {
-            lead: lead.to_string(),
-            permit,
-            judgement: judgement.as_str().to_owned(),
-        };
-        let entry = node.leaf(&event, Commitments::new()).unwrap().as_bytes().to_vec();
+        let drafts = node.drafts(vec![Event::LeadReviewed { permit }]);
         let review = Review {
             lead: lead.clone(),
             judgement,
@@ -219,7 +216,7 @@ impl Place {
             at: now,
             expires,
         };
-        node.store.review(&review, "{}", &[entry]).await.unwrap();
+        node.store.review(&review, &["{}".to_owned()], &drafts).await.unwrap();
         node.drain().await.unwrap();
     }
 
@@ -315,16 +312,18 @@ pub(crate) fn refused(outcome: &Outcome) -> Vec<String> {
 /// Records a stay of everything in scope, as another process would: through a store of its own.
 pub(crate) async fn record_stay(store: &Sqlite, order: &str, scope: Scope, now: Timestamp) -> i64 {
     let stay = stay(order, scope, now);
+    let mark = format!("{order} at {now}");
     let event = Event::StayRecorded {
+        stay: mark.clone(),
         order: stay.order.clone(),
         authority: stay.authority.clone(),
         scope: serde_json::to_string(&stay.scope).unwrap(),
         from: String::new(),
         until: String::new(),
     };
-    let leaf = leaf(&event, now);
+    let drafts = draft(event, now);
     let text = serde_json::to_string(&stay).unwrap();
-    store.record_stay(&text, &now.to_string(), &[leaf]).await.unwrap()
+    store.record_stay(&mark, &text, &now.to_string(), &drafts).await.unwrap()
 }
 
 /// Lifts a stay by an order of its own.
@@ -334,10 +333,10 @@ pub(crate) async fn lift_stay(store: &Sqlite, number: i64, now: Timestamp) {
     let mut stay: Stay = serde_json::from_str(&recorded.stay).unwrap();
     let (by, authority) = ("27-cv-99".to_owned(), stay.authority.clone());
     stay.lifted = Some(Lift { order: by.clone(), authority: authority.clone(), at: now });
-    let event = Event::StayLifted { order: stay.order.clone(), by: by.clone(), authority };
+    let event = Event::StayLifted { stay: recorded.mark.clone(), by: by.clone(), authority };
     let text = serde_json::to_string(&stay).unwrap();
-    let leaves = [leaf(&event, now)];
-    store.lift_stay(number, &text, &by, &now.to_string(), &leaves).await.unwrap();
+    let drafts = draft(event, now);
+    store.lift_stay(number, &text, &by, &now.to_string(), &drafts).await.unwrap();
 }
 
 pub(crate) fn stay(order: &str, scope: Scope, now: Timestamp) -> Stay {
@@ -353,8 +352,12 @@ pub(crate) fn stay(order: &str, scope: Scope, now: Timestamp) -> Stay {
     }
 }
 
-fn leaf(event: &Event, now: Timestamp) -> Vec<u8> {
-    event.to_leaf(now, Commitments::new(), [9; 32]).unwrap().as_bytes().to_vec()
+fn draft(event: Event, now: Timestamp) -> Drafts<'static> {
+    Drafts::new(now, move |at| {
+        let leaf =
+            event.to_leaf(at, Commitments::new(), [7; 32]).map_err(|error| error.to_string())?;
+        Ok(vec![leaf.as_bytes().to_vec()])
+    })
 }
 
 /// Opens a request as a run makes it, for the gate alone.

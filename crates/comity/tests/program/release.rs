@@ -7,6 +7,7 @@ use super::place::{
 use agreement::{Act, CycleId, Decision, Permit, Scope};
 use casework::{Disclosure, Sqlite, Stage, Store as _};
 use comity::Error;
+use comity::clock::Clock;
 use comity::event::Event;
 use comity::node::Node;
 use comity::program::Program;
@@ -81,7 +82,8 @@ impl Boundary {
         now: Timestamp,
     ) -> Result<Released, Error> {
         let filed = &self.program.filed;
-        release(permit, recorded, &self.disclosure, filed, now, &self.node.store).await
+        release(permit, recorded, &self.disclosure, filed, &Clock::fixed(now), &self.node.store)
+            .await
     }
 
     async fn assert_nothing_out(&self) {
@@ -171,7 +173,7 @@ async fn evidence_of_another_entry_releases_nothing() {
     let mut boundary = Boundary::new().await;
     let permit = boundary.permit(Act::RELEASE, at(1));
     let event = Event::RunAbandoned { run: "2027Q1".to_owned(), why: "of this test".to_owned() };
-    let other = boundary.node.record(&[event]).await.unwrap().remove(0);
+    let other = boundary.node.record(vec![event]).await.unwrap().remove(0);
     let released = boundary.release(&permit, other).await;
     assert!(matches!(released, Err(Error::NotAsRecorded { .. })), "{released:?}");
     boundary.assert_nothing_out().await;
