@@ -1,7 +1,7 @@
 //! The law: one test a rule that bears on a run, named as the rule. Refused, it names that rule, and nothing was read or
 //! written beyond the refusal.
 
-use super::place::{Nobody, Place, at, in_stage, record_stay, refused, request};
+use super::place::{Nobody, Place, at, delivered_for, in_stage, record_stay, refused, request};
 use agreement::{
     Act, Answer, Category, Environment, Gate, PilotStatus, Request, Scope, Signature, Signer,
     SignerRole,
@@ -174,7 +174,8 @@ async fn a_run_refused_at_release_leaves_nothing_behind_but_the_refusal() {
     place.judge_all(&judged, at(1)).await;
     for file in ["payroll", "caseload"] {
         let path = |cycle: &str| place.folder.join(format!("{file}-{cycle}.csv"));
-        fs::copy(path("2027Q1"), path("2027Q2")).unwrap();
+        let text = fs::read_to_string(path("2027Q1")).unwrap();
+        fs::write(path("2027Q2"), delivered_for("2027Q2", &text)).unwrap();
     }
     let before = place.leads().await.len();
     let outcome = place.run("2027Q2", at(2)).await;

@@ -301,6 +301,12 @@ pub(crate) fn in_stage(leads: &[Lead], stage: Stage) -> Vec<LeadId> {
     leads.iter().filter(|lead| lead.stage == stage).map(|lead| lead.found.id.clone()).collect()
 }
 
+/// Makes a delivery for a cycle of the text of another's: the same bytes twice would be a doubled file, so a column
+/// that nobody reads gets another name.
+pub(crate) fn delivered_for(cycle: &str, text: &str) -> String {
+    text.replacen("truth_person", &format!("truth_person_{cycle}"), 1)
+}
+
 /// Returns the rules that a refusal names.
 pub(crate) fn refused(outcome: &Outcome) -> Vec<String> {
     let Outcome::Refused(refusal) = outcome else {
