@@ -78,13 +78,31 @@ impl Filed {
         for annex in &self.annexes {
             if annex.agreement == digest
                 && annex.party.roles == [Role::Recipient]
-                && self.agreement.party(&annex.party.id).is_none()
+                && self.may_join(&annex.party, &parties)
                 && annex.standing(&self.agreement, &self.key_changes, now)?.is_agreed()
             {
                 parties.push(&annex.party);
             }
         }
         Ok(parties)
+    }
+
+    /// Tells whether a party may join: under a name and with keys that nobody here has, the auditor included.
+    fn may_join(&self, joining: &Party, parties: &[&Party]) -> bool {
+        let keys = |party: &Party| {
+            let board = party.board.as_ref().map(|board| board.key.clone());
+            std::iter::once(party.key.clone()).chain(board).collect::<Vec<_>>()
+        };
+        let changed = self.key_changes.iter().map(|change| &change.new_key);
+        let taken: Vec<_> = parties
+            .iter()
+            .flat_map(|party| keys(party))
+            .chain([self.agreement.auditor.key.clone()])
+            .chain(changed.cloned())
+            .collect();
+        joining.id != self.agreement.auditor.id
+            && parties.iter().all(|party| party.id != joining.id)
+            && keys(joining).iter().all(|key| !taken.contains(key))
     }
 }
 

@@ -357,7 +357,8 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// Returns where things stand at an instant. Only statements that verify and are not from the future count.
+    /// Returns where things stand at an instant. Only statements that verify count, and no
+    /// acceptance from the future.
     pub(crate) fn at(
         now: Timestamp,
         keys: &Keys,
@@ -374,7 +375,8 @@ impl Standing {
             } else if !standing.required.contains(&signature.signer()) {
                 // The auditor has a key and no say: neither its acceptance nor its revocation counts.
                 standing.invalid.push(format!("`{}` does not sign it", signature.signer()));
-            } else if signature.at > now {
+            } else if signature.answer == Answer::Accept && signature.at > now {
+                // Only an acceptance waits for its day: who rejects or revokes is not made to.
                 let signer = signature.signer();
                 standing.invalid.push(format!("the statement of `{signer}` is from the future"));
             } else {

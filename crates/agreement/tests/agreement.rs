@@ -655,3 +655,64 @@ selected_on = [\"race\"]
     "#]]
     .assert_eq(&lines(&problems));
 }
+
+#[test]
+fn a_revocation_or_a_rejection_counts_whatever_its_date() {
+    let mut filed = Filed::new(signable());
+    let agreement = filed.agreement.clone();
+    let year = jiff::SignedDuration::from_hours(24 * 365);
+    let sign = |answer, id: &str, role, seed, at| {
+        Signature::new(&agreement, answer, &signer(id, role), at, &key(seed), None).unwrap()
+    };
+    for (id, role, seed) in [
+        ("payroll-administration", SignerRole::Party, 1),
+        ("payroll-administration", SignerRole::Board, 2),
+        ("family-support", SignerRole::Party, 3),
+    ] {
+        filed.signatures.push(sign(Answer::Accept, id, role, seed, now()));
+    }
+    assert!(filed.standing(now()).unwrap().is_agreed());
+    for answer in [Answer::Reject, Answer::Revoke] {
+        let mut ended = filed.clone();
+        ended.signatures.push(sign(answer, "family-support", SignerRole::Party, 3, now() + year));
+        assert!(!ended.standing(now()).unwrap().is_agreed());
+    }
+}
+
+#[test]
+fn a_reason_for_a_lead_is_checked_in_any_list_and_like_is_held_against_like() {
+    check(
+        "{ name = \"employer\", kind = \"text\", category = \"program\" },",
+        "{ name = \"pay_to\", kind = \"date\", category = \"citizenship\" },",
+        expect![[r#"
+            agreement.toml:66:3: `payroll.pay_to` would be a reason for a lead and is protected or a proxy: citizenship (floor F3)
+              take it out of the discrepancy rule
+            agreement.toml:69:3: `payroll.pay_to` has two kinds or categories (floor F3)
+              give it the same kind and category everywhere
+            agreement.toml:69:3: `payroll.pay_to` stands twice in `returned` (5 U.S.C. 552a(o)(1)(C))
+              list each element once
+        "#]],
+    );
+    check(
+        "rule = \"amount_exceeds\"\namount = \"payroll.gross_pay\"\nover = \"caseload.declared_income\"\ntolerance_cents = 10_000",
+        "rule = \"value_differs\"\nvalue = \"payroll.gross_pay\"\nfrom = \"caseload.benefit_from\"",
+        expect![[r#"
+            agreement.toml:97:3: `caseload.declared_income` is asked for and not used (5 U.S.C. 552a(o)(1)(C))
+              take it out: the discrepancy rule does not look at it
+            agreement.toml:116:9: `payroll.gross_pay` and `caseload.benefit_from` are of different kinds
+              compare elements of one kind
+        "#]],
+    );
+}
+
+#[test]
+fn the_floor_is_no_law_to_stand_under() {
+    check(
+        "laws = [\"us-cmppa\"]",
+        "laws = [\"us-cmppa\", \"floor\"]",
+        expect![[r#"
+        agreement.toml:9:21: the floor is no law to stand under (floor F1)
+          name the law; the floor holds whatever is named
+    "#]],
+    );
+}

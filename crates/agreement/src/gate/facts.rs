@@ -10,6 +10,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::removal::removal_powers;
 use super::{PilotStatus, Request};
 use crate::digest::canonical;
 use crate::{
@@ -105,7 +106,7 @@ fn principal(request: &Request, filed: &Filed, parties: &[&Party]) -> Map<String
     if filed.agreement.auditor.id == request.party {
         roles.insert("auditor");
     }
-    object([("roles", json!(roles))])
+    object([("id", json!(request.party)), ("roles", json!(roles))])
 }
 
 /// Returns the attributes of the agreement.
@@ -149,6 +150,7 @@ fn resource(
             "federal_system_of_records",
             json!(agreement.record_sets.iter().any(|set| is_federal(set, agreement))),
         ),
+        ("federal", json!(parties.iter().any(|party| party.federal))),
         ("purposes", json!(agreement.purposes.iter().map(|p| &p.id).collect::<BTreeSet<_>>())),
         (
             "purpose_kinds",
@@ -172,6 +174,10 @@ fn resource(
         ("matched_on_categories", json!(categories(Use::MatchedOn))),
         ("returned_categories", json!(categories(Use::Returned))),
         ("compared_categories", json!(categories(Use::Compared))),
+        (
+            "reason_categories",
+            json!(reasons(agreement).map(|(_, e)| e.category).collect::<BTreeSet<_>>()),
+        ),
         (
             "exceptions",
             json!(
@@ -219,6 +225,9 @@ fn resource(
     ]);
     if let Some(element) = agreement.caseload_id() {
         attributes.insert("caseload_id".into(), json!(element));
+    }
+    if let Some(set) = agreement.record_sets.iter().find(|set| set.caseload_id.is_some()) {
+        attributes.insert("caseload_owner".into(), json!(set.owner));
     }
     if let Some(digest) = agreement.model.digest {
         attributes.insert("model_digest".into(), json!(digest));
@@ -294,7 +303,7 @@ fn context(
     let stays: BTreeSet<_> = filed
         .stays
         .iter()
-        .filter(|stay| stay.applies(request, digest, &roles, now))
+        .filter(|stay| stay.halts(request, agreement, digest, &roles, now))
         .map(|stay| &stay.order)
         .collect();
     let (opened, reviewed, false_permille) = match request.pilot {
@@ -430,8 +439,18 @@ fn details(
         ("protected_matched_on", protected(Use::MatchedOn)),
         ("protected_returned", protected(Use::Returned)),
         ("protected_compared", protected(Use::Compared)),
+        (
+            "protected_reasons",
+            list(
+                reasons(agreement)
+                    .filter(|(_, element)| element.category.is_protected())
+                    .map(|(set, e)| format!("{}.{} ({})", set.id, e.name, e.category))
+                    .collect::<BTreeSet<_>>()
+                    .into_iter(),
+            ),
+        ),
         ("stays", set(&facts.context, "stays")),
-        ("removal_powers", list(removal_powers(agreement).into_iter().map(str::to_owned))),
+        ("removal_powers", list(removal_powers(agreement).into_iter())),
         (
             "environment",
             format!("agreement {}, node {}", agreement.environment, request.environment),
@@ -443,6 +462,18 @@ fn details(
     .filter(|(_, text)| !text.is_empty())
     .map(|(name, text)| (name.to_owned(), text))
     .collect()
+}
+
+/// Returns every element that the discrepancy rule names, in whichever list it stands: what it looks at can be the
+/// reason for a lead (F3).
+fn reasons(agreement: &Agreement) -> impl Iterator<Item = (&RecordSet, &crate::Element)> {
+    agreement.discrepancy.elements().into_iter().flat_map(|reference| {
+        let sets = agreement.record_sets.iter().filter(|set| set.id == reference.record_set);
+        sets.flat_map(move |set| {
+            let named = set.elements().filter(|(_, element)| element.name == reference.element);
+            named.map(move |(_, element)| (set, element))
+        })
+    })
 }
 
 /// Returns the sections of the agreement that say something; what a law pack asks for beyond the floor is looked up here.
@@ -519,44 +550,6 @@ fn claims(agreement: &Agreement, today: Date) -> (BTreeSet<&str>, BTreeSet<&str>
         }
     }
     (exempt_from, waived)
-}
-
-/// Sections of title 8 of the United States Code that hold the powers to inspect, arrest, detain and remove. The floor
-/// lets no agreement rest on them (F13). It is a net under the closed vocabulary, not instead of it.
-const REMOVAL_SECTIONS: [&str; 12] = [
-    "1182", "1225", "1226", "1226a", "1227", "1228", "1229", "1229a", "1230", "1231", "1357",
-    "1360",
-];
-
-/// Returns the citations of an agreement that name a power to arrest, detain or remove.
-fn removal_powers(agreement: &Agreement) -> Vec<&str> {
-    let purposes = agreement.purposes.iter().flat_map(|p| &p.authority).map(|law| &law.citation);
-    let bases = agreement.record_sets.iter().map(|set| &set.basis.citation);
-    let onward = agreement.redisclosure.exceptions.iter().map(|e| &e.citation);
-    let exceptions = agreement.exceptions.iter().map(|e| &e.citation);
-    let names_one = |citation: &str| {
-        let plain: String = citation
-            .chars()
-            .filter(|c| c.is_ascii_alphanumeric() || c.is_whitespace() || *c == '(')
-            .collect::<String>()
-            .to_lowercase();
-        let plain = plain.replace("u s c", "usc");
-        let words: Vec<_> = plain
-            .split(|c: char| c.is_whitespace() || c == '(')
-            .filter(|word| !word.is_empty())
-            .collect();
-        words.windows(3).any(|three| match three {
-            ["8", "usc", section] => REMOVAL_SECTIONS.contains(section),
-            _ => false,
-        })
-    };
-    purposes
-        .chain(bases)
-        .chain(onward)
-        .chain(exceptions)
-        .map(String::as_str)
-        .filter(|citation| names_one(citation))
-        .collect()
 }
 
 fn federal_without_board<'a>(parties: &[&'a Party]) -> BTreeSet<&'a str> {
