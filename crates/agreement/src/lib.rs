@@ -44,7 +44,7 @@ pub use duty::{
 };
 pub use element::{Category, Element, Kind, Span};
 pub use error::Error;
-pub use filed::{Annex, Certificate, FederalRegister, Filed, Publications};
+pub use filed::{Annex, FederalRegister, Filed, Publications};
 pub use gate::{
     Act, Decision, Extract, Facts, Gate, Grounds, PackRef, Permit, PilotStatus, Reason, Refusal,
     Request, SCHEMA,

@@ -534,7 +534,7 @@ fn a_new_key_counts_from_its_change_on_and_the_old_one_until_then() {
     let agreement = signable();
     let source = signer("payroll-administration", SignerRole::Party);
     let hour = jiff::SignedDuration::from_hours(1);
-    let change = KeyChange::new(&source, &key(1), &key(8).public(), now()).unwrap();
+    let change = KeyChange::new(&source, &key(1), &key(8), now()).unwrap();
     let change = KeyChange::read(&change.to_text().unwrap(), "change").unwrap();
     let sign = |seed, at| {
         Signature::new(&agreement, Answer::Accept, &source, at, &key(seed), None).unwrap()
@@ -547,7 +547,7 @@ fn a_new_key_counts_from_its_change_on_and_the_old_one_until_then() {
 
     let forged = KeyChange { new_key: key(9).public(), ..change };
     assert!(sign(9, now() + hour).verify(&agreement, &[forged]).is_err());
-    let production = SigningKey::new(Environment::Production, [8; 32]).public();
+    let production = SigningKey::new(Environment::Production, [8; 32]);
     assert!(KeyChange::new(&source, &key(1), &production, now()).is_err());
 }
 
@@ -715,4 +715,26 @@ fn the_floor_is_no_law_to_stand_under() {
           name the law; the floor holds whatever is named
     "#]],
     );
+}
+
+#[test]
+fn a_key_changes_once_and_two_changes_that_differ_leave_nobodys_key() {
+    let agreement = signable();
+    let source = signer("payroll-administration", SignerRole::Party);
+    let hour = jiff::SignedDuration::from_hours(1);
+    let change = |seed, at| KeyChange::new(&source, &key(1), &key(seed), at).unwrap();
+    let sign = |seed, at| {
+        Signature::new(&agreement, Answer::Accept, &source, at, &key(seed), None).unwrap()
+    };
+    let changes = [change(8, now()), change(9, now() + hour)];
+    for (seed, at) in [(8, now() + hour), (9, now() + hour + hour), (1, now() - hour)] {
+        assert!(sign(seed, at).verify(&agreement, &changes).is_err(), "{seed}");
+    }
+    // The new key has to have signed too, or anybody's key could be made another's.
+    let unwilling = KeyChange { new_signature: change(8, now()).signature, ..change(8, now()) };
+    assert!(sign(8, now() + hour).verify(&agreement, &[unwilling]).is_err());
+    // The same change twice is one change.
+    let changes = [change(8, now()), change(8, now())];
+    sign(8, now() + hour).verify(&agreement, &changes).unwrap();
+    sign(1, now() - hour).verify(&agreement, &changes).unwrap();
 }

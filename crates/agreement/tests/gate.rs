@@ -7,9 +7,9 @@
 use std::collections::BTreeSet;
 
 use agreement::{
-    Act, Agreement, Annex, Answer, Category, Certificate, Decision, Direction, Extract, Facts,
-    Filed, Gate, Lift, Pack, Permit, PilotStatus, Publications, Refusal, Request, Scope, Signature,
-    SignerRole, SigningKey, Stay, StayKind,
+    Act, Agreement, Annex, Answer, Category, Decision, Direction, Extract, Facts, Filed, Gate,
+    Lift, Pack, Permit, PilotStatus, Publications, Refusal, Request, Scope, Signature, SignerRole,
+    SigningKey, Stay, StayKind,
 };
 use expect_test::expect;
 use jiff::{SignedDuration, Timestamp};
@@ -307,6 +307,7 @@ fn a_wrong_signature_is_named_in_the_refusal() {
 fn one_value_changed_after_signing_is_an_agreement_nobody_signed() {
     let mut filed = file(|_| {});
     filed.agreement.record_sets[0].approx_count += 1;
+    filed.publications.agreement = Some(filed.agreement.digest().unwrap());
     refused_by(&filed, &run(&filed), &["F1-signed", "F1-boards"]);
 }
 
@@ -488,50 +489,62 @@ fn a_renewal_is_unchanged_certified_and_approved_in_time() {
     })
     .agreement;
     let digest = previous.digest().unwrap();
-    let certified = previous.term.begins;
-    let approved = previous.term.ends;
+    let early = previous.term.begins_at() + days(1);
+    let approved = previous.term.ends_at() - days(10);
+    let ends = previous.term.ends;
     let mut filed = file(|_| {});
     // Keys and terms of the agreement renewed, with a new term.
     filed.agreement = Agreement { continues: Some(digest), ..previous.clone() };
     filed.agreement.term.renewal = true;
-    filed.agreement.term.begins = approved.tomorrow().unwrap();
-    filed.agreement.term.ends = approved.checked_add(jiff::Span::new().months(12)).unwrap();
+    filed.agreement.term.begins = ends.tomorrow().unwrap();
+    filed.agreement.term.ends = ends.checked_add(jiff::Span::new().months(12)).unwrap();
     filed.previous = Some(previous);
     let later = filed.agreement.term.begins_at() + days(10);
-    filed.publications.renewal_approved = Some(approved);
-    filed.publications.certificates = ["payroll-administration", "family-support"]
-        .map(|party| Certificate { party: party.parse().unwrap(), date: certified })
-        .to_vec();
-    let broken = |filed: &Filed| {
-        let agreement = &filed.agreement;
+    let signers = [
+        ("payroll-administration", SignerRole::Party, 1),
+        ("payroll-administration", SignerRole::Board, 2),
+        ("family-support", SignerRole::Party, 3),
+    ];
+    let sign = |agreement: &Agreement, answer, (id, role, seed): (&str, _, u8), at| {
+        let signer = agreement::Signer { id: id.parse().unwrap(), role };
+        Signature::new(agreement, answer, &signer, at, &key(seed), None).unwrap()
+    };
+    let broken_at = |filed: &Filed, accepted: Timestamp, certified: Timestamp, by: &[usize]| {
         let mut complete = filed.clone();
-        complete.signatures = [
-            ("payroll-administration", SignerRole::Party, 1),
-            ("payroll-administration", SignerRole::Board, 2),
-            ("family-support", SignerRole::Party, 3),
-        ]
-        .map(|(id, role, seed)| {
-            let signer = agreement::Signer { id: id.parse().unwrap(), role };
-            Signature::new(agreement, Answer::Accept, &signer, later, &key(seed), None).unwrap()
-        })
-        .to_vec();
+        let agreement = &filed.agreement;
+        complete.publications.agreement = Some(agreement.digest().unwrap());
+        complete.signatures =
+            signers.map(|signer| sign(agreement, Answer::Accept, signer, accepted)).to_vec();
+        if let Some(previous) = &filed.previous {
+            complete.previous_signatures =
+                signers.map(|signer| sign(previous, Answer::Accept, signer, early)).to_vec();
+            for place in by {
+                let certificate = sign(previous, Answer::Certify, signers[*place], certified);
+                complete.previous_signatures.push(certificate);
+            }
+        }
         let decision = Gate::shipped().unwrap().decide(&run(&complete), &complete, later);
         decision.grounds().rules.clone()
     };
+    let broken = |filed: &Filed| broken_at(filed, approved, approved, &[0, 2]);
     assert_eq!(broken(&filed), [""; 0]);
 
     let mut changed = filed.clone();
     changed.agreement.title.push('!');
     assert_eq!(broken(&changed), ["us-cmppa-o2-renewal"]);
-    let mut early = filed.clone();
-    early.publications.renewal_approved = Some(certified);
-    assert_eq!(broken(&early), ["us-cmppa-o2-renewal"]);
-    let mut uncertified = filed.clone();
-    uncertified.publications.certificates.pop();
-    assert_eq!(broken(&uncertified), ["us-cmppa-o2-renewal", "us-cmppa-q-certified"]);
+    let mut again = filed.clone();
+    let renewed = again.previous.as_mut().unwrap();
+    renewed.term.renewal = true;
+    again.agreement.continues = Some(renewed.digest().unwrap());
+    assert_eq!(broken(&again), ["us-cmppa-o2-renewal"]);
+    // Approved after the end, certified before the three months, by too few, by nobody.
+    assert_eq!(broken_at(&filed, later, approved, &[0, 2]), ["us-cmppa-o2-renewal"]);
+    assert_eq!(broken_at(&filed, approved, early, &[0, 2]), ["us-cmppa-o2-renewal"]);
+    let two = ["us-cmppa-o2-renewal", "us-cmppa-q-certified"];
+    assert_eq!(broken_at(&filed, approved, approved, &[0]), two);
     let mut unknown = filed;
     unknown.previous = None;
-    assert_eq!(broken(&unknown), ["us-cmppa-o2-renewal", "us-cmppa-q-certified"]);
+    assert_eq!(broken(&unknown), two);
 }
 
 #[test]
@@ -761,4 +774,63 @@ fn an_annexed_recipient_does_not_get_anothers_caseload() {
         filed.annexes = vec![annex];
         assert_eq!(filed.parties(now()).unwrap().len(), 2);
     }
+}
+
+#[test]
+fn publications_belong_to_one_agreement() {
+    let mut filed = file(|_| {});
+    let published = filed.publications.clone();
+    filed.publications = Publications::read(PUBLICATIONS, "publications.toml").unwrap();
+    assert_ne!(published, filed.publications);
+    refused_by(
+        &filed,
+        &run(&filed),
+        &[
+            "us-cmppa-o2-committees",
+            "us-cmppa-o2A-public",
+            "us-cmppa-r-reported",
+            "us-cmppa-e12-published",
+        ],
+    );
+}
+
+#[test]
+fn a_citation_that_is_a_placeholder_is_no_publication() {
+    let mut filed = file(|_| {});
+    filed.publications.federal_register.as_mut().unwrap().citation = "TODO".into();
+    refused_by(&filed, &run(&filed), &["us-cmppa-e12-published"]);
+}
+
+#[test]
+fn an_analysis_not_yet_made_and_an_old_assessment_count_for_nothing() {
+    let filed = file(|agreement| {
+        let Some(agreement::CostBenefit::Analysis { made, .. }) = &mut agreement.cost_benefit
+        else {
+            panic!("no analysis")
+        };
+        *made = "2028-01-01".parse().unwrap();
+    });
+    refused_by(&filed, &run(&filed), &["us-cmppa-u4-cost-benefit"]);
+    let filed = file(|agreement| agreement.accuracy[0].assessed = "2024-01-01".parse().unwrap());
+    refused_by(&filed, &run(&filed), &["us-cmppa-o1J-accuracy"]);
+}
+
+#[test]
+fn a_threshold_equal_to_the_bound_is_not_below_it() {
+    for bound in [16.1, 6.0, 0.1 + 0.2, 9.999, 1.005] {
+        let filed = file(|agreement| {
+            agreement.model.threshold = agreement::Threshold::Weight { lowest_weight: bound };
+        });
+        let mut request = run(&filed);
+        request.threshold = Some(bound);
+        let _ = permit(&filed, &request);
+        request.threshold = Some(bound - 0.001);
+        refused_by(&filed, &request, &["F12-threshold"]);
+    }
+}
+
+#[test]
+fn the_access_of_a_federal_programs_auditor_is_the_comptroller_generals() {
+    let filed = file(|agreement| agreement.auditor.access = "All records, on request.".into());
+    refused_by(&filed, &run(&filed), &["us-cmppa-o1K-access"]);
 }
