@@ -738,3 +738,28 @@ fn a_key_changes_once_and_two_changes_that_differ_leave_nobodys_key() {
     sign(8, now() + hour).verify(&agreement, &changes).unwrap();
     sign(1, now() - hour).verify(&agreement, &changes).unwrap();
 }
+
+#[test]
+fn terms_that_the_gate_would_refuse_are_listed_before_anybody_signs() {
+    let gate = agreement::Gate::shipped().unwrap();
+    let problems = |text: &str| {
+        let agreement = Agreement::read(text, "agreement.toml").unwrap();
+        lines(&agreement::terms_problems(&agreement, text, "agreement.toml", &gate))
+    };
+    assert_eq!(problems(TEXT), "");
+    let text = TEXT
+        .replace("ends = 2028-06-30", "ends = 2036-12-31")
+        .replace("response_period_days = 30", "response_period_days = 3")
+        .replace("section 12(b): verification", "section 12(b), 8 U.S.C. 1231: verification")
+        .replace("benefit_cents = 41_500_000", "benefit_cents = 0");
+    expect![[r#"
+        agreement.toml:15:8: not kept: the term is 18 months at most; here: 120 months (5 U.S.C. 552a(o)(2)(C))
+          shorten the term
+        agreement.toml:17:1: not kept: every purpose, onward ones too, is in the floor's vocabulary, and none rests on a power to arrest, detain or remove; here: `Family Support Act (fictional), section 12(b), 8 U.S.C. 1231: verification of income against employers' reports` (floor F13)
+          nothing here serves civil immigration enforcement; take that purpose or redisclosure out
+        agreement.toml:137:24: not kept: the period to contest is the one a statute or regulation of the program fixes, or else 30 days at least (5 U.S.C. 552a(p)(1)(C))
+          give 30 days, or cite what fixes another period
+        agreement.toml:181:1: not kept: an analysis, already made, shows that the program is likely to be cost-effective, or the board waived it in writing, or a statute requires the program and this is its first agreement (5 U.S.C. 552a(u)(4))
+          file the analysis or the waiver
+    "#]].assert_eq(&problems(&text));
+}

@@ -834,3 +834,47 @@ fn the_access_of_a_federal_programs_auditor_is_the_comptroller_generals() {
     let filed = file(|agreement| agreement.auditor.access = "All records, on request.".into());
     refused_by(&filed, &run(&filed), &["us-cmppa-o1K-access"]);
 }
+
+/// Every category that an agreement may declare.
+fn categories() -> Vec<Category> {
+    let schema: serde_json::Value = serde_json::from_str(&agreement::agreement_schema()).unwrap();
+    let choices = schema["$defs"]["Category"]["oneOf"].as_array().unwrap();
+    choices.iter().map(|c| serde_json::from_value(c["const"].clone()).unwrap()).collect()
+}
+
+#[test]
+fn the_floors_lists_of_protected_categories_are_the_types() {
+    let protected: BTreeSet<String> = categories()
+        .into_iter()
+        .filter(|category| category.is_protected())
+        .map(|category| category.to_string())
+        .collect();
+    assert_eq!(protected.len(), 17);
+    let floor = Pack::floor().unwrap();
+    for (rule, apart) in [
+        ("F3-matched-on", vec![]),
+        ("F3-extract", vec![]),
+        ("F3-compared", vec!["disability", "health"]),
+        ("F3-reason", vec!["disability", "health"]),
+        ("F3-returned", vec!["disability", "health", "citizenship"]),
+    ] {
+        let start = format!("@id(\"{rule}\")");
+        let text = floor.policies().split(&start).nth(1).unwrap();
+        let list = text.split("containsAny([").nth(1).unwrap().split("])").next().unwrap();
+        let mut listed: BTreeSet<_> =
+            list.split(", ").map(|word| word.trim_matches('"').to_owned()).collect();
+        listed.extend(apart.into_iter().map(str::to_owned));
+        assert_eq!(listed, protected, "{rule}");
+    }
+}
+
+#[test]
+fn no_protected_category_is_matched_on() {
+    let gate = Gate::shipped().unwrap();
+    for category in categories() {
+        let filed = file(|agreement| agreement.record_sets[0].matched_on[0].category = category);
+        let decision = gate.decide(&run(&filed), &filed, now());
+        let expected: &[&str] = if category.is_protected() { &["F3-matched-on"] } else { &[] };
+        assert_eq!(decision.grounds().rules, expected, "{category}");
+    }
+}

@@ -361,6 +361,11 @@ pub fn problems(path: &Path, packs: &[agreement::Pack]) -> Result<Vec<Problem>, 
         Err(problems) => return Ok(problems),
     };
     let mut found = agreement::law_problems(&read(path)?, &shown(path), packs);
+    let gate = agreement::Gate::new(packs.to_vec())?;
+    let missing: Vec<_> = found.iter().map(|problem| problem.cite.clone()).collect();
+    let terms = agreement::terms_problems(&agreement, &read(path)?, &shown(path), &gate);
+    // What is missing is not also said to be broken.
+    found.extend(terms.into_iter().filter(|problem| !missing.contains(&problem.cite)));
     let schedule = path.with_file_name("schedule.toml");
     if schedule.exists()
         && let Err(problems) = Schedule::read(&read(&schedule)?, &shown(&schedule), &agreement)
