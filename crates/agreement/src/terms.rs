@@ -58,8 +58,12 @@ pub fn terms_problems(agreement: &Agreement, text: &str, file: &str, gate: &Gate
 fn place(rule: &str) -> &'static str {
     match rule {
         "F1-law" | "gate-unknown-pack" | "gate-pack-not-in-force" | "us-cmppa-a8-named" => "laws",
-        "F1-basis" | "us-cmppa-a8-applies" | "us-cmppa-o1C-records" => "record_sets",
-        "F3-matched-on" | "F3-returned" | "F3-compared" => "record_sets",
+        "F1-basis"
+        | "F3-matched-on"
+        | "F3-returned"
+        | "F3-compared"
+        | "us-cmppa-a8-applies"
+        | "us-cmppa-o1C-records" => "record_sets",
         "F3-reason" => "discrepancy",
         "F11-auditor" | "us-cmppa-o1K-access" => "auditor.access",
         "F12-bound" => "pilot",

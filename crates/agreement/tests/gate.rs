@@ -613,6 +613,7 @@ fn the_floor_is_no_law_that_an_agreement_stands_under() {
 
 #[test]
 fn a_federal_party_brings_the_matching_act_in_whatever_it_says_of_its_systems() {
+    use agreement::PurposeKind as Kind;
     let of = |kind, sets: bool| {
         file(move |agreement| {
             agreement.laws = vec!["floor".parse().unwrap()];
@@ -622,7 +623,6 @@ fn a_federal_party_brings_the_matching_act_in_whatever_it_says_of_its_systems() 
             }
         })
     };
-    use agreement::PurposeKind as Kind;
     for (kind, sets) in [
         (Kind::Compliance, false),
         (Kind::Outreach, true),

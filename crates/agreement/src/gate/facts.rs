@@ -384,13 +384,17 @@ fn context(
     put("threshold_milli", request.threshold.map(|weight| json!(milli_down(weight))));
     let nothing = crate::Publications::default();
     let published = filed.published().unwrap_or(&nothing);
-    let says = |text: &str| !crate::reader::is_placeholder(text);
-    put("public_copy", published.public_copy.as_deref().filter(|text| says(text)).map(Value::from));
-    let register = published.federal_register.as_ref().filter(|notice| says(&notice.citation));
+    let written = |text: &str| !crate::reader::is_placeholder(text);
+    put(
+        "public_copy",
+        published.public_copy.as_deref().filter(|text| written(text)).map(Value::from),
+    );
+    let in_register =
+        published.federal_register.as_ref().filter(|notice| written(&notice.citation));
     for (name, date) in [
         ("days_since_sent_to_committees", published.sent_to_committees),
         ("days_since_reported_in_advance", published.reported_in_advance),
-        ("days_since_published", register.map(|notice| notice.date)),
+        ("days_since_published", in_register.map(|notice| notice.date)),
         ("days_since_notice", published.notice_last_given),
         ("days_since_review", published.reviews.iter().copied().filter(|d| *d <= today).max()),
     ] {
