@@ -98,6 +98,13 @@ impl Check<'_, '_> {
             let remedy = "name a law pack that `comity law list` shows";
             self.add("laws", "`laws` names no law pack", Some("floor F1"), remedy);
         }
+        for (index, _) in
+            agreement.laws.iter().enumerate().filter(|(_, law)| law.as_str() == "floor")
+        {
+            let remedy = "name the law; the floor holds whatever is named";
+            let what = "the floor is no law to stand under";
+            self.add(&format!("laws[{index}]"), what, Some("floor F1"), remedy);
+        }
         if agreement.demonstration && agreement.environment != crate::Environment::Test {
             let remedy = "write `environment = \"test\"`, or leave `demonstration` out";
             self.add("demonstration", "a demonstration is never production", None, remedy);
@@ -322,6 +329,7 @@ impl Check<'_, '_> {
         if !self.reader.is_sound(&["discrepancy"]) {
             return;
         }
+        self.protected_reasons();
         let looked_at: BTreeSet<_> = agreement.discrepancy.elements().into_iter().collect();
         for (index, set) in agreement.record_sets.iter().enumerate() {
             for (place, element) in set.compared.iter().enumerate() {
@@ -377,8 +385,13 @@ impl Check<'_, '_> {
                     Kind::Identifier,
                     Kind::Flag,
                 ];
-                self.element_of(value, &format!("{path}.value"), &all);
-                self.element_of(from, &format!("{path}.from"), &all);
+                let value_path = format!("{path}.value");
+                if let (Some(one), Some(two)) = (
+                    self.element_of(value, &value_path, &all),
+                    self.element_of(from, &format!("{path}.from"), &all),
+                ) {
+                    self.one_kind((value, &one), (from, &two), &value_path);
+                }
             }
         }
     }
@@ -392,10 +405,62 @@ impl Check<'_, '_> {
         ) else {
             return;
         };
+        self.one_kind((amount, &one), (other, &two), &amount_path);
         if one.per.is_none() || one.per != two.per {
             let what = format!("`{amount}` and `{other}` do not cover the same span of time");
             let remedy = "say under `per` what each covers, and compare only sums over the same span: income is never averaged over another";
             self.add(&amount_path, what, Some("5 U.S.C. 552a(p)(2)(C)"), remedy);
+        }
+    }
+
+    /// Like is held against like: two values of different kinds always differ, and that says nothing.
+    fn one_kind(
+        &mut self,
+        (one, of_one): (&ElementRef, &Element),
+        (other, of_other): (&ElementRef, &Element),
+        path: &str,
+    ) {
+        if of_one.kind != of_other.kind {
+            let what = format!("`{one}` and `{other}` are of different kinds");
+            self.add(path, what, None, "compare elements of one kind");
+        }
+    }
+
+    /// Nobody is selected by a protected trait: whatever the rule names can be the reason for a lead, in whichever
+    /// list it stands.
+    fn protected_reasons(&mut self) {
+        let agreement = self.agreement;
+        let named: BTreeSet<_> = agreement.discrepancy.elements().into_iter().collect();
+        let kinds: BTreeSet<_> = agreement.purposes.iter().map(|purpose| purpose.kind).collect();
+        let apart = !kinds.is_empty() && kinds.iter().all(|kind| kind.opens_no_leads());
+        if apart || !self.reader.is_sound(&["purposes", "exceptions"]) {
+            return;
+        }
+        for (index, set) in agreement.record_sets.iter().enumerate() {
+            let lists = [("returned", &set.returned), ("compared", &set.compared)];
+            for (list, elements) in lists {
+                for (place, element) in elements.iter().enumerate() {
+                    let category = element.category;
+                    let excepted = agreement.exceptions.iter().any(|exception| {
+                        exception.kind == ExceptionKind::BenefitItself
+                            && exception.category == category
+                            && matches!(category, Category::Disability | Category::Health)
+                    });
+                    if category.is_protected()
+                        && !excepted
+                        && named.contains(&set.reference(&element.name))
+                    {
+                        let path = format!("record_sets[{index}].{list}[{place}]");
+                        let name = &element.name;
+                        let what = format!(
+                            "`{}.{name}` would be a reason for a lead and is protected or a proxy: {category}",
+                            set.id
+                        );
+                        let remedy = "take it out of the discrepancy rule";
+                        self.add(&path, what, F3, remedy);
+                    }
+                }
+            }
         }
     }
 

@@ -68,6 +68,7 @@ impl Agreement {
         let mut filed = Filed::new(agreement);
         filed.publications = publications.clone();
         by.publications(&mut filed.publications)?;
+        filed.publications.agreement = Some(filed.agreement.digest()?);
         for (signer, key) in &keys {
             if signer.role != SignerRole::Auditor {
                 let signature =
@@ -120,14 +121,9 @@ impl Move {
         self.maybe(publications.sent_to_committees.as_mut())?;
         self.maybe(publications.reported_in_advance.as_mut())?;
         self.maybe(publications.federal_register.as_mut().map(|notice| &mut notice.date))?;
-        self.maybe(publications.board_finding.as_mut())?;
         self.maybe(publications.notice_last_given.as_mut())?;
-        self.maybe(publications.renewal_approved.as_mut())?;
         for review in &mut publications.reviews {
             self.date(review)?;
-        }
-        for certificate in &mut publications.certificates {
-            self.date(&mut certificate.date)?;
         }
         Ok(())
     }

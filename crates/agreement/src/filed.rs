@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::digest::canonical;
 use crate::signature::Keys;
 use crate::{
-    Agreement, Answer, Digest, Error, KeyChange, Party, PartyId, Role, Signature, Signer,
-    SignerRole, SigningKey, Standing, Stay,
+    Agreement, Answer, Digest, Error, KeyChange, Party, Role, Signature, Signer, SignerRole,
+    SigningKey, Standing, Stay,
 };
 
 /// An agreement and what has been filed about it.
@@ -33,6 +33,8 @@ pub struct Filed {
     pub stays: Vec<Stay>,
     /// The agreement that this one continues.
     pub previous: Option<Agreement>,
+    /// Statements about the agreement that this one continues: that it was agreed, and how it ran.
+    pub previous_signatures: Vec<Signature>,
 }
 
 impl Filed {
@@ -46,6 +48,7 @@ impl Filed {
             publications: Publications::default(),
             stays: Vec::new(),
             previous: None,
+            previous_signatures: Vec::new(),
         }
     }
 
@@ -66,6 +69,38 @@ impl Filed {
         ))
     }
 
+    /// Returns the agreement that this one says it continues, if it is here, and where that stands with its signers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotCanonical`] when that agreement has no canonical form.
+    pub fn previous_standing(
+        &self,
+        now: Timestamp,
+    ) -> Result<Option<(&Agreement, Standing)>, Error> {
+        let Some(previous) = &self.previous else { return Ok(None) };
+        let digest = previous.digest()?;
+        if Some(digest) != self.agreement.continues {
+            return Ok(None);
+        }
+        let standing = Standing::at(
+            now,
+            &Keys::of(previous, &[]),
+            required(&previous.parties),
+            digest,
+            previous.environment,
+            &self.previous_signatures,
+            &self.key_changes,
+        );
+        Ok(Some((previous, standing)))
+    }
+
+    /// Returns what was published about this very agreement; what was published about another is nothing here.
+    pub fn published(&self) -> Option<&Publications> {
+        let digest = self.agreement.digest().ok();
+        Some(&self.publications).filter(|p| p.agreement.is_some() && p.agreement == digest)
+    }
+
     /// Returns the parties that count at an instant: those of the agreement, and those that joined by an annex which
     /// everybody has signed.
     ///
@@ -78,13 +113,31 @@ impl Filed {
         for annex in &self.annexes {
             if annex.agreement == digest
                 && annex.party.roles == [Role::Recipient]
-                && self.agreement.party(&annex.party.id).is_none()
+                && self.may_join(&annex.party, &parties)
                 && annex.standing(&self.agreement, &self.key_changes, now)?.is_agreed()
             {
                 parties.push(&annex.party);
             }
         }
         Ok(parties)
+    }
+
+    /// Tells whether a party may join: under a name and with keys that nobody here has, the auditor included.
+    fn may_join(&self, joining: &Party, parties: &[&Party]) -> bool {
+        let keys = |party: &Party| {
+            let board = party.board.as_ref().map(|board| board.key.clone());
+            std::iter::once(party.key.clone()).chain(board).collect::<Vec<_>>()
+        };
+        let changed = self.key_changes.iter().map(|change| &change.new_key);
+        let taken: Vec<_> = parties
+            .iter()
+            .flat_map(|party| keys(party))
+            .chain([self.agreement.auditor.key.clone()])
+            .chain(changed.cloned())
+            .collect();
+        joining.id != self.agreement.auditor.id
+            && parties.iter().all(|party| party.id != joining.id)
+            && keys(joining).iter().all(|key| !taken.contains(key))
     }
 }
 
@@ -179,6 +232,12 @@ impl Annex {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Publications {
+    /// The digest of the agreement they are about; for a demonstration it is filled in when the copy is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<Digest>,
+    /// Where anybody gets a copy on request, 5 U.S.C. 552a(o)(2)(A)(ii).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_copy: Option<String>,
     /// Copies sent to both oversight committees, 5 U.S.C. 552a(o)(2)(A).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sent_to_committees: Option<Date>,
@@ -188,21 +247,12 @@ pub struct Publications {
     /// The notice in the Federal Register, 5 U.S.C. 552a(e)(12).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub federal_register: Option<FederalRegister>,
-    /// The board's written finding under 5 U.S.C. 552a(p)(1)(A)(ii).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub board_finding: Option<Date>,
     /// When notice of the program was last given to those concerned, 5 U.S.C. 552a(o)(1)(D).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notice_last_given: Option<Date>,
     /// The boards' yearly reviews, 5 U.S.C. 552a(u)(3).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reviews: Vec<Date>,
-    /// Certificates of parties that the program ran as agreed, 5 U.S.C. 552a(o)(2)(D)(ii) and (q)(2).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub certificates: Vec<Certificate>,
-    /// When the board approved a renewal, 5 U.S.C. 552a(o)(2)(D).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub renewal_approved: Option<Date>,
 }
 
 /// A notice in the Federal Register.
@@ -213,16 +263,6 @@ pub struct FederalRegister {
     pub date: Date,
     /// Volume and page.
     pub citation: String,
-}
-
-/// A party's certificate that the program ran as agreed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Certificate {
-    /// The party.
-    pub party: PartyId,
-    /// The day.
-    pub date: Date,
 }
 
 impl Publications {

@@ -9,6 +9,7 @@ mod decide;
 mod facts;
 mod permit;
 mod refusal;
+mod removal;
 mod request;
 
 use std::collections::BTreeMap;

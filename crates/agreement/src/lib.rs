@@ -31,6 +31,7 @@ mod signature;
 mod stay;
 mod template;
 mod term;
+mod terms;
 
 pub use agreement::Agreement;
 pub use check::law_problems;
@@ -44,7 +45,7 @@ pub use duty::{
 };
 pub use element::{Category, Element, Kind, Span};
 pub use error::Error;
-pub use filed::{Annex, Certificate, FederalRegister, Filed, Publications};
+pub use filed::{Annex, FederalRegister, Filed, Publications};
 pub use gate::{
     Act, Decision, Extract, Facts, Gate, Grounds, PackRef, Permit, PilotStatus, Reason, Refusal,
     Request, SCHEMA,
@@ -71,3 +72,4 @@ pub use signature::{Answer, Document, KeyChange, Signature, Signer, SignerRole, 
 pub use stay::{Direction, Lift, Scope, Stay, StayKind};
 pub use template::template;
 pub use term::Term;
+pub use terms::terms_problems;

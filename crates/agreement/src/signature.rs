@@ -62,6 +62,11 @@ pub enum Answer {
     Reject,
     /// It was agreed and is so no more.
     Revoke,
+    /// By a party: the program ran as agreed, 5 U.S.C. 552a(o)(2)(D)(ii) and (q)(2).
+    Certify,
+    /// By a board: the data is limited to identity and amounts the source pays, and there is high confidence in it,
+    /// 5 U.S.C. 552a(p)(1)(A)(ii).
+    Find,
 }
 
 /// A document on paper or in PDF that bears the signer's own signature.
@@ -208,13 +213,12 @@ impl Signature {
             return Err(Error::UnknownSigner { signer: signer.id, role: signer.role });
         };
         let own = KeyChange::key_at(first, &signer, changes, self.at);
+
         // A board that signs on paper may have its party attest the document with the party's key.
         let attested = (self.document.is_some() && signer.role == SignerRole::Board)
             .then(|| Signer { id: signer.id.clone(), role: SignerRole::Party })
-            .and_then(|party| {
-                keys.0.get(&party).map(|first| KeyChange::key_at(first, &party, changes, self.at))
-            });
-        if self.key != own && Some(&self.key) != attested.as_ref() {
+            .and_then(|party| KeyChange::key_at(keys.0.get(&party)?, &party, changes, self.at));
+        if Some(&self.key) != own.as_ref() && Some(&self.key) != attested.as_ref() {
             return Err(Error::OtherKey { signer: signer.id, role: signer.role });
         }
         if self.key.verifies(&self.statement()?, &self.signature) {
@@ -251,7 +255,9 @@ impl Keys {
     }
 }
 
-/// A change of a signer's key, signed with the key it replaces.
+/// A change of a signer's key, signed with the key it replaces and with the new one, so that nobody brings in a key
+/// that is not theirs. A key changes once: two changes of one key that differ leave it unclear whose key counts, and
+/// then none does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyChange {
@@ -267,10 +273,12 @@ pub struct KeyChange {
     pub new_key: PublicKey,
     /// The old key's signature over all of the above.
     pub signature: SignatureBytes,
+    /// The new key's signature over the same.
+    pub new_signature: SignatureBytes,
 }
 
 impl KeyChange {
-    /// Signs a change of keys with the old key.
+    /// Signs a change of keys with the old key and the new one.
     ///
     /// # Errors
     ///
@@ -278,7 +286,7 @@ impl KeyChange {
     pub fn new(
         signer: &Signer,
         old: &SigningKey,
-        new: &PublicKey,
+        new: &SigningKey,
         at: Timestamp,
     ) -> Result<Self, Error> {
         if old.environment() != new.environment() {
@@ -292,10 +300,13 @@ impl KeyChange {
             role: signer.role,
             at,
             key: old.public(),
-            new_key: new.clone(),
+            new_key: new.public(),
             signature: old.sign(&[]),
+            new_signature: new.sign(&[]),
         };
-        change.signature = old.sign(&change.statement()?);
+        let statement = change.statement()?;
+        change.signature = old.sign(&statement);
+        change.new_signature = new.sign(&statement);
         Ok(change)
     }
 
@@ -317,23 +328,42 @@ impl KeyChange {
         write(self, "change of keys")
     }
 
-    /// Returns the key a signer has at an instant: the first one, and every change from it that verifies.
-    fn key_at(first: &PublicKey, signer: &Signer, changes: &[Self], at: Timestamp) -> PublicKey {
-        let mut own: Vec<_> = changes
-            .iter()
-            .filter(|change| {
-                change.signer == signer.id && change.role == signer.role && change.at <= at
+    /// Returns the key a signer has at an instant: the first one, and every change from it that verifies. There is
+    /// none from the first key on that was changed twice in different ways, at whatever instants.
+    fn key_at(
+        first: &PublicKey,
+        signer: &Signer,
+        changes: &[Self],
+        at: Timestamp,
+    ) -> Option<PublicKey> {
+        let mut key = first.clone();
+        // A change leads away from its key; who comes back to an earlier one has no key.
+        let mut earlier = vec![key.clone()];
+        loop {
+            let mut own = changes.iter().filter(|change| change.is_by(signer, &key));
+            let Some(change) = own.next() else { return Some(key) };
+            let same = |other: &Self| other.new_key == change.new_key && other.at == change.at;
+            if !own.all(same) || earlier.contains(&change.new_key) {
+                return None;
+            }
+            if change.at > at {
+                return Some(key);
+            }
+            key = change.new_key.clone();
+            earlier.push(key.clone());
+        }
+    }
+
+    /// Tells whether this is a change that a signer makes of this key, and both keys have signed it.
+    fn is_by(&self, signer: &Signer, key: &PublicKey) -> bool {
+        self.signer == signer.id
+            && self.role == signer.role
+            && self.key == *key
+            && self.new_key.environment() == key.environment()
+            && self.statement().is_ok_and(|statement| {
+                key.verifies(&statement, &self.signature)
+                    && self.new_key.verifies(&statement, &self.new_signature)
             })
-            .collect();
-        own.sort_by_key(|change| change.at);
-        own.into_iter().fold(first.clone(), |key, change| {
-            let valid = change.key == key
-                && change.new_key.environment() == key.environment()
-                && change
-                    .statement()
-                    .is_ok_and(|statement| key.verifies(&statement, &change.signature));
-            if valid { change.new_key.clone() } else { key }
-        })
     }
 
     fn statement(&self) -> Result<Vec<u8>, Error> {
@@ -352,12 +382,18 @@ pub struct Standing {
     pub rejected: BTreeSet<Signer>,
     /// Who has revoked.
     pub revoked: BTreeSet<Signer>,
+    /// Whose acceptance rests on a signed document whose digest is attested.
+    pub attested: BTreeSet<Signer>,
     /// Statements that count for nothing, and why.
     pub invalid: Vec<String>,
+    /// Every statement that counts, with its instant.
+    #[serde(skip)]
+    pub(crate) counted: Vec<(Signer, Answer, Timestamp)>,
 }
 
 impl Standing {
-    /// Returns where things stand at an instant. Only statements that verify and are not from the future count.
+    /// Returns where things stand at an instant. Only statements that verify count, and no
+    /// acceptance from the future.
     pub(crate) fn at(
         now: Timestamp,
         keys: &Keys,
@@ -374,18 +410,44 @@ impl Standing {
             } else if !standing.required.contains(&signature.signer()) {
                 // The auditor has a key and no say: neither its acceptance nor its revocation counts.
                 standing.invalid.push(format!("`{}` does not sign it", signature.signer()));
-            } else if signature.at > now {
+            } else if signature.at > now
+                && !matches!(signature.answer, Answer::Reject | Answer::Revoke)
+            {
+                // Who rejects or revokes is not made to wait for the day that stands there.
                 let signer = signature.signer();
                 standing.invalid.push(format!("the statement of `{signer}` is from the future"));
             } else {
+                let signer = signature.signer();
+                standing.counted.push((signer.clone(), signature.answer, signature.at));
                 match signature.answer {
-                    Answer::Accept => standing.accepted.insert(signature.signer()),
-                    Answer::Reject => standing.rejected.insert(signature.signer()),
-                    Answer::Revoke => standing.revoked.insert(signature.signer()),
-                };
+                    Answer::Accept => {
+                        if signature.document.is_some() {
+                            standing.attested.insert(signer.clone());
+                        }
+                        standing.accepted.insert(signer);
+                    }
+                    Answer::Reject => {
+                        standing.rejected.insert(signer);
+                    }
+                    Answer::Revoke => {
+                        standing.revoked.insert(signer);
+                    }
+                    Answer::Certify | Answer::Find => {}
+                }
             }
         }
         standing
+    }
+
+    /// Returns who gave an answer in a capacity, and when.
+    pub(crate) fn gave(
+        &self,
+        answer: Answer,
+        role: SignerRole,
+    ) -> impl Iterator<Item = (&PartyId, Timestamp)> {
+        self.counted.iter().filter_map(move |(signer, given, at)| {
+            (*given == answer && signer.role == role).then_some((&signer.id, *at))
+        })
     }
 
     /// Tells whether everybody who has to accept has, and nobody rejected or revoked.
@@ -396,11 +458,12 @@ impl Standing {
     }
 }
 
-/// Returns the bytes of a statement: a first line of its own, then the canonical form without the signature.
+/// Returns the bytes of a statement: a first line of its own, then the canonical form without signatures.
 pub(crate) fn statement<T: Serialize>(first_line: &str, value: &T) -> Result<Vec<u8>, Error> {
     let mut value = serde_json::to_value(value).map_err(Error::NotCanonical)?;
     if let Some(fields) = value.as_object_mut() {
         fields.remove("signature");
+        fields.remove("new_signature");
     }
     let mut bytes = first_line.as_bytes().to_vec();
     bytes.push(b'\n');

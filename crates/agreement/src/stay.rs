@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Act, Digest, Error, GroupId, PartyId, Request, Role};
+use crate::{Act, Agreement, Digest, Error, Filed, GroupId, PartyId, Request, Role};
 
 /// A stay.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,8 +24,8 @@ pub struct Stay {
     pub kind: StayKind,
     /// What it covers.
     pub scope: Scope,
-    /// When it was recorded here; it counts from here on, or from `from` if that is later. Whoever records it sets
-    /// it: a file may leave it out, and then it counts from the beginning of time.
+    /// When it was recorded here; it counts once it is recorded, or from `from` if that is later. Whoever records it
+    /// sets it.
     #[serde(default)]
     pub recorded: Timestamp,
     /// From when on it counts, if not at once.
@@ -118,7 +118,8 @@ impl Stay {
 
     /// Tells whether the stay is in force at an instant.
     pub fn is_in_force(&self, now: Timestamp) -> bool {
-        let begun = self.begins() <= now;
+        // A stay that is recorded counts even where the clock is behind the one it was recorded by.
+        let begun = self.from.is_none_or(|from| from <= self.recorded || from <= now);
         let over = self.until.is_some_and(|until| until <= now);
         let lifted = self.lifted.as_ref().is_some_and(|lift| lift.at <= now);
         begun && !over && !lifted
@@ -129,7 +130,47 @@ impl Stay {
         self.from.map_or(self.recorded, |from| from.max(self.recorded))
     }
 
-    /// Tells whether the stay, in force at `now`, halts a request under an agreement.
+    /// Returns what in the scope names nothing of an agreement, of its annexes or of this program. Such a stay covers
+    /// everything of its sort, and whoever records it is asked to write what was meant.
+    pub fn problems(&self, filed: &Filed) -> Vec<String> {
+        let agreement = &filed.agreement;
+        let joins = |id: &PartyId| filed.annexes.iter().any(|annex| annex.party.id == *id);
+        let parties = self.scope.parties.iter();
+        let parties = parties
+            .filter(|id| agreement.party(id).is_none() && !joins(id))
+            .map(|id| format!("`{id}` is no party of the agreement"));
+        let elements = self.scope.elements.iter();
+        let elements = elements
+            .filter(|name| !names_elements(agreement, name))
+            .map(|name| format!("`{name}` is no element and no record set of the agreement"));
+        let digest = agreement.digest().ok();
+        let elsewhere = !self.scope.agreements.is_empty()
+            && !self.scope.agreements.iter().any(|named| Some(*named) == digest);
+        let elsewhere = elsewhere.then(|| "the stay is of other agreements than this".to_owned());
+        parties.chain(elements).chain(elsewhere).collect()
+    }
+
+    /// Tells whether the stay, in force at `now`, halts a request under this agreement, whose digest and parties are
+    /// given with it. A name in the scope that the agreement does not have covers everything of its sort, because what
+    /// was meant is not known: better halted than released.
+    pub fn halts(
+        &self,
+        request: &Request,
+        agreement: &Agreement,
+        digest: Digest,
+        parties: &[(PartyId, Vec<Role>)],
+        now: Timestamp,
+    ) -> bool {
+        let unknown = |name: &String| !names_elements(agreement, name);
+        if !self.scope.elements.iter().any(unknown) {
+            return self.applies(request, digest, parties, now);
+        }
+        let scope = Scope { elements: BTreeSet::new(), ..self.scope.clone() };
+        Self { scope, ..self.clone() }.applies(request, digest, parties, now)
+    }
+
+    /// Tells whether the stay, in force at `now`, halts a request under an agreement of which only the digest is at
+    /// hand. Who has the agreement asks [`Stay::halts`], which also catches elements that nobody knows.
     pub fn applies(
         &self,
         request: &Request,
@@ -152,11 +193,20 @@ impl Stay {
         request.act != Act::FILE
             && request.act != Act::AUDIT
             && (scope.agreements.is_empty() || scope.agreements.contains(&agreement))
-            && scope.covers_parties(request, parties)
+            && scope.covers_parties(parties)
             && scope.covers_elements(request)
             && shares(&scope.populations, &request.populations)
             && shares(&scope.territories, &request.territories)
     }
+}
+
+/// Tells whether a name in a scope is an element or a record set of an agreement.
+fn names_elements(agreement: &Agreement, name: &str) -> bool {
+    agreement.record_sets.iter().any(|set| {
+        let known = set.elements().map(|(_, element)| &element.name).chain(&set.caseload_id);
+        set.id.as_str() == name
+            || known.into_iter().any(|known| set.reference(known).to_string() == name)
+    })
 }
 
 /// Tells whether groups of a scope meet those of a request. A request that does not say whom it concerns may concern
@@ -166,24 +216,31 @@ fn shares(scope: &BTreeSet<GroupId>, request: &BTreeSet<GroupId>) -> bool {
 }
 
 impl Scope {
-    fn covers_parties(&self, request: &Request, parties: &[(PartyId, Vec<Role>)]) -> bool {
+    fn covers_parties(&self, parties: &[(PartyId, Vec<Role>)]) -> bool {
         if self.parties.is_empty() {
             return true;
         }
-        let gives = |roles: &[Role]| roles.contains(&Role::Source);
+        // An agent passes on what the source gave it.
+        let gives = |roles: &[Role]| roles.iter().any(|role| *role != Role::Recipient);
         let gets = |roles: &[Role]| roles.iter().any(|role| *role != Role::Source);
+        // Whoever wrote a name that no party has meant somebody: it covers everybody.
+        if self.parties.iter().any(|id| parties.iter().all(|(party, _)| party != id)) {
+            return true;
+        }
         let named = parties.iter().filter(|(id, _)| self.parties.contains(id));
         let moves = |(_, roles): &(PartyId, Vec<Role>)| match self.direction {
             Direction::Both => true,
             Direction::From => gives(roles),
             Direction::To => gets(roles),
         };
-        self.parties.contains(&request.party) && self.direction == Direction::Both
-            || named.into_iter().any(moves)
+        named.into_iter().any(moves)
     }
 
     fn covers_elements(&self, request: &Request) -> bool {
-        let asked = || request.matched_on.iter().chain(&request.returned).chain(&request.compared);
+        let asked = || {
+            let lists = request.matched_on.iter().chain(&request.returned).chain(&request.compared);
+            lists.chain(&request.caseload_id)
+        };
         self.elements.is_empty()
             // A request that names no element may concern any.
             || asked().next().is_none()

@@ -102,7 +102,7 @@ fn a_placeholder_is_no_value() {
         "plan = \"An officer asks",
         "plan = \"TODO: An officer asks",
         expect![[r#"
-            agreement.toml:139:8: `verification.plan` is still a placeholder (5 U.S.C. 552a(o)(1)(E))
+            agreement.toml:141:8: `verification.plan` is still a placeholder (5 U.S.C. 552a(o)(1)(E))
               write this: The procedure
         "#]],
     );
@@ -148,17 +148,17 @@ fn everything_wrong_is_listed_at_once() {
           correct one of the dates
         agreement.toml:48:11: `parties[1].federal` is text, not true or false (5 U.S.C. 552a(o)(1))
           write true or false
-        agreement.toml:66:32: `record_sets[0].returned[1].kind` is none of `text`, `date`, `number`, `money`, `code`, `identifier`, `flag` (5 U.S.C. 552a(o)(1)(C))
+        agreement.toml:67:32: `record_sets[0].returned[1].kind` is none of `text`, `date`, `number`, `money`, `code`, `identifier`, `flag` (5 U.S.C. 552a(o)(1)(C))
           write one of these
-        agreement.toml:81:9: `somebody` is no party (5 U.S.C. 552a(o)(1)(C))
+        agreement.toml:82:9: `somebody` is no party (5 U.S.C. 552a(o)(1)(C))
           name the party whose records they are
-        agreement.toml:112:1: `discrepancy.of[1].tolerance_cents` is missing
+        agreement.toml:114:1: `discrepancy.of[1].tolerance_cents` is missing
           add this: By more than this, in hundredths of the currency
-        agreement.toml:116:1: `discrepancy.of[1].tolerance` is unknown
+        agreement.toml:118:1: `discrepancy.of[1].tolerance` is unknown
           remove it; known here: `rule`, `amount`, `over`, `tolerance_cents`
-        agreement.toml:128:17: `pilot.bound_percent` is 21, above 20
+        agreement.toml:130:17: `pilot.bound_percent` is 21, above 20
           write this: The share of false leads must be below this, in percent; 20 at most
-        agreement.toml:173:2: `audit` is unknown
+        agreement.toml:175:2: `audit` is unknown
           did you mean `auditor`?
     "#]].assert_eq(&lines(&problems));
 }
@@ -231,7 +231,7 @@ fn a_yearly_sum_is_not_held_against_a_monthly_one() {
         "\"declared_income\", kind = \"money\", category = \"money\", per = \"month\"",
         "\"declared_income\", kind = \"money\", category = \"money\", per = \"year\"",
         expect![[r#"
-            agreement.toml:114:10: `payroll.gross_pay` and `caseload.declared_income` do not cover the same span of time (5 U.S.C. 552a(p)(2)(C))
+            agreement.toml:116:10: `payroll.gross_pay` and `caseload.declared_income` do not cover the same span of time (5 U.S.C. 552a(p)(2)(C))
               say under `per` what each covers, and compare only sums over the same span: income is never averaged over another
         "#]],
     );
@@ -243,33 +243,33 @@ fn elements_and_names_fit_together() {
         "amount = \"payroll.gross_pay\"",
         "amount = \"payrol.gross_pay\"",
         expect![[r#"
-        agreement.toml:114:10: `payrol.gross_pay` is in no record set of this agreement (5 U.S.C. 552a(o)(1)(C))
-          name one of this agreement's record sets
-    "#]],
+            agreement.toml:116:10: `payrol.gross_pay` is in no record set of this agreement (5 U.S.C. 552a(o)(1)(C))
+              name one of this agreement's record sets
+        "#]],
     );
     check(
         "amount = \"payroll.gross_pay\"",
         "amount = \"payroll.net_pay\"",
         expect![[r#"
-        agreement.toml:114:10: `payroll.net_pay` is no element of its record set (5 U.S.C. 552a(o)(1)(C))
-          list it under `returned` or `compared`
-    "#]],
+            agreement.toml:116:10: `payroll.net_pay` is no element of its record set (5 U.S.C. 552a(o)(1)(C))
+              list it under `returned` or `compared`
+        "#]],
     );
     check(
         "amount = \"payroll.gross_pay\"",
         "amount = \"payroll.employer\"",
         expect![[r#"
-        agreement.toml:114:10: `payroll.employer` is of another kind than the rule needs
-          name an element of kind money or number
-    "#]],
+            agreement.toml:116:10: `payroll.employer` is of another kind than the rule needs
+              name an element of kind money or number
+        "#]],
     );
     check(
         "compared = [",
         "returned = [",
         expect![[r#"
-        agreement.toml:92:12: `caseload` returns elements but belongs to no source (5 U.S.C. 552a(o)(1)(C))
-          list under `returned` only what the source has
-    "#]],
+            agreement.toml:94:12: `caseload` returns elements but belongs to no source (5 U.S.C. 552a(o)(1)(C))
+              list under `returned` only what the source has
+        "#]],
     );
     check(
         "caseload_id = \"case_id\"\n",
@@ -283,29 +283,29 @@ fn elements_and_names_fit_together() {
         "roles = [\"recipient\"]",
         "roles = [\"facilitator\"]",
         expect![[r#"
-        agreement.toml:32:1: no party is the recipient (5 U.S.C. 552a(o)(1))
-          give a party the role `recipient`
-        agreement.toml:52:1: no recipient has a record set (floor F4)
-          add the recipient's own caseload
-        agreement.toml:84:15: `caseload` is no recipient's caseload (floor F4)
-          put `caseload_id` into the recipient's record set
-    "#]],
+            agreement.toml:32:1: no party is the recipient (5 U.S.C. 552a(o)(1))
+              give a party the role `recipient`
+            agreement.toml:52:1: no recipient has a record set (floor F4)
+              add the recipient's own caseload
+            agreement.toml:85:15: `caseload` is no recipient's caseload (floor F4)
+              put `caseload_id` into the recipient's record set
+        "#]],
     );
     check(
         "id = \"comptroller\"",
         "id = \"family-support\"",
         expect![[r#"
-        agreement.toml:174:6: a party cannot be its own auditor (floor F11)
-          name an auditor who is no party
-    "#]],
+            agreement.toml:176:6: a party cannot be its own auditor (floor F11)
+              name an auditor who is no party
+        "#]],
     );
     check(
         "[model.threshold]",
         "digest = \"sha256:0000000000000000000000000000000000000000000000000000000000000000\"\n[model.threshold]",
         expect![[r#"
-        agreement.toml:118:1: `model` names a finished model or a recipe, one of the two
-          write either `digest` or `recipe_digest`
-    "#]],
+            agreement.toml:120:1: `model` names a finished model or a recipe, one of the two
+              write either `digest` or `recipe_digest`
+        "#]],
     );
 }
 
@@ -321,7 +321,7 @@ fn a_test_key_has_no_place_in_a_production_agreement() {
               make a key with `comity key new production`
             agreement.toml:49:7: `parties[1].key` is a test key in a production agreement
               make a key with `comity key new production`
-            agreement.toml:176:7: `auditor.key` is a test key in a production agreement
+            agreement.toml:178:7: `auditor.key` is a test key in a production agreement
               make a key with `comity key new production`
         "#]],
     );
@@ -329,17 +329,17 @@ fn a_test_key_has_no_place_in_a_production_agreement() {
         "environment = \"test\"",
         "environment = \"production\"",
         expect![[r#"
-        agreement.toml:11:17: a demonstration is never production
-          write `environment = "test"`, or leave `demonstration` out
-        agreement.toml:38:7: `parties[0].key` is a test key in a production agreement
-          make a key with `comity key new production`
-        agreement.toml:42:7: `parties[0].board.key` is a test key in a production agreement
-          make a key with `comity key new production`
-        agreement.toml:50:7: `parties[1].key` is a test key in a production agreement
-          make a key with `comity key new production`
-        agreement.toml:177:7: `auditor.key` is a test key in a production agreement
-          make a key with `comity key new production`
-    "#]],
+            agreement.toml:11:17: a demonstration is never production
+              write `environment = "test"`, or leave `demonstration` out
+            agreement.toml:38:7: `parties[0].key` is a test key in a production agreement
+              make a key with `comity key new production`
+            agreement.toml:42:7: `parties[0].board.key` is a test key in a production agreement
+              make a key with `comity key new production`
+            agreement.toml:50:7: `parties[1].key` is a test key in a production agreement
+              make a key with `comity key new production`
+            agreement.toml:179:7: `auditor.key` is a test key in a production agreement
+              make a key with `comity key new production`
+        "#]],
     );
 }
 
@@ -363,15 +363,15 @@ fn a_claim_and_an_exception_say_what_they_are_for() {
 [[claims]]\nid = \"a\"\nkind = \"waiver\"\nlaw = \"floor\"\nowner = \"nobody\"\ncitation = \"x 1\"\nscope = \"all\"\nbegins = 2027-02-01\nends = 2027-01-01\n
 [cost_benefit]",
         expect![[r#"
-            agreement.toml:181:12: exception `pending_case` is not for category `race` (floor F3)
+            agreement.toml:183:12: exception `pending_case` is not for category `race` (floor F3)
               take the exception out, or name the category it is for
-            agreement.toml:185:1: a waiver names the rules it waives
+            agreement.toml:187:1: a waiver names the rules it waives
               see the rules with `comity law show`
-            agreement.toml:188:7: nothing waives the floor (the floor)
+            agreement.toml:190:7: nothing waives the floor (the floor)
               take the claim out
-            agreement.toml:189:9: `nobody` is no party
+            agreement.toml:191:9: `nobody` is no party
               name the party that claims it
-            agreement.toml:193:8: a claim ends before it begins
+            agreement.toml:195:8: a claim ends before it begins
               correct one of the dates
         "#]],
     );
@@ -534,7 +534,7 @@ fn a_new_key_counts_from_its_change_on_and_the_old_one_until_then() {
     let agreement = signable();
     let source = signer("payroll-administration", SignerRole::Party);
     let hour = jiff::SignedDuration::from_hours(1);
-    let change = KeyChange::new(&source, &key(1), &key(8).public(), now()).unwrap();
+    let change = KeyChange::new(&source, &key(1), &key(8), now()).unwrap();
     let change = KeyChange::read(&change.to_text().unwrap(), "change").unwrap();
     let sign = |seed, at| {
         Signature::new(&agreement, Answer::Accept, &source, at, &key(seed), None).unwrap()
@@ -547,7 +547,7 @@ fn a_new_key_counts_from_its_change_on_and_the_old_one_until_then() {
 
     let forged = KeyChange { new_key: key(9).public(), ..change };
     assert!(sign(9, now() + hour).verify(&agreement, &[forged]).is_err());
-    let production = SigningKey::new(Environment::Production, [8; 32]).public();
+    let production = SigningKey::new(Environment::Production, [8; 32]);
     assert!(KeyChange::new(&source, &key(1), &production, now()).is_err());
 }
 
@@ -638,16 +638,128 @@ selected_on = [\"race\"]
     expect![[r#"
         schedule.toml:5:13: `threshold` is below 6, the bound that was approved (floor F12)
           raise it; a lower bound is a change of terms and so a new agreement
-        schedule.toml:12:15: `family-support` does not own `payroll` (floor F3)
+        schedule.toml:20:15: `family-support` does not own `payroll` (floor F3)
           let the owner attest how the extract was drawn
-        schedule.toml:42:13: `payroll.shoe_size` is no element of the agreement (5 U.S.C. 552a(o)(1)(C))
+        schedule.toml:52:22: not TOML: duplicate key
+          mend the line
+        schedule.toml:53:1: not TOML: duplicate key
+          mend the line
+        schedule.toml:54:13: `payroll.shoe_size` is no element of the agreement (5 U.S.C. 552a(o)(1)(C))
           take it out: only what the agreement names is ever read
-        schedule.toml:47:1: `record_sets.caseload.control.count_field` is missing
+        schedule.toml:59:1: `record_sets.caseload.control.count_field` is missing
           add this: The place of the count of records among the trailer's fields, from 1
-        schedule.toml:51:1: `other` is no record set of the agreement
+        schedule.toml:63:1: `other` is no record set of the agreement
           take it out, or name it as the agreement does
-        schedule.toml:56:13: `record_sets.other.drawn.statement` is still a placeholder
+        schedule.toml:68:13: `record_sets.other.drawn.statement` is still a placeholder
           write this: How, in words
     "#]]
     .assert_eq(&lines(&problems));
+}
+
+#[test]
+fn a_revocation_or_a_rejection_counts_whatever_its_date() {
+    let mut filed = Filed::new(signable());
+    let agreement = filed.agreement.clone();
+    let year = jiff::SignedDuration::from_hours(24 * 365);
+    let sign = |answer, id: &str, role, seed, at| {
+        Signature::new(&agreement, answer, &signer(id, role), at, &key(seed), None).unwrap()
+    };
+    for (id, role, seed) in [
+        ("payroll-administration", SignerRole::Party, 1),
+        ("payroll-administration", SignerRole::Board, 2),
+        ("family-support", SignerRole::Party, 3),
+    ] {
+        filed.signatures.push(sign(Answer::Accept, id, role, seed, now()));
+    }
+    assert!(filed.standing(now()).unwrap().is_agreed());
+    for answer in [Answer::Reject, Answer::Revoke] {
+        let mut ended = filed.clone();
+        ended.signatures.push(sign(answer, "family-support", SignerRole::Party, 3, now() + year));
+        assert!(!ended.standing(now()).unwrap().is_agreed());
+    }
+}
+
+#[test]
+fn a_reason_for_a_lead_is_checked_in_any_list_and_like_is_held_against_like() {
+    check(
+        "{ name = \"employer\", kind = \"text\", category = \"program\" },",
+        "{ name = \"pay_to\", kind = \"date\", category = \"citizenship\" },",
+        expect![[r#"
+            agreement.toml:66:3: `payroll.pay_to` would be a reason for a lead and is protected or a proxy: citizenship (floor F3)
+              take it out of the discrepancy rule
+            agreement.toml:69:3: `payroll.pay_to` has two kinds or categories (floor F3)
+              give it the same kind and category everywhere
+            agreement.toml:69:3: `payroll.pay_to` stands twice in `returned` (5 U.S.C. 552a(o)(1)(C))
+              list each element once
+        "#]],
+    );
+    check(
+        "rule = \"amount_exceeds\"\namount = \"payroll.gross_pay\"\nover = \"caseload.declared_income\"\ntolerance_cents = 10_000",
+        "rule = \"value_differs\"\nvalue = \"payroll.gross_pay\"\nfrom = \"caseload.benefit_from\"",
+        expect![[r#"
+            agreement.toml:97:3: `caseload.declared_income` is asked for and not used (5 U.S.C. 552a(o)(1)(C))
+              take it out: the discrepancy rule does not look at it
+            agreement.toml:116:9: `payroll.gross_pay` and `caseload.benefit_from` are of different kinds
+              compare elements of one kind
+        "#]],
+    );
+}
+
+#[test]
+fn the_floor_is_no_law_to_stand_under() {
+    check(
+        "laws = [\"us-cmppa\"]",
+        "laws = [\"us-cmppa\", \"floor\"]",
+        expect![[r#"
+        agreement.toml:9:21: the floor is no law to stand under (floor F1)
+          name the law; the floor holds whatever is named
+    "#]],
+    );
+}
+
+#[test]
+fn a_key_changes_once_and_two_changes_that_differ_leave_nobodys_key() {
+    let agreement = signable();
+    let source = signer("payroll-administration", SignerRole::Party);
+    let hour = jiff::SignedDuration::from_hours(1);
+    let change = |seed, at| KeyChange::new(&source, &key(1), &key(seed), at).unwrap();
+    let sign = |seed, at| {
+        Signature::new(&agreement, Answer::Accept, &source, at, &key(seed), None).unwrap()
+    };
+    let changes = [change(8, now()), change(9, now() + hour)];
+    for (seed, at) in [(8, now() + hour), (9, now() + hour + hour), (1, now() - hour)] {
+        assert!(sign(seed, at).verify(&agreement, &changes).is_err(), "{seed}");
+    }
+    // The new key has to have signed too, or anybody's key could be made another's.
+    let unwilling = KeyChange { new_signature: change(8, now()).signature, ..change(8, now()) };
+    assert!(sign(8, now() + hour).verify(&agreement, &[unwilling]).is_err());
+    // The same change twice is one change.
+    let changes = [change(8, now()), change(8, now())];
+    sign(8, now() + hour).verify(&agreement, &changes).unwrap();
+    sign(1, now() - hour).verify(&agreement, &changes).unwrap();
+}
+
+#[test]
+fn terms_that_the_gate_would_refuse_are_listed_before_anybody_signs() {
+    let gate = agreement::Gate::shipped().unwrap();
+    let problems = |text: &str| {
+        let agreement = Agreement::read(text, "agreement.toml").unwrap();
+        lines(&agreement::terms_problems(&agreement, text, "agreement.toml", &gate))
+    };
+    assert_eq!(problems(TEXT), "");
+    let text = TEXT
+        .replace("ends = 2028-06-30", "ends = 2036-12-31")
+        .replace("response_period_days = 30", "response_period_days = 3")
+        .replace("section 12(b): verification", "section 12(b), 8 U.S.C. 1231: verification")
+        .replace("benefit_cents = 41_500_000", "benefit_cents = 0");
+    expect![[r#"
+        agreement.toml:15:8: not kept: the term is 18 months at most; here: 120 months (5 U.S.C. 552a(o)(2)(C))
+          shorten the term
+        agreement.toml:17:1: not kept: every purpose, onward ones too, is in the floor's vocabulary, and none rests on a power to arrest, detain or remove; here: `Family Support Act (fictional), section 12(b), 8 U.S.C. 1231: verification of income against employers' reports` (floor F13)
+          nothing here serves civil immigration enforcement; take that purpose or redisclosure out
+        agreement.toml:137:24: not kept: the period to contest is the one a statute or regulation of the program fixes, or else 30 days at least (5 U.S.C. 552a(p)(1)(C))
+          give 30 days, or cite what fixes another period
+        agreement.toml:181:1: not kept: an analysis, already made, shows that the program is likely to be cost-effective, or the board waived it in writing, or a statute requires the program and this is its first agreement (5 U.S.C. 552a(u)(4))
+          file the analysis or the waiver
+    "#]].assert_eq(&problems(&text));
 }

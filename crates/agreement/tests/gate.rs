@@ -7,9 +7,9 @@
 use std::collections::BTreeSet;
 
 use agreement::{
-    Act, Agreement, Annex, Answer, Category, Certificate, Decision, Direction, Extract, Facts,
-    Filed, Gate, Lift, Pack, Permit, PilotStatus, Publications, Refusal, Request, Scope, Signature,
-    SignerRole, SigningKey, Stay, StayKind,
+    Act, Agreement, Annex, Answer, Category, Decision, Direction, Extract, Facts, Filed, Gate,
+    Lift, Pack, Permit, PilotStatus, Publications, Refusal, Request, Scope, Signature, SignerRole,
+    SigningKey, Stay, StayKind,
 };
 use expect_test::expect;
 use jiff::{SignedDuration, Timestamp};
@@ -170,7 +170,7 @@ fn an_expired_agreement_is_refused() {
 fn an_unknown_act_party_pack_or_purpose_is_refused() {
     let filed = file(|_| {});
     refused_by(&filed, &ask(&filed, Act::named("sell"), "family-support"), &["gate-unknown-act"]);
-    refused_by(&filed, &ask(&filed, Act::RUN, "stranger"), &["F1-party"]);
+    refused_by(&filed, &ask(&filed, Act::TRAIN, "stranger"), &["F1-party"]);
     let mut request = run(&filed);
     request.purpose = "other".parse().unwrap();
     refused_by(&filed, &request, &["F2-purpose", "us-cmppa-o1A-purpose"]);
@@ -307,6 +307,7 @@ fn a_wrong_signature_is_named_in_the_refusal() {
 fn one_value_changed_after_signing_is_an_agreement_nobody_signed() {
     let mut filed = file(|_| {});
     filed.agreement.record_sets[0].approx_count += 1;
+    filed.publications.agreement = Some(filed.agreement.digest().unwrap());
     refused_by(&filed, &run(&filed), &["F1-signed", "F1-boards"]);
 }
 
@@ -347,21 +348,22 @@ fn a_stay_covers_what_its_scope_says_and_what_the_request_leaves_open() {
     ];
     let open = [
         Scope { agreements: BTreeSet::from([agreement::Digest::of(b"other")]), ..Scope::default() },
-        Scope { parties: party("somebody"), ..Scope::default() },
         Scope { parties: party("family-support"), direction: Direction::From, ..Scope::default() },
         Scope {
             parties: party("payroll-administration"),
             direction: Direction::To,
             ..Scope::default()
         },
-        Scope { elements: one("payroll.hours"), ..Scope::default() },
+        Scope { elements: one("payroll.employer"), ..Scope::default() },
     ];
     for (scopes, covers) in [(covered.as_slice(), true), (open.as_slice(), false)] {
         for scope in scopes {
             let mut stayed = filed.clone();
             stayed.stays.push(stay(scope.clone()));
             let ids: &[&str] = if covers { &["F8-stayed"] } else { &[] };
-            let decision = Gate::shipped().unwrap().decide(&run(&stayed), &stayed, now());
+            let mut request = run(&stayed);
+            request.returned.remove(&"payroll.employer".parse().unwrap());
+            let decision = Gate::shipped().unwrap().decide(&request, &stayed, now());
             assert_eq!(decision.grounds().rules, ids, "{scope:?}");
         }
     }
@@ -381,7 +383,8 @@ fn a_stay_counts_from_its_recording_until_its_end_or_its_lifting() {
     for (stay, stands) in [
         (all.clone(), true),
         (Stay { recorded: now(), ..all.clone() }, true),
-        (Stay { recorded: now() + second, ..all.clone() }, false),
+        (Stay { recorded: now() + second, ..all.clone() }, true),
+        (Stay { from: Some(now() + second), ..all.clone() }, false),
         (Stay { until: Some(now() + second), ..all.clone() }, true),
         (Stay { until: Some(now()), ..all.clone() }, false),
         (Stay { lifted: Some(lift(now() + second)), ..all.clone() }, true),
@@ -458,7 +461,7 @@ fn another_recipient_joins_when_everybody_has_signed_its_annex() {
     party.key = key(50).public();
     let mut annex =
         Annex { agreement: filed.agreement.digest().unwrap(), party, signatures: Vec::new() };
-    let request = ask(&filed, Act::RUN, "housing");
+    let request = ask(&filed, Act::TRAIN, "housing");
     let signer = |id: &str, role| agreement::Signer { id: id.parse().unwrap(), role };
     // The demonstration draws keys in the order of parties, a board after its party.
     for (id, role, seed) in [
@@ -486,50 +489,62 @@ fn a_renewal_is_unchanged_certified_and_approved_in_time() {
     })
     .agreement;
     let digest = previous.digest().unwrap();
-    let certified = previous.term.begins;
-    let approved = previous.term.ends;
+    let early = previous.term.begins_at() + days(1);
+    let approved = previous.term.ends_at() - days(10);
+    let ends = previous.term.ends;
     let mut filed = file(|_| {});
     // Keys and terms of the agreement renewed, with a new term.
     filed.agreement = Agreement { continues: Some(digest), ..previous.clone() };
     filed.agreement.term.renewal = true;
-    filed.agreement.term.begins = approved.tomorrow().unwrap();
-    filed.agreement.term.ends = approved.checked_add(jiff::Span::new().months(12)).unwrap();
+    filed.agreement.term.begins = ends.tomorrow().unwrap();
+    filed.agreement.term.ends = ends.checked_add(jiff::Span::new().months(12)).unwrap();
     filed.previous = Some(previous);
     let later = filed.agreement.term.begins_at() + days(10);
-    filed.publications.renewal_approved = Some(approved);
-    filed.publications.certificates = ["payroll-administration", "family-support"]
-        .map(|party| Certificate { party: party.parse().unwrap(), date: certified })
-        .to_vec();
-    let broken = |filed: &Filed| {
-        let agreement = &filed.agreement;
+    let signers = [
+        ("payroll-administration", SignerRole::Party, 1),
+        ("payroll-administration", SignerRole::Board, 2),
+        ("family-support", SignerRole::Party, 3),
+    ];
+    let sign = |agreement: &Agreement, answer, (id, role, seed): (&str, _, u8), at| {
+        let signer = agreement::Signer { id: id.parse().unwrap(), role };
+        Signature::new(agreement, answer, &signer, at, &key(seed), None).unwrap()
+    };
+    let broken_at = |filed: &Filed, accepted: Timestamp, certified: Timestamp, by: &[usize]| {
         let mut complete = filed.clone();
-        complete.signatures = [
-            ("payroll-administration", SignerRole::Party, 1),
-            ("payroll-administration", SignerRole::Board, 2),
-            ("family-support", SignerRole::Party, 3),
-        ]
-        .map(|(id, role, seed)| {
-            let signer = agreement::Signer { id: id.parse().unwrap(), role };
-            Signature::new(agreement, Answer::Accept, &signer, later, &key(seed), None).unwrap()
-        })
-        .to_vec();
+        let agreement = &filed.agreement;
+        complete.publications.agreement = Some(agreement.digest().unwrap());
+        complete.signatures =
+            signers.map(|signer| sign(agreement, Answer::Accept, signer, accepted)).to_vec();
+        if let Some(previous) = &filed.previous {
+            complete.previous_signatures =
+                signers.map(|signer| sign(previous, Answer::Accept, signer, early)).to_vec();
+            for place in by {
+                let certificate = sign(previous, Answer::Certify, signers[*place], certified);
+                complete.previous_signatures.push(certificate);
+            }
+        }
         let decision = Gate::shipped().unwrap().decide(&run(&complete), &complete, later);
         decision.grounds().rules.clone()
     };
+    let broken = |filed: &Filed| broken_at(filed, approved, approved, &[0, 2]);
     assert_eq!(broken(&filed), [""; 0]);
 
     let mut changed = filed.clone();
     changed.agreement.title.push('!');
     assert_eq!(broken(&changed), ["us-cmppa-o2-renewal"]);
-    let mut early = filed.clone();
-    early.publications.renewal_approved = Some(certified);
-    assert_eq!(broken(&early), ["us-cmppa-o2-renewal"]);
-    let mut uncertified = filed.clone();
-    uncertified.publications.certificates.pop();
-    assert_eq!(broken(&uncertified), ["us-cmppa-o2-renewal", "us-cmppa-q-certified"]);
+    let mut again = filed.clone();
+    let renewed = again.previous.as_mut().unwrap();
+    renewed.term.renewal = true;
+    again.agreement.continues = Some(renewed.digest().unwrap());
+    assert_eq!(broken(&again), ["us-cmppa-o2-renewal"]);
+    // Approved after the end, certified before the three months, by too few, by nobody.
+    assert_eq!(broken_at(&filed, later, approved, &[0, 2]), ["us-cmppa-o2-renewal"]);
+    assert_eq!(broken_at(&filed, approved, early, &[0, 2]), ["us-cmppa-o2-renewal"]);
+    let two = ["us-cmppa-o2-renewal", "us-cmppa-q-certified"];
+    assert_eq!(broken_at(&filed, approved, approved, &[0]), two);
     let mut unknown = filed;
     unknown.previous = None;
-    assert_eq!(broken(&unknown), ["us-cmppa-o2-renewal", "us-cmppa-q-certified"]);
+    assert_eq!(broken(&unknown), two);
 }
 
 #[test]
@@ -551,4 +566,315 @@ fn a_recorded_decision_can_be_decided_again() {
     let Decision::Refusal(refusal) = decision else { panic!("permitted") };
     let grounds: Refusal = serde_json::from_str(&serde_json::to_string(&refusal).unwrap()).unwrap();
     assert_eq!(grounds, refusal);
+}
+
+#[test]
+fn a_protected_trait_is_no_reason_for_a_lead_whichever_list_it_stands_in() {
+    let by_trait = |category| {
+        file(|agreement| {
+            let element = agreement::Element {
+                name: "trait".parse().unwrap(),
+                kind: agreement::Kind::Code,
+                category,
+                per: None,
+            };
+            agreement.record_sets[0].returned.push(element);
+            let value: agreement::ElementRef = "payroll.trait".parse().unwrap();
+            let from = "caseload.postcode".parse().unwrap();
+            let differs = agreement::Discrepancy::ValueDiffers { value, from };
+            agreement.discrepancy = agreement::Discrepancy::Any { of: vec![differs] };
+            agreement.record_sets[1].compared.clear();
+            agreement.exceptions.push(agreement::Exception {
+                kind: agreement::ExceptionKind::PendingCase,
+                category: Category::Citizenship,
+                citation: "8 U.S.C. 1641".into(),
+                reason: "the application turns on it".into(),
+            });
+            agreement.purposes[0].kind = agreement::PurposeKind::Eligibility;
+        })
+    };
+    // Citizenship may be returned to decide a pending case, and is no reason to open one.
+    let filed = by_trait(Category::Citizenship);
+    refused_by(&filed, &run(&filed), &["F3-reason"]);
+    let filed = by_trait(Category::Religion);
+    refused_by(&filed, &run(&filed), &["F3-reason", "F3-returned"]);
+    let filed = by_trait(Category::Program);
+    let _ = permit(&filed, &run(&filed));
+}
+
+#[test]
+fn the_floor_is_no_law_that_an_agreement_stands_under() {
+    let filed = file(|agreement| {
+        agreement.laws = vec!["floor".parse().unwrap()];
+        agreement.purposes[0].kind = agreement::PurposeKind::Statistics;
+    });
+    refused_by(&filed, &ask(&filed, Act::FILE, "family-support"), &["F1-law"]);
+}
+
+#[test]
+fn a_federal_party_brings_the_matching_act_in_whatever_it_says_of_its_systems() {
+    use agreement::PurposeKind as Kind;
+    let of = |kind, sets: bool| {
+        file(move |agreement| {
+            agreement.laws = vec!["floor".parse().unwrap()];
+            agreement.purposes[0].kind = kind;
+            if !sets {
+                agreement.record_sets[0].system_of_records = None;
+            }
+        })
+    };
+    for (kind, sets) in [
+        (Kind::Compliance, false),
+        (Kind::Outreach, true),
+        (Kind::RecordAccuracy, true),
+        (Kind::BiasAudit, true),
+    ] {
+        let filed = of(kind, sets);
+        let refusal = refusal(&filed, &run(&filed));
+        assert!(refusal.ids().contains(&"us-cmppa-a8-named"), "{kind:?}: {refusal}");
+    }
+    for kind in [Kind::Statistics, Kind::Research, Kind::PublicHealth] {
+        let filed = of(kind, true);
+        let refusal = refusal(&filed, &run(&filed));
+        assert!(!refusal.ids().contains(&"us-cmppa-a8-named"), "{kind:?}: {refusal}");
+    }
+}
+
+#[test]
+fn a_stay_bites_on_the_caseload_on_names_it_gets_wrong_and_on_agents() {
+    let mut filed = file(|_| {});
+    filed.agreement.parties[1].roles = vec![agreement::Role::MatchingAgent];
+    let one = |text: &str| BTreeSet::from([text.to_owned()]);
+    let party = |text: &str| BTreeSet::from([text.parse().unwrap()]);
+    for scope in [
+        Scope { elements: one("caseload.case_id"), ..Scope::default() },
+        Scope { elements: one("caselaod"), ..Scope::default() },
+        Scope { elements: one("payroll.gros_pay"), ..Scope::default() },
+        Scope { parties: party("famly-support"), ..Scope::default() },
+        Scope { parties: party("family-support"), direction: Direction::From, ..Scope::default() },
+    ] {
+        filed.stays = vec![stay(scope.clone())];
+        let refusal = refusal(&filed, &run(&filed));
+        assert!(refusal.ids().contains(&"F8-stayed"), "{scope:?}: {refusal}");
+    }
+}
+
+#[test]
+fn a_stay_that_exists_is_in_force_even_if_the_clock_is_behind() {
+    let hour = SignedDuration::from_hours(1);
+    let ahead = Stay { recorded: now() + hour, ..stay(Scope::default()) };
+    assert!(ahead.is_in_force(now()));
+    assert!(Stay { from: Some(now()), ..ahead.clone() }.is_in_force(now() - hour));
+    assert!(!Stay { from: Some(now() + hour + hour), ..ahead }.is_in_force(now()));
+}
+
+#[test]
+fn no_text_of_an_agreement_cites_a_power_to_remove() {
+    let gate = Gate::shipped().unwrap();
+    let cites = |text: &str| {
+        let filed = file(|agreement| agreement.verification.plan = text.into());
+        let decision = gate.decide(&run(&filed), &filed, now());
+        decision.grounds().rules.contains(&"F13-purposes".to_owned())
+    };
+    for text in [
+        "8 U.S.C. section 1231",
+        "8 U.S.C. §§ 1641, 1226",
+        "8 U.S.C. 1641 and 1357(g)",
+        "8 U.S.C. 1220-1232",
+        "8 U.S.C. 1220 through 1232",
+        "8 U.S.C. 1221–32",
+        "Title 8, United States Code, section 1357",
+        "section 1231(a)(6) of title 8, United States Code",
+        "sections 1373 and 1644 of title 8",
+        "8 U.S.C. 1302",
+        "8USC1306",
+        "Immigration and Nationality Act, section 287(g)",
+        "INA 241",
+        "INA § 236A",
+        "section 239 of the Immigration and Nationality Act",
+        "8 CFR 287.5",
+        "8 C.F.R. § 241.4",
+        "18 U.S.C. 1; 8 U.S.C. 1231",
+    ] {
+        assert!(cites(text), "{text}");
+    }
+    for text in [
+        "8 U.S.C. 1641",
+        "8 U.S.C. 1641; 18 U.S.C. 1231",
+        "18 U.S.C. 1231",
+        "title 28, section 1357",
+        "42 CFR 287.5",
+        "1231 Main Street",
+        "within 241 days",
+    ] {
+        assert!(!cites(text), "{text}");
+    }
+}
+
+#[test]
+fn no_text_is_left_out_when_powers_to_remove_are_looked_for() {
+    let power = || "8 U.S.C. 1231".to_owned();
+    let changes: [fn(&mut Agreement, String); 5] = [
+        |agreement, text| agreement.record_sets[0].basis.statement = text,
+        |agreement, text| agreement.purposes[0].statement = text,
+        |agreement, text| agreement.use_of_records.as_mut().unwrap().statement = text,
+        |agreement, text| {
+            agreement.claims.push(agreement::Claim {
+                id: "a".parse().unwrap(),
+                kind: agreement::ClaimKind::Waiver,
+                law: "us-cmppa".parse().unwrap(),
+                rules: vec!["us-cmppa-o2-term".into()],
+                owner: "family-support".parse().unwrap(),
+                citation: text,
+                scope: "all".into(),
+                begins: agreement.term.begins,
+                ends: agreement.term.ends,
+            });
+        },
+        |agreement, text| {
+            agreement.redisclosure.exceptions.push(agreement::RedisclosureException {
+                to: text,
+                purpose: agreement::PurposeKind::Compliance,
+                citation: "section 12".into(),
+            });
+        },
+    ];
+    for change in changes {
+        let filed = file(|agreement| change(agreement, power()));
+        refused_by(&filed, &run(&filed), &["F13-purposes"]);
+    }
+}
+
+#[test]
+fn an_annexed_recipient_does_not_get_anothers_caseload() {
+    let mut filed = file(|_| {});
+    let signer = |id: &str, role| agreement::Signer { id: id.parse().unwrap(), role };
+    let joined = |filed: &Filed, id: &str, seed: u8| {
+        let mut party = filed.agreement.parties[1].clone();
+        party.id = id.parse().unwrap();
+        party.key = key(seed).public();
+        let mut annex =
+            Annex { agreement: filed.agreement.digest().unwrap(), party, signatures: Vec::new() };
+        for (id, role, seed) in [
+            ("payroll-administration", SignerRole::Party, 1),
+            ("payroll-administration", SignerRole::Board, 2),
+            ("family-support", SignerRole::Party, 3),
+            (id, SignerRole::Party, seed),
+        ] {
+            annex.sign(Answer::Accept, &signer(id, role), now(), &key(seed)).unwrap();
+        }
+        annex
+    };
+    filed.annexes = vec![joined(&filed, "housing", 50)];
+    for act in [Act::RUN, Act::READ, Act::REVIEW] {
+        refused_by(&filed, &ask(&filed, act, "housing"), &["F4-own-caseload"]);
+    }
+    // The auditor is nobody who joins, and one key signs for one signer.
+    for annex in [joined(&filed, "comptroller", 50), joined(&filed, "housing", 3)] {
+        filed.annexes = vec![annex];
+        assert_eq!(filed.parties(now()).unwrap().len(), 2);
+    }
+}
+
+#[test]
+fn publications_belong_to_one_agreement() {
+    let mut filed = file(|_| {});
+    let published = filed.publications.clone();
+    filed.publications = Publications::read(PUBLICATIONS, "publications.toml").unwrap();
+    assert_ne!(published, filed.publications);
+    refused_by(
+        &filed,
+        &run(&filed),
+        &[
+            "us-cmppa-o2-committees",
+            "us-cmppa-o2A-public",
+            "us-cmppa-r-reported",
+            "us-cmppa-e12-published",
+        ],
+    );
+}
+
+#[test]
+fn a_citation_that_is_a_placeholder_is_no_publication() {
+    let mut filed = file(|_| {});
+    filed.publications.federal_register.as_mut().unwrap().citation = "TODO".into();
+    refused_by(&filed, &run(&filed), &["us-cmppa-e12-published"]);
+}
+
+#[test]
+fn an_analysis_not_yet_made_and_an_old_assessment_count_for_nothing() {
+    let filed = file(|agreement| {
+        let Some(agreement::CostBenefit::Analysis { made, .. }) = &mut agreement.cost_benefit
+        else {
+            panic!("no analysis")
+        };
+        *made = "2028-01-01".parse().unwrap();
+    });
+    refused_by(&filed, &run(&filed), &["us-cmppa-u4-cost-benefit"]);
+    let filed = file(|agreement| agreement.accuracy[0].assessed = "2024-01-01".parse().unwrap());
+    refused_by(&filed, &run(&filed), &["us-cmppa-o1J-accuracy"]);
+}
+
+#[test]
+fn a_threshold_equal_to_the_bound_is_not_below_it() {
+    for bound in [16.1, 6.0, 0.1 + 0.2, 9.999, 1.005] {
+        let filed = file(|agreement| {
+            agreement.model.threshold = agreement::Threshold::Weight { lowest_weight: bound };
+        });
+        let mut request = run(&filed);
+        request.threshold = Some(bound);
+        let _ = permit(&filed, &request);
+        request.threshold = Some(bound - 0.001);
+        refused_by(&filed, &request, &["F12-threshold"]);
+    }
+}
+
+#[test]
+fn the_access_of_a_federal_programs_auditor_is_the_comptroller_generals() {
+    let filed = file(|agreement| agreement.auditor.access = "All records, on request.".into());
+    refused_by(&filed, &run(&filed), &["us-cmppa-o1K-access"]);
+}
+
+/// Every category that an agreement may declare.
+fn categories() -> Vec<Category> {
+    let schema: serde_json::Value = serde_json::from_str(&agreement::agreement_schema()).unwrap();
+    let choices = schema["$defs"]["Category"]["oneOf"].as_array().unwrap();
+    choices.iter().map(|c| serde_json::from_value(c["const"].clone()).unwrap()).collect()
+}
+
+#[test]
+fn the_floors_lists_of_protected_categories_are_the_types() {
+    let protected: BTreeSet<String> = categories()
+        .into_iter()
+        .filter(|category| category.is_protected())
+        .map(|category| category.to_string())
+        .collect();
+    assert_eq!(protected.len(), 17);
+    let floor = Pack::floor().unwrap();
+    for (rule, apart) in [
+        ("F3-matched-on", vec![]),
+        ("F3-extract", vec![]),
+        ("F3-compared", vec!["disability", "health"]),
+        ("F3-reason", vec!["disability", "health"]),
+        ("F3-returned", vec!["disability", "health", "citizenship"]),
+    ] {
+        let start = format!("@id(\"{rule}\")");
+        let text = floor.policies().split(&start).nth(1).unwrap();
+        let list = text.split("containsAny([").nth(1).unwrap().split("])").next().unwrap();
+        let mut listed: BTreeSet<_> =
+            list.split(", ").map(|word| word.trim_matches('"').to_owned()).collect();
+        listed.extend(apart.into_iter().map(str::to_owned));
+        assert_eq!(listed, protected, "{rule}");
+    }
+}
+
+#[test]
+fn no_protected_category_is_matched_on() {
+    let gate = Gate::shipped().unwrap();
+    for category in categories() {
+        let filed = file(|agreement| agreement.record_sets[0].matched_on[0].category = category);
+        let decision = gate.decide(&run(&filed), &filed, now());
+        let expected: &[&str] = if category.is_protected() { &["F3-matched-on"] } else { &[] };
+        assert_eq!(decision.grounds().rules, expected, "{category}");
+    }
 }

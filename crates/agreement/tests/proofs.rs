@@ -144,6 +144,65 @@ async fn nobody_is_ever_matched_on_race_under_a_benefit_purpose() {
     prove(&bound(apart), TERMS).await;
 }
 
+/// Categories that no exception makes a reason for a lead or lets be returned, but for those named beside it.
+const NEVER: &str = "[\"race\", \"ethnicity\", \"national_origin\", \"religion\", \"sex_life\", \"gender_identity\",
+    \"political_opinion\", \"union_membership\", \"birthplace\", \"language\", \"name_origin\", \"tax_number\",
+    \"alien_number\", \"emergency_coverage\"]";
+/// Statistics, research and public health alone (F14).
+const APART: &str = "(!resource.purpose_kinds.isEmpty()
+    && [\"statistics\", \"research\", \"public_health\"].containsAll(resource.purpose_kinds))";
+
+#[tokio::test]
+async fn nothing_protected_is_a_reason_for_a_lead_unless_the_exception_covers_it() {
+    for list in ["reason_categories", "compared_categories"] {
+        let never = format!(
+            "{APART}
+            || (resource.purpose_kinds == [\"bias_audit\"] && resource.exception_kinds.contains(\"bias_audit\"))
+            || (!resource.{list}.containsAny({NEVER}) && !resource.{list}.contains(\"citizenship\")
+                && (!resource.{list}.contains(\"health\") || resource.exceptions.contains(\"benefit_itself:health\"))
+                && (!resource.{list}.contains(\"disability\") || resource.exceptions.contains(\"benefit_itself:disability\")))"
+        );
+        prove(&bound(&never), TERMS).await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_protected_is_returned_and_no_extract_is_drawn_by_it() {
+    let returned = format!("{APART} || !resource.returned_categories.containsAny({NEVER})");
+    prove(&bound(&returned), TERMS).await;
+    let drawn = format!(
+        "{APART} || (!context.selected_on.containsAny({NEVER})
+        && !context.selected_on.containsAny([\"citizenship\", \"disability\", \"health\"]))"
+    );
+    prove(&bound(&drawn), &["train", "run", "release"]).await;
+}
+
+#[tokio::test]
+async fn nothing_runs_below_the_threshold_rests_on_a_removal_power_or_takes_the_floor_for_a_law() {
+    let bounded = "context has threshold_milli
+        && context.threshold_milli >= resource.lowest_threshold_milli";
+    prove(&bound(bounded), &["run", "release"]).await;
+    prove(&bound("!resource.cites_removal_power && !resource.laws.contains(\"floor\")"), TERMS)
+        .await;
+}
+
+#[tokio::test]
+async fn nobody_answers_about_anothers_caseload() {
+    let own = "principal.roles.contains(\"matching_agent\")
+        || (resource has caseload_owner && resource.caseload_owner == principal.id)";
+    prove(&bound(own), &["run", "read", "review"]).await;
+}
+
+/// Or the pack would be kept by refusing everybody who names it.
+#[tokio::test]
+async fn somebody_is_permitted_under_each_pack() {
+    let gate = Gate::shipped().unwrap();
+    for (act, holds) in implied(&gate, &bound("!resource.laws.contains(\"us-cmppa\")"), TERMS).await
+    {
+        assert!(!holds, "nobody may ever `{act}` under us-cmppa");
+    }
+}
+
 #[tokio::test]
 async fn no_pack_weakens_the_floor() {
     let floor = Gate::new(Vec::new()).unwrap();

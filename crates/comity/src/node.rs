@@ -76,6 +76,7 @@ pub struct Node {
     pub gate: Gate,
     /// Names pairs across cycles, and draws lots; never leaves the node.
     pub(crate) pair_secret: [u8; 32],
+    environment: Environment,
     clock: Clock,
     ledger: Result<Log<Disk>, String>,
     /// Why the ledger could last not be written although it is open.
@@ -123,7 +124,8 @@ impl Node {
         let ledger = ledger.map_err(|error| error.chain());
         let pair_secret = store.pair_secret(&environment.to_string(), clock::random()?).await?;
         let decisions = Vec::new();
-        Ok(Node { places, store, gate, pair_secret, clock, ledger, fault: None, decisions })
+        let fault = None;
+        Ok(Node { places, store, gate, pair_secret, environment, clock, ledger, fault, decisions })
     }
 
     /// Returns what time it is.
@@ -168,6 +170,7 @@ impl Node {
     pub async fn decide(&mut self, mut request: Request, filed: &Filed) -> Result<Answer, Error> {
         let now = self.now();
         // What an earlier interruption left waiting goes first; if that fails, so would this decision's entry.
+        request.environment = self.environment;
         let drained = self.drain().await;
         request.ledger_writable = drained.is_ok();
         self.fault = drained.err().map(|error| error.chain());

@@ -6,7 +6,7 @@
 //! agreement.toml      the terms; one value changed is another agreement
 //! schedule.toml       paths, cycles, contacts: changed without a new agreement
 //! recipe.toml         how the model is trained, or model.toml, the model itself; the agreement names its digest
-//! publications.toml   transmittals, notices, certificates, each with its day
+//! publications.toml   transmittals and notices, each with its day, and the agreement they are about
 //! signatures/         statements of parties and boards, a file each
 //! keys/               changes of keys, a file each (*.toml)
 //! annexes/            annexes by which more recipients join, a file each
@@ -230,6 +230,9 @@ pub fn read_filed(folder: &Path, agreement: Agreement) -> Result<Filed, Error> {
     filed.publications = read_publications(folder)?;
     if folder.join("previous.toml").exists() {
         filed.previous = Some(read_agreement(folder, "previous.toml")?);
+        for path in listed(&folder.join("previous-signatures"))? {
+            filed.previous_signatures.push(Signature::read(&read(&path)?, &shown(&path))?);
+        }
     }
     Ok(filed)
 }
@@ -377,6 +380,11 @@ pub fn problems(path: &Path, packs: &[agreement::Pack]) -> Result<Vec<Problem>, 
         Err(problems) => return Ok(problems),
     };
     let mut found = agreement::law_problems(&read(path)?, &shown(path), packs);
+    let gate = agreement::Gate::new(packs.to_vec())?;
+    let missing: Vec<_> = found.iter().map(|problem| problem.cite.clone()).collect();
+    let terms = agreement::terms_problems(&agreement, &read(path)?, &shown(path), &gate);
+    // What is missing is not also said to be broken.
+    found.extend(terms.into_iter().filter(|problem| !missing.contains(&problem.cite)));
     let schedule = path.with_file_name("schedule.toml");
     if schedule.exists()
         && let Err(problems) = Schedule::read(&read(&schedule)?, &shown(&schedule), &agreement)

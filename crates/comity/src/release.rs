@@ -166,7 +166,8 @@ fn standing_stay<'stays>(
     let request = request_of(&filed.agreement, permit);
     let parties: Vec<_> =
         filed.parties(now)?.iter().map(|party| (party.id.clone(), party.roles.clone())).collect();
-    Ok(stays.iter().find(|stay| stay.applies(&request, permit.agreement(), &parties, now)))
+    let digest = permit.agreement();
+    Ok(stays.iter().find(|stay| stay.halts(&request, &filed.agreement, digest, &parties, now)))
 }
 
 fn request_of(agreement: &Agreement, permit: &Permit) -> Request {

@@ -303,6 +303,7 @@ impl<'run> Running<'run> {
         // No run goes below this, whatever threshold its model's rule sets.
         request.threshold = Some(self.program.lowest_threshold());
         request.pilot = pilot.status();
+        request.reversed_permille = pilot.reversed_permille();
         request
     }
 

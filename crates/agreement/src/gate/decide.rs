@@ -125,7 +125,9 @@ impl Gate {
         Facts::gather(request, filed, now)
     }
 
-    /// Decides facts again, for instance those of a recorded decision. Returns every rule broken, none for a permit.
+    /// Decides facts again, for instance those of a recorded decision. Returns every rule of the floor and of the packs
+    /// that is broken, none for a permit. What the gate decides by itself, before there are facts, is not among them:
+    /// [`Gate::own_rule_ids`].
     pub fn replay(&self, facts: &Facts) -> Vec<Reason> {
         let (request, entities) = match self.cedar(facts) {
             Ok(input) => input,
@@ -144,6 +146,18 @@ impl Gate {
             reasons.push(no_permit());
         }
         reasons
+    }
+
+    /// Returns the ids of the reasons that no policy gives, and that [`Gate::replay`] therefore may not find again.
+    pub const fn own_rule_ids() -> &'static [&'static str] {
+        &[
+            "gate-unknown-pack",
+            "gate-pack-not-in-force",
+            "gate-unknown-act",
+            "gate-policy-error",
+            "gate-malformed",
+            "gate-no-permit",
+        ]
     }
 
     /// Turns facts into what Cedar evaluates.
@@ -201,7 +215,12 @@ impl Gate {
     }
 
     /// Returns the reasons that no policy can give, because the policies themselves would be missing.
-    fn own_reasons(&self, request: &Request, filed: &Filed, now: Timestamp) -> Vec<Reason> {
+    pub(crate) fn own_reasons(
+        &self,
+        request: &Request,
+        filed: &Filed,
+        now: Timestamp,
+    ) -> Vec<Reason> {
         let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
         let mut reasons = Vec::new();
         for id in &filed.agreement.laws {

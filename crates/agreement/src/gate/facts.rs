@@ -10,12 +10,16 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::removal::removal_powers;
 use super::{PilotStatus, Request};
 use crate::digest::canonical;
 use crate::{
-    Act, Agreement, Category, ClaimKind, CostBenefit, Digest, Error, Filed, Party, RecordSet, Role,
-    SignerRole, Standing, Use,
+    Act, Agreement, Answer, Category, ClaimKind, CostBenefit, Digest, Error, Filed, Party,
+    RecordSet, Role, SignerRole, Standing, Use,
 };
+
+/// An assessment of accuracy counts for so many days. The project's own number: (J) sets none.
+const ACCURACY_DAYS: i64 = 730;
 
 /// What the policies decide on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,7 +82,7 @@ impl Facts {
             party: request.party.to_string(),
             agreement: digest.to_string(),
             principal: principal(request, filed, &parties),
-            resource: resource(filed, &parties, &standing, now),
+            resource: resource(filed, &parties, &standing, now)?,
             context: context(request, filed, &parties, digest, now),
             details: BTreeMap::new(),
         };
@@ -105,7 +109,7 @@ fn principal(request: &Request, filed: &Filed, parties: &[&Party]) -> Map<String
     if filed.agreement.auditor.id == request.party {
         roles.insert("auditor");
     }
-    object([("roles", json!(roles))])
+    object([("id", json!(request.party)), ("roles", json!(roles))])
 }
 
 /// Returns the attributes of the agreement.
@@ -114,7 +118,7 @@ fn resource(
     parties: &[&Party],
     standing: &Standing,
     now: Timestamp,
-) -> Map<String, Value> {
+) -> Result<Map<String, Value>, Error> {
     let agreement = &filed.agreement;
     let signers = |signers: &BTreeSet<crate::Signer>, role: SignerRole| -> BTreeSet<String> {
         signers.iter().filter(|s| s.role == role).map(|s| s.id.to_string()).collect()
@@ -149,6 +153,7 @@ fn resource(
             "federal_system_of_records",
             json!(agreement.record_sets.iter().any(|set| is_federal(set, agreement))),
         ),
+        ("federal", json!(parties.iter().any(|party| party.federal))),
         ("purposes", json!(agreement.purposes.iter().map(|p| &p.id).collect::<BTreeSet<_>>())),
         (
             "purpose_kinds",
@@ -172,6 +177,10 @@ fn resource(
         ("matched_on_categories", json!(categories(Use::MatchedOn))),
         ("returned_categories", json!(categories(Use::Returned))),
         ("compared_categories", json!(categories(Use::Compared))),
+        (
+            "reason_categories",
+            json!(reasons(agreement).map(|(_, e)| e.category).collect::<BTreeSet<_>>()),
+        ),
         (
             "exceptions",
             json!(
@@ -201,7 +210,9 @@ fn resource(
                 agreement
                     .accuracy
                     .iter()
-                    .filter(|assessment| assessment.assessed <= today)
+                    .filter(|assessment| {
+                        (0..=ACCURACY_DAYS).contains(&days_since(assessment.assessed, today))
+                    })
                     .map(|assessment| &assessment.record_set)
                     .collect::<BTreeSet<_>>()
             ),
@@ -210,15 +221,18 @@ fn resource(
         ("verifies", json!(agreement.verification.confirms.iter().collect::<BTreeSet<_>>())),
         (
             "board_finding_filed",
-            json!(filed.publications.board_finding.is_some_and(|date| date <= today)),
+            json!(standing.gave(Answer::Find, SignerRole::Board).next().is_some()),
         ),
         ("response_period_days", json!(agreement.notice.response_period_days)),
         ("response_period_cited", json!(agreement.notice.response_period_citation.is_some())),
-        ("cost_benefit", json!(cost_benefit(agreement))),
+        ("cost_benefit", json!(cost_benefit(agreement, today))),
         ("continues", json!(agreement.continues.is_some())),
     ]);
     if let Some(element) = agreement.caseload_id() {
         attributes.insert("caseload_id".into(), json!(element));
+    }
+    if let Some(set) = agreement.record_sets.iter().find(|set| set.caseload_id.is_some()) {
+        attributes.insert("caseload_owner".into(), json!(set.owner));
     }
     if let Some(digest) = agreement.model.digest {
         attributes.insert("model_digest".into(), json!(digest));
@@ -226,40 +240,64 @@ fn resource(
     if let Some(digest) = agreement.model.recipe_digest {
         attributes.insert("recipe_digest".into(), json!(digest));
     }
-    attributes.extend(renewal(filed, parties, today));
-    attributes
+    attributes.extend(renewal(filed, parties, standing, now)?);
+    Ok(attributes)
 }
 
 /// Returns the attributes that only a renewal or a following agreement needs.
-fn renewal(filed: &Filed, parties: &[&Party], today: Date) -> Map<String, Value> {
+fn renewal(
+    filed: &Filed,
+    parties: &[&Party],
+    standing: &Standing,
+    now: Timestamp,
+) -> Result<Map<String, Value>, Error> {
     let agreement = &filed.agreement;
-    let previous =
-        filed.previous.as_ref().filter(|previous| previous.digest().ok() == agreement.continues);
-    // A certificate counts for the agreement that went before only if it was given while that was in its term, or
-    // after; one from before it began certifies nothing.
-    let certified: BTreeSet<_> = filed
-        .publications
-        .certificates
-        .iter()
-        .filter(|certificate| {
-            certificate.date <= today
-                && previous.is_some_and(|previous| previous.term.begins <= certificate.date)
+    let before = filed.previous_standing(now)?;
+    let previous = before.as_ref().map(|(previous, _)| *previous);
+    // Within the three months before the end: on or after the day three months earlier.
+    let in_window = |at: Timestamp| {
+        previous.is_some_and(|previous| {
+            let opens = previous.term.ends.saturating_sub(jiff::Span::new().months(3));
+            (opens..=previous.term.ends).contains(&day(at))
         })
-        .map(|certificate| &certificate.party)
+    };
+    // A certificate from before that agreement began certifies nothing; for a renewal it is given when the boards
+    // decide on it.
+    let certificates: Vec<_> = before
+        .iter()
+        .flat_map(|(previous, standing)| {
+            let since = previous.term.begins_at();
+            let all = standing.gave(Answer::Certify, SignerRole::Party);
+            all.filter(move |(_, at)| since <= *at)
+        })
         .collect();
+    let certified: BTreeSet<_> = certificates.iter().map(|(party, _)| *party).collect();
+    let certified_in_time: BTreeSet<_> =
+        certificates.iter().filter(|(_, at)| in_window(*at)).map(|(party, _)| *party).collect();
+    let approved: BTreeSet<_> = standing
+        .gave(Answer::Accept, SignerRole::Board)
+        .filter(|(_, at)| in_window(*at))
+        .map(|(party, _)| party)
+        .collect();
+    let mut boards = standing.required.iter().filter(|s| s.role == SignerRole::Board).peekable();
+    let approved = boards.peek().is_some() && boards.all(|board| approved.contains(&board.id));
     let recipients: BTreeSet<_> = parties
         .iter()
         .filter(|party| party.roles.contains(&Role::Recipient))
         .map(|party| &party.id)
         .collect();
-    let mut attributes = object([
+    Ok(object([
         ("renewal", json!(agreement.term.renewal)),
         ("previous_filed", json!(previous.is_some())),
+        ("previous_agreed", json!(before.as_ref().is_some_and(|(_, s)| s.is_agreed()))),
+        ("previous_is_renewal", json!(previous.is_some_and(|previous| previous.term.renewal))),
         (
             "unchanged",
             json!(previous.is_some_and(|previous| agreement.is_unchanged_from(previous))),
         ),
         ("certified", json!(certified)),
+        ("certified_in_time", json!(certified_in_time)),
+        ("renewal_approved_in_time", json!(approved)),
         ("recipients", json!(recipients)),
         (
             "follows_on",
@@ -267,16 +305,7 @@ fn renewal(filed: &Filed, parties: &[&Party], today: Date) -> Map<String, Value>
                 previous.term.ends.tomorrow().is_ok_and(|next| agreement.term.begins <= next)
             })),
         ),
-    ]);
-    if let (Some(previous), Some(approved)) = (previous, filed.publications.renewal_approved)
-        && approved <= today
-    {
-        // Within the three months before the end: on or after the day three months earlier.
-        let opens = previous.term.ends.saturating_sub(jiff::Span::new().months(3));
-        let within = opens <= approved && approved <= previous.term.ends;
-        attributes.insert("renewal_approved_in_time".into(), json!(within));
-    }
-    attributes
+    ]))
 }
 
 /// Returns the attributes of the request and of the instant.
@@ -294,7 +323,7 @@ fn context(
     let stays: BTreeSet<_> = filed
         .stays
         .iter()
-        .filter(|stay| stay.applies(request, digest, &roles, now))
+        .filter(|stay| stay.halts(request, agreement, digest, &roles, now))
         .map(|stay| &stay.order)
         .collect();
     let (opened, reviewed, false_permille) = match request.pilot {
@@ -353,11 +382,19 @@ fn context(
     put("model_digest", request.model_digest.map(|digest| json!(digest)));
     put("recipe_digest", request.recipe_digest.map(|digest| json!(digest)));
     put("threshold_milli", request.threshold.map(|weight| json!(milli_down(weight))));
-    let published = &filed.publications;
+    let nothing = crate::Publications::default();
+    let published = filed.published().unwrap_or(&nothing);
+    let written = |text: &str| !crate::reader::is_placeholder(text);
+    put(
+        "public_copy",
+        published.public_copy.as_deref().filter(|text| written(text)).map(Value::from),
+    );
+    let in_register =
+        published.federal_register.as_ref().filter(|notice| written(&notice.citation));
     for (name, date) in [
         ("days_since_sent_to_committees", published.sent_to_committees),
         ("days_since_reported_in_advance", published.reported_in_advance),
-        ("days_since_published", published.federal_register.as_ref().map(|notice| notice.date)),
+        ("days_since_published", in_register.map(|notice| notice.date)),
         ("days_since_notice", published.notice_last_given),
         ("days_since_review", published.reviews.iter().copied().filter(|d| *d <= today).max()),
     ] {
@@ -430,8 +467,18 @@ fn details(
         ("protected_matched_on", protected(Use::MatchedOn)),
         ("protected_returned", protected(Use::Returned)),
         ("protected_compared", protected(Use::Compared)),
+        (
+            "protected_reasons",
+            list(
+                reasons(agreement)
+                    .filter(|(_, element)| element.category.is_protected())
+                    .map(|(set, e)| format!("{}.{} ({})", set.id, e.name, e.category))
+                    .collect::<BTreeSet<_>>()
+                    .into_iter(),
+            ),
+        ),
         ("stays", set(&facts.context, "stays")),
-        ("removal_powers", list(removal_powers(agreement).into_iter().map(str::to_owned))),
+        ("removal_powers", list(removal_powers(agreement).into_iter())),
         (
             "environment",
             format!("agreement {}, node {}", agreement.environment, request.environment),
@@ -443,6 +490,18 @@ fn details(
     .filter(|(_, text)| !text.is_empty())
     .map(|(name, text)| (name.to_owned(), text))
     .collect()
+}
+
+/// Returns every element that the discrepancy rule names, in whichever list it stands: what it looks at can be the
+/// reason for a lead (F3).
+fn reasons(agreement: &Agreement) -> impl Iterator<Item = (&RecordSet, &crate::Element)> {
+    agreement.discrepancy.elements().into_iter().flat_map(|reference| {
+        let sets = agreement.record_sets.iter().filter(|set| set.id == reference.record_set);
+        sets.flat_map(move |set| {
+            let named = set.elements().filter(|(_, element)| element.name == reference.element);
+            named.map(move |(_, element)| (set, element))
+        })
+    })
 }
 
 /// Returns the sections of the agreement that say something; what a law pack asks for beyond the floor is looked up here.
@@ -487,13 +546,18 @@ fn stated(agreement: &Agreement) -> BTreeSet<&'static str> {
         put("use_of_records", says(&rules.statement));
         put("return_or_destroy", says(&rules.return_or_destroy));
     }
-    put("auditor_access", says(&agreement.auditor.access));
+    let auditor = &agreement.auditor;
+    put("auditor_access", says(&auditor.access));
+    let access = format!("{} {}", auditor.name, auditor.access).to_lowercase();
+    let general = ["comptroller general", "government accountability office"];
+    put("comptroller_general_access", general.iter().any(|name| access.contains(name)));
     stated
 }
 
 /// Returns how costs and benefits stand: `analysis` only if it shows more benefit than cost.
-fn cost_benefit(agreement: &Agreement) -> &'static str {
+fn cost_benefit(agreement: &Agreement, today: Date) -> &'static str {
     match &agreement.cost_benefit {
+        Some(CostBenefit::Analysis { made, .. }) if *made > today => "none",
         Some(CostBenefit::Analysis { cost_cents, benefit_cents, .. }) => {
             if benefit_cents > cost_cents { "analysis" } else { "unfavourable" }
         }
@@ -519,44 +583,6 @@ fn claims(agreement: &Agreement, today: Date) -> (BTreeSet<&str>, BTreeSet<&str>
         }
     }
     (exempt_from, waived)
-}
-
-/// Sections of title 8 of the United States Code that hold the powers to inspect, arrest, detain and remove. The floor
-/// lets no agreement rest on them (F13). It is a net under the closed vocabulary, not instead of it.
-const REMOVAL_SECTIONS: [&str; 12] = [
-    "1182", "1225", "1226", "1226a", "1227", "1228", "1229", "1229a", "1230", "1231", "1357",
-    "1360",
-];
-
-/// Returns the citations of an agreement that name a power to arrest, detain or remove.
-fn removal_powers(agreement: &Agreement) -> Vec<&str> {
-    let purposes = agreement.purposes.iter().flat_map(|p| &p.authority).map(|law| &law.citation);
-    let bases = agreement.record_sets.iter().map(|set| &set.basis.citation);
-    let onward = agreement.redisclosure.exceptions.iter().map(|e| &e.citation);
-    let exceptions = agreement.exceptions.iter().map(|e| &e.citation);
-    let names_one = |citation: &str| {
-        let plain: String = citation
-            .chars()
-            .filter(|c| c.is_ascii_alphanumeric() || c.is_whitespace() || *c == '(')
-            .collect::<String>()
-            .to_lowercase();
-        let plain = plain.replace("u s c", "usc");
-        let words: Vec<_> = plain
-            .split(|c: char| c.is_whitespace() || c == '(')
-            .filter(|word| !word.is_empty())
-            .collect();
-        words.windows(3).any(|three| match three {
-            ["8", "usc", section] => REMOVAL_SECTIONS.contains(section),
-            _ => false,
-        })
-    };
-    purposes
-        .chain(bases)
-        .chain(onward)
-        .chain(exceptions)
-        .map(String::as_str)
-        .filter(|citation| names_one(citation))
-        .collect()
 }
 
 fn federal_without_board<'a>(parties: &[&'a Party]) -> BTreeSet<&'a str> {
@@ -628,12 +654,17 @@ fn long(number: u64) -> i64 {
 
 /// Returns thousandths of a weight, rounded down; what is no number is below any bound.
 fn milli_down(weight: f64) -> i64 {
-    if weight.is_nan() { i64::MIN } else { saturate((weight * 1000.0).floor()) }
+    if weight.is_nan() { i64::MIN } else { saturate((millionths(weight) / 1000.0).floor()) }
 }
 
 /// Returns thousandths of a weight, rounded up; what is no number is above any threshold.
 fn milli_up(weight: f64) -> i64 {
-    if weight.is_nan() { i64::MAX } else { saturate((weight * 1000.0).ceil()) }
+    if weight.is_nan() { i64::MAX } else { saturate((millionths(weight) / 1000.0).ceil()) }
+}
+
+/// Returns whole millionths of a weight, so that two ways of writing one number give the same thousandths.
+fn millionths(weight: f64) -> f64 {
+    (weight * 1_000_000.0).round()
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "`as` saturates, which is what is wanted")]

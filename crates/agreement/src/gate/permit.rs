@@ -3,18 +3,22 @@
 //! What opens, links or releases data takes a `&Permit`. It cannot be made, copied or read from outside the gate, so
 //! that having one is having asked. It ends; whoever holds one asks [`Permit::is_live`] before each step.
 //!
-//! ```compile_fail
+//! ```compile_fail,E0451
 //! // Nobody but the gate makes a permit.
-//! let forged = agreement::Permit { act: agreement::Act::RUN };
+//! let forged = agreement::Permit {
+//!     agreement: todo!(), act: todo!(), party: todo!(), purpose: todo!(), ends: todo!(),
+//!     matched_on: todo!(), returned: todo!(), compared: todo!(), caseload_id: todo!(),
+//!     leads_at_most: todo!(), grounds: todo!(),
+//! };
 //! ```
 //!
-//! ```compile_fail
+//! ```compile_fail,E0599
 //! fn twice(permit: &agreement::Permit) -> agreement::Permit {
 //!     agreement::Permit::clone(permit)
 //! }
 //! ```
 //!
-//! ```compile_fail
+//! ```compile_fail,E0277
 //! fn written(permit: &agreement::Permit) -> String {
 //!     serde_json::to_string(permit).unwrap()
 //! }

@@ -136,7 +136,8 @@ impl Request {
     /// Returns a request for an act with everything the agreement names: every element, its caseload id, its
     /// recipe or model, a pilot not yet begun, extracts not yet attested, no counts.
     ///
-    /// The environment is the agreement's too; a node that has one of its own puts that in.
+    /// The environment is the agreement's too, which proves nothing about where this runs: whoever asks for a node sets
+    /// [`Request::environment`] to the node's own, and [`Request::reversed_permille`] to what its reviews show.
     pub fn new(agreement: &Agreement, act: Act, party: &PartyId, purpose: &PurposeId) -> Self {
         let moves_elements = act != Act::FILE && act != Act::AUDIT;
         let returns = moves_elements && act != Act::TRAIN;

@@ -64,7 +64,7 @@ impl Words {
                 let signer = Signer { id: PartyId::new(&party)?, role };
                 let old = SigningKey::from_secret_text(&read(&old)?)?;
                 let fresh = SigningKey::new(agreement.environment, clock::random()?);
-                let change = KeyChange::new(&signer, &old, &fresh.public(), clock.now())?;
+                let change = KeyChange::new(&signer, &old, &fresh, clock.now())?;
                 write_secret(&new, &fresh.to_secret_text())?;
                 let day = clock.now().strftime("%Y%m%dT%H%M%SZ");
                 let file = program.join("keys").join(format!("{party}-{role}-{day}.toml"));

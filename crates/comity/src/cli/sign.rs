@@ -5,7 +5,7 @@ use crate::Error;
 use crate::clock::Clock;
 use crate::printer::Printer;
 use crate::program::{self, read};
-use agreement::{Answer, PartyId, Signature, Signer, SignerRole, SigningKey};
+use agreement::{Answer, Digest, Document, PartyId, Signature, Signer, SignerRole, SigningKey};
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -25,11 +25,17 @@ pub(super) struct Words {
     #[arg(
         long,
         default_value = "accept",
-        value_name = "accept|reject|revoke",
-        value_parser = ["accept", "reject", "revoke"],
+        value_name = "accept|reject|revoke|certify|find",
+        value_parser = ["accept", "reject", "revoke", "certify", "find"],
         hide_possible_values = true
     )]
     answer: String,
+    /// A document on paper or in PDF that was signed instead; its digest is attested
+    #[arg(long, value_name = "FILE", requires = "attested_by")]
+    document: Option<PathBuf>,
+    /// The office that attests having seen it signed
+    #[arg(long, value_name = "OFFICE", requires = "document")]
+    attested_by: Option<String>,
 }
 
 impl Words {
@@ -38,9 +44,12 @@ impl Words {
             "accept" => Answer::Accept,
             "reject" => Answer::Reject,
             "revoke" => Answer::Revoke,
+            "certify" => Answer::Certify,
+            "find" => Answer::Find,
             other => {
-                let what =
-                    format!("there is no answer `{other}`; there are accept, reject and revoke");
+                let what = format!(
+                    "there is no answer `{other}`; there are accept, reject, revoke, certify and find"
+                );
                 return Err(Error::Unrunnable { what });
             }
         };
@@ -49,7 +58,16 @@ impl Words {
         let key = SigningKey::from_secret_text(&read(&self.key)?)?;
         let role = if self.board { SignerRole::Board } else { SignerRole::Party };
         let signer = Signer { id: PartyId::new(&self.party)?, role };
-        let signature = Signature::new(&agreement, answer, &signer, clock.now(), &key, None)?;
+        let document = match (&self.document, self.attested_by) {
+            (Some(path), Some(attested_by)) => {
+                let bytes = std::fs::read(path)
+                    .map_err(|source| Error::CannotRead { path: path.clone(), source })?;
+                Some(Document { sha256: Digest::of(&bytes), attested_by })
+            }
+            _ => None,
+        };
+        let attested = document.as_ref().map(|document| document.sha256.to_string());
+        let signature = Signature::new(&agreement, answer, &signer, clock.now(), &key, document)?;
         // A signature that would not count is not written.
         let filed = program::read_filed(&self.program, agreement)?;
         signature.verify(&filed.agreement, &filed.key_changes)?;
@@ -58,8 +76,13 @@ impl Words {
         let file = self.program.join("signatures").join(name);
         program::write(&file, &signature.to_text()?)?;
         let digest = filed.agreement.digest()?.to_string();
-        printer.json(&serde_json::json!({ "signature": shown(&file), "agreement": digest }));
+        printer.json(&serde_json::json!({
+            "signature": shown(&file), "agreement": digest, "attested": attested
+        }));
         printer.labelled("sign", &format!("{signer}: {} {digest}", self.answer));
+        if let Some(document) = attested {
+            printer.labelled("attested", &document);
+        }
         printer.labelled("file", &shown(&file));
         Ok(Done::Well)
     }

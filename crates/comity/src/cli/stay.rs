@@ -130,7 +130,15 @@ async fn record(which: &Which, file: &Path, clock: &Clock, printer: &Printer) ->
     let drafts = drafts(stay.recorded, vec![(event, Commitments::new())]);
     let number = store.record_stay(&mark, &text, &stay.recorded.to_string(), &drafts).await?;
     drain(which, clock).await;
-    printer.json(&serde_json::json!({ "stay": number, "order": stay.order }));
+    // A name that the agreement does not have may be a slip of the pen: the stay stands, and covers all of its sort.
+    let doubts = which.load(clock).map(|program| stay.problems(&program.filed)).unwrap_or_default();
+    for doubt in &doubts {
+        printer.wrapped(
+            "note      ",
+            &format!("{doubt}; until it is put right, all is taken to be meant"),
+        );
+    }
+    printer.json(&serde_json::json!({ "stay": number, "order": stay.order, "doubts": doubts }));
     printer.labelled("stay", &format!("number {number}, order `{}`, counts from now", stay.order));
     Ok(())
 }

@@ -53,6 +53,13 @@ impl PilotSoFar {
         }
     }
 
+    /// Returns how many of a thousand judged leads were not right, once more than the pilot was judged (F12: later cycles
+    /// are sampled, and reversals above a fifth stop the program).
+    pub(super) fn reversed_permille(&self) -> Option<u64> {
+        let (judged, not_right) = (u64::from(self.all.judged()), u64::from(self.all.not_right()));
+        (judged > self.sample).then(|| (not_right * 1000).div_ceil(judged))
+    }
+
     /// Says whether what was held may be opened.
     pub(super) fn passed(&self) -> bool {
         self.measured.passed() && self.all.passed()
