@@ -346,7 +346,9 @@ impl<'run> Running<'run> {
     /// The ledger cannot be written: the gate is asked all the same, so that the answer gives its reasons.
     async fn refused_at_once(&mut self) -> Result<Outcome, Error> {
         let pilot = self.pilot_so_far(self.program.lowest_threshold(), self.cycle.as_str()).await?;
-        match self.ask(self.request(Act::RUN, &BTreeMap::new(), &pilot)).await? {
+        // Were the files amiss too, the refusal comes first.
+        let counts = self.count().unwrap_or_default();
+        match self.ask(self.request(Act::RUN, &counts, &pilot)).await? {
             Answer::Refused(refusal) => Ok(Outcome::Refused(refusal)),
             Answer::Permitted(..) => Err(Error::OtherPermit),
         }

@@ -161,10 +161,13 @@ fn words(text: &str) -> Vec<String> {
 }
 
 fn banned_in(text: &str) -> Vec<&'static str> {
-    let words = words(text);
-    let singles = words.iter().map(|word| word.trim_end_matches('s').to_owned());
-    let doubles = words.windows(2).map(<[String]>::concat);
-    let all: BTreeSet<String> = singles.chain(doubles).collect();
+    let mut all = BTreeSet::new();
+    // `match_key` is two words of one name; `match key` in code is Rust's keyword and a name.
+    for name in text.split(|sign: char| !sign.is_alphanumeric() && sign != '_') {
+        let words = words(name);
+        all.extend(words.windows(2).map(<[String]>::concat));
+        all.extend(words.iter().map(|word| word.trim_end_matches('s').to_owned()));
+    }
     NOT_USED.iter().filter(|(banned, _)| all.contains(*banned)).map(|(banned, _)| *banned).collect()
 }
 

@@ -106,7 +106,12 @@ impl Desk {
             let public = made["public"].as_str().unwrap();
             self.edit("benefits/agreement.toml", &format!("test-ed25519:{drafted}"), public);
         }
-        self.call("check benefits").well();
+        // Publications are of one agreement and say of which.
+        let checked = self.call("check benefits --json").well().json();
+        let agreement = checked["agreement"].as_str().unwrap();
+        let publications = self.read("benefits/publications.toml");
+        let named = format!("agreement = \"{agreement}\"\n{publications}");
+        self.write("benefits/publications.toml", named);
         for (secret, signer, _) in SIGNERS {
             let words = format!("sign benefits --key {secret} {signer}");
             self.call_at("2026-10-01T09:00:00Z", &words).well();

@@ -294,17 +294,32 @@ async fn a_stay_in_the_middle_of_a_release_stops_the_chunks_that_remain_until_it
 }
 
 #[tokio::test]
-async fn a_stay_of_another_element_stops_nothing() {
+async fn a_stay_of_an_element_that_nobody_knows_covers_everything() {
     let place = Place::with_pilot(ROOM);
     {
         let _ = place.node(at(0)).await;
         let store = place.store().await;
-        let scope = Scope { elements: ["caseload.benefit".to_owned()].into(), ..Scope::default() };
+        let scope = Scope { elements: ["payroll.gros_pay".to_owned()].into(), ..Scope::default() };
+        record_stay(&store, "27-cv-3", scope, at(0)).await;
+    }
+    let outcome = place.run("2027Q1", at(0)).await;
+    assert_eq!(refused(&outcome), ["F8-stayed"]);
+}
+
+#[tokio::test]
+async fn a_stay_of_another_agreement_stops_nothing() {
+    let place = Place::with_pilot(ROOM);
+    {
+        let _ = place.node(at(0)).await;
+        let store = place.store().await;
+        // Stays are of what an agreement returns, compares or matches on; this one is of another agreement's.
+        let elsewhere = agreement::Digest::of(b"another agreement");
+        let scope = Scope { agreements: [elsewhere].into(), ..Scope::default() };
         record_stay(&store, "27-cv-2", scope, at(0)).await;
     }
     place.done(at(0)).await;
     assert!(in_stage(&place.leads().await, Stage::Planned).is_empty());
-    place.assert_sound("another element");
+    place.assert_sound("another agreement");
 }
 
 /// Makes the ledger unwritable in a way that stops root too: a file stands where a folder must be.
