@@ -1,4 +1,4 @@
-//! The audit of meaning: what the ledger's entries say together, once [`ledger::audit`] has shown that they are what
+//! The audit of meaning: what the ledger's entries say together, once [`ledger::audit()`] has shown that they are what
 //! was signed. Offline, from files alone.
 //!
 //! The ledger knows no event; here each is read back and held against the ones before it: a permit precedes what was

@@ -317,7 +317,7 @@ pub fn write(path: &Path, text: &str) -> Result<(), Error> {
 /// Writes a file that its owner alone can read: what was returned about persons.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_private(path: &Path, text: &str) -> Result<(), Error> {
     write_as(path, text, 0o600)
 }
