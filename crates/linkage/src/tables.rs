@@ -12,14 +12,17 @@ use std::fmt;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
-    UInt16Type, UInt32Type, UInt64Type,
+    Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, RecordBatch};
-use arrow_schema::DataType;
-use jiff::ToSpan;
+use arrow_schema::{DataType, TimeUnit};
 use jiff::civil::{Date, date};
+use jiff::{Timestamp, ToSpan};
 
+use crate::compare::list::Lists;
+use crate::compare::place::Place;
 use crate::model::{Column, Kind, Link};
 use crate::prepare::{Cell, Preparation, Value};
 use crate::record::{RecordRef, Side};
@@ -111,6 +114,12 @@ pub(crate) enum Values {
     Dates(Vec<Date>, Vec<Box<[char]>>),
     /// Numbers.
     Numbers(Vec<f64>),
+    /// Moments.
+    Times(Vec<Timestamp>),
+    /// Places.
+    Places(Vec<Place>),
+    /// Lists, and the items that they are of.
+    Lists(Lists),
 }
 
 impl Values {
@@ -119,6 +128,9 @@ impl Values {
             Self::Text(values) => values.len(),
             Self::Dates(values, _) => values.len(),
             Self::Numbers(values) => values.len(),
+            Self::Times(values) => values.len(),
+            Self::Places(values) => values.len(),
+            Self::Lists(values) => values.len(),
         }
     }
 }
@@ -383,6 +395,8 @@ fn read_ids(column: &str, side: Side, table: Table<'_>) -> Result<Vec<String>> {
                 Cell::Null => String::new(),
                 Cell::Text(text) => text,
                 Cell::Date(date) => date.to_string(),
+                Cell::Time(time) => time.to_string(),
+                Cell::List(items) => items.join(" "),
             });
         }
     }
@@ -423,6 +437,27 @@ fn read_cell(name: &str, side: Side, array: &dyn Array, row: usize) -> Result<Ce
             let day = 0.days().try_days(days).and_then(|span| date(1970, 1, 1).checked_add(span));
             day.map_or(Cell::Null, Cell::Date)
         }
+        DataType::Timestamp(unit, _) => {
+            let time = match unit {
+                TimeUnit::Second => {
+                    Timestamp::from_second(array.as_primitive::<TimestampSecondType>().value(row))
+                }
+                TimeUnit::Millisecond => Timestamp::from_millisecond(
+                    array.as_primitive::<TimestampMillisecondType>().value(row),
+                ),
+                TimeUnit::Microsecond => Timestamp::from_microsecond(
+                    array.as_primitive::<TimestampMicrosecondType>().value(row),
+                ),
+                TimeUnit::Nanosecond => Timestamp::from_nanosecond(i128::from(
+                    array.as_primitive::<TimestampNanosecondType>().value(row),
+                )),
+            };
+            time.map_or(Cell::Null, Cell::Time)
+        }
+        DataType::List(_) => read_items(name, side, array.as_list::<i32>().value(row).as_ref())?,
+        DataType::LargeList(_) => {
+            read_items(name, side, array.as_list::<i64>().value(row).as_ref())?
+        }
         other => {
             return Err(Error::UnreadableColumn {
                 side,
@@ -431,6 +466,21 @@ fn read_cell(name: &str, side: Side, array: &dyn Array, row: usize) -> Result<Ce
             });
         }
     })
+}
+
+/// Reads the items of one list, leaving out those that are null.
+fn read_items(name: &str, side: Side, items: &dyn Array) -> Result<Cell> {
+    let mut texts = Vec::with_capacity(items.len());
+    for item in 0..items.len() {
+        match read_cell(name, side, items, item)? {
+            Cell::Null => {}
+            Cell::Text(text) => texts.push(text),
+            Cell::Date(date) => texts.push(date.to_string()),
+            Cell::Time(time) => texts.push(time.to_string()),
+            Cell::List(nested) => texts.extend(nested),
+        }
+    }
+    Ok(Cell::List(texts))
 }
 
 fn encode(kind: &Kind, source: Vec<Value>, recipient: Vec<Value>) -> PreparedColumn {
@@ -461,6 +511,30 @@ fn encode(kind: &Kind, source: Vec<Value>, recipient: Vec<Value>) -> PreparedCol
             let (values, source, recipient) = rank_values(source, recipient, take);
             let values = values.into_iter().map(|Ordered(number)| number).collect();
             PreparedColumn { values: Values::Numbers(values), source, recipient }
+        }
+        Kind::Time(_) => {
+            let take = |value: Value| match value {
+                Value::Time(time) => Some(time),
+                _ => None,
+            };
+            let (values, source, recipient) = rank_values(source, recipient, take);
+            PreparedColumn { values: Values::Times(values), source, recipient }
+        }
+        Kind::Place => {
+            let take = |value: Value| match value {
+                Value::Place(place) => Some(place),
+                _ => None,
+            };
+            let (values, source, recipient) = rank_values(source, recipient, take);
+            PreparedColumn { values: Values::Places(values), source, recipient }
+        }
+        Kind::List(_) => {
+            let take = |value: Value| match value {
+                Value::List(items) => Some(items),
+                _ => None,
+            };
+            let (values, source, recipient) = rank_values(source, recipient, take);
+            PreparedColumn { values: Values::Lists(Lists::new(&values)), source, recipient }
         }
     }
 }
