@@ -16,6 +16,7 @@ mod random;
 mod record;
 mod score;
 
+pub mod splink;
 pub mod synth;
 mod tables;
 pub mod threshold;

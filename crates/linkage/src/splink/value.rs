@@ -83,11 +83,37 @@ pub(super) fn value(term: &Term, database: Database) -> Option<(Side, Value)> {
         }
         Term::Call(name, arguments) => {
             let (first, rest) = arguments.split_first()?;
+            if name == "concat_ws" {
+                return if *first == Term::Text(" ".to_owned()) { joined(rest, database) } else { None };
+            }
             let (side, inner) = value(first, database)?;
             Some((side, applied(inner, name, rest, database)?))
         }
         _ => None,
     }
+}
+
+/// Several columns of one record, prepared alike and joined by a blank.
+fn joined(parts: &[Term], database: Database) -> Option<(Side, Value)> {
+    let mut whole: Option<(Side, Value)> = None;
+    for part in parts {
+        let (side, next) = value(part, database)?;
+        match &mut whole {
+            None => whole = Some((side, next)),
+            Some((known, sofar)) => {
+                let alike = *known == side
+                    && sofar.kind == next.kind
+                    && sofar.steps == next.steps
+                    && sofar.placeholders.is_empty()
+                    && next.placeholders.is_empty();
+                if !alike {
+                    return None;
+                }
+                sofar.column.extend(next.column);
+            }
+        }
+    }
+    whole.filter(|(_, value)| value.kind == Kind::Text)
 }
 
 /// Applies one function to a value.
