@@ -520,8 +520,7 @@ mod tests {
 
     #[test]
     fn each_step_does_its_one_thing() {
-        let extract =
-            |pattern: &str, group| Step::Extract { pattern: pattern.to_owned(), group };
+        let extract = |pattern: &str, group| Step::Extract { pattern: pattern.to_owned(), group };
         let cases: [(Step, &str, &str); 13] = [
             (Step::Part { start: 2, length: 2 }, "éüöß", "üö"),
             (Step::Part { start: 4, length: 2 }, "abc", ""),

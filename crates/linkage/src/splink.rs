@@ -10,8 +10,8 @@
 
 mod condition;
 mod difference;
-mod expression;
 mod export;
+mod expression;
 mod import;
 mod prepared;
 mod settings;

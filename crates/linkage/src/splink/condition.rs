@@ -62,7 +62,9 @@ impl Recogniser {
     pub(super) fn condition(&mut self, of: &Term) -> Condition {
         match of {
             Term::All(parts) => self.all(parts),
-            Term::Any(parts) => combined(parts.iter().map(|part| self.condition(part)), Condition::Any),
+            Term::Any(parts) => {
+                combined(parts.iter().map(|part| self.condition(part)), Condition::Any)
+            }
             Term::Not(inner) => match self.condition(inner) {
                 Condition::Expression => Condition::Expression,
                 known => Condition::Not(Box::new(known)),
@@ -140,7 +142,9 @@ impl Recogniser {
         let tested: Vec<&Value> = known.iter().flat_map(values).collect();
         let idle = present.iter().all(|absent| match &***absent {
             Term::Absent(inner) => match &**inner {
-                Term::Column(named) => tested.iter().any(|value| value.column.contains(&named.name)),
+                Term::Column(named) => {
+                    tested.iter().any(|value| value.column.contains(&named.name))
+                }
                 _ => false,
             },
             _ => false,
@@ -242,7 +246,8 @@ impl Recogniser {
         {
             return Some(Condition::Of(self.same_of_both(left, right)?, test));
         }
-        if let Some((value, test)) = self.pairwise(of, |name| similarity(name, share)).filter(|_| sound)
+        if let Some((value, test)) =
+            self.pairwise(of, |name| similarity(name, share)).filter(|_| sound)
         {
             return Some(Condition::Of(value, test));
         }
@@ -417,11 +422,7 @@ impl Recogniser {
     }
 
     /// The most alike of any two items of two lists.
-    fn pairwise(
-        &self,
-        of: &Term,
-        test: impl Fn(&str) -> Option<Test>,
-    ) -> Option<(Value, Test)> {
+    fn pairwise(&self, of: &Term, test: impl Fn(&str) -> Option<Test>) -> Option<(Value, Test)> {
         let left = sole_side(of, Side::Source)?;
         let right = sole_side(of, Side::Recipient)?;
         let value = self.same_of_both(&left, &right)?.as_list()?;
@@ -435,8 +436,7 @@ impl Recogniser {
         for function in SIMILARITIES.iter().chain(DISTANCES) {
             for outer in outer {
                 let column = format!("\"{}\"", named.name);
-                let written =
-                    pairwise_sql(outer, transform, first, function, &column, &column);
+                let written = pairwise_sql(outer, transform, first, function, &column, &column);
                 let Ok(parsed) = parse(&written, Database::DuckDb) else {
                     continue;
                 };
@@ -644,9 +644,7 @@ fn without_sides(of: &Term) -> Term {
         Term::Any(parts) => Term::Any(all(parts)),
         Term::Not(inner) => Term::Not(boxed(inner)),
         Term::Absent(inner) => Term::Absent(boxed(inner)),
-        Term::Compare(relation, left, right) => {
-            Term::Compare(*relation, boxed(left), boxed(right))
-        }
+        Term::Compare(relation, left, right) => Term::Compare(*relation, boxed(left), boxed(right)),
     }
 }
 

@@ -7,8 +7,8 @@
 use serde_json::{Map, Value as Json, json};
 
 use crate::model::{
-    Column, Comparison, Grams, Holder, Key, Kind, Level, Link, Literal, Model, OneToOne, Rule, Step, Take,
-    Test,
+    Column, Comparison, Grams, Holder, Key, Kind, Level, Link, Literal, Model, OneToOne, Rule,
+    Step, Take, Test,
 };
 use crate::splink::condition::{kilometres_sql, pairwise_sql};
 use crate::splink::difference::{Changes, Difference};
@@ -209,9 +209,10 @@ impl<'m> Exporter<'m> {
             [one] => one.clone(),
             several => format!("NULLIF(concat_ws(' ', {}), '')", several.join(", ")),
         };
-        let cleaned = column.placeholders.iter().flatten().fold(joined, |inner, placeholder| {
-            format!("NULLIF({inner}, {})", quoted(placeholder))
-        });
+        let cleaned =
+            column.placeholders.iter().flatten().fold(joined, |inner, placeholder| {
+                format!("NULLIF({inner}, {})", quoted(placeholder))
+            });
         match &column.kind {
             Kind::Text | Kind::Place | Kind::List(_) => cleaned,
             Kind::Date(format) | Kind::Time(format) => {
@@ -386,7 +387,9 @@ impl<'m> Exporter<'m> {
             ),
             Test::Within(most) => format!("abs({left} - {right}) <= {most}"),
             Test::Percent(most) => {
-                format!("abs({left} - {right}) <= greatest(abs({left}), abs({right})) * ({most} / 100)")
+                format!(
+                    "abs({left} - {right}) <= greatest(abs({left}), abs({right})) * ({most} / 100)"
+                )
             }
             Test::Kilometres(most) => match self.column(name).map(|column| &column.from[..]) {
                 Some([latitude, longitude]) => {

@@ -37,9 +37,8 @@ pub(super) fn test(
     database: Database,
     prepared: &Prepared,
 ) -> Result<Test> {
-    let _ = renamed(place, sql, database, |name| {
-        prepared.name(&Value::plain(name), Need::Characters)
-    })?;
+    let _ =
+        renamed(place, sql, database, |name| prepared.name(&Value::plain(name), Need::Characters))?;
     Err(unsound(place, "its condition is none of the known shapes"))
 }
 
@@ -53,7 +52,8 @@ pub(super) fn rule(
 ) -> Result<Rule> {
     let name = |name: &str| {
         let value = Value::plain(name);
-        let value = if explode.iter().any(|column| column == name) { value.as_list()? } else { value };
+        let value =
+            if explode.iter().any(|column| column == name) { value.as_list()? } else { value };
         prepared.name(&value, Need::Characters)
     };
     let _ = renamed(place, sql, database, name)?;

@@ -4,14 +4,16 @@
 //! columns, and what is left over becomes an expression. Then the whole is checked as any model is. It looks at no
 //! record, so what depends on them, such as a column's type in the database, is assumed and reported.
 
-use crate::model::{Comparison, Frequency, Key, Kind, Level, Link, Model, On, Rule, Step, Take, Test};
+use crate::model::{
+    Comparison, Frequency, Key, Kind, Level, Link, Model, On, Rule, Step, Take, Test,
+};
 use crate::splink::condition::{Condition, Missing, Recogniser, Remark, values};
 use crate::splink::difference::{Changes, Difference};
+use crate::splink::expression;
 use crate::splink::prepared::{Need, Prepared};
 use crate::splink::settings::{ComparisonText, FrequencyText, LevelText, RuleText, Settings};
 use crate::splink::sql::{Database, Relation, Term, parse, term};
 use crate::splink::value::{Value, value, whole};
-use crate::splink::expression;
 use crate::{Error, Result, Side};
 
 /// What an import may be told.
@@ -85,10 +87,10 @@ pub fn import(json: &str, options: &ImportOptions) -> Result<Imported> {
         within: settings.link == Link::Within,
         remarks: Vec::new(),
     };
-    let mut importer =
-        Importer { recogniser, prepared: Prepared::new(options.characters), report };
+    let mut importer = Importer { recogniser, prepared: Prepared::new(options.characters), report };
     // Every value is asked for before the first is named: what is needed of it decides what it is prepared as.
-    let rules = settings.rules.iter().zip(1..).map(|(rule, number)| importer.read_rule(number, rule));
+    let rules =
+        settings.rules.iter().zip(1..).map(|(rule, number)| importer.read_rule(number, rule));
     let rules = rules.collect::<Result<Vec<_>>>()?;
     let comparisons =
         settings.comparisons.iter().map(|comparison| importer.read_comparison(comparison));
@@ -106,11 +108,7 @@ pub fn import(json: &str, options: &ImportOptions) -> Result<Imported> {
 }
 
 /// What holds of every import.
-fn general(
-    link: Link,
-    comparisons: &[ComparisonText],
-    options: &ImportOptions,
-) -> Vec<Difference> {
+fn general(link: Link, comparisons: &[ComparisonText], options: &ImportOptions) -> Vec<Difference> {
     let mut report = vec![
         Difference::new(
             "threshold",
@@ -124,7 +122,9 @@ fn general(
             "takes an empty text for a value, equal to any other",
             "takes it for no value",
         )
-        .with_remedy("none is needed where empty cells are null, as DuckDB reads them from a CSV file"),
+        .with_remedy(
+            "none is needed where empty cells are null, as DuckDB reads them from a CSV file",
+        ),
     ];
     let adjusts = |level: &LevelText| level.frequency.is_some();
     if comparisons.iter().flat_map(|comparison| &comparison.levels).any(adjusts) {
@@ -279,7 +279,10 @@ impl Importer {
         .with_remedy("see that every function in it means the same there")
     }
 
-    fn read_comparison<'s>(&mut self, comparison: &'s ComparisonText) -> Result<ReadComparison<'s>> {
+    fn read_comparison<'s>(
+        &mut self,
+        comparison: &'s ComparisonText,
+    ) -> Result<ReadComparison<'s>> {
         let place = format!("comparison `{}`", comparison.name);
         let mut missing = Vec::new();
         let mut levels = Vec::new();
@@ -292,7 +295,10 @@ impl Importer {
             let parsed = self.parsed(&place, &written.condition)?;
             if written.is_null {
                 let known = self.recogniser.missing(&parsed).ok_or_else(|| {
-                    unsound(&place, "a null level that asks for more than missing values has no form")
+                    unsound(
+                        &place,
+                        "a null level that asks for more than missing values has no form",
+                    )
                 })?;
                 missing.push(known);
                 continue;
@@ -309,9 +315,11 @@ impl Importer {
             match &level.asks {
                 None => {}
                 Some(Condition::Expression) => {
-                    for column in
-                        expression::columns(&level.place, &level.written.condition, self.database())?
-                    {
+                    for column in expression::columns(
+                        &level.place,
+                        &level.written.condition,
+                        self.database(),
+                    )? {
                         self.prepared.want(&Value::plain(&column), Need::Characters);
                     }
                 }
@@ -345,7 +353,8 @@ impl Importer {
                     return Ok(place);
                 }
                 let first = values.first().cloned();
-                let first = first.ok_or_else(|| unsound(place, "its null level names no column"))?;
+                let first =
+                    first.ok_or_else(|| unsound(place, "its null level names no column"))?;
                 self.report.push(
                     Difference::new(
                         place,
@@ -409,9 +418,9 @@ impl Importer {
                 Some(asks) => (None, self.test(&level.place, asks, &read.main, &main)?),
             };
             let made = Level { test, column, m: level.written.m, u: level.written.u };
-            let taken = levels.iter().find(|before| {
-                before.column == made.column && made.test.implies(&before.test)
-            });
+            let taken = levels
+                .iter()
+                .find(|before| before.column == made.column && made.test.implies(&before.test));
             if let Some(before) = taken.filter(|_| made.test != Test::Else) {
                 self.report.push(Difference::new(
                     &level.place,
@@ -489,10 +498,11 @@ impl Importer {
             )
             .with_remedy("state `frequency` for the comparison, and train again")
         };
-        let exact = levels
-            .iter()
-            .position(|level| level.test == Test::Exact && level.column.is_none());
-        let own = read.get(exact.unwrap_or(usize::MAX)).and_then(|level| level.written.frequency.as_ref());
+        let exact =
+            levels.iter().position(|level| level.test == Test::Exact && level.column.is_none());
+        let own = read
+            .get(exact.unwrap_or(usize::MAX))
+            .and_then(|level| level.written.frequency.as_ref());
         let takes = |level: &&ReadLevel<'_>| {
             level.written.frequency.as_ref().is_some_and(|text| text.weight != 0.0)
         };
@@ -518,22 +528,27 @@ impl Importer {
         // Either only the exact level takes it, or all that grade likeness do.
         let alike = |level: &Level| level.test.is_likeness();
         let others = || {
-            levels.iter().zip(read).enumerate().filter(|(index, (level, _))| {
-                Some(*index) != exact && alike(level)
-            })
+            levels
+                .iter()
+                .zip(read)
+                .enumerate()
+                .filter(|(index, (level, _))| Some(*index) != exact && alike(level))
         };
         let count = others().filter(|(_, (_, read))| takes(read)).count();
         let similar = count > 0;
-        let own_u = others().any(|(_, (_, read))| {
-            read.written.frequency.as_ref().is_some_and(|text| text.own_u)
-        });
+        let own_u = others()
+            .any(|(_, (_, read))| read.written.frequency.as_ref().is_some_and(|text| text.own_u));
         if similar && (count < others().count() || own_u) {
-            self.report.push(refused("some of the levels that grade likeness are adjusted, or by a u of their own"));
+            self.report.push(refused(
+                "some of the levels that grade likeness are adjusted, or by a u of their own",
+            ));
             return None;
         }
-        let Some(stray) = levels.iter().zip(read).find(|(level, read)| {
-            !alike(level) && level.test != Test::Else && takes(read)
-        }) else {
+        let Some(stray) = levels
+            .iter()
+            .zip(read)
+            .find(|(level, read)| !alike(level) && level.test != Test::Else && takes(read))
+        else {
             return Some(Frequency { weight: first.weight, minimum_u: first.minimum_u, similar });
         };
         self.report.push(refused(&format!("the level `{}` is adjusted", stray.0.label())));

@@ -165,7 +165,9 @@ fn assumed(wanted: &Wanted) -> Difference {
             place,
             Changes::Weights,
             splink,
-            format!("takes the items of a list column, or those of a text apart by `{ITEMS_APART}`"),
+            format!(
+                "takes the items of a list column, or those of a text apart by `{ITEMS_APART}`"
+            ),
         )
         .with_remedy("state what the items are apart by"),
         Kind::Text | Kind::Number | Kind::Time(_) | Kind::Place => Difference::new(

@@ -190,9 +190,9 @@ fn read_comparison(
     }
     keys.only_elsewhere(&["comparison_description"]);
     keys.finish();
-    let levels = (1..).zip(levels).map(|(level, json)| {
-        read_level(&format!("{place}, level {level}"), json, report)
-    });
+    let levels = (1..)
+        .zip(levels)
+        .map(|(level, json)| read_level(&format!("{place}, level {level}"), json, report));
     let mut levels: Vec<LevelText> = levels.collect::<Result<_>>()?;
     fill(&place, &mut levels, report);
     Ok(ComparisonText { name, levels })
@@ -247,15 +247,14 @@ fn read_level(place: &str, level: Json, report: &mut Vec<Difference>) -> Result<
 /// Fills in the m and u that the settings leave out.
 fn fill(place: &str, levels: &mut [LevelText], report: &mut Vec<Difference>) {
     type Take = fn(&mut LevelText) -> &mut Option<f64>;
-    let kinds: [(&str, Take, fn(usize) -> Vec<f64>); 2] = [
-        ("m", |level| &mut level.m, usual_m),
-        ("u", |level| &mut level.u, usual_u),
-    ];
+    let kinds: [(&str, Take, fn(usize) -> Vec<f64>); 2] =
+        [("m", |level| &mut level.m, usual_m), ("u", |level| &mut level.u, usual_u)];
     for (name, take, usual) in kinds {
         let mut open: Vec<&mut LevelText> =
             levels.iter_mut().filter(|level| !level.is_null).collect();
         let count = open.len();
-        let lacking = open.iter_mut().filter_map(|level| take(level).is_none().then_some(())).count();
+        let lacking =
+            open.iter_mut().filter_map(|level| take(level).is_none().then_some(())).count();
         if lacking == 0 || count < 2 {
             continue;
         }

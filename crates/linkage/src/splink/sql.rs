@@ -242,8 +242,7 @@ fn chain(expression: &Expr) -> Term {
 }
 
 fn joined(left: Term, operator: &BinaryOperator, right: Term) -> Term {
-    let compare =
-        |relation, one, other| Term::Compare(relation, Box::new(one), Box::new(other));
+    let compare = |relation, one, other| Term::Compare(relation, Box::new(one), Box::new(other));
     match operator {
         BinaryOperator::And => Term::All(flat(left, right, |term| match term {
             Term::All(parts) => Ok(parts),
@@ -357,7 +356,8 @@ mod tests {
 
     #[test]
     fn what_is_no_condition_says_where_it_stops_being_one() {
-        for condition in ["", "a_l = ", "a_l = a_r b", "select 1", "'", "((((", &"(".repeat(9_000)] {
+        for condition in ["", "a_l = ", "a_l = a_r b", "select 1", "'", "((((", &"(".repeat(9_000)]
+        {
             assert!(parse(condition, Database::DuckDb).is_err(), "{condition:.20}");
         }
         let long = vec!["a_l = a_r"; 700].join(" and ");

@@ -89,7 +89,9 @@ pub fn train(model: &Model, tables: &Tables, training: &Training) -> Result<Trai
             let Some(learnt) = learnt else {
                 continue;
             };
-            for ((taught, learnt), level) in taught.iter_mut().zip(learnt).zip(&mut comparison.levels) {
+            for ((taught, learnt), level) in
+                taught.iter_mut().zip(learnt).zip(&mut comparison.levels)
+            {
                 let [m, u] = taught;
                 m.extend(learnt.m);
                 level.m = median(m).or(Some(UNSEEN));
@@ -161,7 +163,9 @@ fn maximise(
         .iter()
         .zip(&active)
         .map(|(comparison, active)| {
-            let of = |level: &crate::model::Level| [level.m.unwrap_or(UNSEEN), level.u.unwrap_or(UNSEEN)];
+            let of = |level: &crate::model::Level| {
+                [level.m.unwrap_or(UNSEEN), level.u.unwrap_or(UNSEEN)]
+            };
             active.then(|| comparison.levels.iter().map(of).collect())
         })
         .collect();
@@ -188,9 +192,9 @@ fn maximise(
         same = next_same;
         learnt = next;
         session.same.push(same);
-        let m = shares.iter().map(|shares| {
-            shares.as_ref().map(|levels| levels.iter().map(|[m, _]| *m).collect())
-        });
+        let m = shares
+            .iter()
+            .map(|shares| shares.as_ref().map(|levels| levels.iter().map(|[m, _]| *m).collect()));
         session.m.push(m.collect());
         if moved < training.convergence {
             break;
@@ -249,12 +253,7 @@ fn step(
     (all_same / pairs.len() as f64, learnt.collect())
 }
 
-fn observed(
-    model: &Model,
-    tables: &Tables,
-    rule: &Rule,
-    active: &[bool],
-) -> Result<Vec<Observed>> {
+fn observed(model: &Model, tables: &Tables, rule: &Rule, active: &[bool]) -> Result<Vec<Observed>> {
     let mut comparer = Comparer::new(tables, model.comparisons())?;
     let frequencies = Frequencies::of(tables, model.comparisons())?;
     let scorer = Scorer::with_frequencies(model, tables, frequencies)?;

@@ -84,7 +84,11 @@ pub(super) fn value(term: &Term, database: Database) -> Option<(Side, Value)> {
         Term::Call(name, arguments) => {
             let (first, rest) = arguments.split_first()?;
             if name == "concat_ws" {
-                return if *first == Term::Text(" ".to_owned()) { joined(rest, database) } else { None };
+                return if *first == Term::Text(" ".to_owned()) {
+                    joined(rest, database)
+                } else {
+                    None
+                };
             }
             let (side, inner) = value(first, database)?;
             Some((side, applied(inner, name, rest, database)?))
@@ -299,8 +303,7 @@ pub(super) fn whole_or_none(number: f64) -> Option<u32> {
         clippy::cast_sign_loss,
         reason = "the line before says that it is a whole number of 32 bits"
     )]
-    (number >= 0.0 && number <= f64::from(u32::MAX) && number.fract() == 0.0)
-        .then(|| number as u32)
+    (number >= 0.0 && number <= f64::from(u32::MAX) && number.fract() == 0.0).then(|| number as u32)
 }
 
 /// Writes a step as DuckDB's SQL around what it is applied to. Says, where it is not quite the same, how it differs.
@@ -312,13 +315,16 @@ pub(super) fn written(step: &Step, inner: &str) -> (String, Option<&'static str>
     };
     match step {
         Step::Compose => (format!("nfc_normalize({inner})"), None),
-        Step::Trim => (format!("trim({inner})"), Some("takes off blanks only, not every white space")),
+        Step::Trim => {
+            (format!("trim({inner})"), Some("takes off blanks only, not every white space"))
+        }
         Step::FoldCase => {
             (format!("lower({inner})"), Some("keeps sharp s and the sigma at a word's end"))
         }
-        Step::FoldDiacritics => {
-            (format!("strip_accents({inner})"), Some("keeps letters with a stroke, such as ø and ł"))
-        }
+        Step::FoldDiacritics => (
+            format!("strip_accents({inner})"),
+            Some("keeps letters with a stroke, such as ø and ł"),
+        ),
         Step::StripLeadingZeros => (format!("ltrim({inner}, '0')"), None),
         Step::Before(mark) if mark == "@" => {
             (format!("NULLIF(regexp_extract({inner}, {}, 0), '')", quoted(BEFORE_AT)), None)
@@ -402,7 +408,8 @@ mod tests {
             let read = read(text, database).unwrap();
             assert_eq!(read.kind, Kind::Date("%d/%m/%Y".to_owned()), "{text}");
         }
-        let moment = read(r"try_to_timestamp(at_l, 'yyyy-MM-dd\'T\'HH:mm:ssXXX')", Database::DuckDb);
+        let moment =
+            read(r"try_to_timestamp(at_l, 'yyyy-MM-dd\'T\'HH:mm:ssXXX')", Database::DuckDb);
         assert_eq!(moment, None, "the function is Spark's");
         assert_eq!(
             read("try_strptime(at_l, '%Y-%m-%dT%H:%M:%SZ')", Database::DuckDb).unwrap().kind,
