@@ -22,4 +22,4 @@ mod value;
 pub use difference::{Changes, Difference};
 pub use export::{Exported, export};
 pub use import::{ImportOptions, Imported, import};
-pub use training::{Session, Trained, Training, train};
+pub use training::{Session, Trained, Training, prior, train};

@@ -478,7 +478,8 @@ impl Importer {
         })
     }
 
-    /// Makes one adjustment of the levels' own, which is all that a comparison has.
+    /// Makes the adjustment of the exact level the comparison's, and of the levels that grade likeness where all of them
+    /// share it.
     fn frequency(
         &mut self,
         place: &str,
@@ -486,73 +487,54 @@ impl Importer {
         levels: &[Level],
         read: &[&ReadLevel<'_>],
     ) -> Option<Frequency> {
-        let adjusted = || read.iter().filter_map(|level| level.written.frequency.as_ref());
-        let adjusted: Vec<&FrequencyText> = adjusted().filter(|text| text.weight != 0.0).collect();
-        let first = *adjusted.first()?;
-        let refused = |what: &str| {
-            Difference::new(
-                format!("{place}, term frequencies"),
-                Changes::Weights,
-                "adjusts each level for frequency by its own column, weight and minimum",
-                format!("makes no adjustment here: {what}"),
-            )
-            .with_remedy("state `frequency` for the comparison, and train again")
-        };
-        let exact =
-            levels.iter().position(|level| level.test == Test::Exact && level.column.is_none());
-        let own = read
-            .get(exact.unwrap_or(usize::MAX))
-            .and_then(|level| level.written.frequency.as_ref());
-        let takes = |level: &&ReadLevel<'_>| {
-            level.written.frequency.as_ref().is_some_and(|text| text.weight != 0.0)
-        };
-        let problem = if !(main.is_plain() && main.column == [first.column.clone()]) {
-            Some("the column adjusted by isn't the one compared")
-        } else if adjusted.iter().any(|text| {
-            text.column != first.column
-                || text.weight.to_bits() != first.weight.to_bits()
-                || text.minimum_u.to_bits() != first.minimum_u.to_bits()
-        }) {
-            Some("the levels are adjusted differently")
-        } else if exact.is_none() {
-            Some("there is no exact level to take the frequency of")
-        } else if own.is_none_or(|text| text.weight == 0.0) {
-            Some("only levels that grade likeness are adjusted, and the exact level isn't")
-        } else {
-            None
-        };
-        if let Some(problem) = problem {
-            self.report.push(refused(problem));
-            return None;
-        }
-        // Either only the exact level takes it, or all that grade likeness do.
-        let alike = |level: &Level| level.test.is_likeness();
-        let others = || {
-            levels
-                .iter()
-                .zip(read)
-                .enumerate()
-                .filter(|(index, (level, _))| Some(*index) != exact && alike(level))
-        };
-        let count = others().filter(|(_, (_, read))| takes(read)).count();
-        let similar = count > 0;
-        let own_u = others()
-            .any(|(_, (_, read))| read.written.frequency.as_ref().is_some_and(|text| text.own_u));
-        if similar && (count < others().count() || own_u) {
-            self.report.push(refused(
-                "some of the levels that grade likeness are adjusted, or by a u of their own",
-            ));
-            return None;
-        }
-        let Some(stray) = levels
+        let adjusted: Vec<Option<&FrequencyText>> = read
             .iter()
-            .zip(read)
-            .find(|(level, read)| !alike(level) && level.test != Test::Else && takes(read))
-        else {
-            return Some(Frequency { weight: first.weight, minimum_u: first.minimum_u, similar });
+            .map(|level| level.written.frequency.as_ref().filter(|text| text.weight != 0.0))
+            .collect();
+        if adjusted.iter().all(Option::is_none) {
+            return None;
+        }
+        let exact = levels
+            .iter()
+            .position(|level| level.test == Test::Exact && level.column.is_none());
+        let own = exact.and_then(|exact| adjusted.get(exact).copied().flatten());
+        let own = own.filter(|own| main.is_plain() && main.column == [own.column.clone()]);
+        // A level of its own u begins from that, but for the exact level, whose own it is.
+        let alike = |text: &FrequencyText| {
+            own.is_some_and(|own| FrequencyText { own_u: own.own_u, ..text.clone() } == *own)
+                && !text.own_u
         };
-        self.report.push(refused(&format!("the level `{}` is adjusted", stray.0.label())));
-        None
+        let others = || {
+            let all = levels.iter().zip(&adjusted).enumerate();
+            all.filter(|(index, _)| Some(*index) != exact).map(|(_, pair)| pair)
+        };
+        let similar = others().any(|(_, text)| text.is_some())
+            && others().all(|(level, text)| {
+                level.test.is_likeness() == text.is_some_and(alike)
+                    && (level.test.is_likeness() || text.is_none() || level.test == Test::Else)
+            });
+        let lost = others().filter(|(level, text)| {
+            text.is_some() && level.test != Test::Else && !(similar && level.test.is_likeness())
+        });
+        let mut lost: Vec<String> = lost.map(|(level, _)| format!("`{}`", level.label())).collect();
+        if own.is_none() && exact.is_some_and(|exact| adjusted[exact].is_some()) {
+            lost.insert(0, "`exact`".to_owned());
+        }
+        if !lost.is_empty() {
+            self.report.push(
+                Difference::new(
+                    format!("{place}, term frequencies"),
+                    Changes::Weights,
+                    "adjusts each level for frequency by a column, weight and minimum of its own",
+                    format!(
+                        "adjusts for the compared column, and by one weight and minimum; not adjusted are {}",
+                        lost.join(", ")
+                    ),
+                )
+                .with_remedy("state `frequency` for the comparison, and train again"),
+            );
+        }
+        own.map(|own| Frequency { weight: own.weight, minimum_u: own.minimum_u, similar })
     }
 }
 

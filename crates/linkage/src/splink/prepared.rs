@@ -170,7 +170,14 @@ fn assumed(wanted: &Wanted) -> Difference {
             ),
         )
         .with_remedy("state what the items are apart by"),
-        Kind::Text | Kind::Number | Kind::Time(_) | Kind::Place => Difference::new(
+        Kind::Time(format) => Difference::new(
+            place,
+            Changes::Weights,
+            splink,
+            format!("reads it as a moment by `{format}`, or takes it as a column of moments"),
+        )
+        .with_remedy("state the format that the column has"),
+        Kind::Text | Kind::Number | Kind::Place => Difference::new(
             place,
             Changes::Weights,
             splink,

@@ -11,7 +11,7 @@
 
 use crate::block::Blocks;
 use crate::compare::Comparer;
-use crate::model::{Comparison, Model, Rule, Test};
+use crate::model::{Comparison, Level, Model, Rule, Test};
 use crate::pattern::Pattern;
 use crate::record::{RecordRef, Side};
 use crate::score::{Scorer, probability, weight_of};
@@ -63,6 +63,25 @@ impl Session {
     /// Returns how often it went round.
     pub fn iterations(&self) -> usize {
         self.same.len() - 1
+    }
+}
+
+/// Takes the prior from rules that are thought to find this share of the same pairs, as Splink does.
+///
+/// # Errors
+///
+/// [`Error::EmptyPrior`] where the rules make no pair, [`Error::ImpossiblePrior`] where they make more than the recall
+/// allows, and [`Error::UnknownColumn`].
+pub fn prior(tables: &Tables, rules: &[Rule], recall: f64) -> Result<f64> {
+    let pairs = Blocks::new(tables, rules)?.counts().last().map_or(0, |rule| rule.cumulative_pairs);
+    let all = tables.all_pairs();
+    let prior = pairs as f64 / recall / all as f64;
+    if pairs == 0 {
+        Err(Error::EmptyPrior)
+    } else if prior.is_nan() || prior > 1.0 {
+        Err(Error::ImpossiblePrior { pairs, all, recall })
+    } else {
+        Ok(prior)
     }
 }
 
@@ -163,7 +182,7 @@ fn maximise(
         .iter()
         .zip(&active)
         .map(|(comparison, active)| {
-            let of = |level: &crate::model::Level| {
+            let of = |level: &Level| {
                 [level.m.unwrap_or(UNSEEN), level.u.unwrap_or(UNSEEN)]
             };
             active.then(|| comparison.levels.iter().map(of).collect())
@@ -172,7 +191,7 @@ fn maximise(
     let mut session = Session { same: vec![same], m: Vec::new() };
     let mut learnt: Vec<Option<Vec<Learnt>>> = Vec::new();
     for _ in 0..training.iterations {
-        let (next_same, next) = step(&pairs, same, &shares);
+        let (next_same, next) = step(&pairs, &weights(model, &shares), same);
         let mut moved = (next_same - same).abs();
         for (shares, next) in shares.iter_mut().zip(&next) {
             let (Some(shares), Some(next)) = (shares, next) else {
@@ -203,20 +222,39 @@ fn maximise(
     Ok((session, learnt))
 }
 
+/// The partial weight of each level, as the m and u now stand; none for a comparison that sits it out.
+///
+/// Where u is learnt too, the exact level's moves, and with it what the frequency part of a pair begins from.
+fn weights(model: &Model, shares: &[Option<Vec<[f64; 2]>>]) -> Vec<Option<Vec<f64>>> {
+    let one = |(comparison, shares): (&Comparison, &Option<Vec<[f64; 2]>>)| {
+        let shares = shares.as_ref()?;
+        let exact =
+            comparison.levels.iter().position(|level| level.test == Test::Exact && level.column.is_none());
+        let moved = exact.map_or(0.0, |exact| {
+            let before = comparison.levels[exact].u.unwrap_or(UNSEEN);
+            shares[exact][1].log2() - before.log2()
+        });
+        let of = |(index, ([m, u], level)): (usize, (&[f64; 2], &Level))| {
+            let partial = (m / u).log2();
+            let adjusted = comparison.frequency.filter(|frequency| {
+                exact == Some(index) || (frequency.similar && level.test.is_likeness())
+            });
+            partial + adjusted.map_or(0.0, |frequency| frequency.weight * moved)
+        };
+        Some(shares.iter().zip(&comparison.levels).enumerate().map(of).collect())
+    };
+    model.comparisons().iter().zip(shares).map(one).collect()
+}
+
 /// Expects and maximises once: the share of same pairs, and what each level came to.
 fn step(
     pairs: &[Observed],
+    weights: &[Option<Vec<f64>>],
     same: f64,
-    shares: &[Option<Vec<[f64; 2]>>],
 ) -> (f64, Vec<Option<Vec<Learnt>>>) {
     let prior = weight_of(same);
-    let partial: Vec<Vec<f64>> = shares
-        .iter()
-        .map(|levels| match levels {
-            Some(levels) => levels.iter().map(|[m, u]| (m / u).log2()).collect(),
-            None => Vec::new(),
-        })
-        .collect();
+    let partial: Vec<&[f64]> =
+        weights.iter().map(|levels| levels.as_deref().unwrap_or_default()).collect();
     // How many pairs of each kind, and how many at all, came to each level.
     let mut counts: Vec<Vec<[f64; 3]>> =
         partial.iter().map(|levels| vec![[0.0; 3]; levels.len()]).collect();
@@ -240,7 +278,7 @@ fn step(
             }
         }
     }
-    let learnt = shares.iter().zip(&counts).map(|(levels, counts)| {
+    let learnt = weights.iter().zip(&counts).map(|(levels, counts)| {
         levels.as_ref()?;
         let all = |kind: usize| counts.iter().map(|count| count[kind]).sum::<f64>();
         let (all_same, all_different) = (all(0), all(1));

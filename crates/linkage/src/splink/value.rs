@@ -59,6 +59,15 @@ impl Value {
         }
     }
 
+    /// The same value as a moment; none where it is something else already.
+    pub(super) fn as_moment(self) -> Option<Self> {
+        (self.kind == Kind::Text).then(|| Self {
+            kind: Kind::Time(ISO_MOMENT.to_owned()),
+            stated: false,
+            ..self
+        })
+    }
+
     /// The same value as a list; none where it is something else already.
     pub(super) fn as_list(self) -> Option<Self> {
         (self.kind == Kind::Text).then(|| Self {
@@ -71,6 +80,9 @@ impl Value {
 
 /// How a date is read where SQL doesn't say.
 pub(super) const ISO: &str = "%Y-%m-%d";
+
+/// How a moment is read where SQL doesn't say.
+const ISO_MOMENT: &str = "%Y-%m-%d %H:%M:%S";
 
 /// What the items of a list in a text are taken to be apart by, where the column isn't one of lists.
 pub(super) const ITEMS_APART: &str = ",";
