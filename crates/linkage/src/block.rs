@@ -480,6 +480,9 @@ fn part_of(values: &Values, index: usize, take: Take) -> Option<Part> {
             })
         }
         Values::Numbers(numbers) => Some(Part::Number(numbers[index].to_bits())),
+        Values::Times(times) => Some(Part::Text(times[index].to_string())),
+        Values::Places(places) => Some(Part::Text(places[index].text())),
+        Values::Lists(lists) => Some(Part::Text(lists.text(index))),
     }
 }
 

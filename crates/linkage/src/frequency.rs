@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::compare::place::Place;
 use crate::model::{Comparison, Level, Test};
 use crate::record::{RecordRef, Side};
 use crate::tables::{NO_VALUE, Tables, Values};
@@ -49,8 +50,7 @@ impl Frequencies {
                 comparison.levels.iter().find(is_exact).and_then(|level| level.u).unwrap_or(1.0);
             let takes = |level: &Level| match &level.test {
                 Test::Exact => level.column.is_none() || frequency.similar,
-                Test::Else | Test::Reversed(_) => false,
-                _ => frequency.similar,
+                test => frequency.similar && test.is_likeness(),
             };
             let mut adjusted = vec![false];
             adjusted.extend(comparison.levels.iter().map(takes));
@@ -95,6 +95,9 @@ impl Frequencies {
                 texts.iter().map(str::to_owned).collect()
             }
             Values::Numbers(numbers) => numbers.iter().map(ToString::to_string).collect(),
+            Values::Times(times) => times.iter().map(ToString::to_string).collect(),
+            Values::Places(places) => places.iter().map(Place::text).collect(),
+            Values::Lists(lists) => (0..lists.len()).map(|index| lists.text(index)).collect(),
         };
         let known: Vec<Option<f64>> = std::iter::once(None)
             .chain(texts.iter().map(|text| population.get(text).copied()))

@@ -164,9 +164,7 @@ fn shares_column(recipe: &Recipe, rule: &Rule, comparison: &Comparison) -> bool 
     let mut looked_at: Vec<&str> = vec![&comparison.column];
     for level in &comparison.levels {
         looked_at.extend(level.column.as_deref());
-        if let Test::Reversed(other) = &level.test {
-            looked_at.push(other);
-        }
+        looked_at.extend(level.test.other_columns());
     }
     let keyed = rule
         .keys
