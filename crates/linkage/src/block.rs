@@ -59,6 +59,8 @@ const LARGEST: usize = 5;
 /// One rule: the key of each record, and the records of each key that makes a pair.
 pub(crate) struct KeyedRule {
     label: String,
+    /// The column whose whole value is the key, where it is just that.
+    pub(crate) column: Option<usize>,
     /// By record, the number of its block, counted from 1; 0 where it is in none.
     pub(crate) source: Vec<u32>,
     pub(crate) recipient: Vec<u32>,
@@ -159,6 +161,16 @@ impl<'t> Blocks<'t> {
 
     pub(crate) fn rules(&self) -> &[KeyedRule] {
         &self.rules
+    }
+
+    /// Returns the number of each record's block under a rule, counted from 1, 0 where it is in none.
+    pub(crate) fn keys(&self, rule: usize, side: Side) -> &[u32] {
+        match (self.tables.link(), side) {
+            (Link::Within | Link::Both, _) | (Link::Between, Side::Source) => {
+                &self.rules[rule].source
+            }
+            (Link::Between, Side::Recipient) => &self.rules[rule].recipient,
+        }
     }
 
     /// Goes through the pairs, rule by rule, each pair once.
@@ -356,7 +368,13 @@ impl KeyedRule {
                 join(sofar, codes.recipient()[*code as usize]);
             }
         }
-        Ok(Self::of_keys(label, source, recipient, tables.link()))
+        let column = match rule.keys.as_slice() {
+            [Key { column, against: None, take: Take::Whole }] => {
+                Some(tables.column_index(&label, column)?)
+            }
+            _ => None,
+        };
+        Ok(Self { column, ..Self::of_keys(label, source, recipient, tables.link()) })
     }
 
     /// Makes the blocks of the key of each record, 0 standing for none.
@@ -398,7 +416,7 @@ impl KeyedRule {
         drop(numbers);
         let (sources, recipients) =
             (Members::new(&source, last as usize), Members::new(&recipient, last as usize));
-        Self { label, source, recipient, sources, recipients, keyless }
+        Self { label, column: None, source, recipient, sources, recipients, keyless }
     }
 
     /// Returns these records of one side with their keys, in the order of the keys; those without one are left out.

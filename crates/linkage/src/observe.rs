@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 
 use crate::block::Blocks;
 use crate::compare::Comparer;
-use crate::link::sorted;
+use crate::link::{count_patterns, sorted};
 use crate::model::{Comparison, Level, Link, Recipe, Rule, Test};
 use crate::pattern::Pattern;
 use crate::random::Dice;
@@ -131,17 +131,14 @@ pub(crate) struct Session {
 
 pub(crate) fn count_sessions(recipe: &Recipe, tables: &Tables) -> Result<Vec<Session>> {
     let comparisons = recipe.comparisons();
-    let mut comparer = Comparer::new(tables, comparisons)?;
     let mut sessions = Vec::new();
     for rule in &recipe.training().rules {
         let taught: Vec<bool> =
             comparisons.iter().map(|comparison| !shares_column(recipe, rule, comparison)).collect();
         let blocks = Blocks::new(tables, std::slice::from_ref(rule))?;
         let mut counts: FxHashMap<Pattern, u64> = FxHashMap::default();
-        for pair in blocks.pairs() {
-            *counts
-                .entry(comparer.pattern(pair.source, pair.recipient).only(&taught))
-                .or_insert(0) += 1;
+        for (pattern, count) in count_patterns(tables, comparisons, &blocks)? {
+            *counts.entry(pattern.only(&taught)).or_insert(0) += count;
         }
         let counts = sorted(counts);
         let pairs = counts.iter().map(|(_, count)| count).sum();
