@@ -210,9 +210,12 @@ impl<'a> Preparation<'a> {
                 Date::strptime(format, &whole).map_or(Value::Unreadable, |date| self.dated(date))
             }
             Kind::Number => whole.parse().map_or(Value::Unreadable, |number| self.numbered(number)),
-            Kind::Time(format) => {
-                read_time(format, &whole).map_or(Value::Unreadable, |time| self.timed(time))
-            }
+            Kind::Time(format) => match read_time(format, &whole) {
+                Some(time) => self.timed(time),
+                // The last day of all stands for no day, and isn't one that a moment can be told of at every offset.
+                None if self.holds_day(format, &whole) => Value::Placeholder,
+                None => Value::Unreadable,
+            },
             Kind::Place => match read_place(&whole) {
                 None => Value::Unreadable,
                 Some(place) if self.places.contains(&place) => Value::Placeholder,
@@ -246,6 +249,11 @@ impl<'a> Preparation<'a> {
             (true, true) => Value::Placeholder,
             (true, false) => Value::Absent,
         }
+    }
+
+    fn holds_day(&self, format: &str, text: &str) -> bool {
+        let day = strtime::parse(format, text).and_then(|read| read.to_date());
+        day.is_ok_and(|day| self.dates.contains(&day))
     }
 
     fn timed(&self, time: Timestamp) -> Value {
