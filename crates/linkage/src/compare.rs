@@ -8,13 +8,6 @@
 
 pub mod date;
 pub mod exact;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "the fused pass is what asks it; until that is there, its tests do"
-    )
-)]
 pub(crate) mod grader;
 pub mod gram;
 pub(crate) mod likeness;

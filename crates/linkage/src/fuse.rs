@@ -9,9 +9,10 @@
 mod bound;
 mod edit;
 mod finder;
-mod jaro;
 mod pass;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod unit;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

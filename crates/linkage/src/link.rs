@@ -6,7 +6,7 @@
 //! another crate.
 
 #[cfg(test)]
-mod plain;
+pub(crate) mod plain;
 
 use std::collections::BTreeMap;
 
@@ -148,6 +148,11 @@ pub(crate) struct Weighed {
 }
 
 impl Weighed {
+    #[cfg(test)]
+    pub(crate) fn histogram(&self) -> &BTreeMap<i32, u64> {
+        &self.histogram
+    }
+
     /// Counts the patterns by the rule that made them first, each in their own order.
     pub(crate) fn patterns_by_rule(&mut self) -> Vec<Vec<(Pattern, u64)>> {
         std::mem::take(&mut self.patterns).into_iter().map(sorted).collect()

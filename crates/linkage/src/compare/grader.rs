@@ -23,6 +23,7 @@ use crate::compare::list::shared;
 use crate::compare::phonetic;
 use crate::compare::prepared::{Distance, Floor, Prepared};
 use crate::compare::simd::{Processor, Work};
+use crate::dictionary::Texts;
 use crate::model::{Column, On, Phonetic, Test};
 use crate::tables::Values;
 
@@ -31,7 +32,7 @@ pub(crate) struct Grader<'t> {
     processor: Processor,
     values: &'t Values,
     literals: Vec<Stated>,
-    prepared: Option<Arc<Prepared<'t>>>,
+    prepared: Option<Arc<Prepared>>,
     tests: Vec<(u8, Quick)>,
     jaro: Floor,
     jaro_winkler: Floor,
@@ -91,7 +92,7 @@ impl<'t> Grader<'t> {
         column: &Column,
         values: &'t Values,
         tests: &[(u8, Test)],
-        prepared: Option<Arc<Prepared<'t>>>,
+        prepared: Option<Arc<Prepared>>,
     ) -> Self {
         let all = || tests.iter().map(|(_, test)| test);
         let mut making = Making { values, sets: Vec::new(), ..Making::of(all()) };
@@ -255,9 +256,9 @@ impl fmt::Debug for Grader<'_> {
 }
 
 /// Lays out the texts of a column, if it has any, for all that compare it.
-pub(crate) fn prepare(values: &Values) -> Option<Arc<Prepared<'_>>> {
+pub(crate) fn prepare(values: &Values) -> Option<Arc<Prepared>> {
     match values {
-        Values::Text(texts) | Values::Dates(_, texts) => Some(Arc::new(Prepared::new(texts))),
+        Values::Text(texts) | Values::Dates(_, texts) => Some(Arc::new(Prepared::of_texts(texts))),
         Values::Numbers(_) | Values::Times(_) | Values::Places(_) | Values::Lists(_) => None,
     }
 }
@@ -410,7 +411,7 @@ impl<'t> Making<'t> {
     }
 }
 
-fn texts_of(values: &Values) -> Option<&[Box<[char]>]> {
+fn texts_of(values: &Values) -> Option<&Texts> {
     match values {
         Values::Text(texts) | Values::Dates(_, texts) => Some(texts),
         Values::Numbers(_) | Values::Times(_) | Values::Places(_) | Values::Lists(_) => None,
@@ -454,22 +455,26 @@ impl Sets {
     }
 
     /// The q-grams of each text, numbered.
-    fn grams(texts: &[Box<[char]>], q: u32) -> Self {
-        let mut numbers: FxHashMap<&[char], u32> = FxHashMap::default();
+    fn grams(texts: &Texts, q: u32) -> Self {
+        let mut numbers: FxHashMap<Box<[char]>, u32> = FxHashMap::default();
+        let mut letters: Vec<char> = Vec::new();
         Self::new(texts.iter().map(|text| {
-            if text.is_empty() {
+            letters.clear();
+            letters.extend(text.chars());
+            if letters.is_empty() {
                 return Vec::new();
             }
-            let grams = text.windows((q as usize).clamp(1, text.len()));
+            let grams = letters.windows((q as usize).clamp(1, letters.len()));
             grams.map(|gram| next_number(&mut numbers, gram)).collect()
         }))
     }
 
     /// The phonetic codes of each text, numbered.
-    fn sounds(texts: &[Box<[char]>], scheme: Phonetic) -> Self {
+    fn sounds(texts: &Texts, scheme: Phonetic) -> Self {
         let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
         Self::new(texts.iter().map(|text| {
-            let codes = phonetic::codes(scheme, text).into_iter();
+            let letters: Vec<char> = text.chars().collect();
+            let codes = phonetic::codes(scheme, &letters).into_iter();
             codes
                 .map(|code| {
                     let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
@@ -516,10 +521,14 @@ impl Sets {
     }
 }
 
-fn next_number<'a>(numbers: &mut FxHashMap<&'a [char], u32>, gram: &'a [char]) -> u32 {
+fn next_number(numbers: &mut FxHashMap<Box<[char]>, u32>, gram: &[char]) -> u32 {
+    if let Some(number) = numbers.get(gram) {
+        return *number;
+    }
     // No more q-grams than fit memory as texts, far below 2^32 of them.
     let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
-    *numbers.entry(gram).or_insert(next)
+    numbers.insert(gram.into(), next);
+    next
 }
 
 /// A date as the tests of dates ask for it.
@@ -613,7 +622,7 @@ mod tests {
     fn texts(texts: &[&str]) -> Values {
         let mut texts: Vec<&str> = texts.to_vec();
         texts.sort_unstable();
-        Values::Text(texts.iter().map(|text| text.chars().collect()).collect())
+        Values::Text(texts.into_iter().collect())
     }
 
     #[test]
@@ -713,7 +722,7 @@ mod tests {
             tests in prop::collection::vec(test_of_dates(), 1..4),
         ) {
             let dates: Vec<Date> = dates.into_iter().collect();
-            let texts = dates.iter().map(|date| date.to_string().chars().collect()).collect();
+            let texts = dates.iter().map(Date::to_string).collect();
             check(Kind::Date("%Y-%m-%d".to_owned()), &Values::Dates(dates, texts), &tests);
         }
 

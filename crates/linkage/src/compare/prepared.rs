@@ -15,6 +15,7 @@
 )]
 
 use std::fmt;
+use std::hash::Hash;
 
 use rustc_hash::FxHashMap;
 
@@ -24,21 +25,26 @@ use crate::compare::words::{
     self, Letters, MOST_LETTERS, Narrow, Short, Wide, common, damerau, jaro_of, one_edit,
     short_jaro, winkler,
 };
+use crate::dictionary::Texts;
 
 /// The texts of one column, by their codes, which are counted from 1.
-pub struct Prepared<'t> {
+pub struct Prepared {
     processor: Processor,
-    texts: &'t [Box<[char]>],
     entries: Vec<Entry>,
     /// What is longer than sixteen characters, in pieces of sixteen, each text padded with zeros.
     long: Vec<[u8; 16]>,
+    /// The texts with a character that isn't numbered.
+    wide: Vec<Box<[char]>>,
+    /// The characters that are numbered from 128 up.
+    numbered: Vec<char>,
 }
 
 /// One text.
 #[repr(align(32))]
 #[derive(Clone, Copy)]
 struct Entry {
-    /// The text where it is short, padded with zeros; where it is narrow, the place of its first piece.
+    /// The text where it is short, padded with zeros; where it is narrow, the place of its first piece; where it is wide,
+    /// its place among those.
     bytes: [u8; 16],
     letters: u64,
     length: u32,
@@ -52,7 +58,7 @@ enum Form {
     Short,
     /// More of them, a byte each.
     Narrow,
-    /// As characters, in the dictionary.
+    /// As characters.
     Wide,
 }
 
@@ -74,9 +80,9 @@ impl Entry {
 }
 
 /// What letters a text has: bit `b` for one of bucket `b`, and bit `32 + b` for a second.
-fn letters_of(text: &[char]) -> u64 {
-    text.iter().fold(0, |letters, letter| {
-        let first = 1_u64 << (*letter as u32 % 32);
+fn letters_of(text: impl Iterator<Item = char>) -> u64 {
+    text.fold(0, |letters, letter| {
+        let first = 1_u64 << (letter as u32 % 32);
         if letters & first == 0 { letters | first } else { letters | first << 32 }
     })
 }
@@ -174,18 +180,32 @@ pub enum Distance {
     Damerau,
 }
 
-impl<'t> Prepared<'t> {
+impl Prepared {
     /// Lays out the texts of a column.
-    pub fn new(texts: &'t [Box<[char]>]) -> Self {
-        let numbers = number_letters(texts);
+    pub fn new(texts: &[Box<[char]>]) -> Self {
+        Self::of(texts.iter().map(|text| text.iter().copied()))
+    }
+
+    /// Lays out the texts of a dictionary.
+    pub(crate) fn of_texts(texts: &Texts) -> Self {
+        Self::of(texts.iter().map(str::chars))
+    }
+
+    fn of<I: Iterator<Item = char> + Clone>(texts: impl Iterator<Item = I> + Clone) -> Self {
+        let numbered = number_letters(texts.clone());
+        let numbers: FxHashMap<char, u8> = numbered.iter().copied().zip(128..=u8::MAX).collect();
+        let mut wide: Vec<Box<[char]>> = Vec::new();
         let mut long: Vec<[u8; 16]> = Vec::new();
         let mut narrowed = Vec::new();
-        let entries = texts.iter().map(|text| {
+        let entries = texts.map(|text| {
             narrowed.clear();
-            let bytes = text.iter().map_while(|letter| byte_of(*letter, &numbers));
-            narrowed.extend(bytes);
+            narrowed.extend(text.clone().map_while(|letter| byte_of(letter, &numbers)));
+            // What a column holds of one text is far below 2^32 characters.
+            let length = u32::try_from(text.clone().count()).unwrap_or(u32::MAX);
             let mut bytes = [0; 16];
-            let form = if narrowed.len() < text.len() || u32::try_from(text.len()).is_err() {
+            let form = if narrowed.len() < length as usize {
+                bytes[..8].copy_from_slice(&(wide.len() as u64).to_le_bytes());
+                wide.push(text.clone().collect());
                 Form::Wide
             } else if narrowed.len() <= 16 {
                 bytes[..narrowed.len()].copy_from_slice(&narrowed);
@@ -199,12 +219,10 @@ impl<'t> Prepared<'t> {
                 }
                 Form::Narrow
             };
-            // A text of 2^32 characters is told by its form alone, and compared as the plain version does.
-            let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
             Entry { bytes, letters: letters_of(text), length, form }
         });
         let entries = entries.collect();
-        Self { processor: Processor::detect(), texts, entries, long }
+        Self { processor: Processor::detect(), entries, long, wide, numbered }
     }
 
     /// Returns the similarity of one text to each of others, exact where it is at least the floor, else any below it.
@@ -247,8 +265,24 @@ impl<'t> Prepared<'t> {
         &self.entries[code as usize - 1]
     }
 
-    fn letters(&self, code: u32) -> &'t [char] {
-        &self.texts[code as usize - 1]
+    /// The characters of a text, however it is kept.
+    fn letters(&self, code: u32) -> Vec<char> {
+        let entry = self.entry(code);
+        match entry.form {
+            Form::Wide => self.wide[entry.word() as u64 as usize].to_vec(),
+            Form::Short | Form::Narrow => {
+                let letter = |byte: &u8| match byte.checked_sub(128) {
+                    None => char::from(*byte),
+                    Some(number) => self.numbered[usize::from(number)],
+                };
+                self.bytes(entry).iter().map(letter).collect()
+            }
+        }
+    }
+
+    /// The bytes of a text that has one for each character.
+    fn bytes<'a>(&'a self, entry: &'a Entry) -> &'a [u8] {
+        &self.narrow(entry).chunks.as_flattened()[..entry.length()]
     }
 
     #[inline(always)]
@@ -280,29 +314,15 @@ impl<'t> Prepared<'t> {
     #[inline(never)]
     fn long_similarity(&self, floor: &Floor, one: u32, other: u32) -> f64 {
         let (here, there) = (self.entry(one), self.entry(other));
-        let (left, right) = (self.letters(one), self.letters(other));
-        if left.is_empty() || right.is_empty() {
-            return 0.0;
+        let most = most_common(here, there);
+        let fit = here.length().max(there.length()) <= MOST_LETTERS;
+        if here.form == Form::Wide || there.form == Form::Wide {
+            let (left, right) = (self.letters(one), self.letters(other));
+            let words = fit.then_some((Wide(&left), Wide(&right)));
+            return similarity_in_words(floor, most, &left, &right, words);
         }
-        let counts = |first| winkler_if(floor.winkler, first, left, right);
-        let best = counts(jaro_of(left.len(), right.len(), (most_common(here, there), 0)));
-        // Less than a rounding, and far more than the last bit that one might be off by.
-        if best < floor.least - 1e-9 {
-            return 0.0;
-        }
-        if left.len().max(right.len()) > MOST_LETTERS {
-            return if floor.winkler {
-                text::jaro_winkler(left, right)
-            } else {
-                text::jaro(left, right)
-            };
-        }
-        let found = if here.form == Form::Wide || there.form == Form::Wide {
-            common::<_, 64>(Wide(left), Wide(right))
-        } else {
-            common::<_, 64>(self.narrow(here), self.narrow(there))
-        };
-        counts(jaro_of(left.len(), right.len(), found))
+        let words = fit.then(|| (self.narrow(here), self.narrow(there)));
+        similarity_in_words(floor, most, self.bytes(here), self.bytes(there), words)
     }
 
     /// The distance of two texts where it is at most `most`, else `most + 1`.
@@ -335,34 +355,69 @@ impl<'t> Prepared<'t> {
     #[inline(never)]
     fn long_distance(&self, distance: Distance, most: u32, one: u32, other: u32) -> u32 {
         let (here, there) = (self.entry(one), self.entry(other));
-        let (left, right, most) = (self.letters(one), self.letters(other), most as usize);
-        let apart = if left.len().max(right.len()) > MOST_LETTERS {
-            match distance {
-                Distance::Levenshtein => text::levenshtein(left, right),
-                Distance::OptimalAlignment => text::optimal_alignment(left, right),
-                Distance::Damerau => text::damerau(left, right),
-            }
-        } else if here.form == Form::Wide || there.form == Form::Wide {
-            long_distance(distance, Wide(left), Wide(right), most)
+        let fit = here.length().max(there.length()) <= MOST_LETTERS;
+        let apart = if here.form == Form::Wide || there.form == Form::Wide {
+            let (left, right) = (self.letters(one), self.letters(other));
+            let words = fit.then_some((Wide(&left), Wide(&right)));
+            distance_in_words(distance, most as usize, &left, &right, words)
         } else {
-            long_distance(distance, self.narrow(here), self.narrow(there), most)
+            let words = fit.then(|| (self.narrow(here), self.narrow(there)));
+            distance_in_words(distance, most as usize, self.bytes(here), self.bytes(there), words)
         };
-        apart.min(most + 1) as u32
+        apart.min(most as usize + 1) as u32
     }
 }
 
-impl fmt::Debug for Prepared<'_> {
+impl fmt::Debug for Prepared {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Prepared({} texts, [redacted])", self.texts.len())
+        write!(formatter, "Prepared({} texts, [redacted])", self.entries.len())
     }
 }
 
-fn winkler_if(is_winkler: bool, jaro: f64, left: &[char], right: &[char]) -> f64 {
-    if !is_winkler {
-        return jaro;
+/// The similarity of two texts, by words where they fit one.
+fn similarity_in_words<T: PartialEq, L: Letters>(
+    floor: &Floor,
+    most: u32,
+    left: &[T],
+    right: &[T],
+    words: Option<(L, L)>,
+) -> f64 {
+    if left.is_empty() || right.is_empty() {
+        return 0.0;
     }
-    let prefix = left.iter().zip(right).take(4).take_while(|(here, there)| here == there).count();
-    winkler(jaro, prefix as u32)
+    let of = |found| {
+        let jaro = jaro_of(left.len(), right.len(), found);
+        if !floor.winkler {
+            return jaro;
+        }
+        let prefix = left.iter().zip(right).take(4).take_while(|(here, there)| here == there);
+        winkler(jaro, prefix.count() as u32)
+    };
+    // Less than a rounding, and far more than the last bit that one might be off by.
+    if of((most, 0)) < floor.least - 1e-9 {
+        return 0.0;
+    }
+    match words {
+        Some((one, other)) => of(common::<_, 64>(one, other)),
+        None if floor.winkler => text::jaro_winkler(left, right),
+        None => text::jaro(left, right),
+    }
+}
+
+/// The distance of two texts, by words where they fit one.
+fn distance_in_words<T: Eq + Hash + Copy, L: Letters>(
+    distance: Distance,
+    most: usize,
+    left: &[T],
+    right: &[T],
+    words: Option<(L, L)>,
+) -> usize {
+    match (words, distance) {
+        (Some((one, other)), distance) => long_distance(distance, one, other, most),
+        (None, Distance::Levenshtein) => text::levenshtein(left, right),
+        (None, Distance::OptimalAlignment) => text::optimal_alignment(left, right),
+        (None, Distance::Damerau) => text::damerau(left, right),
+    }
 }
 
 fn long_distance<L: Letters>(distance: Distance, one: L, other: L, most: usize) -> usize {
@@ -387,15 +442,15 @@ fn unrestricted<L: Letters>(one: L, other: L, most: usize, exact: impl Fn(L, L) 
     }
 }
 
-/// Numbers the commonest characters of a column that aren't ASCII, from 128 up.
-fn number_letters(texts: &[Box<[char]>]) -> FxHashMap<char, u8> {
+/// Finds the commonest characters of a column that aren't ASCII, as many as bytes from 128 up.
+fn number_letters(texts: impl Iterator<Item = impl Iterator<Item = char>>) -> Vec<char> {
     let mut counts: FxHashMap<char, usize> = FxHashMap::default();
-    for letter in texts.iter().flat_map(|text| text.iter()).filter(|letter| !letter.is_ascii()) {
-        *counts.entry(*letter).or_insert(0) += 1;
+    for letter in texts.flatten().filter(|letter| !letter.is_ascii()) {
+        *counts.entry(letter).or_insert(0) += 1;
     }
     let mut letters: Vec<(char, usize)> = counts.into_iter().collect();
     letters.sort_unstable_by(|(one, here), (other, there)| there.cmp(here).then(one.cmp(other)));
-    letters.into_iter().map(|(letter, _)| letter).zip(128..=u8::MAX).collect()
+    letters.into_iter().map(|(letter, _)| letter).take(128).collect()
 }
 
 fn byte_of(letter: char, numbers: &FxHashMap<char, u8>) -> Option<u8> {
@@ -408,15 +463,15 @@ fn byte_of(letter: char, numbers: &FxHashMap<char, u8>) -> Option<u8> {
 }
 
 /// One text against others, by similarity.
-struct Similarities<'a, 't> {
-    prepared: &'a Prepared<'t>,
+struct Similarities<'a> {
+    prepared: &'a Prepared,
     floor: &'a Floor,
     one: u32,
     others: &'a [u32],
     alike: &'a mut [f64],
 }
 
-impl Work for Similarities<'_, '_> {
+impl Work for Similarities<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -428,8 +483,8 @@ impl Work for Similarities<'_, '_> {
 }
 
 /// One text against others, by distance.
-struct Distances<'a, 't> {
-    prepared: &'a Prepared<'t>,
+struct Distances<'a> {
+    prepared: &'a Prepared,
     distance: Distance,
     most: u32,
     one: u32,
@@ -437,7 +492,7 @@ struct Distances<'a, 't> {
     apart: &'a mut [u32],
 }
 
-impl Work for Distances<'_, '_> {
+impl Work for Distances<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -480,6 +535,9 @@ mod tests {
     fn check(texts: &[Box<[char]>], processor: Processor) {
         let prepared = Prepared { processor, ..Prepared::new(texts) };
         let codes: Vec<u32> = (1..=texts.len() as u32).collect();
+        for (code, text) in codes.iter().zip(texts) {
+            assert_eq!(prepared.letters(*code).as_slice(), text.as_ref());
+        }
         for least in [1e-9, 0.6, 0.7, 0.88, 0.92, 1.0] {
             for (floor, plain) in [
                 (Floor::jaro(least), text::jaro::<char> as fn(&[char], &[char]) -> f64),
@@ -489,7 +547,7 @@ mod tests {
                     let mut alike = vec![f64::NAN; codes.len()];
                     prepared.similarities(&floor, *one, &codes, &mut alike);
                     for (other, alike) in codes.iter().zip(alike) {
-                        let expected = plain(prepared.letters(*one), prepared.letters(*other));
+                        let expected = plain(&prepared.letters(*one), &prepared.letters(*other));
                         if expected >= least {
                             assert_eq!(alike.to_bits(), expected.to_bits());
                         } else {
@@ -508,7 +566,7 @@ mod tests {
                 for (one, other) in
                     codes.iter().flat_map(|one| codes.iter().map(move |other| (*one, *other)))
                 {
-                    let expected = plain(prepared.letters(one), prepared.letters(other));
+                    let expected = plain(&prepared.letters(one), &prepared.letters(other));
                     let apart = prepared.distance(distance, most, one, other);
                     assert_eq!(
                         apart as usize,

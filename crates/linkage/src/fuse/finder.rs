@@ -5,10 +5,10 @@
 //! asked of the kernels, and remembered for as long as remembering pays. It weighs nothing.
 
 use crate::Result;
-use crate::compare::likeness::Likeness;
-use crate::compare::{Compiled, NONE_HOLDS, PartTest, Wide};
+use crate::compare::grader::Grader;
+use crate::compare::{Compiled, NONE_HOLDS, Wide};
+use crate::dictionary::Texts;
 use crate::fuse::edit::within_one;
-use crate::fuse::jaro::jaro_winkler;
 use crate::fuse::rows::Word;
 use crate::model::{Comparison, Test};
 use crate::record::RecordRef;
@@ -17,7 +17,7 @@ use crate::tables::{NO_VALUE, Tables, Values};
 /// One comparison, the words of its columns looked up. The word of its own column is its place in the model.
 pub(crate) struct Finder<'t> {
     tables: &'t Tables,
-    parts: Vec<Part>,
+    parts: Vec<Part<'t>>,
     wide: Vec<(u8, Wide)>,
     otherwise: u8,
     /// Whether equal values are the first level, whatever else holds.
@@ -27,16 +27,33 @@ pub(crate) struct Finder<'t> {
 }
 
 /// The levels that look at one column.
-struct Part {
+struct Part<'t> {
     word: usize,
     /// The word of the signature, where values have one.
     signature: Option<usize>,
     /// The first level, where it is of equal values.
     equal: Option<u8>,
-    /// Whether levels other than that can hold of values that differ.
-    graded: bool,
-    remembers: bool,
-    part: PartTest,
+    grading: Grading<'t>,
+}
+
+/// How the levels of a column are found.
+enum Grading<'t> {
+    /// All ask whether values are equal; the first of them.
+    Equal(u8),
+    /// All ask about one edit at most.
+    OneEdit(Vec<(u8, Edit)>, &'t Texts),
+    /// By the kernels.
+    Kernels(Box<Grader<'t>>),
+}
+
+/// What a level of one edit asks.
+#[derive(Clone, Copy, PartialEq)]
+enum Edit {
+    None,
+    /// An insertion, deletion or substitution.
+    One,
+    /// One of these, or a swap of neighbours.
+    OneOrSwap,
 }
 
 /// What the kernels said of two values, for the values that came last.
@@ -93,7 +110,7 @@ impl<'t> Finder<'t> {
         let Compiled { column, parts, wide, otherwise } = Compiled::new(tables, comparison)?;
         let mut equal_is_first = false;
         let mut cost = 1 + 16 * u32::try_from(wide.len()).unwrap_or(1);
-        let parts: Vec<Part> = parts
+        let parts: Vec<Part<'t>> = parts
             .into_iter()
             .map(|part| {
                 let equal = part
@@ -116,14 +133,19 @@ impl<'t> Finder<'t> {
                     (true, None) if distinct > 100_000 => 24,
                     (true, None) => 12,
                 };
-                Part {
-                    word: place(words, Word::Code(part.column)),
-                    signature,
-                    equal,
-                    graded,
-                    remembers: !once,
-                    part,
-                }
+                let grading = match (values, part.tests.first()) {
+                    (_, Some((level, _))) if !graded => Grading::Equal(*level),
+                    (Values::Text(texts), _) if signature.is_some() => {
+                        let edits = part.tests.iter().map(|(level, test)| (*level, edit_of(test)));
+                        Grading::OneEdit(edits.collect(), texts)
+                    }
+                    _ => Grading::Kernels(Box::new(Grader::new(
+                        &tables.columns()[part.column],
+                        values,
+                        &part.tests,
+                    ))),
+                };
+                Part { word: place(words, Word::Code(part.column)), signature, equal, grading }
             })
             .collect();
         Ok(Self { tables, parts, wide, otherwise, equal_is_first, cost })
@@ -150,7 +172,7 @@ impl<'t> Finder<'t> {
     ) -> u8 {
         let mut first = self.otherwise;
         for (part, memo) in self.parts.iter().zip(memos) {
-            first = first.min(part.level(self.tables, memo, left, right));
+            first = first.min(part.level(memo, left, right));
         }
         for (number, test) in &self.wide {
             if *number < first && test.holds(self.tables, source, recipient) == Some(true) {
@@ -161,8 +183,8 @@ impl<'t> Finder<'t> {
     }
 }
 
-impl Part {
-    fn level(&self, tables: &Tables, memo: &mut Memo, left: &[u32], right: &[u32]) -> u8 {
+impl Part<'_> {
+    fn level(&self, memo: &mut Memo, left: &[u32], right: &[u32]) -> u8 {
         let (one, other) = (left[self.word], right[self.word]);
         if one == NO_VALUE || other == NO_VALUE {
             return NONE_HOLDS;
@@ -172,51 +194,49 @@ impl Part {
         {
             return level;
         }
-        if !self.graded {
-            let equal = one == other;
-            return if equal { self.part.tests[0].0 } else { NONE_HOLDS };
+        match &self.grading {
+            Grading::Equal(level) => {
+                if one == other {
+                    *level
+                } else {
+                    NONE_HOLDS
+                }
+            }
+            Grading::OneEdit(edits, texts) => {
+                let apart = |word: usize| one != other && are_edits_apart(left[word], right[word]);
+                if self.signature.is_some_and(apart) {
+                    return NONE_HOLDS;
+                }
+                level_of_edits(edits, texts.get(one as usize - 1), texts.get(other as usize - 1))
+            }
+            Grading::Kernels(grader) => {
+                let (one, other) = if grader.is_symmetric() {
+                    (one.min(other), one.max(other))
+                } else {
+                    (one, other)
+                };
+                memo.find(one, other, || grader.first_level(one, other))
+            }
         }
-        if let Some(word) = self.signature
-            && one != other
-            && are_edits_apart(left[word], right[word])
-        {
-            return NONE_HOLDS;
-        }
-        let (one, other) =
-            if self.part.symmetric { (one.min(other), one.max(other)) } else { (one, other) };
-        let find = || self.ask(tables.values(self.part.column), one, other);
-        if self.remembers { memo.find(one, other, find) } else { find() }
     }
+}
 
-    /// Asks the kernels.
-    fn ask(&self, values: &Values, one: u32, other: u32) -> u8 {
-        let mut likeness = Likeness::new(values, &self.part.literals, one, other);
-        let texts = match values {
-            Values::Text(texts) | Values::Dates(_, texts) => {
-                Some((texts.get(one as usize - 1), texts.get(other as usize - 1)))
-            }
-            Values::Numbers(_) | Values::Times(_) | Values::Places(_) | Values::Lists(_) => None,
-        };
-        let ascii = texts.filter(|(one, other)| one.is_ascii() && other.is_ascii());
-        let mut alike = None;
-        let holds = |(_, test): &&(u8, Test)| match (test, ascii) {
-            (Test::Exact, _) => one == other,
-            (Test::Levenshtein(1), Some((one, other))) => {
-                within_one(one.as_bytes(), other.as_bytes(), false)
-            }
-            (Test::OptimalAlignment(1) | Test::Damerau(1), Some((one, other))) => {
-                within_one(one.as_bytes(), other.as_bytes(), true)
-            }
-            (Test::JaroWinkler(least), Some((one, other)))
-                if one.len() <= 64 && other.len() <= 64 =>
-            {
-                *alike.get_or_insert_with(|| jaro_winkler(one.as_bytes(), other.as_bytes()))
-                    >= *least
-            }
-            (test, _) => likeness.holds(test) == Some(true),
-        };
-        self.part.tests.iter().find(holds).map_or(NONE_HOLDS, |(number, _)| *number)
-    }
+/// Returns the first level of which two texts are few enough edits apart.
+fn level_of_edits(edits: &[(u8, Edit)], one: &str, other: &str) -> u8 {
+    let both = one.is_ascii() && other.is_ascii();
+    let once = |swaps| {
+        if both {
+            return within_one(one.as_bytes(), other.as_bytes(), swaps);
+        }
+        let letters = |text: &str| text.chars().collect::<Vec<char>>();
+        within_one(&letters(one), &letters(other), swaps)
+    };
+    let holds = |(_, edit): &&(u8, Edit)| match edit {
+        Edit::None => one == other,
+        Edit::One => once(false),
+        Edit::OneOrSwap => once(true),
+    };
+    edits.iter().find(holds).map_or(NONE_HOLDS, |(level, _)| *level)
 }
 
 /// Finds a word among those that rows have, or adds it.
@@ -243,6 +263,15 @@ fn is_one_edit(test: &Test) -> bool {
             | Test::OptimalAlignment(0 | 1)
             | Test::Damerau(0 | 1)
     )
+}
+
+fn edit_of(test: &Test) -> Edit {
+    match test {
+        Test::Levenshtein(1) => Edit::One,
+        Test::OptimalAlignment(1) | Test::Damerau(1) => Edit::OneOrSwap,
+        // Those of no edit, and no others are asked about here.
+        _ => Edit::None,
+    }
 }
 
 /// The characters of a value's two ends that its signature is made of.
@@ -286,7 +315,6 @@ mod tests {
 
     use super::*;
     use crate::compare::text;
-    use crate::dictionary::Texts;
 
     proptest! {
         #[test]
