@@ -1,15 +1,21 @@
 #![doc = include_str!("../README.md")]
 
 mod block;
+mod cell;
 pub mod compare;
+mod dictionary;
 mod digest;
 mod error;
 mod explain;
 mod frequency;
+mod fuse;
+mod intake;
 mod kin;
 mod link;
 pub mod model;
+mod observe;
 mod one_to_one;
+mod parallel;
 mod pattern;
 pub mod prepare;
 mod random;
@@ -26,8 +32,9 @@ pub use digest::Digest;
 pub use error::{Error, Result};
 pub use explain::{Explanation, Part, explain};
 pub use frequency::Frequencies;
+pub use intake::Intake;
 pub use kin::{Kin, KinClass};
-pub use link::{Links, Pair, Progress, link};
+pub use link::{Detail, Links, Pair, Progress, link, link_in_detail};
 pub use model::{Expectation, Link, Model, Recipe, TrainingRecord};
 pub use one_to_one::{Settled, settle};
 pub use pattern::Pattern;

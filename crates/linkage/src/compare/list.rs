@@ -7,6 +7,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
+use crate::dictionary::Texts;
 use crate::tables::Values;
 
 /// The distinct lists of a column, each as the ascending codes of its items.
@@ -28,8 +29,9 @@ impl Lists {
             places.map(|place| u32::try_from(place).unwrap_or(u32::MAX)).collect()
         };
         let lists = lists.iter().map(codes).collect();
-        let items = items.iter().map(|item| item.chars().collect()).collect();
-        Self { items: Box::new(Values::Text(items)), lists }
+        let mut texts = Texts::default();
+        items.iter().for_each(|item| texts.push(item));
+        Self { items: Box::new(Values::Text(texts)), lists }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -53,7 +55,7 @@ impl Lists {
             if place > 0 {
                 text.push('\u{1f}');
             }
-            text.extend(item);
+            text.push_str(item);
         }
         text
     }
@@ -63,14 +65,14 @@ impl Lists {
         self.letters(index).eq(others.letters(other))
     }
 
-    fn letters(&self, index: usize) -> impl Iterator<Item = &[char]> {
+    fn letters(&self, index: usize) -> impl Iterator<Item = &str> {
         self.lists[index].iter().map(|code| match self.items.as_ref() {
-            Values::Text(items) => items[*code as usize - 1].as_ref(),
+            Values::Text(items) => items.get(*code as usize - 1),
             Values::Dates(..)
             | Values::Numbers(_)
             | Values::Times(_)
             | Values::Places(_)
-            | Values::Lists(_) => &[],
+            | Values::Lists(_) => "",
         })
     }
 }
