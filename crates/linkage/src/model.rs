@@ -105,6 +105,8 @@ struct ModelFile {
     rules: Vec<Rule>,
     #[serde(rename = "comparison")]
     comparisons: Vec<Comparison>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    kin: Vec<KinClass>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     training: Option<TrainingRecord>,
 }
@@ -425,6 +427,21 @@ impl fmt::Display for Test {
     }
 }
 
+/// One class of pairs that are neither the same individual nor strangers: one household, twins, namesakes.
+///
+/// What is shared in it comes together, and two classes alone would take each shared thing for news.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KinClass {
+    /// How many pairs of it there are for each pair of the same individual.
+    pub for_each_same: f64,
+    /// The probability of each level given this class, comparison by comparison, the null level left out.
+    pub levels: Vec<Vec<f64>>,
+}
+
+/// The most classes of kin that a model may hold.
+pub const MOST_KIN: usize = 16;
+
 /// How to learn the prior, the u and the m without labels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -622,6 +639,7 @@ impl Recipe {
         prior: f64,
         threshold: f64,
         comparisons: Vec<Comparison>,
+        kin: Vec<KinClass>,
         training: Option<TrainingRecord>,
     ) -> Result<Model> {
         let recipe = self.0.clone();
@@ -634,6 +652,7 @@ impl Recipe {
             columns: recipe.columns,
             rules: recipe.rules,
             comparisons,
+            kin,
             training,
         })
     }
@@ -710,6 +729,11 @@ impl Model {
         &self.0.comparisons
     }
 
+    /// Returns the classes of kin, none where it knows only the same individual and strangers.
+    pub fn kin(&self) -> &[KinClass] {
+        &self.0.kin
+    }
+
     /// Returns how it was trained, where it was.
     pub fn training(&self) -> Option<&TrainingRecord> {
         self.0.training.as_ref()
@@ -757,6 +781,7 @@ impl TryFrom<ModelFile> for Model {
         for comparison in &file.comparisons {
             check_parameters(comparison)?;
         }
+        check_kin(&file.kin, &file.comparisons)?;
         if !(file.prior > 0.0 && file.prior < 1.0) {
             return Err(unsound("prior", "it must lie between 0 and 1, and be neither"));
         }
@@ -988,6 +1013,35 @@ fn check_parameters(comparison: &Comparison) -> Result<()> {
         if (sum - 1.0).abs() > SLACK {
             let place = format!("comparison `{}`", comparison.name);
             return Err(unsound(place, format!("its {name} add up to {sum}, not to 1")));
+        }
+    }
+    Ok(())
+}
+
+fn check_kin(kin: &[KinClass], comparisons: &[Comparison]) -> Result<()> {
+    if kin.len() > MOST_KIN {
+        return Err(unsound("kin", format!("there may be at most {MOST_KIN} classes")));
+    }
+    for (index, class) in kin.iter().enumerate() {
+        let place = format!("kin {}", index + 1);
+        if !(class.for_each_same > 0.0 && class.for_each_same.is_finite()) {
+            return Err(unsound(place, "`for_each_same` must be a finite number above 0"));
+        }
+        if class.levels.len() != comparisons.len() {
+            return Err(unsound(place, "it needs levels for every comparison, in their order"));
+        }
+        for (comparison, levels) in comparisons.iter().zip(&class.levels) {
+            let place = format!("{place}, comparison `{}`", comparison.name);
+            if levels.len() != comparison.levels.len() {
+                return Err(unsound(place, "it needs a probability for every level"));
+            }
+            for share in levels {
+                check_probability(&place, "probability", *share)?;
+            }
+            let sum: f64 = levels.iter().sum();
+            if (sum - 1.0).abs() > SLACK {
+                return Err(unsound(place, format!("its probabilities add up to {sum}, not to 1")));
+            }
         }
     }
     Ok(())
