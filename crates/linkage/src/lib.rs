@@ -9,6 +9,7 @@ mod frequency;
 mod kin;
 mod link;
 pub mod model;
+mod observe;
 mod one_to_one;
 mod pattern;
 pub mod prepare;
