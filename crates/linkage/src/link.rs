@@ -11,7 +11,6 @@ use rustc_hash::FxHashMap;
 use crate::Result;
 use crate::block::{Blocks, RuleCount};
 use crate::compare::Comparer;
-use crate::kin::Kin;
 use crate::model::{Expectation, ThresholdRule};
 use crate::one_to_one::settle;
 use crate::pattern::Pattern;
@@ -88,8 +87,7 @@ pub fn link(scorer: &Scorer<'_>, on_progress: impl FnMut(Progress)) -> Result<Li
     let least = least_competing(ThresholdRule::Weight(model.threshold()));
     let mut weighed = score_pairs(scorer, &blocks, &rules, least, on_progress)?;
     let by_rule = weighed.patterns_by_rule();
-    let kin = Kin::fit(model.comparisons(), model.prior(), &by_rule);
-    let forecast = Forecast::new(&weighed.pairs, model.one_to_one(), model.link(), Some(&kin));
+    let forecast = Forecast::new(&weighed.pairs, model.one_to_one(), model.link());
     weighed.pairs.retain(|pair| pair.weight >= model.threshold());
     let pairs_at_threshold = weighed.pairs.len() as u64;
     let settled = settle(tables, model.one_to_one(), weighed.pairs);

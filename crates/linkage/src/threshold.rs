@@ -3,16 +3,14 @@
 //! Between training and linking. Without labels the only witness is the model: a pair of weight w is the same individual
 //! with the probability that w stands for, so the pairs at or above a threshold hold that many same ones on average.
 //! Where a record may keep one pair, its pairs compete, and each one's probability is its odds over one plus the odds of
-//! all that compete with it: two equal pairs of one record are at best even. Pairs of a household are reckoned with too
-//! (`kin`), or the expectation would be far too high wherever people live together. The estimate is as right as the model's m,
-//! u and independence are. It is no substitute for the reviewed sample that a pilot takes, which is measured, and this
+//! all that compete with it: two equal pairs of one record are at best even. Pairs of a household are in the weight already
+//! (`kin`). The estimate is as right as the model's m, u, kin and independence are. It is no substitute for the reviewed sample that a pilot takes, which is measured, and this
 //! is reckoned.
 //!
 //! [`dry_run`] needs no pairs at all: it says from the base rate what a model would bring, before any data is opened.
 
 use rustc_hash::FxHashMap;
 
-use crate::kin::Kin;
 use crate::link::Pair;
 use crate::model::{Expectation, Link, Model, OneToOne, ThresholdRule};
 use crate::record::RecordRef;
@@ -39,10 +37,10 @@ pub struct Forecast {
 }
 
 impl Forecast {
-    /// Works the probabilities out from all the pairs that could compete, and from the class of kin.
+    /// Works the probabilities out from all the pairs that could compete.
     ///
     /// Within one table a record competes for its pairs whether it stands first or later in them.
-    pub fn new(pairs: &[Pair], policy: OneToOne, link: Link, kin: Option<&Kin>) -> Self {
+    pub fn new(pairs: &[Pair], policy: OneToOne, link: Link) -> Self {
         // Odds beyond 2^900 are as certain as any, and their sum must stay finite.
         let odds = |pair: &Pair| pair.weight.min(900.0).exp2();
         let mut by_source: FxHashMap<RecordRef, f64> = FxHashMap::default();
@@ -76,9 +74,7 @@ impl Forecast {
                     }
                 },
             };
-            // Kin are taken off by their odds against the same individual, which the weight knows nothing of.
-            let kin = kin.map_or(0.0, |kin| own * kin.odds(pair.pattern));
-            own / (1.0 + own + rivals + kin)
+            own / (1.0 + own + rivals)
         };
         Self {
             probabilities: pairs

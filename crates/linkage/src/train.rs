@@ -21,12 +21,12 @@
 //! blocking for m follow Splink's method.
 
 use crate::block::Blocks;
-use crate::kin::Kin;
+use crate::kin;
 use crate::link::score_pairs;
 use crate::model::{
-    Comparison, Level, MOST_COMPARISONS, Model, Prior, Recipe, TrainingRecord, TrainingSession,
+    Comparison, Level, Link, MOST_COMPARISONS, Model, OneToOne, Prior, Recipe, TrainingRecord, TrainingSession,
 };
-use crate::observe::{Session, count_sessions, observe_u};
+use crate::observe::{Session, count_sessions, observe_u, shares_column};
 use crate::one_to_one::settle;
 use crate::pattern::Pattern;
 use crate::record::Side;
@@ -79,14 +79,34 @@ pub fn train(recipe: &Recipe, tables: &Tables) -> Result<Model> {
     }
 
     let comparisons = with_parameters(recipe.comparisons(), &learnt.m, &u);
-    let unset = recipe.with_parameters(prior, 0.0, comparisons.clone(), None)?;
+    let unset = recipe.with_parameters(prior, 0.0, comparisons.clone(), Vec::new(), None)?;
     let scorer = Scorer::new(&unset, tables)?;
     let blocks = Blocks::new(tables, recipe.rules())?;
     let mut weighed =
         score_pairs(&scorer, &blocks, &[], least_competing(recipe.threshold()), |_| {})?;
-    let kin = Kin::fit(&comparisons, prior, &weighed.patterns_by_rule());
-    let forecast = Forecast::new(&weighed.pairs, recipe.one_to_one(), recipe.link(), Some(&kin));
-    let kept = settle(tables, recipe.one_to_one(), weighed.pairs).pairs;
+    let patterns = weighed.patterns_by_rule();
+    let mut pairs = weighed.pairs;
+    // By the records' values, since sums of what is expected must not depend on the order of rows.
+    pairs.sort_by_key(|pair| {
+        (tables.rank(Side::Source, pair.source), tables.rank(Side::Recipient, pair.recipient))
+    });
+    let classes = kin::fit(
+        &comparisons,
+        &kin::Evidence {
+            patterns: &patterns,
+            pairs: &pairs,
+            sources: u64::from(tables.records(Side::Source)),
+            one_partner: recipe.link() == Link::Between && recipe.one_to_one() != OneToOne::Off,
+            touched: &touched(recipe),
+        },
+    );
+    let unset = recipe.with_parameters(prior, 0.0, comparisons.clone(), classes.clone(), None)?;
+    let scorer = Scorer::new(&unset, tables)?;
+    for pair in &mut pairs {
+        pair.weight += scorer.kin_part(pair.pattern, pair.weight);
+    }
+    let forecast = Forecast::new(&pairs, recipe.one_to_one(), recipe.link());
+    let kept = settle(tables, recipe.one_to_one(), pairs).pairs;
     let threshold = from_rule(recipe.threshold(), &forecast.curve(&kept))?;
 
     let record = TrainingRecord {
@@ -101,7 +121,19 @@ pub fn train(recipe: &Recipe, tables: &Tables) -> Result<Model> {
         expectation: forecast.expectation(threshold, &kept),
         sessions: learnt.sessions,
     };
-    recipe.with_parameters(prior, threshold, comparisons, Some(record))
+    recipe.with_parameters(prior, threshold, comparisons, classes, Some(record))
+}
+
+/// By rule and comparison, whether they share a column.
+fn touched(recipe: &Recipe) -> Vec<Vec<bool>> {
+    let of = |rule| {
+        recipe
+            .comparisons()
+            .iter()
+            .map(|comparison| shares_column(recipe, rule, comparison))
+            .collect()
+    };
+    recipe.rules().iter().map(of).collect()
 }
 
 /// What expectation maximisation begins with.
