@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use linkage::synth::{Plan, synthesise};
-use linkage::{Link, Model, Pair, Recipe, Scorer, Side, Table, Tables, link, probability, train};
+use linkage::{Link, Model, Pair, Recipe, Scorer, Side, Table, Tables, link, train};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -74,7 +74,7 @@ fn without_kin(text: &str) -> String {
     let mut skip = false;
     for line in text.lines() {
         if line.starts_with('[') {
-            skip = line == "[[kin]]";
+            skip = line == "[[kin]]" || line == "[[calibration]]";
         }
         if !skip {
             kept += line;
@@ -110,11 +110,11 @@ fn report(name: &str, model: &Model, tables: &Tables, all_same: u64) -> Result<(
     let kept = link(&scorer, |_| {})?.pairs;
     for (name, mut pairs) in [("all pairs", all), ("one-to-one", kept)] {
         println!("{name}: blocking finds {}", pairs.iter().filter(|pair| right(pair)).count() as f64 / all_same as f64);
-        let at: Vec<Pair> = pairs.iter().filter(|pair| probability(pair.weight) >= 0.95).copied().collect();
+        let at: Vec<Pair> = pairs.iter().filter(|pair| model.probability(pair.weight) >= 0.95).copied().collect();
         measure("  at 0.95", &at);
         let mut bins = [(0u64, 0u64, 0.0); 10];
         for pair in &pairs {
-            let chance = probability(pair.weight);
+            let chance = model.probability(pair.weight);
             let bin = &mut bins[((chance * 10.0) as usize).min(9)];
             bin.0 += 1;
             bin.1 += u64::from(right(pair));

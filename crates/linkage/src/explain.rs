@@ -10,7 +10,7 @@ use crate::Result;
 use crate::compare::Comparer;
 use crate::pattern::Pattern;
 use crate::record::{RecordRef, Side};
-use crate::score::{Scorer, probability};
+use crate::score::Scorer;
 
 /// Why a pair weighs what it weighs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ pub struct Explanation {
     pub parts: Vec<Part>,
     /// The weight.
     pub weight: f64,
-    /// The probability that the weight stands for, if the model is right.
+    /// The probability that the weight stands for, calibrated where the model is, and if it is right.
     pub probability: f64,
 }
 
@@ -118,6 +118,6 @@ pub fn explain(
         prior: scorer.prior(),
         parts,
         weight,
-        probability: probability(weight),
+        probability: model.probability(weight),
     })
 }

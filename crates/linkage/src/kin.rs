@@ -44,9 +44,6 @@ const CONVERGENCE: f64 = 1e-9;
 /// The fewest pairs that make a class.
 const LEAST_PAIRS: f64 = 10.0;
 
-/// The fewest records with a sure partner whose second pairs are worth learning from alone.
-const LEAST_PARTNERED: f64 = 50.0;
-
 /// What a level counts beforehand in a class of kin: this many pairs, spread as among strangers.
 const BEFOREHAND: f64 = 1.0;
 
@@ -77,13 +74,10 @@ pub(crate) fn fit(comparisons: &[Comparison], evidence: &Evidence<'_>) -> Vec<Ki
     while fitting.kin.len() < MOST_FITTED {
         let before = fitting.criterion();
         let mut next = fitting.clone();
-        eprintln!("classes {} same {} scale {} criterion {} all {}", fitting.kin.len(), fitting.same, fitting.scale, before, fitting.all());
         if !next.add_class() {
-            eprintln!("nothing left");
-            break;
+                break;
         }
         next.improve();
-        eprintln!("next {} {:?}", next.criterion(), next.kin.last().map(|k| k.0.clone()));
         if next.criterion() >= before {
             break;
         }

@@ -87,7 +87,12 @@ pub fn link(scorer: &Scorer<'_>, on_progress: impl FnMut(Progress)) -> Result<Li
     let least = least_competing(ThresholdRule::Weight(model.threshold()));
     let mut weighed = score_pairs(scorer, &blocks, &rules, least, on_progress)?;
     let by_rule = weighed.patterns_by_rule();
-    let forecast = Forecast::new(&weighed.pairs, model.one_to_one(), model.link());
+    let forecast = Forecast::new(
+        &weighed.pairs,
+        model.one_to_one(),
+        model.link(),
+        model.calibration(),
+    );
     weighed.pairs.retain(|pair| pair.weight >= model.threshold());
     let pairs_at_threshold = weighed.pairs.len() as u64;
     let settled = settle(tables, model.one_to_one(), weighed.pairs);

@@ -16,6 +16,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::calibrate::{Point, calibrated};
 use crate::{Digest, Error, Result};
 
 /// The most comparisons that a model may hold, since a pattern is one 64-bit word.
@@ -107,6 +108,8 @@ struct ModelFile {
     comparisons: Vec<Comparison>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     kin: Vec<KinClass>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    calibration: Vec<Point>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     training: Option<TrainingRecord>,
 }
@@ -653,6 +656,7 @@ impl Recipe {
             rules: recipe.rules,
             comparisons,
             kin,
+            calibration: Vec::new(),
             training,
         })
     }
@@ -739,6 +743,30 @@ impl Model {
         self.0.training.as_ref()
     }
 
+    /// Returns the points of its calibration, none where a weight stands for what it says.
+    pub fn calibration(&self) -> &[Point] {
+        &self.0.calibration
+    }
+
+    /// Returns the probability that a weight stands for, calibrated where the model is.
+    pub fn probability(&self, weight: f64) -> f64 {
+        crate::probability(calibrated(&self.0.calibration, weight))
+    }
+
+    /// Returns the same model with this calibration: another model, with another digest.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnsoundModel`] for points whose weights don't rise, whose odds fall, or that are no numbers.
+    pub fn with_calibration(&self, points: Vec<Point>) -> Result<Self> {
+        Self::try_from(ModelFile { calibration: points, ..self.0.clone() })
+    }
+
+    /// Returns the same model with this record of its training.
+    pub(crate) fn with_training(&self, record: TrainingRecord) -> Self {
+        Self(ModelFile { training: Some(record), ..self.0.clone() })
+    }
+
     /// Returns the same model with another threshold.
     ///
     /// # Errors
@@ -782,6 +810,7 @@ impl TryFrom<ModelFile> for Model {
             check_parameters(comparison)?;
         }
         check_kin(&file.kin, &file.comparisons)?;
+        check_calibration(&file.calibration)?;
         if !(file.prior > 0.0 && file.prior < 1.0) {
             return Err(unsound("prior", "it must lie between 0 and 1, and be neither"));
         }
@@ -1043,6 +1072,19 @@ fn check_kin(kin: &[KinClass], comparisons: &[Comparison]) -> Result<()> {
                 return Err(unsound(place, format!("its probabilities add up to {sum}, not to 1")));
             }
         }
+    }
+    Ok(())
+}
+
+fn check_calibration(points: &[Point]) -> Result<()> {
+    if points.iter().any(|point| !point.weight.is_finite() || !point.log_odds.is_finite()) {
+        return Err(unsound("calibration", "every point needs two finite numbers"));
+    }
+    let sound = |pair: &[Point]| {
+        pair[0].weight < pair[1].weight && pair[0].log_odds <= pair[1].log_odds
+    };
+    if !points.windows(2).all(sound) {
+        return Err(unsound("calibration", "the weights must rise and the odds never fall"));
     }
     Ok(())
 }

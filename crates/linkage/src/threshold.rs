@@ -11,6 +11,7 @@
 
 use rustc_hash::FxHashMap;
 
+use crate::calibrate::{Point, calibrated, weight_at};
 use crate::link::Pair;
 use crate::model::{Expectation, Link, Model, OneToOne, ThresholdRule};
 use crate::record::RecordRef;
@@ -37,12 +38,12 @@ pub struct Forecast {
 }
 
 impl Forecast {
-    /// Works the probabilities out from all the pairs that could compete.
+    /// Works the probabilities out from all the pairs that could compete, their weights calibrated by these points.
     ///
     /// Within one table a record competes for its pairs whether it stands first or later in them.
-    pub fn new(pairs: &[Pair], policy: OneToOne, link: Link) -> Self {
+    pub fn new(pairs: &[Pair], policy: OneToOne, link: Link, calibration: &[Point]) -> Self {
         // Odds beyond 2^900 are as certain as any, and their sum must stay finite.
-        let odds = |pair: &Pair| pair.weight.min(900.0).exp2();
+        let odds = |pair: &Pair| calibrated(calibration, pair.weight).min(900.0).exp2();
         let mut by_source: FxHashMap<RecordRef, f64> = FxHashMap::default();
         let mut by_recipient: FxHashMap<RecordRef, f64> = FxHashMap::default();
         let mut by_either: FxHashMap<RecordRef, f64> = FxHashMap::default();
@@ -151,12 +152,17 @@ fn expect(threshold: f64, pairs: u64, expected_same: f64) -> Expectation {
 /// # Errors
 ///
 /// [`Error::UnreachablePrecision`] where no threshold reaches the target.
-pub fn from_rule(rule: ThresholdRule, curve: &[Expectation]) -> Result<f64> {
+pub fn from_rule(
+    rule: ThresholdRule,
+    curve: &[Expectation],
+    calibration: &[Point],
+) -> Result<f64> {
     match rule {
         ThresholdRule::Weight(weight) => Ok(weight),
-        ThresholdRule::Probability(share) => Ok(weight_of(share)),
+        ThresholdRule::Probability(share) => Ok(weight_at(calibration, weight_of(share))),
         ThresholdRule::TargetPrecision(target) => {
-            let even = |here: &&Expectation| here.threshold >= 0.0;
+            let least = weight_at(calibration, 0.0);
+            let even = |here: &&Expectation| here.threshold >= least;
             let reached = curve.iter().filter(even).rfind(|here| here.expected_precision >= target);
             reached.map(|here| here.threshold).ok_or_else(|| Error::UnreachablePrecision {
                 target,

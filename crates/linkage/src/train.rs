@@ -21,8 +21,9 @@
 //! blocking for m follow Splink's method.
 
 use crate::block::Blocks;
+use crate::calibrate::{Point, calibrate, from_second_hits};
 use crate::kin;
-use crate::link::score_pairs;
+use crate::link::{Pair, score_pairs};
 use crate::model::{
     Comparison, Level, Link, MOST_COMPARISONS, Model, OneToOne, Prior, Recipe, TrainingRecord, TrainingSession,
 };
@@ -90,24 +91,30 @@ pub fn train(recipe: &Recipe, tables: &Tables) -> Result<Model> {
     pairs.sort_by_key(|pair| {
         (tables.rank(Side::Source, pair.source), tables.rank(Side::Recipient, pair.recipient))
     });
+    let one_partner = recipe.link() == Link::Between && recipe.one_to_one() != OneToOne::Off;
     let classes = kin::fit(
         &comparisons,
         &kin::Evidence {
             patterns: &patterns,
             pairs: &pairs,
             sources: u64::from(tables.records(Side::Source)),
-            one_partner: recipe.link() == Link::Between && recipe.one_to_one() != OneToOne::Off,
+            one_partner,
             touched: &touched(recipe),
         },
     );
-    let unset = recipe.with_parameters(prior, 0.0, comparisons.clone(), classes.clone(), None)?;
-    let scorer = Scorer::new(&unset, tables)?;
+    let model = recipe.with_parameters(prior, 0.0, comparisons, classes, None)?;
+    let scorer = Scorer::new(&model, tables)?;
     for pair in &mut pairs {
         pair.weight += scorer.kin_part(pair.pattern, pair.weight);
     }
-    let forecast = Forecast::new(&pairs, recipe.one_to_one(), recipe.link());
+    let points = if one_partner {
+        learn_calibration(&pairs, f64::from(tables.records(Side::Source)))
+    } else {
+        Vec::new()
+    };
+    let forecast = Forecast::new(&pairs, recipe.one_to_one(), recipe.link(), &points);
     let kept = settle(tables, recipe.one_to_one(), pairs).pairs;
-    let threshold = from_rule(recipe.threshold(), &forecast.curve(&kept))?;
+    let threshold = from_rule(recipe.threshold(), &forecast.curve(&kept), &points)?;
 
     let record = TrainingRecord {
         recipe: recipe.digest()?,
@@ -121,7 +128,20 @@ pub fn train(recipe: &Recipe, tables: &Tables) -> Result<Model> {
         expectation: forecast.expectation(threshold, &kept),
         sessions: learnt.sessions,
     };
-    recipe.with_parameters(prior, threshold, comparisons, classes, Some(record))
+    let model = model.with_threshold(threshold)?.with_calibration(points)?;
+    Ok(model.with_training(record))
+}
+
+/// How often second hits are judged anew by the calibration that they gave.
+const CALIBRATIONS: u32 = 3;
+
+/// Learns what the weights stand for from the second hits of source records that have one partner at most.
+fn learn_calibration(pairs: &[Pair], sources: f64) -> Vec<Point> {
+    let mut points = Vec::new();
+    for _ in 0..CALIBRATIONS {
+        points = calibrate(&from_second_hits(pairs, sources, &points, &[]).judged);
+    }
+    points
 }
 
 /// By rule and comparison, whether they share a column.
