@@ -68,7 +68,7 @@ impl Drawn {
         let mut dice = Dice::new(self.seeds.payroll);
         let alone = self.caseload_alone();
         let mut serial = 0;
-        self.payroll.chunks(rows).map(move |numbers| {
+        pieces(&self.payroll, rows).map(move |numbers| {
             let cells = numbers.iter().map(|&number| {
                 serial += 1;
                 let pay = self.pay(number, alone);
@@ -85,7 +85,7 @@ impl Drawn {
         let mut dice = Dice::new(self.seeds.caseload);
         let alone = self.caseload_alone();
         let mut serial = 0;
-        self.caseload.chunks(rows).map(move |numbers| {
+        pieces(&self.caseload, rows).map(move |numbers| {
             let cells = numbers.iter().map(|&number| {
                 serial += 1;
                 let pay = self.pay(number, alone);
@@ -110,4 +110,9 @@ impl Drawn {
         pay.declare(&self.plan, &mut dice);
         pay
     }
+}
+
+/// Cuts a file's order into pieces, one without rows where there are none, so that its columns are written all the same.
+fn pieces(order: &[u32], rows: usize) -> impl Iterator<Item = &[u32]> {
+    order.chunks(rows).chain(order.is_empty().then_some(order))
 }

@@ -179,7 +179,7 @@ impl Population {
             let code = small(u64::from(before) * 1_457 % CODES);
             let district = small(u64::from(before) / CODES);
             let first_house = 1 + small(dice.below(160));
-            for step in 0..8 + small(dice.below(13)) {
+            for step in 0..9 + small(dice.below(16)) {
                 if self.people.len() >= wanted {
                     break;
                 }
@@ -344,7 +344,7 @@ mod tests {
         }
         assert!(streets.values().all(|streets| streets.len() == 1));
         let homes_a_postcode = population.homes.len() as f64 / streets.len() as f64;
-        assert!((homes_a_postcode - 14.0).abs() < 0.5, "{homes_a_postcode}");
+        assert!((homes_a_postcode - 16.5).abs() < 0.5, "{homes_a_postcode}");
     }
 
     #[test]

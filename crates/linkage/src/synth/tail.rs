@@ -64,7 +64,7 @@ pub(super) const TAILS: [Tails; 7] = [
                     "issa", "lyn", "ora", "oria", "y",
                 ],
             ],
-            flat: 4.0,
+            flat: 2.5,
         },
         men: Tail {
             parts: &[
@@ -80,7 +80,7 @@ pub(super) const TAILS: [Tails; 7] = [
                     "on", "ric", "ton", "us", "win",
                 ],
             ],
-            flat: 4.0,
+            flat: 2.0,
         },
         surnames: Tail {
             parts: &[
@@ -105,7 +105,7 @@ pub(super) const TAILS: [Tails; 7] = [
                     "worth", "wright", "yard",
                 ],
             ],
-            flat: 7.0,
+            flat: 4.0,
         },
     },
     Tails {
@@ -121,7 +121,7 @@ pub(super) const TAILS: [Tails; 7] = [
                     "ina", "inda", "isa", "ita", "ora", "uela",
                 ],
             ],
-            flat: 3.0,
+            flat: 2.5,
         },
         men: Tail {
             parts: &[
@@ -135,7 +135,7 @@ pub(super) const TAILS: [Tails; 7] = [
                     "ilio", "ín", "ino", "olfo", "onio", "urio",
                 ],
             ],
-            flat: 3.0,
+            flat: 2.0,
         },
         surnames: Tail {
             parts: &[
@@ -152,7 +152,7 @@ pub(super) const TAILS: [Tails; 7] = [
                     "ero", "eta", "ez", "illo", "ines", "ola", "ondo", "osa", "uela", "uri",
                 ],
             ],
-            flat: 6.0,
+            flat: 4.0,
         },
     },
     Tails {
@@ -168,7 +168,7 @@ pub(super) const TAILS: [Tails; 7] = [
                     "lijn", "mieke", "tje",
                 ],
             ],
-            flat: 4.0,
+            flat: 2.5,
         },
         men: Tail {
             parts: &[
@@ -182,7 +182,7 @@ pub(super) const TAILS: [Tails; 7] = [
                     "man", "mer", "nout", "ter", "wijn",
                 ],
             ],
-            flat: 4.0,
+            flat: 2.0,
         },
         surnames: Tail {
             parts: &[
@@ -201,7 +201,7 @@ pub(super) const TAILS: [Tails; 7] = [
                     "mond", "poort", "sluis", "stra", "veld", "wegen", "werf", "wijk", "zicht",
                 ],
             ],
-            flat: 6.0,
+            flat: 4.0,
         },
     },
     Tails {
@@ -217,7 +217,7 @@ pub(super) const TAILS: [Tails; 7] = [
                     "ycja", "yda",
                 ],
             ],
-            flat: 4.0,
+            flat: 2.5,
         },
         men: Tail {
             parts: &[
@@ -231,7 +231,7 @@ pub(super) const TAILS: [Tails; 7] = [
                     "woj", "wit",
                 ],
             ],
-            flat: 4.0,
+            flat: 2.0,
         },
         surnames: Tail {
             parts: &[
@@ -248,7 +248,7 @@ pub(super) const TAILS: [Tails; 7] = [
                 &["", "al", "an", "ar", "ej", "ik", "in", "isz", "ol", "osz", "ow"],
                 &["ański", "arski", "ecki", "ewski", "icki", "iński", "owski", "yński"],
             ],
-            flat: 6.0,
+            flat: 4.0,
         },
     },
     Tails {
@@ -264,7 +264,7 @@ pub(super) const TAILS: [Tails; 7] = [
                     "ný", "ríður", "rún", "veig", "vör",
                 ],
             ],
-            flat: 4.0,
+            flat: 2.5,
         },
         men: Tail {
             parts: &[
@@ -278,7 +278,7 @@ pub(super) const TAILS: [Tails; 7] = [
                     "mar", "mundur", "ólfur", "steinn", "valdur", "varður", "viður",
                 ],
             ],
-            flat: 4.0,
+            flat: 2.0,
         },
         // Nobody has a surname here; the list is never drawn from.
         surnames: Tail { parts: &[&[]], flat: 1.0 },
@@ -296,7 +296,7 @@ pub(super) const TAILS: [Tails; 7] = [
                     "ra", "sana", "wa",
                 ],
             ],
-            flat: 3.0,
+            flat: 2.5,
         },
         men: Tail {
             parts: &[
@@ -324,7 +324,7 @@ pub(super) const TAILS: [Tails; 7] = [
                     "eer", "i", "imi", "oub", "our", "oush", "ri", "san", "wan",
                 ],
             ],
-            flat: 5.0,
+            flat: 3.0,
         },
     },
     Tails {
@@ -341,7 +341,7 @@ pub(super) const TAILS: [Tails; 7] = [
                     "na", "nga", "ping", "qi", "rong", "ting", "trâm", "vân", "yeon", "ying",
                 ],
             ],
-            flat: 3.0,
+            flat: 2.5,
         },
         men: Tail {
             parts: &[
@@ -357,7 +357,7 @@ pub(super) const TAILS: [Tails; 7] = [
                     "woo",
                 ],
             ],
-            flat: 3.0,
+            flat: 2.0,
         },
         surnames: Tail {
             parts: &[
