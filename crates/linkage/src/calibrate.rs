@@ -17,6 +17,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::link::Pair;
+use crate::rivals::alone;
 use crate::score::{probability, weight_of};
 
 /// One point of a calibration.
@@ -251,17 +252,28 @@ pub fn from_second_hits(
     points: &[Point],
     counts: &[f64],
 ) -> SecondHits {
-    let odds = |pair: &Pair| calibrated(points, pair.weight).min(900.0).exp2();
+    let odds: Vec<f64> =
+        pairs.iter().map(|pair| calibrated(points, pair.weight).min(900.0).exp2()).collect();
+    let same_source = |one: &Pair, other: &Pair| one.source == other.source;
+    let lengths: Vec<usize> = pairs.chunk_by(same_source).map(<[Pair]>::len).collect();
+    let mut sums = Vec::with_capacity(lengths.len());
+    let mut first = 0;
+    for length in &lengths {
+        sums.push(odds[first..first + length].iter().sum::<f64>());
+        first += length;
+    }
+    let alone = alone(&sums, sources, counts);
     let mut judged = Vec::with_capacity(pairs.len());
     let mut partnered = 0.0;
-    for (place, own) in pairs.chunk_by(|one, other| one.source == other.source).enumerate() {
+    for (place, (length, all)) in lengths.iter().zip(&sums).enumerate() {
         let count = counts.get(place).copied().unwrap_or(1.0);
-        let all: f64 = own.iter().map(odds).sum();
-        partnered += count * all / (1.0 + all);
-        judged.extend(own.iter().map(|pair| Judged {
-            weight: pair.weight,
+        let has_partner = all / (alone + all);
+        partnered += count * has_partner;
+        let first = judged.len();
+        judged.extend((first..first + length).map(|index| Judged {
+            weight: pairs[index].weight,
             // For now how far it is known to be another than the partner.
-            same: (1.0 - odds(pair) / all).max(0.0) * all / (1.0 + all),
+            same: (1.0 - odds[index] / all).max(0.0) * has_partner,
             pairs: count,
         }));
     }
@@ -271,4 +283,18 @@ pub fn from_second_hits(
         one.same = 1.0 - scale * one.same;
     }
     SecondHits { judged, partnered }
+}
+
+/// How often second hits are judged anew by the calibration that they gave.
+const ROUNDS: u32 = 3;
+
+/// Learns what weights stand for from second hits, where a source record has one partner at most.
+///
+/// The arguments are those of [`from_second_hits`].
+pub fn by_second_hits(pairs: &[Pair], sources: f64, counts: &[f64]) -> Vec<Point> {
+    let mut points = Vec::new();
+    for _ in 0..ROUNDS {
+        points = calibrate(&from_second_hits(pairs, sources, &points, counts).judged);
+    }
+    points
 }

@@ -122,6 +122,8 @@ struct Fitting<'e> {
     same: f64,
     /// How many times as many different pairs there are as were counted.
     scale: f64,
+    /// The share of source records that have no partner.
+    alone: f64,
 }
 
 impl<'e> Fitting<'e> {
@@ -159,6 +161,7 @@ impl<'e> Fitting<'e> {
             different,
             same: 0.0,
             scale: 1.0,
+            alone: 1.0,
         }
     }
 
@@ -180,13 +183,13 @@ impl<'e> Fitting<'e> {
             for index in first..first + own {
                 let odds = odds(index);
                 heavy[self.row_of[index]] += if self.evidence.one_partner {
-                    (1.0 - odds / all).max(0.0) * all / (1.0 + all)
+                    (1.0 - odds / all).max(0.0) * all / (self.alone + all)
                 } else {
                     same += odds / (1.0 + odds);
                     1.0 / (1.0 + odds)
                 };
             }
-            partnered += all / (1.0 + all);
+            partnered += all / (self.alone + all);
             first += own;
         }
         let mut part = 1.0;
@@ -197,6 +200,8 @@ impl<'e> Fitting<'e> {
         let light = self.rows.iter().map(|row| row.light * part);
         self.different = light.zip(&heavy).map(|(light, heavy)| light + heavy).collect();
         self.scale = 1.0 / part.max(f64::MIN_POSITIVE);
+        // One record more is thought to be alone, so that no pair is ever certain for want of others.
+        self.alone = 1.0 - partnered / (self.evidence.sources as f64 + 1.0);
         self.same = same.max(0.5);
     }
 

@@ -5,6 +5,7 @@ pub mod calibrate;
 pub mod compare;
 mod digest;
 mod error;
+pub mod estimate;
 mod explain;
 mod frequency;
 mod kin;
@@ -16,6 +17,7 @@ mod pattern;
 pub mod prepare;
 mod random;
 mod record;
+mod rivals;
 mod score;
 
 pub mod synth;

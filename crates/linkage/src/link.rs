@@ -14,7 +14,7 @@ use crate::compare::Comparer;
 use crate::model::{Expectation, ThresholdRule};
 use crate::one_to_one::settle;
 use crate::pattern::Pattern;
-use crate::record::RecordRef;
+use crate::record::{RecordRef, Side};
 use crate::score::Scorer;
 use crate::tables::Missing;
 use crate::threshold::{Forecast, least_competing};
@@ -92,6 +92,7 @@ pub fn link(scorer: &Scorer<'_>, on_progress: impl FnMut(Progress)) -> Result<Li
         model.one_to_one(),
         model.link(),
         model.calibration(),
+        [Side::Source, Side::Recipient].map(|side| u64::from(tables.records(side))),
     );
     weighed.pairs.retain(|pair| pair.weight >= model.threshold());
     let pairs_at_threshold = weighed.pairs.len() as u64;

@@ -11,10 +11,11 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::calibrate::{Point, calibrated, weight_at};
+use crate::calibrate::{Point, weight_at};
 use crate::link::Pair;
 use crate::model::{Expectation, Link, Model, OneToOne, ThresholdRule};
 use crate::record::RecordRef;
+use crate::rivals::Rivals;
 use crate::score::{probability, weight_of};
 use crate::{Error, Result};
 
@@ -40,49 +41,17 @@ pub struct Forecast {
 impl Forecast {
     /// Works the probabilities out from all the pairs that could compete, their weights calibrated by these points.
     ///
-    /// Within one table a record competes for its pairs whether it stands first or later in them.
-    pub fn new(pairs: &[Pair], policy: OneToOne, link: Link, calibration: &[Point]) -> Self {
-        // Odds beyond 2^900 are as certain as any, and their sum must stay finite.
-        let odds = |pair: &Pair| calibrated(calibration, pair.weight).min(900.0).exp2();
-        let mut by_source: FxHashMap<RecordRef, f64> = FxHashMap::default();
-        let mut by_recipient: FxHashMap<RecordRef, f64> = FxHashMap::default();
-        let mut by_either: FxHashMap<RecordRef, f64> = FxHashMap::default();
-        let mut ordered: Vec<&Pair> = pairs.iter().collect();
-        // The sums must not depend on the order in which pairs came.
-        ordered.sort_unstable_by(|one, other| one.weight.total_cmp(&other.weight));
-        for pair in ordered {
-            *by_source.entry(pair.source).or_insert(0.0) += odds(pair);
-            *by_recipient.entry(pair.recipient).or_insert(0.0) += odds(pair);
-            if link == Link::Within {
-                *by_either.entry(pair.source).or_insert(0.0) += odds(pair);
-                *by_either.entry(pair.recipient).or_insert(0.0) += odds(pair);
-            }
-        }
-        let chance = |pair: &Pair| {
-            let own = odds(pair);
-            let rivals = |sums: &FxHashMap<RecordRef, f64>, record| {
-                (sums.get(&record).unwrap_or(&own) - own).max(0.0)
-            };
-            let rivals = match policy {
-                OneToOne::Off => 0.0,
-                OneToOne::EachSource => rivals(&by_source, pair.source),
-                OneToOne::Greedy | OneToOne::Optimal => match link {
-                    Link::Between => {
-                        rivals(&by_source, pair.source) + rivals(&by_recipient, pair.recipient)
-                    }
-                    Link::Within => {
-                        rivals(&by_either, pair.source) + rivals(&by_either, pair.recipient)
-                    }
-                },
-            };
-            own / (1.0 + own + rivals)
-        };
-        Self {
-            probabilities: pairs
-                .iter()
-                .map(|pair| ((pair.source, pair.recipient), chance(pair)))
-                .collect(),
-        }
+    /// `records` is how many there are on either side, paired or not.
+    pub fn new(
+        pairs: &[Pair],
+        policy: OneToOne,
+        link: Link,
+        calibration: &[Point],
+        records: [u64; 2],
+    ) -> Self {
+        let chances = Rivals::new(pairs, policy, link, records).chances(calibration, &[]);
+        let pairs = pairs.iter().map(|pair| (pair.source, pair.recipient));
+        Self { probabilities: pairs.zip(chances).collect() }
     }
 
     /// Returns the probability of a pair, its competitors taken into account.

@@ -21,9 +21,9 @@
 //! blocking for m follow Splink's method.
 
 use crate::block::Blocks;
-use crate::calibrate::{Point, calibrate, from_second_hits};
+use crate::calibrate::by_second_hits;
 use crate::kin;
-use crate::link::{Pair, score_pairs};
+use crate::link::score_pairs;
 use crate::model::{
     Comparison, Level, Link, MOST_COMPARISONS, Model, OneToOne, Prior, Recipe, TrainingRecord, TrainingSession,
 };
@@ -108,19 +108,20 @@ pub fn train(recipe: &Recipe, tables: &Tables) -> Result<Model> {
         pair.weight += scorer.kin_part(pair.pattern, pair.weight);
     }
     let points = if one_partner {
-        learn_calibration(&pairs, f64::from(tables.records(Side::Source)))
+        by_second_hits(&pairs, f64::from(tables.records(Side::Source)), &[])
     } else {
         Vec::new()
     };
-    let forecast = Forecast::new(&pairs, recipe.one_to_one(), recipe.link(), &points);
+    let records = [Side::Source, Side::Recipient].map(|side| u64::from(tables.records(side)));
+    let forecast = Forecast::new(&pairs, recipe.one_to_one(), recipe.link(), &points, records);
     let kept = settle(tables, recipe.one_to_one(), pairs).pairs;
     let threshold = from_rule(recipe.threshold(), &forecast.curve(&kept), &points)?;
 
     let record = TrainingRecord {
         recipe: recipe.digest()?,
         seed: training.seed,
-        source_records: u64::from(tables.records(Side::Source)),
-        recipient_records: u64::from(tables.records(Side::Recipient)),
+        source_records: records[0],
+        recipient_records: records[1],
         sampled_pairs: observed.sampled_pairs,
         deterministic_pairs,
         rounds,
@@ -130,18 +131,6 @@ pub fn train(recipe: &Recipe, tables: &Tables) -> Result<Model> {
     };
     let model = model.with_threshold(threshold)?.with_calibration(points)?;
     Ok(model.with_training(record))
-}
-
-/// How often second hits are judged anew by the calibration that they gave.
-const CALIBRATIONS: u32 = 3;
-
-/// Learns what the weights stand for from the second hits of source records that have one partner at most.
-fn learn_calibration(pairs: &[Pair], sources: f64) -> Vec<Point> {
-    let mut points = Vec::new();
-    for _ in 0..CALIBRATIONS {
-        points = calibrate(&from_second_hits(pairs, sources, &points, &[]).judged);
-    }
-    points
 }
 
 /// By rule and comparison, whether they share a column.
