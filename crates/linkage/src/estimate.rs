@@ -163,7 +163,10 @@ impl Work<'_> {
         Estimate {
             threshold,
             pairs: self.kept.iter().filter(|kept| **kept).count() as u64,
-            precision: wilson(precision, variance(&precisions) + given_precision, sums.kept),
+            precision: whole(
+                wilson(precision, variance(&precisions) + given_precision, sums.kept),
+                sums.kept,
+            ),
             recall: wilson(recall, variance(&recalls) + given_recall, all),
             same_pairs: sums.kept_same + sums.left_same,
             missed_by_rules: sums.missed,
@@ -235,6 +238,15 @@ fn wilson(share: f64, variance: f64, most: f64) -> Interval {
     let half = NORMAL_95 / (1.0 + square / trials)
         * (spread / trials + square / (4.0 * trials * trials)).sqrt();
     Interval { value: share, low: (middle - half).max(0.0), high: (middle + half).min(1.0) }
+}
+
+/// Widens an interval to whole pairs: some number of the kept are the same individual, and no part of one.
+fn whole(interval: Interval, pairs: f64) -> Interval {
+    Interval {
+        value: interval.value,
+        low: (interval.low * pairs).floor() / pairs,
+        high: (interval.high * pairs).ceil() / pairs,
+    }
 }
 
 #[cfg(test)]
