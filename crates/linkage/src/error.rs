@@ -29,6 +29,17 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// The settings of a Splink model could not be read.
+    #[error("the settings cannot be read: {0}")]
+    UnreadableSettings(serde_json::Error),
+    /// The settings of a Splink model say something that isn't understood, or that Comity has no form for.
+    #[error("settings, {place}: {problem}")]
+    UnsoundSettings {
+        /// Which part says it, for example ``comparison `surname`, level 2``.
+        place: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A rule, comparison or level names a column that isn't prepared.
     #[error("{place} names the column `{column}`, which no `[[column]]` prepares")]
     UnknownColumn {
@@ -209,6 +220,8 @@ mod tests {
             Error::NoSamePairs { .. } => 20,
             Error::UnreachablePrecision { .. } => 21,
             Error::UnsoundSynthesis { .. } => 22,
+            Error::UnreadableSettings(_) => 23,
+            Error::UnsoundSettings { .. } => 24,
         }
     }
 
@@ -242,6 +255,8 @@ mod tests {
             Error::NoSamePairs { rule },
             Error::UnreachablePrecision { target: 0.99, best: 0.9 },
             Error::UnsoundSynthesis { problem: "it has no rows".into() },
+            Error::UnreadableSettings(serde_json::from_str::<u8>("").unwrap_err()),
+            Error::UnsoundSettings { place: "rule 1".into(), problem: "it has no SQL".into() },
         ];
         let numbers: Vec<usize> = errors.iter().map(number).collect();
         assert_eq!(numbers, (0..errors.len()).collect::<Vec<_>>());
@@ -280,6 +295,8 @@ mod tests {
             the training rule `surname` found no pair of the same individual
             no threshold reaches an expected precision of 0.99; the best is 0.9
             the synthetic files cannot be made: it has no rows
+            the settings cannot be read: EOF while parsing a value at line 1 column 0
+            settings, rule 1: it has no SQL
         "]].assert_eq(&(texts.join("\n") + "\n"));
     }
 }

@@ -25,6 +25,7 @@ mod record;
 mod rivals;
 mod score;
 
+pub mod splink;
 pub mod synth;
 mod tables;
 pub mod threshold;

@@ -17,7 +17,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::calibrate::{Point, calibrated};
-use crate::{Digest, Error, Result};
+use crate::{Digest, Error, Result, prepare};
 
 mod test;
 
@@ -244,6 +244,25 @@ pub enum Step {
     StripLeadingZeros,
     /// Keeps what stands before the first of this.
     Before(String),
+    /// Keeps the characters from one place on.
+    Part {
+        /// The place of the first that is kept, counted from 1.
+        start: u32,
+        /// How many are kept at most.
+        length: u32,
+    },
+    /// Keeps what a [regular expression](https://docs.rs/regex/latest/regex/#syntax) finds first, or nothing.
+    Extract {
+        /// The expression.
+        pattern: String,
+        /// Which of its groups is kept; 0 is all that it finds.
+        group: u32,
+    },
+    /// Makes one character, U+0000 to U+00FF, of each byte of UTF-8, so that what goes by characters goes by bytes.
+    ///
+    /// Only to weigh pairs as a program does that compares bytes, as Splink does on DuckDB: `José` is then two edits
+    /// from `Jose`. It stands last.
+    AsBytes,
 }
 
 impl Step {
@@ -652,6 +671,41 @@ impl Model {
         Digest::of(&self.0)
     }
 
+    /// Makes a model of parts that were learnt elsewhere, where nothing keeps a record to one pair.
+    ///
+    /// # Errors
+    ///
+    /// The errors of an unsound one.
+    pub(crate) fn of_parts(
+        name: String,
+        link: Link,
+        (prior, threshold): (f64, f64),
+        columns: Vec<Column>,
+        rules: Vec<Rule>,
+        comparisons: Vec<Comparison>,
+    ) -> Result<Self> {
+        Self::try_from(ModelFile {
+            name,
+            link,
+            one_to_one: OneToOne::Off,
+            prior,
+            threshold,
+            columns,
+            rules,
+            comparisons,
+            training: None,
+        })
+    }
+
+    /// Returns the same model with other comparisons, and no record of training.
+    ///
+    /// # Errors
+    ///
+    /// The errors of an unsound one.
+    pub(crate) fn with_comparisons(&self, comparisons: Vec<Comparison>) -> Result<Self> {
+        Self::try_from(ModelFile { comparisons, training: None, ..self.0.clone() })
+    }
+
     /// Returns its name.
     pub fn name(&self) -> &str {
         &self.0.name
@@ -809,8 +863,8 @@ fn check_columns(columns: &[Column], link: Link) -> Result<()> {
         if link == Link::Within && column.from.is_empty() {
             return Err(unsound(place, "linking within one table, it needs `from`"));
         }
-        if column.steps.iter().any(|step| matches!(step, Step::Before(text) if text.is_empty())) {
-            return Err(unsound(place, "the step `before` needs a text"));
+        if let Some(problem) = column.steps.iter().find_map(prepare::step_problem) {
+            return Err(unsound(place, problem));
         }
         if column.kind == Kind::List(String::new()) {
             return Err(unsound(place, "a list needs what its items are apart by"));

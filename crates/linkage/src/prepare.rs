@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
+use regex::Regex;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -93,6 +94,8 @@ pub(crate) enum Cell {
 /// A date or a number is held against them after it was read, so that it makes no difference how it was written.
 pub(crate) struct Preparation<'a> {
     column: &'a Column,
+    /// For each step, its regular expression if it has one: making one costs more than thousands of uses.
+    patterns: Vec<Option<Regex>>,
     texts: BTreeSet<String>,
     dates: BTreeSet<Date>,
     times: BTreeSet<Timestamp>,
@@ -104,6 +107,7 @@ impl<'a> Preparation<'a> {
     pub(crate) fn new(column: &'a Column) -> Self {
         let mut preparation = Self {
             column,
+            patterns: patterns_of(&column.steps),
             texts: BTreeSet::new(),
             dates: BTreeSet::new(),
             times: BTreeSet::new(),
@@ -126,7 +130,7 @@ impl<'a> Preparation<'a> {
 
     /// Takes a placeholder up, as what it reads as in this column.
     fn hold(&mut self, text: &str) {
-        let prepared = apply(&self.column.steps, text);
+        let prepared = apply_with(&self.column.steps, &self.patterns, text);
         match &self.column.kind {
             Kind::Text | Kind::List(_) => {}
             // The list may be written in the column's format or in that of ISO.
@@ -188,7 +192,7 @@ impl<'a> Preparation<'a> {
         let mut whole = String::new();
         let mut held_place = false;
         for text in texts {
-            let text = apply(&self.column.steps, text);
+            let text = apply_with(&self.column.steps, &self.patterns, text);
             if text.is_empty() {
                 continue;
             }
@@ -229,7 +233,7 @@ impl<'a> Preparation<'a> {
         let mut items = BTreeSet::new();
         let mut held_place = false;
         let mut take = |text: &str| {
-            let text = apply(&self.column.steps, text);
+            let text = apply_with(&self.column.steps, &self.patterns, text);
             if self.texts.contains(&text) {
                 held_place = true;
             } else if !text.is_empty() {
@@ -332,7 +336,48 @@ pub(crate) fn reads(column: &Column, text: &str) -> bool {
 
 /// Puts a text through steps, in their order.
 pub fn apply(steps: &[Step], text: &str) -> String {
-    steps.iter().fold(text.to_owned(), |text, step| match step {
+    apply_with(steps, &patterns_of(steps), text)
+}
+
+/// Says what makes a step unsound, if anything does.
+pub(crate) fn step_problem(step: &Step) -> Option<&'static str> {
+    match step {
+        Step::Before(text) if text.is_empty() => Some("the step `before` needs a text"),
+        Step::Part { start: 0, .. } => Some("the step `part` counts its start from 1"),
+        Step::Part { length: 0, .. } => Some("the step `part` keeps nothing"),
+        Step::Extract { pattern, group } => match Regex::new(pattern) {
+            Err(_) => Some("the pattern of the step `extract` is no regular expression"),
+            Ok(pattern) if pattern.captures_len() <= *group as usize => {
+                Some("the pattern of the step `extract` has no such group")
+            }
+            Ok(_) => None,
+        },
+        Step::Compose
+        | Step::Trim
+        | Step::FoldCase
+        | Step::CollapseSpaces
+        | Step::RemoveSpaces
+        | Step::StripPunctuation
+        | Step::DigitsOnly
+        | Step::FoldDiacritics
+        | Step::StripLeadingZeros
+        | Step::Before(_)
+        | Step::Part { .. }
+        | Step::AsBytes => None,
+    }
+}
+
+fn patterns_of(steps: &[Step]) -> Vec<Option<Regex>> {
+    let pattern = |step: &Step| match step {
+        // The model was checked, so that each of its patterns is one.
+        Step::Extract { pattern, .. } => Regex::new(pattern).ok(),
+        _ => None,
+    };
+    steps.iter().map(pattern).collect()
+}
+
+fn apply_with(steps: &[Step], patterns: &[Option<Regex>], text: &str) -> String {
+    steps.iter().zip(patterns).fold(text.to_owned(), |text, (step, pattern)| match step {
         Step::Compose => text.nfc().collect(),
         Step::Trim => text.trim().to_owned(),
         Step::FoldCase => fold_case(&text),
@@ -350,6 +395,14 @@ pub fn apply(steps: &[Step], text: &str) -> String {
         Step::Before(mark) => {
             text.split_once(mark.as_str()).map_or(text.clone(), |(before, _)| before.to_owned())
         }
+        Step::Part { start, length } => {
+            text.chars().skip(*start as usize - 1).take(*length as usize).collect()
+        }
+        Step::Extract { group, .. } => pattern
+            .as_ref()
+            .and_then(|pattern| pattern.captures(&text)?.get(*group as usize))
+            .map_or(String::new(), |found| found.as_str().to_owned()),
+        Step::AsBytes => text.bytes().map(char::from).collect(),
     })
 }
 
@@ -492,7 +545,14 @@ mod tests {
 
     #[test]
     fn each_step_does_its_one_thing() {
-        let cases: [(Step, &str, &str); 7] = [
+        let extract = |pattern: &str, group| Step::Extract { pattern: pattern.to_owned(), group };
+        let cases: [(Step, &str, &str); 13] = [
+            (Step::Part { start: 2, length: 2 }, "éüöß", "üö"),
+            (Step::Part { start: 4, length: 2 }, "abc", ""),
+            (extract("[0-9]+", 0), "a12b34", "12"),
+            (extract("b([0-9])", 1), "a12b34", "3"),
+            (extract("[0-9]+", 0), "none", ""),
+            (Step::AsBytes, "José", "JosÃ©"),
             (Step::RemoveSpaces, "a b\tc", "abc"),
             (Step::StripPunctuation, "o'Brien-Ma.", "oBrienMa"),
             (Step::DigitsOnly, "+44 (0)20 7946", "440207946"),
@@ -504,6 +564,21 @@ mod tests {
         for (step, text, expected) in cases {
             assert_eq!(apply(&[step], text), expected);
         }
+    }
+
+    #[test]
+    fn a_step_that_can_do_nothing_is_named() {
+        let extract = |pattern: &str| Step::Extract { pattern: pattern.to_owned(), group: 1 };
+        for step in [
+            Step::Before(String::new()),
+            Step::Part { start: 0, length: 1 },
+            Step::Part { start: 1, length: 0 },
+            extract("("),
+            extract("a"),
+        ] {
+            assert!(step_problem(&step).is_some(), "{step:?}");
+        }
+        assert_eq!(step_problem(&extract("(a)")), None);
     }
 
     #[test]
