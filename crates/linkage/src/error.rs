@@ -167,6 +167,18 @@ pub enum Error {
         /// The most that can be had.
         best: f64,
     },
+    /// What was asked of clustering cannot be done.
+    #[error("the clusters cannot be made: {problem}")]
+    UnsoundClustering {
+        /// What is wrong.
+        problem: String,
+    },
+    /// Clusters cannot be given ids, or a registry of ids says something that cannot hold.
+    #[error("the registry of clusters is unsound: {problem}")]
+    UnsoundRegistry {
+        /// What is wrong.
+        problem: String,
+    },
     /// What was asked of the maker of synthetic files cannot be made.
     #[error("the synthetic files cannot be made: {problem}")]
     UnsoundSynthesis {
@@ -209,6 +221,8 @@ mod tests {
             Error::NoSamePairs { .. } => 20,
             Error::UnreachablePrecision { .. } => 21,
             Error::UnsoundSynthesis { .. } => 22,
+            Error::UnsoundClustering { .. } => 23,
+            Error::UnsoundRegistry { .. } => 24,
         }
     }
 
@@ -242,6 +256,8 @@ mod tests {
             Error::NoSamePairs { rule },
             Error::UnreachablePrecision { target: 0.99, best: 0.9 },
             Error::UnsoundSynthesis { problem: "it has no rows".into() },
+            Error::UnsoundClustering { problem: "a pair names the record 9, and there are 8".into() },
+            Error::UnsoundRegistry { problem: "a record is in two clusters".into() },
         ];
         let numbers: Vec<usize> = errors.iter().map(number).collect();
         assert_eq!(numbers, (0..errors.len()).collect::<Vec<_>>());
@@ -280,6 +296,8 @@ mod tests {
             the training rule `surname` found no pair of the same individual
             no threshold reaches an expected precision of 0.99; the best is 0.9
             the synthetic files cannot be made: it has no rows
+            the clusters cannot be made: a pair names the record 9, and there are 8
+            the registry of clusters is unsound: a record is in two clusters
         "]].assert_eq(&(texts.join("\n") + "\n"));
     }
 }

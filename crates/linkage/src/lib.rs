@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod block;
+pub mod cluster;
 pub mod compare;
 mod digest;
 mod error;
