@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::compare::place::Place;
 use crate::model::{Comparison, Level, Test};
 use crate::record::{RecordRef, Side};
 use crate::tables::{NO_VALUE, Tables, Values};
@@ -49,8 +50,7 @@ impl Frequencies {
                 comparison.levels.iter().find(is_exact).and_then(|level| level.u).unwrap_or(1.0);
             let takes = |level: &Level| match &level.test {
                 Test::Exact => level.column.is_none() || frequency.similar,
-                Test::Else | Test::Reversed(_) => false,
-                _ => frequency.similar,
+                test => frequency.similar && test.is_likeness(),
             };
             let mut adjusted = vec![false];
             adjusted.extend(comparison.levels.iter().map(takes));
@@ -92,9 +92,12 @@ impl Frequencies {
             found.ok_or_else(|| unsound("no comparison of that name adjusts for frequency"))?;
         let texts: Vec<String> = match tables.values(shares.column) {
             Values::Text(texts) | Values::Dates(_, texts) => {
-                texts.iter().map(|text| text.iter().collect()).collect()
+                texts.iter().map(str::to_owned).collect()
             }
             Values::Numbers(numbers) => numbers.iter().map(ToString::to_string).collect(),
+            Values::Times(times) => times.iter().map(ToString::to_string).collect(),
+            Values::Places(places) => places.iter().map(Place::text).collect(),
+            Values::Lists(lists) => (0..lists.len()).map(|index| lists.text(index)).collect(),
         };
         let known: Vec<Option<f64>> = std::iter::once(None)
             .chain(texts.iter().map(|text| population.get(text).copied()))
@@ -118,9 +121,12 @@ impl Frequencies {
         if !shares.adjusted[usize::from(level)] {
             return 0.0;
         }
-        let left = shares.logs[tables.codes(shares.column, Side::Source)[source.index()] as usize];
-        let right =
-            shares.logs[tables.codes(shares.column, Side::Recipient)[recipient.index()] as usize];
+        // A value that came after the counting has no share that is known.
+        let log = |side, record: RecordRef| {
+            let code = tables.codes(shares.column, side)[record.index()];
+            shares.logs.get(code as usize).copied().flatten()
+        };
+        let (left, right) = (log(Side::Source, source), log(Side::Recipient, recipient));
         match (left, right) {
             (None, None) => 0.0,
             (Some(known), None) | (None, Some(known)) => shares.weight * (shares.exact - known),
@@ -150,7 +156,7 @@ fn counts_of(tables: &Tables, column: usize) -> Vec<u64> {
     let mut counts = vec![0; tables.values(column).len() + 1];
     let sides: &[Side] = match tables.link() {
         crate::Link::Between => &[Side::Source, Side::Recipient],
-        crate::Link::Within => &[Side::Source],
+        crate::Link::Within | crate::Link::Both => &[Side::Source],
     };
     for code in sides.iter().flat_map(|side| tables.codes(column, *side)) {
         if *code != NO_VALUE {

@@ -1,16 +1,24 @@
 #![doc = include_str!("../README.md")]
 
 mod block;
+mod cell;
 pub mod cluster;
 pub mod compare;
+mod dictionary;
 mod digest;
 mod error;
 mod explain;
 mod frequency;
+mod given;
+mod increment;
+mod index;
+mod intake;
 mod kin;
 mod link;
 pub mod model;
+mod observe;
 mod one_to_one;
+mod parallel;
 mod pattern;
 pub mod prepare;
 mod random;
@@ -27,6 +35,10 @@ pub use digest::Digest;
 pub use error::{Error, Result};
 pub use explain::{Explanation, Part, explain};
 pub use frequency::Frequencies;
+pub use given::{Given, score_given};
+pub use increment::{Since, link_increment};
+pub use index::{Found, Hit, Index, Lookup};
+pub use intake::Intake;
 pub use kin::{Kin, KinClass};
 pub use link::{Links, Pair, Progress, link};
 pub use model::{Expectation, Link, Model, Recipe, TrainingRecord};

@@ -4,7 +4,8 @@
 //! the sum over the pairs between two clusters is what the model has to say of their being one. A pair that no rule made
 //! is weighed too, once its records' clusters are neighbours: silence of the rules isn't taken for evidence, and neither is
 //! it taken for none. So one wrong pair between two individuals of four records each stands against fifteen others. Each
-//! weight counts from the threshold, at which it neither speaks for nor against.
+//! weight counts from one at which it speaks neither for nor against. That isn't even odds: two records of one individual,
+//! both with mistakes, weigh well below them, since the sum takes each mistake for news.
 //!
 //! Greedy additive edge contraction: Keuper and others, [Efficient Decomposition of Image and Mesh Graphs by Lifted
 //! Multicuts](https://doi.org/10.1109/ICCV.2015.204), 2015, on the correlation clustering of Bansal, Blum and Chawla, 2004.
@@ -25,7 +26,7 @@ type Weigh<'w> = &'w mut dyn FnMut(Member, Member) -> Option<f64>;
 pub(super) fn contract(
     bonds: &[Bond],
     guard: &mut Guard<'_>,
-    threshold: f64,
+    neutral: f64,
     weigh: Weigh<'_>,
 ) -> Vec<Split> {
     let mut forest = guard.forest();
@@ -39,7 +40,7 @@ pub(super) fn contract(
     let mut splits = Vec::new();
     for component in placed.chunk_by(|one, other| one.0 == other.0) {
         let bonds: Vec<Bond> = component.iter().map(|(_, place)| bonds[*place]).collect();
-        let mut component = Component::new(&bonds, guard, threshold, weigh);
+        let mut component = Component::new(&bonds, guard, neutral, weigh);
         component.contract();
         splits.extend(bonds.iter().filter_map(|bond| component.why_split(bond)));
     }
@@ -64,7 +65,7 @@ struct Joinable {
 struct Component<'a, 'c> {
     guard: &'a mut Guard<'c>,
     weigh: &'a mut dyn FnMut(Member, Member) -> Option<f64>,
-    threshold: f64,
+    neutral: f64,
     /// The weights that were handed in.
     known: FxHashMap<(Member, Member), f64>,
     /// In the order of their first records; nothing where a part has gone into an earlier one.
@@ -78,7 +79,7 @@ impl<'a, 'c> Component<'a, 'c> {
     fn new(
         bonds: &[Bond],
         guard: &'a mut Guard<'c>,
-        threshold: f64,
+        neutral: f64,
         weigh: &'a mut dyn FnMut(Member, Member) -> Option<f64>,
     ) -> Self {
         let mut firsts: Vec<Member> =
@@ -97,7 +98,7 @@ impl<'a, 'c> Component<'a, 'c> {
         }
         let known = bonds.iter().map(|bond| ((bond.one, bond.other), bond.weight)).collect();
         let heap = BinaryHeap::new();
-        let mut component = Self { guard, weigh, threshold, known, parts, places, heap };
+        let mut component = Self { guard, weigh, neutral, known, parts, places, heap };
         let neighbours: BTreeSet<(usize, usize)> = bonds
             .iter()
             .map(|bond| (component.places[&bond.one], component.places[&bond.other]))
@@ -170,7 +171,7 @@ impl<'a, 'c> Component<'a, 'c> {
                 part.sums.insert(neighbour, sum);
             }
         }
-        // At the threshold a pair is kept, so a sum of nothing joins.
+        // A pair at the threshold is kept, so a sum of nothing joins.
         if sum >= 0.0 {
             self.heap.push(Joinable { sum, one: one.min(other), other: one.max(other) });
         }
@@ -196,7 +197,7 @@ impl<'a, 'c> Component<'a, 'c> {
                     Some(known) => Some(*known),
                     None => (self.weigh)(pair.0, pair.1),
                 };
-                sum += weight.map_or(0.0, |weight| weight - self.threshold);
+                sum += weight.map_or(0.0, |weight| weight - self.neutral);
             }
         }
         sum

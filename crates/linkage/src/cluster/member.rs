@@ -1,7 +1,6 @@
 //! Records and pairs as clustering takes them: numbers over both tables, and a weight.
 //!
-//! Between scoring and clustering. Records are numbered in the order of their values, the source's before the
-//! recipient's, so that the order of rows settles no tie. The numbers mean something only for these tables.
+//! Between scoring and clustering. Records are numbered in the order of their values, one side before the other, so that the order of rows settles no tie. The numbers mean something only for these tables.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -73,7 +72,7 @@ pub struct Members<'t> {
 }
 
 impl<'t> Members<'t> {
-    /// Numbers the records of tables: all of the source's and then, unless it is the same table, the recipient's.
+    /// Numbers the records of tables: those of the source's and then, where pairs go between two, the recipient's.
     ///
     /// # Errors
     ///
@@ -95,7 +94,7 @@ impl<'t> Members<'t> {
     /// Returns how many there are.
     pub fn count(&self) -> u32 {
         match self.tables.link() {
-            Link::Within => self.recipients,
+            Link::Within | Link::Both => self.recipients,
             Link::Between => self.recipients + self.tables.records(Side::Recipient),
         }
     }
@@ -144,13 +143,17 @@ impl<'t> Members<'t> {
     /// Returns the source of each record as [`super::Constraints::with_sources`] takes it: 0 for the source's table, 1 for
     /// the recipient's.
     pub fn sources(&self) -> Vec<u16> {
-        (0..self.count()).map(|number| u16::from(number >= self.recipients)).collect()
+        let is_recipient = |number| {
+            let (side, record) = self.known_record(Member(number));
+            self.tables.origin(side, record).0 == Side::Recipient
+        };
+        (0..self.count()).map(|number| u16::from(is_recipient(number))).collect()
     }
 
     fn known(&self, side: Side, record: RecordRef) -> Member {
         let rank = self.tables.rank(side, record);
         match (self.tables.link(), side) {
-            (Link::Within, _) | (Link::Between, Side::Source) => Member(rank),
+            (Link::Within | Link::Both, _) | (Link::Between, Side::Source) => Member(rank),
             (Link::Between, Side::Recipient) => Member(self.recipients + rank),
         }
     }
@@ -192,7 +195,7 @@ impl<'s> Weigher<'s> {
         let (one, other) = (self.members.known_record(one), self.members.known_record(other));
         let (source, recipient) = match self.scorer.tables().link() {
             // As the blocks have it: the record that stands first in the table is the source's.
-            Link::Within => (one.1.min(other.1), one.1.max(other.1)),
+            Link::Within | Link::Both => (one.1.min(other.1), one.1.max(other.1)),
             Link::Between => match (one.0, other.0) {
                 (Side::Source, Side::Recipient) => (one.1, other.1),
                 (Side::Recipient, Side::Source) => (other.1, one.1),
