@@ -13,6 +13,7 @@
 use rustc_hash::FxHashMap;
 
 use crate::Result;
+use crate::increment::Since;
 use crate::model::{Key, Link, Rule, Take};
 use crate::parallel::share;
 use crate::prepare::fold_diacritics;
@@ -182,6 +183,20 @@ impl<'t> Blocks<'t> {
         })
     }
 
+    /// Goes through the pairs in which a record is new, rule by rule, each pair once.
+    pub(crate) fn pairs_since(&self, since: Since) -> impl Iterator<Item = Blocked> + '_ {
+        let link = self.tables.link();
+        (0u16..).zip(&self.rules).flat_map(move |(rule, keyed)| {
+            let earlier = &self.rules[..usize::from(rule)];
+            (0..keyed.blocks())
+                .flat_map(move |block| keyed.group(block, link).pairs_since(self.tables, since))
+                .filter(move |(source, recipient)| {
+                    !earlier.iter().any(|rule| self.makes(rule, *source, *recipient))
+                })
+                .map(move |(source, recipient)| Blocked { source, recipient, rule })
+        })
+    }
+
     /// Counts the pairs of each rule.
     ///
     /// The pairs that no earlier rule makes are counted one by one in small blocks, and in large ones without making
@@ -321,6 +336,33 @@ impl<'b> Group<'b> {
                 Link::Within | Link::Both => &self.source[place + 1..],
             };
             recipients.iter().map(move |recipient| (*source, *recipient))
+        })
+    }
+
+    /// Goes through the pairs in which a record is new. Within one table, and between two, it looks at no other.
+    fn pairs_since(
+        self,
+        tables: &Tables,
+        since: Since,
+    ) -> impl Iterator<Item = (RecordRef, RecordRef)> {
+        let link = tables.link();
+        let is_new = move |record: RecordRef| {
+            let (side, own) = tables.origin(Side::Source, record);
+            own.row() >= if side == Side::Source { since.source } else { since.recipient }
+        };
+        self.source.iter().enumerate().flat_map(move |(place, source)| {
+            let (recipients, first) = match link {
+                Link::Between if source.row() >= since.source => (self.recipient, 0),
+                Link::Between => (self.recipient, since.recipient),
+                Link::Within => (&self.source[place + 1..], since.source),
+                // Both tables stand one after the other, so new records come in two places.
+                Link::Both => (&self.source[place + 1..], 0),
+            };
+            let old = recipients.partition_point(|record| record.row() < first);
+            let is_wanted = move |recipient: &&RecordRef| {
+                link != Link::Both || is_new(*source) || is_new(**recipient)
+            };
+            recipients[old..].iter().filter(is_wanted).map(move |recipient| (*source, *recipient))
         })
     }
 }
@@ -478,12 +520,12 @@ impl KeyCodes {
 
 /// The part of a value that is its key.
 #[derive(PartialEq, Eq, Hash)]
-enum Part {
+pub(crate) enum Part {
     Text(String),
     Number(u64),
 }
 
-fn part_of(values: &Values, index: usize, take: Take) -> Option<Part> {
+pub(crate) fn part_of(values: &Values, index: usize, take: Take) -> Option<Part> {
     match values {
         Values::Text(texts) => text_part(texts.get(index), take).map(Part::Text),
         Values::Dates(dates, texts) => {

@@ -38,9 +38,20 @@ impl Texts {
         self.ends.push(self.letters.len());
     }
 
+    /// Takes the last text away.
+    pub(crate) fn pop(&mut self) {
+        self.ends.pop();
+        self.letters.truncate(self.ends.last().copied().unwrap_or(0));
+    }
+
     /// Returns the place of a text among texts in ascending order.
     pub(crate) fn find(&self, text: &str) -> Option<usize> {
-        let (mut from, mut to) = (0, self.len());
+        self.find_first(text, self.len())
+    }
+
+    /// Does the same among the first so many, which are in ascending order.
+    pub(crate) fn find_first(&self, text: &str, count: usize) -> Option<usize> {
+        let (mut from, mut to) = (0, count);
         while from < to {
             let middle = from + (to - from) / 2;
             match self.get(middle).cmp(text) {

@@ -147,7 +147,9 @@ impl Frequencies {
 
 impl Shares {
     fn part(&self, left: u32, right: u32) -> f64 {
-        match (self.logs[left as usize], self.logs[right as usize]) {
+        // A value that came after the counting has no share that is known.
+        let log = |code: u32| self.logs.get(code as usize).copied().flatten();
+        match (log(left), log(right)) {
             (None, None) => 0.0,
             (Some(known), None) | (None, Some(known)) => self.weight * (self.exact - known),
             (Some(left), Some(right)) => self.weight * (self.exact - left.max(right)),

@@ -76,6 +76,11 @@ impl<'t> Scorer<'t> {
         Ok(Self { model, tables, frequencies, prior, partial: partial.collect(), kin })
     }
 
+    /// Returns the frequencies, for the next scorer of the same tables.
+    pub(crate) fn into_frequencies(self) -> Frequencies {
+        self.frequencies
+    }
+
     /// Returns the model.
     pub fn model(&self) -> &'t Model {
         self.model

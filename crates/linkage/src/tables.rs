@@ -7,6 +7,8 @@
 //! Everything personal is in here. `Debug` shows `[redacted]`, and nothing outside the crate can read a value back.
 //! It opens no file and asks no database: the caller admits the columns that the agreement allows.
 
+mod seat;
+
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::OnceLock;

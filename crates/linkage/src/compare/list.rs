@@ -34,6 +34,44 @@ impl Lists {
         Self { items: Box::new(Values::Text(texts)), lists }
     }
 
+    /// Returns the place of another dictionary's only list among these, while they are in ascending order.
+    pub(crate) fn find(&self, guest: &Self) -> Option<usize> {
+        let Values::Text(items) = &*self.items else {
+            return None;
+        };
+        let code = |item| Some(u32::try_from(items.find(item)? + 1).unwrap_or(u32::MAX));
+        let codes: Vec<u32> = guest.letters(0).map(code).collect::<Option<_>>()?;
+        self.lists.binary_search_by(|list| list[..].cmp(&codes[..])).ok()
+    }
+
+    /// Puts another dictionary's only list behind the last one, and returns how many items were new.
+    pub(crate) fn add(&mut self, guest: &Self) -> usize {
+        let Values::Text(items) = &mut *self.items else {
+            return 0;
+        };
+        let before = items.len();
+        let mut codes = Vec::with_capacity(guest.codes(0).len());
+        for item in guest.letters(0) {
+            let index = items.find_first(item, before).unwrap_or_else(|| {
+                items.push(item);
+                items.len() - 1
+            });
+            codes.push(u32::try_from(index + 1).unwrap_or(u32::MAX));
+        }
+        // Items that are new stand behind all others, whatever they are, and sets are compared by ascending codes.
+        codes.sort_unstable();
+        self.lists.push(codes.into());
+        items.len() - before
+    }
+
+    /// Takes the last list away, and as many of the last items.
+    pub(crate) fn take_away(&mut self, new: usize) {
+        self.lists.pop();
+        if let Values::Text(items) = &mut *self.items {
+            (0..new).for_each(|_| items.pop());
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.lists.len()
     }
