@@ -151,9 +151,20 @@ class Febrl4:
 WORKS = {"synth": Synth, "febrl4": Febrl4}
 
 
+def distinct_pairs(connection, work):
+    """Counts the pairs that the rules make, each under the first rule that makes it."""
+    conditions = [rule.create_blocking_rule_dict("duckdb")["blocking_rule"] for rule in work.rules()]
+    pairs = 0
+    for number, condition in enumerate(conditions):
+        earlier = " or ".join(f"coalesce({one}, false)" for one in conditions[:number]) or "false"
+        query = f"select count(*) from file_left l join file_right r on {condition} where not ({earlier})"
+        pairs += connection.execute(query).fetchall()[0][0]
+    return pairs
+
+
 def main():
     words = argparse.ArgumentParser()
-    words.add_argument("act", choices=["train", "score", "all"])
+    words.add_argument("act", choices=["count", "train", "score", "all"])
     words.add_argument("work", choices=WORKS)
     words.add_argument("left")
     words.add_argument("right")
@@ -182,6 +193,9 @@ def main():
         connection.execute(f"create table file_{side} as select {work.rename(names)} from {source}")
         tables.append(api.register(f"file_{side}", dataset_display_name=side))
     lap("read")
+    if words.act == "count":
+        print(json.dumps({"pairs": distinct_pairs(connection, work), "seconds": seconds}))
+        return
 
     if words.act == "score":
         settings = words.model
