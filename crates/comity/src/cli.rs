@@ -8,6 +8,7 @@ mod explain;
 mod key;
 mod law;
 mod leads;
+mod link;
 mod new;
 mod review;
 mod run;
@@ -67,6 +68,8 @@ enum Command {
     Sign(sign::Words),
     /// Lists, shows or tests law packs
     Law(law::Words),
+    /// Links files of your own, without an agreement: profile, block, train, link, explain
+    Link(link::Words),
     /// Makes two files of synthetic people with known truth
     Synth(synth::Words),
 }
@@ -122,6 +125,7 @@ fn carry_out(command: Command, clock: &Clock, printer: &mut Printer) -> Result<D
             Command::Key(words) => words.carry_out(clock, printer),
             Command::Sign(words) => words.carry_out(clock, printer),
             Command::Law(words) => words.carry_out(printer),
+            Command::Link(words) => words.carry_out(printer),
             Command::Synth(words) => words.carry_out(printer),
         }
     }))

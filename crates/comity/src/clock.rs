@@ -46,6 +46,34 @@ impl Clock {
     }
 }
 
+/// Times the phases of a piece of work. What it measures is printed, and decides nothing.
+#[derive(Debug)]
+pub struct Stopwatch {
+    since: std::time::Instant,
+    laps: Vec<(&'static str, f64)>,
+}
+
+impl Stopwatch {
+    /// Starts.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    pub fn start() -> Stopwatch {
+        Stopwatch { since: std::time::Instant::now(), laps: Vec::new() }
+    }
+
+    /// Notes how many seconds have gone by since the start or the last lap.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    pub fn lap(&mut self, phase: &'static str) {
+        let now = std::time::Instant::now();
+        self.laps.push((phase, now.duration_since(self.since).as_secs_f64()));
+        self.since = now;
+    }
+
+    /// Returns the seconds of each phase, in order.
+    pub fn laps(&self) -> &[(&'static str, f64)] {
+        &self.laps
+    }
+}
+
 /// Returns 32 bytes from the system's random source.
 ///
 /// # Errors

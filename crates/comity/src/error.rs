@@ -55,6 +55,25 @@ pub enum Error {
         /// The last entry's time.
         last: jiff::Timestamp,
     },
+    /// There are more or fewer files than the recipe or model links.
+    #[error("the recipe links {link} and wants {wanted} of them; {given} given")]
+    OtherFileCount {
+        /// Which pairs it makes.
+        link: linkage::model::Link,
+        /// How many files that takes.
+        wanted: u8,
+        /// How many there were.
+        given: u8,
+    },
+    /// The thread that reads a file came to grief.
+    #[error("reading a file was broken off")]
+    ReaderStopped,
+    /// A record named on the command line is in no file.
+    #[error("no record of {side} is known by the id given")]
+    NoSuchRecord {
+        /// Whose file was looked in.
+        side: linkage::Side,
+    },
     /// A fixed clock was asked for where only the machine's counts.
     #[error("the clock can only be set under an agreement whose environment is `test`")]
     ClockNotMine,
@@ -198,6 +217,12 @@ impl Error {
                 fixed("set the machine's clock right; entries cannot be dated before others")
             }
             Error::ClockNotMine => fixed("leave `--now` out"),
+            Error::OtherFileCount { .. } => {
+                fixed("name as many files as that, or change `link` in the recipe")
+            }
+            Error::NoSuchRecord { .. } => {
+                fixed("name the column of ids with `--id`, and an id that is in it")
+            }
             Error::ForeignEntry { .. } => fixed(
                 "case store and ledger are not of one node, or one was restored from a backup: restore both together",
             ),
@@ -234,6 +259,7 @@ impl Error {
             ),
             Error::UnspeakableEvent
             | Error::OtherPermit
+            | Error::ReaderStopped
             | Error::Unrunnable { .. }
             | Error::NoRandom(_)
             | Error::NoRuntime { .. }

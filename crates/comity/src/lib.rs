@@ -14,6 +14,7 @@ pub mod event;
 mod extract;
 pub mod node;
 pub mod outbox;
+pub mod own;
 pub mod printer;
 pub mod program;
 pub mod release;

@@ -8,13 +8,17 @@
 
 pub mod date;
 pub mod exact;
+pub(crate) mod grader;
 pub mod gram;
 pub(crate) mod likeness;
 pub mod list;
 pub mod number;
 pub mod phonetic;
 pub mod place;
+pub mod prepared;
+mod simd;
 pub mod text;
+mod words;
 
 use rustc_hash::FxHashMap;
 
@@ -34,26 +38,26 @@ pub struct Comparer<'t> {
 }
 
 /// One comparison, its column names looked up.
-struct Compiled {
-    column: usize,
-    parts: Vec<PartTest>,
-    wide: Vec<(u8, Wide)>,
-    otherwise: u8,
+pub(crate) struct Compiled {
+    pub(crate) column: usize,
+    pub(crate) parts: Vec<PartTest>,
+    pub(crate) wide: Vec<(u8, Wide)>,
+    pub(crate) otherwise: u8,
 }
 
 /// The levels of one comparison that look at the same column and at no other.
-struct PartTest {
-    column: usize,
-    tests: Vec<(u8, Test)>,
-    literals: Vec<Stated>,
+pub(crate) struct PartTest {
+    pub(crate) column: usize,
+    pub(crate) tests: Vec<(u8, Test)>,
+    pub(crate) literals: Vec<Stated>,
     /// Whether no test asks which record has which value.
-    symmetric: bool,
+    pub(crate) symmetric: bool,
     /// The first level that holds, or [`NONE_HOLDS`], by the two codes, the smaller first where that makes no difference.
     known: FxHashMap<u64, u8>,
 }
 
 /// A test that looks at several columns, its column names looked up.
-enum Wide {
+pub(crate) enum Wide {
     One(usize, Test, Vec<Stated>),
     Reversed(usize, usize),
     All(Vec<Self>),
@@ -61,7 +65,7 @@ enum Wide {
     Not(Box<Self>),
 }
 
-const NONE_HOLDS: u8 = u8::MAX;
+pub(crate) const NONE_HOLDS: u8 = u8::MAX;
 
 /// What is remembered for one column is forgotten at this many value pairs, so that memory has a bound.
 const MOST_KNOWN: usize = 4_000_000;
@@ -97,7 +101,7 @@ impl std::fmt::Debug for Comparer<'_> {
 }
 
 impl Compiled {
-    fn new(tables: &Tables, comparison: &Comparison) -> Result<Self> {
+    pub(crate) fn new(tables: &Tables, comparison: &Comparison) -> Result<Self> {
         let place = format!("comparison `{}`", comparison.name);
         let column = tables.column_index(&place, &comparison.column)?;
         let mut parts: Vec<PartTest> = Vec::new();
@@ -144,7 +148,8 @@ impl Compiled {
 }
 
 impl Wide {
-    fn new(tables: &Tables, place: &str, column: usize, test: &Test) -> Result<Self> {
+    /// Looks up the columns of a test that is asked of a comparison's column.
+    pub(crate) fn new(tables: &Tables, place: &str, column: usize, test: &Test) -> Result<Self> {
         let several = |tests: &[Test]| -> Result<Vec<Self>> {
             tests.iter().map(|test| Self::new(tables, place, column, test)).collect()
         };
@@ -191,7 +196,12 @@ impl Wide {
     }
 
     /// Says whether it holds of two records, where both have what it looks at.
-    fn holds(&self, tables: &Tables, source: RecordRef, recipient: RecordRef) -> Option<bool> {
+    pub(crate) fn holds(
+        &self,
+        tables: &Tables,
+        source: RecordRef,
+        recipient: RecordRef,
+    ) -> Option<bool> {
         match self {
             Self::One(column, test, literals) => {
                 let left = tables.codes(*column, Side::Source)[source.index()];

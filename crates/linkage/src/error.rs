@@ -178,6 +178,18 @@ pub enum Error {
         /// The most that can be had.
         best: f64,
     },
+    /// What was asked of clustering cannot be done.
+    #[error("the clusters cannot be made: {problem}")]
+    UnsoundClustering {
+        /// What is wrong.
+        problem: String,
+    },
+    /// Clusters cannot be given ids, or a registry of ids says something that cannot hold.
+    #[error("the registry of clusters is unsound: {problem}")]
+    UnsoundRegistry {
+        /// What is wrong.
+        problem: String,
+    },
     /// What was asked of the maker of synthetic files cannot be made.
     #[error("the synthetic files cannot be made: {problem}")]
     UnsoundSynthesis {
@@ -222,6 +234,8 @@ mod tests {
             Error::UnsoundSynthesis { .. } => 22,
             Error::UnreadableSettings(_) => 23,
             Error::UnsoundSettings { .. } => 24,
+            Error::UnsoundClustering { .. } => 25,
+            Error::UnsoundRegistry { .. } => 26,
         }
     }
 
@@ -257,6 +271,8 @@ mod tests {
             Error::UnsoundSynthesis { problem: "it has no rows".into() },
             Error::UnreadableSettings(serde_json::from_str::<u8>("").unwrap_err()),
             Error::UnsoundSettings { place: "rule 1".into(), problem: "it has no SQL".into() },
+            Error::UnsoundClustering { problem: "a pair names the record 9, and there are 8".into() },
+            Error::UnsoundRegistry { problem: "a record is in two clusters".into() },
         ];
         let numbers: Vec<usize> = errors.iter().map(number).collect();
         assert_eq!(numbers, (0..errors.len()).collect::<Vec<_>>());
@@ -297,6 +313,8 @@ mod tests {
             the synthetic files cannot be made: it has no rows
             the settings cannot be read: EOF while parsing a value at line 1 column 0
             settings, rule 1: it has no SQL
+            the clusters cannot be made: a pair names the record 9, and there are 8
+            the registry of clusters is unsound: a record is in two clusters
         "]].assert_eq(&(texts.join("\n") + "\n"));
     }
 }

@@ -92,7 +92,7 @@ impl Frequencies {
             found.ok_or_else(|| unsound("no comparison of that name adjusts for frequency"))?;
         let texts: Vec<String> = match tables.values(shares.column) {
             Values::Text(texts) | Values::Dates(_, texts) => {
-                texts.iter().map(|text| text.iter().collect()).collect()
+                texts.iter().map(str::to_owned).collect()
             }
             Values::Numbers(numbers) => numbers.iter().map(ToString::to_string).collect(),
             Values::Times(times) => times.iter().map(ToString::to_string).collect(),
@@ -121,13 +121,38 @@ impl Frequencies {
         if !shares.adjusted[usize::from(level)] {
             return 0.0;
         }
-        let left = shares.logs[tables.codes(shares.column, Side::Source)[source.index()] as usize];
-        let right =
-            shares.logs[tables.codes(shares.column, Side::Recipient)[recipient.index()] as usize];
-        match (left, right) {
+        let left = tables.codes(shares.column, Side::Source)[source.index()];
+        let right = tables.codes(shares.column, Side::Recipient)[recipient.index()];
+        shares.part(left, right)
+    }
+
+    /// Returns the same for two values of the comparison's column, by their codes.
+    pub(crate) fn part_of_codes(&self, comparison: usize, level: u8, left: u32, right: u32) -> f64 {
+        match &self.comparisons[comparison] {
+            Some(shares) if shares.adjusted[usize::from(level)] => shares.part(left, right),
+            _ => 0.0,
+        }
+    }
+
+    /// Returns the most that a level of one comparison can have added for how common the values are.
+    pub(crate) fn most_part(&self, comparison: usize, level: u8) -> f64 {
+        match &self.comparisons[comparison] {
+            Some(shares) if shares.adjusted[usize::from(level)] => (1..shares.logs.len())
+                .map(|code| shares.part(code as u32, code as u32))
+                .fold(0.0, f64::max),
+            _ => 0.0,
+        }
+    }
+}
+
+impl Shares {
+    fn part(&self, left: u32, right: u32) -> f64 {
+        // A value that came after the counting has no share that is known.
+        let log = |code: u32| self.logs.get(code as usize).copied().flatten();
+        match (log(left), log(right)) {
             (None, None) => 0.0,
-            (Some(known), None) | (None, Some(known)) => shares.weight * (shares.exact - known),
-            (Some(left), Some(right)) => shares.weight * (shares.exact - left.max(right)),
+            (Some(known), None) | (None, Some(known)) => self.weight * (self.exact - known),
+            (Some(left), Some(right)) => self.weight * (self.exact - left.max(right)),
         }
     }
 }
@@ -153,7 +178,7 @@ fn counts_of(tables: &Tables, column: usize) -> Vec<u64> {
     let mut counts = vec![0; tables.values(column).len() + 1];
     let sides: &[Side] = match tables.link() {
         crate::Link::Between => &[Side::Source, Side::Recipient],
-        crate::Link::Within => &[Side::Source],
+        crate::Link::Within | crate::Link::Both => &[Side::Source],
     };
     for code in sides.iter().flat_map(|side| tables.codes(column, *side)) {
         if *code != NO_VALUE {

@@ -163,6 +163,16 @@ impl<'a> Preparation<'a> {
         self.texts.insert(prepared);
     }
 
+    /// Says whether a prepared text stands for nothing.
+    pub(crate) fn is_placeholder(&self, text: &str) -> bool {
+        self.texts.contains(text)
+    }
+
+    /// Prepares the one cell of a record that is text.
+    pub(crate) fn value_of_text(&self, text: &str) -> Value {
+        self.read(std::iter::once(text))
+    }
+
     /// Prepares the cells of one record, one cell for each column it is made from.
     pub(crate) fn value(&self, cells: &[Cell]) -> Value {
         if let ([Cell::Date(date)], Kind::Date(_)) = (cells, &self.column.kind) {
@@ -204,9 +214,12 @@ impl<'a> Preparation<'a> {
                 Date::strptime(format, &whole).map_or(Value::Unreadable, |date| self.dated(date))
             }
             Kind::Number => whole.parse().map_or(Value::Unreadable, |number| self.numbered(number)),
-            Kind::Time(format) => {
-                read_time(format, &whole).map_or(Value::Unreadable, |time| self.timed(time))
-            }
+            Kind::Time(format) => match read_time(format, &whole) {
+                Some(time) => self.timed(time),
+                // The last day of all stands for no day, and isn't one that a moment can be told of at every offset.
+                None if self.holds_day(format, &whole) => Value::Placeholder,
+                None => Value::Unreadable,
+            },
             Kind::Place => match read_place(&whole) {
                 None => Value::Unreadable,
                 Some(place) if self.places.contains(&place) => Value::Placeholder,
@@ -242,6 +255,11 @@ impl<'a> Preparation<'a> {
         }
     }
 
+    fn holds_day(&self, format: &str, text: &str) -> bool {
+        let day = strtime::parse(format, text).and_then(|read| read.to_date());
+        day.is_ok_and(|day| self.dates.contains(&day))
+    }
+
     fn timed(&self, time: Timestamp) -> Value {
         let day = time.to_zoned(TimeZone::UTC).date();
         if self.dates.contains(&day) || self.times.contains(&time) {
@@ -264,6 +282,13 @@ impl<'a> Preparation<'a> {
             // Minus zero is zero: they compare equal, and must have one code.
             Value::Number(number + 0.0)
         }
+    }
+}
+
+impl Cell {
+    /// Returns what stands there as text, empty where nothing does.
+    pub(crate) fn into_text(self) -> String {
+        text_of(&self).unwrap_or_default()
     }
 }
 

@@ -59,6 +59,12 @@ impl Words {
 fn say(printer: &Printer, lead: &LeadId, explanation: &Explanation, threshold: f64) {
     printer.line(&format!("lead {lead}: how its weight came about (log2 odds)"));
     printer.line("");
+    parts(printer, explanation, threshold);
+    printer.line("A lead is something to look at. It decides nothing.");
+}
+
+/// Prints every part of a weight, their sum, and the threshold beside it.
+pub(super) fn parts(printer: &Printer, explanation: &Explanation, threshold: f64) {
     printer.line(&format!(
         "{:<14} {:<27} {:>7} {:>9} {:>7} {:>7}",
         "comparison", "level", "m", "u", "part", "freq."
@@ -97,7 +103,6 @@ fn say(printer: &Printer, lead: &LeadId, explanation: &Explanation, threshold: f
             explanation.probability
         ),
     );
-    printer.line("A lead is something to look at. It decides nothing.");
 }
 
 fn cut(text: &str, columns: usize) -> String {

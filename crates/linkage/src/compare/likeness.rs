@@ -102,10 +102,7 @@ fn each_literal(test: &Test, take: &mut impl FnMut(&Literal)) {
 
 fn code_of(values: &Values, value: &Value) -> Option<u32> {
     let place = match (values, value) {
-        (Values::Text(texts), Value::Text(text)) => {
-            let letters: Vec<char> = text.chars().collect();
-            texts.binary_search_by(|other| other.as_ref().cmp(&letters))
-        }
+        (Values::Text(texts), Value::Text(text)) => texts.find(text).ok_or(0),
         (Values::Dates(dates, _), Value::Date(date)) => dates.binary_search(date),
         (Values::Numbers(numbers), Value::Number(number)) => {
             numbers.binary_search_by(|other| other.total_cmp(number))
@@ -145,47 +142,47 @@ impl<'t> Likeness<'t> {
         match test {
             Test::Exact => Some(self.one == self.other),
             Test::Jaro(least) => {
-                let (one, other) = self.characters()?;
+                let (one, other) = &self.characters()?;
                 Some(*self.jaro.get_or_insert_with(|| text::jaro(one, other)) >= *least)
             }
             Test::JaroWinkler(least) => {
-                let (one, other) = self.characters()?;
+                let (one, other) = &self.characters()?;
                 let alike = self.jaro_winkler.get_or_insert_with(|| text::jaro_winkler(one, other));
                 Some(*alike >= *least)
             }
             Test::Levenshtein(most) => {
-                let (one, other) = self.characters()?;
+                let (one, other) = &self.characters()?;
                 let apart = self.levenshtein.get_or_insert_with(|| text::levenshtein(one, other));
                 Some(*apart <= *most as usize)
             }
             Test::OptimalAlignment(most) => {
-                let (one, other) = self.characters()?;
+                let (one, other) = &self.characters()?;
                 let work = || text::optimal_alignment(one, other);
                 Some(*self.optimal_alignment.get_or_insert_with(work) <= *most as usize)
             }
             Test::Damerau(most) => {
-                let (one, other) = self.characters()?;
+                let (one, other) = &self.characters()?;
                 let apart = self.damerau.get_or_insert_with(|| text::damerau(one, other));
                 Some(*apart <= *most as usize)
             }
             Test::Jaccard(grams) => {
-                let (one, other) = self.characters()?;
+                let (one, other) = &self.characters()?;
                 Some(gram::jaccard(one, other, grams.q as usize) >= grams.least)
             }
             Test::Cosine(grams) => {
-                let (one, other) = self.characters()?;
+                let (one, other) = &self.characters()?;
                 Some(gram::cosine(one, other, grams.q as usize) >= grams.least)
             }
             Test::Prefix(length) => {
-                let (one, other) = self.characters()?;
+                let (one, other) = &self.characters()?;
                 Some(text::same_prefix(one, other, *length as usize))
             }
             Test::Suffix(length) => {
-                let (one, other) = self.characters()?;
+                let (one, other) = &self.characters()?;
                 Some(text::same_suffix(one, other, *length as usize))
             }
             Test::Sounds(scheme) => {
-                let (one, other) = self.characters()?;
+                let (one, other) = &self.characters()?;
                 phonetic::sound_alike(*scheme, one, other)
             }
             Test::Days(most) => {
@@ -250,10 +247,11 @@ impl<'t> Likeness<'t> {
     }
 
     /// The characters of both, where the values have any.
-    fn characters(&self) -> Option<(&'t [char], &'t [char])> {
+    fn characters(&self) -> Option<(Vec<char>, Vec<char>)> {
         match self.values {
             Values::Text(texts) | Values::Dates(_, texts) => {
-                Some((&texts[self.one as usize - 1], &texts[self.other as usize - 1]))
+                let letters = |code: u32| texts.get(code as usize - 1).chars().collect();
+                Some((letters(self.one), letters(self.other)))
             }
             Values::Numbers(_) | Values::Times(_) | Values::Places(_) | Values::Lists(_) => None,
         }

@@ -7,6 +7,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
+use crate::dictionary::Texts;
 use crate::tables::Values;
 
 /// The distinct lists of a column, each as the ascending codes of its items.
@@ -28,8 +29,47 @@ impl Lists {
             places.map(|place| u32::try_from(place).unwrap_or(u32::MAX)).collect()
         };
         let lists = lists.iter().map(codes).collect();
-        let items = items.iter().map(|item| item.chars().collect()).collect();
-        Self { items: Box::new(Values::Text(items)), lists }
+        let mut texts = Texts::default();
+        items.iter().for_each(|item| texts.push(item));
+        Self { items: Box::new(Values::Text(texts)), lists }
+    }
+
+    /// Returns the place of another dictionary's only list among these, while they are in ascending order.
+    pub(crate) fn find(&self, guest: &Self) -> Option<usize> {
+        let Values::Text(items) = &*self.items else {
+            return None;
+        };
+        let code = |item| Some(u32::try_from(items.find(item)? + 1).unwrap_or(u32::MAX));
+        let codes: Vec<u32> = guest.letters(0).map(code).collect::<Option<_>>()?;
+        self.lists.binary_search_by(|list| list[..].cmp(&codes[..])).ok()
+    }
+
+    /// Puts another dictionary's only list behind the last one, and returns how many items were new.
+    pub(crate) fn add(&mut self, guest: &Self) -> usize {
+        let Values::Text(items) = &mut *self.items else {
+            return 0;
+        };
+        let before = items.len();
+        let mut codes = Vec::with_capacity(guest.codes(0).len());
+        for item in guest.letters(0) {
+            let index = items.find_first(item, before).unwrap_or_else(|| {
+                items.push(item);
+                items.len() - 1
+            });
+            codes.push(u32::try_from(index + 1).unwrap_or(u32::MAX));
+        }
+        // Items that are new stand behind all others, whatever they are, and sets are compared by ascending codes.
+        codes.sort_unstable();
+        self.lists.push(codes.into());
+        items.len() - before
+    }
+
+    /// Takes the last list away, and as many of the last items.
+    pub(crate) fn take_away(&mut self, new: usize) {
+        self.lists.pop();
+        if let Values::Text(items) = &mut *self.items {
+            (0..new).for_each(|_| items.pop());
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -53,7 +93,7 @@ impl Lists {
             if place > 0 {
                 text.push('\u{1f}');
             }
-            text.extend(item);
+            text.push_str(item);
         }
         text
     }
@@ -63,14 +103,14 @@ impl Lists {
         self.letters(index).eq(others.letters(other))
     }
 
-    fn letters(&self, index: usize) -> impl Iterator<Item = &[char]> {
+    fn letters(&self, index: usize) -> impl Iterator<Item = &str> {
         self.lists[index].iter().map(|code| match self.items.as_ref() {
-            Values::Text(items) => items[*code as usize - 1].as_ref(),
+            Values::Text(items) => items.get(*code as usize - 1),
             Values::Dates(..)
             | Values::Numbers(_)
             | Values::Times(_)
             | Values::Places(_)
-            | Values::Lists(_) => &[],
+            | Values::Lists(_) => "",
         })
     }
 }

@@ -7,6 +7,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 /// The Earth's mean radius, rounded as record linkage commonly does.
 const RADIUS_KILOMETRES: f64 = 6371.0;
@@ -48,6 +49,12 @@ impl PartialEq for Place {
 }
 
 impl Eq for Place {}
+
+impl Hash for Place {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.latitude_degrees.to_bits(), self.longitude_degrees.to_bits()).hash(state);
+    }
+}
 
 impl PartialOrd for Place {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {

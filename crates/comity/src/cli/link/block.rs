@@ -1,0 +1,57 @@
+//! `comity link block`: what each rule would make, counted without making a pair.
+
+use super::{Done, Files, Method};
+use crate::Error;
+use crate::clock::Stopwatch;
+use crate::printer::{Printer, thousands};
+use linkage::Blocks;
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Words {
+    /// The recipe or the model (TOML)
+    method: PathBuf,
+    #[command(flatten)]
+    files: Files,
+}
+
+impl Words {
+    pub(super) fn carry_out(self, printer: &Printer) -> Result<Done, Error> {
+        let method = Method::read(&self.method)?;
+        let plan = method.plan();
+        if self.files.refused(&plan, printer) {
+            return Ok(Done::Refused);
+        }
+        let mut watch = Stopwatch::start();
+        let (tables, _) = self.files.prepare(&plan, printer, &mut watch)?;
+        let counts = Blocks::new(&tables, plan.rules)?.counts();
+        watch.lap("count");
+        let all = tables.all_pairs();
+        printer.json(&serde_json::json!({
+            "all_pairs": all,
+            "rules": counts.iter().map(|rule| serde_json::json!({
+                "rule": rule.rule, "pairs": rule.pairs, "new_pairs": rule.new_pairs,
+                "cumulative_pairs": rule.cumulative_pairs, "records_without_key": rule.keyless,
+                "largest_blocks": rule.largest_blocks,
+            })).collect::<Vec<_>>(),
+            "seconds": super::seconds(&watch),
+        }));
+        printer.line(&format!(
+            "{:>14} {:>14} {:>14} {:>12}  rule",
+            "pairs", "new", "together", "largest"
+        ));
+        for rule in &counts {
+            printer.line(&format!(
+                "{:>14} {:>14} {:>14} {:>12}  {}",
+                thousands(rule.pairs),
+                thousands(rule.new_pairs),
+                thousands(rule.cumulative_pairs),
+                thousands(rule.largest_blocks.first().copied().unwrap_or(0)),
+                rule.rule
+            ));
+        }
+        let made = counts.last().map_or(0, |rule| rule.cumulative_pairs);
+        printer.line(&format!("{} of {} possible pairs", thousands(made), thousands(all)));
+        Ok(Done::Well)
+    }
+}
