@@ -693,17 +693,25 @@ impl Model {
             columns,
             rules,
             comparisons,
+            kin: Vec::new(),
+            calibration: Vec::new(),
             training: None,
         })
     }
 
-    /// Returns the same model with other comparisons, and no record of training.
+    /// Returns the same model with other comparisons, and nothing that was learnt of the ones it had.
     ///
     /// # Errors
     ///
     /// The errors of an unsound one.
     pub(crate) fn with_comparisons(&self, comparisons: Vec<Comparison>) -> Result<Self> {
-        Self::try_from(ModelFile { comparisons, training: None, ..self.0.clone() })
+        Self::try_from(ModelFile {
+            comparisons,
+            kin: Vec::new(),
+            calibration: Vec::new(),
+            training: None,
+            ..self.0.clone()
+        })
     }
 
     /// Returns its name.

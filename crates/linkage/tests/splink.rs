@@ -245,6 +245,7 @@ fn what_is_exported_imports_as_the_same_model() {
     for json in [json.as_str(), &real_time, include_str!("splink/untrained.json")] {
         let first = import(json, &ImportOptions::default()).unwrap().model;
         let exported = export(&first).unwrap();
+        if let Some(p) = std::env::var_os("TEMP_OUT") { std::fs::write(std::path::Path::new(&p).join(format!("{}.json", first.prior())), &exported.json).unwrap(); }
         let options =
             ImportOptions { name: Some(first.name().to_owned()), ..ImportOptions::default() };
         let again = import(&exported.json, &options).unwrap().model;

@@ -108,6 +108,25 @@ impl<'m> Exporter<'m> {
                 .with_remedy("cluster by single best links"),
             );
         }
+        if !self.model.kin().is_empty() {
+            self.report.push(
+                Difference::new(
+                    "kin",
+                    Changes::Weights,
+                    "knows the same individual and strangers, and weighs members of one household as strangers",
+                    "takes off a weight what members of one household, or others alike, would bring to it",
+                )
+                .with_remedy("expect more false pairs at the same threshold"),
+            );
+        }
+        if !self.model.calibration().is_empty() {
+            self.report.push(Difference::new(
+                "calibration",
+                Changes::Nothing,
+                "turns a weight into a probability by its own reckoning",
+                "turns it by the model's calibration",
+            ));
+        }
         for column in self.model.columns() {
             self.column_differences(column);
         }

@@ -347,7 +347,11 @@ impl Importer {
         match missing {
             [Missing::One(values)] => {
                 if let [value] = &values[..] {
-                    return Ok(value.clone());
+                    // A column that is only ever asked for as a date, say, is missing where it is no date.
+                    let same = |one: &&Value| one.column == value.column;
+                    let typed = asked().find(same).filter(|one| !one.stated);
+                    let plain = asked().filter(same).any(Value::is_plain);
+                    return Ok(typed.filter(|_| value.is_plain() && !plain).unwrap_or(value).clone());
                 }
                 if let Some(place) = place_of(values) {
                     return Ok(place);
@@ -509,10 +513,7 @@ impl Importer {
             all.filter(|(index, _)| Some(*index) != exact).map(|(_, pair)| pair)
         };
         let similar = others().any(|(_, text)| text.is_some())
-            && others().all(|(level, text)| {
-                level.test.is_likeness() == text.is_some_and(alike)
-                    && (level.test.is_likeness() || text.is_none() || level.test == Test::Else)
-            });
+            && others().all(|(level, text)| !level.test.is_likeness() || text.is_some_and(alike));
         let lost = others().filter(|(level, text)| {
             text.is_some() && level.test != Test::Else && !(similar && level.test.is_likeness())
         });
