@@ -245,7 +245,13 @@ fn what_is_exported_imports_as_the_same_model() {
     for json in [json.as_str(), &real_time, include_str!("splink/untrained.json")] {
         let first = import(json, &ImportOptions::default()).unwrap().model;
         let exported = export(&first).unwrap();
-        if let Some(p) = std::env::var_os("TEMP_OUT") { std::fs::write(std::path::Path::new(&p).join(format!("{}.json", first.prior())), &exported.json).unwrap(); }
+        if let Some(p) = std::env::var_os("TEMP_OUT") {
+            std::fs::write(
+                std::path::Path::new(&p).join(format!("{}.json", first.prior())),
+                &exported.json,
+            )
+            .unwrap();
+        }
         let options =
             ImportOptions { name: Some(first.name().to_owned()), ..ImportOptions::default() };
         let again = import(&exported.json, &options).unwrap().model;
@@ -591,10 +597,6 @@ fn what_the_two_programs_do_differently_is_said() {
                 { "sql_condition": "ELSE" } ] }
         ] }"#;
     expect_test::expect![[r#"
-        settings, `link_type` (changes nothing)
-          splink: links several tables with each other and each within itself
-          comity: links within one table, which makes the same pairs of all records put together
-          remedy: hand in the tables as one, their ids made distinct
         settings, `sql_dialect` (changes nothing)
           splink: takes the dialect of the database it is run on
           comity: reads the conditions as DuckDB's SQL, since the settings don't say
@@ -639,8 +641,8 @@ fn what_the_two_programs_do_differently_is_said() {
           splink: has a level that no pair ever comes to
           comity: leaves it out: `jaro_winkler >= 0.8` before it takes all of it
         comparison `name`, term frequencies (may change weights)
-          splink: adjusts each level for frequency by its own column, weight and minimum
-          comity: makes no adjustment here: the levels are adjusted differently
+          splink: adjusts each level for frequency by a column, weight and minimum of its own
+          comity: adjusts for the compared column, and by one weight and minimum; not adjusted are `jaro_winkler >= 0.8`
           remedy: state `frequency` for the comparison, and train again
         column `name_lower` (may change weights)
           splink: keeps sharp s, and the sigma at a word's end, when it makes lower case
@@ -665,7 +667,7 @@ fn what_the_two_programs_do_differently_is_said() {
           remedy: none is needed where empty cells are null, as DuckDB reads them from a CSV file
         frequencies (changes nothing)
           splink: counts term frequencies over all input put together, duplicates included
-          comity: counts them over the whole table, as well
+          comity: counts them over both tables put together, as well
           remedy: supply the frequencies of a population
     "#]].assert_eq(&report_of(json));
 }
@@ -786,7 +788,10 @@ fn what_splink_cannot_say_is_reported_and_never_written_as_something_similar() {
         json["comparisons"][comparison]["comparison_levels"][level]["sql_condition"].clone()
     };
     assert_eq!(of(0, 2), "1 = 0");
-    assert_eq!(of(2, 3), r#"abs(epoch(try_strptime("born_l", '%Y-%m-%d')) - epoch(try_strptime("born_r", '%Y-%m-%d'))) <= 259200"#);
+    assert_eq!(
+        of(2, 3),
+        r#"abs(epoch(try_strptime("born_l", '%Y-%m-%d')) - epoch(try_strptime("born_r", '%Y-%m-%d'))) <= 259200"#
+    );
 }
 
 #[test]

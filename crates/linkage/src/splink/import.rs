@@ -84,7 +84,7 @@ pub fn import(json: &str, options: &ImportOptions) -> Result<Imported> {
     let settings = Settings::read(json, &mut report)?;
     let recogniser = Recogniser {
         database: settings.database,
-        within: settings.link == Link::Within,
+        within: settings.link != Link::Between,
         remarks: Vec::new(),
     };
     let mut importer = Importer { recogniser, prepared: Prepared::new(options.characters), report };
@@ -134,7 +134,9 @@ fn general(link: Link, comparisons: &[ComparisonText], options: &ImportOptions) 
                 Changes::Nothing,
                 "counts term frequencies over all input put together, duplicates included",
                 match link {
-                    Link::Between => "counts them over both tables put together, as well",
+                    Link::Between | Link::Both => {
+                        "counts them over both tables put together, as well"
+                    }
                     Link::Within => "counts them over the whole table, as well",
                 },
             )
@@ -351,7 +353,10 @@ impl Importer {
                     let same = |one: &&Value| one.column == value.column;
                     let typed = asked().find(same).filter(|one| !one.stated);
                     let plain = asked().filter(same).any(Value::is_plain);
-                    return Ok(typed.filter(|_| value.is_plain() && !plain).unwrap_or(value).clone());
+                    return Ok(typed
+                        .filter(|_| value.is_plain() && !plain)
+                        .unwrap_or(value)
+                        .clone());
                 }
                 if let Some(place) = place_of(values) {
                     return Ok(place);
@@ -498,9 +503,8 @@ impl Importer {
         if adjusted.iter().all(Option::is_none) {
             return None;
         }
-        let exact = levels
-            .iter()
-            .position(|level| level.test == Test::Exact && level.column.is_none());
+        let exact =
+            levels.iter().position(|level| level.test == Test::Exact && level.column.is_none());
         let own = exact.and_then(|exact| adjusted.get(exact).copied().flatten());
         let own = own.filter(|own| main.is_plain() && main.column == [own.column.clone()]);
         // A level of its own u begins from that, but for the exact level, whose own it is.

@@ -100,6 +100,14 @@ pub fn train(model: &Model, tables: &Tables, training: &Training) -> Result<Trai
     // The m and u of each level, session by session.
     let mut taught: Vec<Vec<[Vec<f64>; 2]>> =
         comparisons.iter().map(|one| vec![Default::default(); one.levels.len()]).collect();
+    if training.observe_u {
+        // The u of every pair counts as one session more.
+        for (taught, comparison) in taught.iter_mut().zip(&comparisons) {
+            for ([_, u], level) in taught.iter_mut().zip(&comparison.levels) {
+                u.extend(level.u);
+            }
+        }
+    }
     let mut sessions = Vec::new();
     for rule in &training.rules {
         let current = model.with_comparisons(comparisons.clone())?;
@@ -182,9 +190,7 @@ fn maximise(
         .iter()
         .zip(&active)
         .map(|(comparison, active)| {
-            let of = |level: &Level| {
-                [level.m.unwrap_or(UNSEEN), level.u.unwrap_or(UNSEEN)]
-            };
+            let of = |level: &Level| [level.m.unwrap_or(UNSEEN), level.u.unwrap_or(UNSEEN)];
             active.then(|| comparison.levels.iter().map(of).collect())
         })
         .collect();
@@ -228,8 +234,10 @@ fn maximise(
 fn weights(model: &Model, shares: &[Option<Vec<[f64; 2]>>]) -> Vec<Option<Vec<f64>>> {
     let one = |(comparison, shares): (&Comparison, &Option<Vec<[f64; 2]>>)| {
         let shares = shares.as_ref()?;
-        let exact =
-            comparison.levels.iter().position(|level| level.test == Test::Exact && level.column.is_none());
+        let exact = comparison
+            .levels
+            .iter()
+            .position(|level| level.test == Test::Exact && level.column.is_none());
         let moved = exact.map_or(0.0, |exact| {
             let before = comparison.levels[exact].u.unwrap_or(UNSEEN);
             shares[exact][1].log2() - before.log2()
