@@ -8,13 +8,16 @@
 //! What Splink does is taken from its [documentation](https://moj-analytical-services.github.io/splink/), its settings
 //! and what version 5.0.0 on DuckDB 1.5.6 was seen to do.
 
+mod adjustment;
 mod condition;
 mod difference;
 mod export;
 mod expression;
 mod import;
 mod prepared;
+mod rule;
 mod settings;
+mod shape;
 mod sql;
 mod training;
 mod value;

@@ -247,7 +247,7 @@ fn what_is_exported_imports_as_the_same_model() {
         let exported = export(&first).unwrap();
         if let Some(p) = std::env::var_os("TEMP_OUT") {
             std::fs::write(
-                std::path::Path::new(&p).join(format!("{}.json", first.prior())),
+                std::path::Path::new(&p).join(format!("{}-{}.json", first.name(), first.prior())),
                 &exported.json,
             )
             .unwrap();

@@ -10,7 +10,8 @@
 
 use crate::Side;
 use crate::model::{Grams, Holder, Kind, Literal, Test};
-use crate::splink::sql::{Database, Relation, Term, parse, term};
+use crate::splink::shape::{kilometres_sql, pairwise_sql};
+use crate::splink::sql::{Database, Named, Relation, Term, parse, term};
 use crate::splink::value::{Value, value, whole_or_none};
 
 /// What a condition asks for.
@@ -178,7 +179,8 @@ impl Recogniser {
         // A stated value of one record; of both it is two equalities, and stands in `crossed`.
         let (side, value, text) = self.stated(left, right)?;
         let of = if side == Side::Source { Holder::Source } else { Holder::Recipient };
-        (!self.within).then(|| Condition::Of(value, Test::Literal(Literal { value: text, of })))
+        (!self.within)
+            .then_some(Condition::Of(value, Test::Literal(Literal { value: text, of })))
     }
 
     /// The value that both terms are, the one of the left record and the other of the right.
@@ -197,8 +199,8 @@ impl Recogniser {
         let (side, value) = value(of, self.database)?;
         let value = match constant {
             Stated::Text(text) if !text.is_empty() => (value, text),
-            Stated::Number(text) => (value.as_number()?, text),
-            Stated::Date(text) => (value.as_date()?, text),
+            Stated::Number(text) => (value.into_number()?, text),
+            Stated::Date(text) => (value.into_date()?, text),
             Stated::Text(_) => return None,
         };
         Some((side, value.0, value.1))
@@ -218,7 +220,7 @@ impl Recogniser {
         {
             let literal = Literal { value: text.clone(), of: Holder::Both };
             return (side != other_side && value == other_value && text == other_text)
-                .then(|| Condition::Of(value, Test::Literal(literal)));
+                .then_some(Condition::Of(value, Test::Literal(literal)));
         }
         let across = |left: &Term, right: &Term| {
             let (one_side, one) = value(left, self.database)?;
@@ -302,7 +304,7 @@ impl Recogniser {
             }
             _ => return None,
         };
-        let value = self.same_of_both(left, right)?.as_date()?;
+        let value = self.same_of_both(left, right)?.into_date()?;
         Some(Condition::Of(value, Test::Days(whole_or_none(below.floor())?)))
     }
 
@@ -320,20 +322,20 @@ impl Recogniser {
             // Of a column whose type isn't stated, a bound below a day can only be meant for moments.
             if !matches!(value.kind, Kind::Date(_)) && below < 86_400.0 {
                 let seconds = whole_or_none(below.floor())?;
-                return Some(Condition::Of(value.as_moment()?, Test::Seconds(seconds)));
+                return Some(Condition::Of(value.into_moment()?, Test::Seconds(seconds)));
             }
             let days = whole_or_none((below / 86_400.0).floor())?;
-            return Some(Condition::Of(value.as_date()?, Test::Days(days)));
+            return Some(Condition::Of(value.into_date()?, Test::Days(days)));
         }
-        let value = self.same_of_both(left, right)?.as_number()?;
+        let value = self.same_of_both(left, right)?.into_number()?;
         (below >= 0.0 && below.is_finite()).then_some(Condition::Of(value, Test::Within(below)))
     }
 
     /// `abs(a - b) / (the larger) < share`.
-    fn percent(&mut self, of: &Term, share: f64) -> Option<Condition> {
+    fn percent(&mut self, of: &Term, bound: f64) -> Option<Condition> {
         let left = sole_side(of, Side::Source)?;
         let right = sole_side(of, Side::Recipient)?;
-        let value = self.same_of_both(&left, &right)?.as_number()?;
+        let value = self.same_of_both(&left, &right)?.into_number()?;
         let shape = Term::Call(
             "/".to_owned(),
             vec![
@@ -352,11 +354,11 @@ impl Recogniser {
                 ),
             ],
         );
-        if *of != shape || !(share > 0.0 && share.is_finite()) {
+        if *of != shape || !(bound > 0.0 && bound.is_finite()) {
             return None;
         }
         self.remarks.push(Remark::Percent);
-        Some(Condition::Of(value, Test::Percent(share * 100.0)))
+        Some(Condition::Of(value, Test::Percent(bound * 100.0)))
     }
 
     /// The great-circle distance as Splink writes it.
@@ -394,7 +396,7 @@ impl Recogniser {
                 let [left, right] = &arguments[..] else {
                     return None;
                 };
-                self.same_of_both(left, right)?.as_list()
+                self.same_of_both(left, right)?.into_list()
             }
             _ => None,
         }
@@ -430,7 +432,7 @@ impl Recogniser {
     fn pairwise(&self, of: &Term, test: impl Fn(&str) -> Option<Test>) -> Option<(Value, Test)> {
         let left = sole_side(of, Side::Source)?;
         let right = sole_side(of, Side::Recipient)?;
-        let value = self.same_of_both(&left, &right)?.as_list()?;
+        let value = self.same_of_both(&left, &right)?.into_list()?;
         let Term::Column(named) = &left else {
             return None;
         };
@@ -470,7 +472,7 @@ impl Recogniser {
                 Term::Text(digits) => digits.parse().ok()?,
                 _ => return None,
             };
-            let value = self.same_of_both(one, other)?.as_date()?;
+            let value = self.same_of_both(one, other)?.into_date()?;
             return match unit.as_str() {
                 "interval month" => Some(Condition::Of(value, Test::Months(count))),
                 "interval year" => Some(Condition::Of(value, Test::Years(count))),
@@ -488,7 +490,7 @@ impl Recogniser {
             let other = sole_side(left, Side::Recipient)?;
             let size = |of: &Term| Term::Call("abs".to_owned(), vec![of.clone()]);
             let shape = Term::Call("greatest".to_owned(), vec![size(&one), size(&other)]);
-            let value = self.same_of_both(&one, &other)?.as_number()?;
+            let value = self.same_of_both(&one, &other)?.into_number()?;
             return (*left == absolute(&one, &other) && *larger == shape)
                 .then_some(Condition::Of(value, Test::Percent(percent)));
         }
@@ -500,7 +502,7 @@ impl Recogniser {
         let Term::Compare(Relation::NotEqual, left, right) = parts.first()? else {
             return None;
         };
-        let value = self.same_of_both(left, right)?.as_date()?;
+        let value = self.same_of_both(left, right)?.into_date()?;
         let equal = |one: &str, other: &str| {
             let of = |name: &str, of: &Term| Term::Call(name.to_owned(), vec![of.clone()]);
             Term::Compare(Relation::Equal, Box::new(of(one, left)), Box::new(of(other, right)))
@@ -526,7 +528,7 @@ fn combined(
     by: fn(Vec<Condition>) -> Condition,
 ) -> Condition {
     let mut parts: Vec<Condition> = parts.collect();
-    if parts.iter().any(|part| *part == Condition::Expression) {
+    if parts.contains(&Condition::Expression) {
         return Condition::Expression;
     }
     match parts.len() {
@@ -626,7 +628,7 @@ fn parts_of(of: &Term) -> Vec<&Term> {
     }
 }
 
-fn columns_in<'t>(of: &'t Term, found: &mut Vec<&'t crate::splink::sql::Named>) {
+fn columns_in<'t>(of: &'t Term, found: &mut Vec<&'t Named>) {
     if let Term::Column(named) = of {
         found.push(named);
     }
@@ -641,7 +643,7 @@ fn without_sides(of: &Term) -> Term {
     let boxed = |inner: &Term| Box::new(without_sides(inner));
     match of {
         Term::Column(named) => {
-            Term::Column(crate::splink::sql::Named { name: named.name.clone(), side: None })
+            Term::Column(Named { name: named.name.clone(), side: None })
         }
         Term::Text(_) | Term::Number(_) | Term::Other => of.clone(),
         Term::Call(name, parts) => Term::Call(name.clone(), all(parts)),
@@ -653,203 +655,5 @@ fn without_sides(of: &Term) -> Term {
     }
 }
 
-/// Writes the distance of two places along the globe, by the spherical law of cosines, as Splink does.
-pub(super) fn kilometres_sql(latitude: &str, longitude: &str) -> String {
-    let name = |column: &str, side: &str| format!("\"{}_{side}\"", column.replace('"', "\"\""));
-    let (north, other_north) = (name(latitude, "l"), name(latitude, "r"));
-    let (east, other_east) = (name(longitude, "l"), name(longitude, "r"));
-    let cosine = format!(
-        "sin(radians({north})) * sin(radians({other_north})) + cos(radians({north})) * \
-         cos(radians({other_north})) * cos(radians({other_east} - {east}))"
-    );
-    format!(
-        "cast(acos(case when ({cosine}) > 1 then 1 when ({cosine}) < -1 then -1 else ({cosine}) end) \
-         * 6371 as float)"
-    )
-}
-
-/// Writes the most alike of any two items of two lists, as Splink does.
-pub(super) fn pairwise_sql(
-    outer: &str,
-    transform: &str,
-    first: u32,
-    function: &str,
-    left: &str,
-    right: &str,
-) -> String {
-    let second = first + 1;
-    format!(
-        "{outer}({transform}(flatten({transform}({left}, x -> {transform}({right}, y -> [x, y]))), \
-         pair -> {function}(pair[{first}], pair[{second}])))"
-    )
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::splink::value::name_of;
-
-    fn shown(condition: &Condition) -> String {
-        let each = |parts: &[Condition]| parts.iter().map(shown).collect::<Vec<_>>().join("; ");
-        match condition {
-            Condition::Of(value, test) => format!("{test}, of {}", name_of(value)),
-            Condition::Reversed(one, other) => {
-                format!("reversed {} {}", name_of(one), name_of(other))
-            }
-            Condition::All(parts) => format!("all({})", each(parts)),
-            Condition::Any(parts) => format!("any({})", each(parts)),
-            Condition::Not(inner) => format!("not({})", shown(inner)),
-            Condition::Expression => "expression".to_owned(),
-        }
-    }
-
-    fn check(database: Database, conditions: &[&str], expected: &expect_test::Expect) {
-        let recognised = conditions.iter().map(|condition| {
-            let parsed = match parse(condition, database) {
-                Ok(parsed) => term(&parsed),
-                Err(problem) => return format!("{problem}\n"),
-            };
-            let mut recogniser = Recogniser { database, within: false, remarks: Vec::new() };
-            format!("{}\n", shown(&recogniser.condition(&parsed)))
-        });
-        expected.assert_eq(&recognised.collect::<String>());
-    }
-
-    #[test]
-    fn what_splink_writes_for_duckdb_is_recognised() {
-        let place = kilometres_sql("lat", "long");
-        let present = r#"("lat_r" is not null AND "lat_l" is not null AND "long_l" is not null)"#;
-        check(
-            Database::DuckDb,
-            &[
-                r#""name_l" = "name_r""#,
-                r#"jaro_winkler_similarity("name_l", "name_r") >= 0.9"#,
-                r#"jaro_similarity("name_l", "name_r") > 0.9"#,
-                r#"jaccard("name_l", "name_r") >= 0.9"#,
-                r#"levenshtein("name_l", "name_r") <= 2"#,
-                r#"levenshtein("name_l", "name_r") < 2"#,
-                r#"damerau_levenshtein("name_l", "name_r") <= 1"#,
-                r#""sex_l" = 'male' AND "sex_r" = 'male'"#,
-                r#""sex_l" = 'male'"#,
-                r#""n_l" = CAST(3 AS INT) AND "n_r" = CAST(3 AS INT)"#,
-                r#""a_l" = "b_r" AND "a_r" = "b_l""#,
-                r#"levenshtein(CAST("dob_l" AS TEXT), CAST("dob_r" AS TEXT)) <= 1"#,
-                r#"ABS(EPOCH(try_strptime("dob_l", '%d/%m/%Y')) - EPOCH(try_strptime("dob_r", '%d/%m/%Y'))) <= 2629800.0"#,
-                r#"ABS(EPOCH("dob_l") - EPOCH("dob_r")) <= 315576000.0"#,
-                r#"ABS(EPOCH("at_l") - EPOCH("at_r")) <= 7200"#,
-                r#"ABS(EPOCH(try_strptime("at_l", '%Y-%m-%dT%H:%M:%SZ')) - EPOCH(try_strptime("at_r", '%Y-%m-%dT%H:%M:%SZ'))) <= 7200"#,
-                "abs(date_diff('day', dob_l, dob_r)) <= 30",
-                &format!("{place} <= 5"),
-                &format!("{present} AND {place} <= 5"),
-                r#"array_length(list_intersect("tags_l", "tags_r")) >= 2"#,
-                r#"LEAST(ARRAY_LENGTH("tags_l"), ARRAY_LENGTH("tags_r")) <> 0 AND ARRAY_LENGTH(ARRAY_INTERSECT("tags_l", "tags_r")) = LEAST(ARRAY_LENGTH("tags_l"), ARRAY_LENGTH("tags_r"))"#,
-                r#"list_max(list_transform(flatten(list_transform("names_l", x -> list_transform("names_r", y -> [x, y]))), pair -> jaro_winkler_similarity(pair[1], pair[2]))) >= 0.9"#,
-                r#"list_min(list_transform(flatten(list_transform("names_l", x -> list_transform("names_r", y -> [x, y]))), pair -> levenshtein(pair[1], pair[2]))) <= 2"#,
-                r#"(ABS("amount_l" - "amount_r") / (CASE WHEN "amount_r" > "amount_l" THEN "amount_r" ELSE "amount_l" END)) < 0.1"#,
-                r#"ABS("amount_l" - "amount_r") <= 10"#,
-                r#"SUBSTRING(LOWER("name_l"), 1, 3) = SUBSTRING(LOWER("name_r"), 1, 3)"#,
-                r#"NULLIF(regexp_extract("postcode_l", '^[A-Z]{1,2}', 0), '') = NULLIF(regexp_extract("postcode_r", '^[A-Z]{1,2}', 0), '')"#,
-                r#"NULLIF("name_l", 'none') = NULLIF("name_r", 'none')"#,
-                r#"("a_l" = "a_r") AND (levenshtein("b_l", "b_r") <= 1)"#,
-                r#"("a_l" = "a_r") OR (NOT ("b_l" = "b_r"))"#,
-            ],
-            &expect_test::expect![[r""]],
-        );
-    }
-
-    #[test]
-    fn what_splink_writes_for_other_databases_is_recognised() {
-        check(
-            Database::Spark,
-            &[
-                "jaro_winkler(`name_l`, `name_r`) >= 0.9",
-                "jaro_sim(`name_l`, `name_r`) >= 0.9",
-                "abs(datediff(date(try_to_timestamp(`dob_l`, 'yyyy-MM-dd')), date(try_to_timestamp(`dob_r`, 'yyyy-MM-dd')))) <= floor(2629800.0 / 86400)",
-                r"ABS(UNIX_TIMESTAMP(try_to_timestamp(`at_l`, 'yyyy-MM-dd\'T\'HH:mm:ssXXX')) - UNIX_TIMESTAMP(try_to_timestamp(`at_r`, 'yyyy-MM-dd\'T\'HH:mm:ssXXX'))) <= 7200",
-                "SIZE(ARRAY_INTERSECT(`tags_l`, `tags_r`)) >= 2",
-                "array_min(transform(flatten(transform(`names_l`, x -> transform(`names_r`, y -> [x, y]))), pair -> levenshtein(pair[0], pair[1]))) <= 2",
-                "levenshtein(CAST(`dob_l` AS STRING), CAST(`dob_r` AS STRING)) <= 1",
-            ],
-            &expect_test::expect![[r""]],
-        );
-        check(
-            Database::Postgres,
-            &[
-                r#"ABS(EXTRACT(EPOCH FROM try_cast_date("dob_l", 'YYYY-MM-DD')) - EXTRACT(EPOCH FROM try_cast_date("dob_r", 'YYYY-MM-DD')))<= 2629800.0"#,
-                r#"CARDINALITY(ARRAY_INTERSECT("tags_l", "tags_r")) >= 2"#,
-                r#"SUBSTRING(LOWER("name_l") FROM 1 FOR 3) = SUBSTRING(LOWER("name_r") FROM 1 FOR 3)"#,
-                r#"NULLIF(substring("postcode_l" from '(^[A-Z]{1,2})'), '') = NULLIF(substring("postcode_r" from '(^[A-Z]{1,2})'), '')"#,
-            ],
-            &expect_test::expect![[r""]],
-        );
-        check(
-            Database::Sqlite,
-            &[
-                r#"jaro_sim("name_l", "name_r") >= 0.9"#,
-                r#""d_l" = DATE('2000-01-01') AND "d_r" = DATE('2000-01-01')"#,
-            ],
-            &expect_test::expect![[r""]],
-        );
-    }
-
-    #[test]
-    fn what_only_looks_like_a_known_shape_stays_an_expression() {
-        for condition in [
-            // One column on one side, another on the other.
-            "a_l = b_r",
-            "a_l = a_l",
-            "levenshtein(a_l, b_r) <= 2",
-            "a_l <> a_r",
-            "levenshtein(a_l, a_r) <= -1",
-            "levenshtein(a_l, a_r) >= 2",
-            "levenshtein(a_l, a_r) <= length(a_l)",
-            "jaro_winkler_similarity(a_l, a_r, 0.9) >= 0.9",
-            "jaro_winkler_similarity(a_l, a_r) >= 1.5",
-            "jaro_winkler_similarity(a_l, a_r) >= 0",
-            "jaro_winkler_similarity(a_l, a_r) <= 0.9",
-            "hamming(a_l, a_r) <= 2",
-            "soundex(a_l) = soundex(a_r)",
-            // Calendar units crossed are no time elapsed.
-            "abs(date_diff('month', a_l, a_r)) <= 1",
-            "date_diff('day', a_l, a_r) <= 1",
-            "abs(epoch(a_l) - epoch(b_r)) <= 86400",
-            "a_l - a_r <= 3",
-            "abs(a_l - a_r) / a_l < 0.1",
-            "array_length(list_intersect(a_l, a_r)) >= 0",
-            "array_cosine_similarity(a_l, a_r) >= 0.9",
-            "a_l[1] = a_r[1]",
-            "b_l is not null and a_l = a_r",
-            "a_l is null",
-            "true",
-            "1 = 1",
-            "a_l in ('x', 'y')",
-            "a_l like a_r",
-            "exists (select 1)",
-            "count(distinct a_l) = 1",
-        ] {
-            let parsed = term(&parse(condition, Database::DuckDb).unwrap());
-            let mut recogniser =
-                Recogniser { database: Database::DuckDb, within: true, remarks: Vec::new() };
-            assert_eq!(recogniser.condition(&parsed), Condition::Expression, "{condition}");
-        }
-    }
-
-    #[test]
-    fn a_null_level_is_about_missing_values_of_both_records_and_nothing_else() {
-        let read = |condition: &str| {
-            let parsed = term(&parse(condition, Database::DuckDb).unwrap());
-            let recogniser =
-                Recogniser { database: Database::DuckDb, within: true, remarks: Vec::new() };
-            recogniser.missing(&parsed)
-        };
-        let names = |columns: &[&str]| columns.iter().map(|name| Value::plain(name)).collect();
-        assert_eq!(read("a_l is null or a_r is null"), Some(Missing::One(names(&["a"]))));
-        let several = "(a_l is null or a_r is null) or (b_l is null or b_r is null)";
-        assert_eq!(read(several), Some(Missing::One(names(&["a", "b"]))));
-        let each = "(a_l is null or a_r is null) and (b_l is null or b_r is null)";
-        assert_eq!(read(each), Some(Missing::Each(names(&["a", "b"]))));
-        for other in ["a_l is null", "a_l is null or b_r is null", "a_l is null or a_r = ''"] {
-            assert_eq!(read(other), None, "{other}");
-        }
-    }
-}
+mod tests;

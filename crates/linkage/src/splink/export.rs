@@ -10,8 +10,9 @@ use crate::model::{
     Column, Comparison, Grams, Holder, Key, Kind, Level, Link, Literal, Model, OneToOne, Rule,
     Step, Take, Test,
 };
-use crate::splink::condition::{kilometres_sql, pairwise_sql};
+
 use crate::splink::difference::{Changes, Difference};
+use crate::splink::shape::{kilometres_sql, pairwise_sql};
 use crate::splink::value::{identifier, quoted, written};
 use crate::{Error, Result, Side};
 

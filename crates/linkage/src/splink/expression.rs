@@ -53,7 +53,7 @@ pub(super) fn rule(
     let name = |name: &str| {
         let value = Value::plain(name);
         let value =
-            if explode.iter().any(|column| column == name) { value.as_list()? } else { value };
+            if explode.iter().any(|column| column == name) { value.into_list()? } else { value };
         prepared.name(&value, Need::Characters)
     };
     let _ = renamed(place, sql, database, name)?;

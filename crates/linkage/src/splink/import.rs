@@ -4,17 +4,15 @@
 //! columns, and what is left over becomes an expression. Then the whole is checked as any model is. It looks at no
 //! record, so what depends on them, such as a column's type in the database, is assumed and reported.
 
-use crate::model::{
-    Comparison, Frequency, Key, Kind, Level, Link, Model, On, Rule, Step, Take, Test,
-};
+use crate::model::{Comparison, Kind, Level, Link, Model, On, Test};
 use crate::splink::condition::{Condition, Missing, Recogniser, Remark, values};
 use crate::splink::difference::{Changes, Difference};
 use crate::splink::expression;
 use crate::splink::prepared::{Need, Prepared};
-use crate::splink::settings::{ComparisonText, FrequencyText, LevelText, RuleText, Settings};
-use crate::splink::sql::{Database, Relation, Term, parse, term};
-use crate::splink::value::{Value, value, whole};
-use crate::{Error, Result, Side};
+use crate::splink::settings::{ComparisonText, LevelText, Settings};
+use crate::splink::sql::{Database, Term, parse, term};
+use crate::splink::value::Value;
+use crate::{Error, Result};
 
 /// What an import may be told.
 #[derive(Clone, Debug, PartialEq)]
@@ -146,16 +144,11 @@ fn general(link: Link, comparisons: &[ComparisonText], options: &ImportOptions) 
     report
 }
 
-struct Importer {
-    recogniser: Recogniser,
-    prepared: Prepared,
-    report: Vec<Difference>,
-}
-
-/// A rule as it was understood.
-enum ReadRule {
-    Keys(Vec<(Value, Option<Value>, Take, Need)>),
-    Sql { place: String, sql: String, explode: Vec<String> },
+/// An import under way.
+pub(super) struct Importer {
+    pub(super) recogniser: Recogniser,
+    pub(super) prepared: Prepared,
+    pub(super) report: Vec<Difference>,
 }
 
 /// A comparison as it was understood.
@@ -165,120 +158,23 @@ struct ReadComparison<'s> {
     levels: Vec<ReadLevel<'s>>,
 }
 
-struct ReadLevel<'s> {
+/// A level as it was understood.
+pub(super) struct ReadLevel<'s> {
     place: String,
-    written: &'s LevelText,
+    pub(super) written: &'s LevelText,
     /// None for the last, which takes the rest.
     asks: Option<Condition>,
 }
 
 impl Importer {
-    fn database(&self) -> Database {
+    pub(super) fn database(&self) -> Database {
         self.recogniser.database
     }
 
-    fn parsed(&self, place: &str, sql: &str) -> Result<Term> {
+    pub(super) fn parsed(&self, place: &str, sql: &str) -> Result<Term> {
         parse(sql, self.database())
             .map(|expression| term(&expression))
             .map_err(|problem| unsound(place, format!("its SQL cannot be read: {problem}")))
-    }
-
-    fn read_rule(&mut self, number: u32, rule: &RuleText) -> Result<ReadRule> {
-        let place = format!("rule {number}");
-        let parsed = self.parsed(&place, &rule.sql)?;
-        let parts = match &parsed {
-            Term::All(parts) => &parts[..],
-            one => std::slice::from_ref(one),
-        };
-        if rule.explode.is_empty()
-            && let Some(keys) = parts.iter().map(|part| self.key(part)).collect::<Option<Vec<_>>>()
-        {
-            for (value, against, _, need) in &keys {
-                self.prepared.want(value, *need);
-                if let Some(against) = against {
-                    self.prepared.want(against, *need);
-                }
-            }
-            return Ok(ReadRule::Keys(keys));
-        }
-        let kind = |column: &str| {
-            let exploded = rule.explode.iter().any(|name| name == column);
-            if exploded { Value::plain(column).as_list() } else { Some(Value::plain(column)) }
-        };
-        for column in expression::columns(&place, &rule.sql, self.database())? {
-            if let Some(value) = kind(&column) {
-                self.prepared.want(&value, Need::Characters);
-            }
-        }
-        Ok(ReadRule::Sql { place, sql: rule.sql.clone(), explode: rule.explode.clone() })
-    }
-
-    /// One equality of a rule.
-    fn key(&self, part: &Term) -> Option<(Value, Option<Value>, Take, Need)> {
-        let Term::Compare(Relation::Equal, left, right) = part else {
-            return None;
-        };
-        let (left, take) = taken(left);
-        let (right, other_take) = taken(right);
-        if take != other_take {
-            return None;
-        }
-        let (one_side, one) = value(left, self.database())?;
-        let (other_side, other) = value(right, self.database())?;
-        let (source, recipient) = match (one_side, other_side) {
-            (Side::Source, Side::Recipient) => (one, other),
-            (Side::Recipient, Side::Source) => (other, one),
-            _ => return None,
-        };
-        let (source, recipient) = if matches!(take, Take::Year | Take::YearMonth | Take::MonthDay) {
-            (source.as_date()?, recipient.as_date()?)
-        } else {
-            (source, recipient)
-        };
-        if source != recipient {
-            // Two columns have one kind of key only where they are prepared alike.
-            let alike = source.kind == recipient.kind && !self.recogniser.within;
-            return alike.then_some((source, Some(recipient), take, Need::Characters));
-        }
-        if take != Take::Whole {
-            return Some((source, None, take, Need::Characters));
-        }
-        let mut source = source;
-        if source.kind == Kind::Text
-            && source.placeholders.is_empty()
-            && let Some(Step::Part { start: 1, length }) = source.steps.last().cloned()
-        {
-            source.steps.pop();
-            return Some((source, None, Take::Prefix(length), Need::Characters));
-        }
-        Some((source, None, Take::Whole, Need::Any))
-    }
-
-    fn rule(&mut self, rule: &ReadRule) -> Result<Rule> {
-        match rule {
-            ReadRule::Keys(keys) => {
-                let key = |(value, against, take, need): &(Value, Option<Value>, Take, Need)| Key {
-                    column: self.prepared.name(value, *need).unwrap_or_default(),
-                    against: against.as_ref().and_then(|value| self.prepared.name(value, *need)),
-                    take: *take,
-                };
-                Ok(Rule { keys: keys.iter().map(key).collect() })
-            }
-            ReadRule::Sql { place, sql, explode } => {
-                self.report.push(self.as_expression(place, Changes::Pairs));
-                expression::rule(place, sql, explode, self.database(), &self.prepared)
-            }
-        }
-    }
-
-    fn as_expression(&self, place: &str, changes: Changes) -> Difference {
-        Difference::new(
-            place,
-            changes,
-            "has its database work the condition out",
-            "has it as an expression, which DataFusion works out over characters",
-        )
-        .with_remedy("see that every function in it means the same there")
     }
 
     fn read_comparison<'s>(
@@ -415,7 +311,7 @@ impl Importer {
             let (column, test) = match &level.asks {
                 None => (None, Test::Else),
                 Some(Condition::Expression) => {
-                    self.report.push(self.as_expression(&level.place, Changes::Weights));
+                    self.report.push(as_expression(&level.place, Changes::Weights));
                     let condition = &level.written.condition;
                     let database = self.database();
                     (None, expression::test(&level.place, condition, database, &self.prepared)?)
@@ -487,82 +383,6 @@ impl Importer {
         })
     }
 
-    /// Makes the adjustment of the exact level the comparison's, and of the levels that grade likeness where all of them
-    /// share it.
-    fn frequency(
-        &mut self,
-        place: &str,
-        main: &Value,
-        levels: &[Level],
-        read: &[&ReadLevel<'_>],
-    ) -> Option<Frequency> {
-        let adjusted: Vec<Option<&FrequencyText>> = read
-            .iter()
-            .map(|level| level.written.frequency.as_ref().filter(|text| text.weight != 0.0))
-            .collect();
-        if adjusted.iter().all(Option::is_none) {
-            return None;
-        }
-        let exact =
-            levels.iter().position(|level| level.test == Test::Exact && level.column.is_none());
-        let own = exact.and_then(|exact| adjusted.get(exact).copied().flatten());
-        let own = own.filter(|own| main.is_plain() && main.column == [own.column.clone()]);
-        // A level of its own u begins from that, but for the exact level, whose own it is.
-        let alike = |text: &FrequencyText| {
-            own.is_some_and(|own| FrequencyText { own_u: own.own_u, ..text.clone() } == *own)
-                && !text.own_u
-        };
-        let others = || {
-            let all = levels.iter().zip(&adjusted).enumerate();
-            all.filter(|(index, _)| Some(*index) != exact).map(|(_, pair)| pair)
-        };
-        let similar = others().any(|(_, text)| text.is_some())
-            && others().all(|(level, text)| !level.test.is_likeness() || text.is_some_and(alike));
-        let lost = others().filter(|(level, text)| {
-            text.is_some() && level.test != Test::Else && !(similar && level.test.is_likeness())
-        });
-        let mut lost: Vec<String> = lost.map(|(level, _)| format!("`{}`", level.label())).collect();
-        if own.is_none() && exact.is_some_and(|exact| adjusted[exact].is_some()) {
-            lost.insert(0, "`exact`".to_owned());
-        }
-        if !lost.is_empty() {
-            self.report.push(
-                Difference::new(
-                    format!("{place}, term frequencies"),
-                    Changes::Weights,
-                    "adjusts each level for frequency by a column, weight and minimum of its own",
-                    format!(
-                        "adjusts for the compared column, and by one weight and minimum; not adjusted are {}",
-                        lost.join(", ")
-                    ),
-                )
-                .with_remedy("state `frequency` for the comparison, and train again"),
-            );
-        }
-        own.map(|own| Frequency { weight: own.weight, minimum_u: own.minimum_u, similar })
-    }
-}
-
-/// The part of a value that a key is, where it isn't the whole.
-fn taken(key: &Term) -> (&Term, Take) {
-    if let Term::Call(name, arguments) = key {
-        match (name.as_str(), &arguments[..]) {
-            ("right", [inner, Term::Number(length)]) => {
-                if let Some(length) = whole(*length) {
-                    return (inner, Take::Suffix(length));
-                }
-            }
-            ("year", [inner]) => return (inner, Take::Year),
-            ("strftime", [inner, Term::Text(format)]) if format == "%Y-%m" => {
-                return (inner, Take::YearMonth);
-            }
-            ("strftime", [inner, Term::Text(format)]) if format == "%m-%d" => {
-                return (inner, Take::MonthDay);
-            }
-            _ => {}
-        }
-    }
-    (key, Take::Whole)
 }
 
 /// Asks for everything that a condition looks at.
@@ -575,7 +395,9 @@ fn want(prepared: &mut Prepared, asks: &Condition) {
             prepared.want(other, Need::Compared);
         }
         Condition::All(parts) | Condition::Any(parts) => {
-            parts.iter().for_each(|part| want(prepared, part));
+            for part in parts {
+                want(prepared, part);
+            }
         }
         Condition::Not(inner) => want(prepared, inner),
         Condition::Expression => {}
@@ -611,6 +433,17 @@ fn need(test: &Test) -> Need {
         | Test::Any(_)
         | Test::Else => Need::Any,
     }
+}
+
+/// What an expression is, where no test says it.
+pub(super) fn as_expression(place: &str, changes: Changes) -> Difference {
+    Difference::new(
+        place,
+        changes,
+        "has its database work the condition out",
+        "has it as an expression, which DataFusion works out over characters",
+    )
+    .with_remedy("see that every function in it means the same there")
 }
 
 fn remarked(place: &str, remark: Remark) -> Difference {

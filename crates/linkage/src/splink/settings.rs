@@ -152,7 +152,7 @@ fn read_rule(number: u32, rule: Json, report: &mut Vec<Difference>) -> Result<Ru
         _ => Err(unsound(&place, "`arrays_to_explode` must be names of columns")),
     });
     let explode = explode.collect::<Result<_>>()?;
-    if keys.take("salting_partitions").is_some_and(|value| value != Json::from(1)) {
+    if keys.take("salting_partitions").is_some_and(|value| value != 1) {
         keys.report.push(Difference::new(
             &place,
             Changes::Nothing,
@@ -236,7 +236,8 @@ fn read_level(place: &str, level: Json, report: &mut Vec<Difference>) -> Result<
 /// Fills in the m and u that the settings leave out.
 fn fill(place: &str, levels: &mut [LevelText], report: &mut Vec<Difference>) {
     type Take = fn(&mut LevelText) -> &mut Option<f64>;
-    let kinds: [(&str, Take, fn(usize) -> Vec<f64>); 2] =
+    type Usual = fn(usize) -> Vec<f64>;
+    let kinds: [(&str, Take, Usual); 2] =
         [("m", |level| &mut level.m, usual_m), ("u", |level| &mut level.u, usual_u)];
     for (name, take, usual) in kinds {
         let mut open: Vec<&mut LevelText> =
@@ -373,7 +374,7 @@ impl<'r> Keys<'r> {
             }
             Some(Json::Number(number)) => {
                 let number = number.as_f64().unwrap_or(0.0);
-                if number >= 0.0 && number < LEAST {
+                if (0.0..LEAST).contains(&number) {
                     self.report.push(Difference::new(
                         place,
                         Changes::Nothing,

@@ -42,7 +42,7 @@ impl Value {
     }
 
     /// The same value as a date; none where it is something else already.
-    pub(super) fn as_date(self) -> Option<Self> {
+    pub(super) fn into_date(self) -> Option<Self> {
         match &self.kind {
             Kind::Date(_) => Some(self),
             Kind::Text => Some(Self { kind: Kind::Date(ISO.to_owned()), stated: false, ..self }),
@@ -51,7 +51,7 @@ impl Value {
     }
 
     /// The same value as a number; none where it is something else already.
-    pub(super) fn as_number(self) -> Option<Self> {
+    pub(super) fn into_number(self) -> Option<Self> {
         match &self.kind {
             Kind::Number => Some(self),
             Kind::Text => Some(Self { kind: Kind::Number, stated: false, ..self }),
@@ -60,7 +60,7 @@ impl Value {
     }
 
     /// The same value as a moment; none where it is something else already.
-    pub(super) fn as_moment(self) -> Option<Self> {
+    pub(super) fn into_moment(self) -> Option<Self> {
         (self.kind == Kind::Text).then(|| Self {
             kind: Kind::Time(ISO_MOMENT.to_owned()),
             stated: false,
@@ -69,7 +69,7 @@ impl Value {
     }
 
     /// The same value as a list; none where it is something else already.
-    pub(super) fn as_list(self) -> Option<Self> {
+    pub(super) fn into_list(self) -> Option<Self> {
         (self.kind == Kind::Text).then(|| Self {
             kind: Kind::List(ITEMS_APART.to_owned()),
             stated: false,
@@ -310,12 +310,16 @@ pub(super) fn whole(number: f64) -> Option<u32> {
 
 /// A count.
 pub(super) fn whole_or_none(number: f64) -> Option<u32> {
+    if !(number >= 0.0 && number <= f64::from(u32::MAX) && number.fract() == 0.0) {
+        return None;
+    }
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "the line before says that it is a whole number of 32 bits"
+        reason = "it is a whole number of 32 bits, as was just seen"
     )]
-    (number >= 0.0 && number <= f64::from(u32::MAX) && number.fract() == 0.0).then(|| number as u32)
+    let count = number as u32;
+    Some(count)
 }
 
 /// Writes a step as DuckDB's SQL around what it is applied to. Says, where it is not quite the same, how it differs.
