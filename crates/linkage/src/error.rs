@@ -271,7 +271,9 @@ mod tests {
             Error::UnsoundSynthesis { problem: "it has no rows".into() },
             Error::UnreadableSettings(serde_json::from_str::<u8>("").unwrap_err()),
             Error::UnsoundSettings { place: "rule 1".into(), problem: "it has no SQL".into() },
-            Error::UnsoundClustering { problem: "a pair names the record 9, and there are 8".into() },
+            Error::UnsoundClustering {
+                problem: "a pair names the record 9, and there are 8".into(),
+            },
             Error::UnsoundRegistry { problem: "a record is in two clusters".into() },
         ];
         let numbers: Vec<usize> = errors.iter().map(number).collect();

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::block::Blocks;
 use crate::calibrate::{Point, by_second_hits};
-use crate::link::{Pair, score_pairs};
+use crate::link::{Detail, Pair, score_pairs};
 use crate::model::{Link, OneToOne, ThresholdRule};
 use crate::one_to_one::settle;
 use crate::random::Dice;
@@ -72,7 +72,7 @@ pub fn estimate(scorer: &Scorer<'_>, seed: u64, resamples: u32) -> Result<Estima
     let (tables, model) = (scorer.tables(), scorer.model());
     let blocks = Blocks::new(tables, model.rules())?;
     let least = least_competing(ThresholdRule::Weight(model.threshold()));
-    let mut pairs = score_pairs(scorer, &blocks, &[], least, |_| {})?.pairs;
+    let mut pairs = score_pairs(scorer, &blocks, Detail::Kept, least, |_| {})?.pairs;
     pairs.sort_by_key(|pair| {
         (tables.rank(Side::Source, pair.source), tables.rank(Side::Recipient, pair.recipient))
     });

@@ -329,11 +329,11 @@ impl Postings {
             .collect();
         let mut placed: Vec<(u64, RecordRef)> = Vec::new();
         for record in (0..tables.records(held)).map(RecordRef::new) {
-            let of = |(key, hashes): (&KeyOf, &Vec<Option<u64>>)| {
-                match tables.codes(key.held, held)[record.index()] {
-                    NO_VALUE => None,
-                    code => hashes[code as usize - 1],
-                }
+            let of = |(key, hashes): (&KeyOf, &Vec<Option<u64>>)| match tables.codes(key.held, held)
+                [record.index()]
+            {
+                NO_VALUE => None,
+                code => hashes[code as usize - 1],
             };
             let parts: Option<Vec<u64>> = keys.iter().zip(&hashes).map(of).collect();
             placed.extend(parts.map(|parts| (hash_of(&parts), record)));

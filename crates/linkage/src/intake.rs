@@ -241,7 +241,8 @@ impl<'c> Taken<'c> {
         Self {
             column,
             preparation: Preparation::new(column),
-            plain: column.kind == Kind::Text,
+            plain: column.kind == Kind::Text
+                && !column.steps.iter().any(|step| matches!(step, Step::Extract { .. })),
             values: match &column.kind {
                 Kind::Text => Kept::Texts(TextNumbers::default()),
                 Kind::Date(_) => Kept::Dates(Numbers::default()),
@@ -496,6 +497,14 @@ fn apply_to_ascii(steps: &[Step], text: &mut Vec<u8>) {
                     text.truncate(found);
                 }
             }
+            Step::Part { start, length } => {
+                text.drain(..text.len().min(*start as usize - 1));
+                text.truncate(*length as usize);
+            }
+            // A byte of ASCII is its own character.
+            Step::AsBytes => {}
+            // A column with a pattern doesn't come here.
+            Step::Extract { .. } => {}
         }
     }
 }
@@ -532,6 +541,8 @@ mod tests {
             Step::StripLeadingZeros,
             Step::Before("@".to_owned()),
             Step::Before("ab".to_owned()),
+            Step::Part { start: 2, length: 3 },
+            Step::AsBytes,
         ]);
         prop::collection::vec(step, 0..6)
     }

@@ -75,7 +75,7 @@ pub(crate) fn fit(comparisons: &[Comparison], evidence: &Evidence<'_>) -> Vec<Ki
         let before = fitting.criterion();
         let mut next = fitting.clone();
         if !next.add_class() {
-                break;
+            break;
         }
         next.improve();
         if next.criterion() >= before {
@@ -177,8 +177,10 @@ impl<'e> Fitting<'e> {
         let mut first = 0;
         while first < self.evidence.pairs.len() {
             let source: RecordRef = self.evidence.pairs[first].source;
-            let own =
-                self.evidence.pairs[first..].iter().take_while(|pair| pair.source == source).count();
+            let own = self.evidence.pairs[first..]
+                .iter()
+                .take_while(|pair| pair.source == source)
+                .count();
             let all: f64 = (first..first + own).map(odds).sum();
             for index in first..first + own {
                 let odds = odds(index);
@@ -336,9 +338,7 @@ impl<'e> Fitting<'e> {
             .iter()
             .zip(&self.different)
             .filter(|(_, different)| **different > 0.0)
-            .map(|(row, different)| {
-                different * (self.expected(row) / all).max(LEAST_SHARE).ln()
-            })
+            .map(|(row, different)| different * (self.expected(row) / all).max(LEAST_SHARE).ln())
             .sum();
         let free: usize = self.u.iter().map(|levels| levels.len() - 1).sum();
         let parameters = classes * (free + self.strangers.len()) as f64;

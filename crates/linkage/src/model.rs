@@ -693,6 +693,8 @@ impl Model {
             columns,
             rules,
             comparisons,
+            kin: Vec::new(),
+            calibration: Vec::new(),
             training: None,
         })
     }
@@ -1069,9 +1071,8 @@ fn check_calibration(points: &[Point]) -> Result<()> {
     if points.iter().any(|point| !point.weight.is_finite() || !point.log_odds.is_finite()) {
         return Err(unsound("calibration", "every point needs two finite numbers"));
     }
-    let sound = |pair: &[Point]| {
-        pair[0].weight < pair[1].weight && pair[0].log_odds <= pair[1].log_odds
-    };
+    let sound =
+        |pair: &[Point]| pair[0].weight < pair[1].weight && pair[0].log_odds <= pair[1].log_odds;
     if !points.windows(2).all(sound) {
         return Err(unsound("calibration", "the weights must rise and the odds never fall"));
     }

@@ -25,7 +25,8 @@ use crate::calibrate::by_second_hits;
 use crate::kin;
 use crate::link::{Detail, score_pairs};
 use crate::model::{
-    Comparison, Level, Link, MOST_COMPARISONS, Model, OneToOne, Prior, Recipe, TrainingRecord, TrainingSession,
+    Comparison, Level, Link, MOST_COMPARISONS, Model, OneToOne, Prior, Recipe, TrainingRecord,
+    TrainingSession,
 };
 use crate::observe::{Session, count_sessions, observe_u, shares_column};
 use crate::one_to_one::settle;

@@ -39,6 +39,7 @@ pub fn export(model: &Model) -> Result<Exported> {
         "link_type": match model.link() {
             Link::Within => "dedupe_only",
             Link::Between => "link_only",
+            Link::Both => "link_and_dedupe",
         },
         "probability_two_random_records_match": model.prior(),
         "sql_dialect": "duckdb",

@@ -134,7 +134,9 @@ fn general(link: Link, comparisons: &[ComparisonText], options: &ImportOptions) 
                 Changes::Nothing,
                 "counts term frequencies over all input put together, duplicates included",
                 match link {
-                    Link::Between => "counts them over both tables put together, as well",
+                    Link::Between | Link::Both => {
+                        "counts them over both tables put together, as well"
+                    }
                     Link::Within => "counts them over the whole table, as well",
                 },
             )

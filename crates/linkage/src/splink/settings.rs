@@ -83,18 +83,7 @@ impl Settings {
         let link = match keys.text("link_type")?.as_deref() {
             Some("dedupe_only") => Link::Within,
             Some("link_only") => Link::Between,
-            Some("link_and_dedupe") => {
-                keys.report.push(
-                    Difference::new(
-                        "settings, `link_type`",
-                        Changes::Nothing,
-                        "links several tables with each other and each within itself",
-                        "links within one table, which makes the same pairs of all records put together",
-                    )
-                    .with_remedy("hand in the tables as one, their ids made distinct"),
-                );
-                Link::Within
-            }
+            Some("link_and_dedupe") => Link::Both,
             Some(other) => {
                 return Err(unsound("settings", format!("there is no link type `{other}`")));
             }
