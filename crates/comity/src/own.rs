@@ -124,21 +124,27 @@ pub fn prepare(
     recipient: Option<&OwnFile>,
 ) -> Result<(Tables, Vec<OwnTable>), Error> {
     match (link, recipient) {
-        (Link::Between, Some(recipient)) => {
+        (Link::Between | Link::Both, Some(recipient)) => {
             let (left, right) = std::thread::scope(|scope| {
                 let left = scope.spawn(|| source.read(&origins(columns, Side::Source)));
                 let right = recipient.read(&origins(columns, Side::Recipient));
                 (left.join(), right)
             });
             let (left, right) = (left.map_err(|_| Error::ReaderStopped)??, right?);
-            let tables = Tables::between(columns, left.table(), right.table())?;
+            let tables = if link == Link::Both {
+                Tables::both(columns, left.table(), right.table())?
+            } else {
+                Tables::between(columns, left.table(), right.table())?
+            };
             Ok((tables, vec![left, right]))
         }
         (Link::Within, None) => {
             let table = source.read(&origins(columns, Side::Source))?;
             Ok((Tables::within(columns, table.table())?, vec![table]))
         }
-        (Link::Between, None) => Err(Error::OtherFileCount { link, wanted: 2, given: 1 }),
+        (Link::Between | Link::Both, None) => {
+            Err(Error::OtherFileCount { link, wanted: 2, given: 1 })
+        }
         (Link::Within, Some(_)) => Err(Error::OtherFileCount { link, wanted: 1, given: 2 }),
     }
 }

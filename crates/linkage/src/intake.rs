@@ -498,11 +498,13 @@ fn apply_to_ascii(steps: &[Step], text: &mut Vec<u8>) {
                 }
             }
             Step::Part { start, length } => {
-                text.drain(..(*start as usize - 1).min(text.len()));
+                text.drain(..text.len().min(*start as usize - 1));
                 text.truncate(*length as usize);
             }
-            // A byte of ASCII is its own character; and a column that is searched goes the other way.
-            Step::AsBytes | Step::Extract { .. } => {}
+            // A byte of ASCII is its own character.
+            Step::AsBytes => {}
+            // A column with a pattern doesn't come here.
+            Step::Extract { .. } => {}
         }
     }
 }

@@ -179,8 +179,7 @@ impl Recogniser {
         // A stated value of one record; of both it is two equalities, and stands in `crossed`.
         let (side, value, text) = self.stated(left, right)?;
         let of = if side == Side::Source { Holder::Source } else { Holder::Recipient };
-        (!self.within)
-            .then_some(Condition::Of(value, Test::Literal(Literal { value: text, of })))
+        (!self.within).then_some(Condition::Of(value, Test::Literal(Literal { value: text, of })))
     }
 
     /// The value that both terms are, the one of the left record and the other of the right.
@@ -642,9 +641,7 @@ fn without_sides(of: &Term) -> Term {
     let all = |parts: &[Term]| parts.iter().map(without_sides).collect();
     let boxed = |inner: &Term| Box::new(without_sides(inner));
     match of {
-        Term::Column(named) => {
-            Term::Column(Named { name: named.name.clone(), side: None })
-        }
+        Term::Column(named) => Term::Column(Named { name: named.name.clone(), side: None }),
         Term::Text(_) | Term::Number(_) | Term::Other => of.clone(),
         Term::Call(name, parts) => Term::Call(name.clone(), all(parts)),
         Term::All(parts) => Term::All(all(parts)),

@@ -382,7 +382,6 @@ impl Importer {
             }
         })
     }
-
 }
 
 /// Asks for everything that a condition looks at.

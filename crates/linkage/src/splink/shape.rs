@@ -32,4 +32,3 @@ pub(super) fn pairwise_sql(
          pair -> {function}(pair[{first}], pair[{second}])))"
     )
 }
-

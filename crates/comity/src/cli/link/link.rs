@@ -4,7 +4,7 @@ use super::{Done, Files};
 use crate::clock::Stopwatch;
 use crate::printer::{Printer, thousands};
 use crate::{Error, program};
-use linkage::{Model, RecordRef, Scorer, Side, Tables, probability};
+use linkage::{Detail, Model, RecordRef, Scorer, Side, Tables, probability};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -35,7 +35,7 @@ impl Words {
         let mut watch = Stopwatch::start();
         let (tables, _) = self.files.prepare(&plan, printer, &mut watch)?;
         let scorer = Scorer::new(&model, &tables)?;
-        let links = linkage::link(&scorer, |_| {})?;
+        let links = linkage::link_in_detail(&scorer, Detail::Kept, |_| {})?;
         watch.lap("block, compare and score");
         let mut text = String::from("source,recipient,weight,probability,rule\n");
         for pair in &links.pairs {
