@@ -245,13 +245,6 @@ fn what_is_exported_imports_as_the_same_model() {
     for json in [json.as_str(), &real_time, include_str!("splink/untrained.json")] {
         let first = import(json, &ImportOptions::default()).unwrap().model;
         let exported = export(&first).unwrap();
-        if let Some(p) = std::env::var_os("TEMP_OUT") {
-            std::fs::write(
-                std::path::Path::new(&p).join(format!("{}-{}.json", first.name(), first.prior())),
-                &exported.json,
-            )
-            .unwrap();
-        }
         let options =
             ImportOptions { name: Some(first.name().to_owned()), ..ImportOptions::default() };
         let again = import(&exported.json, &options).unwrap().model;
@@ -596,7 +589,7 @@ fn what_the_two_programs_do_differently_is_said() {
                 { "sql_condition": "(abs(pay_l - pay_r) / (case when pay_r > pay_l then pay_r else pay_l end)) < 0.1" },
                 { "sql_condition": "ELSE" } ] }
         ] }"#;
-    expect_test::expect![[r#"
+    expect_test::expect![[r"
         settings, `sql_dialect` (changes nothing)
           splink: takes the dialect of the database it is run on
           comity: reads the conditions as DuckDB's SQL, since the settings don't say
@@ -669,7 +662,7 @@ fn what_the_two_programs_do_differently_is_said() {
           splink: counts term frequencies over all input put together, duplicates included
           comity: counts them over both tables put together, as well
           remedy: supply the frequencies of a population
-    "#]].assert_eq(&report_of(json));
+    "]].assert_eq(&report_of(json));
 }
 
 #[test]
@@ -701,7 +694,7 @@ fn what_is_no_model_is_refused_with_its_place() {
         .iter()
         .map(|json| format!("{}\n", import(json, &ImportOptions::default()).unwrap_err()))
         .collect();
-    expect_test::expect![[r#"
+    expect_test::expect![[r"
         the settings cannot be read: EOF while parsing a value at line 1 column 0
         settings, settings: it must be an object of JSON
         settings, settings: they have no `link_type`
@@ -718,7 +711,7 @@ fn what_is_no_model_is_refused_with_its_place() {
         comparison `name`, level `exact`: its m must lie above 0 and be at most 1
         settings, comparison `name`, level 2: a null level that asks for more than missing values has no form
         comparison `name`: it must have 2 to 15 levels
-    "#]].assert_eq(&refused);
+    "]].assert_eq(&refused);
 }
 
 #[test]
@@ -726,7 +719,7 @@ fn what_splink_cannot_say_is_reported_and_never_written_as_something_similar() {
     let model = Model::from_toml(include_str!("splink/beyond.toml")).unwrap();
     let exported = export(&model).unwrap();
     let report: String = exported.report.iter().map(|one| format!("{one}\n")).collect();
-    expect_test::expect![[r#"
+    expect_test::expect![[r"
         threshold (may change pairs)
           splink: has none in its settings
           comity: keeps pairs of weight 4 and more
@@ -775,7 +768,7 @@ fn what_splink_cannot_say_is_reported_and_never_written_as_something_similar() {
           splink: has no such test on DuckDB; the level is written as one that never holds
           comity: has the level
           remedy: train again without the level before the model is exported
-    "#]].assert_eq(&report);
+    "]].assert_eq(&report);
     // It is settings nevertheless: every comparison and level is there.
     let json: serde_json::Value = serde_json::from_str(&exported.json).unwrap();
     for (written, comparison) in

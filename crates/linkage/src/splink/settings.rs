@@ -429,7 +429,7 @@ mod tests {
             let weights: Vec<f64> = m.iter().zip(&u).map(|(m, u)| (m / u).log2()).collect();
             assert!((weights[0] - 10.0).abs() < 1e-12);
             assert!((weights[levels - 1] + 5.0).abs() < 1e-12);
-            assert!(levels == 2 || (weights[1] - 3.0).abs() < 1e-12 || levels == 2);
+            assert!(levels == 2 || (weights[1] - 3.0).abs() < 1e-12);
         }
     }
 }

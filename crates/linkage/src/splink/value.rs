@@ -257,7 +257,7 @@ fn timed(inner: &Value, format: String) -> Option<Value> {
 /// Spells a pattern of Java's with percent signs.
 fn java_format(pattern: &str) -> Option<String> {
     spelled(
-        &pattern.replace("\\'", "'"),
+        pattern,
         &[
             ("yyyy", "%Y"),
             ("MM", "%m"),
@@ -266,7 +266,6 @@ fn java_format(pattern: &str) -> Option<String> {
             ("mm", "%M"),
             ("ss", "%S"),
             ("'T'", "T"),
-            ("XXX", "%z"),
         ],
     )
 }
@@ -424,9 +423,11 @@ mod tests {
             let read = read(text, database).unwrap();
             assert_eq!(read.kind, Kind::Date("%d/%m/%Y".to_owned()), "{text}");
         }
-        let moment =
-            read(r"try_to_timestamp(at_l, 'yyyy-MM-dd\'T\'HH:mm:ssXXX')", Database::DuckDb);
-        assert_eq!(moment, None, "the function is Spark's");
+        let moment = r"try_to_timestamp(at_l, 'yyyy-MM-dd\'T\'HH:mm:ss')";
+        let time = Kind::Time("%Y-%m-%dT%H:%M:%S".to_owned());
+        assert_eq!(read(moment, Database::Spark).unwrap().kind, time);
+        let elsewhere = "try_to_timestamp(at_l, 'yyyy-MM-dd HH:mm:ss')";
+        assert_eq!(read(elsewhere, Database::DuckDb), None, "the function is Spark's");
         assert_eq!(
             read("try_strptime(at_l, '%Y-%m-%dT%H:%M:%SZ')", Database::DuckDb).unwrap().kind,
             Kind::Time("%Y-%m-%dT%H:%M:%SZ".to_owned())

@@ -67,7 +67,38 @@ fn what_splink_writes_for_duckdb_is_recognised() {
             r#"("a_l" = "a_r") AND (levenshtein("b_l", "b_r") <= 1)"#,
             r#"("a_l" = "a_r") OR (NOT ("b_l" = "b_r"))"#,
         ],
-        &expect_test::expect![[r""]],
+        &expect_test::expect![[r"
+            exact, of name
+            jaro_winkler >= 0.9, of name
+            jaro >= 0.9000000000000001, of name
+            jaccard of 1-grams >= 0.9, of name
+            levenshtein <= 2, of name
+            levenshtein <= 1, of name
+            damerau <= 1, of name
+            both `male`, of sex
+            source `male`, of sex
+            both `3`, of n_number
+            reversed a b
+            levenshtein <= 1, of dob
+            within 30 days, of dob_date
+            within 3652 days, of dob_date
+            within 7200 seconds, of at_time
+            within 7200 seconds, of at_time
+            within 30 days, of dob_date
+            within 5 km, of lat_long_place
+            within 5 km, of lat_long_place
+            at least 2 items shared, of tags_items
+            all items of one in the other, of tags_items
+            jaro_winkler >= 0.9 of some items, of names_items
+            levenshtein <= 2 of some items, of names_items
+            within 10 per cent, of amount_number
+            within 10, of amount_number
+            exact, of name_lower_from_1_for_3
+            exact, of postcode_extract
+            exact, of name_cleaned
+            all(exact, of a; levenshtein <= 1, of b)
+            any(exact, of a; not(exact, of b))
+        "]],
     );
 }
 
@@ -84,7 +115,15 @@ fn what_splink_writes_for_other_databases_is_recognised() {
             "array_min(transform(flatten(transform(`names_l`, x -> transform(`names_r`, y -> [x, y]))), pair -> levenshtein(pair[0], pair[1]))) <= 2",
             "levenshtein(CAST(`dob_l` AS STRING), CAST(`dob_r` AS STRING)) <= 1",
         ],
-        &expect_test::expect![[r""]],
+        &expect_test::expect![[r"
+            jaro_winkler >= 0.9, of name
+            jaro >= 0.9, of name
+            within 30 days, of dob_date
+            expression
+            at least 2 items shared, of tags_items
+            levenshtein <= 2 of some items, of names_items
+            levenshtein <= 1, of dob
+        "]],
     );
     check(
         Database::Postgres,
@@ -94,7 +133,12 @@ fn what_splink_writes_for_other_databases_is_recognised() {
             r#"SUBSTRING(LOWER("name_l") FROM 1 FOR 3) = SUBSTRING(LOWER("name_r") FROM 1 FOR 3)"#,
             r#"NULLIF(substring("postcode_l" from '(^[A-Z]{1,2})'), '') = NULLIF(substring("postcode_r" from '(^[A-Z]{1,2})'), '')"#,
         ],
-        &expect_test::expect![[r""]],
+        &expect_test::expect![[r"
+            within 30 days, of dob_date
+            at least 2 items shared, of tags_items
+            exact, of name_lower_from_1_for_3
+            exact, of postcode_extract
+        "]],
     );
     check(
         Database::Sqlite,
@@ -102,7 +146,10 @@ fn what_splink_writes_for_other_databases_is_recognised() {
             r#"jaro_sim("name_l", "name_r") >= 0.9"#,
             r#""d_l" = DATE('2000-01-01') AND "d_r" = DATE('2000-01-01')"#,
         ],
-        &expect_test::expect![[r""]],
+        &expect_test::expect![[r"
+            jaro >= 0.9, of name
+            both `2000-01-01`, of d_date
+        "]],
     );
 }
 
