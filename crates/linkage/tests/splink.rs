@@ -1,6 +1,7 @@
 //! Splink's models worked out again: golden numbers that Splink 5.0.0 on DuckDB 1.5.6 was seen to give.
 
 #![expect(clippy::unreadable_literal, reason = "the digits stand as they were seen")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests stand outside any test")]
 
 mod common;
 
@@ -308,9 +309,14 @@ fn one_comparison(levels: &str) -> String {
     )
 }
 
+/// Shows each on lines of its own.
+fn lines<T: ToString>(all: &[T]) -> String {
+    all.iter().map(|one| one.to_string() + "\n").collect()
+}
+
 fn report_of(json: &str) -> String {
     let imported = import(json, &ImportOptions::default()).unwrap();
-    imported.report.iter().map(|one| format!("{one}\n")).collect()
+    lines(&imported.report)
 }
 
 #[test]
@@ -567,7 +573,7 @@ fn the_prior_of_rules_and_recall_is_splinks() {
 fn what_the_two_programs_do_differently_is_said() {
     let json = r#"{
         "link_type": "link_and_dedupe",
-        "bayes_factor_column_prefix": "bf_",
+        "match_weight_column_prefix": "mw_",
         "colour": "blue",
         "blocking_rules_to_generate_predictions": [
             { "blocking_rule": "l.dob = r.dob", "salting_partitions": 8, "sql_dialect": "duckdb" },
@@ -690,10 +696,9 @@ fn what_is_no_model_is_refused_with_its_place() {
         ),
         &one_comparison(r#"{ "sql_condition": "ELSE" }, { "sql_condition": "name_l = name_r" }"#),
     ];
-    let refused: String = cases
-        .iter()
-        .map(|json| format!("{}\n", import(json, &ImportOptions::default()).unwrap_err()))
-        .collect();
+    let refused: Vec<linkage::Error> =
+        cases.iter().map(|json| import(json, &ImportOptions::default()).unwrap_err()).collect();
+    let refused = lines(&refused);
     expect_test::expect![[r"
         the settings cannot be read: EOF while parsing a value at line 1 column 0
         settings, settings: it must be an object of JSON
@@ -718,7 +723,7 @@ fn what_is_no_model_is_refused_with_its_place() {
 fn what_splink_cannot_say_is_reported_and_never_written_as_something_similar() {
     let model = Model::from_toml(include_str!("splink/beyond.toml")).unwrap();
     let exported = export(&model).unwrap();
-    let report: String = exported.report.iter().map(|one| format!("{one}\n")).collect();
+    let report = lines(&exported.report);
     expect_test::expect![[r"
         threshold (may change pairs)
           splink: has none in its settings
@@ -822,12 +827,12 @@ proptest! {
 
     #[test]
     fn no_change_to_settings_makes_the_importer_panic(
-        from in 0.0..1.0f64,
+        from in any::<prop::sample::Index>(),
         length in 0usize..60,
         with in "[\\PC]{0,20}",
     ) {
         let whole: Vec<char> = include_str!("splink/untrained.json").chars().collect();
-        let from = (from * whole.len() as f64) as usize;
+        let from = from.index(whole.len());
         let to = (from + length).min(whole.len());
         let changed: String =
             whole[..from].iter().copied().chain(with.chars()).chain(whole[to..].iter().copied()).collect();
