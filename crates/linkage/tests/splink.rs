@@ -805,6 +805,35 @@ fn every_test_that_splink_has_a_form_for_comes_back_from_an_export() {
     assert_eq!(again.to_toml().unwrap(), model.to_toml().unwrap());
 }
 
+#[test]
+fn what_is_too_long_or_too_deep_is_refused_before_it_can_do_harm() {
+    let level = |sql: &str| {
+        let condition = serde_json::Value::from(sql).to_string();
+        let json = one_comparison(&format!(
+            r#"{{ "sql_condition": {condition} }}, {{ "sql_condition": "ELSE" }}"#
+        ));
+        import(&json, &ImportOptions::default())
+    };
+    let chain = |count| vec!["name_l = name_r"; count].join(" and ");
+    assert!(level(&chain(250)).is_ok());
+    assert!(level(&("(".repeat(12) + "name_l = name_r" + &")".repeat(12))).is_ok());
+    for condition in [
+        chain(251),
+        vec!["1"; 502].join("+"),
+        vec!["1"; 490].join("+") + " = name_l",
+        "a".repeat(8_193),
+        "(".repeat(900),
+        "(".repeat(400) + "name_l" + &")".repeat(400),
+        "not ".repeat(900) + "name_l = name_r",
+        "- ".repeat(900) + "1",
+        "[".repeat(900),
+        "f(".repeat(400),
+        "case when ".repeat(400),
+    ] {
+        assert!(level(&condition).is_err(), "{condition:.20}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_bytes_make_the_importer_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {

@@ -78,6 +78,20 @@ pub struct Imported {
 /// # Ok::<(), linkage::Error>(())
 /// ```
 pub fn import(json: &str, options: &ImportOptions) -> Result<Imported> {
+    // SQL is read by recursion, and the caller's stack may be small; how deep it goes is bounded in `sql`.
+    std::thread::scope(|scope| {
+        let reader = std::thread::Builder::new().stack_size(STACK_BYTES);
+        match reader.spawn_scoped(scope, || read(json, options)) {
+            Ok(reader) => reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(_) => read(json, options),
+        }
+    })
+}
+
+/// The stack that settings are read on: some ten times what the deepest condition takes without optimisation.
+const STACK_BYTES: usize = 32 << 20;
+
+fn read(json: &str, options: &ImportOptions) -> Result<Imported> {
     let mut report = Vec::new();
     let settings = Settings::read(json, &mut report)?;
     let recogniser = Recogniser {
