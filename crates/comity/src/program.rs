@@ -322,8 +322,30 @@ pub fn write_private(path: &Path, text: &str) -> Result<(), Error> {
     write_as(path, text, 0o600)
 }
 
+/// Writes a file piece by piece, making its folder; what can be read is the whole of it.
+///
+/// # Errors
+/// As [`write()`], or what went wrong while its content was made.
+pub fn write_in_pieces(
+    path: &Path,
+    content: impl FnOnce(&mut fs::File) -> Result<(), Error>,
+) -> Result<(), Error> {
+    write_with(path, 0o644, content)
+}
+
 fn write_as(path: &Path, text: &str, mode: u32) -> Result<(), Error> {
     use std::io::Write as _;
+    write_with(path, mode, |file| {
+        let cannot = |source| Error::CannotWrite { path: path.to_owned(), source };
+        file.write_all(text.as_bytes()).map_err(cannot)
+    })
+}
+
+fn write_with(
+    path: &Path,
+    mode: u32,
+    content: impl FnOnce(&mut fs::File) -> Result<(), Error>,
+) -> Result<(), Error> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let cannot = |source| Error::CannotWrite { path: path.to_owned(), source };
     let folder =
@@ -338,15 +360,13 @@ fn write_as(path: &Path, text: &str, mode: u32) -> Result<(), Error> {
         .mode(mode)
         .open(&beside)
         .map_err(cannot)?;
-    let written = file
-        .write_all(text.as_bytes())
-        .and_then(|()| file.sync_all())
-        .and_then(|()| fs::rename(&beside, path));
-    written.map_err(|source| {
+    let written = content(&mut file)
+        .and_then(|()| file.sync_all().and_then(|()| fs::rename(&beside, path)).map_err(cannot));
+    if written.is_err() {
         // Nothing half-written stays behind; that the attempt failed is what is reported.
         let _ = fs::remove_file(&beside);
-        cannot(source)
-    })
+    }
+    written
 }
 
 /// Lists the TOML files of a folder in the order of their names; none where there is no such folder.

@@ -10,7 +10,7 @@ use crate::Result;
 use crate::compare::Comparer;
 use crate::pattern::Pattern;
 use crate::record::{RecordRef, Side};
-use crate::score::{Scorer, probability};
+use crate::score::Scorer;
 
 /// Why a pair weighs what it weighs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,15 +22,17 @@ pub struct Explanation {
     pub recipient: RecordRef,
     /// log2 of the prior odds, which the sum begins with.
     pub prior: f64,
-    /// One part a comparison, in the order of the model.
+    /// One part a comparison, in the order of the model, and last what kin take off where the model knows of them.
     pub parts: Vec<Part>,
     /// The weight.
     pub weight: f64,
-    /// The probability that the weight stands for, if the model is right.
+    /// The probability that the weight stands for, calibrated where the model is, and if it is right.
     pub probability: f64,
 }
 
-/// What one comparison adds.
+/// What one comparison adds, or kin take off.
+///
+/// The part of kin is called [`KIN`], has level 0 and neither m nor u, and its partial weight is 0 or less.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Part {
@@ -49,6 +51,12 @@ pub struct Part {
     /// What is added or taken off for how common the values are.
     pub frequency_part: f64,
 }
+
+/// What the part is called that kin take off, in place of a comparison's name.
+pub const KIN: &str = "kin";
+
+/// The label of that part.
+const KIN_LABEL: &str = "of one household, or else akin";
 
 impl Explanation {
     /// Adds the parts up again, in their order.
@@ -90,13 +98,26 @@ pub fn explain(
             frequency_part: scorer.frequency(index, level, source, recipient),
         }
     });
+    let mut parts: Vec<Part> = parts.collect();
+    let sum = scorer.sum(pattern, source, recipient);
+    if !model.kin().is_empty() {
+        parts.push(Part {
+            comparison: KIN.to_owned(),
+            level: Pattern::NULL,
+            label: KIN_LABEL.to_owned(),
+            m: None,
+            u: None,
+            partial_weight: scorer.kin_part(pattern, sum),
+            frequency_part: 0.0,
+        });
+    }
     let weight = scorer.weight(pattern, source, recipient);
     Ok(Explanation {
         source,
         recipient,
         prior: scorer.prior(),
-        parts: parts.collect(),
+        parts,
         weight,
-        probability: probability(weight),
+        probability: model.probability(weight),
     })
 }

@@ -1,221 +1,391 @@
 //! The classes between: pairs of two individuals who are no strangers to each other.
 //!
-//! Beside the path, where the threshold is set and precision is expected. Two classes, the same individual and strangers,
-//! overrate the pairs in between: people of one household share a home and often a surname, and those facts come
-//! together, while the weight adds them up as if each were news. Here classes of their own, one for each rule that makes
-//! unlike pairs, are fitted to the counts of patterns, m and u being held where training put them, and what falls to them
-//! is taken off what is expected to be right. Left free, the two would wander; that is why they are held.
+//! A part of training, between the m and u and the threshold. Two classes, the same individual and strangers, overrate
+//! the pairs in between: people of one household share a home and often a surname, and those facts come together, while
+//! the sum adds them up as if each were news. Here classes of their own are fitted to the counts of patterns among pairs
+//! that are known to be two individuals, m and u being held where training put them. The model keeps the classes, and
+//! [`crate::Scorer`] weighs against them. Not only households fall to them, but whatever shares several columns at once,
+//! such as twins and namesakes.
 //!
-//! It changes no weight: an explanation stays the plain sum that it is. It only makes the expectation humbler.
-//! Not only households fall to it, but whatever shares several columns at once, such as twins and namesakes.
+//! How it is known that a pair is two individuals, without labels: where a record may have one partner and has a sure
+//! one, its other pairs are none. Their patterns are counted, each by the chance that the record has a partner and that
+//! it is another; and records without a partner have as many kin on the other side as records with one. So no pair of the
+//! same individual teaches a class, however oddly its values differ. Where a record may have several partners, all pairs
+//! are counted by their chance of being different, which is the plain latent class model.
 //!
-//! A latent class model with dependence in its simplest form: Winkler, [Improved Decision Rules in the Fellegi–Sunter
-//! Model](https://www.census.gov/library/working-papers/1993/adrm/rr93-12.html), 1993.
+//! Every rule has a class of strangers too, who agree on what the rule asks for and for the rest are as u says. It takes
+//! up what the rule itself brings about, and isn't kept: the sum weighs against strangers already. The number of classes
+//! of kin is chosen by the Bayesian information criterion, one more as long as it lowers it.
+//!
+//! Sources: latent classes with dependence, Winkler, [Improved Decision Rules in the Fellegi–Sunter
+//! Model](https://www.census.gov/library/working-papers/1993/adrm/rr93-12.html), 1993; second hits as evidence of false
+//! pairs, Blakely and Salmond, [Probabilistic record linkage and a method to calculate the positive predictive
+//! value](https://doi.org/10.1093/ije/31.6.1246), 2002; the criterion, Schwarz, 1978.
 
 use std::collections::BTreeMap;
 
-use crate::model::Comparison;
+use crate::link::Pair;
+use crate::model::{Comparison, KinClass, Level, MOST_COMPARISONS};
 use crate::pattern::Pattern;
+use crate::record::RecordRef;
 
-/// How often fitting goes round at most.
-const ITERATIONS: u32 = 1_000;
+/// The most classes that are fitted.
+const MOST_FITTED: usize = 6;
 
-/// The fewest unlike pairs of a rule that have a class of their own.
-const LEAST_PAIRS: f64 = 200.0;
+/// How often the pairs are told apart anew, for each number of classes.
+const ROUNDS: u32 = 6;
 
-/// The fewest that the rules with fewer have together.
-const LEAST_TOGETHER: f64 = 20.0;
+/// How often expectation maximisation goes round between.
+const ITERATIONS: u32 = 60;
+
+/// It stops once the logarithm of the likelihood, a pair, moved by no more than this.
+const CONVERGENCE: f64 = 1e-9;
+
+/// The fewest pairs that make a class.
+const LEAST_PAIRS: f64 = 10.0;
+
+/// What a level counts beforehand in a class of kin: this many pairs, spread as among strangers.
+const BEFOREHAND: f64 = 1.0;
 
 /// What a class is left with at least, so that it has a logarithm.
-const LEAST_SHARE: f64 = 1e-12;
+const LEAST_SHARE: f64 = 1e-300;
 
-/// Fitting stops once no share and no probability moved by more than this.
-const CONVERGENCE: f64 = 1e-7;
-
-/// The classes of pairs that are neither the same individual nor strangers: their sizes and their levels.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Kin {
-    /// One class for each rule that makes unlike pairs: what shares a block differs from rule to rule.
-    pub classes: Vec<KinClass>,
-    /// The m, which stayed what they were.
-    m: Vec<Vec<f64>>,
+/// What the classes are fitted to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Evidence<'e> {
+    /// Patterns of all blocked pairs, by the rule that made them first.
+    pub(crate) patterns: &'e [Vec<(Pattern, u64)>],
+    /// The blocked pairs that could be the same individual, with their sums, in an order that rows don't decide; the
+    /// pairs of one source record stand together.
+    pub(crate) pairs: &'e [Pair],
+    /// Records in the source's table.
+    pub(crate) sources: u64,
+    /// Whether a source record has one partner at most.
+    pub(crate) one_partner: bool,
+    /// By rule and comparison, whether they share a column.
+    pub(crate) touched: &'e [Vec<bool>],
 }
 
-/// One class of kin.
-#[derive(Clone, Debug, PartialEq)]
-pub struct KinClass {
-    /// How many pairs of it there are for each pair of the same individual, among the blocked pairs.
-    pub for_each_same: f64,
-    /// The probability of each level given this class, by comparison, the null level left out.
-    pub levels: Vec<Vec<f64>>,
-}
-
-impl Kin {
-    /// Fits the classes to the counts of patterns among the blocked pairs, by the rule that made them first.
-    ///
-    /// A class begins as the pairs of one rule that two classes alone would call different.
-    pub fn fit(comparisons: &[Comparison], prior: f64, rules: &[Vec<(Pattern, u64)>]) -> Self {
-        let m = parameters(comparisons, |level| level.m);
-        let u = parameters(comparisons, |level| level.u);
-        let empty: Vec<Vec<f64>> = m.iter().map(|levels| vec![0.0; levels.len()]).collect();
-        let prior_odds = prior / (1.0 - prior);
-        let mut counts: BTreeMap<Pattern, f64> = BTreeMap::new();
-        let (mut all, mut all_unlike) = (0.0, 0.0);
-        let mut classes: Vec<Class> = Vec::new();
-        let mut few = Class { share: 0.0, levels: empty.clone() };
-        for patterns in rules {
-            let mut class = Class { share: 0.0, levels: empty.clone() };
-            for (pattern, count) in patterns {
-                let odds = prior_odds * (log_chance(*pattern, &m) - log_chance(*pattern, &u)).exp();
-                let (count, unlike) = (*count as f64, *count as f64 / (1.0 + odds));
-                *counts.entry(*pattern).or_insert(0.0) += count;
-                all += count;
-                class.share += unlike;
-                add(&mut class.levels, *pattern, unlike);
-            }
-            all_unlike += class.share;
-            // A class of few pairs would be free enough to take the same ones for its own, so the few are put together.
-            if class.share >= LEAST_PAIRS {
-                classes.push(class);
-            } else {
-                few.join(&class);
-            }
+/// Fits the classes of kin, the m and u of the comparisons being held.
+pub(crate) fn fit(comparisons: &[Comparison], evidence: &Evidence<'_>) -> Vec<KinClass> {
+    let mut fitting = Fitting::new(comparisons, evidence);
+    fitting.tell_apart();
+    fitting.improve();
+    while fitting.kin.len() < MOST_FITTED {
+        let before = fitting.criterion();
+        let mut next = fitting.clone();
+        if !next.add_class() {
+            break;
         }
-        if few.share >= LEAST_TOGETHER {
-            classes.push(few);
+        next.improve();
+        if next.criterion() >= before {
+            break;
         }
-        if classes.is_empty() {
-            return Self { classes: Vec::new(), m };
-        }
-        // Half of the unlike pairs are thought to be strangers, to begin with.
-        for class in &mut classes {
-            class.share /= 2.0 * all;
-            class.levels.iter_mut().for_each(share_out);
-        }
-        let mut same = ((all - all_unlike) / all).max(LEAST_SHARE);
-        for _ in 0..ITERATIONS {
-            let (next_same, next) = improve(&counts, all, same, &classes, &m, &u);
-            let moved = next.iter().zip(&classes).map(|(now, before)| now.distance(before));
-            let moved = moved.fold((next_same - same).abs(), f64::max);
-            (same, classes) = (next_same, next);
-            if moved <= CONVERGENCE {
+        for _ in 0..ROUNDS {
+            let same = next.same;
+            next.tell_apart();
+            next.improve();
+            if (next.same - same).abs() <= 1e-4 * same {
                 break;
             }
         }
-        let told =
-            |class: Class| KinClass { for_each_same: class.share / same, levels: class.levels };
-        Self { classes: classes.into_iter().map(told).collect(), m }
+        fitting = next;
     }
-
-    /// Returns the odds that a pair of this pattern is kin rather than the same individual.
-    pub fn odds(&self, pattern: Pattern) -> f64 {
-        let same = log_chance(pattern, &self.m);
-        let of = |class: &KinClass| {
-            class.for_each_same * (log_chance(pattern, &class.levels) - same).exp()
-        };
-        self.classes.iter().map(of).sum()
-    }
+    fitting.classes()
 }
 
-/// A class while it is being fitted.
-struct Class {
-    share: f64,
-    levels: Vec<Vec<f64>>,
+/// One pattern of one rule.
+#[derive(Clone, Debug)]
+struct Row {
+    rule: usize,
+    levels: [u8; MOST_COMPARISONS],
+    /// How many of its pairs cannot be the same individual.
+    light: f64,
 }
 
-impl Class {
-    /// Adds the counts of another, before either is made probabilities.
-    fn join(&mut self, other: &Self) {
-        self.share += other.share;
-        for (sum, count) in self.levels.iter_mut().flatten().zip(other.levels.iter().flatten()) {
-            *sum += count;
-        }
-    }
-
-    fn distance(&self, before: &Self) -> f64 {
-        let levels = self.levels.iter().flatten().zip(before.levels.iter().flatten());
-        levels
-            .map(|(now, before)| (now - before).abs())
-            .fold((self.share - before.share).abs(), f64::max)
-    }
-}
-
-/// Goes round once: whose pair is each pattern, and what are the classes then.
-fn improve(
-    counts: &BTreeMap<Pattern, f64>,
-    all: f64,
+/// The classes while they are being fitted.
+#[derive(Clone)]
+struct Fitting<'e> {
+    evidence: &'e Evidence<'e>,
+    m: Vec<Vec<f64>>,
+    u: Vec<Vec<f64>>,
+    rows: Vec<Row>,
+    /// For each pair of the evidence, its row.
+    row_of: Vec<usize>,
+    /// By rule, how many different pairs are strangers, and their levels.
+    strangers: Vec<(f64, Vec<Vec<f64>>)>,
+    /// By class of kin, how many pairs there are by rule, and their levels.
+    kin: Vec<(Vec<f64>, Vec<Vec<f64>>)>,
+    /// For each row, how many pairs are known to be different.
+    different: Vec<f64>,
+    /// How many pairs are the same individual.
     same: f64,
-    classes: &[Class],
-    m: &[Vec<f64>],
-    u: &[Vec<f64>],
-) -> (f64, Vec<Class>) {
-    let stranger =
-        (1.0 - same - classes.iter().map(|class| class.share).sum::<f64>()).max(LEAST_SHARE);
-    let empty = || m.iter().map(|levels| vec![0.0; levels.len()]).collect();
-    let mut next: Vec<Class> =
-        classes.iter().map(|_| Class { share: 0.0, levels: empty() }).collect();
-    let mut all_same = 0.0;
-    let mut logs = Vec::with_capacity(classes.len() + 2);
-    for (pattern, count) in counts {
-        logs.clear();
-        logs.push(same.ln() + log_chance(*pattern, m));
-        logs.push(stranger.ln() + log_chance(*pattern, u));
-        logs.extend(
-            classes.iter().map(|class| class.share.ln() + log_chance(*pattern, &class.levels)),
-        );
-        // Taken from the largest, so that none overflows.
-        let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let whole: f64 = logs.iter().map(|log| (log - most).exp()).sum();
-        let part = |log: f64| count * (log - most).exp() / whole;
-        all_same += part(logs[0]);
-        for (class, log) in next.iter_mut().zip(&logs[2..]) {
-            class.share += part(*log);
-            add(&mut class.levels, *pattern, part(*log));
-        }
-    }
-    for class in &mut next {
-        class.share = (class.share / all).max(LEAST_SHARE);
-        class.levels.iter_mut().for_each(share_out);
-    }
-    ((all_same / all).max(LEAST_SHARE), next)
+    /// How many times as many different pairs there are as were counted.
+    scale: f64,
+    /// The share of source records that have no partner.
+    alone: f64,
 }
 
-fn parameters(
-    comparisons: &[Comparison],
-    take: fn(&crate::model::Level) -> Option<f64>,
-) -> Vec<Vec<f64>> {
+impl<'e> Fitting<'e> {
+    fn new(comparisons: &[Comparison], evidence: &'e Evidence<'e>) -> Self {
+        let (m, u) =
+            (parameters(comparisons, |level| level.m), parameters(comparisons, |level| level.u));
+        let mut places: BTreeMap<(usize, Pattern), usize> = BTreeMap::new();
+        let mut rows = Vec::new();
+        for (rule, patterns) in evidence.patterns.iter().enumerate() {
+            for (pattern, count) in patterns {
+                let mut levels = [0; MOST_COMPARISONS];
+                for (comparison, level) in levels.iter_mut().enumerate().take(m.len()) {
+                    *level = pattern.level(comparison);
+                }
+                places.insert((rule, *pattern), rows.len());
+                rows.push(Row { rule, levels, light: *count as f64 });
+            }
+        }
+        let place = |pair: &Pair| places.get(&(usize::from(pair.rule), pair.pattern)).copied();
+        let row_of: Vec<usize> = evidence.pairs.iter().filter_map(place).collect();
+        debug_assert_eq!(row_of.len(), evidence.pairs.len(), "every pair was counted");
+        for row in &row_of {
+            rows[*row].light -= 1.0;
+        }
+        let different = rows.iter().map(|row| row.light).collect();
+        let rules = evidence.patterns.len();
+        Self {
+            evidence,
+            strangers: vec![(1.0, u.clone()); rules],
+            m,
+            u,
+            rows,
+            row_of,
+            kin: Vec::new(),
+            different,
+            same: 0.0,
+            scale: 1.0,
+            alone: 1.0,
+        }
+    }
+
+    /// Counts how many pairs of each row are two individuals, and how many are the same.
+    fn tell_apart(&mut self) {
+        let kin: Vec<f64> = self.rows.iter().map(|row| self.kin_odds(row)).collect();
+        let odds = |index: usize| {
+            let sum = self.evidence.pairs[index].weight.min(900.0);
+            1.0 / ((-sum).exp2() + kin[self.row_of[index]])
+        };
+        let mut heavy = vec![0.0; self.rows.len()];
+        let (mut same, mut partnered) = (0.0, 0.0);
+        let mut first = 0;
+        while first < self.evidence.pairs.len() {
+            let source: RecordRef = self.evidence.pairs[first].source;
+            let own = self.evidence.pairs[first..]
+                .iter()
+                .take_while(|pair| pair.source == source)
+                .count();
+            let all: f64 = (first..first + own).map(odds).sum();
+            for index in first..first + own {
+                let odds = odds(index);
+                heavy[self.row_of[index]] += if self.evidence.one_partner {
+                    (1.0 - odds / all).max(0.0) * all / (self.alone + all)
+                } else {
+                    same += odds / (1.0 + odds);
+                    1.0 / (1.0 + odds)
+                };
+            }
+            partnered += all / (self.alone + all);
+            first += own;
+        }
+        let mut part = 1.0;
+        if self.evidence.one_partner {
+            same = partnered;
+            part = (partnered / self.evidence.sources as f64).min(1.0);
+        }
+        let light = self.rows.iter().map(|row| row.light * part);
+        self.different = light.zip(&heavy).map(|(light, heavy)| light + heavy).collect();
+        self.scale = 1.0 / part.max(f64::MIN_POSITIVE);
+        // One record more is thought to be alone, so that no pair is ever certain for want of others.
+        self.alone = 1.0 - partnered / (self.evidence.sources as f64 + 1.0);
+        self.same = same.max(0.5);
+    }
+
+    /// Returns the odds that a pair of this row is kin rather than the same individual.
+    fn kin_odds(&self, row: &Row) -> f64 {
+        if self.kin.is_empty() {
+            return 0.0;
+        }
+        let same = chance(row, &self.m);
+        let kin: f64 = self
+            .kin
+            .iter()
+            .map(|(pairs, levels)| pairs.iter().sum::<f64>() * chance(row, levels))
+            .sum();
+        kin * self.scale / self.same / same
+    }
+
+    /// Adds a class made of the pairs that the ones so far leave over; says whether any are left.
+    fn add_class(&mut self) -> bool {
+        let mut pairs = vec![0.0; self.strangers.len()];
+        let mut levels: Vec<Vec<f64>> =
+            self.u.iter().map(|levels| vec![0.0; levels.len()]).collect();
+        for (row, different) in self.rows.iter().zip(&self.different) {
+            // Twice as many as thought, for where there are millions chance alone leaves thousands over.
+            let left = different - 2.0 * self.expected(row);
+            if left > 0.0 {
+                pairs[row.rule] += left;
+                add(&mut levels, row, left);
+            }
+        }
+        if pairs.iter().sum::<f64>() < LEAST_PAIRS {
+            return false;
+        }
+        for (levels, u) in levels.iter_mut().zip(&self.u) {
+            share_out(levels, u);
+        }
+        for pairs in &mut pairs {
+            *pairs = pairs.max(LEAST_SHARE);
+        }
+        self.kin.push((pairs, levels));
+        true
+    }
+
+    /// Returns how many pairs of this row the classes so far bring.
+    fn expected(&self, row: &Row) -> f64 {
+        let (strangers, levels) = &self.strangers[row.rule];
+        let kin: f64 =
+            self.kin.iter().map(|(pairs, levels)| pairs[row.rule] * chance(row, levels)).sum();
+        strangers * chance(row, levels) + kin
+    }
+
+    /// Goes round until the classes are at rest, who is different being held.
+    fn improve(&mut self) {
+        let all: f64 = self.different.iter().sum();
+        let mut before = f64::NEG_INFINITY;
+        for _ in 0..ITERATIONS {
+            let now = self.step() / all.max(1.0);
+            if now - before <= CONVERGENCE {
+                break;
+            }
+            before = now;
+        }
+    }
+
+    /// Goes round once, and returns the logarithm of the likelihood of what was before.
+    fn step(&mut self) -> f64 {
+        let empty = || self.u.iter().map(|levels| vec![0.0; levels.len()]).collect::<Vec<_>>();
+        let rules = self.strangers.len();
+        let mut strangers: Vec<(f64, Vec<Vec<f64>>)> = vec![(0.0, empty()); rules];
+        let mut kin: Vec<(Vec<f64>, Vec<Vec<f64>>)> =
+            vec![(vec![0.0; rules], empty()); self.kin.len()];
+        let all: f64 = self.all();
+        let mut likelihood = 0.0;
+        let mut parts = vec![0.0; self.kin.len()];
+        for (row, different) in self.rows.iter().zip(&self.different) {
+            if *different <= 0.0 {
+                continue;
+            }
+            let (pairs, levels) = &self.strangers[row.rule];
+            let stranger = pairs * chance(row, levels);
+            let mut whole = stranger;
+            for (part, (pairs, levels)) in parts.iter_mut().zip(&self.kin) {
+                *part = pairs[row.rule] * chance(row, levels);
+                whole += *part;
+            }
+            likelihood += different * (whole / all).max(LEAST_SHARE).ln();
+            if whole <= 0.0 {
+                continue;
+            }
+            let here = different / whole;
+            strangers[row.rule].0 += stranger * here;
+            add(&mut strangers[row.rule].1, row, stranger * here);
+            for (part, (pairs, levels)) in parts.iter().zip(&mut kin) {
+                pairs[row.rule] += part * here;
+                add(levels, row, part * here);
+            }
+        }
+        for (rule, (pairs, levels)) in strangers.iter_mut().enumerate() {
+            *pairs = pairs.max(LEAST_SHARE);
+            for (comparison, levels) in levels.iter_mut().enumerate() {
+                // What the rule doesn't ask for is as among all strangers.
+                if self.evidence.touched[rule][comparison] {
+                    share_out(levels, &self.u[comparison]);
+                } else {
+                    levels.clone_from(&self.u[comparison]);
+                }
+            }
+        }
+        for (pairs, levels) in &mut kin {
+            for pairs in pairs.iter_mut() {
+                *pairs = pairs.max(LEAST_SHARE);
+            }
+            for (levels, u) in levels.iter_mut().zip(&self.u) {
+                share_out(levels, u);
+            }
+        }
+        (self.strangers, self.kin) = (strangers, kin);
+        likelihood
+    }
+
+    fn all(&self) -> f64 {
+        let kin: f64 = self.kin.iter().flat_map(|(pairs, _)| pairs).sum();
+        self.strangers.iter().map(|(pairs, _)| pairs).sum::<f64>() + kin
+    }
+
+    /// Returns the Bayesian information criterion: the lower, the better.
+    fn criterion(&self) -> f64 {
+        let (all, classes) = (self.all(), self.kin.len() as f64);
+        let pairs: f64 = self.different.iter().sum();
+        let likelihood: f64 = self
+            .rows
+            .iter()
+            .zip(&self.different)
+            .filter(|(_, different)| **different > 0.0)
+            .map(|(row, different)| different * (self.expected(row) / all).max(LEAST_SHARE).ln())
+            .sum();
+        let free: usize = self.u.iter().map(|levels| levels.len() - 1).sum();
+        let parameters = classes * (free + self.strangers.len()) as f64;
+        parameters * pairs.max(1.0).ln() - 2.0 * likelihood
+    }
+
+    fn classes(self) -> Vec<KinClass> {
+        let (scale, same) = (self.scale, self.same);
+        let told = |(pairs, levels): (Vec<f64>, Vec<Vec<f64>>)| KinClass {
+            for_each_same: pairs.iter().sum::<f64>() * scale / same,
+            levels,
+        };
+        let mut classes: Vec<KinClass> = self.kin.into_iter().map(told).collect();
+        classes.sort_by(|one, other| other.for_each_same.total_cmp(&one.for_each_same));
+        classes
+    }
+}
+
+fn parameters(comparisons: &[Comparison], take: fn(&Level) -> Option<f64>) -> Vec<Vec<f64>> {
     let of = |comparison: &Comparison| {
         comparison.levels.iter().map(|level| take(level).unwrap_or(1.0)).collect()
     };
     comparisons.iter().map(of).collect()
 }
 
-/// The natural logarithm of a pattern's probability; null levels say nothing.
-fn log_chance(pattern: Pattern, levels: &[Vec<f64>]) -> f64 {
-    let of = |(index, levels): (usize, &Vec<f64>)| match usize::from(pattern.level(index))
-        .checked_sub(1)
-    {
-        None => 0.0,
-        Some(level) => levels[level].ln(),
+/// The probability of a row's pattern; null levels say nothing.
+fn chance(row: &Row, levels: &[Vec<f64>]) -> f64 {
+    let of = |(level, levels): (&u8, &Vec<f64>)| match usize::from(*level).checked_sub(1) {
+        None => 1.0,
+        Some(level) => levels[level],
     };
-    levels.iter().enumerate().map(of).sum()
+    row.levels.iter().zip(levels).map(of).product()
 }
 
-fn add(counts: &mut [Vec<f64>], pattern: Pattern, amount: f64) {
-    for (index, counts) in counts.iter_mut().enumerate() {
-        if let Some(level) = usize::from(pattern.level(index)).checked_sub(1) {
+fn add(counts: &mut [Vec<f64>], row: &Row, amount: f64) {
+    for (counts, level) in counts.iter_mut().zip(row.levels) {
+        if let Some(level) = usize::from(level).checked_sub(1) {
             counts[level] += amount;
         }
     }
 }
 
-/// Makes probabilities of counts; a level that was never seen is given half a pair.
-fn share_out(counts: &mut Vec<f64>) {
-    for count in counts.iter_mut() {
-        *count = count.max(0.5);
-    }
-    let all: f64 = counts.iter().sum();
-    for count in counts {
-        *count /= all;
+/// Makes probabilities of counts, a little of what strangers do being put in beforehand.
+fn share_out(counts: &mut [f64], u: &[f64]) {
+    let all: f64 = counts.iter().sum::<f64>() + BEFOREHAND;
+    let of: f64 = u.iter().sum();
+    for (count, u) in counts.iter_mut().zip(u) {
+        *count = ((*count + BEFOREHAND * u / of) / all).max(LEAST_SHARE);
     }
 }

@@ -1,11 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 mod block;
+pub mod calibrate;
 mod cell;
 pub mod compare;
 mod dictionary;
 mod digest;
 mod error;
+pub mod estimate;
 mod explain;
 mod frequency;
 mod fuse;
@@ -20,6 +22,7 @@ mod pattern;
 pub mod prepare;
 mod random;
 mod record;
+mod rivals;
 mod score;
 
 pub mod synth;
@@ -30,12 +33,11 @@ pub mod train;
 pub use block::{Blocked, Blocks, RuleCount};
 pub use digest::Digest;
 pub use error::{Error, Result};
-pub use explain::{Explanation, Part, explain};
+pub use explain::{Explanation, KIN, Part, explain};
 pub use frequency::Frequencies;
 pub use intake::Intake;
-pub use kin::{Kin, KinClass};
 pub use link::{Detail, Links, Pair, Progress, link, link_in_detail};
-pub use model::{Expectation, Link, Model, Recipe, TrainingRecord};
+pub use model::{Expectation, KinClass, Link, Model, Recipe, TrainingRecord};
 pub use one_to_one::{Settled, settle};
 pub use pattern::Pattern;
 pub use record::{RecordRef, Side};

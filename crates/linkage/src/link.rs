@@ -15,11 +15,10 @@ use rustc_hash::FxHashMap;
 use crate::Result;
 use crate::block::{Blocks, RuleCount};
 use crate::fuse::{Fused, Goal, Tally};
-use crate::kin::Kin;
 use crate::model::{Comparison, Expectation, ThresholdRule};
 use crate::one_to_one::settle;
 use crate::pattern::Pattern;
-use crate::record::RecordRef;
+use crate::record::{RecordRef, Side};
 use crate::score::Scorer;
 use crate::tables::{Missing, Tables};
 use crate::threshold::{Forecast, least_competing};
@@ -102,11 +101,13 @@ pub fn link_in_detail(
     let mut weighed = score_pairs(scorer, &blocks, detail, least, on_progress)?;
     let rules = blocks.counts_with(&weighed.new_pairs);
     let by_rule = weighed.patterns_by_rule();
-    let kin = match detail {
-        Detail::Full => Some(Kin::fit(model.comparisons(), model.prior(), &by_rule)),
-        Detail::Kept => None,
-    };
-    let forecast = Forecast::new(&weighed.pairs, model.one_to_one(), model.link(), kin.as_ref());
+    let forecast = Forecast::new(
+        &weighed.pairs,
+        model.one_to_one(),
+        model.link(),
+        model.calibration(),
+        [Side::Source, Side::Recipient].map(|side| u64::from(tables.records(side))),
+    );
     weighed.pairs.retain(|pair| pair.weight >= model.threshold());
     let pairs_at_threshold = weighed.pairs.len() as u64;
     let settled = settle(tables, model.one_to_one(), weighed.pairs);

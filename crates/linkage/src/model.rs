@@ -16,6 +16,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::calibrate::{Point, calibrated};
 use crate::{Digest, Error, Result};
 
 mod test;
@@ -109,6 +110,10 @@ struct ModelFile {
     rules: Vec<Rule>,
     #[serde(rename = "comparison")]
     comparisons: Vec<Comparison>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    kin: Vec<KinClass>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    calibration: Vec<Point>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     training: Option<TrainingRecord>,
 }
@@ -384,6 +389,21 @@ impl Level {
     }
 }
 
+/// One class of pairs that are neither the same individual nor strangers: one household, twins, namesakes.
+///
+/// What is shared in it comes together, and two classes alone would take each shared thing for news.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KinClass {
+    /// How many pairs of it there are for each pair of the same individual.
+    pub for_each_same: f64,
+    /// The probability of each level given this class, comparison by comparison, the null level left out.
+    pub levels: Vec<Vec<f64>>,
+}
+
+/// The most classes of kin that a model may hold.
+pub const MOST_KIN: usize = 16;
+
 /// How to learn the prior, the u and the m without labels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -581,6 +601,7 @@ impl Recipe {
         prior: f64,
         threshold: f64,
         comparisons: Vec<Comparison>,
+        kin: Vec<KinClass>,
         training: Option<TrainingRecord>,
     ) -> Result<Model> {
         let recipe = self.0.clone();
@@ -593,6 +614,8 @@ impl Recipe {
             columns: recipe.columns,
             rules: recipe.rules,
             comparisons,
+            kin,
+            calibration: Vec::new(),
             training,
         })
     }
@@ -669,9 +692,38 @@ impl Model {
         &self.0.comparisons
     }
 
+    /// Returns the classes of kin, none where it knows only the same individual and strangers.
+    pub fn kin(&self) -> &[KinClass] {
+        &self.0.kin
+    }
+
     /// Returns how it was trained, where it was.
     pub fn training(&self) -> Option<&TrainingRecord> {
         self.0.training.as_ref()
+    }
+
+    /// Returns the points of its calibration, none where a weight stands for what it says.
+    pub fn calibration(&self) -> &[Point] {
+        &self.0.calibration
+    }
+
+    /// Returns the probability that a weight stands for, calibrated where the model is.
+    pub fn probability(&self, weight: f64) -> f64 {
+        crate::probability(calibrated(&self.0.calibration, weight))
+    }
+
+    /// Returns the same model with this calibration: another model, with another digest.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnsoundModel`] for points whose weights don't rise, whose odds fall, or that are no numbers.
+    pub fn with_calibration(&self, points: Vec<Point>) -> Result<Self> {
+        Self::try_from(ModelFile { calibration: points, ..self.0.clone() })
+    }
+
+    /// Returns the same model with this record of its training.
+    pub(crate) fn with_training(&self, record: TrainingRecord) -> Self {
+        Self(ModelFile { training: Some(record), ..self.0.clone() })
     }
 
     /// Returns the same model with another threshold.
@@ -716,6 +768,8 @@ impl TryFrom<ModelFile> for Model {
         for comparison in &file.comparisons {
             check_parameters(comparison)?;
         }
+        check_kin(&file.kin, &file.comparisons)?;
+        check_calibration(&file.calibration)?;
         if !(file.prior > 0.0 && file.prior < 1.0) {
             return Err(unsound("prior", "it must lie between 0 and 1, and be neither"));
         }
@@ -924,6 +978,47 @@ fn check_parameters(comparison: &Comparison) -> Result<()> {
             let place = format!("comparison `{}`", comparison.name);
             return Err(unsound(place, format!("its {name} add up to {sum}, not to 1")));
         }
+    }
+    Ok(())
+}
+
+fn check_kin(kin: &[KinClass], comparisons: &[Comparison]) -> Result<()> {
+    if kin.len() > MOST_KIN {
+        return Err(unsound("kin", format!("there may be at most {MOST_KIN} classes")));
+    }
+    for (index, class) in kin.iter().enumerate() {
+        let place = format!("kin {}", index + 1);
+        if !(class.for_each_same > 0.0 && class.for_each_same.is_finite()) {
+            return Err(unsound(place, "`for_each_same` must be a finite number above 0"));
+        }
+        if class.levels.len() != comparisons.len() {
+            return Err(unsound(place, "it needs levels for every comparison, in their order"));
+        }
+        for (comparison, levels) in comparisons.iter().zip(&class.levels) {
+            let place = format!("{place}, comparison `{}`", comparison.name);
+            if levels.len() != comparison.levels.len() {
+                return Err(unsound(place, "it needs a probability for every level"));
+            }
+            for share in levels {
+                check_probability(&place, "probability", *share)?;
+            }
+            let sum: f64 = levels.iter().sum();
+            if (sum - 1.0).abs() > SLACK {
+                return Err(unsound(place, format!("its probabilities add up to {sum}, not to 1")));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_calibration(points: &[Point]) -> Result<()> {
+    if points.iter().any(|point| !point.weight.is_finite() || !point.log_odds.is_finite()) {
+        return Err(unsound("calibration", "every point needs two finite numbers"));
+    }
+    let sound =
+        |pair: &[Point]| pair[0].weight < pair[1].weight && pair[0].log_odds <= pair[1].log_odds;
+    if !points.windows(2).all(sound) {
+        return Err(unsound("calibration", "the weights must rise and the odds never fall"));
     }
     Ok(())
 }

@@ -157,7 +157,7 @@ pub(crate) fn count_sessions(recipe: &Recipe, tables: &Tables) -> Result<Vec<Ses
 }
 
 /// Whether a rule and a comparison are made from a common column of either table.
-fn shares_column(recipe: &Recipe, rule: &Rule, comparison: &Comparison) -> bool {
+pub(crate) fn shares_column(recipe: &Recipe, rule: &Rule, comparison: &Comparison) -> bool {
     let mut looked_at: Vec<&str> = vec![&comparison.column];
     for level in &comparison.levels {
         looked_at.extend(level.column.as_deref());

@@ -1,13 +1,18 @@
 //! Turns a pattern into a weight, and a weight into a probability.
 //!
-//! Seventh step of the path, after comparing and before a lead. The weight is log2 of the prior odds, plus log2(m/u) of
-//! each comparison's level, plus its frequency part, added in the order of the model, in f64. Each logarithm is taken
-//! once, so the bits of a weight depend on the pair, the model and the frequencies alone: not on the order of rows, nor
-//! on who else was scored. A weight opens a lead and does no more.
+//! Seventh step of the path, after comparing and before a lead. The sum is log2 of the prior odds, plus log2(m/u) of
+//! each comparison's level, plus its frequency part, added in the order of the model, in f64: the odds against strangers.
+//! Where the model holds classes of kin, one part more is added, which is never above 0 and depends on the pattern and
+//! the sum alone: then the weight is the odds against strangers *and* kin. Each logarithm is taken once, so the bits of a
+//! weight depend on the pair, the model and the frequencies alone: not on the order of rows, nor on who else was scored.
+//! A weight opens a lead and does no more.
 //!
-//! The sum is Fellegi and Sunter's (1969, §2), with the levels independent given the class.
+//! The sum is Fellegi and Sunter's (1969, §2), with the levels independent given the class. With S the same
+//! individual, T strangers and c the classes of kin, the weight is log2 P(S, γ) / (P(T, γ) + Σ P(c, γ)), which is
+//! -log2(2^-sum + Σ r_c Π h_c/m), r_c being `for_each_same`. A frequency part cancels between S and c: kin have a rare
+//! surname for the reason that the same individual has it on both records.
 
-use crate::model::Model;
+use crate::model::{Comparison, KinClass, Model};
 use crate::pattern::Pattern;
 use crate::record::RecordRef;
 use crate::{Frequencies, Result, Tables};
@@ -20,6 +25,17 @@ pub struct Scorer<'t> {
     frequencies: Frequencies,
     prior: f64,
     /// By comparison and level, the null level first.
+    partial: Vec<Vec<f64>>,
+    /// The classes of kin.
+    kin: Vec<KinLogs>,
+}
+
+/// The logarithms of one class of kin.
+#[derive(Debug)]
+struct KinLogs {
+    /// log2 of how many pairs of it there are for each pair of the same individual.
+    for_each_same: f64,
+    /// log2(h/m) by comparison and level, the null level first, which says nothing in any class.
     partial: Vec<Vec<f64>>,
 }
 
@@ -56,7 +72,8 @@ impl<'t> Scorer<'t> {
             weights
         });
         let prior = weight_of(model.prior());
-        Ok(Self { model, tables, frequencies, prior, partial: partial.collect() })
+        let kin = model.kin().iter().map(|class| kin_logs(class, model.comparisons())).collect();
+        Ok(Self { model, tables, frequencies, prior, partial: partial.collect(), kin })
     }
 
     /// Returns the model.
@@ -106,16 +123,66 @@ impl<'t> Scorer<'t> {
         self.frequencies.most_part(comparison, level)
     }
 
-    /// Returns the weight of a pair whose pattern is known.
-    pub fn weight(&self, pattern: Pattern, source: RecordRef, recipient: RecordRef) -> f64 {
-        let mut weight = self.prior;
+    /// Returns the sum that a pair's weight begins with: prior, partial weights and frequency parts, without kin.
+    ///
+    /// The weight is never above it.
+    pub fn sum(&self, pattern: Pattern, source: RecordRef, recipient: RecordRef) -> f64 {
+        let mut sum = self.prior;
         for comparison in 0..self.partial.len() {
             let level = pattern.level(comparison);
-            weight += self.partial(comparison, level);
-            weight += self.frequency(comparison, level, source, recipient);
+            sum += self.partial(comparison, level);
+            sum += self.frequency(comparison, level, source, recipient);
         }
-        weight
+        sum
     }
+
+    /// Returns log2 of the odds that a pair of this pattern is kin rather than the same individual.
+    ///
+    /// It is minus infinity where the model holds no class of kin.
+    pub fn kin(&self, pattern: Pattern) -> f64 {
+        let odds: f64 = self
+            .kin
+            .iter()
+            .map(|class| {
+                let parts = class.partial.iter().enumerate();
+                parts
+                    .fold(class.for_each_same, |log, (comparison, parts)| {
+                        log + parts[usize::from(pattern.level(comparison))]
+                    })
+                    .exp2()
+            })
+            .sum();
+        odds.log2()
+    }
+
+    /// Returns what kin take off the sum of a pair: 0 or less, and 0 where the model holds no class of kin.
+    pub fn kin_part(&self, pattern: Pattern, sum: f64) -> f64 {
+        if self.kin.is_empty() { 0.0 } else { kin_part(self.kin(pattern), sum) }
+    }
+
+    /// Returns the weight of a pair whose pattern is known.
+    pub fn weight(&self, pattern: Pattern, source: RecordRef, recipient: RecordRef) -> f64 {
+        let sum = self.sum(pattern, source, recipient);
+        if self.kin.is_empty() { sum } else { sum + self.kin_part(pattern, sum) }
+    }
+}
+
+fn kin_logs(class: &KinClass, comparisons: &[Comparison]) -> KinLogs {
+    let partial = comparisons.iter().zip(&class.levels).map(|(comparison, levels)| {
+        let logs = comparison.levels.iter().zip(levels).map(|(level, share)| match level.m {
+            Some(m) => share.log2() - m.log2(),
+            None => 0.0,
+        });
+        std::iter::once(0.0).chain(logs).collect()
+    });
+    KinLogs { for_each_same: class.for_each_same.log2(), partial: partial.collect() }
+}
+
+/// Returns what odds of `kin` (log2, kin against the same individual) take off a sum: -log2(1 + 2^(sum + kin)).
+pub(crate) fn kin_part(kin: f64, sum: f64) -> f64 {
+    let against = sum + kin;
+    // Split at 0, so that neither side overflows.
+    -(against.max(0.0) + (-against.abs()).exp2().ln_1p() / std::f64::consts::LN_2)
 }
 
 /// Returns the probability that a weight stands for, without overflow at either end.

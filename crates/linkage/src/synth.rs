@@ -6,20 +6,29 @@
 //! address, surname and telephone; twins; names of several cultures, some very common; and what happens to a record
 //! between two offices. The same plan gives the same bytes.
 //!
+//! Below 100,000 people both files are made at once from short lists of names. From there on the lists have long tails, a
+//! postcode is a neighbourhood, identifiers are scattered, and [`Synthesis`] hands the rows on batch by batch, so that
+//! files of millions are made within a few dozen bytes a person.
+//!
 //! It models no real place, and rates measured on it say nothing of any real file. Nobody in it is or was anybody.
 
+mod drawn;
 mod mistake;
 mod names;
+mod population;
+mod rows;
+mod scramble;
+mod stock;
+mod tail;
 
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
-use arrow_schema::{DataType, Field, Schema};
-use jiff::ToSpan;
-use jiff::civil::{Date, date};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
-use self::mistake::{digit_mistaken, mistaken};
-use self::names::{BENEFITS, CULTURES, Culture, EMPLOYERS, Form, NICKNAMES, STREETS, TOWNS};
+use self::drawn::Drawn;
+use self::population::{LARGE_FROM, Population};
+use self::rows::{Pay, caseload_row, payroll_row};
 use crate::random::Dice;
 use crate::{Error, Result};
 
@@ -189,62 +198,173 @@ pub const CASELOAD_COLUMNS: [&str; 15] = [
 /// # Ok::<(), linkage::Error>(())
 /// ```
 pub fn synthesise(plan: &Plan) -> Result<Files> {
-    let both = check(plan)?;
-    let mut dice = Dice::new(plan.seed);
-    let people = plan.payroll_people + plan.caseload_people - both;
-    let population = Population::new(people, &mut dice);
-    // The first are on the caseload alone, the next in both, the last on the payroll alone.
-    let caseload_alone = plan.caseload_people - both;
-    let mut payroll = Vec::new();
-    let mut caseload = Vec::new();
-    let mut same_pairs = 0;
-    for (number, person) in (0..people).zip(&population.people) {
-        let on_caseload = number < plan.caseload_people;
-        let on_payroll = number >= caseload_alone;
-        let monthly = 90_000 + dice.whole_below(400_000);
-        let jobs = if !on_payroll {
-            0
-        } else if dice.chance(plan.second_job) {
-            2
-        } else {
-            1
-        };
-        for _ in 0..jobs {
-            payroll.push(payroll_row(number, person, monthly / jobs, plan, &population, &mut dice));
+    let synthesis = Synthesis::new(plan)?;
+    let (people_in_both, same_pairs) = (synthesis.people_in_both, synthesis.same_pairs);
+    let (payroll, caseload) = match synthesis.rows {
+        Rows::Made { payroll, caseload } => (payroll, caseload),
+        Rows::Drawn(drawn) => (
+            drawn.payroll(usize::MAX).next().unwrap_or_else(|| batch(&PAYROLL_COLUMNS, &[]))?,
+            drawn.caseload(usize::MAX).next().unwrap_or_else(|| batch(&CASELOAD_COLUMNS, &[]))?,
+        ),
+    };
+    Ok(Files { payroll, caseload, people_in_both, same_pairs })
+}
+
+/// The two files of a plan, handed on batch by batch, so that large ones never stand in memory.
+///
+/// # Examples
+///
+/// ```
+/// use linkage::synth::{Plan, Synthesis};
+///
+/// let synthesis = Synthesis::new(&Plan::small(1))?;
+/// let rows: usize = synthesis.caseload().map(|batch| batch.map_or(0, |rows| rows.num_rows())).sum();
+/// assert_eq!(rows, 800);
+/// # Ok::<(), linkage::Error>(())
+/// ```
+#[expect(
+    missing_debug_implementations,
+    reason = "it holds people, and nobody needs to see it whole"
+)]
+pub struct Synthesis {
+    rows: Rows,
+    payroll_records: usize,
+    people_in_both: u32,
+    same_pairs: u64,
+}
+
+enum Rows {
+    /// A small plan's, made at once.
+    Made { payroll: RecordBatch, caseload: RecordBatch },
+    /// A large plan's, drawn as they are asked for.
+    Drawn(Drawn),
+}
+
+/// Rows to a batch.
+const BATCH_ROWS: usize = 8_192;
+
+impl Synthesis {
+    /// Makes the population of a plan, and of a small plan its rows.
+    ///
+    /// # Errors
+    ///
+    /// As [`synthesise`].
+    pub fn new(plan: &Plan) -> Result<Self> {
+        let people_in_both = check(plan)?;
+        let mut dice = Dice::new(plan.seed);
+        let people = plan.payroll_people + plan.caseload_people - people_in_both;
+        let population = Population::new(people, &mut dice);
+        // The first are on the caseload alone, the next in both, the last on the payroll alone.
+        let caseload_alone = plan.caseload_people - people_in_both;
+        if people >= LARGE_FROM {
+            let drawn = Drawn::new(plan, population, caseload_alone, &mut dice);
+            return Ok(Self {
+                payroll_records: drawn.payroll_records(),
+                same_pairs: drawn.same_pairs(),
+                people_in_both,
+                rows: Rows::Drawn(drawn),
+            });
         }
-        if on_caseload {
-            let undeclared = jobs > 0 && dice.chance(plan.undeclared);
-            let declared = match (jobs, undeclared) {
-                (0, _) => 0,
-                (_, true) => monthly * dice.whole_below(60) / 100,
-                (_, false) => monthly,
-            };
-            caseload.push(caseload_row(
-                number,
-                person,
-                declared,
-                undeclared,
-                plan,
-                &population,
-                &mut dice,
-            ));
-            same_pairs += jobs.unsigned_abs();
+        let mut payroll = Vec::new();
+        let mut caseload = Vec::new();
+        let mut same_pairs = 0;
+        for number in 0..people {
+            let mut pay = Pay::draw(number >= caseload_alone, plan, &mut dice);
+            for _ in 0..pay.jobs {
+                payroll.push(payroll_row(number, &pay, plan, &population, &mut dice));
+            }
+            if number < plan.caseload_people {
+                pay.declare(plan, &mut dice);
+                caseload.push(caseload_row(number, &pay, plan, &population, &mut dice));
+                same_pairs += pay.jobs.unsigned_abs();
+            }
+        }
+        shuffle(&mut payroll, &mut dice);
+        shuffle(&mut caseload, &mut dice);
+        for (row, cells) in payroll.iter_mut().enumerate() {
+            cells[0] = format!("P{:07}", row + 1);
+        }
+        for (row, cells) in caseload.iter_mut().enumerate() {
+            cells[0] = format!("C{:07}", row + 1);
+        }
+        Ok(Self {
+            payroll_records: payroll.len(),
+            people_in_both,
+            same_pairs,
+            rows: Rows::Made {
+                payroll: batch(&PAYROLL_COLUMNS, &payroll)?,
+                caseload: batch(&CASELOAD_COLUMNS, &caseload)?,
+            },
+        })
+    }
+
+    /// Returns the payroll in batches, with the columns of [`PAYROLL_COLUMNS`].
+    pub fn payroll(&self) -> Box<dyn Iterator<Item = Result<RecordBatch>> + '_> {
+        match &self.rows {
+            Rows::Made { payroll, .. } => Box::new(std::iter::once(Ok(payroll.clone()))),
+            Rows::Drawn(drawn) => Box::new(drawn.payroll(BATCH_ROWS)),
         }
     }
-    shuffle(&mut payroll, &mut dice);
-    shuffle(&mut caseload, &mut dice);
-    for (row, cells) in payroll.iter_mut().enumerate() {
-        cells[0] = format!("P{:07}", row + 1);
+
+    /// Returns the caseload in batches, with the columns of [`CASELOAD_COLUMNS`].
+    pub fn caseload(&self) -> Box<dyn Iterator<Item = Result<RecordBatch>> + '_> {
+        match &self.rows {
+            Rows::Made { caseload, .. } => Box::new(std::iter::once(Ok(caseload.clone()))),
+            Rows::Drawn(drawn) => Box::new(drawn.caseload(BATCH_ROWS)),
+        }
     }
-    for (row, cells) in caseload.iter_mut().enumerate() {
-        cells[0] = format!("C{:07}", row + 1);
+
+    /// Returns how many rows the payroll has.
+    pub fn payroll_records(&self) -> usize {
+        self.payroll_records
     }
-    Ok(Files {
-        payroll: batch(&PAYROLL_COLUMNS, &payroll)?,
-        caseload: batch(&CASELOAD_COLUMNS, &caseload)?,
-        people_in_both: both,
-        same_pairs,
-    })
+
+    /// Returns how many people are in both files.
+    pub fn people_in_both(&self) -> u32 {
+        self.people_in_both
+    }
+
+    /// Returns how many pairs of rows are of one person: more than people, where they have two jobs.
+    pub fn same_pairs(&self) -> u64 {
+        self.same_pairs
+    }
+}
+
+/// The columns that linking needs, under one name in both files.
+pub const LINKING_COLUMNS: [&str; 10] = [
+    "id",
+    "first_name",
+    "surname",
+    "birth_date",
+    "street",
+    "town",
+    "postcode",
+    "telephone",
+    "identifier",
+    "truth_person",
+];
+
+/// Returns of a batch of either file only what linking needs, under the names of [`LINKING_COLUMNS`].
+///
+/// # Errors
+///
+/// [`Error::UnsoundSynthesis`] for a batch of neither file.
+pub fn linking_columns(batch: &RecordBatch) -> Result<RecordBatch> {
+    let of_payroll =
+        "row_id,first_name,last_name,dob,street,town,postcode,telephone,identifier,truth_person";
+    let of_caseload =
+        "case_id,given_name,surname,birth_date,address,city,postcode,phone,identifier,truth_person";
+    let own = [of_payroll, of_caseload]
+        .map(|names| {
+            names.split(',').filter_map(|name| batch.column_by_name(name)).cloned().collect()
+        })
+        .into_iter()
+        .find(|columns: &Vec<ArrayRef>| columns.len() == LINKING_COLUMNS.len());
+    let Some(columns) = own else {
+        return Err(Error::UnsoundSynthesis { problem: "it has other columns".to_owned() });
+    };
+    RecordBatch::try_new(schema(&LINKING_COLUMNS), columns)
+        .map_err(|problem| Error::UnsoundSynthesis { problem: problem.to_string() })
 }
 
 /// Checks a plan and returns how many people are in both files.
@@ -270,375 +390,23 @@ fn share_of(count: u32, share: f64) -> u32 {
     (f64::from(count) * share).round() as u32
 }
 
-/// A person as they are, before anybody writes them down.
-struct Person {
-    culture: &'static Culture,
-    woman: bool,
-    given: String,
-    surname: String,
-    birth: Date,
-    home: usize,
-    identifier: String,
-}
-
-/// A place where people live.
-struct Home {
-    street: String,
-    town: &'static str,
-    postcode: String,
-    telephone: String,
-}
-
-struct Population {
-    people: Vec<Person>,
-    homes: Vec<Home>,
-}
-
-impl Population {
-    /// Fills homes with households until there are enough people, then puts the people in a random order.
-    fn new(people: u32, dice: &mut Dice) -> Self {
-        let mut population =
-            Self { people: Vec::with_capacity(people as usize), homes: Vec::new() };
-        while population.people.len() < people as usize {
-            population.add_household(dice);
-        }
-        population.people.truncate(people as usize);
-        shuffle(&mut population.people, dice);
-        population
-    }
-
-    fn add_household(&mut self, dice: &mut Dice) {
-        let home = self.homes.len();
-        self.homes.push(Home::new(home, dice));
-        let culture = pick_culture(dice);
-        let father_born = birth_between(1945, 1995, dice);
-        let father =
-            self.add_person(culture, false, &family_name(culture, dice), father_born, home, dice);
-        if dice.chance(0.35) {
-            return;
-        }
-        let mother_born = father_born.saturating_add(((dice.whole_below(3000)) - 1500).days());
-        let own_name = family_name(culture, dice);
-        // A wife may take the family's name; where there are two surnames, or a patronymic, she keeps her own.
-        let shared = culture.form != Form::TwoSurnames
-            && culture.form != Form::Patronymic
-            && dice.chance(0.6);
-        let mother_name = if shared { father.1.clone() } else { own_name };
-        let mother = self.add_person(culture, true, &mother_name, mother_born, home, dice);
-        let first_born =
-            father_born.max(mother_born).saturating_add((20 + dice.whole_below(12)).years());
-        let mut born = first_born;
-        for _ in 0..dice.below(4) {
-            let family = match culture.form {
-                Form::Family | Form::Gendered => father.1.clone(),
-                Form::TwoSurnames => format!("{} {}", first_word(&father.1), first_word(&mother.1)),
-                Form::Patronymic => father.0.clone(),
-            };
-            // One birth in forty is of twins, who share all but the given name.
-            let twins = if dice.chance(1.0 / 40.0) { 2 } else { 1 };
-            for _ in 0..twins {
-                let woman = dice.chance(0.5);
-                self.add_person(culture, woman, &family, born, home, dice);
-            }
-            born = born.saturating_add((400 + dice.whole_below(1500)).days());
-        }
-    }
-
-    /// Adds a person, and returns their given name and their family's name before it takes its form.
-    fn add_person(
-        &mut self,
-        culture: &'static Culture,
-        woman: bool,
-        family: &str,
-        birth: Date,
-        home: usize,
-        dice: &mut Dice,
-    ) -> (String, String) {
-        let given = zipf(if woman { culture.women } else { culture.men }, dice).to_owned();
-        let surname = surname_of(culture, family, woman);
-        // Ten digits that begin with three zeros: no agency issues such a number.
-        let identifier = format!("000{:07}", self.people.len() + 1);
-        self.people.push(Person {
-            culture,
-            woman,
-            given: given.clone(),
-            surname,
-            birth,
-            home,
-            identifier,
-        });
-        (given, family.to_owned())
-    }
-}
-
-impl Home {
-    fn new(number: usize, dice: &mut Dice) -> Self {
-        let (town, code) = *zipf_pick(TOWNS, dice);
-        Self {
-            street: format!("{} {}", 1 + dice.below(180), zipf_pick(STREETS, dice)),
-            town,
-            postcode: format!("{code} {}{}", dice.below(10), letters(2, dice)),
-            // Numbers that begin with 555 01 are kept for fiction.
-            telephone: format!("55501{number:07}"),
-        }
-    }
-}
-
-const LETTERS: [char; 20] = [
-    'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'J', 'K', 'L', 'N', 'P', 'R', 'S', 'T', 'U', 'W', 'X',
-    'Y',
-];
-
-fn letters(count: usize, dice: &mut Dice) -> String {
-    (0..count).map(|_| *dice.pick(&LETTERS)).collect()
-}
-
-fn pick_culture(dice: &mut Dice) -> &'static Culture {
-    let all = CULTURES.iter().map(|culture| culture.share).sum();
-    let mut at = dice.below(all);
-    for culture in CULTURES {
-        if at < culture.share {
-            return culture;
-        }
-        at -= culture.share;
-    }
-    &CULTURES[0]
-}
-
-fn birth_between(from: i16, to: i16, dice: &mut Dice) -> Date {
-    let days = u32::from(from.abs_diff(to)) * 365;
-    date(from, 1, 1).saturating_add(dice.whole_below(days).days())
-}
-
-/// The family's name before it takes its form: one surname, two, or a father's given name.
-fn family_name(culture: &Culture, dice: &mut Dice) -> String {
-    match culture.form {
-        Form::Family | Form::Gendered => zipf(culture.surnames, dice).to_owned(),
-        Form::TwoSurnames => {
-            format!("{} {}", zipf(culture.surnames, dice), zipf(culture.surnames, dice))
-        }
-        Form::Patronymic => zipf(culture.men, dice).to_owned(),
-    }
-}
-
-fn surname_of(culture: &Culture, family: &str, woman: bool) -> String {
-    match culture.form {
-        Form::Gendered if woman => {
-            family.strip_suffix('i').map_or(family.to_owned(), |stem| format!("{stem}a"))
-        }
-        Form::Family | Form::TwoSurnames | Form::Gendered => family.to_owned(),
-        Form::Patronymic => {
-            let stem = family.strip_suffix("ur").unwrap_or(family);
-            format!("{stem}s{}", if woman { "dóttir" } else { "son" })
-        }
-    }
-}
-
-fn first_word(text: &str) -> &str {
-    text.split(' ').next().unwrap_or(text)
-}
-
-fn zipf(list: &[&'static str], dice: &mut Dice) -> &'static str {
-    zipf_pick::<&str>(list, dice)
-}
-
-/// Picks the nth of a list with a chance in proportion to 1/n.
-fn zipf_pick<'a, T>(list: &'a [T], dice: &mut Dice) -> &'a T {
-    let all: f64 = (1..=list.len()).map(|rank| 1.0 / rank as f64).sum();
-    let mut at = dice.share() * all;
-    for (rank, item) in (1..).zip(list) {
-        at -= 1.0 / f64::from(rank);
-        if at < 0.0 {
-            return item;
-        }
-    }
-    &list[list.len() - 1]
-}
-
 fn shuffle<T>(list: &mut [T], dice: &mut Dice) {
     for at in (1..list.len()).rev() {
         list.swap(at, dice.place(at + 1));
     }
 }
 
-/// A person as somebody wrote them down.
-struct Written {
-    given: String,
-    surname: String,
-    birth: String,
-    street: String,
-    town: String,
-    postcode: String,
-    telephone: String,
-    identifier: String,
-}
-
-fn write_down(
-    person: &Person,
-    rates: &ErrorRates,
-    population: &Population,
-    dice: &mut Dice,
-) -> Written {
-    let mut given = person.given.clone();
-    let mut surname = person.surname.clone();
-    if dice.chance(rates.nickname)
-        && let Some((_, short)) = NICKNAMES.iter().find(|(long, _)| *long == given)
-    {
-        (*short).clone_into(&mut given);
-    }
-    if dice.chance(rates.married_name) && person.birth < date(2005, 1, 1) {
-        surname = surname_of(person.culture, &family_name(person.culture, dice), person.woman);
-    }
-    if dice.chance(rates.plain_name) {
-        (given, surname) = plain(&given, &surname, person.culture.form);
-    }
-    for text in [&mut given, &mut surname] {
-        if dice.chance(rates.typo) {
-            *text = mistaken(text, dice);
-        }
-    }
-    // At most one of the two names is left out.
-    let [no_given, no_surname] = [(); 2].map(|()| dice.chance(rates.missing));
-    if no_given {
-        given.clear();
-    } else if no_surname {
-        surname.clear();
-    }
-    if dice.chance(rates.swapped_names) {
-        std::mem::swap(&mut given, &mut surname);
-    }
-    let home = if dice.chance(rates.moved) {
-        &population.homes[dice.place(population.homes.len())]
-    } else {
-        &population.homes[person.home]
-    };
-    let mut written = Written {
-        given,
-        surname,
-        birth: write_birth(person.birth, rates, dice),
-        street: home.street.clone(),
-        town: home.town.to_owned(),
-        postcode: home.postcode.clone(),
-        telephone: home.telephone.clone(),
-        identifier: person.identifier.clone(),
-    };
-    for text in [&mut written.street, &mut written.town] {
-        if dice.chance(rates.typo) {
-            *text = mistaken(text, dice);
-        }
-    }
-    for text in [
-        &mut written.birth,
-        &mut written.street,
-        &mut written.town,
-        &mut written.postcode,
-        &mut written.telephone,
-    ] {
-        if dice.chance(rates.missing) {
-            text.clear();
-        }
-    }
-    if dice.chance(rates.identifier_missing) {
-        written.identifier.clear();
-    } else if dice.chance(rates.identifier_digit) {
-        written.identifier = digit_mistaken(&written.identifier, dice);
-    }
-    written
-}
-
-fn write_birth(birth: Date, rates: &ErrorRates, dice: &mut Dice) -> String {
-    if dice.chance(rates.birth_digit) {
-        return digit_mistaken(&birth.to_string(), dice);
-    }
-    let turned = Date::new(birth.year(), birth.day(), birth.month());
-    match turned {
-        Ok(turned) if dice.chance(rates.birth_swapped) => turned.to_string(),
-        _ => birth.to_string(),
-    }
-}
-
-/// The name as an office writes it that has no room for all of it.
-fn plain(given: &str, surname: &str, form: Form) -> (String, String) {
-    let surname = match form {
-        Form::TwoSurnames => first_word(surname).to_owned(),
-        Form::Family => surname.rsplit(' ').next().unwrap_or(surname).to_owned(),
-        Form::Gendered | Form::Patronymic => surname.to_owned(),
-    };
-    (crate::prepare::fold_diacritics(given), crate::prepare::fold_diacritics(&surname))
-}
-
-fn payroll_row(
-    number: u32,
-    person: &Person,
-    monthly: i64,
-    plan: &Plan,
-    population: &Population,
-    dice: &mut Dice,
-) -> Vec<String> {
-    let written = write_down(person, &plan.payroll_errors, population, dice);
-    let month = date(2026, 1, 1).saturating_add(dice.whole_below(9).months());
-    vec![
-        String::new(),
-        (*zipf_pick(EMPLOYERS, dice)).to_owned(),
-        written.given,
-        written.surname,
-        written.birth,
-        written.street,
-        written.town,
-        written.postcode,
-        written.telephone,
-        written.identifier,
-        money(monthly),
-        month.to_string(),
-        month.last_of_month().to_string(),
-        number.to_string(),
-    ]
-}
-
-fn caseload_row(
-    number: u32,
-    person: &Person,
-    declared: i64,
-    undeclared: bool,
-    plan: &Plan,
-    population: &Population,
-    dice: &mut Dice,
-) -> Vec<String> {
-    let written = write_down(person, &plan.caseload_errors, population, dice);
-    let from = date(2025, 1, 1).saturating_add(dice.whole_below(12).months());
-    let to = from.saturating_add((3 + dice.whole_below(18)).months()).saturating_sub(1.day());
-    vec![
-        String::new(),
-        written.given,
-        written.surname,
-        written.birth,
-        written.street,
-        written.town,
-        written.postcode,
-        written.telephone,
-        written.identifier,
-        (*dice.pick(BENEFITS)).to_owned(),
-        from.to_string(),
-        to.to_string(),
-        money(declared),
-        number.to_string(),
-        if undeclared { "yes" } else { "no" }.to_owned(),
-    ]
-}
-
-/// Cents as an amount.
-fn money(cents: i64) -> String {
-    format!("{}.{:02}", cents / 100, cents % 100)
+fn schema(columns: &[&str]) -> SchemaRef {
+    let fields = columns.iter().map(|name| Field::new(*name, DataType::Utf8, true));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 fn batch(columns: &[&str], rows: &[Vec<String>]) -> Result<RecordBatch> {
-    let fields: Vec<Field> =
-        columns.iter().map(|name| Field::new(*name, DataType::Utf8, true)).collect();
     let arrays = (0..columns.len()).map(|column| -> ArrayRef {
         let cells =
             rows.iter().map(|row| Some(row[column].as_str()).filter(|cell| !cell.is_empty()));
         Arc::new(cells.collect::<StringArray>())
     });
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays.collect())
+    RecordBatch::try_new(schema(columns), arrays.collect())
         .map_err(|problem| Error::UnsoundSynthesis { problem: problem.to_string() })
 }

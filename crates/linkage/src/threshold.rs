@@ -3,19 +3,19 @@
 //! Between training and linking. Without labels the only witness is the model: a pair of weight w is the same individual
 //! with the probability that w stands for, so the pairs at or above a threshold hold that many same ones on average.
 //! Where a record may keep one pair, its pairs compete, and each one's probability is its odds over one plus the odds of
-//! all that compete with it: two equal pairs of one record are at best even. Pairs of a household are reckoned with too
-//! (`kin`), or the expectation would be far too high wherever people live together. The estimate is as right as the model's m,
-//! u and independence are. It is no substitute for the reviewed sample that a pilot takes, which is measured, and this
+//! all that compete with it: two equal pairs of one record are at best even. Pairs of a household are in the weight already
+//! (`kin`). The estimate is as right as the model's m, u, kin and independence are. It is no substitute for the reviewed sample that a pilot takes, which is measured, and this
 //! is reckoned.
 //!
 //! [`dry_run`] needs no pairs at all: it says from the base rate what a model would bring, before any data is opened.
 
 use rustc_hash::FxHashMap;
 
-use crate::kin::Kin;
+use crate::calibrate::{Point, weight_at};
 use crate::link::Pair;
 use crate::model::{Expectation, Link, Model, OneToOne, ThresholdRule};
 use crate::record::RecordRef;
+use crate::rivals::Rivals;
 use crate::score::{probability, weight_of};
 use crate::{Error, Result};
 
@@ -39,53 +39,19 @@ pub struct Forecast {
 }
 
 impl Forecast {
-    /// Works the probabilities out from all the pairs that could compete, and from the class of kin.
+    /// Works the probabilities out from all the pairs that could compete, their weights calibrated by these points.
     ///
-    /// Within one table a record competes for its pairs whether it stands first or later in them.
-    pub fn new(pairs: &[Pair], policy: OneToOne, link: Link, kin: Option<&Kin>) -> Self {
-        // Odds beyond 2^900 are as certain as any, and their sum must stay finite.
-        let odds = |pair: &Pair| pair.weight.min(900.0).exp2();
-        let mut by_source: FxHashMap<RecordRef, f64> = FxHashMap::default();
-        let mut by_recipient: FxHashMap<RecordRef, f64> = FxHashMap::default();
-        let mut by_either: FxHashMap<RecordRef, f64> = FxHashMap::default();
-        let mut ordered: Vec<&Pair> = pairs.iter().collect();
-        // The sums must not depend on the order in which pairs came.
-        ordered.sort_unstable_by(|one, other| one.weight.total_cmp(&other.weight));
-        for pair in ordered {
-            *by_source.entry(pair.source).or_insert(0.0) += odds(pair);
-            *by_recipient.entry(pair.recipient).or_insert(0.0) += odds(pair);
-            if link != Link::Between {
-                *by_either.entry(pair.source).or_insert(0.0) += odds(pair);
-                *by_either.entry(pair.recipient).or_insert(0.0) += odds(pair);
-            }
-        }
-        let chance = |pair: &Pair| {
-            let own = odds(pair);
-            let rivals = |sums: &FxHashMap<RecordRef, f64>, record| {
-                (sums.get(&record).unwrap_or(&own) - own).max(0.0)
-            };
-            let rivals = match policy {
-                OneToOne::Off => 0.0,
-                OneToOne::EachSource => rivals(&by_source, pair.source),
-                OneToOne::Greedy | OneToOne::Optimal => match link {
-                    Link::Between => {
-                        rivals(&by_source, pair.source) + rivals(&by_recipient, pair.recipient)
-                    }
-                    Link::Within | Link::Both => {
-                        rivals(&by_either, pair.source) + rivals(&by_either, pair.recipient)
-                    }
-                },
-            };
-            // Kin are taken off by their odds against the same individual, which the weight knows nothing of.
-            let kin = kin.map_or(0.0, |kin| own * kin.odds(pair.pattern));
-            own / (1.0 + own + rivals + kin)
-        };
-        Self {
-            probabilities: pairs
-                .iter()
-                .map(|pair| ((pair.source, pair.recipient), chance(pair)))
-                .collect(),
-        }
+    /// `records` is how many there are on either side, paired or not.
+    pub fn new(
+        pairs: &[Pair],
+        policy: OneToOne,
+        link: Link,
+        calibration: &[Point],
+        records: [u64; 2],
+    ) -> Self {
+        let chances = Rivals::new(pairs, policy, link, records).chances(calibration, &[]);
+        let pairs = pairs.iter().map(|pair| (pair.source, pair.recipient));
+        Self { probabilities: pairs.zip(chances).collect() }
     }
 
     /// Returns the probability of a pair, its competitors taken into account.
@@ -155,12 +121,13 @@ fn expect(threshold: f64, pairs: u64, expected_same: f64) -> Expectation {
 /// # Errors
 ///
 /// [`Error::UnreachablePrecision`] where no threshold reaches the target.
-pub fn from_rule(rule: ThresholdRule, curve: &[Expectation]) -> Result<f64> {
+pub fn from_rule(rule: ThresholdRule, curve: &[Expectation], calibration: &[Point]) -> Result<f64> {
     match rule {
         ThresholdRule::Weight(weight) => Ok(weight),
-        ThresholdRule::Probability(share) => Ok(weight_of(share)),
+        ThresholdRule::Probability(share) => Ok(weight_at(calibration, weight_of(share))),
         ThresholdRule::TargetPrecision(target) => {
-            let even = |here: &&Expectation| here.threshold >= 0.0;
+            let least = weight_at(calibration, 0.0);
+            let even = |here: &&Expectation| here.threshold >= least;
             let reached = curve.iter().filter(even).rfind(|here| here.expected_precision >= target);
             reached.map(|here| here.threshold).ok_or_else(|| Error::UnreachablePrecision {
                 target,

@@ -21,12 +21,14 @@
 //! blocking for m follow Splink's method.
 
 use crate::block::Blocks;
-use crate::kin::Kin;
+use crate::calibrate::by_second_hits;
+use crate::kin;
 use crate::link::{Detail, score_pairs};
 use crate::model::{
-    Comparison, Level, MOST_COMPARISONS, Model, Prior, Recipe, TrainingRecord, TrainingSession,
+    Comparison, Level, Link, MOST_COMPARISONS, Model, OneToOne, Prior, Recipe, TrainingRecord,
+    TrainingSession,
 };
-use crate::observe::{Session, count_sessions, observe_u};
+use crate::observe::{Session, count_sessions, observe_u, shares_column};
 use crate::one_to_one::settle;
 use crate::pattern::Pattern;
 use crate::record::Side;
@@ -79,21 +81,48 @@ pub fn train(recipe: &Recipe, tables: &Tables) -> Result<Model> {
     }
 
     let comparisons = with_parameters(recipe.comparisons(), &learnt.m, &u);
-    let unset = recipe.with_parameters(prior, 0.0, comparisons.clone(), None)?;
+    let unset = recipe.with_parameters(prior, 0.0, comparisons.clone(), Vec::new(), None)?;
     let scorer = Scorer::new(&unset, tables)?;
     let blocks = Blocks::new(tables, recipe.rules())?;
     let mut weighed =
         score_pairs(&scorer, &blocks, Detail::Full, least_competing(recipe.threshold()), |_| {})?;
-    let kin = Kin::fit(&comparisons, prior, &weighed.patterns_by_rule());
-    let forecast = Forecast::new(&weighed.pairs, recipe.one_to_one(), recipe.link(), Some(&kin));
-    let kept = settle(tables, recipe.one_to_one(), weighed.pairs).pairs;
-    let threshold = from_rule(recipe.threshold(), &forecast.curve(&kept))?;
+    let patterns = weighed.patterns_by_rule();
+    let mut pairs = weighed.pairs;
+    // By the records' values, since sums of what is expected must not depend on the order of rows.
+    pairs.sort_by_key(|pair| {
+        (tables.rank(Side::Source, pair.source), tables.rank(Side::Recipient, pair.recipient))
+    });
+    let one_partner = recipe.link() == Link::Between && recipe.one_to_one() != OneToOne::Off;
+    let classes = kin::fit(
+        &comparisons,
+        &kin::Evidence {
+            patterns: &patterns,
+            pairs: &pairs,
+            sources: u64::from(tables.records(Side::Source)),
+            one_partner,
+            touched: &touched(recipe),
+        },
+    );
+    let model = recipe.with_parameters(prior, 0.0, comparisons, classes, None)?;
+    let scorer = Scorer::new(&model, tables)?;
+    for pair in &mut pairs {
+        pair.weight += scorer.kin_part(pair.pattern, pair.weight);
+    }
+    let points = if one_partner {
+        by_second_hits(&pairs, f64::from(tables.records(Side::Source)), &[])
+    } else {
+        Vec::new()
+    };
+    let records = [Side::Source, Side::Recipient].map(|side| u64::from(tables.records(side)));
+    let forecast = Forecast::new(&pairs, recipe.one_to_one(), recipe.link(), &points, records);
+    let kept = settle(tables, recipe.one_to_one(), pairs).pairs;
+    let threshold = from_rule(recipe.threshold(), &forecast.curve(&kept), &points)?;
 
     let record = TrainingRecord {
         recipe: recipe.digest()?,
         seed: training.seed,
-        source_records: u64::from(tables.records(Side::Source)),
-        recipient_records: u64::from(tables.records(Side::Recipient)),
+        source_records: records[0],
+        recipient_records: records[1],
         sampled_pairs: observed.sampled_pairs,
         deterministic_pairs,
         rounds,
@@ -101,7 +130,20 @@ pub fn train(recipe: &Recipe, tables: &Tables) -> Result<Model> {
         expectation: forecast.expectation(threshold, &kept),
         sessions: learnt.sessions,
     };
-    recipe.with_parameters(prior, threshold, comparisons, Some(record))
+    let model = model.with_threshold(threshold)?.with_calibration(points)?;
+    Ok(model.with_training(record))
+}
+
+/// By rule and comparison, whether they share a column.
+fn touched(recipe: &Recipe) -> Vec<Vec<bool>> {
+    let of = |rule| {
+        recipe
+            .comparisons()
+            .iter()
+            .map(|comparison| shares_column(recipe, rule, comparison))
+            .collect()
+    };
+    recipe.rules().iter().map(of).collect()
 }
 
 /// What expectation maximisation begins with.

@@ -3,7 +3,7 @@
 //! Common given names and surnames of several naming cultures, each list from the commonest down, so that a Zipf law over
 //! its order gives a few very common names and many rare ones. The lists are our own and short. A synthetic person is a
 //! random draw from them, so any likeness to a living one is an accident. A culture here is how a name is built and
-//! nothing else: it is never written to a file.
+//! nothing else: it is never written to a file. [`super::tail`] lengthens the lists for large populations.
 
 /// How a name is built, and of what.
 pub(super) struct Culture {

@@ -1,0 +1,284 @@
+//! Precision and recall without labels, each with an interval.
+//!
+//! After linking. The probabilities of the pairs, calibrated by second hits and with rivals reckoned with, say how many
+//! of the pairs kept are the same individual, and how many of those left out are. What the rules never made is reckoned
+//! from how many rules made each pair that was found (Chao, [Estimating the Population Size for Capture-Recapture
+//! Data](https://doi.org/10.2307/2531532), 1987): a lower bound where rules fail together.
+//!
+//! The interval has two sources. Source records are drawn again with replacement (each a Poisson count), and calibration
+//! and sums made anew: what was estimated could have come out otherwise. And given the probabilities, the pairs at hand
+//! fall one way or the other. Both variances are added, and the interval is Wilson's for as many trials as have that
+//! variance. It covers what the model cannot know as little as any: the m, u and classes of kin are held, apart from
+//! what calibration takes up. A reviewed sample is worth more. Where a record may have several partners there are no
+//! second hits to learn from: then the interval has the second source alone, and says so.
+
+use serde::{Deserialize, Serialize};
+
+use crate::block::Blocks;
+use crate::calibrate::{Point, by_second_hits};
+use crate::link::{Detail, Pair, score_pairs};
+use crate::model::{Link, OneToOne, ThresholdRule};
+use crate::one_to_one::settle;
+use crate::random::Dice;
+use crate::record::Side;
+use crate::rivals::Rivals;
+use crate::score::Scorer;
+use crate::threshold::least_competing;
+use crate::{Error, Result};
+
+/// Standard errors on either side of an interval that holds the truth 95 times in 100.
+const NORMAL_95: f64 = 1.959_963_984_540_054;
+
+/// A share and the interval that holds the true one about 95 times in 100.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Interval {
+    /// The estimate.
+    pub value: f64,
+    /// The lower end.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
+}
+
+/// What is thought of links of which no truth is known.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Estimate {
+    /// The threshold.
+    pub threshold: f64,
+    /// Pairs kept, one-to-one applied.
+    pub pairs: u64,
+    /// The share of them that are the same individual.
+    pub precision: Interval,
+    /// The share of all pairs of the same individual that were kept.
+    pub recall: Interval,
+    /// Pairs of the same individual that the rules made.
+    pub same_pairs: f64,
+    /// Pairs of the same individual that no rule made.
+    pub missed_by_rules: f64,
+    /// Whether the interval reckons with the estimate's own error, by second hits.
+    pub by_second_hits: bool,
+}
+
+/// Estimates precision and recall at a model's threshold, drawing the source records again `resamples` times.
+///
+/// The same seed on the same records gives the same bits, whatever the order of the rows.
+///
+/// # Errors
+///
+/// Those of [`crate::link()`], and [`Error::NoPairs`] where no pair is kept.
+pub fn estimate(scorer: &Scorer<'_>, seed: u64, resamples: u32) -> Result<Estimate> {
+    let (tables, model) = (scorer.tables(), scorer.model());
+    let blocks = Blocks::new(tables, model.rules())?;
+    let least = least_competing(ThresholdRule::Weight(model.threshold()));
+    let mut pairs = score_pairs(scorer, &blocks, Detail::Kept, least, |_| {})?.pairs;
+    pairs.sort_by_key(|pair| {
+        (tables.rank(Side::Source, pair.source), tables.rank(Side::Recipient, pair.recipient))
+    });
+    let mut made_by = vec![0usize; pairs.len()];
+    for rule in model.rules() {
+        let one = Blocks::new(tables, std::slice::from_ref(rule))?;
+        for (count, pair) in made_by.iter_mut().zip(&pairs) {
+            *count += usize::from(one.first_rule(pair.source, pair.recipient).is_some());
+        }
+    }
+    let mut kept: Vec<Pair> =
+        pairs.iter().filter(|pair| pair.weight >= model.threshold()).copied().collect();
+    kept = settle(tables, model.one_to_one(), kept).pairs;
+    let kept: std::collections::HashSet<_> =
+        kept.iter().map(|pair| (pair.source, pair.recipient)).collect();
+    let is_kept: Vec<bool> =
+        pairs.iter().map(|pair| kept.contains(&(pair.source, pair.recipient))).collect();
+    if kept.is_empty() {
+        return Err(Error::NoPairs);
+    }
+    let records = [Side::Source, Side::Recipient].map(|side| u64::from(tables.records(side)));
+    let work = Work {
+        rivals: Rivals::new(&pairs, model.one_to_one(), model.link(), records),
+        pairs: &pairs,
+        kept: &is_kept,
+        made_by: &made_by,
+        rules: model.rules().len(),
+        sources: records[0] as f64,
+        second_hits: model.link() == Link::Between && model.one_to_one() != OneToOne::Off,
+        calibration: model.calibration(),
+    };
+    Ok(work.estimate(model.threshold(), seed, resamples))
+}
+
+/// What every resample needs.
+struct Work<'w> {
+    rivals: Rivals,
+    pairs: &'w [Pair],
+    kept: &'w [bool],
+    made_by: &'w [usize],
+    rules: usize,
+    sources: f64,
+    second_hits: bool,
+    calibration: &'w [Point],
+}
+
+/// Sums over the pairs, each by how often its source record counts.
+#[derive(Default)]
+struct Sums {
+    kept: f64,
+    kept_same: f64,
+    left_same: f64,
+    missed: f64,
+    /// Of the sums of the same, kept and left, the variances given the probabilities.
+    spread: (f64, f64),
+}
+
+impl Sums {
+    fn precision(&self) -> f64 {
+        self.kept_same / self.kept.max(f64::MIN_POSITIVE)
+    }
+
+    fn recall(&self) -> f64 {
+        let all = self.kept_same + self.left_same + self.missed;
+        if all > 0.0 { self.kept_same / all } else { 0.0 }
+    }
+}
+
+impl Work<'_> {
+    fn estimate(&self, threshold: f64, seed: u64, resamples: u32) -> Estimate {
+        let sums = self.sums(&[]);
+        let (precision, recall) = (sums.precision(), sums.recall());
+        let mut dice = Dice::new(seed);
+        let (mut precisions, mut recalls) = (Vec::new(), Vec::new());
+        for _ in 0..if self.second_hits { resamples } else { 0 } {
+            let (_, sources) = self.rivals.sources();
+            let counts: Vec<f64> = (0..sources).map(|_| poisson(&mut dice)).collect();
+            let again = self.sums(&counts);
+            precisions.push(again.precision());
+            recalls.push(again.recall());
+        }
+        let all = sums.kept_same + sums.left_same + sums.missed;
+        let given_precision = sums.spread.0 / (sums.kept * sums.kept);
+        // Pairs that no rule made are scattered like a Poisson count.
+        let left = sums.spread.1 + sums.missed;
+        let given_recall = ((1.0 - recall).powi(2) * sums.spread.0 + recall.powi(2) * left)
+            / (all * all).max(f64::MIN_POSITIVE);
+        Estimate {
+            threshold,
+            pairs: self.kept.iter().filter(|kept| **kept).count() as u64,
+            precision: whole(
+                wilson(precision, variance(&precisions) + given_precision, sums.kept),
+                sums.kept,
+            ),
+            recall: wilson(recall, variance(&recalls) + given_recall, all),
+            same_pairs: sums.kept_same + sums.left_same,
+            missed_by_rules: sums.missed,
+            by_second_hits: self.second_hits,
+        }
+    }
+
+    fn sums(&self, counts: &[f64]) -> Sums {
+        let anew = if self.second_hits {
+            by_second_hits(self.pairs, self.sources, counts)
+        } else {
+            self.calibration.to_vec()
+        };
+        let chances = self.rivals.chances(&anew, counts);
+        let (sources, _) = self.rivals.sources();
+        let mut sums = Sums::default();
+        let mut made = vec![0.0; self.rules + 1];
+        for (place, chance) in chances.into_iter().enumerate() {
+            let count = counts.get(sources[place]).copied().unwrap_or(1.0);
+            let spread = count * chance * (1.0 - chance);
+            if self.kept[place] {
+                sums.kept += count;
+                sums.kept_same += count * chance;
+                sums.spread.0 += spread;
+                made[self.made_by[place]] += count * chance;
+            } else {
+                sums.left_same += count * chance;
+                sums.spread.1 += spread;
+            }
+        }
+        sums.missed = missed(&made);
+        sums
+    }
+}
+
+/// Reckons how many same pairs no rule made, from how many were made by one rule, two and so on.
+fn missed(made: &[f64]) -> f64 {
+    let rules = made.len() as f64 - 1.0;
+    let of = |count: usize| made.get(count).copied().unwrap_or(0.0);
+    (rules - 1.0) / rules.max(1.0) * of(1) * (of(1) - 1.0).max(0.0) / (2.0 * (of(2) + 1.0))
+}
+
+/// A count with a mean of 1.
+fn poisson(dice: &mut Dice) -> f64 {
+    let (mut at, mut chance, mut count) = (dice.share(), (-1.0f64).exp(), 0.0);
+    while at >= chance && count < 20.0 {
+        at -= chance;
+        count += 1.0;
+        chance /= count;
+    }
+    count
+}
+
+fn variance(values: &[f64]) -> f64 {
+    if values.len() < 2 {
+        return 0.0;
+    }
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0)
+}
+
+/// Wilson's interval for a share of this variance: that of as many trials as would have it, and never more than `most`.
+fn wilson(share: f64, variance: f64, most: f64) -> Interval {
+    let spread = share * (1.0 - share);
+    let trials = if variance > 0.0 { (spread / variance).min(most) } else { most }.max(1.0);
+    let square = NORMAL_95 * NORMAL_95;
+    let middle = (share + square / (2.0 * trials)) / (1.0 + square / trials);
+    let half = NORMAL_95 / (1.0 + square / trials)
+        * (spread / trials + square / (4.0 * trials * trials)).sqrt();
+    Interval { value: share, low: (middle - half).max(0.0), high: (middle + half).min(1.0) }
+}
+
+/// Widens an interval to whole pairs: some number of the kept are the same individual, and no part of one.
+fn whole(interval: Interval, pairs: f64) -> Interval {
+    Interval {
+        value: interval.value,
+        low: (interval.low * pairs).floor() / pairs,
+        high: (interval.high * pairs).ceil() / pairs,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wilsons_interval_is_the_textbooks() {
+        // 81 of 263: 0.2553 to 0.3662 (Newcombe, 1998, table I).
+        let share: f64 = 81.0 / 263.0;
+        let interval = wilson(share, share * (1.0 - share) / 263.0, 263.0);
+        assert!((interval.low - 0.2553).abs() < 5e-5, "{interval:?}");
+        assert!((interval.high - 0.3662).abs() < 5e-5, "{interval:?}");
+        // None of 20: 0 to 0.1611.
+        let none = wilson(0.0, 0.0, 20.0);
+        assert!(none.low.abs() < 1e-12 && (none.high - 0.1611).abs() < 5e-5, "{none:?}");
+    }
+
+    #[test]
+    fn what_no_rule_made_is_reckoned_from_what_one_and_two_made() {
+        // Three rules that each make a same pair half of the time, apart: 125 of 1,000 are missed.
+        let reckoned = missed(&[0.0, 375.0, 375.0, 125.0]);
+        assert!((reckoned - 125.0).abs() < 1.0, "{reckoned}");
+        assert_eq!(missed(&[0.0, 10.0]), 0.0, "one rule alone tells nothing");
+    }
+
+    #[test]
+    fn a_resample_counts_each_record_once_on_average() {
+        let mut dice = Dice::new(3);
+        let counts: Vec<f64> = (0..20_000).map(|_| poisson(&mut dice)).collect();
+        let mean = counts.iter().sum::<f64>() / 20_000.0;
+        assert!((mean - 1.0).abs() < 0.03, "{mean}");
+        assert!((variance(&counts) - 1.0).abs() < 0.05);
+    }
+}
