@@ -19,6 +19,7 @@ mod intake;
 mod kin;
 mod link;
 pub mod model;
+mod neighbours;
 mod observe;
 mod one_to_one;
 mod parallel;
