@@ -24,6 +24,7 @@ pub mod synth;
 mod tables;
 pub mod threshold;
 pub mod train;
+pub mod uncertainty;
 
 pub use block::{Blocked, Blocks, RuleCount};
 pub use digest::Digest;
