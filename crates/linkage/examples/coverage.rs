@@ -23,12 +23,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let first: u64 = rest.first().map_or(Ok(1), |seed| seed.parse())?;
     let mut tallies = [Tally::default(), Tally::default()];
     for seed in first..first + replicates {
-        let plan = Plan {
-            payroll_people: people,
-            caseload_people: people,
-            overlap,
-            ..Plan::small(seed)
-        };
+        let plan =
+            Plan { payroll_people: people, caseload_people: people, overlap, ..Plan::small(seed) };
         let files = synthesise(&plan)?;
         let (source, recipient) = ([files.payroll], [files.caseload]);
         let tables = Tables::between(

@@ -30,9 +30,15 @@ fn main() -> Result<(), Box<dyn Error>> {
             let files = synthesise(&plan)?;
             (*recipe, files.payroll, Some(files.caseload), "truth_person")
         }
-        [recipe, source, recipient, truth] => (*recipe, read(source)?, Some(read(recipient)?), *truth),
+        [recipe, source, recipient, truth] => {
+            (*recipe, read(source)?, Some(read(recipient)?), *truth)
+        }
         [recipe, table, truth] => (*recipe, read(table)?, None, *truth),
-        _ => return Err("usage: RECIPE (synth PEOPLE OVERLAP SEED | SOURCE [RECIPIENT] TRUTH)".into()),
+        _ => {
+            return Err(
+                "usage: RECIPE (synth PEOPLE OVERLAP SEED | SOURCE [RECIPIENT] TRUTH)".into()
+            );
+        }
     };
     let recipe = Recipe::from_toml(&fs::read_to_string(recipe)?)?;
     let source = [source];
@@ -88,7 +94,10 @@ fn report(name: &str, model: &Model, tables: &Tables, all_same: u64) -> Result<(
     println!("--- {name}");
     let scorer = Scorer::new(model, tables)?;
     let links = link(&scorer, |_| {})?;
-    let right = |pair: &Pair| person(tables, Side::Source, pair.source.row()) == person(tables, Side::Recipient, pair.recipient.row());
+    let right = |pair: &Pair| {
+        person(tables, Side::Source, pair.source.row())
+            == person(tables, Side::Recipient, pair.recipient.row())
+    };
     let measure = |name: &str, pairs: &[Pair]| {
         let good = pairs.iter().filter(|pair| right(pair)).count() as f64;
         println!(
@@ -109,8 +118,12 @@ fn report(name: &str, model: &Model, tables: &Tables, all_same: u64) -> Result<(
     let all = link(&Scorer::new(&off, tables)?, |_| {})?.pairs;
     let kept = settle(tables, model.one_to_one(), all.clone()).pairs;
     for (name, mut pairs) in [("all pairs", all), ("one-to-one", kept)] {
-        println!("{name}: blocking finds {}", pairs.iter().filter(|pair| right(pair)).count() as f64 / all_same as f64);
-        let at: Vec<Pair> = pairs.iter().filter(|pair| model.probability(pair.weight) >= 0.95).copied().collect();
+        println!(
+            "{name}: blocking finds {}",
+            pairs.iter().filter(|pair| right(pair)).count() as f64 / all_same as f64
+        );
+        let at: Vec<Pair> =
+            pairs.iter().filter(|pair| model.probability(pair.weight) >= 0.95).copied().collect();
         measure("  at 0.95", &at);
         let mut bins = [(0u64, 0u64, 0.0); 10];
         for pair in &pairs {
@@ -122,7 +135,12 @@ fn report(name: &str, model: &Model, tables: &Tables, all_same: u64) -> Result<(
         }
         for (index, (count, good, chance)) in bins.iter().enumerate().skip(1) {
             let (count, good) = (*count as f64, *good as f64);
-            println!("  bin {:.1}: {count:>7} pairs, expected {:.3}, true {:.3}", index as f64 / 10.0, chance / count, good / count);
+            println!(
+                "  bin {:.1}: {count:>7} pairs, expected {:.3}, true {:.3}",
+                index as f64 / 10.0,
+                chance / count,
+                good / count
+            );
         }
         pairs.sort_by(|one, other| other.weight.total_cmp(&one.weight));
         let (mut good, mut best) = (0.0, (0.0, 0.0, 0.0, 0.0));
@@ -135,10 +153,17 @@ fn report(name: &str, model: &Model, tables: &Tables, all_same: u64) -> Result<(
                 best = (f1, precision, recall, pair.weight);
             }
             while marks.last().is_some_and(|mark| recall >= *mark) {
-                print!("  false at recall {}: {};", marks.pop().unwrap_or(0.0), f64::from(count) - good);
+                print!(
+                    "  false at recall {}: {};",
+                    marks.pop().unwrap_or(0.0),
+                    f64::from(count) - good
+                );
             }
         }
-        println!("\n  best F1 {:.5} (precision {:.5}, recall {:.5}) at weight {:.2}", best.0, best.1, best.2, best.3);
+        println!(
+            "\n  best F1 {:.5} (precision {:.5}, recall {:.5}) at weight {:.2}",
+            best.0, best.1, best.2, best.3
+        );
     }
     Ok(())
 }
@@ -187,8 +212,9 @@ fn read(path: &str) -> Result<RecordBatch, Box<dyn Error>> {
             column.push(Some(cell.trim()).filter(|cell| !cell.is_empty()));
         }
     }
-    let columns = header.iter().zip(cells).map(|(name, cells)| {
-        (*name, Arc::new(StringArray::from(cells)) as ArrayRef, true)
-    });
+    let columns = header
+        .iter()
+        .zip(cells)
+        .map(|(name, cells)| (*name, Arc::new(StringArray::from(cells)) as ArrayRef, true));
     Ok(RecordBatch::try_from_iter_with_nullable(columns)?)
 }

@@ -167,6 +167,18 @@ pub enum Error {
         /// The most that can be had.
         best: f64,
     },
+    /// A level of a recipe comes after one that holds wherever it does.
+    #[error(
+        "the level `{level}` of `{comparison}` can never be reached: `{earlier}` comes before it and holds as well"
+    )]
+    UnreachableLevel {
+        /// The comparison.
+        comparison: String,
+        /// The level.
+        level: String,
+        /// The level before it.
+        earlier: String,
+    },
     /// What was asked of the maker of synthetic files cannot be made.
     #[error("the synthetic files cannot be made: {problem}")]
     UnsoundSynthesis {
@@ -208,7 +220,8 @@ mod tests {
             Error::NoPairs => 19,
             Error::NoSamePairs { .. } => 20,
             Error::UnreachablePrecision { .. } => 21,
-            Error::UnsoundSynthesis { .. } => 22,
+            Error::UnreachableLevel { .. } => 22,
+            Error::UnsoundSynthesis { .. } => 23,
         }
     }
 
@@ -241,6 +254,11 @@ mod tests {
             Error::NoPairs,
             Error::NoSamePairs { rule },
             Error::UnreachablePrecision { target: 0.99, best: 0.9 },
+            Error::UnreachableLevel {
+                comparison: "surname".into(),
+                level: "exact".into(),
+                earlier: "jaro >= 0.9".into(),
+            },
             Error::UnsoundSynthesis { problem: "it has no rows".into() },
         ];
         let numbers: Vec<usize> = errors.iter().map(number).collect();
@@ -279,6 +297,7 @@ mod tests {
             there is no pair to learn from
             the training rule `surname` found no pair of the same individual
             no threshold reaches an expected precision of 0.99; the best is 0.9
+            the level `exact` of `surname` can never be reached: `jaro >= 0.9` comes before it and holds as well
             the synthetic files cannot be made: it has no rows
         "]].assert_eq(&(texts.join("\n") + "\n"));
     }

@@ -30,8 +30,11 @@ use crate::pattern::Pattern;
 use crate::record::RecordRef;
 use crate::uncertainty::{KinErrors, share_variance};
 
-/// The most classes that are fitted.
+/// The most classes that are fitted to second hits.
 const MOST_FITTED: usize = 6;
+
+/// The most that are fitted to all pairs: more would take odd pairs of one individual for kin.
+const MOST_FITTED_TO_ALL: usize = 2;
 
 /// How often the pairs are told apart anew, for each number of classes.
 const ROUNDS: u32 = 6;
@@ -77,11 +80,12 @@ pub(crate) fn fit(
     let mut fitting = Fitting::new(comparisons, evidence);
     fitting.tell_apart();
     fitting.improve();
-    while fitting.kin.len() < MOST_FITTED {
+    let most = if evidence.one_partner { MOST_FITTED } else { MOST_FITTED_TO_ALL };
+    while fitting.kin.len() < most {
         let before = fitting.criterion();
         let mut next = fitting.clone();
         if !next.add_class() {
-                break;
+            break;
         }
         next.improve();
         if next.criterion() >= before {
@@ -183,8 +187,10 @@ impl<'e> Fitting<'e> {
         let mut first = 0;
         while first < self.evidence.pairs.len() {
             let source: RecordRef = self.evidence.pairs[first].source;
-            let own =
-                self.evidence.pairs[first..].iter().take_while(|pair| pair.source == source).count();
+            let own = self.evidence.pairs[first..]
+                .iter()
+                .take_while(|pair| pair.source == source)
+                .count();
             let all: f64 = (first..first + own).map(odds).sum();
             for index in first..first + own {
                 let odds = odds(index);
@@ -342,9 +348,7 @@ impl<'e> Fitting<'e> {
             .iter()
             .zip(&self.different)
             .filter(|(_, different)| **different > 0.0)
-            .map(|(row, different)| {
-                different * (self.expected(row) / all).max(LEAST_SHARE).ln()
-            })
+            .map(|(row, different)| different * (self.expected(row) / all).max(LEAST_SHARE).ln())
             .sum();
         let free: usize = self.u.iter().map(|levels| levels.len() - 1).sum();
         let parameters = classes * (free + self.strangers.len()) as f64;
@@ -378,8 +382,7 @@ impl<'e> Fitting<'e> {
                 }
                 let part = class.0[row.rule] * chance(row, &class.1) / whole;
                 squares += different * part * part;
-                for ((cells, levels), level) in
-                    information.iter_mut().zip(&class.1).zip(row.levels)
+                for ((cells, levels), level) in information.iter_mut().zip(&class.1).zip(row.levels)
                 {
                     let Some(level) = usize::from(level).checked_sub(1) else { continue };
                     for (at, (cell, share)) in cells.iter_mut().zip(levels).enumerate() {

@@ -648,6 +648,11 @@ impl Recipe {
         &self.0.training
     }
 
+    /// Returns the same recipe with these comparisons.
+    pub(crate) fn with_comparisons(&self, comparisons: Vec<Comparison>) -> Result<Self> {
+        Self::try_from(RecipeFile { comparisons, ..self.0.clone() })
+    }
+
     /// Returns whether a source record has one partner at most, as the recipe says or one-to-one implies.
     pub fn one_partner(&self) -> bool {
         self.0.training.one_partner.unwrap_or(match self.0.one_to_one {
@@ -808,6 +813,7 @@ impl TryFrom<RecipeFile> for Recipe {
         check_comparisons(&file.comparisons, &file.columns)?;
         for comparison in &file.comparisons {
             check_fixed(comparison)?;
+            check_reachable(comparison)?;
         }
         check_threshold_rule(file.threshold)?;
         check_training(&file.training, &file.columns, file.link)?;
@@ -1045,6 +1051,54 @@ fn check_fixed(comparison: &Comparison) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a level that an earlier one leaves nothing to, since nothing could be learnt of it.
+fn check_reachable(comparison: &Comparison) -> Result<()> {
+    for (index, level) in comparison.levels.iter().enumerate() {
+        let covers = |earlier: &&Level| {
+            earlier.column == level.column && holds_wherever(&earlier.test, &level.test)
+        };
+        if let Some(earlier) = comparison.levels[..index].iter().find(covers) {
+            return Err(Error::UnreachableLevel {
+                comparison: comparison.name.clone(),
+                level: level.label(),
+                earlier: earlier.label(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Whether the first test holds wherever the second does, as far as their numbers tell.
+fn holds_wherever(first: &Test, second: &Test) -> bool {
+    match (first, second) {
+        (Test::Jaro(looser), Test::Jaro(least))
+        | (Test::JaroWinkler(looser), Test::JaroWinkler(least)) => looser <= least,
+        (Test::Levenshtein(looser), Test::Levenshtein(most))
+        | (Test::OptimalAlignment(looser), Test::OptimalAlignment(most))
+        | (Test::Damerau(looser), Test::Damerau(most))
+        | (Test::Days(looser), Test::Days(most))
+        | (Test::Months(looser), Test::Months(most))
+        | (Test::Years(looser), Test::Years(most)) => looser >= most,
+        (Test::Within(looser), Test::Within(most))
+        | (Test::Percent(looser), Test::Percent(most)) => looser >= most,
+        // Equal values are as alike and as near as can be.
+        (
+            Test::Jaro(_)
+            | Test::JaroWinkler(_)
+            | Test::Levenshtein(_)
+            | Test::OptimalAlignment(_)
+            | Test::Damerau(_)
+            | Test::Days(_)
+            | Test::Months(_)
+            | Test::Years(_)
+            | Test::Within(_)
+            | Test::Percent(_),
+            Test::Exact,
+        ) => true,
+        (first, second) => first == second,
+    }
+}
+
 /// How far the m or the u of a comparison may be from adding up to one: rounding by hand, and models from elsewhere.
 const SLACK: f64 = 0.01;
 
@@ -1102,9 +1156,8 @@ fn check_calibration(points: &[Point]) -> Result<()> {
     if points.iter().any(|point| !point.weight.is_finite() || !point.log_odds.is_finite()) {
         return Err(unsound("calibration", "every point needs two finite numbers"));
     }
-    let sound = |pair: &[Point]| {
-        pair[0].weight < pair[1].weight && pair[0].log_odds <= pair[1].log_odds
-    };
+    let sound =
+        |pair: &[Point]| pair[0].weight < pair[1].weight && pair[0].log_odds <= pair[1].log_odds;
     if !points.windows(2).all(sound) {
         return Err(unsound("calibration", "the weights must rise and the odds never fall"));
     }

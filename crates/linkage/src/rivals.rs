@@ -45,11 +45,10 @@ impl Rivals {
         };
         let source = pairs.iter().map(|pair| number(&mut sources, pair.source)).collect();
         // Within one table a record competes for its pairs whether it stands first or later in them.
-        let by_recipient =
-            |pair: &Pair| match link {
-                Link::Between => number(&mut recipients, pair.recipient),
-                Link::Within => number(&mut sources, pair.recipient),
-            };
+        let by_recipient = |pair: &Pair| match link {
+            Link::Between => number(&mut recipients, pair.recipient),
+            Link::Within => number(&mut sources, pair.recipient),
+        };
         let recipient = pairs.iter().map(by_recipient).collect();
         let seen = match link {
             Link::Between => [sources.len(), recipients.len()],
@@ -82,8 +81,7 @@ impl Rivals {
             .iter()
             .map(|weight| calibrated(calibration, *weight).min(900.0).exp2())
             .collect();
-        let (mut by_source, mut by_recipient) =
-            (vec![0.0; self.seen[0]], vec![0.0; self.seen[1]]);
+        let (mut by_source, mut by_recipient) = (vec![0.0; self.seen[0]], vec![0.0; self.seen[1]]);
         for place in &self.order {
             by_source[self.source[*place]] += odds[*place];
             match self.link {
@@ -110,10 +108,7 @@ impl Rivals {
                     + (by_recipient[self.recipient[place]] - odds[place]).max(0.0)
             }
         };
-        odds.iter()
-            .enumerate()
-            .map(|(place, own)| own / (alone + own + rivals(place)))
-            .collect()
+        odds.iter().enumerate().map(|(place, own)| own / (alone + own + rivals(place))).collect()
     }
 }
 
@@ -126,11 +121,8 @@ pub(crate) fn alone(sums: &[f64], records: f64, counts: &[f64]) -> f64 {
     let unseen = (records - sums.len() as f64).max(0.0);
     let mut alone = 1.0;
     for _ in 0..ROUNDS {
-        let left: f64 = sums
-            .iter()
-            .enumerate()
-            .map(|(place, sum)| count(place) * alone / (alone + sum))
-            .sum();
+        let left: f64 =
+            sums.iter().enumerate().map(|(place, sum)| count(place) * alone / (alone + sum)).sum();
         let next = (left + unseen + 1.0) / (seen + unseen + 1.0);
         let rest = (next - alone).abs();
         alone = next;

@@ -121,11 +121,7 @@ fn expect(threshold: f64, pairs: u64, expected_same: f64) -> Expectation {
 /// # Errors
 ///
 /// [`Error::UnreachablePrecision`] where no threshold reaches the target.
-pub fn from_rule(
-    rule: ThresholdRule,
-    curve: &[Expectation],
-    calibration: &[Point],
-) -> Result<f64> {
+pub fn from_rule(rule: ThresholdRule, curve: &[Expectation], calibration: &[Point]) -> Result<f64> {
     match rule {
         ThresholdRule::Weight(weight) => Ok(weight),
         ThresholdRule::Probability(share) => Ok(weight_at(calibration, weight_of(share))),

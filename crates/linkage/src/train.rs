@@ -25,7 +25,8 @@ use crate::calibrate::by_second_hits;
 use crate::kin;
 use crate::link::score_pairs;
 use crate::model::{
-    Comparison, Level, MOST_COMPARISONS, Model, Prior, Recipe, Test, TrainingRecord, TrainingSession,
+    Comparison, Level, MOST_COMPARISONS, Model, Prior, Recipe, Test, TrainingRecord,
+    TrainingSession,
 };
 use crate::observe::{Observed, Session, count_sessions, observe_u, shares_column};
 use crate::one_to_one::settle;
@@ -408,8 +409,7 @@ fn learn_m(
         let estimate =
             maximise(&session.counts, &start, training.iterations, training.convergence)?;
         check_estimate(session, &estimate, comparisons)?;
-        let errors =
-            errors_of_m(&session.counts, estimate.same, &estimate.m, u, &start.fixed_m);
+        let errors = errors_of_m(&session.counts, estimate.same, &estimate.m, u, &start.fixed_m);
         for (index, counts) in
             estimate.same_at.iter().enumerate().filter(|(index, _)| session.taught[*index])
         {
@@ -657,7 +657,9 @@ pub(crate) mod tests {
         let mut m = [0.6, 0.05, 0.25, 0.1];
         make_monotone(&mut m, &u);
         assert!((m.iter().sum::<f64>() - 1.0).abs() < 1e-12);
-        assert!(m.iter().zip(&u).map(|(m, u)| m / u).is_sorted_by(|one, next| one >= &(next - 1e-12)));
+        assert!(
+            m.iter().zip(&u).map(|(m, u)| m / u).is_sorted_by(|one, next| one >= &(next - 1e-12))
+        );
         // What was in order stays, and what was not shares one quotient.
         assert!((m[0] - 0.6).abs() < 1e-12 && (m[3] - 0.1).abs() < 1e-12);
         assert!((m[1] / 0.04 - m[2] / 0.05).abs() < 1e-9);

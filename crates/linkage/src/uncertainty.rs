@@ -140,7 +140,9 @@ pub fn errors_of_m(
     };
     m.iter()
         .enumerate()
-        .map(|(comparison, levels)| (0..levels.len()).map(|level| error(comparison, level)).collect())
+        .map(|(comparison, levels)| {
+            (0..levels.len()).map(|level| error(comparison, level)).collect()
+        })
         .collect()
 }
 
@@ -218,13 +220,8 @@ mod tests {
         let m = vec![vec![0.8, 0.15, 0.05], vec![0.9, 0.1], vec![0.7, 0.3]];
         let u = vec![vec![0.05, 0.15, 0.8], vec![0.2, 0.8], vec![0.1, 0.9]];
         let fixed = vec![vec![false; 3], vec![false; 2], vec![false; 2]];
-        let start = Start {
-            same: 0.2,
-            m: m.clone(),
-            u: u.clone(),
-            fixed_m: fixed.clone(),
-            learn_u: false,
-        };
+        let start =
+            Start { same: 0.2, m: m.clone(), u: u.clone(), fixed_m: fixed.clone(), learn_u: false };
         let (mut drawn, mut said) = (Vec::new(), Vec::new());
         for seed in 0..150 {
             let counts = crate::train::tests::drawn_from(seed, 4_000, 0.2, &m, &u);
@@ -241,7 +238,10 @@ mod tests {
                     .sqrt();
                 let said = said.iter().map(|errors| errors[comparison][level]).sum::<f64>()
                     / said.len() as f64;
-                assert!((said / spread - 1.0).abs() < 0.25, "{comparison} {level}: {said} {spread}");
+                assert!(
+                    (said / spread - 1.0).abs() < 0.25,
+                    "{comparison} {level}: {said} {spread}"
+                );
             }
         }
     }

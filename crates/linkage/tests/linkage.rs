@@ -585,7 +585,8 @@ fn a_threshold_is_the_lowest_that_reaches_its_target_and_never_below_even_odds()
         weight,
     };
     let pairs = [pair(0, 0, 20.0), pair(1, 1, 3.0), pair(2, 2, 1.0), pair(3, 3, -1.0)];
-    let curve = Forecast::new(&pairs, OneToOne::Off, linkage::Link::Between, &[], [4, 4]).curve(&pairs);
+    let curve =
+        Forecast::new(&pairs, OneToOne::Off, linkage::Link::Between, &[], [4, 4]).curve(&pairs);
     // Probabilities 1, 8/9, 2/3 and 1/3.
     let set = |target| from_rule(ThresholdRule::TargetPrecision(target), &curve, &[]);
     assert_eq!(set(0.999).unwrap(), 20.0);
@@ -615,7 +616,8 @@ fn two_equal_pairs_of_one_record_are_at_best_even() {
         (OneToOne::Optimal, 0.5),
     ] {
         assert!(
-            (Forecast::new(&pairs, policy, linkage::Link::Between, &[], [1, 2]).probability(&pairs[0])
+            (Forecast::new(&pairs, policy, linkage::Link::Between, &[], [1, 2])
+                .probability(&pairs[0])
                 - expected)
                 .abs()
                 < 1e-6
