@@ -206,10 +206,12 @@ mod tests {
     fn a_matrix_times_its_inverse_is_one() {
         let matrix = vec![vec![4.0, 1.0, 0.5], vec![1.0, 3.0, 0.2], vec![0.5, 0.2, 2.0]];
         let inverse = inverted(matrix.clone()).unwrap();
-        for row in 0..3 {
+        for (row, cells) in matrix.iter().enumerate() {
             for column in 0..3 {
-                let cell: f64 = (0..3).map(|at| matrix[row][at] * inverse[at][column]).sum();
-                assert!((cell - f64::from(u8::from(row == column))).abs() < 1e-12);
+                let product: f64 =
+                    cells.iter().zip(&inverse).map(|(cell, row)| cell * row[column]).sum();
+                let expected = f64::from(u8::from(row == column));
+                assert!((product - expected).abs() < 1e-12, "{row} {column}");
             }
         }
         assert!(inverted(vec![vec![1.0, 1.0], vec![1.0, 1.0]]).is_none());
