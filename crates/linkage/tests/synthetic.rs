@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use common::quality;
-use linkage::synth::{ErrorRates, Plan, synthesise};
+use linkage::synth::{ErrorRates, LINKING_COLUMNS, Plan, Synthesis, linking_columns, synthesise};
 use linkage::{Recipe, Scorer, Table, Tables, link, train};
 
 fn cells(batch: &RecordBatch, name: &str) -> Vec<String> {
@@ -104,6 +104,92 @@ fn households_share_a_home_and_twins_a_birth() {
         births.len() < people.len()
     });
     assert!(twins.count() > 100);
+}
+
+/// The smallest large plan: long lists of names, and rows that are drawn batch by batch.
+fn large() -> Plan {
+    Plan { payroll_people: 70_000, caseload_people: 60_000, overlap: 0.5, ..Plan::small(9) }
+}
+
+#[test]
+fn a_large_plan_gives_in_batches_what_it_gives_at_once() {
+    let (files, synthesis) = (synthesise(&large()).unwrap(), Synthesis::new(&large()).unwrap());
+    assert_eq!(synthesis.same_pairs(), files.same_pairs);
+    assert_eq!(synthesis.payroll_records(), files.payroll.num_rows());
+    // Asked twice, since a table's rows are drawn anew each time.
+    for _ in 0..2 {
+        let mut row = 0;
+        for batch in synthesis.payroll() {
+            let batch = batch.unwrap();
+            assert!(batch.num_rows() <= 8_192);
+            assert_eq!(batch, files.payroll.slice(row, batch.num_rows()));
+            row += batch.num_rows();
+        }
+        assert_eq!(row, files.payroll.num_rows());
+    }
+    let caseload: usize = synthesis.caseload().map(|batch| batch.unwrap().num_rows()).sum();
+    assert_eq!(caseload, 60_000);
+}
+
+#[test]
+fn a_large_plan_says_who_is_who_and_pays_a_person_alike_in_both_files() {
+    let files = synthesise(&large()).unwrap();
+    let people = |batch: &RecordBatch| cells(batch, "truth_person");
+    let (payroll, caseload) = (people(&files.payroll), people(&files.caseload));
+    let mut pay: BTreeMap<&String, Vec<f64>> = BTreeMap::new();
+    for (person, amount) in payroll.iter().zip(cells(&files.payroll, "gross_pay")) {
+        pay.entry(person).or_default().push(amount.parse().unwrap());
+    }
+    assert_eq!((pay.len(), caseload.iter().collect::<BTreeSet<_>>().len()), (70_000, 60_000));
+    let both = caseload.iter().filter(|person| pay.contains_key(person));
+    assert_eq!(both.clone().count(), 30_000);
+    assert_eq!(both.map(|person| pay[person].len() as u64).sum::<u64>(), files.same_pairs);
+    let declared = cells(&files.caseload, "declared_income");
+    let undeclared = cells(&files.caseload, "truth_undeclared");
+    for ((person, declared), undeclared) in caseload.iter().zip(declared).zip(undeclared) {
+        let paid: f64 = pay.get(person).map_or(0.0, |amounts| amounts.iter().sum());
+        let declared: f64 = declared.parse().unwrap();
+        assert_eq!(undeclared == "yes", declared < paid - 0.02, "{declared} of {paid}");
+    }
+    // The two files don't have their people in the same order.
+    let seconds: Vec<usize> = caseload.iter().filter_map(|one| one.parse().ok()).collect();
+    assert!(!seconds.is_sorted());
+}
+
+#[test]
+fn names_of_a_large_population_are_many_and_the_commonest_is_held_by_few() {
+    let files = synthesise(&large()).unwrap();
+    let mut surnames: BTreeMap<String, u32> = BTreeMap::new();
+    for surname in cells(&files.caseload, "surname") {
+        *surnames.entry(surname).or_default() += 1;
+    }
+    let commonest =
+        surnames.iter().filter(|(name, _)| !name.is_empty()).map(|(_, times)| *times).max();
+    assert!(surnames.len() > 15_000, "{}", surnames.len());
+    assert!(commonest.unwrap() < 60_000 / 50, "{commonest:?}");
+}
+
+#[test]
+fn an_empty_file_of_a_large_plan_has_its_columns() {
+    let plan = Plan { payroll_people: 0, caseload_people: 100_000, overlap: 0.0, ..Plan::small(1) };
+    let batches: Vec<_> =
+        Synthesis::new(&plan).unwrap().payroll().map(|batch| batch.unwrap()).collect();
+    assert_eq!((batches.len(), batches[0].num_rows(), batches[0].num_columns()), (1, 0, 14));
+    assert_eq!(synthesise(&plan).unwrap().payroll.num_columns(), 14);
+}
+
+#[test]
+fn the_columns_for_linking_are_called_the_same_in_both_files() {
+    let files = synthesise(&Plan::small(7)).unwrap();
+    for (batch, given) in [(&files.payroll, "first_name"), (&files.caseload, "given_name")] {
+        let linking = linking_columns(batch).unwrap();
+        let schema = linking.schema();
+        let names: Vec<&String> = schema.fields().iter().map(|field| field.name()).collect();
+        assert_eq!(names, LINKING_COLUMNS);
+        assert_eq!(cells(&linking, "first_name"), cells(batch, given));
+        // Without the columns that linking needs there is nothing to call.
+        assert!(linking_columns(&linking).is_err());
+    }
 }
 
 #[test]

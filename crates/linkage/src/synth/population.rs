@@ -21,6 +21,12 @@ pub(super) const LARGE_FROM: u32 = 100_000;
 /// The last day on which somebody of a large population is born.
 const LAST_BIRTH: Date = date(2025, 12, 31);
 
+/// The share of those old enough, in a large population, who have a telephone of their own; the others share the home's.
+const OWN_TELEPHONE: f64 = 0.8;
+
+/// The last birth of those old enough for a telephone of their own.
+const LAST_BIRTH_WITH_TELEPHONE: Date = date(2011, 12, 31);
+
 /// What a family goes by: one surname, two, or the father's given name, as ranks in the culture's lists.
 #[derive(Clone, Copy)]
 pub(super) struct Family {
@@ -39,9 +45,10 @@ pub(super) struct Person {
     family: Family,
     culture: u8,
     pub(super) woman: bool,
+    own_telephone: bool,
 }
 
-/// A place where people live. Its number in the population is its telephone.
+/// A place where people live. Its number in the population makes its telephone.
 #[derive(Clone, Copy)]
 pub(super) struct Home {
     house: u16,
@@ -76,7 +83,7 @@ impl Population {
         };
         if large {
             population.scatter =
-                Some((Scramble::new(1_000_000_000, dice), Scramble::new(10_000_000, dice)));
+                Some((Scramble::new(1_000_000_000, dice), Scramble::new(100_000_000, dice)));
             population.fill_neighbourhoods(wanted, dice);
         } else {
             while population.people.len() < wanted {
@@ -147,12 +154,18 @@ impl Population {
         format!("{}{}{district} {inward}", letter(town / 20), letter(town))
     }
 
-    /// A number that begins with 555 01, which is kept for fiction.
-    pub(super) fn telephone(&self, home: u32) -> String {
-        match &self.scatter {
-            None => format!("55501{home:07}"),
-            Some((_, scramble)) => format!("55501{:07}", scramble.place(u64::from(home))),
-        }
+    /// The telephone that goes with a home of the person: it begins with 555 01, which is kept for fiction.
+    pub(super) fn telephone(&self, person: &Person, home: u32) -> String {
+        let Some((_, scramble)) = &self.scatter else {
+            return format!("55501{home:07}");
+        };
+        // Homes have the first numbers, people the next.
+        let number = if person.own_telephone {
+            self.homes.len() as u64 + u64::from(person.serial)
+        } else {
+            u64::from(home)
+        };
+        format!("55501{:08}", scramble.place(number))
     }
 
     /// A home anywhere, with a street and a postcode that have nothing to do with each other.
@@ -247,7 +260,19 @@ impl Population {
         let names = self.names(culture);
         let given = if woman { &names.women } else { &names.men }.draw(dice);
         let serial = self.people.len() as u32 + 1;
-        self.people.push(Person { birth, home, serial, given, family, culture, woman });
+        let own_telephone = self.scatter.is_some()
+            && birth <= LAST_BIRTH_WITH_TELEPHONE
+            && dice.chance(OWN_TELEPHONE);
+        self.people.push(Person {
+            birth,
+            home,
+            serial,
+            given,
+            family,
+            culture,
+            woman,
+            own_telephone,
+        });
         given
     }
 

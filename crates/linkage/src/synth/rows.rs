@@ -100,7 +100,7 @@ fn write_down(
         street: population.street(home),
         town: population.town(home),
         postcode: population.postcode(home),
-        telephone: population.telephone(home),
+        telephone: population.telephone(person, home),
         identifier: population.identifier(person),
     };
     for text in [&mut written.street, &mut written.town] {
