@@ -44,8 +44,8 @@ pub struct Judged {
     pub pairs: f64,
 }
 
-/// Half the width of a bin of weights, before bins are joined.
-const BIN: f64 = 0.5;
+/// The width of a bin of weights, before bins are joined.
+const BIN: f64 = 0.125;
 
 /// The fewest pairs in a bin.
 const LEAST_IN_BIN: f64 = 100.0;

@@ -12,6 +12,7 @@ mod frequency;
 mod kin;
 mod labels;
 mod link;
+mod maximise;
 pub mod model;
 mod observe;
 mod one_to_one;

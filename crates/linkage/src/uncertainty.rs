@@ -200,7 +200,7 @@ fn inverted(mut matrix: Vec<Vec<f64>>) -> Option<Vec<Vec<f64>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::{Start, maximise};
+    use crate::maximise::{Start, maximise};
 
     #[test]
     fn a_matrix_times_its_inverse_is_one() {
@@ -226,7 +226,7 @@ mod tests {
             Start { same: 0.2, m: m.clone(), u: u.clone(), fixed_m: fixed.clone(), learn_u: false };
         let (mut drawn, mut said) = (Vec::new(), Vec::new());
         for seed in 0..150 {
-            let counts = crate::train::tests::drawn_from(seed, 4_000, 0.2, &m, &u);
+            let counts = crate::maximise::tests::drawn_from(seed, 4_000, 0.2, &m, &u);
             let found = maximise(&counts, &start, 500, 1e-8).unwrap();
             said.push(errors_of_m(&counts, found.same, &found.m, &u, &fixed));
             drawn.push(found.m);
