@@ -9,7 +9,6 @@ of its own, and medians are compared. Results are printed as they come and writt
 """
 
 import argparse
-import csv
 import hashlib
 import json
 import os
@@ -289,17 +288,19 @@ class Bench:
 
     def hold_against_truth(self, work, folder):
         """Precision, recall, best F1 and calibration of each program's pairs."""
-        tables = {"splink": folder / "splink.parquet", "comity": folder / "comity_renamed.csv"}
         if "splink" not in self.programs:
             return
-        own = folder / "comity.csv"
-        if own.exists() and "comity" in self.programs:
-            rename(own, tables["comity"], PLAN["comity"]["pairs"])
+        calls = PLAN["goldenmatch"]["calls"]
+        tables = {
+            "splink": (folder / "splink.parquet", "left_id,right_id,match_weight,match_probability"),
+            "comity": (folder / "comity.csv", PLAN["comity"]["pairs"]),
+            "goldenmatch": (folder / "goldenmatch_all" / calls["pairs_file"], calls["pairs"].format(id=work.id)),
+        }
         recall = None
-        for program in ("splink", "comity"):
-            if program not in self.programs or not tables[program].exists():
+        for program, (table, columns) in tables.items():
+            if program not in self.programs or not table.exists():
                 continue
-            command = [self.python(), HERE / "truth.py", tables[program], work.left, work.right]
+            command = [self.python(), HERE / "truth.py", table, work.left, work.right, "--columns", columns]
             command += ["--id", work.id, "--truth", work.truth, "--at", PLAN["clustered_from"]]
             if recall is not None:
                 command += ["--recall", recall]
@@ -373,15 +374,6 @@ class Bench:
 
         shown = " | ".join("–" if value is None else f"{value:.2f}" for value in values.values())
         print(f"| {label} | {shown} | {ratio('splink')} | {ratio('goldenmatch')} |")
-
-
-def rename(source, target, columns):
-    """Writes a file of pairs again under the names that `truth.py` reads."""
-    with source.open(newline="") as file, target.open("w", newline="") as out:
-        writer = csv.writer(out)
-        writer.writerow(columns)
-        for row in csv.DictReader(file):
-            writer.writerow(row[column] for column in columns.values())
 
 
 if __name__ == "__main__":

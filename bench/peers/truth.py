@@ -1,6 +1,6 @@
 """Measures scored pairs against the truth that synthetic files, or Febrl's record ids, carry.
 
-Reads a table of pairs (`left_id`, `right_id`, `match_weight` in bits, `match_probability`) and the two files, and prints
+Reads a table of pairs (left id, right id, weight, probability; a pair given twice counts once) and the two files, and prints
 one line of JSON: precision and recall at a probability, the best F1 over all thresholds, ten equal-width probability
 bins, and the false pairs that stand at or above the weight where a stated recall is reached. Pairs that a program
 dropped or never made count as missed. It favours no program: both programs' pairs go through the same queries.
@@ -17,6 +17,7 @@ def main():
     words.add_argument("pairs", help="Parquet or CSV")
     words.add_argument("left")
     words.add_argument("right")
+    words.add_argument("--columns", default="left_id,right_id,match_weight,match_probability")
     words.add_argument("--id", default="id")
     words.add_argument(
         "--truth", default="truth_person", help="an expression over a file's columns: equal, same"
@@ -37,14 +38,15 @@ def main():
             f'create table {side} as select trim("{words.id}") as id, {words.truth} as truth '
             f"from {read(path)}"
         )
-    # A pair given either way round is the same pair.
+    left_id, right_id, weight, probability = (f'"{name}"' for name in words.columns.split(","))
     connection.execute(
         f"""create table pairs as
-        select p.left_id, p.right_id, p.match_weight::double as weight,
-            p.match_probability::double as probability, l.truth = r.truth as same
+        select l.id as left_id, r.id as right_id, max(p.{weight}::double) as weight,
+            max(p.{probability}::double) as probability, any_value(l.truth = r.truth) as same
         from {read(words.pairs)} p
-        join file_left l on l.id = trim(p.left_id)
-        join file_right r on r.id = trim(p.right_id)"""
+        join file_left l on l.id = trim(p.{left_id})
+        join file_right r on r.id = trim(p.{right_id})
+        group by l.id, r.id"""
     )
     if words.with_truth:
         connection.execute(

@@ -17,8 +17,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::link::Pair;
+use crate::model::Model;
 use crate::rivals::alone;
 use crate::score::{probability, weight_of};
+use crate::{Error, Result};
 
 /// One point of a calibration.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,8 +44,8 @@ pub struct Judged {
     pub pairs: f64,
 }
 
-/// Half the width of a bin of weights, before bins are joined.
-const BIN: f64 = 0.5;
+/// The width of a bin of weights, before bins are joined.
+const BIN: f64 = 0.125;
 
 /// The fewest pairs in a bin.
 const LEAST_IN_BIN: f64 = 100.0;
@@ -145,10 +147,41 @@ pub fn isotonic(judged: &[Judged]) -> Vec<Point> {
 
 /// Calibrates by a straight line of log odds on weight, held near no change unless the evidence says otherwise.
 pub fn platt(judged: &[Judged]) -> Vec<Point> {
+    let line = line(judged);
+    line.map_or_else(Vec::new, |(shift, slope)| {
+        [IN_DOUBT.start, IN_DOUBT.end]
+            .map(|weight| Point { weight, log_odds: shift + slope * weight })
+            .to_vec()
+    })
+}
+
+/// Calibrates a model anew by pairs that people judged, starting from the calibration that it has.
+///
+/// The line is fitted to what the model now says, and what comes back is another model with another digest. Pairs
+/// judged must be all that were sampled, or drawn from them by chance, never those that somebody picked.
+///
+/// # Errors
+///
+/// [`crate::Error::NoPairs`] where no judged pair is in doubt.
+pub fn recalibrate(model: &Model, judged: &[Judged]) -> Result<Model> {
+    let now = |weight| calibrated(model.calibration(), weight);
+    let seen: Vec<Judged> =
+        judged.iter().map(|one| Judged { weight: now(one.weight), ..*one }).collect();
+    let (shift, slope) = line(&seen).ok_or(Error::NoPairs)?;
+    let mut weights: Vec<f64> = model.calibration().iter().map(|point| point.weight).collect();
+    if weights.is_empty() {
+        weights = vec![IN_DOUBT.start, IN_DOUBT.end];
+    }
+    let point = |weight| Point { weight, log_odds: shift + slope * now(weight) };
+    model.with_calibration(weights.into_iter().map(point).collect())
+}
+
+/// Fits log2 odds = shift + slope · weight.
+fn line(judged: &[Judged]) -> Option<(f64, f64)> {
     let in_doubt: Vec<&Judged> =
         judged.iter().filter(|one| IN_DOUBT.contains(&one.weight)).collect();
     if in_doubt.is_empty() {
-        return Vec::new();
+        return None;
     }
     // Newton's steps on the posterior of the shift and the logarithm of the slope.
     let natural = std::f64::consts::LN_2;
@@ -181,9 +214,7 @@ pub fn platt(judged: &[Judged]) -> Vec<Point> {
             break;
         }
     }
-    [IN_DOUBT.start, IN_DOUBT.end]
-        .map(|weight| Point { weight, log_odds: shift / natural + stretch.exp() * weight })
-        .to_vec()
+    Some((shift / natural, stretch.exp()))
 }
 
 #[derive(Clone, Default)]

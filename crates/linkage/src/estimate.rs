@@ -270,7 +270,7 @@ mod tests {
         // Three rules that each make a same pair half of the time, apart: 125 of 1,000 are missed.
         let reckoned = missed(&[0.0, 375.0, 375.0, 125.0]);
         assert!((reckoned - 125.0).abs() < 1.0, "{reckoned}");
-        assert_eq!(missed(&[0.0, 10.0]), 0.0, "one rule alone tells nothing");
+        assert!(missed(&[0.0, 10.0]).abs() < 1e-12, "one rule alone tells nothing");
     }
 
     #[test]

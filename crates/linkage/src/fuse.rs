@@ -18,6 +18,7 @@ mod unit;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
+pub(crate) use crate::fuse::edit::within_one;
 pub(crate) use crate::fuse::pass::Tally;
 
 use crate::Result;

@@ -28,9 +28,13 @@ use crate::link::Pair;
 use crate::model::{Comparison, KinClass, Level, MOST_COMPARISONS};
 use crate::pattern::Pattern;
 use crate::record::RecordRef;
+use crate::uncertainty::{KinErrors, share_variance};
 
-/// The most classes that are fitted.
+/// The most classes that are fitted to second hits.
 const MOST_FITTED: usize = 6;
+
+/// The most that are fitted to all pairs: more would take odd pairs of one individual for kin.
+const MOST_FITTED_TO_ALL: usize = 2;
 
 /// How often the pairs are told apart anew, for each number of classes.
 const ROUNDS: u32 = 6;
@@ -67,11 +71,17 @@ pub(crate) struct Evidence<'e> {
 }
 
 /// Fits the classes of kin, the m and u of the comparisons being held.
-pub(crate) fn fit(comparisons: &[Comparison], evidence: &Evidence<'_>) -> Vec<KinClass> {
+///
+/// Returns them with their standard errors, the most numerous first.
+pub(crate) fn fit(
+    comparisons: &[Comparison],
+    evidence: &Evidence<'_>,
+) -> (Vec<KinClass>, Vec<KinErrors>) {
     let mut fitting = Fitting::new(comparisons, evidence);
     fitting.tell_apart();
     fitting.improve();
-    while fitting.kin.len() < MOST_FITTED {
+    let most = if evidence.one_partner { MOST_FITTED } else { MOST_FITTED_TO_ALL };
+    while fitting.kin.len() < most {
         let before = fitting.criterion();
         let mut next = fitting.clone();
         if !next.add_class() {
@@ -345,15 +355,62 @@ impl<'e> Fitting<'e> {
         parameters * pairs.max(1.0).ln() - 2.0 * likelihood
     }
 
-    fn classes(self) -> Vec<KinClass> {
+    fn classes(self) -> (Vec<KinClass>, Vec<KinErrors>) {
+        let errors = self.errors();
         let (scale, same) = (self.scale, self.same);
         let told = |(pairs, levels): (Vec<f64>, Vec<Vec<f64>>)| KinClass {
-            for_each_same: pairs.iter().sum::<f64>() * scale / same,
+            for_each_same: (pairs.iter().sum::<f64>() * scale / same).max(LEAST_SHARE),
             levels,
         };
-        let mut classes: Vec<KinClass> = self.kin.into_iter().map(told).collect();
-        classes.sort_by(|one, other| other.for_each_same.total_cmp(&one.for_each_same));
-        classes
+        let mut classes: Vec<(KinClass, KinErrors)> =
+            self.kin.into_iter().map(told).zip(errors).collect();
+        classes.sort_by(|one, other| other.0.for_each_same.total_cmp(&one.0.for_each_same));
+        classes.into_iter().unzip()
+    }
+
+    /// Works out the standard errors: of each level against the others of its comparison, and of how many pairs there
+    /// are, each from the information that pairs of uncertain class carry.
+    fn errors(&self) -> Vec<KinErrors> {
+        let of = |class: &(Vec<f64>, Vec<Vec<f64>>)| {
+            let mut information: Vec<Vec<f64>> =
+                class.1.iter().map(|levels| vec![0.0; levels.len()]).collect();
+            let (mut squares, all) = (0.0, class.0.iter().sum::<f64>());
+            for (row, different) in self.rows.iter().zip(&self.different) {
+                let whole = self.expected(row);
+                if *different <= 0.0 || whole <= 0.0 {
+                    continue;
+                }
+                let part = class.0[row.rule] * chance(row, &class.1) / whole;
+                squares += different * part * part;
+                for ((cells, levels), level) in information.iter_mut().zip(&class.1).zip(row.levels)
+                {
+                    let Some(level) = usize::from(level).checked_sub(1) else { continue };
+                    for (at, (cell, share)) in cells.iter_mut().zip(levels).enumerate() {
+                        // The derivative by the share of this level, the others shrinking in proportion.
+                        let score = if at == level { 1.0 / share } else { -1.0 / (1.0 - share) };
+                        *cell += different * (part * score).powi(2);
+                    }
+                }
+            }
+            let error = |cell: &f64, share: f64| {
+                let known = share_variance(share, all);
+                if *cell > 0.0 { (1.0 / cell).max(known).sqrt() } else { known.sqrt() }
+            };
+            let count_error = if squares > 0.0 { all / squares.sqrt() } else { all };
+            KinErrors {
+                // Scaled like the number itself, which the same pairs are counted against with a Poisson's error.
+                for_each_same: all * self.scale / self.same
+                    * ((count_error / all.max(f64::MIN_POSITIVE)).powi(2) + 1.0 / self.same).sqrt(),
+                levels: information
+                    .iter()
+                    .zip(&class.1)
+                    .map(|(cells, levels)| {
+                        cells.iter().zip(levels).map(|(cell, share)| error(cell, *share)).collect()
+                    })
+                    .collect(),
+            }
+        };
+        self.kin.iter().map(of).collect()
     }
 }
 

@@ -17,6 +17,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::calibrate::{Point, calibrated};
+use crate::uncertainty::StandardErrors;
 use crate::{Digest, Error, Result, prepare};
 
 mod test;
@@ -445,6 +446,14 @@ pub struct Training {
     /// It stops once no m, and not the share of same pairs, moved by more than this.
     #[serde(default = "usual_convergence")]
     pub convergence: f64,
+    /// Whether a closer level may never weigh less than a farther one, m/u falling in the order of the levels.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub monotone: bool,
+    /// Whether a source record has one partner at most. When left out: where one-to-one keeps one for each source record.
+    ///
+    /// Where it has, its other pairs teach what kin are like and what weights stand for. Say no where it doesn't hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub one_partner: Option<bool>,
 }
 
 fn usual_sample_pairs() -> u64 {
@@ -501,6 +510,9 @@ pub struct TrainingRecord {
     pub threshold_rule: ThresholdRule,
     /// What is expected at that threshold.
     pub expectation: Expectation,
+    /// The standard errors of the parameters, where they were worked out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standard_errors: Option<StandardErrors>,
     /// One entry a training rule.
     #[serde(rename = "session")]
     pub sessions: Vec<TrainingSession>,
@@ -612,6 +624,21 @@ impl Recipe {
     /// Returns how to train.
     pub fn training(&self) -> &Training {
         &self.0.training
+    }
+
+    /// Returns the same recipe with these comparisons.
+    pub(crate) fn with_comparisons(&self, comparisons: Vec<Comparison>) -> Result<Self> {
+        Self::try_from(RecipeFile { comparisons, ..self.0.clone() })
+    }
+
+    /// Returns whether a source record has one partner at most, as the recipe says or one-to-one implies.
+    pub fn one_partner(&self) -> bool {
+        self.0.training.one_partner.unwrap_or(match self.0.one_to_one {
+            OneToOne::Off => false,
+            OneToOne::Greedy | OneToOne::Optimal | OneToOne::EachSource => {
+                self.0.link == Link::Between
+            }
+        })
     }
 
     /// Makes the model of this recipe with these comparisons, whose levels have their m and u.
@@ -1114,6 +1141,9 @@ fn check_training(training: &Training, columns: &[Column], link: Link) -> Result
     }
     if training.sample_pairs == 0 || training.iterations == 0 {
         return Err(unsound("training", "it needs at least one pair and one iteration"));
+    }
+    if training.one_partner == Some(true) && link == Link::Within {
+        return Err(unsound("training", "`one_partner` needs two tables"));
     }
     if !(training.convergence > 0.0 && training.convergence < 1.0) {
         return Err(unsound("training", "the convergence must lie between 0 and 1"));

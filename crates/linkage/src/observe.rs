@@ -1,18 +1,22 @@
 //! Counts what training learns from: levels of random pairs, and patterns inside the blocks of training rules.
 //!
 //! Beside the path, before `train`, which turns these counts into parameters. The exact level's u is counted over all
-//! pairs, by value; the others are sampled. It weighs nothing and fits nothing.
+//! pairs, by value, and so is that of values one edit apart where they are too many for a sample to show; the others are
+//! sampled, each comparison until it has seen enough. It weighs nothing and fits nothing.
 
 use rustc_hash::FxHashMap;
 
 use crate::block::Blocks;
-use crate::compare::Comparer;
+use crate::compare::grader::Grader;
+use crate::compare::{Comparer, Compiled, NONE_HOLDS};
 use crate::link::{count_patterns, sorted};
-use crate::model::{Comparison, Level, Link, Recipe, Rule, Test};
+use crate::model::{Comparison, Level, Link, Recipe, Rule, Test, Training};
+use crate::neighbours::each_one_edit_apart;
+use crate::parallel::share;
 use crate::pattern::Pattern;
 use crate::random::Dice;
 use crate::record::{RecordRef, Side};
-use crate::tables::{NO_VALUE, Tables};
+use crate::tables::{NO_VALUE, Tables, Values};
 use crate::train::{UNSEEN, fix};
 use crate::{Error, Result};
 
@@ -22,42 +26,264 @@ pub(crate) struct Observed {
     pub(crate) sampled_pairs: u64,
 }
 
+/// Observes how often each level of each comparison comes of random pairs.
+///
+/// A comparison is observed by itself: u is of one comparison at a time. Pairs that lack a value say nothing, and aren't
+/// drawn where the comparison looks at one column. Each has a stream of choices of its own, from the recipe's seed.
 pub(crate) fn observe_u(recipe: &Recipe, tables: &Tables) -> Result<Observed> {
-    let comparisons = recipe.comparisons();
-    let mut comparer = Comparer::new(tables, comparisons)?;
-    let mut seen: Vec<Vec<u64>> =
-        comparisons.iter().map(|comparison| vec![0; comparison.levels.len()]).collect();
-    let mut count = |source, recipient| {
-        let pattern = comparer.pattern(source, recipient);
-        for (comparison, seen) in seen.iter_mut().enumerate() {
-            if let Some(level) = usize::from(pattern.level(comparison)).checked_sub(1) {
-                seen[level] += 1;
-            }
-        }
-        seen.iter().flatten().copied().min().unwrap_or(0)
-    };
-    let mut sampled_pairs = 0;
+    let comparisons: Vec<(usize, &Comparison)> = recipe.comparisons().iter().enumerate().collect();
     let training = recipe.training();
-    if tables.all_pairs() <= training.sample_pairs {
-        for (source, recipient) in every_pair(tables) {
-            count(source, recipient);
-            sampled_pairs += 1;
-        }
-    } else {
-        let mut dice = Dice::new(training.seed);
-        let mut rarest = 0;
-        while sampled_pairs < training.sample_pairs && rarest < training.enough {
-            if let Some((source, recipient)) = random_pair(tables, &mut dice) {
-                rarest = count(source, recipient);
-                sampled_pairs += 1;
-            }
-        }
+    if tables.all_pairs() > training.sample_pairs && recipe.comparisons().iter().any(is_wide) {
+        tables.order_all();
     }
-    let mut u = Vec::with_capacity(comparisons.len());
-    for (comparison, seen) in comparisons.iter().zip(&seen) {
-        u.push(u_of(comparison, seen, tables)?);
+    let observed = share(tables.threads().get(), comparisons, |(index, comparison)| {
+        // Far apart from the others, and from what the seed itself gives elsewhere.
+        let seed = training.seed ^ (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        observe(comparison, tables, training, seed)
+    });
+    let mut u = Vec::with_capacity(observed.len());
+    let mut sampled_pairs = 0;
+    for one in observed {
+        let (shares, drawn) = one?;
+        u.push(shares);
+        sampled_pairs = drawn.max(sampled_pairs);
     }
     Ok(Observed { u, sampled_pairs })
+}
+
+/// Whether a comparison looks at more than its own column.
+fn is_wide(comparison: &Comparison) -> bool {
+    let other = |level: &Level| {
+        level.column.as_ref().is_some_and(|column| *column != comparison.column)
+            || !level.test.other_columns().is_empty()
+    };
+    comparison.levels.iter().any(other)
+}
+
+fn observe(
+    comparison: &Comparison,
+    tables: &Tables,
+    training: &Training,
+    seed: u64,
+) -> Result<(Vec<f64>, u64)> {
+    let place = format!("comparison `{}`", comparison.name);
+    let column = tables.column_index(&place, &comparison.column)?;
+    let exact = exact_levels(comparison, tables, column);
+    let mut seen = vec![0u64; comparison.levels.len()];
+    let rarest = |seen: &[u64]| {
+        let open = seen.iter().zip(&exact).filter(|(_, exact)| exact.is_none());
+        open.map(|(seen, _)| *seen).min().unwrap_or(u64::MAX)
+    };
+    let mut drawn = 0;
+    if is_wide(comparison) {
+        let mut comparer = Comparer::new(tables, std::slice::from_ref(comparison))?;
+        let mut count = |seen: &mut [u64], source, recipient| {
+            let level = comparer.pattern(source, recipient).level(0);
+            if let Some(level) = usize::from(level).checked_sub(1) {
+                seen[level] += 1;
+            }
+        };
+        if tables.all_pairs() <= training.sample_pairs {
+            every_pair(tables).for_each(|(source, recipient)| count(&mut seen, source, recipient));
+            drawn = tables.all_pairs();
+        } else {
+            let mut dice = Dice::new(seed);
+            while drawn < training.sample_pairs
+                && (!drawn.is_multiple_of(LOOKED_AT) || rarest(&seen) < training.enough)
+            {
+                if let Some((source, recipient)) = random_pair(tables, &mut dice) {
+                    count(&mut seen, source, recipient);
+                    drawn += 1;
+                }
+            }
+        }
+    } else {
+        let values = Valued::new(tables, column);
+        let levels = ColumnLevels::new(tables, comparison)?;
+        if tables.all_pairs() <= training.sample_pairs {
+            values.each_pair(|one, other, pairs| seen[levels.of(one, other)] += pairs);
+            drawn = tables.all_pairs();
+        } else if values.any_pair() {
+            let mut dice = Dice::new(seed);
+            while drawn < training.sample_pairs
+                && (!drawn.is_multiple_of(LOOKED_AT) || rarest(&seen) < training.enough)
+            {
+                let (one, other) = values.draw(&mut dice);
+                seen[levels.of(one, other)] += 1;
+                drawn += 1;
+            }
+        }
+    }
+    let mut u = shares(&seen, &exact);
+    fix(&mut u, comparison, |level| level.u);
+    Ok((u, drawn))
+}
+
+/// After so many pairs it is seen whether they are enough.
+const LOOKED_AT: u64 = 1 << 12;
+
+/// The values of one column on both sides, to draw pairs of them.
+struct Valued {
+    link: Link,
+    /// The codes that records have, ascending; those of the recipient's where there are two sides.
+    source: Vec<u32>,
+    recipient: Option<Vec<u32>>,
+}
+
+impl Valued {
+    fn new(tables: &Tables, column: usize) -> Self {
+        // In the order of values, so that the order of rows doesn't choose whom a seed picks.
+        let ascending = |side| {
+            let counts = counts_of(tables, column, side);
+            let mut codes = Vec::with_capacity(tables.records(side) as usize);
+            for (code, count) in (0u32..).zip(counts).skip(1) {
+                codes.extend((0..count).map(|_| code));
+            }
+            codes
+        };
+        let link = tables.link();
+        let recipient = (link == Link::Between).then(|| ascending(Side::Recipient));
+        Self { link, source: ascending(Side::Source), recipient }
+    }
+
+    fn any_pair(&self) -> bool {
+        match &self.recipient {
+            Some(recipient) => !self.source.is_empty() && !recipient.is_empty(),
+            None => self.source.len() > 1,
+        }
+    }
+
+    fn draw(&self, dice: &mut Dice) -> (u32, u32) {
+        let one = dice.place(self.source.len());
+        match &self.recipient {
+            Some(recipient) => (self.source[one], recipient[dice.place(recipient.len())]),
+            None => {
+                // One of the others, each as likely.
+                let other = dice.place(self.source.len() - 1);
+                (self.source[one], self.source[other + usize::from(other >= one)])
+            }
+        }
+    }
+
+    /// Calls for each two values that some pairs have, with how many pairs.
+    fn each_pair(&self, mut found: impl FnMut(u32, u32, u64)) {
+        fn groups(codes: &[u32]) -> impl Iterator<Item = (u32, u64)> {
+            codes.chunk_by(|one, other| one == other).map(|group| (group[0], group.len() as u64))
+        }
+        for (one, here) in groups(&self.source) {
+            match self.link {
+                Link::Between => {
+                    let recipient = self.recipient.as_deref().unwrap_or_default();
+                    groups(recipient).for_each(|(other, there)| found(one, other, here * there));
+                }
+                Link::Within | Link::Both => {
+                    if here > 1 {
+                        found(one, one, here * (here - 1) / 2);
+                    }
+                    let later = groups(&self.source).filter(|(other, _)| *other > one);
+                    later.for_each(|(other, there)| found(one, other, here * there));
+                }
+            }
+        }
+    }
+}
+
+/// The levels of a comparison that looks at one column.
+struct ColumnLevels<'t> {
+    grader: Grader<'t>,
+    otherwise: usize,
+}
+
+impl<'t> ColumnLevels<'t> {
+    fn new(tables: &'t Tables, comparison: &Comparison) -> Result<Self> {
+        let Compiled { column, parts, otherwise, .. } = Compiled::new(tables, comparison)?;
+        let tests: Vec<(u8, Test)> = parts.into_iter().flat_map(|part| part.tests).collect();
+        let grader = Grader::new(&tables.columns()[column], tables.values(column), &tests);
+        Ok(Self { grader, otherwise: usize::from(otherwise) - 1 })
+    }
+
+    /// Returns the level of the source's value and the recipient's, counted from 0.
+    fn of(&self, one: u32, other: u32) -> usize {
+        match self.grader.first_level(one, other) {
+            NONE_HOLDS => self.otherwise,
+            level => usize::from(level) - 1,
+        }
+    }
+}
+
+/// The shares of levels, of which some are known and the others go by how often each was seen.
+fn shares(seen: &[u64], exact: &[Option<f64>]) -> Vec<f64> {
+    let counts: Vec<f64> = seen.iter().map(|count| (*count as f64).max(UNSEEN)).collect();
+    let known: f64 = exact.iter().flatten().sum();
+    let rest: f64 =
+        counts.iter().zip(exact).filter(|(_, exact)| exact.is_none()).map(|(count, _)| count).sum();
+    let one = |(count, exact): (&f64, &Option<f64>)| match exact {
+        Some(share) => *share,
+        None => (1.0 - known).max(0.0) * count / rest,
+    };
+    counts.iter().zip(exact).map(one).collect()
+}
+
+/// The shares that are counted over all pairs rather than sampled: of equal values, and of values one edit apart where
+/// that level follows and the values are many.
+fn exact_levels(comparison: &Comparison, tables: &Tables, column: usize) -> Vec<Option<f64>> {
+    let mut exact = vec![None; comparison.levels.len()];
+    let own = |level: &Level| level.column.is_none();
+    if !comparison.levels.first().is_some_and(|level| level.test == Test::Exact && own(level)) {
+        return exact;
+    }
+    let counts = [Side::Source, Side::Recipient].map(|side| counts_of(tables, column, side));
+    let link = tables.link();
+    let equal = |code: usize| match link {
+        Link::Between => counts[0][code] * counts[1][code],
+        Link::Within | Link::Both => counts[0][code] * counts[0][code].saturating_sub(1) / 2,
+    };
+    let [left, right]: [u64; 2] = [counts[0].iter().sum(), counts[1].iter().sum()];
+    let all = match link {
+        Link::Between => left * right,
+        Link::Within | Link::Both => left * left.saturating_sub(1) / 2,
+    };
+    let all = (all as f64).max(1.0);
+    let share = |pairs: u64| (pairs as f64).clamp(UNSEEN, (all - UNSEEN).max(UNSEEN)) / all;
+    exact[0] = Some(share((1..counts[0].len()).map(equal).sum()));
+    let Values::Text(texts) = tables.values(column) else {
+        return exact;
+    };
+    let swaps = match comparison.levels.get(1) {
+        Some(level) if own(level) => match level.test {
+            Test::Levenshtein(1) => false,
+            Test::OptimalAlignment(1) | Test::Damerau(1) => true,
+            _ => return exact,
+        },
+        _ => return exact,
+    };
+    // Few values come often, and a sample shows them.
+    if texts.len() < FEWEST_COUNTED {
+        return exact;
+    }
+    let mut pairs = 0;
+    each_one_edit_apart(texts, swaps, |one, other| {
+        let (one, other) = (one + 1, other + 1);
+        pairs += match link {
+            Link::Between => counts[0][one] * counts[1][other] + counts[0][other] * counts[1][one],
+            Link::Within | Link::Both => counts[0][one] * counts[0][other],
+        };
+    });
+    exact[1] = Some(share(pairs));
+    exact
+}
+
+/// Columns with fewer distinct values than this are left to the sample.
+const FEWEST_COUNTED: usize = 10_000;
+
+/// How many records have each value; none is counted for no value.
+fn counts_of(tables: &Tables, column: usize, side: Side) -> Vec<u64> {
+    let mut counts = vec![0u64; tables.values(column).len() + 1];
+    for code in tables.codes(column, side) {
+        counts[*code as usize] += 1;
+    }
+    counts[NO_VALUE as usize] = 0;
+    counts
 }
 
 fn every_pair(tables: &Tables) -> impl Iterator<Item = (RecordRef, RecordRef)> + '_ {
@@ -73,52 +299,6 @@ fn random_pair(tables: &Tables, dice: &mut Dice) -> Option<(RecordRef, RecordRef
     let mut pick = |side| tables.ranked(side, dice.place(tables.records(side) as usize));
     let (source, recipient) = (pick(Side::Source), pick(Side::Recipient));
     (tables.link() == Link::Between || source != recipient).then_some((source, recipient))
-}
-
-/// Makes the u of one comparison of what was seen, the exact level's counted over all pairs.
-fn u_of(comparison: &Comparison, seen: &[u64], tables: &Tables) -> Result<Vec<f64>> {
-    let counts: Vec<f64> = seen.iter().map(|count| (*count as f64).max(UNSEEN)).collect();
-    let is_exact = |level: &Level| level.test == Test::Exact && level.column.is_none();
-    let mut u = if comparison.levels.first().is_some_and(is_exact) {
-        let column = tables
-            .column_index(&format!("comparison `{}`", comparison.name), &comparison.column)?;
-        let exact = exact_share(tables, column);
-        let rest: f64 = counts[1..].iter().sum();
-        let others = counts[1..].iter().map(|count| (1.0 - exact) * count / rest);
-        std::iter::once(exact).chain(others).collect()
-    } else {
-        let all: f64 = counts.iter().sum();
-        counts.iter().map(|count| count / all).collect::<Vec<_>>()
-    };
-    fix(&mut u, comparison, |level| level.u);
-    Ok(u)
-}
-
-/// The share of all pairs with a value on both sides whose values are equal; never quite 0 nor 1.
-fn exact_share(tables: &Tables, column: usize) -> f64 {
-    let count = |side| {
-        let mut counts = vec![0u64; tables.values(column).len() + 1];
-        for code in tables.codes(column, side) {
-            counts[*code as usize] += 1;
-        }
-        counts[NO_VALUE as usize] = 0;
-        counts
-    };
-    let left = count(Side::Source);
-    let (equal, all) = match tables.link() {
-        Link::Between => {
-            let right = count(Side::Recipient);
-            let equal: u64 = left.iter().zip(&right).map(|(left, right)| left * right).sum();
-            (equal, left.iter().sum::<u64>() * right.iter().sum::<u64>())
-        }
-        Link::Within | Link::Both => {
-            let equal: u64 = left.iter().map(|count| count * count.saturating_sub(1) / 2).sum();
-            let valued: u64 = left.iter().sum();
-            (equal, valued * valued.saturating_sub(1) / 2)
-        }
-    };
-    let all = (all as f64).max(1.0);
-    (equal as f64).clamp(UNSEEN, (all - UNSEEN).max(UNSEEN)) / all
 }
 
 /// The pairs of one training rule, counted by pattern.

@@ -24,17 +24,19 @@ use crate::block::Blocks;
 use crate::calibrate::by_second_hits;
 use crate::kin;
 use crate::link::{Detail, score_pairs};
+use crate::maximise::furthest;
+pub use crate::maximise::{Estimate, Start, maximise};
 use crate::model::{
-    Comparison, Level, Link, MOST_COMPARISONS, Model, OneToOne, Prior, Recipe, TrainingRecord,
+    Comparison, Level, MOST_COMPARISONS, Model, Prior, Recipe, Test, TrainingRecord,
     TrainingSession,
 };
-use crate::observe::{Session, count_sessions, observe_u, shares_column};
+use crate::observe::{Observed, Session, count_sessions, observe_u, shares_column};
 use crate::one_to_one::settle;
-use crate::pattern::Pattern;
 use crate::record::Side;
 use crate::score::Scorer;
 use crate::tables::{NO_VALUE, Tables};
 use crate::threshold::{Forecast, from_rule, least_competing};
+use crate::uncertainty::{StandardErrors, errors_of_m, share_variance};
 use crate::{Error, Result};
 
 /// How often u is freed of the same pairs and m learnt again, at most.
@@ -92,8 +94,8 @@ pub fn train(recipe: &Recipe, tables: &Tables) -> Result<Model> {
     pairs.sort_by_key(|pair| {
         (tables.rank(Side::Source, pair.source), tables.rank(Side::Recipient, pair.recipient))
     });
-    let one_partner = recipe.link() == Link::Between && recipe.one_to_one() != OneToOne::Off;
-    let classes = kin::fit(
+    let one_partner = recipe.one_partner();
+    let (classes, kin_errors) = kin::fit(
         &comparisons,
         &kin::Evidence {
             patterns: &patterns,
@@ -128,6 +130,12 @@ pub fn train(recipe: &Recipe, tables: &Tables) -> Result<Model> {
         rounds,
         threshold_rule: recipe.threshold(),
         expectation: forecast.expectation(threshold, &kept),
+        standard_errors: Some(StandardErrors {
+            prior: deterministic_pairs.map(|pairs| prior / (pairs as f64).sqrt()),
+            m: learnt.errors,
+            u: errors_of_u(recipe, tables, &observed)?,
+            kin: kin_errors,
+        }),
         sessions: learnt.sessions,
     };
     let model = model.with_threshold(threshold)?.with_calibration(points)?;
@@ -144,140 +152,6 @@ fn touched(recipe: &Recipe) -> Vec<Vec<bool>> {
             .collect()
     };
     recipe.rules().iter().map(of).collect()
-}
-
-/// What expectation maximisation begins with.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Start {
-    /// The share of pairs that are the same individual.
-    pub same: f64,
-    /// m by comparison and level, the null level left out.
-    pub m: Vec<Vec<f64>>,
-    /// u by comparison and level.
-    pub u: Vec<Vec<f64>>,
-    /// By comparison and level, the m that stay what they are.
-    pub fixed_m: Vec<Vec<bool>>,
-    /// Whether u is learnt too.
-    pub learn_u: bool,
-}
-
-/// What expectation maximisation came to.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Estimate {
-    /// The share of pairs that are the same individual.
-    pub same: f64,
-    /// m by comparison and level.
-    pub m: Vec<Vec<f64>>,
-    /// u by comparison and level.
-    pub u: Vec<Vec<f64>>,
-    /// How many same pairs are expected at each level.
-    pub same_at: Vec<Vec<f64>>,
-    /// How often it went round.
-    pub iterations: u32,
-    /// Whether it came to rest.
-    pub converged: bool,
-}
-
-/// Estimates the share of same pairs and their m, and u if wished, from the counts of patterns.
-///
-/// A null level is no evidence, in either class: that comparison is left out of the pair.
-///
-/// # Errors
-///
-/// [`Error::NoPairs`] for no counts.
-pub fn maximise(
-    counts: &[(Pattern, u64)],
-    start: &Start,
-    iterations: u32,
-    convergence: f64,
-) -> Result<Estimate> {
-    let all: f64 = counts.iter().map(|(_, count)| *count as f64).sum();
-    if all == 0.0 {
-        return Err(Error::NoPairs);
-    }
-    let zeros: Vec<Vec<f64>> = start.m.iter().map(|levels| vec![0.0; levels.len()]).collect();
-    let (mut same, mut m, mut u) = (start.same, start.m.clone(), start.u.clone());
-    let (mut same_at, mut converged, mut iteration) = (zeros.clone(), false, 0);
-    while iteration < iterations && !converged {
-        iteration += 1;
-        let prior = (same / (1.0 - same)).ln();
-        let logs: Vec<Vec<f64>> = m
-            .iter()
-            .zip(&u)
-            .map(|(m, u)| m.iter().zip(u).map(|(m, u)| m.ln() - u.ln()).collect())
-            .collect();
-        same_at.clone_from(&zeros);
-        let mut different_at = zeros.clone();
-        let mut all_same = 0.0;
-        for (pattern, count) in counts {
-            let mut odds = prior;
-            for (comparison, logs) in logs.iter().enumerate() {
-                if let Some(level) = usize::from(pattern.level(comparison)).checked_sub(1) {
-                    odds += logs[level];
-                }
-            }
-            let chance = if odds >= 0.0 {
-                1.0 / (1.0 + (-odds).exp())
-            } else {
-                odds.exp() / (1.0 + odds.exp())
-            };
-            let (count, here) = (*count as f64, *count as f64 * chance);
-            all_same += here;
-            for comparison in 0..logs.len() {
-                if let Some(level) = usize::from(pattern.level(comparison)).checked_sub(1) {
-                    same_at[comparison][level] += here;
-                    different_at[comparison][level] += count - here;
-                }
-            }
-        }
-        // Neither class may vanish, or its parameters would be a quotient of nothing.
-        let next_same = (all_same / all).clamp(1e-12, 1.0 - 1e-12);
-        let mut moved = (next_same - same).abs();
-        same = next_same;
-        for comparison in 0..m.len() {
-            let next = shared_out(&same_at[comparison], &m[comparison], &start.fixed_m[comparison]);
-            moved = moved.max(furthest_of(&next, &m[comparison]));
-            m[comparison] = next;
-            if start.learn_u {
-                let free = vec![false; u[comparison].len()];
-                let next = shared_out(&different_at[comparison], &u[comparison], &free);
-                moved = moved.max(furthest_of(&next, &u[comparison]));
-                u[comparison] = next;
-            }
-        }
-        converged = moved <= convergence;
-    }
-    Ok(Estimate { same, m, u, same_at, iterations: iteration, converged })
-}
-
-/// Makes probabilities of counts, those of fixed levels staying what they are.
-fn shared_out(counts: &[f64], before: &[f64], fixed: &[bool]) -> Vec<f64> {
-    let free_share = 1.0
-        - before
-            .iter()
-            .zip(fixed)
-            .filter(|(_, fixed)| **fixed)
-            .map(|(share, _)| share)
-            .sum::<f64>();
-    let free_count: f64 =
-        counts.iter().zip(fixed).filter(|(_, fixed)| !**fixed).map(|(count, _)| count).sum();
-    if free_count <= 0.0 {
-        return before.to_vec();
-    }
-    // A probability of nothing would have no logarithm.
-    let share = |count: f64| (free_share.max(0.0) * count / free_count).max(1e-300);
-    let one = |((count, before), fixed): ((&f64, &f64), &bool)| {
-        if *fixed { *before } else { share(*count) }
-    };
-    counts.iter().zip(before).zip(fixed).map(one).collect()
-}
-
-fn furthest_of(now: &[f64], before: &[f64]) -> f64 {
-    now.iter().zip(before).map(|(one, other)| (one - other).abs()).fold(0.0, f64::max)
-}
-
-fn furthest(now: &[Vec<f64>], before: &[Vec<f64>]) -> f64 {
-    now.iter().zip(before).map(|(one, other)| furthest_of(one, other)).fold(0.0, f64::max)
 }
 
 fn check_records(tables: &Tables) -> Result<()> {
@@ -370,6 +244,7 @@ fn free_of_same(
 /// The m of every comparison, and how each session went.
 struct Learnt {
     m: Vec<Vec<f64>>,
+    errors: Vec<Vec<f64>>,
     sessions: Vec<TrainingSession>,
 }
 
@@ -387,6 +262,7 @@ fn learn_m(
     let fixed_m =
         |comparison: &Comparison| comparison.levels.iter().map(|level| level.m.is_some()).collect();
     let mut same_at: Vec<Vec<f64>> = first_m.iter().map(|levels| vec![0.0; levels.len()]).collect();
+    let mut variances = same_at.clone();
     let mut records = Vec::new();
     for session in sessions {
         let start = Start {
@@ -400,11 +276,17 @@ fn learn_m(
         let estimate =
             maximise(&session.counts, &start, training.iterations, training.convergence)?;
         check_estimate(session, &estimate, comparisons)?;
+        let errors = errors_of_m(&session.counts, estimate.same, &estimate.m, u, &start.fixed_m);
         for (index, counts) in
             estimate.same_at.iter().enumerate().filter(|(index, _)| session.taught[*index])
         {
             for (sum, count) in same_at[index].iter_mut().zip(counts) {
                 *sum += count;
+            }
+            // Pooled by the same pairs that each session found, so variances by their squares.
+            let found: f64 = counts.iter().sum();
+            for (sum, error) in variances[index].iter_mut().zip(&errors[index]) {
+                *sum += (found * error).powi(2);
             }
         }
         records.push(TrainingSession {
@@ -429,7 +311,88 @@ fn learn_m(
         fix(&mut m, comparison, |level| level.m);
         m
     });
-    Ok(Learnt { m: pooled.collect(), sessions: records })
+    let mut m: Vec<Vec<f64>> = pooled.collect();
+    if training.monotone {
+        for ((m, u), comparison) in m.iter_mut().zip(u).zip(comparisons) {
+            if comparison.levels.iter().all(|level| level.m.is_none()) {
+                make_monotone(m, u);
+            }
+        }
+    }
+    let errors = variances.iter().zip(&same_at).map(|(variances, counts)| {
+        let all: f64 = counts.iter().sum::<f64>().max(UNSEEN);
+        variances.iter().map(|variance| variance.sqrt() / all).collect()
+    });
+    Ok(Learnt { m, errors: errors.collect(), sessions: records })
+}
+
+/// Makes m/u fall in the order of the levels, as near as may be: neighbours that rise share one quotient.
+///
+/// It is the most likely m of those that fall: Robertson, Wright and Dykstra, *Order Restricted Statistical Inference*,
+/// 1988, §1.5. The sum stays what it is.
+fn make_monotone(m: &mut [f64], u: &[f64]) {
+    let mut pools: Vec<(f64, f64, usize)> = Vec::new();
+    for (m, u) in m.iter().zip(u) {
+        pools.push((*m, *u, 1));
+        while let [.., left, right] = pools.as_slice() {
+            if left.0 * right.1 >= right.0 * left.1 {
+                break;
+            }
+            let joined = (left.0 + right.0, left.1 + right.1, left.2 + right.2);
+            pools.truncate(pools.len() - 2);
+            pools.push(joined);
+        }
+    }
+    let quotients = pools.into_iter().flat_map(|(m, u, count)| std::iter::repeat_n(m / u, count));
+    for ((m, u), quotient) in m.iter_mut().zip(u).zip(quotients) {
+        *m = u * quotient;
+    }
+}
+
+/// Works out the standard errors of u: what is counted by value varies with the records, what is sampled with the pairs.
+fn errors_of_u(recipe: &Recipe, tables: &Tables, observed: &Observed) -> Result<Vec<Vec<f64>>> {
+    let of = |(comparison, u): (&Comparison, &Vec<f64>)| {
+        let column = tables
+            .column_index(&format!("comparison `{}`", comparison.name), &comparison.column)?;
+        let valued = [Side::Source, Side::Recipient].map(|side| {
+            tables.codes(column, side).iter().filter(|code| **code != NO_VALUE).count() as f64
+        });
+        let records = [Side::Source, Side::Recipient].map(|side| f64::from(tables.records(side)));
+        let both = valued[0] * valued[1] / (records[0] * records[1]).max(1.0);
+        let sampled = observed.sampled_pairs as f64 * both;
+        let error = |level: &Level, u: f64| {
+            if level.u.is_some() {
+                0.0
+            } else if level.test == Test::Exact && level.column.is_none() {
+                exact_variance(tables, column, u, valued).sqrt()
+            } else {
+                share_variance(u, sampled).sqrt()
+            }
+        };
+        Ok(comparison.levels.iter().zip(u).map(|(level, u)| error(level, *u)).collect())
+    };
+    recipe.comparisons().iter().zip(&observed.u).map(of).collect()
+}
+
+/// The variance of the share of equal pairs, Σ p q, whose p and q are shares among so many records with a value.
+fn exact_variance(tables: &Tables, column: usize, u: f64, valued: [f64; 2]) -> f64 {
+    let shares = [Side::Source, Side::Recipient].map(|side| {
+        let mut counts = vec![0.0f64; tables.values(column).len() + 1];
+        for code in tables.codes(column, side) {
+            counts[*code as usize] += 1.0;
+        }
+        counts
+    });
+    let all = valued.map(|count| count.max(1.0));
+    let (mut left, mut right) = (0.0, 0.0);
+    for (source, recipient) in shares[0].iter().zip(&shares[1]).skip(1) {
+        let (p, q) = (source / all[0], recipient / all[1]);
+        left += p * q * q;
+        right += q * p * p;
+    }
+    // A single equal pair more or less is the least that can be told.
+    let least = UNSEEN / (all[0] * all[1]);
+    ((left - u * u).max(0.0) / all[0] + (right - u * u).max(0.0) / all[1]).max(least * least)
 }
 
 /// Where the m begin: the closer the level, the likelier among the same.
@@ -474,79 +437,19 @@ fn with_parameters(comparisons: &[Comparison], m: &[Vec<f64>], u: &[Vec<f64>]) -
 
 #[cfg(test)]
 mod tests {
-    use rustc_hash::FxHashMap;
-
     use super::*;
-    use crate::link::sorted;
-    use crate::random::Dice;
-
-    /// Counts patterns of three comparisons drawn from known parameters, a value missing one time in ten.
-    fn drawn(pairs: u32, same: f64, m: &[Vec<f64>], u: &[Vec<f64>]) -> Vec<(Pattern, u64)> {
-        let mut dice = Dice::new(20_261_122);
-        let mut counts: FxHashMap<Pattern, u64> = FxHashMap::default();
-        for _ in 0..pairs {
-            let shares = if dice.chance(same) { m } else { u };
-            let mut pattern = Pattern::default();
-            for (comparison, levels) in shares.iter().enumerate() {
-                let mut at = dice.share();
-                let level = levels.iter().position(|share| {
-                    at -= share;
-                    at < 0.0
-                });
-                if !dice.chance(0.1) {
-                    let level = level.unwrap_or(levels.len() - 1);
-                    pattern = pattern.with(comparison, u8::try_from(level).unwrap() + 1);
-                }
-            }
-            *counts.entry(pattern).or_insert(0) += 1;
-        }
-        sorted(counts)
-    }
 
     #[test]
-    fn the_m_and_u_that_made_the_patterns_come_back_from_their_counts() {
-        let m = vec![vec![0.8, 0.15, 0.05], vec![0.9, 0.1], vec![0.7, 0.3]];
-        let u = vec![vec![0.02, 0.08, 0.9], vec![0.1, 0.9], vec![0.05, 0.95]];
-        let counts = drawn(400_000, 0.2, &m, &u);
-        for learn_u in [false, true] {
-            let start = Start {
-                same: 0.05,
-                m: vec![vec![0.6, 0.2, 0.2], vec![0.6, 0.4], vec![0.6, 0.4]],
-                u: if learn_u {
-                    vec![vec![0.1, 0.3, 0.6], vec![0.3, 0.7], vec![0.3, 0.7]]
-                } else {
-                    u.clone()
-                },
-                fixed_m: vec![vec![false; 3], vec![false; 2], vec![false; 2]],
-                learn_u,
-            };
-            let estimate = maximise(&counts, &start, 2_000, 1e-9).unwrap();
-            assert!(estimate.converged);
-            assert!((estimate.same - 0.2).abs() < 0.005, "{estimate:?}");
-            assert!(furthest(&estimate.m, &m) < 0.01, "{estimate:?}");
-            assert!(furthest(&estimate.u, &u) < 0.01, "{estimate:?}");
-        }
-    }
-
-    #[test]
-    fn a_fixed_m_stays_and_the_others_share_what_is_left() {
-        let m = vec![vec![0.8, 0.15, 0.05], vec![0.9, 0.1], vec![0.7, 0.3]];
-        let u = vec![vec![0.02, 0.08, 0.9], vec![0.1, 0.9], vec![0.05, 0.95]];
-        let start = Start {
-            same: 0.2,
-            m: vec![vec![0.5, 0.3, 0.2], vec![0.6, 0.4], vec![0.6, 0.4]],
-            u: u.clone(),
-            fixed_m: vec![vec![true, false, false], vec![false; 2], vec![false; 2]],
-            learn_u: false,
-        };
-        let estimate = maximise(&drawn(10_000, 0.2, &m, &u), &start, 500, 1e-9).unwrap();
-        assert_eq!(estimate.m[0][0].to_bits(), 0.5f64.to_bits());
-        assert!((estimate.m[0].iter().sum::<f64>() - 1.0).abs() < 1e-12);
-    }
-
-    #[test]
-    fn no_counts_teach_nothing() {
-        let start = Start { same: 0.5, m: vec![], u: vec![], fixed_m: vec![], learn_u: false };
-        assert!(matches!(maximise(&[], &start, 10, 0.1), Err(Error::NoPairs)));
+    fn a_closer_level_weighs_no_less_once_m_is_monotone() {
+        let u = [0.01, 0.04, 0.05, 0.9];
+        let mut m = [0.6, 0.05, 0.25, 0.1];
+        make_monotone(&mut m, &u);
+        assert!((m.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        assert!(
+            m.iter().zip(&u).map(|(m, u)| m / u).is_sorted_by(|one, next| one >= &(next - 1e-12))
+        );
+        // What was in order stays, and what was not shares one quotient.
+        assert!((m[0] - 0.6).abs() < 1e-12 && (m[3] - 0.1).abs() < 1e-12);
+        assert!((m[1] / 0.04 - m[2] / 0.05).abs() < 1e-9);
     }
 }
