@@ -127,6 +127,24 @@ pub fn rows(
     Ok(Rows { batch: finished.batch, rows: wanted.iter().copied().collect() })
 }
 
+/// Returns what the columns of a file are called, in their order, and reads nothing else.
+///
+/// # Errors
+///
+/// The file cannot be read, is empty, or is not of the format that the specification names.
+pub fn columns(spec: &FileSpec) -> Result<Vec<String>, Error> {
+    let opened = Opened::open(&spec.path, spec.compression)?;
+    let nothing = Projection::new([]);
+    let table = Table::of_all(spec, &nothing, &[], Limits::default())?;
+    match &spec.format {
+        Format::Csv(format) => csv::columns(&opened, format, &table),
+        Format::Parquet => parquet::columns(&opened, &table),
+        Format::Fixed { layout } => {
+            Ok(Layout::read(layout)?.fields.iter().map(|field| field.name().to_owned()).collect())
+        }
+    }
+}
+
 /// What reads a format.
 enum Reader<'a> {
     Csv(&'a Csv),

@@ -74,6 +74,18 @@ pub enum Error {
         /// Whose file was looked in.
         side: linkage::Side,
     },
+    /// A cell of a file of pairs is not what it has to be.
+    #[error("`{}`, {place}, column `{column}`: it must be {wanted}", path.display())]
+    UnreadableCell {
+        /// The file.
+        path: PathBuf,
+        /// Where in it.
+        place: String,
+        /// The column.
+        column: String,
+        /// What it has to be.
+        wanted: &'static str,
+    },
     /// A fixed clock was asked for where only the machine's counts.
     #[error("the clock can only be set under an agreement whose environment is `test`")]
     ClockNotMine,
@@ -223,6 +235,9 @@ impl Error {
             Error::NoSuchRecord { .. } => {
                 fixed("name the column of ids with `--id`, and an id that is in it")
             }
+            Error::UnreadableCell { .. } => fixed(
+                "mend the line; ids are found in the files named on the command line, in the column that `--id` names",
+            ),
             Error::ForeignEntry { .. } => fixed(
                 "case store and ledger are not of one node, or one was restored from a backup: restore both together",
             ),

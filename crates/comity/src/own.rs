@@ -10,11 +10,13 @@ mod screen;
 
 use crate::Error;
 use crate::admit::{self, Csv, FileSpec, Format, Limits, Projection};
-use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, RecordBatch, StringArray};
 use linkage::model::{Column, Link};
-use linkage::{Side, Table, Tables};
+use linkage::{Intake, Side, Tables};
 use std::collections::BTreeSet;
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 pub use screen::{Declared, Protected, screen};
@@ -26,48 +28,68 @@ pub struct OwnFile {
     pub path: PathBuf,
     /// The column that its records are known by, if it has one.
     pub id: Option<String>,
+    /// A column that says who is who, if one is to be read. It is never compared.
+    pub truth: Option<String>,
     /// What stands between two fields of a delimited file.
     pub delimiter: u8,
 }
 
 impl OwnFile {
-    /// Reads the columns named, all as text, and the column of ids.
+    /// Reads the columns named, all as text, with the column of ids and the one that says who is who.
     ///
     /// # Errors
     /// Every way in which a file can differ from what is expected of it, by file and line.
-    pub fn read(&self, columns: &BTreeSet<String>) -> Result<OwnTable, Error> {
-        let mut spec = FileSpec::new(&self.path, format_of(&self.path, self.delimiter));
+    pub fn read(&self, columns: &BTreeSet<String>) -> Result<(RecordBatch, OwnTable), Error> {
+        let mut spec = self.spec();
         spec.id.clone_from(&self.id);
         let mut wanted = columns.clone();
-        wanted.extend(self.id.clone());
+        wanted.extend(self.id.iter().chain(&self.truth).cloned());
         let named = wanted.iter().map(|name| (name.as_str(), admit::Kind::Text));
         let admitted = admit::open(&spec, &Projection::new(named), Limits::default())?;
-        Ok(OwnTable {
-            id: self.id.clone(),
+        let truth = self.truth.as_ref().and_then(|name| admitted.batch.column_by_name(name));
+        let table = OwnTable {
+            records: admitted.records,
+            truth: truth.and_then(|array| array.as_string_opt::<i32>()).cloned(),
             digest: admitted.digest,
             caveats: admitted.caveats.iter().map(ToString::to_string).collect(),
-            batches: vec![admitted.batch],
-        })
+        };
+        Ok((admitted.batch, table))
+    }
+
+    /// Returns what its columns are called.
+    ///
+    /// # Errors
+    /// As [`OwnFile::read`].
+    pub fn columns(&self) -> Result<Vec<String>, Error> {
+        Ok(admit::columns(&self.spec())?)
+    }
+
+    fn spec(&self) -> FileSpec {
+        FileSpec::new(&self.path, format_of(&self.path, self.delimiter))
     }
 }
 
 /// A file by its name's ending is Parquet, and delimited text otherwise.
-fn format_of(path: &Path, delimiter: u8) -> Format {
-    let is =
-        |ending: &str| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending));
-    if is("parquet") {
+pub(crate) fn format_of(path: &Path, delimiter: u8) -> Format {
+    if ends_in(path, "parquet") {
         Format::Parquet
     } else {
-        let delimiter = if is("tsv") && delimiter == b',' { b'\t' } else { delimiter };
+        let delimiter = if ends_in(path, "tsv") && delimiter == b',' { b'\t' } else { delimiter };
         Format::Csv(Csv { delimiter, ..Csv::default() })
     }
 }
 
-/// What was read of a file.
+/// Says whether a file's name has this ending, in whatever case.
+pub fn ends_in(path: &Path, ending: &str) -> bool {
+    path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending))
+}
+
+/// What is known of a file once its values were taken in.
 #[derive(Clone)]
 pub struct OwnTable {
-    id: Option<String>,
-    batches: Vec<RecordBatch>,
+    /// How many records it has.
+    pub records: u64,
+    truth: Option<StringArray>,
     /// The digest of the file.
     pub digest: admit::Digest,
     /// What its holder should look at.
@@ -76,28 +98,15 @@ pub struct OwnTable {
 
 impl fmt::Debug for OwnTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OwnTable").field("records", &self.records()).finish_non_exhaustive()
+        f.debug_struct("OwnTable").field("records", &self.records).finish_non_exhaustive()
     }
 }
 
 impl OwnTable {
-    /// Returns how many records it has.
-    pub fn records(&self) -> u64 {
-        self.batches.iter().map(|batch| batch.num_rows() as u64).sum()
-    }
-
-    /// Returns its batches.
-    pub fn batches(&self) -> &[RecordBatch] {
-        &self.batches
-    }
-
-    /// Returns it as the linkage engine takes it.
-    pub fn table(&self) -> Table<'_> {
-        let table = Table::new(&self.batches);
-        match &self.id {
-            Some(id) => table.with_id(id),
-            None => table,
-        }
+    /// Returns whom a record is said to be of, where that was read and is stated.
+    pub fn truth(&self, row: usize) -> Option<&str> {
+        let truth = self.truth.as_ref()?;
+        (row < truth.len() && truth.is_valid(row)).then(|| truth.value(row))
     }
 }
 
@@ -113,7 +122,8 @@ pub fn origins(columns: &[Column], side: Side) -> BTreeSet<String> {
     columns.iter().flat_map(of).collect()
 }
 
-/// Reads one file or two, at the same time, and prepares them.
+/// Reads one file or two, at the same time where there are threads for it, and prepares them. What was read of a file is
+/// let go as soon as it is prepared.
 ///
 /// # Errors
 /// As [`OwnFile::read`]; the number of files is not what the recipe or model links; a column cannot be prepared.
@@ -122,29 +132,48 @@ pub fn prepare(
     link: Link,
     source: &OwnFile,
     recipient: Option<&OwnFile>,
+    threads: NonZeroUsize,
 ) -> Result<(Tables, Vec<OwnTable>), Error> {
+    let mut intake = Intake::new(columns, link, threads);
+    let files = [(Side::Source, Some(source)), (Side::Recipient, recipient)];
+    for (side, file) in files {
+        if let Some(id) = file.and_then(|file| file.id.as_deref()) {
+            intake = intake.with_id(side, id);
+        }
+    }
+    let mut read = Vec::new();
     match (link, recipient) {
         (Link::Between | Link::Both, Some(recipient)) => {
-            let (left, right) = std::thread::scope(|scope| {
-                let left = scope.spawn(|| source.read(&origins(columns, Side::Source)));
-                let right = recipient.read(&origins(columns, Side::Recipient));
-                (left.join(), right)
-            });
-            let (left, right) = (left.map_err(|_| Error::ReaderStopped)??, right?);
-            let tables = if link == Link::Both {
-                Tables::both(columns, left.table(), right.table())?
+            let read_source = || source.read(&origins(columns, Side::Source));
+            let read_recipient = || recipient.read(&origins(columns, Side::Recipient));
+            let (left, right) = if threads.get() > 1 {
+                std::thread::scope(|scope| {
+                    let left = scope.spawn(read_source);
+                    let right = read_recipient();
+                    (left.join(), right)
+                })
             } else {
-                Tables::between(columns, left.table(), right.table())?
+                let left = read_source();
+                (Ok(left), read_recipient())
             };
-            Ok((tables, vec![left, right]))
+            let (batch, table) = left.map_err(|_| Error::ReaderStopped)??;
+            intake.take(Side::Source, &[batch])?;
+            read.push(table);
+            let (batch, table) = right?;
+            intake.take(Side::Recipient, &[batch])?;
+            read.push(table);
         }
         (Link::Within, None) => {
-            let table = source.read(&origins(columns, Side::Source))?;
-            Ok((Tables::within(columns, table.table())?, vec![table]))
+            let (batch, table) = source.read(&origins(columns, Side::Source))?;
+            intake.take(Side::Source, &[batch])?;
+            read.push(table);
         }
         (Link::Between | Link::Both, None) => {
-            Err(Error::OtherFileCount { link, wanted: 2, given: 1 })
+            return Err(Error::OtherFileCount { link, wanted: 2, given: 1 });
         }
-        (Link::Within, Some(_)) => Err(Error::OtherFileCount { link, wanted: 1, given: 2 }),
+        (Link::Within, Some(_)) => {
+            return Err(Error::OtherFileCount { link, wanted: 1, given: 2 });
+        }
     }
+    Ok((intake.finish().with_threads(threads), read))
 }

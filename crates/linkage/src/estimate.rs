@@ -229,6 +229,15 @@ fn variance(values: &[f64]) -> f64 {
     values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0)
 }
 
+/// Returns how many of so many there are, with Wilson's interval; all of none is 1, and says nothing: 0 to 1.
+pub fn interval_of(count: f64, of: f64) -> Interval {
+    if of <= 0.0 {
+        return Interval { value: 1.0, low: 0.0, high: 1.0 };
+    }
+    let share = count / of;
+    wilson(share, share * (1.0 - share) / of, of)
+}
+
 /// Wilson's interval for a share of this variance: that of as many trials as would have it, and never more than `most`.
 fn wilson(share: f64, variance: f64, most: f64) -> Interval {
     let spread = share * (1.0 - share);

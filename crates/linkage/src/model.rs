@@ -801,6 +801,15 @@ impl Model {
         crate::probability(calibrated(&self.0.calibration, weight))
     }
 
+    /// Returns the same model with another say on how many pairs one record may keep.
+    ///
+    /// # Errors
+    ///
+    /// Those of an unsound model.
+    pub fn with_one_to_one(&self, one_to_one: OneToOne) -> Result<Self> {
+        Self::try_from(ModelFile { one_to_one, ..self.0.clone() })
+    }
+
     /// Returns the same model with this calibration: another model, with another digest.
     ///
     /// # Errors

@@ -27,6 +27,14 @@ pub(super) fn read(opened: &Opened, csv: &Csv, table: &mut Table<'_>) -> Result<
     Ok(totals)
 }
 
+/// Returns what the header calls the columns.
+pub(super) fn columns(opened: &Opened, csv: &Csv, table: &Table<'_>) -> Result<Vec<String>, Error> {
+    let mut unpacked = opened.unpacked()?;
+    let mut reader = Reader::new(opened, unpacked.stream(), csv, table.limits.field_bytes);
+    reader.skip_mark(table)?;
+    reader.names(table)
+}
+
 struct Reader<'a> {
     opened: &'a Opened,
     input: &'a mut dyn BufRead,
@@ -163,12 +171,11 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Reads the header: how many columns there are, and for each that is named which of the table's it fills.
-    fn header(&mut self, table: &Table<'_>) -> Result<(usize, BTreeMap<usize, Vec<usize>>), Error> {
-        let file = || table.file.to_owned();
+    /// Reads the header as it stands.
+    fn names(&mut self, table: &Table<'_>) -> Result<Vec<String>, Error> {
         let mut field = Vec::new();
         let Some(begun) = self.begin(table, &mut field)? else {
-            return Err(Error::Empty { file: file() });
+            return Err(Error::Empty { file: table.file.to_owned() });
         };
         let mut header = vec![self.name(&field)];
         let mut last = begun.last;
@@ -180,6 +187,13 @@ impl<'a> Reader<'a> {
             }
             header.push(self.name(&field));
         }
+        Ok(header)
+    }
+
+    /// Reads the header: how many columns there are, and for each that is named which of the table's it fills.
+    fn header(&mut self, table: &Table<'_>) -> Result<(usize, BTreeMap<usize, Vec<usize>>), Error> {
+        let file = || table.file.to_owned();
+        let header = self.names(table)?;
         let mut targets: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         let mut lacking = Vec::new();
         for (index, column) in table.columns.iter().enumerate() {

@@ -26,6 +26,21 @@ use super::decimal;
 use super::error::{Error, Place};
 use super::table::Table;
 
+/// Returns what the columns are called that can be read; others, of nested values say, are passed over.
+pub(super) fn columns(opened: &Opened, table: &Table<'_>) -> Result<Vec<String>, Error> {
+    let file = || table.file.to_owned();
+    if opened.packing != Packing::Plain {
+        return Err(Error::PackedParquet { file: file(), packing: opened.packing.name() });
+    }
+    let corrupt = |source: ParquetError| Error::CorruptParquet { file: file(), record: 1, source };
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(opened.whole()?, options)
+        .map_err(corrupt)?;
+    let fields = builder.schema().fields().iter();
+    let readable = fields.filter(|field| is_readable(field.data_type()));
+    Ok(readable.map(|field| field.name().clone()).collect())
+}
+
 /// Reads the records into the table.
 pub(super) fn read(opened: &Opened, table: &mut Table<'_>) -> Result<(), Error> {
     let file = || table.file.to_owned();

@@ -1,11 +1,18 @@
 //! `comity link`: links files that their holder owns, without an agreement.
 //!
 //! A linkage tool in its own right. What comes out of it cannot enter casework, and nobody is selected by a protected
-//! trait here either (floor F3): see [`crate::own`]. One file a sub-command.
+//! trait here either (floor F3): see [`crate::own`]. One file a sub-command. Whoever looks people up in records held for
+//! somebody else needs an agreement, and `comity run`.
 
 mod block;
+mod cluster;
+mod evaluate;
 mod explain;
+mod export;
+mod import;
 mod link;
+mod pairs;
+mod profile;
 mod train;
 
 use super::Done;
@@ -16,9 +23,13 @@ use crate::{Error, program};
 use agreement::Category;
 use clap::Subcommand;
 use linkage::model::{Column, Comparison, Rule};
-use linkage::{Model, Recipe, Tables};
+use linkage::{Model, Recipe, RecordRef, Side, Tables};
+use std::borrow::Cow;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+/// Links files that you own, without an agreement. What comes out cannot enter casework. To look people up in records
+/// that are held for somebody else you need an agreement, and `comity run`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Words {
     #[command(subcommand)]
@@ -27,23 +38,38 @@ pub(super) struct Words {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Counts what each column holds: missing, distinct and most frequent values
+    Profile(profile::Words),
     /// Counts the pairs that each rule makes, without making any
     Block(block::Words),
     /// Trains a model by a recipe, without labels
     Train(train::Words),
     /// Links by a model, and writes the pairs
     Link(link::Words),
-    /// Explains a pair: every part of its weight
+    /// Makes clusters of records that are one individual
+    Cluster(cluster::Words),
+    /// Holds a model against a truth, or estimates its precision and recall without one
+    Evaluate(evaluate::Words),
+    /// Explains a pair: every part of its weight, or how two records hang together in a cluster
     Explain(explain::Words),
+    /// Makes a model of Splink's settings, and lists what differs
+    Import(import::Words),
+    /// Writes a model as Splink's settings, and lists what differs
+    Export(export::Words),
 }
 
 impl Words {
     pub(super) fn carry_out(self, printer: &mut Printer) -> Result<Done, Error> {
         match self.command {
+            Command::Profile(words) => words.carry_out(printer),
             Command::Block(words) => words.carry_out(printer),
             Command::Train(words) => words.carry_out(printer),
             Command::Link(words) => words.carry_out(printer),
+            Command::Cluster(words) => words.carry_out(printer),
+            Command::Evaluate(words) => words.carry_out(printer),
             Command::Explain(words) => words.carry_out(printer),
+            Command::Import(words) => words.carry_out(printer),
+            Command::Export(words) => words.carry_out(printer),
         }
     }
 }
@@ -67,6 +93,9 @@ struct Files {
     /// Declares what a column is, where its name says something else: COLUMN=CATEGORY
     #[arg(long = "declare", value_name = "COLUMN=CATEGORY", value_parser = declaration)]
     declared: Vec<(String, Category)>,
+    /// How many threads work; as many as the machine has cores, where it isn't said
+    #[arg(long, value_name = "COUNT")]
+    threads: Option<NonZeroUsize>,
 }
 
 /// Parses `column=category`, the category in an agreement's word.
@@ -119,7 +148,12 @@ impl Files {
 
     fn file(&self, path: &Path, id: Option<&String>) -> OwnFile {
         let delimiter = u8::try_from(self.delimiter).unwrap_or(b',');
-        OwnFile { path: path.to_owned(), id: id.cloned(), delimiter }
+        OwnFile { path: path.to_owned(), id: id.cloned(), truth: None, delimiter }
+    }
+
+    fn threads(&self) -> NonZeroUsize {
+        let all = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        self.threads.unwrap_or_else(all)
     }
 
     /// Says why nothing is linked, if a rule or a comparison looks at a protected trait (F3).
@@ -157,8 +191,21 @@ impl Files {
         printer: &Printer,
         watch: &mut Stopwatch,
     ) -> Result<(Tables, Vec<OwnTable>), Error> {
+        self.prepare_with_truth(plan, None, printer, watch)
+    }
+
+    /// Does the same, and reads the column that says who is who.
+    fn prepare_with_truth(
+        &self,
+        plan: &Plan<'_>,
+        truth: Option<&String>,
+        printer: &Printer,
+        watch: &mut Stopwatch,
+    ) -> Result<(Tables, Vec<OwnTable>), Error> {
+        let with_truth = |file: OwnFile| OwnFile { truth: truth.cloned(), ..file };
+        let (source, recipient) = (with_truth(self.source()), self.recipient().map(with_truth));
         let (tables, read) =
-            own::prepare(plan.columns, plan.link, &self.source(), self.recipient().as_ref())?;
+            own::prepare(plan.columns, plan.link, &source, recipient.as_ref(), self.threads())?;
         watch.lap("read and prepare");
         for table in &read {
             for caveat in &table.caveats {
@@ -196,6 +243,42 @@ impl Method {
         }
     }
 }
+
+/// Returns the weight from which on a model gives this probability.
+fn weight_from(model: &Model, probability: f64) -> f64 {
+    linkage::calibrate::weight_at(model.calibration(), linkage::weight_of(probability))
+}
+
+/// Reads a probability, which is neither 0 nor 1.
+fn probability(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "write a number such as 0.95".to_owned())?;
+    if value > 0.0 && value < 1.0 {
+        Ok(value)
+    } else {
+        Err("it must lie between 0 and 1, and be neither".to_owned())
+    }
+}
+
+/// Returns what a record is known by: its id, or its row where it has none.
+fn name(tables: &Tables, side: Side, record: RecordRef) -> String {
+    match tables.id(side, record) {
+        Some(id) => id.to_owned(),
+        None => tables.origin(side, record).1.row().to_string(),
+    }
+}
+
+/// Spells a field of a CSV file (RFC 4180).
+fn field(text: &str) -> Cow<'_, str> {
+    if text.contains([',', '"', '\r', '\n']) {
+        Cow::Owned(format!("\"{}\"", text.replace('"', "\"\"")))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// What every command says at its end that shows pairs or clusters.
+const CANNOT_ENTER: &str =
+    "A pair is something to look at. It decides nothing, and cannot enter casework.";
 
 /// Writes seconds of each phase into what is printed as JSON.
 fn seconds(watch: &Stopwatch) -> serde_json::Value {

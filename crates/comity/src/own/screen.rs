@@ -101,7 +101,9 @@ fn users(column: &str, rules: &[Rule], comparisons: &[Comparison]) -> Vec<String
             .any(|key| is_key(&key.column) || key.against.as_deref().is_some_and(is_key))
     });
     let by_comparison = comparisons.iter().filter(|comparison| {
-        let in_level = |level: &linkage::model::Level| level.column.as_deref() == Some(column);
+        let in_level = |level: &linkage::model::Level| {
+            level.column.as_deref() == Some(column) || level.test.other_columns().contains(&column)
+        };
         comparison.column == column || comparison.levels.iter().any(in_level)
     });
     by_rule

@@ -34,9 +34,9 @@ impl Words {
         let expectation = model.training().map(|training| training.expectation);
         printer.json(&serde_json::json!({
             "model": super::super::shown(&self.out), "digest": digest, "prior": model.prior(),
-            "threshold": model.threshold(), "expectation": expectation, "seconds": super::seconds(&watch),
+            "threshold": model.threshold(), "threads": tables.threads(), "expectation": expectation, "seconds": super::seconds(&watch),
         }));
-        let records: Vec<String> = read.iter().map(|table| thousands(table.records())).collect();
+        let records: Vec<String> = read.iter().map(|table| thousands(table.records)).collect();
         printer.labelled("read", &format!("{} records", records.join(" and ")));
         printer
             .labelled("model", &format!("{} ({})", super::super::shown(&self.out), short(&digest)));

@@ -1,0 +1,277 @@
+//! `comity link cluster`: which records are one individual, taken all together.
+
+use super::{CANNOT_ENTER, Done, Files, field, name, pairs, probability, weight_from};
+use crate::clock::Stopwatch;
+use crate::printer::{Printer, thousands};
+use crate::{Error, program};
+use linkage::cluster::{
+    Bond, Clusters, Constraints, Member, Members, Method, Policy, Reason, Ties, Weigher, cluster,
+};
+use linkage::model::OneToOne;
+use linkage::{Detail, Link, Model, Scorer, Side, Tables};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Words {
+    /// The model (TOML)
+    model: PathBuf,
+    #[command(flatten)]
+    files: Files,
+    /// Takes the pairs that `comity link link` wrote, instead of comparing again
+    #[arg(long, value_name = "FILE")]
+    pairs: Option<PathBuf>,
+    /// Where the clusters are written (CSV)
+    #[arg(long, value_name = "FILE", default_value = "clusters.csv")]
+    out: PathBuf,
+    /// Where the pairs are written that were left out, each with its reason (CSV)
+    #[arg(long, value_name = "FILE")]
+    splits: Option<PathBuf>,
+    /// Joins by pairs from this probability on, instead of the model's threshold
+    #[arg(long, value_name = "PROBABILITY", value_parser = probability)]
+    probability: Option<f64>,
+    /// What decides whether two clusters are joined
+    #[arg(long, value_enum, default_value_t = By::Correlation)]
+    method: By,
+    /// The most records of one cluster; 0 is no bound
+    #[arg(long, value_name = "COUNT", default_value_t = 100)]
+    most_members: u32,
+    /// A file that has nobody twice, so that no cluster takes two records of it
+    #[arg(long, value_enum, value_name = "FILE")]
+    free_of_duplicates: Vec<Whose>,
+}
+
+/// What decides whether two clusters are joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum By {
+    /// All pairs between the two, added up
+    Correlation,
+    /// One pair at the threshold is enough: connected components
+    Connected,
+    /// One pair is enough, and it must be the heaviest that either still has
+    BestLink,
+}
+
+/// One of the two files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Whose {
+    /// The first
+    Source,
+    /// The second
+    Recipient,
+}
+
+impl Words {
+    pub(super) fn carry_out(self, printer: &Printer) -> Result<Done, Error> {
+        let model = Model::from_toml(&program::read(&self.model)?)?;
+        let mut plan = (&model).into();
+        if self.files.refused(&plan, printer) {
+            return Ok(Done::Refused);
+        }
+        let threshold =
+            self.probability.map_or(model.threshold(), |share| weight_from(&model, share));
+        let weighs = self.method == By::Correlation;
+        if self.pairs.is_some() && !weighs {
+            // Nothing is compared, so nothing but the ids is read.
+            plan.columns = &[];
+        }
+        let mut watch = Stopwatch::start();
+        let (tables, _) = self.files.prepare(&plan, printer, &mut watch)?;
+        let members = Members::new(&tables)?;
+        let scorer =
+            if plan.columns.is_empty() { None } else { Some(Scorer::new(&model, &tables)?) };
+        let bonds = match &self.pairs {
+            Some(path) => read_bonds(path, &tables, &members)?,
+            None => bonds(&model, threshold, &tables, &members)?,
+        };
+        watch.lap("pairs");
+        let policy = self.policy(threshold);
+        let free = self.free_of_duplicates.iter().map(|whose| match whose {
+            Whose::Source => 0,
+            Whose::Recipient => 1,
+        });
+        let constraints = Constraints::none().with_sources(members.sources(), free);
+        let mut weigher = match &scorer {
+            Some(scorer) if weighs => Some(Weigher::new(scorer)?),
+            _ => None,
+        };
+        let weigh = |one, other| weigher.as_mut()?.weight(one, other);
+        let clusters = cluster(members.count(), bonds, &policy, &constraints, weigh)?;
+        watch.lap("cluster");
+        let groups = clusters.groups();
+        write_clusters(&self.out, &tables, &members, &groups)?;
+        if let Some(path) = &self.splits {
+            write_splits(path, &tables, &members, &clusters)?;
+        }
+        watch.lap("write");
+        self.tell(printer, &clusters, &groups, threshold, &watch);
+        Ok(Done::Well)
+    }
+
+    fn policy(&self, threshold: f64) -> Policy {
+        let method = match self.method {
+            By::Correlation => Method::Correlation,
+            By::Connected => Method::Connected,
+            By::BestLink => Method::BestLink(Ties::Drop),
+        };
+        let most_members = (self.most_members > 0).then_some(self.most_members);
+        Policy { method, most_members, ..Policy::new(threshold) }
+    }
+
+    fn tell(
+        &self,
+        printer: &Printer,
+        clusters: &Clusters,
+        groups: &[Vec<Member>],
+        threshold: f64,
+        watch: &Stopwatch,
+    ) {
+        let mut sizes: BTreeMap<usize, u64> = BTreeMap::new();
+        for group in groups {
+            *sizes.entry(group.len()).or_insert(0) += 1;
+        }
+        let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
+        for split in clusters.splits() {
+            *reasons.entry(said(split.reason)).or_insert(0) += 1;
+        }
+        let bridges = clusters.bridges().bridges();
+        let weak = bridges.iter().filter(|bridge| bridge.smaller_side >= 2).count() as u64;
+        let of_more = groups.iter().filter(|group| group.len() > 1).count() as u64;
+        let largest = sizes.last_key_value().map_or(0, |(size, _)| *size as u64);
+        let out = super::super::shown(&self.out);
+        printer.json(&serde_json::json!({
+            "records": clusters.members(), "clusters": groups.len(), "of_two_or_more": of_more,
+            "largest": largest, "sizes": sizes, "pairs_in_clusters": clusters.pairs(), "left_out": reasons,
+            "bridges_between_twos": weak, "threshold": threshold, "out": out, "seconds": super::seconds(watch),
+        }));
+        printer.wrapped(
+            "records   ",
+            &format!(
+                "{} in {} clusters at {threshold:.2}, {} of them of two records or more, the largest of {largest}",
+                thousands(u64::from(clusters.members())),
+                thousands(groups.len() as u64),
+                thousands(of_more),
+            ),
+        );
+        let left: u64 = reasons.values().sum();
+        let each: Vec<String> =
+            reasons.iter().map(|(why, count)| format!("{} {why}", thousands(*count))).collect();
+        let each = if each.is_empty() { String::new() } else { format!(": {}", each.join(", ")) };
+        printer.wrapped("left out  ", &format!("{} pairs{each}", thousands(left)));
+        if weak > 0 {
+            let text = format!(
+                "{} pairs alone hold two or more records to two or more others: look at these first",
+                thousands(weak)
+            );
+            printer.wrapped("bridges   ", &text);
+        }
+        printer.labelled("clusters", &out);
+        printer.line(CANNOT_ENTER);
+    }
+}
+
+/// Compares, and returns the pairs from a threshold on, however many one record has.
+pub(super) fn bonds(
+    model: &Model,
+    threshold: f64,
+    tables: &Tables,
+    members: &Members<'_>,
+) -> Result<Vec<Bond>, Error> {
+    let all = model.with_threshold(threshold)?.with_one_to_one(OneToOne::Off)?;
+    let scorer = Scorer::new(&all, tables)?;
+    let links = linkage::link_in_detail(&scorer, Detail::Kept, |_| {})?;
+    Ok(members.bonds(&links.pairs)?)
+}
+
+fn read_bonds(path: &Path, tables: &Tables, members: &Members<'_>) -> Result<Vec<Bond>, Error> {
+    let is_weight = |text: &str| text.parse().ok().filter(|weight: &f64| weight.is_finite());
+    let named = pairs::read(path, tables, "weight", "a weight", is_weight)?;
+    let bond = |pair: &pairs::Named| {
+        let one = members.member(Side::Source, pair.source)?;
+        let other = members.member(Side::Recipient, pair.recipient)?;
+        Ok(Bond::new(one, other, pair.said))
+    };
+    named.iter().map(bond).collect()
+}
+
+/// Says in words why a pair was left out.
+fn said(reason: Reason) -> &'static str {
+    match reason {
+        Reason::CannotLink => "said to be two",
+        Reason::SourceTwice(_) => {
+            "would have put two records of a file without duplicates together"
+        }
+        Reason::TooLarge => "would have made too large a cluster",
+        Reason::Outweighed => "outweighed by the other pairs",
+        Reason::WeakBridge => "too weak a bridge",
+        Reason::Tie => "as good as another",
+    }
+}
+
+/// Returns whose file a record is in, and what it is known by there.
+pub(super) fn known(
+    tables: &Tables,
+    members: &Members<'_>,
+    member: Member,
+) -> Result<(&'static str, String), Error> {
+    let (side, record) = members.record(member)?;
+    let whose = match tables.link() {
+        Link::Between if side == Side::Recipient => "recipient",
+        Link::Between | Link::Within => "source",
+        Link::Both => pairs::of(tables, record),
+    };
+    Ok((whose, name(tables, side, record)))
+}
+
+fn write_clusters(
+    path: &Path,
+    tables: &Tables,
+    members: &Members<'_>,
+    groups: &[Vec<Member>],
+) -> Result<(), Error> {
+    let cannot = |source| Error::CannotWrite { path: path.to_owned(), source };
+    program::write_in_pieces(path, |file| {
+        let mut file = BufWriter::with_capacity(1 << 20, file);
+        writeln!(file, "cluster,file,record").map_err(cannot)?;
+        for (number, group) in (1u64..).zip(groups) {
+            let mut known_by: BTreeSet<(&str, String)> = BTreeSet::new();
+            for member in group {
+                known_by.insert(known(tables, members, *member)?);
+            }
+            for (whose, record) in known_by {
+                writeln!(file, "{number},{whose},{}", field(&record)).map_err(cannot)?;
+            }
+        }
+        file.flush().map_err(cannot)
+    })
+}
+
+fn write_splits(
+    path: &Path,
+    tables: &Tables,
+    members: &Members<'_>,
+    clusters: &Clusters,
+) -> Result<(), Error> {
+    let cannot = |source| Error::CannotWrite { path: path.to_owned(), source };
+    program::write_in_pieces(path, |file| {
+        let mut file = BufWriter::new(file);
+        writeln!(file, "one_file,one,other_file,other,weight,reason").map_err(cannot)?;
+        for split in clusters.splits() {
+            let one = known(tables, members, split.bond.one)?;
+            let other = known(tables, members, split.bond.other)?;
+            writeln!(
+                file,
+                "{},{},{},{},{:?},{}",
+                one.0,
+                field(&one.1),
+                other.0,
+                field(&other.1),
+                split.bond.weight,
+                said(split.reason)
+            )
+            .map_err(cannot)?;
+        }
+        file.flush().map_err(cannot)
+    })
+}

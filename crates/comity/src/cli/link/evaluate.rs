@@ -1,0 +1,426 @@
+//! `comity link evaluate`: what a model's weights are worth, by a truth, by labels, or by its own reckoning.
+
+use super::{Done, Files, pairs, probability, weight_from};
+use crate::clock::Stopwatch;
+use crate::own::OwnTable;
+use crate::printer::{Printer, thousands};
+use crate::{Error, program};
+use linkage::estimate::{Interval, estimate, interval_of};
+use linkage::evaluate::{Counts, Labelled, Row, area_under_roc, average_precision, best, table};
+use linkage::model::OneToOne;
+use linkage::{
+    Blocks, Detail, Link, Model, Pair, RecordRef, Scorer, Side, Tables, score_given, settle,
+};
+use std::collections::{BTreeMap, HashSet};
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+/// How many equal parts of the range of probabilities are held against the truth.
+const BINS: usize = 10;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Words {
+    /// The model (TOML)
+    model: PathBuf,
+    #[command(flatten)]
+    files: Files,
+    /// The column of both files that says who is who
+    #[arg(long, value_name = "COLUMN", conflicts_with = "labels")]
+    truth: Option<String>,
+    /// Pairs that people judged (CSV): source, recipient, and same, which is `yes` or `no`
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+    /// Where every threshold with all its measures is written (CSV)
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Looks at pairs from this probability on, the threshold's at most; those below count as left out
+    #[arg(long, value_name = "PROBABILITY", value_parser = probability, default_value = "0.001")]
+    from: f64,
+    /// Without labels: where drawing records again begins
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Without labels: how often records are drawn again
+    #[arg(long, default_value_t = 200)]
+    resamples: u32,
+}
+
+/// What is known of the pairs.
+struct Known {
+    labelled: Vec<Labelled>,
+    /// Pairs of two individuals that were not looked at.
+    unmade: u64,
+    /// Pairs of one individual.
+    same: u64,
+    /// Of these, those that a rule made.
+    made: u64,
+    /// What the model keeps at its threshold, one-to-one applied, where whole files were linked.
+    kept: Option<Counts>,
+}
+
+impl Words {
+    pub(super) fn carry_out(self, printer: &Printer) -> Result<Done, Error> {
+        let model = Model::from_toml(&program::read(&self.model)?)?;
+        let plan = (&model).into();
+        if self.files.refused(&plan, printer) {
+            return Ok(Done::Refused);
+        }
+        let mut watch = Stopwatch::start();
+        let (tables, read) =
+            self.files.prepare_with_truth(&plan, self.truth.as_ref(), printer, &mut watch)?;
+        let known = match &self.labels {
+            Some(path) => judged(path, &model, &tables)?,
+            None if self.truth.is_some() => self.linked(&model, &tables, &read)?,
+            None => return self.estimate(&model, &tables, printer),
+        };
+        watch.lap("evaluate");
+        let rows = table(&known.labelled, known.unmade);
+        if let Some(path) = &self.out {
+            write(path, &model, &rows)?;
+        }
+        tell(printer, &model, &known, &rows, &watch);
+        Ok(Done::Well)
+    }
+
+    /// Links whole files, and holds every pair against the column that says who is who.
+    fn linked(&self, model: &Model, tables: &Tables, read: &[OwnTable]) -> Result<Known, Error> {
+        let people = People::of(tables, read);
+        let from = weight_from(model, self.from).min(model.threshold());
+        let all = model.with_threshold(from)?.with_one_to_one(OneToOne::Off)?;
+        let scorer = Scorer::new(&all, tables)?;
+        let links = linkage::link_in_detail(&scorer, Detail::Kept, |_| {})?;
+        let blocks = Blocks::new(tables, all.rules())?;
+        let same = people.same_pairs(tables);
+        let found: HashSet<(RecordRef, RecordRef)> =
+            links.pairs.iter().map(|pair| (pair.source, pair.recipient)).collect();
+        let mut labelled: Vec<Labelled> = links
+            .pairs
+            .iter()
+            .filter_map(|pair| {
+                Some(Labelled { weight: Some(pair.weight), same: people.are_same(pair)? })
+            })
+            .collect();
+        let looked_at = labelled.iter().filter(|pair| !pair.same).count() as u64;
+        // Of the pairs of one individual that weigh less, those that a rule made have a weight, and the others none.
+        let lighter: Vec<(RecordRef, RecordRef)> =
+            same.iter().filter(|pair| !found.contains(pair)).copied().collect();
+        let mut missed = 0;
+        for given in score_given(&scorer, &lighter)? {
+            let is_made = blocks.first_rule(given.source, given.recipient).is_some();
+            missed += u64::from(!is_made);
+            labelled.push(Labelled { weight: is_made.then_some(given.weight), same: true });
+        }
+        let above: Vec<Pair> =
+            links.pairs.iter().filter(|pair| pair.weight >= model.threshold()).copied().collect();
+        let kept = settle(tables, model.one_to_one(), above).pairs;
+        let judged =
+            |is: bool| kept.iter().filter(|pair| people.are_same(pair) == Some(is)).count();
+        let (right, wrong) = (judged(true) as f64, judged(false) as f64);
+        let all_same = same.len() as u64;
+        let different = (people.known_pairs(tables) - all_same) as f64;
+        Ok(Known {
+            unmade: people.known_pairs(tables) - all_same - looked_at,
+            labelled,
+            same: all_same,
+            made: all_same - missed,
+            kept: Some(Counts {
+                true_positives: right,
+                false_positives: wrong,
+                true_negatives: different - wrong,
+                false_negatives: all_same as f64 - right,
+            }),
+        })
+    }
+
+    /// Estimates precision and recall without labels.
+    fn estimate(&self, model: &Model, tables: &Tables, printer: &Printer) -> Result<Done, Error> {
+        let scorer = Scorer::new(model, tables)?;
+        let estimate = estimate(&scorer, self.seed, self.resamples)?;
+        printer.json(&serde_json::json!({ "estimate": estimate }));
+        printer.labelled(
+            "kept",
+            &format!("{} pairs at {:.2} or above", thousands(estimate.pairs), estimate.threshold),
+        );
+        printer.labelled("precision", &shown(&estimate.precision));
+        printer.labelled("recall", &shown(&estimate.recall));
+        printer.wrapped(
+            "rules     ",
+            &format!(
+                "made {:.0} pairs of one individual, and are reckoned to have missed {:.0} or more",
+                estimate.same_pairs, estimate.missed_by_rules
+            ),
+        );
+        let how = if estimate.by_second_hits {
+            "reckoned without labels, from second hits and the rules that made each pair; a reviewed sample is worth more"
+        } else {
+            "reckoned without labels and without second hits, as the model has it; a reviewed sample is worth more"
+        };
+        printer.wrapped("how       ", how);
+        Ok(Done::Well)
+    }
+}
+
+/// Scores pairs that people judged. No more is known than of these.
+fn judged(path: &Path, model: &Model, tables: &Tables) -> Result<Known, Error> {
+    let answer = |text: &str| match text.trim().to_lowercase().as_str() {
+        "yes" | "true" | "1" | "1.0" => Some(1.0),
+        "no" | "false" | "0" | "0.0" => Some(0.0),
+        _ => None,
+    };
+    let named = pairs::read(path, tables, "same", "`yes` or `no`", answer)?;
+    let scorer = Scorer::new(model, tables)?;
+    let blocks = Blocks::new(tables, model.rules())?;
+    let both: Vec<(RecordRef, RecordRef)> =
+        named.iter().map(|pair| (pair.source, pair.recipient)).collect();
+    let mut known = Known { labelled: Vec::new(), unmade: 0, same: 0, made: 0, kept: None };
+    for (given, pair) in score_given(&scorer, &both)?.into_iter().zip(&named) {
+        let is_made = blocks.first_rule(given.source, given.recipient).is_some();
+        let same = pair.said > 0.5;
+        known.same += u64::from(same);
+        known.made += u64::from(same && is_made);
+        known.labelled.push(Labelled { weight: is_made.then_some(given.weight), same });
+    }
+    Ok(known)
+}
+
+/// Who each record is of, as numbers; 0 where nobody says.
+struct People {
+    source: Vec<u32>,
+    recipient: Vec<u32>,
+}
+
+impl People {
+    fn of(tables: &Tables, read: &[OwnTable]) -> People {
+        let mut numbers: BTreeMap<&str, u32> = BTreeMap::new();
+        let mut number = |side: Side, row: u32| {
+            let (whose, record) = tables.origin(side, RecordRef::new(row));
+            let file = match whose {
+                Side::Source => read.first(),
+                Side::Recipient => read.get(1),
+            };
+            let Some(person) = file.and_then(|file| file.truth(record.row() as usize)) else {
+                return 0;
+            };
+            let next = u32::try_from(numbers.len() + 1).unwrap_or(0);
+            *numbers.entry(person.trim()).or_insert(next)
+        };
+        let mut side = |side| (0..tables.records(side)).map(|row| number(side, row)).collect();
+        let source = side(Side::Source);
+        let recipient =
+            if tables.link() == Link::Between { side(Side::Recipient) } else { Vec::new() };
+        People { source, recipient }
+    }
+
+    fn recipients(&self, tables: &Tables) -> &[u32] {
+        if tables.link() == Link::Between { &self.recipient } else { &self.source }
+    }
+
+    /// Says whether a pair is one individual, where that is known.
+    fn are_same(&self, pair: &Pair) -> Option<bool> {
+        let recipients = if self.recipient.is_empty() { &self.source } else { &self.recipient };
+        let one = self.source.get(pair.source.row() as usize).filter(|person| **person > 0)?;
+        let other = recipients.get(pair.recipient.row() as usize).filter(|person| **person > 0)?;
+        Some(one == other)
+    }
+
+    /// Lists every pair of one individual, whether or not a rule makes it.
+    fn same_pairs(&self, tables: &Tables) -> Vec<(RecordRef, RecordRef)> {
+        let mut of: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for (row, person) in (0..).zip(&self.source).filter(|(_, person)| **person > 0) {
+            of.entry(*person).or_default().push(row);
+        }
+        let between = tables.link() == Link::Between;
+        let mut pairs = Vec::new();
+        for (row, person) in (0..).zip(self.recipients(tables)) {
+            for source in of.get(person).into_iter().flatten() {
+                if between || *source < row {
+                    pairs.push((RecordRef::new(*source), RecordRef::new(row)));
+                }
+            }
+        }
+        pairs
+    }
+
+    /// Returns how many pairs there are of records of which it is known whose they are.
+    fn known_pairs(&self, tables: &Tables) -> u64 {
+        let known = |people: &[u32]| people.iter().filter(|person| **person > 0).count() as u64;
+        let sources = known(&self.source);
+        match tables.link() {
+            Link::Between => sources * known(&self.recipient),
+            Link::Within | Link::Both => sources * sources.saturating_sub(1) / 2,
+        }
+    }
+}
+
+fn tell(printer: &Printer, model: &Model, known: &Known, rows: &[Row], watch: &Stopwatch) {
+    let at_threshold = rows.iter().rev().find(|row| row.threshold >= model.threshold());
+    let none = Counts {
+        true_positives: 0.0,
+        false_positives: 0.0,
+        true_negatives: (known.labelled.len() as u64 + known.unmade - known.same) as f64,
+        false_negatives: known.same as f64,
+    };
+    let by_weight = at_threshold.map_or(none, |row| row.counts);
+    let kept = known.kept.unwrap_or(by_weight);
+    let best_row = best(rows, |counts| counts.f(1.0));
+    let bins = bins(model, &known.labelled);
+    printer.json(&serde_json::json!({
+        "same_pairs": known.same, "made_by_rules": known.made, "threshold": model.threshold(),
+        "kept": measures(&kept), "by_weight_alone": measures(&by_weight),
+        "best_f1": best_row.map(|row| serde_json::json!({
+            "threshold": row.threshold, "measures": measures(&row.counts),
+        })),
+        "area_under_roc": area_under_roc(rows), "average_precision": average_precision(rows),
+        "calibration": bins, "seconds": super::seconds(watch),
+    }));
+    let made = known.made as f64 / (known.same as f64).max(1.0) * 100.0;
+    printer.wrapped(
+        "truth     ",
+        &format!(
+            "{} pairs of one individual, {} of them made by a rule ({made:.1} %)",
+            thousands(known.same),
+            thousands(known.made)
+        ),
+    );
+    let how = if known.kept.is_some() { ", one-to-one applied" } else { "" };
+    printer.labelled("threshold", &format!("{:.2}{how}", model.threshold()));
+    printer.labelled("precision", &shown(&precision(&kept)));
+    printer.labelled("recall", &shown(&recall(&kept)));
+    printer.labelled("F1", &format!("{:.4}", kept.f(1.0)));
+    if let Some(row) = best_row {
+        printer.wrapped(
+            "best F1   ",
+            &format!(
+                "{:.4} at {:.2}, by weight alone: precision {:.2} %, recall {:.2} %",
+                row.counts.f(1.0),
+                row.threshold,
+                row.counts.precision() * 100.0,
+                row.counts.recall() * 100.0
+            ),
+        );
+    }
+    printer.labelled(
+        "areas",
+        &format!(
+            "ROC {:.5}, average precision {:.5}",
+            area_under_roc(rows),
+            average_precision(rows)
+        ),
+    );
+    for bin in bins.iter().filter(|bin| bin.pairs > 0) {
+        printer.labelled(
+            if bin.from == 0.0 { "said" } else { "" },
+            &format!(
+                "{:.1} to {:.1}: {:.3} on average, and {:.3} are ({} pairs)",
+                bin.from,
+                bin.from + 1.0 / BINS as f64,
+                bin.said,
+                bin.same,
+                thousands(bin.pairs)
+            ),
+        );
+    }
+}
+
+/// What the model says of pairs, and what is so.
+#[derive(Debug, serde::Serialize)]
+struct Bin {
+    from: f64,
+    pairs: u64,
+    said: f64,
+    same: f64,
+}
+
+fn bins(model: &Model, labelled: &[Labelled]) -> Vec<Bin> {
+    let mut sums = [(0u64, 0.0, 0u64); BINS];
+    for (weight, same) in labelled.iter().filter_map(|pair| Some((pair.weight?, pair.same))) {
+        let said = model.probability(weight);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a probability times ten is from 0 to 10"
+        )]
+        let place = ((said * BINS as f64) as usize).min(BINS - 1);
+        let bin = &mut sums[place];
+        *bin = (bin.0 + 1, bin.1 + said, bin.2 + u64::from(same));
+    }
+    let bin = |(place, (pairs, said, same)): (usize, &(u64, f64, u64))| {
+        let all = (*pairs as f64).max(1.0);
+        Bin {
+            from: place as f64 / BINS as f64,
+            pairs: *pairs,
+            said: said / all,
+            same: *same as f64 / all,
+        }
+    };
+    sums.iter().enumerate().map(bin).collect()
+}
+
+fn precision(counts: &Counts) -> Interval {
+    interval_of(counts.true_positives, counts.true_positives + counts.false_positives)
+}
+
+fn recall(counts: &Counts) -> Interval {
+    interval_of(counts.true_positives, counts.true_positives + counts.false_negatives)
+}
+
+fn shown(interval: &Interval) -> String {
+    format!(
+        "{:.2} % (95 % interval {:.2} to {:.2})",
+        interval.value * 100.0,
+        interval.low * 100.0,
+        interval.high * 100.0
+    )
+}
+
+fn measures(counts: &Counts) -> serde_json::Value {
+    serde_json::json!({
+        "counts": counts, "precision": precision(counts), "recall": recall(counts),
+        "specificity": counts.specificity(), "negative_predictive_value": counts.negative_predictive_value(),
+        "accuracy": counts.accuracy(), "f1": counts.f(1.0), "f2": counts.f(2.0), "f0_5": counts.f(0.5),
+        "p4": counts.p4(), "phi": counts.phi(),
+    })
+}
+
+/// Writes every threshold with all that is reckoned from it.
+fn write(path: &Path, model: &Model, rows: &[Row]) -> Result<(), Error> {
+    let cannot = |source| Error::CannotWrite { path: path.to_owned(), source };
+    program::write_in_pieces(path, |file| {
+        let mut file = BufWriter::new(file);
+        writeln!(
+            file,
+            "threshold,probability,true_positives,false_positives,true_negatives,false_negatives,precision,\
+             precision_low,precision_high,recall,recall_low,recall_high,specificity,negative_predictive_value,\
+             accuracy,f1,f2,f0_5,p4,phi"
+        )
+        .map_err(cannot)?;
+        for row in rows {
+            let counts = &row.counts;
+            let (precision, recall) = (precision(counts), recall(counts));
+            let numbers = [
+                row.threshold,
+                model.probability(row.threshold),
+                counts.true_positives,
+                counts.false_positives,
+                counts.true_negatives,
+                counts.false_negatives,
+                counts.precision(),
+                precision.low,
+                precision.high,
+                counts.recall(),
+                recall.low,
+                recall.high,
+                counts.specificity(),
+                counts.negative_predictive_value(),
+                counts.accuracy(),
+                counts.f(1.0),
+                counts.f(2.0),
+                counts.f(0.5),
+                counts.p4(),
+                counts.phi(),
+            ];
+            let line: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+            writeln!(file, "{}", line.join(",")).map_err(cannot)?;
+        }
+        file.flush().map_err(cannot)
+    })
+}

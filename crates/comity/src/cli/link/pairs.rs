@@ -1,0 +1,205 @@
+//! Pairs in files: written with their weights, and read again with the records that they name.
+//!
+//! Beside the path of the data, as all of `comity link`. A file of pairs holds ids and numbers, and no value that was
+//! compared.
+
+use super::{field, name};
+use crate::admit::{self, FileSpec, Place, Projection};
+use crate::own::{self, ends_in};
+use crate::{Error, program};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray, UInt16Array};
+use linkage::{Link, Model, Pair, Pattern, RecordRef, Side, Tables};
+use parquet::arrow::ArrowWriter;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufWriter, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+
+/// How many rows of a Parquet file stand in memory at once.
+const ROWS: usize = 65_536;
+
+/// Writes pairs as CSV, or as Parquet by the file's ending.
+pub(super) fn write(
+    path: &Path,
+    tables: &Tables,
+    model: &Model,
+    pairs: &[Pair],
+) -> Result<(), Error> {
+    let cannot = |source: io::Error| Error::CannotWrite { path: path.to_owned(), source };
+    program::write_in_pieces(path, |file| {
+        let written = if ends_in(path, "parquet") {
+            write_parquet(file, tables, model, pairs)
+        } else {
+            write_csv(file, tables, model, pairs)
+        };
+        written.map_err(cannot)
+    })
+}
+
+fn write_csv(file: &mut File, tables: &Tables, model: &Model, pairs: &[Pair]) -> io::Result<()> {
+    let mut file = BufWriter::with_capacity(1 << 20, file);
+    let both = tables.link() == Link::Both;
+    let files = if both { ",source_file,recipient_file" } else { "" };
+    writeln!(file, "source,recipient,weight,probability,rule,pattern{files}")?;
+    for pair in pairs {
+        let (left, right) = names(tables, pair);
+        // The shortest spelling of a number that reads back as the same bits; rules are counted from 1, as people do.
+        write!(
+            file,
+            "{},{},{:?},{:?},{},{}",
+            field(&left),
+            field(&right),
+            pair.weight,
+            model.probability(pair.weight),
+            pair.rule + 1,
+            spelled(pair.pattern, model)
+        )?;
+        if both {
+            write!(file, ",{},{}", of(tables, pair.source), of(tables, pair.recipient))?;
+        }
+        writeln!(file)?;
+    }
+    file.flush()
+}
+
+fn write_parquet(
+    file: &mut File,
+    tables: &Tables,
+    model: &Model,
+    pairs: &[Pair],
+) -> io::Result<()> {
+    let mut writer = ArrowWriter::try_new(file, batch(tables, model, &[])?.schema(), None)?;
+    for pairs in pairs.chunks(ROWS) {
+        writer.write(&batch(tables, model, pairs)?)?;
+    }
+    writer.close()?;
+    Ok(())
+}
+
+fn batch(tables: &Tables, model: &Model, pairs: &[Pair]) -> io::Result<RecordBatch> {
+    let texts = |text: &dyn Fn(&Pair) -> String| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(pairs.iter().map(text)))
+    };
+    let numbers = |number: &dyn Fn(&Pair) -> f64| -> ArrayRef {
+        Arc::new(Float64Array::from_iter_values(pairs.iter().map(number)))
+    };
+    let rules = UInt16Array::from_iter_values(pairs.iter().map(|pair| pair.rule + 1));
+    let mut columns: Vec<(&str, ArrayRef)> = vec![
+        ("source", texts(&|pair| names(tables, pair).0)),
+        ("recipient", texts(&|pair| names(tables, pair).1)),
+        ("weight", numbers(&|pair| pair.weight)),
+        ("probability", numbers(&|pair| model.probability(pair.weight))),
+        ("rule", Arc::new(rules)),
+        ("pattern", texts(&|pair| spelled(pair.pattern, model))),
+    ];
+    if tables.link() == Link::Both {
+        columns.push(("source_file", texts(&|pair| of(tables, pair.source).to_owned())));
+        columns.push(("recipient_file", texts(&|pair| of(tables, pair.recipient).to_owned())));
+    }
+    RecordBatch::try_from_iter(columns).map_err(io::Error::other)
+}
+
+fn names(tables: &Tables, pair: &Pair) -> (String, String) {
+    (name(tables, Side::Source, pair.source), name(tables, Side::Recipient, pair.recipient))
+}
+
+/// Says whose file a record is in, where the records of both stand in one row.
+pub(super) fn of(tables: &Tables, record: RecordRef) -> &'static str {
+    match tables.origin(Side::Source, record).0 {
+        Side::Source => "source",
+        Side::Recipient => "recipient",
+    }
+}
+
+/// Spells a pattern: the level of each comparison in the model's order, counted from 1, 0 where a value is missing.
+fn spelled(pattern: Pattern, model: &Model) -> String {
+    let levels = (0..model.comparisons().len()).map(|place| pattern.level(place).to_string());
+    levels.collect::<Vec<_>>().join(".")
+}
+
+/// A pair that a file names.
+pub(super) struct Named {
+    pub(super) source: RecordRef,
+    pub(super) recipient: RecordRef,
+    /// What the file says of it.
+    pub(super) said: f64,
+}
+
+/// Reads a file of pairs: the ids of both records, and a number that `read` makes of what stands in a column.
+pub(super) fn read(
+    path: &Path,
+    tables: &Tables,
+    column: &str,
+    wanted: &'static str,
+    read: impl Fn(&str) -> Option<f64>,
+) -> Result<Vec<Named>, Error> {
+    let spec = FileSpec::new(path, own::format_of(path, b','));
+    let columns = ["source", "recipient", column].map(|name| (name, admit::Kind::Text));
+    let admitted = admit::open(&spec, &Projection::new(columns), admit::Limits::default())?;
+    let texts = |name: &str| {
+        admitted.batch.column_by_name(name).and_then(|array| array.as_string_opt::<i32>())
+    };
+    let (Some(sources), Some(recipients), Some(said)) =
+        (texts("source"), texts("recipient"), texts(column))
+    else {
+        return Ok(Vec::new());
+    };
+    let names = [Side::Source, Side::Recipient].map(|side| known(tables, side));
+    let find = |side: Side, texts: &StringArray, row: usize| {
+        let text = if texts.is_valid(row) { texts.value(row) } else { "" };
+        let names = match side {
+            Side::Source => &names[0],
+            Side::Recipient => &names[1],
+        };
+        let found = if names.is_empty() {
+            let number = text.parse().ok().filter(|number| *number < tables.records(side));
+            number.map(RecordRef::new)
+        } else {
+            names.get(text).copied().flatten()
+        };
+        found.ok_or_else(|| unreadable(path, admitted.place(row), side_column(side), RECORD))
+    };
+    let pair = |row: usize| {
+        let text = if said.is_valid(row) { said.value(row) } else { "" };
+        let said =
+            read(text).ok_or_else(|| unreadable(path, admitted.place(row), column, wanted))?;
+        Ok(Named {
+            source: find(Side::Source, sources, row)?,
+            recipient: find(Side::Recipient, recipients, row)?,
+            said,
+        })
+    };
+    (0..admitted.batch.num_rows()).map(pair).collect()
+}
+
+/// What a cell has to be that names a record.
+const RECORD: &str = "the id of one record of that file";
+
+fn side_column(side: Side) -> &'static str {
+    match side {
+        Side::Source => "source",
+        Side::Recipient => "recipient",
+    }
+}
+
+fn unreadable(path: &Path, place: Option<Place>, column: &str, wanted: &'static str) -> Error {
+    Error::UnreadableCell {
+        path: path.to_owned(),
+        place: place.map(|place| place.to_string()).unwrap_or_default(),
+        column: column.to_owned(),
+        wanted,
+    }
+}
+
+/// Returns the records of a side by their ids; an id that two files share names neither. None where there are no ids.
+fn known(tables: &Tables, side: Side) -> HashMap<&str, Option<RecordRef>> {
+    let mut names = HashMap::new();
+    for record in (0..tables.records(side)).map(RecordRef::new) {
+        if let Some(id) = tables.id(side, record) {
+            names.entry(id).and_modify(|found| *found = None).or_insert(Some(record));
+        }
+    }
+    names
+}
