@@ -107,6 +107,7 @@ impl Frequencies {
     }
 
     /// Returns what one comparison adds to the weight for how common the values are: 0 where it doesn't adjust.
+    #[inline]
     pub(crate) fn part(
         &self,
         tables: &Tables,
@@ -127,6 +128,7 @@ impl Frequencies {
     }
 
     /// Returns the same for two values of the comparison's column, by their codes.
+    #[inline]
     pub(crate) fn part_of_codes(&self, comparison: usize, level: u8, left: u32, right: u32) -> f64 {
         match &self.comparisons[comparison] {
             Some(shares) if shares.adjusted[usize::from(level)] => shares.part(left, right),
