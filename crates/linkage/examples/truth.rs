@@ -49,9 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Tables::between(recipe.columns(), from, Table::new(&recipient).with_id(truth))?
         }
         Link::Within => Tables::within(recipe.columns(), from)?,
-        Link::Both => {
-            Tables::both(recipe.columns(), from, Table::new(&recipient).with_id(truth))?
-        }
+        Link::Both => Tables::both(recipe.columns(), from, Table::new(&recipient).with_id(truth))?,
     };
     let began = std::time::Instant::now();
     let model = train(&recipe, &tables)?;

@@ -139,8 +139,10 @@ impl Frequencies {
     /// Returns the most that a level of one comparison can have added for how common the values are.
     pub(crate) fn most_part(&self, comparison: usize, level: u8) -> f64 {
         match &self.comparisons[comparison] {
-            Some(shares) if shares.adjusted[usize::from(level)] => (1..shares.logs.len())
-                .map(|code| shares.part(code as u32, code as u32))
+            Some(shares) if shares.adjusted[usize::from(level)] => (0u32..)
+                .take(shares.logs.len())
+                .skip(1)
+                .map(|code| shares.part(code, code))
                 .fold(0.0, f64::max),
             _ => 0.0,
         }
@@ -148,6 +150,7 @@ impl Frequencies {
 }
 
 impl Shares {
+    #[inline]
     fn part(&self, left: u32, right: u32) -> f64 {
         match (self.logs[left as usize], self.logs[right as usize]) {
             (None, None) => 0.0,

@@ -40,7 +40,8 @@ impl Bound {
         let mut frequency = Vec::new();
         let mut frequent = 0;
         for (index, (comparison, finder)) in comparisons.iter().zip(finders).enumerate() {
-            let most: Vec<f64> = (0..=comparison.levels.len() as u8)
+            let most: Vec<f64> = (0u8..)
+                .take(comparison.levels.len() + 1)
                 .map(|level| scorer.partial(index, level) + scorer.most_frequency(index, level))
                 .collect();
             let best = |levels: &[f64]| levels.iter().copied().fold(f64::NEG_INFINITY, f64::max);
