@@ -49,6 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Tables::between(recipe.columns(), from, Table::new(&recipient).with_id(truth))?
         }
         Link::Within => Tables::within(recipe.columns(), from)?,
+        Link::Both => Tables::both(recipe.columns(), from, Table::new(&recipient).with_id(truth))?,
     };
     let began = std::time::Instant::now();
     let model = train(&recipe, &tables)?;
@@ -197,7 +198,7 @@ fn count_same(tables: &Tables) -> u64 {
             let right = count(Side::Recipient);
             left.iter().map(|(person, count)| count * right.get(person).unwrap_or(&0)).sum()
         }
-        Link::Within => left.values().map(|count| count * (count - 1) / 2).sum(),
+        Link::Within | Link::Both => left.values().map(|count| count * (count - 1) / 2).sum(),
     }
 }
 

@@ -28,6 +28,7 @@ impl Texts {
         self.ends.len()
     }
 
+    #[inline]
     pub(crate) fn get(&self, index: usize) -> &str {
         let from = if index == 0 { 0 } else { self.ends[index - 1] };
         &self.letters[from..self.ends[index]]

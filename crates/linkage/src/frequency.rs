@@ -107,6 +107,7 @@ impl Frequencies {
     }
 
     /// Returns what one comparison adds to the weight for how common the values are: 0 where it doesn't adjust.
+    #[inline]
     pub(crate) fn part(
         &self,
         tables: &Tables,
@@ -127,6 +128,7 @@ impl Frequencies {
     }
 
     /// Returns the same for two values of the comparison's column, by their codes.
+    #[inline]
     pub(crate) fn part_of_codes(&self, comparison: usize, level: u8, left: u32, right: u32) -> f64 {
         match &self.comparisons[comparison] {
             Some(shares) if shares.adjusted[usize::from(level)] => shares.part(left, right),
@@ -137,8 +139,10 @@ impl Frequencies {
     /// Returns the most that a level of one comparison can have added for how common the values are.
     pub(crate) fn most_part(&self, comparison: usize, level: u8) -> f64 {
         match &self.comparisons[comparison] {
-            Some(shares) if shares.adjusted[usize::from(level)] => (1..shares.logs.len())
-                .map(|code| shares.part(code as u32, code as u32))
+            Some(shares) if shares.adjusted[usize::from(level)] => (0u32..)
+                .take(shares.logs.len())
+                .skip(1)
+                .map(|code| shares.part(code, code))
                 .fold(0.0, f64::max),
             _ => 0.0,
         }
@@ -146,6 +150,7 @@ impl Frequencies {
 }
 
 impl Shares {
+    #[inline]
     fn part(&self, left: u32, right: u32) -> f64 {
         // A value that came after the counting has no share that is known.
         let log = |code: u32| self.logs.get(code as usize).copied().flatten();

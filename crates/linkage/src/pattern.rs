@@ -28,11 +28,13 @@ impl Pattern {
     }
 
     /// Returns the level of one comparison.
+    #[inline]
     pub fn level(self, comparison: usize) -> u8 {
         ((self.0 >> (BITS * comparison)) & 0xf) as u8
     }
 
     /// Returns the pattern with one level set, which was null before.
+    #[inline]
     pub(crate) fn with(self, comparison: usize, level: u8) -> Self {
         debug_assert!(level < 16, "the model allows no more levels");
         Self(self.0 | (u64::from(level) << (BITS * comparison)))

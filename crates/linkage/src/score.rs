@@ -97,6 +97,7 @@ impl<'t> Scorer<'t> {
     }
 
     /// Returns the partial weight of one comparison's level.
+    #[inline]
     pub fn partial(&self, comparison: usize, level: u8) -> f64 {
         self.partial[comparison][usize::from(level)]
     }
@@ -113,6 +114,7 @@ impl<'t> Scorer<'t> {
     }
 
     /// Returns the frequency part of one comparison's level for two values of its column, by their codes.
+    #[inline]
     pub(crate) fn frequency_of_codes(
         &self,
         comparison: usize,
@@ -158,6 +160,11 @@ impl<'t> Scorer<'t> {
             })
             .sum();
         odds.log2()
+    }
+
+    /// Says whether the model holds a class of kin.
+    pub(crate) fn knows_kin(&self) -> bool {
+        !self.kin.is_empty()
     }
 
     /// Returns what kin take off the sum of a pair: 0 or less, and 0 where the model holds no class of kin.

@@ -40,7 +40,8 @@ impl Bound {
         let mut frequency = Vec::new();
         let mut frequent = 0;
         for (index, (comparison, finder)) in comparisons.iter().zip(finders).enumerate() {
-            let most: Vec<f64> = (0..=comparison.levels.len() as u8)
+            let most: Vec<f64> = (0u8..)
+                .take(comparison.levels.len() + 1)
                 .map(|level| scorer.partial(index, level) + scorer.most_frequency(index, level))
                 .collect();
             let best = |levels: &[f64]| levels.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -89,6 +90,7 @@ impl Bound {
     }
 
     /// Returns the most that a pair can weigh of which these comparisons have equal values, and these lack one.
+    #[inline]
     pub(crate) fn of(&self, equal: u32, missing: u32) -> f64 {
         let half = |set: u32, high: usize| (set >> (8 * high) & 0xff) as usize;
         self.most
@@ -99,16 +101,19 @@ impl Bound {
     }
 
     /// Returns whether a pair that can weigh this at most is surely not kept.
+    #[inline]
     pub(crate) fn is_below(&self, most: f64) -> bool {
         most < self.least
     }
 
     /// Returns how much less the most is, now that the frequency part of equal values is known.
+    #[inline]
     pub(crate) fn less_by_frequency(&self, comparison: usize, part: f64) -> f64 {
         self.frequency[comparison] - part
     }
 
     /// Returns how much less the most is, now that the level of values that differ is known.
+    #[inline]
     pub(crate) fn less_by_level(&self, comparison: usize, level: u8) -> f64 {
         self.differing[comparison] - self.levels[comparison][usize::from(level)]
     }

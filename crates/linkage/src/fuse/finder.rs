@@ -75,6 +75,7 @@ impl Memo {
         Self { slots: vec![(0, 0); SLOTS], asked: 0, found: 0 }
     }
 
+    #[inline]
     fn find(&mut self, one: u32, other: u32, find: impl FnOnce() -> u8) -> u8 {
         if self.slots.is_empty() {
             return find();
@@ -162,6 +163,7 @@ impl<'t> Finder<'t> {
     }
 
     /// Finds the level of two records that both have a value in the comparison's own column.
+    #[inline]
     pub(crate) fn level(
         &self,
         memos: &mut [Memo],
@@ -184,6 +186,7 @@ impl<'t> Finder<'t> {
 }
 
 impl Part<'_> {
+    #[inline]
     fn level(&self, memo: &mut Memo, left: &[u32], right: &[u32]) -> u8 {
         let (one, other) = (left[self.word], right[self.word]);
         if one == NO_VALUE || other == NO_VALUE {

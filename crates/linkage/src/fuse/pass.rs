@@ -14,7 +14,7 @@ use crate::link::{Pair, whole};
 use crate::model::Link;
 use crate::pattern::Pattern;
 use crate::record::RecordRef;
-use crate::score::Scorer;
+use crate::score::{Scorer, kin_part};
 use crate::tables::NO_VALUE;
 
 /// What a pass came to.
@@ -70,6 +70,8 @@ fn merged(one: Vec<Pair>, other: Vec<Pair>) -> Vec<Pair> {
 pub(crate) struct Worker<'f, 's, 't> {
     fused: &'f Fused<'s, 't>,
     memos: Vec<Vec<Memo>>,
+    /// log2 of the odds of kin, by pattern: few patterns are all pairs'.
+    kin: FxHashMap<Pattern, f64>,
     sources: Gathered,
     recipients: Gathered,
     tally: Tally,
@@ -114,6 +116,7 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
         Self {
             fused,
             memos: fused.finders.iter().map(|finder| finder.memos()).collect(),
+            kin: FxHashMap::default(),
             sources: Gathered::default(),
             recipients: Gathered::default(),
             tally: Tally {
@@ -285,7 +288,14 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
         pattern: Pattern,
         (source, recipient): (RecordRef, RecordRef),
     ) -> f64 {
-        let weight = scorer.weight(pattern, source, recipient);
+        // As the scorer's own weight is made of its sum, which is all there is where the model holds no kin.
+        let sum = scorer.sum(pattern, source, recipient);
+        let weight = if scorer.knows_kin() {
+            let kin = *self.kin.entry(pattern).or_insert_with(|| scorer.kin(pattern));
+            sum + kin_part(kin, sum)
+        } else {
+            sum
+        };
         if weight >= least {
             self.tally.pairs.push(Pair { source, recipient, rule, pattern, weight });
         }

@@ -58,11 +58,13 @@ impl Rows {
     }
 
     /// Returns how many words a row has.
+    #[inline]
     pub(crate) fn stride(&self) -> usize {
         self.stride
     }
 
     /// Returns the row of a record.
+    #[inline]
     pub(crate) fn row(&self, record: usize) -> &[u32] {
         &self.words[record * self.stride..(record + 1) * self.stride]
     }
