@@ -22,7 +22,7 @@ use crate::compare::simd::{Processor, Work};
 use crate::compare::text;
 use crate::compare::words::{
     self, Letters, MOST_LETTERS, Narrow, Short, Wide, common, damerau, jaro_of, one_edit,
-    short_jaro, winkler,
+    short_common, short_jaro, winkler,
 };
 
 /// The texts of one column, by their codes, which are counted from 1.
@@ -273,7 +273,7 @@ impl<'t> Prepared<'t> {
         if most_common(here, there) < floor.needed(left, right, prefix) {
             return 0.0;
         }
-        let jaro = short_jaro(left, right, common::<_, 16>(here.short(), there.short()));
+        let jaro = short_jaro(left, right, short_common(here.short(), there.short()));
         if floor.winkler { winkler(jaro, prefix) } else { jaro }
     }
 
