@@ -129,17 +129,12 @@ impl<'t> Grader<'t> {
     ///
     /// Both codes stand for a value.
     pub(crate) fn first_level(&self, one: u32, other: u32) -> u8 {
-        self.processor.run(Levels {
-            grader: self,
-            ones: &[one],
-            others: &[other],
-            levels: &mut [0],
-        })
+        self.processor.run(Levels { grader: self, ones: &[one], others: &[other], found: &mut [0] })
     }
 
     /// Does the same for many pairs of values at once, which costs less a pair. All three are of one length.
     pub(crate) fn first_levels(&self, ones: &[u32], others: &[u32], levels: &mut [u8]) {
-        self.processor.run(Levels { grader: self, ones, others, levels });
+        self.processor.run(Levels { grader: self, ones, others, found: levels });
     }
 
     #[inline(always)]
@@ -267,7 +262,7 @@ struct Levels<'a, 't> {
     grader: &'a Grader<'t>,
     ones: &'a [u32],
     others: &'a [u32],
-    levels: &'a mut [u8],
+    found: &'a mut [u8],
 }
 
 impl Work for Levels<'_, '_> {
@@ -276,7 +271,7 @@ impl Work for Levels<'_, '_> {
     #[inline(always)]
     fn run(self) -> u8 {
         let mut last = NONE_HOLDS;
-        for ((one, other), level) in self.ones.iter().zip(self.others).zip(self.levels) {
+        for ((one, other), level) in self.ones.iter().zip(self.others).zip(self.found) {
             last = self.grader.level(*one, *other);
             *level = last;
         }
@@ -297,7 +292,7 @@ struct Making<'t> {
 
 static NO_VALUES: Values = Values::Numbers(Vec::new());
 
-impl<'t> Making<'t> {
+impl Making<'_> {
     /// Finds the loosest that is asked of each function.
     fn of<'m>(tests: impl Iterator<Item = &'m Test>) -> Making<'static> {
         let mut making = Making {
@@ -525,7 +520,7 @@ fn next_number<'a>(numbers: &mut FxHashMap<&'a [char], u32>, gram: &'a [char]) -
 /// A date as the tests of dates ask for it.
 #[derive(Clone, Copy)]
 struct Day {
-    days: i32,
+    since_epoch: i32,
     months: i32,
     month: i8,
     day: i8,
@@ -536,7 +531,7 @@ impl Day {
         // The calendar has fewer than four million days.
         let days = day.duration_since(date(1970, 1, 1)).as_hours() / 24;
         Self {
-            days: i32::try_from(days).unwrap_or(i32::MAX),
+            since_epoch: i32::try_from(days).unwrap_or(i32::MAX),
             months: i32::from(day.year()) * 12 + i32::from(day.month()) - 1,
             month: day.month(),
             day: day.day(),
@@ -545,20 +540,21 @@ impl Day {
 
     #[inline(always)]
     fn within_days(self, other: Self, most: u32) -> bool {
-        self.days.abs_diff(other.days) <= most
+        self.since_epoch.abs_diff(other.since_epoch) <= most
     }
 
     /// Within a month of the last day of a longer month is the last day of a shorter one, which no later day follows.
     #[inline(always)]
     fn within_months(self, other: Self, most: u32) -> bool {
-        let (early, late) = if self.days <= other.days { (self, other) } else { (other, self) };
+        let (early, late) =
+            if self.since_epoch <= other.since_epoch { (self, other) } else { (other, self) };
         let between = late.months.abs_diff(early.months);
         between < most || (between == most && early.day >= late.day)
     }
 
     #[inline(always)]
     fn swapped(self, other: Self) -> bool {
-        self.days != other.days
+        self.since_epoch != other.since_epoch
             && self.day == other.month
             && self.month == other.day
             && self.months - i32::from(self.month) == other.months - i32::from(other.month)
@@ -566,6 +562,11 @@ impl Day {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the numbers of these tests are small and positive"
+)]
 mod tests {
     use proptest::prelude::*;
 

@@ -13,6 +13,10 @@
     clippy::inline_always,
     reason = "a kernel takes on its caller's instructions only where it is inlined"
 )]
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "words are taken apart on purpose, and a distance is cut off at a bound of 32 bits first"
+)]
 
 use std::fmt;
 
@@ -86,17 +90,17 @@ fn letters_of(text: &[char]) -> u64 {
 /// What one has of a bucket and the other hasn't is in common with nothing.
 #[inline(always)]
 fn most_common(one: &Entry, other: &Entry) -> u32 {
-    let alone_here = (one.letters & !other.letters).count_ones();
-    let alone_there = (other.letters & !one.letters).count_ones();
-    (one.length - alone_here).min(other.length - alone_there)
+    let own = (one.letters & !other.letters).count_ones();
+    let foreign = (other.letters & !one.letters).count_ones();
+    (one.length - own).min(other.length - foreign)
 }
 
 /// How many edits apart two texts are at least: an edit gives either at most one letter that it lacked.
 #[inline(always)]
 fn least_edits(one: &Entry, other: &Entry) -> usize {
-    let alone_here = (one.letters & !other.letters).count_ones();
-    let alone_there = (other.letters & !one.letters).count_ones();
-    alone_here.max(alone_there).max(one.length.abs_diff(other.length)) as usize
+    let own = (one.letters & !other.letters).count_ones();
+    let foreign = (other.letters & !one.letters).count_ones();
+    own.max(foreign).max(one.length.abs_diff(other.length)) as usize
 }
 
 /// How many of the first four characters of two texts are equal.

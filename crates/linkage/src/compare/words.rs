@@ -12,6 +12,10 @@
     clippy::inline_always,
     reason = "a kernel takes on its caller's instructions only where it is inlined"
 )]
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "places, counts and distances of 64 characters fit a byte"
+)]
 
 use crate::compare::simd::places;
 
