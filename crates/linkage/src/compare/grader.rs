@@ -523,7 +523,7 @@ struct Day {
     since_epoch: i32,
     months: i32,
     month: i8,
-    day: i8,
+    of_month: i8,
 }
 
 impl Day {
@@ -534,7 +534,7 @@ impl Day {
             since_epoch: i32::try_from(days).unwrap_or(i32::MAX),
             months: i32::from(day.year()) * 12 + i32::from(day.month()) - 1,
             month: day.month(),
-            day: day.day(),
+            of_month: day.day(),
         }
     }
 
@@ -549,14 +549,14 @@ impl Day {
         let (early, late) =
             if self.since_epoch <= other.since_epoch { (self, other) } else { (other, self) };
         let between = late.months.abs_diff(early.months);
-        between < most || (between == most && early.day >= late.day)
+        between < most || (between == most && early.of_month >= late.of_month)
     }
 
     #[inline(always)]
     fn swapped(self, other: Self) -> bool {
         self.since_epoch != other.since_epoch
-            && self.day == other.month
-            && self.month == other.day
+            && self.of_month == other.month
+            && self.month == other.of_month
             && self.months - i32::from(self.month) == other.months - i32::from(other.month)
     }
 }
