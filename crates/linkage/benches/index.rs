@@ -23,8 +23,8 @@ fn look_up(criterion: &mut Criterion) {
         Tables::between(recipe.columns(), Table::new(&payroll), Table::new(&caseload)).unwrap();
     let model = train(&recipe, &tables).unwrap();
     drop(tables);
-    let most: u32 = std::env::var("COMITY_BENCH_PEOPLE")
-        .map_or(1_000_000, |people| people.parse().unwrap());
+    let most: u32 =
+        std::env::var("COMITY_BENCH_PEOPLE").map_or(1_000_000, |people| people.parse().unwrap());
     let mut group = criterion.benchmark_group("index");
     group.sample_size(10);
     for people in [most / 100, most / 10, most] {
@@ -52,10 +52,9 @@ fn look_up(criterion: &mut Criterion) {
 
 fn clusters(criterion: &mut Criterion) {
     let recipe = Recipe::from_toml(
-        &RECIPE.replace("one_to_one = \"each_source\"", "one_to_one = \"off\"").replace(
-            "threshold = { target_precision = 0.98 }",
-            "threshold = { weight = 0.0 }",
-        ),
+        &RECIPE
+            .replace("one_to_one = \"each_source\"", "one_to_one = \"off\"")
+            .replace("threshold = { target_precision = 0.98 }", "threshold = { weight = 0.0 }"),
     )
     .unwrap();
     let plan = Plan { payroll_people: 50_000, caseload_people: 50_000, ..Plan::small(11) };
@@ -76,9 +75,13 @@ fn clusters(criterion: &mut Criterion) {
         let policy = Policy { method, ..Policy::new(0.0) };
         group.bench_function(format!("{method:?}"), |bencher| {
             bencher.iter(|| {
-                cluster(members.count(), bonds.clone(), &policy, &Constraints::none(), |one, other| {
-                    weigher.weight(one, other)
-                })
+                cluster(
+                    members.count(),
+                    bonds.clone(),
+                    &policy,
+                    &Constraints::none(),
+                    |one, other| weigher.weight(one, other),
+                )
                 .unwrap()
             });
         });

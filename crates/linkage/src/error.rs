@@ -256,7 +256,9 @@ mod tests {
             Error::NoSamePairs { rule },
             Error::UnreachablePrecision { target: 0.99, best: 0.9 },
             Error::UnsoundSynthesis { problem: "it has no rows".into() },
-            Error::UnsoundClustering { problem: "a pair names the record 9, and there are 8".into() },
+            Error::UnsoundClustering {
+                problem: "a pair names the record 9, and there are 8".into(),
+            },
             Error::UnsoundRegistry { problem: "a record is in two clusters".into() },
         ];
         let numbers: Vec<usize> = errors.iter().map(number).collect();

@@ -145,8 +145,10 @@ fn components(pairs: Vec<Pair>) -> Vec<Vec<Pair>> {
         let next = Member::new(u32::try_from(numbers.len()).unwrap_or(u32::MAX));
         *numbers.entry(side).or_insert(next)
     };
-    let ends: Vec<[Member; 2]> =
-        pairs.iter().map(|pair| [(false, pair.source), (true, pair.recipient)].map(&mut number)).collect();
+    let ends: Vec<[Member; 2]> = pairs
+        .iter()
+        .map(|pair| [(false, pair.source), (true, pair.recipient)].map(&mut number))
+        .collect();
     let mut forest = Forest::new(u32::try_from(numbers.len()).unwrap_or(u32::MAX));
     for [source, recipient] in &ends {
         forest.join(*source, *recipient);

@@ -44,9 +44,14 @@ fn policies() -> impl Strategy<Value = Policy> {
     ]);
     let sizes = prop::option::of(1_u32..8);
     let weak = prop::option::of(-2.0..8.0_f64);
-    (methods, sizes, weak, -4.0..4.0_f64).prop_map(|(method, most_members, weak_bridge, threshold)| {
-        Policy { method, most_members, weak_bridge, ..Policy::new(threshold) }
-    })
+    (methods, sizes, weak, -4.0..4.0_f64).prop_map(
+        |(method, most_members, weak_bridge, threshold)| Policy {
+            method,
+            most_members,
+            weak_bridge,
+            ..Policy::new(threshold)
+        },
+    )
 }
 
 /// Sources, of which 0 is free of duplicates, and pairs that must not be joined; two records that must.
@@ -320,7 +325,12 @@ fn groups(clusters: &Clusters) -> Vec<Vec<u32>> {
 }
 
 /// The single best links of records of these sources, all or some of them free of duplicates.
-fn best_links(sources: &[u16], free: &[u16], bonds: &[(u32, u32, f64)], ties: Ties) -> Vec<Vec<u32>> {
+fn best_links(
+    sources: &[u16],
+    free: &[u16],
+    bonds: &[(u32, u32, f64)],
+    ties: Ties,
+) -> Vec<Vec<u32>> {
     let constraints = Constraints::none().with_sources(sources.to_vec(), free.iter().copied());
     let bonds = bonds.iter().map(|(one, other, weight)| bond(*one, *other, *weight)).collect();
     let policy = Policy { method: Method::BestLink(ties), ..Policy::new(0.5) };
@@ -338,7 +348,13 @@ fn single_best_links_are_those_of_splinks_worked_graphs() {
     assert_eq!(best_links(&sources, &[a, b, c], &bonds, Ties::Lowest), expected);
     // A ring of two sources, and one record of a third.
     let bonds = [
-        (0, 1, 0.92), (1, 2, 0.91), (2, 3, 0.99), (3, 4, 0.88), (4, 5, 0.9), (5, 0, 0.96), (3, 6, 0.91),
+        (0, 1, 0.92),
+        (1, 2, 0.91),
+        (2, 3, 0.99),
+        (3, 4, 0.88),
+        (4, 5, 0.9),
+        (5, 0, 0.96),
+        (3, 6, 0.91),
     ];
     let expected = vec![vec![0, 5], vec![1], vec![2, 3, 6], vec![4]];
     assert_eq!(best_links(&[a, b, a, b, a, b, d], &[a, b, d], &bonds, Ties::Lowest), expected);
@@ -373,7 +389,8 @@ fn one_wrong_pair_does_not_join_two_individuals() {
     }
     bonds.push(bond(3, 4, 6.0));
     let policy = Policy::new(0.0);
-    let clusters = cluster(8, bonds.clone(), &policy, &Constraints::none(), |_, _| Some(-9.0)).unwrap();
+    let clusters =
+        cluster(8, bonds.clone(), &policy, &Constraints::none(), |_, _| Some(-9.0)).unwrap();
     assert_eq!(groups(&clusters), [vec![0, 1, 2, 3], vec![4, 5, 6, 7]]);
     assert_eq!(clusters.splits().len(), 1);
     assert_eq!(clusters.splits()[0].reason, Reason::Outweighed);
@@ -421,15 +438,21 @@ fn a_threshold_includes_pairs_of_exactly_its_weight() {
             assert_eq!(made.unwrap().count(), clusters, "{method:?} {weight}");
         }
     }
-    let none = cluster(0, Vec::new(), &Policy::new(0.0), &Constraints::none(), |_, _| None).unwrap();
+    let none =
+        cluster(0, Vec::new(), &Policy::new(0.0), &Constraints::none(), |_, _| None).unwrap();
     assert_eq!((none.count(), none.pairs(), none.measures()), (0, 0, Vec::new()));
 }
 
 #[test]
 fn a_star_hangs_on_one_record_and_a_triangle_on_none() {
     let bonds = vec![
-        bond(0, 1, 3.0), bond(0, 2, 2.0), bond(0, 3, 4.0),
-        bond(4, 5, 1.0), bond(5, 6, 1.0), bond(4, 6, 1.0), bond(7, 8, 9.0),
+        bond(0, 1, 3.0),
+        bond(0, 2, 2.0),
+        bond(0, 3, 4.0),
+        bond(4, 5, 1.0),
+        bond(5, 6, 1.0),
+        bond(4, 6, 1.0),
+        bond(7, 8, 9.0),
     ];
     let policy = Policy { method: Method::Connected, ..Policy::new(0.0) };
     let clusters = cluster(9, bonds, &policy, &Constraints::none(), |_, _| None).unwrap();
@@ -446,7 +469,8 @@ fn a_star_hangs_on_one_record_and_a_triangle_on_none() {
 #[test]
 fn what_cannot_be_clustered_is_said() {
     let policy = Policy::new(0.0);
-    let make = |bonds, constraints: &Constraints| cluster(3, bonds, &policy, constraints, |_, _| None);
+    let make =
+        |bonds, constraints: &Constraints| cluster(3, bonds, &policy, constraints, |_, _| None);
     let (none, one, two) = (Constraints::none(), member(1), member(2));
     let contradictory = none.clone().with_must_link(member(0), one).with_must_link(one, two);
     let contradictory = contradictory.with_cannot_link(two, member(0));
@@ -471,7 +495,8 @@ fn ids_follow_the_most_records_and_the_older_of_two() {
     let mut registry = Registry::new();
     registry.update([set(&[1, 2, 3]), set(&[4, 5]), set(&[6, 7])]).unwrap();
     // 3 leaves 1 for 2; both have then as many of the new cluster as each other, and the older id is kept for it.
-    let happened = registry.update([set(&[1, 2]), set(&[3, 4, 5]), set(&[6, 8]), set(&[7])]).unwrap();
+    let happened =
+        registry.update([set(&[1, 2]), set(&[3, 4, 5]), set(&[6, 8]), set(&[7])]).unwrap();
     let expected = [
         Happening::Issued { id: id(4), records: 1 },
         Happening::Split { from: id(1), into: vec![id(2)] },
@@ -479,7 +504,10 @@ fn ids_follow_the_most_records_and_the_older_of_two() {
     ];
     assert_eq!(happened, expected);
     let now = |registry: &Registry<u32>, record| registry.id(&record).map(ClusterId::number);
-    assert_eq!([1, 3, 6, 7, 9].map(|record| now(&registry, record)), [Some(1), Some(2), Some(3), Some(4), None]);
+    assert_eq!(
+        [1, 3, 6, 7, 9].map(|record| now(&registry, record)),
+        [Some(1), Some(2), Some(3), Some(4), None]
+    );
     // All go into one: the id of the most records, and what went into it can still be found.
     let happened = registry.update([set(&[1, 2, 3, 4, 5, 6, 8])]).unwrap();
     let expected = [

@@ -32,9 +32,9 @@ impl F1 {
 
 fn of_pairs(links: &Links, threshold: f64, people: &[String]) -> F1 {
     let kept = links.pairs.iter().filter(|pair| pair.weight >= threshold);
-    let right = kept.clone().filter(|pair| {
-        people[pair.source.row() as usize] == people[pair.recipient.row() as usize]
-    });
+    let right = kept
+        .clone()
+        .filter(|pair| people[pair.source.row() as usize] == people[pair.recipient.row() as usize]);
     F1 { right: right.count() as u64, pairs: kept.count() as u64, same: same_pairs(people) }
 }
 
@@ -72,11 +72,14 @@ fn compare(name: &str, scorer: &Scorer<'_>, people: &[String]) -> Vec<(f64, f64)
         let mut line = format!("{name} at {threshold}: pairs {:.6}", before.value());
         for method in [Method::Connected, Method::Correlation] {
             let policy = Policy { method, ..Policy::new(threshold) };
-            let clusters =
-                cluster(members.count(), bonds.clone(), &policy, &Constraints::none(), |one, other| {
-                    weigher.weight(one, other)
-                })
-                .unwrap();
+            let clusters = cluster(
+                members.count(),
+                bonds.clone(),
+                &policy,
+                &Constraints::none(),
+                |one, other| weigher.weight(one, other),
+            )
+            .unwrap();
             let after = of_clusters(&members, &clusters, people);
             line += &format!(
                 ", {method:?} {:.6} ({} of {} pairs right, {} split)",

@@ -70,7 +70,8 @@ type Row = (&'static str, &'static str, &'static str, &'static str);
 
 fn rows(most: usize) -> impl Strategy<Value = Vec<Row>> {
     let names = prop::sample::select(&["Ana", "Anna", "José", "Jose", "Li", "Gil", ""][..]);
-    let surnames = prop::sample::select(&["Gil", "Gill", "Li", "Ng", "Ana", "Nguyễn", "Robert", ""][..]);
+    let surnames =
+        prop::sample::select(&["Gil", "Gill", "Li", "Ng", "Ana", "Nguyễn", "Robert", ""][..]);
     let births = prop::sample::select(
         &["1980-01-31", "1980-02-28", "1980-10-31", "1981-01-31", "not a date", ""][..],
     );
@@ -105,7 +106,9 @@ fn within(model: &Model, rows: &[Row]) -> Tables {
 
 /// Shares of a population, so that weights don't move when tables grow; some values are not in it.
 fn population() -> [(&'static str, BTreeMap<String, f64>); 2] {
-    let of = |list: &[(&str, f64)]| list.iter().map(|(name, share)| ((*name).to_owned(), *share)).collect();
+    let of = |list: &[(&str, f64)]| {
+        list.iter().map(|(name, share)| ((*name).to_owned(), *share)).collect()
+    };
     [
         ("given", of(&[("ana", 0.1), ("anna", 0.05), ("josé", 0.2), ("li", 0.01)])),
         ("surname", of(&[("gil", 0.1), ("li", 0.3), ("ng", 0.02), ("robert", 0.004)])),
@@ -274,9 +277,10 @@ fn clusters(scorer: &Scorer<'_>, pairs: &[Pair]) -> Vec<BTreeSet<String>> {
     let members = Members::new(scorer.tables()).unwrap();
     let mut weigher = Weigher::new(scorer).unwrap();
     let bonds = members.bonds(pairs).unwrap();
-    let made = cluster(members.count(), bonds, &Policy::new(0.0), &Constraints::none(), |one, other| {
-        weigher.weight(one, other)
-    });
+    let made =
+        cluster(members.count(), bonds, &Policy::new(0.0), &Constraints::none(), |one, other| {
+            weigher.weight(one, other)
+        });
     let id = |member| {
         let (side, record) = members.record(member).unwrap();
         scorer.tables().id(side, record).unwrap().to_owned()

@@ -87,7 +87,10 @@ pub enum Happening {
 #[serde(
     try_from = "Kept<R>",
     into = "Kept<R>",
-    bound(serialize = "R: Ord + Clone + Serialize", deserialize = "R: Ord + Clone + Deserialize<'de>")
+    bound(
+        serialize = "R: Ord + Clone + Serialize",
+        deserialize = "R: Ord + Clone + Deserialize<'de>"
+    )
 )]
 pub struct Registry<R: Ord + Clone> {
     kept: Kept<R>,
@@ -278,7 +281,9 @@ impl<R: Ord + Clone> Registry<R> {
         // The merger that joined them is the latest one that had just one of the two: the largest such set.
         let former = (self.kept.former.iter())
             .filter(|(former, _)| self.current(**former) == Some(id))
-            .map(|(_, former)| former.records.intersection(shared).cloned().collect::<BTreeSet<R>>())
+            .map(|(_, former)| {
+                former.records.intersection(shared).cloned().collect::<BTreeSet<R>>()
+            })
             .filter(|records| parts(records) && records.len() < shared.len())
             .filter(|records| allowed(records))
             .max_by_key(BTreeSet::len);

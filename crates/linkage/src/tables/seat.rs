@@ -52,7 +52,11 @@ impl Tables {
     pub(crate) fn unseat(&mut self, seat: &Seat) {
         let is_source = self.link != Link::Between || seat.side == Side::Source;
         for own in &mut self.prepared {
-            if is_source { own.source.pop() } else { own.recipient.pop() };
+            if is_source {
+                own.source.pop()
+            } else {
+                own.recipient.pop()
+            };
         }
         for (place, items) in &seat.added {
             take_away(&mut self.prepared[*place].values, *items);
