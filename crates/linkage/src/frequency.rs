@@ -90,20 +90,37 @@ impl Frequencies {
         let found = self.comparisons.iter_mut().flatten().find(|shares| shares.name == comparison);
         let shares =
             found.ok_or_else(|| unsound("no comparison of that name adjusts for frequency"))?;
-        let texts: Vec<String> = match tables.values(shares.column) {
-            Values::Text(texts) | Values::Dates(_, texts) => {
-                texts.iter().map(str::to_owned).collect()
-            }
-            Values::Numbers(numbers) => numbers.iter().map(ToString::to_string).collect(),
-            Values::Times(times) => times.iter().map(ToString::to_string).collect(),
-            Values::Places(places) => places.iter().map(Place::text).collect(),
-            Values::Lists(lists) => (0..lists.len()).map(|index| lists.text(index)).collect(),
-        };
+        let values = tables.values(shares.column);
         let known: Vec<Option<f64>> = std::iter::once(None)
-            .chain(texts.iter().map(|text| population.get(text).copied()))
+            .chain((0..values.len()).map(|index| population.get(&text_of(values, index)).copied()))
             .collect();
         shares.logs = logs_of(&known, shares.least);
         Ok(())
+    }
+
+    /// Looks a value up in its population that was put behind the others, for each comparison that has one.
+    pub(crate) fn seat(
+        &mut self,
+        tables: &Tables,
+        populations: &BTreeMap<String, BTreeMap<String, f64>>,
+    ) {
+        for shares in self.comparisons.iter_mut().flatten() {
+            let values = tables.values(shares.column);
+            // Code 0 has a place too, so as many logarithms as values are one too few.
+            if shares.logs.len() == values.len() {
+                let population = populations.get(&shares.name);
+                let text = text_of(values, values.len() - 1);
+                let known = population.and_then(|population| population.get(&text).copied());
+                shares.logs.extend(logs_of(&[known], shares.least));
+            }
+        }
+    }
+
+    /// Forgets what was looked up so.
+    pub(crate) fn unseat(&mut self, tables: &Tables) {
+        for shares in self.comparisons.iter_mut().flatten() {
+            shares.logs.truncate(tables.values(shares.column).len() + 1);
+        }
     }
 
     /// Returns what one comparison adds to the weight for how common the values are: 0 where it doesn't adjust.
@@ -169,6 +186,17 @@ impl std::fmt::Debug for Frequencies {
             "Frequencies({} comparisons, [redacted])",
             self.comparisons.iter().flatten().count()
         )
+    }
+}
+
+/// A value as a table of a population writes it.
+fn text_of(values: &Values, index: usize) -> String {
+    match values {
+        Values::Text(texts) | Values::Dates(_, texts) => texts.get(index).to_owned(),
+        Values::Numbers(numbers) => numbers[index].to_string(),
+        Values::Times(times) => times[index].to_string(),
+        Values::Places(places) => places[index].text(),
+        Values::Lists(lists) => lists.text(index),
     }
 }
 

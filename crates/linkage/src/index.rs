@@ -53,6 +53,8 @@ pub struct Index {
     rules: Vec<Postings>,
     /// Away only while a look-up is under way.
     frequencies: Option<Frequencies>,
+    /// What the caller supplied, by comparison, for values that the table lacks.
+    populations: BTreeMap<String, BTreeMap<String, f64>>,
 }
 
 /// What is asked of a look-up.
@@ -131,7 +133,8 @@ impl Index {
         let frequencies = Frequencies::of(&tables, model.comparisons())?;
         // Equal weights are told in this order, which is better worked out now than at the first look-up.
         tables.order_all();
-        Ok(Self { model, tables, held, rules, frequencies: Some(frequencies) })
+        let (frequencies, populations) = (Some(frequencies), BTreeMap::new());
+        Ok(Self { model, tables, held, rules, frequencies, populations })
     }
 
     /// Takes the shares of one comparison's values from a table of a population: [`Frequencies::supply`].
@@ -140,10 +143,11 @@ impl Index {
     ///
     /// The same.
     pub fn supply(&mut self, comparison: &str, population: &BTreeMap<String, f64>) -> Result<()> {
-        match &mut self.frequencies {
-            Some(frequencies) => frequencies.supply(&self.tables, comparison, population),
-            None => Ok(()),
+        if let Some(frequencies) = &mut self.frequencies {
+            frequencies.supply(&self.tables, comparison, population)?;
         }
+        self.populations.insert(comparison.to_owned(), population.clone());
+        Ok(())
     }
 
     /// Returns how many records the table has.
@@ -263,11 +267,12 @@ impl Index {
         guest: &Tables,
         act: impl FnOnce(&Scorer<'_>, RecordRef) -> Result<T>,
     ) -> Result<T> {
-        let frequencies = match self.frequencies.take() {
+        let mut frequencies = match self.frequencies.take() {
             Some(frequencies) => frequencies,
             None => Frequencies::of(&self.tables, self.model.comparisons())?,
         };
         let seat = self.tables.seat(self.asked(), guest);
+        frequencies.seat(&self.tables, &self.populations);
         let scorer = Scorer::with_frequencies(&self.model, &self.tables, frequencies);
         let outcome = match scorer {
             Ok(scorer) => {
@@ -278,6 +283,9 @@ impl Index {
             Err(error) => Err(error),
         };
         self.tables.unseat(&seat);
+        if let Some(frequencies) = &mut self.frequencies {
+            frequencies.unseat(&self.tables);
+        }
         outcome
     }
 }

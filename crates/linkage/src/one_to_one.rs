@@ -1,12 +1,15 @@
 //! Settles which pairs a record keeps when it may keep only one.
 //!
 //! After scoring, before a lead. Greedy takes the heaviest pair first; optimal takes the pairs whose weights add up to
-//! the most, component by component (Kuhn, [The Hungarian Method](https://doi.org/10.1002/nav.3800020109), 1955; the form
-//! is Jonker and Volgenant's). A tie is settled the same way on every run and is counted, so that a report can say that
+//! the most, component by component (Kuhn, [The Hungarian Method](https://doi.org/10.1002/nav.3800020109), 1955). Weights are
+//! added up in whole numbers there, so that no rounding makes one of two equal totals the larger. A tie is settled the same way on every run and is counted, so that a report can say that
 //! chance decided. It moves no threshold.
 
+use pathfinding::kuhn_munkres::kuhn_munkres;
+use pathfinding::matrix::Matrix;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::cluster::{Forest, Member};
 use crate::link::Pair;
 use crate::model::OneToOne;
 use crate::record::{RecordRef, Side};
@@ -20,13 +23,16 @@ const MOST_OPTIMAL: usize = 400;
 /// The most cells of a component that is settled optimally: all of them stand in memory at once.
 const MOST_CELLS: usize = 4_000_000;
 
-/// What a pair that isn't there costs beside the lightest that is.
-///
-/// So little that it decides between choices of one total only, and so much that rounding never does.
-const ABSENCE: f64 = 1e-6;
+/// How many parts one unit of weight has where weights are added up: two totals that differ by less are one total.
+const PARTS: f64 = (1_u64 << 32) as f64;
 
-/// Totals closer than this are one total.
-const ROUNDING: f64 = 1e-9;
+/// Weights beyond this are as good as this, so that no total overflows.
+const MOST_WEIGHT: f64 = (1_u64 << 20) as f64;
+
+/// What a pair that isn't there costs beside the lightest that is: about a millionth of a unit.
+///
+/// So little that it decides between choices of one total only, and more than the parts that rounding can take off.
+const ABSENCE: i64 = 1 << 12;
 
 /// The pairs that records keep.
 #[derive(Clone, Debug, PartialEq)]
@@ -133,34 +139,30 @@ fn keep_one_a_source(tables: &Tables, mut pairs: Vec<Pair>, settled: &mut Settle
 
 /// Parts the pairs into those that share a record, directly or through others.
 fn components(pairs: Vec<Pair>) -> Vec<Vec<Pair>> {
-    let mut parents: Vec<usize> = (0..pairs.len()).collect();
-    let mut first: FxHashMap<(bool, RecordRef), usize> = FxHashMap::default();
-    for (index, pair) in pairs.iter().enumerate() {
-        for side in [(false, pair.source), (true, pair.recipient)] {
-            let other = *first.entry(side).or_insert(index);
-            let (one, other) = (root(&mut parents, index), root(&mut parents, other));
-            parents[one.max(other)] = one.min(other);
-        }
+    // The records are numbered as they come, those of either side apart.
+    let mut numbers: FxHashMap<(bool, RecordRef), Member> = FxHashMap::default();
+    let mut number = |side| {
+        let next = Member::new(u32::try_from(numbers.len()).unwrap_or(u32::MAX));
+        *numbers.entry(side).or_insert(next)
+    };
+    let ends: Vec<[Member; 2]> = pairs
+        .iter()
+        .map(|pair| [(false, pair.source), (true, pair.recipient)].map(&mut number))
+        .collect();
+    let mut forest = Forest::new(u32::try_from(numbers.len()).unwrap_or(u32::MAX));
+    for [source, recipient] in &ends {
+        forest.join(*source, *recipient);
     }
-    let mut places: FxHashMap<usize, usize> = FxHashMap::default();
+    let mut places: FxHashMap<Member, usize> = FxHashMap::default();
     let mut components: Vec<Vec<Pair>> = Vec::new();
-    for (index, pair) in pairs.into_iter().enumerate() {
-        let place = *places.entry(root(&mut parents, index)).or_insert(components.len());
+    for ([source, _], pair) in ends.into_iter().zip(pairs) {
+        let place = *places.entry(forest.first(source)).or_insert(components.len());
         if place == components.len() {
             components.push(Vec::new());
         }
         components[place].push(pair);
     }
     components
-}
-
-/// Finds the root of a component, shortening the way to it.
-fn root(parents: &mut [usize], mut at: usize) -> usize {
-    while parents[at] != at {
-        parents[at] = parents[parents[at]];
-        at = parents[at];
-    }
-    at
 }
 
 fn keep_optimally(tables: &Tables, component: Vec<Pair>, settled: &mut Settled) {
@@ -185,13 +187,13 @@ fn keep_optimally(tables: &Tables, component: Vec<Pair>, settled: &mut Settled) 
     // lifted, and all a little more, so that a pair over the threshold is never left out for its own sake.
     let lift = component.iter().map(|pair| pair.weight).fold(0.0, f64::min);
     let place = |list: &[RecordRef], record| list.iter().position(|listed| *listed == record);
-    let mut worth = vec![vec![0.0; recipients.len()]; sources.len()];
+    let mut worth = vec![vec![0; recipients.len()]; sources.len()];
     let mut pairs: FxHashMap<(usize, usize), Pair> = FxHashMap::default();
     for pair in component {
         if let (Some(row), Some(column)) =
             (place(&sources, pair.source), place(&recipients, pair.recipient))
         {
-            worth[row][column] = pair.weight - lift + ABSENCE;
+            worth[row][column] = parts(pair.weight - lift) + ABSENCE;
             pairs.insert((row, column), pair);
         }
     }
@@ -200,11 +202,17 @@ fn keep_optimally(tables: &Tables, component: Vec<Pair>, settled: &mut Settled) 
     settled.pairs.extend(cells.into_iter().filter_map(|place| pairs.remove(&place)));
 }
 
+/// A weight in whole parts.
+#[expect(clippy::cast_possible_truncation, reason = "it was bounded to what an i64 holds")]
+fn parts(weight: f64) -> i64 {
+    (weight.clamp(-MOST_WEIGHT, MOST_WEIGHT) * PARTS).round() as i64
+}
+
 /// Counts the pairs kept for which one left out could stand at the same total, what it displaces rearranged.
 ///
 /// Exchanges that move more than two pairs are not looked for.
 fn count_tied<'a>(
-    worth: &[Vec<f64>],
+    worth: &[Vec<i64>],
     cells: &[(usize, usize)],
     pairs: impl Iterator<Item = &'a (usize, usize)>,
 ) -> u64 {
@@ -213,7 +221,7 @@ fn count_tied<'a>(
         cells.iter().map(|(row, column)| (*column, *row)).collect();
     let value = |row: Option<usize>, column: Option<usize>| match (row, column) {
         (Some(row), Some(column)) => worth[row][column],
-        _ => 0.0,
+        _ => 0,
     };
     let mut tied: FxHashSet<(usize, usize)> = FxHashSet::default();
     for (row, column) in pairs.copied() {
@@ -223,10 +231,11 @@ fn count_tied<'a>(
         }
         let kept = value(Some(row), own) + value(rival, Some(column));
         let exchanged = worth[row][column] + value(rival, own);
-        if (kept - exchanged).abs() < ROUNDING {
-            tied.extend(own.map(|own| (row, own)).filter(|cell| worth[cell.0][cell.1] > 0.0));
+        // Each of two weights may have been rounded by half a part.
+        if (kept - exchanged).abs() <= 4 {
+            tied.extend(own.map(|own| (row, own)).filter(|cell| worth[cell.0][cell.1] > 0));
             tied.extend(
-                rival.map(|rival| (rival, column)).filter(|cell| worth[cell.0][cell.1] > 0.0),
+                rival.map(|rival| (rival, column)).filter(|cell| worth[cell.0][cell.1] > 0),
             );
         }
     }
@@ -234,61 +243,18 @@ fn count_tied<'a>(
 }
 
 /// Returns the cells, one a row and one a column, whose worth adds up to the most.
-fn assign(worth: &[Vec<f64>]) -> Vec<(usize, usize)> {
+fn assign(worth: &[Vec<i64>]) -> Vec<(usize, usize)> {
     let (rows, columns) = (worth.len(), worth.first().map_or(0, Vec::len));
-    if rows > columns {
-        let turned: Vec<Vec<f64>> =
-            (0..columns).map(|column| worth.iter().map(|row| row[column]).collect()).collect();
-        let mut cells: Vec<_> =
-            assign(&turned).into_iter().map(|(column, row)| (row, column)).collect();
-        cells.sort_unstable();
-        return cells;
-    }
-    // Rows and columns are counted from 1 and 0 stands for none; costs are the worth, negated.
-    let mut row_price = vec![0.0; rows + 1];
-    let mut column_price = vec![0.0; columns + 1];
-    let mut owner = vec![0; columns + 1];
-    let mut way = vec![0; columns + 1];
-    for row in 1..=rows {
-        owner[0] = row;
-        let mut column = 0;
-        let mut slack = vec![f64::INFINITY; columns + 1];
-        let mut used = vec![false; columns + 1];
-        while owner[column] != 0 {
-            used[column] = true;
-            let (here, mut step, mut next) = (owner[column], f64::INFINITY, 0);
-            for other in 1..=columns {
-                if used[other] {
-                    continue;
-                }
-                let reduced = -worth[here - 1][other - 1] - row_price[here] - column_price[other];
-                if reduced < slack[other] {
-                    slack[other] = reduced;
-                    way[other] = column;
-                }
-                if slack[other] < step {
-                    step = slack[other];
-                    next = other;
-                }
-            }
-            for other in 0..=columns {
-                if used[other] {
-                    row_price[owner[other]] += step;
-                    column_price[other] -= step;
-                } else {
-                    slack[other] -= step;
-                }
-            }
-            column = next;
-        }
-        while column != 0 {
-            let before = way[column];
-            owner[column] = owner[before];
-            column = before;
-        }
-    }
-    let mut cells: Vec<_> =
-        (1..=columns).filter(|at| owner[*at] != 0).map(|at| (owner[at] - 1, at - 1)).collect();
+    // The method wants no fewer columns than rows.
+    let is_turned = rows > columns;
+    let (rows, columns) = if is_turned { (columns, rows) } else { (rows, columns) };
+    let at = |(row, column): (usize, usize)| {
+        if is_turned { worth[column][row] } else { worth[row][column] }
+    };
+    let (_, assigned) = kuhn_munkres(&Matrix::from_fn(rows, columns, at));
+    let mut cells: Vec<(usize, usize)> = (assigned.into_iter().enumerate())
+        .map(|(row, column)| if is_turned { (column, row) } else { (row, column) })
+        .collect();
     cells.sort_unstable();
     cells
 }
