@@ -37,6 +37,28 @@ pub enum Error {
         /// The name that was not found.
         column: String,
     },
+    /// A condition isn't SQL that can be understood, with the position where there is one.
+    #[error("{place} cannot be understood: {problem}")]
+    UnreadableExpression {
+        /// Which part says it.
+        place: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A condition names a column or function that there isn't.
+    #[error("{place} names the {what} `{name}` at line {line}, column {column}, which there isn't")]
+    UnknownName {
+        /// Which part says it.
+        place: String,
+        /// Whether a column or a function is named.
+        what: &'static str,
+        /// The name that was not found.
+        name: String,
+        /// The line it stands on, counted from 1.
+        line: u64,
+        /// The character it begins at, counted from 1.
+        column: u64,
+    },
     /// A table lacks a column that a prepared column is made from.
     #[error("the {side} table has no column `{column}`")]
     MissingColumn {
@@ -209,6 +231,8 @@ mod tests {
             Error::NoSamePairs { .. } => 20,
             Error::UnreachablePrecision { .. } => 21,
             Error::UnsoundSynthesis { .. } => 22,
+            Error::UnreadableExpression { .. } => 23,
+            Error::UnknownName { .. } => 24,
         }
     }
 
@@ -242,6 +266,14 @@ mod tests {
             Error::NoSamePairs { rule },
             Error::UnreachablePrecision { target: 0.99, best: 0.9 },
             Error::UnsoundSynthesis { problem: "it has no rows".into() },
+            Error::UnreadableExpression { place: "rule 1".into(), problem: "it is longer".into() },
+            Error::UnknownName {
+                place: "rule 1".into(),
+                what: "column",
+                name: "surnam".into(),
+                line: 1,
+                column: 3,
+            },
         ];
         let numbers: Vec<usize> = errors.iter().map(number).collect();
         assert_eq!(numbers, (0..errors.len()).collect::<Vec<_>>());
@@ -280,6 +312,8 @@ mod tests {
             the training rule `surname` found no pair of the same individual
             no threshold reaches an expected precision of 0.99; the best is 0.9
             the synthetic files cannot be made: it has no rows
+            rule 1 cannot be understood: it is longer
+            rule 1 names the column `surnam` at line 1, column 3, which there isn't
         "]].assert_eq(&(texts.join("\n") + "\n"));
     }
 }

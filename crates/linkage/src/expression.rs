@@ -1,0 +1,432 @@
+//! Conditions on a pair, written as SQL: the rules that equality of columns can't say, and the levels that no test says.
+//!
+//! Fifth and sixth step of the path. A rule's condition is split: equalities between the two records become keys, worked
+//! out once a record, and what is left is worked out for the pairs that the keys make. A level's condition is worked out
+//! for every pair. Both look at prepared columns, as the model says them. Nothing here chooses which pairs to look at.
+//!
+//! What can't be worked out for a pair, such as a division by nought, doesn't hold of it; so an answer never depends on
+//! which other pairs were asked about. Within one table a condition holds of a pair if it does either way round, since
+//! which of the two stands first is chance.
+//!
+//! Meaning and types are [DataFusion](https://datafusion.apache.org/user-guide/expressions.html)'s. The difference of two
+//! dates is a number of days.
+
+mod likeness;
+mod translate;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::row::{RowConverter, SortField};
+use arrow_array::cast::AsArray;
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, Date32Array, Float64Array, RecordBatch, RecordBatchOptions,
+    StringArray, UInt32Array,
+};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use datafusion_common::tree_node::TreeNode;
+use datafusion_common::{DFSchema, DataFusionError};
+use datafusion_expr::execution_props::ExecutionProps;
+use datafusion_expr::expr::BinaryExpr;
+use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion_expr::{Expr, ExprSchemable, Operator};
+use datafusion_optimizer::analyzer::type_coercion::TypeCoercionRewriter;
+use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
+use jiff::civil::{Date, date};
+
+use crate::model::{Column, Kind, Link};
+use crate::record::{RecordRef, Side};
+use crate::tables::{Tables, Values};
+use crate::{Error, Result};
+
+/// A condition on a pair, read and typed, and not yet tied to any table.
+#[derive(Clone)]
+pub(crate) struct Expression {
+    place: String,
+    whole: Expr,
+    schema: Arc<DFSchema>,
+    names: Vec<String>,
+}
+
+impl Expression {
+    /// Reads a condition that may name these prepared columns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnreadableExpression`] and [`Error::UnknownName`], with the position.
+    pub(crate) fn read(place: &str, text: &str, columns: &[Column]) -> Result<Self> {
+        let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+        let fields: Vec<Field> = [Side::Source, Side::Recipient]
+            .into_iter()
+            .flat_map(|side| {
+                columns.iter().map(move |column| {
+                    Field::new(translate::inner_name(side, &column.name), arrow_type(&column.kind), true)
+                })
+            })
+            .collect();
+        let unreadable = |error: &DataFusionError| unreadable(place, error);
+        let schema = DFSchema::try_from(Schema::new(fields)).map_err(|error| unreadable(&error))?;
+        let written = translate::translate(place, text, &names)?;
+        let whole = written
+            .rewrite(&mut TypeCoercionRewriter::new(&schema))
+            .map_err(|error| unreadable(&error))?
+            .data;
+        let kind = whole.get_type(&schema).map_err(|error| unreadable(&error))?;
+        if kind != DataType::Boolean {
+            return Err(Error::UnreadableExpression {
+                place: place.to_owned(),
+                problem: "it must come to true or false".to_owned(),
+            });
+        }
+        let expression = Self { place: place.to_owned(), whole, schema: Arc::new(schema), names };
+        // A wrong argument of a function shows only when it is called; here it is, on a pair without any value.
+        let prepared = expression.prepare(&expression.whole)?;
+        let nothing = prepared.schema.fields().iter().map(|field| arrow_array::new_null_array(field.data_type(), 1));
+        let batch = batch_of(&prepared.schema, nothing.collect(), 1).map_err(|error| unreadable(&error))?;
+        prepared.physical.evaluate(&batch).map_err(|error| unreadable(&error))?;
+        Ok(expression)
+    }
+
+    /// Returns the prepared columns that it looks at, each once, in the order of the model.
+    pub(crate) fn columns(&self) -> Vec<&str> {
+        let used = used_columns(&self.whole, &self.names);
+        let places: BTreeSet<usize> = used.into_iter().map(|(_, column)| column).collect();
+        places.into_iter().map(|column| self.names[column].as_str()).collect()
+    }
+
+    /// Splits it into keys and the rest.
+    ///
+    /// Within one table only an equality that says the same of both records is a key.
+    pub(crate) fn split(&self, link: Link) -> Split {
+        let mut keys = Vec::new();
+        let mut rest: Option<Expr> = None;
+        let mut waiting = vec![&self.whole];
+        while let Some(next) = waiting.pop() {
+            if let Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) = next {
+                waiting.push(right);
+                waiting.push(left);
+                continue;
+            }
+            match self.key_of(next, link) {
+                Some(key) => keys.push(key),
+                None => {
+                    rest = Some(match rest {
+                        None => next.clone(),
+                        Some(sofar) => sofar.and(next.clone()),
+                    });
+                }
+            }
+        }
+        Split { expression: self.clone(), keys, rest }
+    }
+
+    /// Ties the whole of it to tables.
+    pub(crate) fn on<'t>(&self, tables: &'t Tables) -> Result<Condition<'t>> {
+        Condition::new(tables, self.prepare(&self.whole)?)
+    }
+
+    fn key_of(&self, conjunct: &Expr, link: Link) -> Option<Key> {
+        let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) = conjunct else {
+            return None;
+        };
+        let side_of = |expression: &Expr| {
+            let sides: Vec<Side> =
+                used_columns(expression, &self.names).into_iter().map(|(side, _)| side).collect();
+            let first = *sides.first()?;
+            sides.iter().all(|side| *side == first).then_some(first)
+        };
+        let (source, recipient) = match (side_of(left)?, side_of(right)?) {
+            (Side::Source, Side::Recipient) => (left, right),
+            (Side::Recipient, Side::Source) => (right, left),
+            (Side::Source, Side::Source) | (Side::Recipient, Side::Recipient) => return None,
+        };
+        let same = || {
+            // Names hold no quote that would make two different expressions read the same.
+            source.to_string().replace("l.", ".") == recipient.to_string().replace("r.", ".")
+        };
+        (link == Link::Between || same())
+            .then(|| Key { source: (**source).clone(), recipient: (**recipient).clone() })
+    }
+
+    fn prepare(&self, expression: &Expr) -> Result<Prepared> {
+        let used = used_columns(expression, &self.names);
+        let fields = used.iter().map(|(side, column)| {
+            let name = translate::inner_name(*side, &self.names[*column]);
+            self.schema.as_arrow().field_with_name(&name).cloned().map_err(DataFusionError::from)
+        });
+        let make = || -> datafusion_common::Result<Prepared> {
+            let schema = Schema::new(fields.collect::<datafusion_common::Result<Vec<_>>>()?);
+            let typed = DFSchema::try_from(schema.clone())?;
+            let (once, planning) = (ExecutionProps::new(), PhysicalPlanningContext::default());
+            let physical = create_physical_expr(expression, &typed, &once, &planning)?;
+            Ok(Prepared { physical, schema: Arc::new(schema), used })
+        };
+        make().map_err(|error| unreadable(&self.place, &error))
+    }
+}
+
+impl fmt::Debug for Expression {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Expression({})", self.whole)
+    }
+}
+
+/// A rule's condition, taken apart.
+pub(crate) struct Split {
+    expression: Expression,
+    keys: Vec<Key>,
+    rest: Option<Expr>,
+}
+
+/// An equality between the two records, each side an expression of one of them.
+struct Key {
+    source: Expr,
+    recipient: Expr,
+}
+
+impl Split {
+    /// Returns how many equalities it has.
+    pub(crate) fn keys(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Ties what the keys leave to tables; nothing where they say it all.
+    pub(crate) fn rest<'t>(&self, tables: &'t Tables) -> Result<Option<Condition<'t>>> {
+        let Some(rest) = &self.rest else {
+            return Ok(None);
+        };
+        Condition::new(tables, self.expression.prepare(rest)?).map(Some)
+    }
+
+    /// Works the keys out for every record of a side: equal where all of them are, nothing where one lacks a value.
+    pub(crate) fn key_values(&self, tables: &Tables, side: Side) -> Result<Vec<Option<Box<[u8]>>>> {
+        let records: Vec<RecordRef> = (0..tables.records(side)).map(RecordRef::new).collect();
+        let mut prepared = Vec::with_capacity(self.keys.len());
+        for key in &self.keys {
+            let own = match side {
+                Side::Source => &key.source,
+                Side::Recipient => &key.recipient,
+            };
+            let prepared_key = self.expression.prepare(own)?;
+            let values = value_arrays(tables, &prepared_key.used);
+            prepared.push((prepared_key, values));
+        }
+        let mut all = Vec::with_capacity(records.len());
+        for chunk in records.chunks(CHUNK) {
+            all.extend(self.keys_of(tables, side, &prepared, chunk)?);
+        }
+        Ok(all)
+    }
+
+    fn keys_of(
+        &self,
+        tables: &Tables,
+        side: Side,
+        prepared: &[(Prepared, Vec<ArrayRef>)],
+        records: &[RecordRef],
+    ) -> Result<Vec<Option<Box<[u8]>>>> {
+        let evaluate = || -> datafusion_common::Result<Vec<ArrayRef>> {
+            let arrays = prepared.iter().map(|(key, values)| {
+                let taken = key.used.iter().zip(values).map(|((_, column), values)| {
+                    let codes = tables.codes(*column, side);
+                    let codes = records.iter().map(|record| codes[record.index()]);
+                    Ok(arrow::compute::take(values, &UInt32Array::from_iter_values(codes), None)?)
+                });
+                let taken = taken.collect::<datafusion_common::Result<Vec<_>>>()?;
+                let batch = batch_of(&key.schema, taken, records.len())?;
+                key.physical.evaluate(&batch)?.into_array(records.len())
+            });
+            arrays.collect()
+        };
+        match evaluate() {
+            Ok(arrays) => rows_of(&arrays, records.len())
+                .map_err(|error| unreadable(&self.expression.place, &error.into())),
+            // One record's key can't be worked out: the others keep theirs.
+            Err(_) if records.len() > 1 => {
+                let (first, second) = records.split_at(records.len() / 2);
+                let mut keys = self.keys_of(tables, side, prepared, first)?;
+                keys.extend(self.keys_of(tables, side, prepared, second)?);
+                Ok(keys)
+            }
+            Err(_) => Ok(vec![None; records.len()]),
+        }
+    }
+}
+
+/// How many records or pairs are worked out together at most.
+const CHUNK: usize = 8192;
+
+/// An expression that can be worked out, and the columns that it wants, in order.
+struct Prepared {
+    physical: Arc<dyn PhysicalExpr>,
+    schema: SchemaRef,
+    used: Vec<(Side, usize)>,
+}
+
+/// A condition on the pairs of prepared tables.
+pub(crate) struct Condition<'t> {
+    tables: &'t Tables,
+    prepared: Prepared,
+    /// The distinct values of each column that it wants, nothing first, as codes count them.
+    values: Vec<ArrayRef>,
+}
+
+impl<'t> Condition<'t> {
+    fn new(tables: &'t Tables, prepared: Prepared) -> Result<Self> {
+        let values = value_arrays(tables, &prepared.used);
+        Ok(Self { tables, prepared, values })
+    }
+
+    /// Says whether it holds of a pair.
+    pub(crate) fn holds(&self, source: RecordRef, recipient: RecordRef) -> bool {
+        self.holds_all(&[(source, recipient)]) == [true]
+    }
+
+    /// Says of which pairs it holds.
+    pub(crate) fn holds_all(&self, pairs: &[(RecordRef, RecordRef)]) -> Vec<bool> {
+        let mut all = Vec::with_capacity(pairs.len());
+        for chunk in pairs.chunks(CHUNK) {
+            let mut holds = self.one_way(chunk);
+            if self.tables.link() == Link::Within {
+                let turned: Vec<_> = chunk.iter().map(|(one, other)| (*other, *one)).collect();
+                for (holds, turned) in holds.iter_mut().zip(self.one_way(&turned)) {
+                    *holds |= turned;
+                }
+            }
+            all.extend(holds);
+        }
+        all
+    }
+
+    /// Returns the codes of all that it looks at in a pair: where they are equal, so is the answer.
+    pub(crate) fn codes(&self, source: RecordRef, recipient: RecordRef) -> Vec<u32> {
+        let code = |(side, column): &(Side, usize)| {
+            let record = match side {
+                Side::Source => source,
+                Side::Recipient => recipient,
+            };
+            self.tables.codes(*column, *side)[record.index()]
+        };
+        self.prepared.used.iter().map(code).collect()
+    }
+
+    fn one_way(&self, pairs: &[(RecordRef, RecordRef)]) -> Vec<bool> {
+        match self.evaluate(pairs) {
+            Ok(holds) => (0..pairs.len()).map(|row| holds.is_valid(row) && holds.value(row)).collect(),
+            Err(_) if pairs.len() > 1 => {
+                let (first, second) = pairs.split_at(pairs.len() / 2);
+                let mut holds = self.one_way(first);
+                holds.extend(self.one_way(second));
+                holds
+            }
+            Err(_) => vec![false; pairs.len()],
+        }
+    }
+
+    fn evaluate(&self, pairs: &[(RecordRef, RecordRef)]) -> datafusion_common::Result<BooleanArray> {
+        let mut arrays = Vec::with_capacity(self.values.len());
+        for ((side, column), values) in self.prepared.used.iter().zip(&self.values) {
+            let codes = self.tables.codes(*column, *side);
+            let codes = pairs.iter().map(|(source, recipient)| match side {
+                Side::Source => codes[source.index()],
+                Side::Recipient => codes[recipient.index()],
+            });
+            arrays.push(arrow::compute::take(values, &UInt32Array::from_iter_values(codes), None)?);
+        }
+        let batch = batch_of(&self.prepared.schema, arrays, pairs.len())?;
+        let holds = self.prepared.physical.evaluate(&batch)?.into_array(pairs.len())?;
+        Ok(holds.as_boolean().clone())
+    }
+}
+
+impl fmt::Debug for Condition<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Condition([redacted])")
+    }
+}
+
+/// What the values of a prepared column are inside an expression.
+pub(crate) fn arrow_type(kind: &Kind) -> DataType {
+    match kind {
+        Kind::Text => DataType::Utf8,
+        Kind::Date(_) => DataType::Date32,
+        Kind::Number => DataType::Float64,
+    }
+}
+
+/// The day that Arrow counts days from.
+const EPOCH: Date = date(1970, 1, 1);
+
+/// Returns a date as Arrow has it.
+pub(crate) fn arrow_day(day: Date) -> i32 {
+    day.since(EPOCH).map_or(0, |span| span.get_days())
+}
+
+/// Returns the distinct values of a column as an array, nothing first, so that a code is a place in it.
+pub(crate) fn value_array(values: &Values) -> ArrayRef {
+    match values {
+        Values::Text(texts) => {
+            let texts = texts.iter().map(|text| Some(text.iter().collect::<String>()));
+            Arc::new(std::iter::once(None).chain(texts).collect::<StringArray>())
+        }
+        Values::Dates(dates, _) => {
+            let days = dates.iter().map(|day| Some(arrow_day(*day)));
+            Arc::new(std::iter::once(None).chain(days).collect::<Date32Array>())
+        }
+        Values::Numbers(numbers) => {
+            let numbers = numbers.iter().copied().map(Some);
+            Arc::new(std::iter::once(None).chain(numbers).collect::<Float64Array>())
+        }
+    }
+}
+
+fn value_arrays(tables: &Tables, used: &[(Side, usize)]) -> Vec<ArrayRef> {
+    used.iter().map(|(_, column)| value_array(tables.values(*column))).collect()
+}
+
+/// Returns the columns that an expression looks at, in the order of sides and then of the model.
+fn used_columns(expression: &Expr, names: &[String]) -> Vec<(Side, usize)> {
+    let refs = expression.column_refs();
+    let known = |side: Side| {
+        let refs = &refs;
+        names.iter().enumerate().filter_map(move |(place, name)| {
+            let inner = translate::inner_name(side, name);
+            refs.iter().any(|column| column.name == inner).then_some((side, place))
+        })
+    };
+    known(Side::Source).chain(known(Side::Recipient)).collect()
+}
+
+fn batch_of(
+    schema: &SchemaRef,
+    arrays: Vec<ArrayRef>,
+    rows: usize,
+) -> datafusion_common::Result<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), arrays, &options)?)
+}
+
+/// Makes one sequence of bytes of the values in a row: equal where all of them are; nothing where one is missing.
+fn rows_of(
+    arrays: &[ArrayRef],
+    rows: usize,
+) -> std::result::Result<Vec<Option<Box<[u8]>>>, arrow_schema::ArrowError> {
+    let fields = arrays.iter().map(|array| SortField::new(array.data_type().clone())).collect();
+    let converter = RowConverter::new(fields)?;
+    let converted = converter.convert_columns(arrays)?;
+    let row = |row: usize| {
+        arrays
+            .iter()
+            .all(|array| array.is_valid(row))
+            .then(|| converted.row(row).as_ref().to_vec().into_boxed_slice())
+    };
+    Ok((0..rows).map(row).collect())
+}
+
+fn unreadable(place: &str, error: &DataFusionError) -> Error {
+    // The message is of types and functions: no value was looked at yet.
+    let message = error.strip_backtrace();
+    let problem = message.lines().next().unwrap_or_default().to_owned();
+    Error::UnreadableExpression { place: place.to_owned(), problem }
+}
