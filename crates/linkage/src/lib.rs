@@ -12,6 +12,7 @@ mod kin;
 mod link;
 mod min_hash;
 pub mod model;
+mod observe;
 mod one_to_one;
 mod pattern;
 pub mod prepare;
