@@ -151,12 +151,13 @@ impl Expression {
 
     fn prepare(&self, expression: &Expr) -> Result<Prepared> {
         let used = used_columns(expression, &self.names);
-        let fields = used.iter().map(|(side, column)| {
-            let name = translate::inner_name(*side, &self.names[*column]);
-            self.schema.as_arrow().field_with_name(&name).cloned().map_err(DataFusionError::from)
-        });
         let make = || -> datafusion_common::Result<Prepared> {
-            let schema = Schema::new(fields.collect::<datafusion_common::Result<Vec<_>>>()?);
+            let mut fields = Vec::with_capacity(used.len());
+            for (side, column) in &used {
+                let name = translate::inner_name(*side, &self.names[*column]);
+                fields.push(self.schema.as_arrow().field_with_name(&name)?.clone());
+            }
+            let schema = Schema::new(fields);
             let typed = DFSchema::try_from(schema.clone())?;
             let (once, planning) = (ExecutionProps::new(), PhysicalPlanningContext::default());
             let physical = create_physical_expr(expression, &typed, &once, &planning)?;

@@ -7,8 +7,9 @@ use rustc_hash::FxHashMap;
 
 use crate::block::Blocks;
 use crate::compare::Comparer;
+use crate::keys::columns_of;
 use crate::link::sorted;
-use crate::model::{Comparison, Level, Link, Recipe, Rule, Test};
+use crate::model::{Comparison, Level, Link, Recipe, Test};
 use crate::pattern::Pattern;
 use crate::random::Dice;
 use crate::record::{RecordRef, Side};
@@ -134,8 +135,11 @@ pub(crate) fn count_sessions(recipe: &Recipe, tables: &Tables) -> Result<Vec<Ses
     let mut comparer = Comparer::new(tables, comparisons)?;
     let mut sessions = Vec::new();
     for rule in &recipe.training().rules {
-        let taught: Vec<bool> =
-            comparisons.iter().map(|comparison| !shares_column(recipe, rule, comparison)).collect();
+        let keyed = columns_of(rule, recipe.columns())?;
+        let taught: Vec<bool> = comparisons
+            .iter()
+            .map(|comparison| !shares_column(recipe, &keyed, comparison))
+            .collect();
         let blocks = Blocks::new(tables, std::slice::from_ref(rule))?;
         let mut counts: FxHashMap<Pattern, u64> = FxHashMap::default();
         for pair in blocks.pairs() {
@@ -159,8 +163,8 @@ pub(crate) fn count_sessions(recipe: &Recipe, tables: &Tables) -> Result<Vec<Ses
     Ok(sessions)
 }
 
-/// Whether a rule and a comparison are made from a common column of either table.
-fn shares_column(recipe: &Recipe, rule: &Rule, comparison: &Comparison) -> bool {
+/// Whether a rule, which looks at these prepared columns, and a comparison are made from a common column of either table.
+fn shares_column(recipe: &Recipe, keyed: &[String], comparison: &Comparison) -> bool {
     let mut looked_at: Vec<&str> = vec![&comparison.column];
     for level in &comparison.levels {
         looked_at.extend(level.column.as_deref());
@@ -168,12 +172,8 @@ fn shares_column(recipe: &Recipe, rule: &Rule, comparison: &Comparison) -> bool 
             looked_at.push(other);
         }
     }
-    let keyed = rule
-        .keys
-        .iter()
-        .flat_map(|key| [Some(key.column.as_str()), key.against.as_deref()])
-        .flatten();
     keyed
+        .iter()
         .flat_map(|name| origins(recipe, name))
         .any(|origin| looked_at.iter().any(|name| origins(recipe, name).contains(&origin)))
 }

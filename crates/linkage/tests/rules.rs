@@ -1,0 +1,338 @@
+//! What rules written as SQL, neighbourhoods and min-hash must make, held against their plain meaning.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests stand outside any test")]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arrow_array::RecordBatch;
+use common::Sheet;
+use linkage::model::{Column, Rule};
+use linkage::{Blocks, Model, Table, Tables};
+use proptest::prelude::*;
+
+const MODEL: &str = r#"
+name = "small"
+link = "LINK"
+prior = 0.01
+threshold = 0.0
+column = [
+    { name = "given", from = ["given"] },
+    { name = "surname", from = ["surname"] },
+    { name = "birth", from = ["birth"], kind = { date = "%Y-%m-%d" } },
+    { name = "pay", from = ["pay"], kind = "number" },
+]
+rule = [RULES]
+
+[[comparison]]
+name = "given"
+column = "given"
+level = [{ test = "exact", m = 0.7, u = 0.01 }, { test = "else", m = 0.3, u = 0.99 }]
+"#;
+
+fn model(link: &str, rules: &str) -> linkage::Result<Model> {
+    Model::from_toml(&MODEL.replace("LINK", link).replace("RULES", rules))
+}
+
+#[derive(Clone, Debug)]
+struct Row {
+    given: &'static str,
+    surname: &'static str,
+    birth: &'static str,
+    pay: &'static str,
+}
+
+impl Row {
+    fn text(value: &str) -> Option<String> {
+        (!value.is_empty()).then(|| value.to_lowercase())
+    }
+
+    fn given(&self) -> Option<String> {
+        Self::text(self.given)
+    }
+
+    fn surname(&self) -> Option<String> {
+        Self::text(self.surname)
+    }
+
+    fn birth(&self) -> Option<jiff::civil::Date> {
+        self.birth.parse().ok()
+    }
+
+    fn pay(&self) -> Option<f64> {
+        self.pay.parse().ok()
+    }
+
+    fn days_from(&self, other: &Self) -> Option<i32> {
+        Some(self.birth()?.since(other.birth()?).unwrap().get_days())
+    }
+}
+
+fn rows() -> impl Strategy<Value = Vec<Row>> {
+    let row = (
+        prop::sample::select(vec!["Ana", "Anna", "José", "Jose", "Li", "Gil", ""]),
+        prop::sample::select(vec!["Gil", "Gill", "Li", "Ng", "Ana", "Nguyễn", "Nguyen", ""]),
+        prop::sample::select(vec!["1980-01-31", "1980-02-28", "1981-01-31", "1990-05-05", "no", ""]),
+        prop::sample::select(vec!["100", "104.9", "200", "-5", "0", ""]),
+    );
+    let row = row.prop_map(|(given, surname, birth, pay)| Row { given, surname, birth, pay });
+    prop::collection::vec(row, 0..20)
+}
+
+fn sheet(rows: &[Row]) -> Sheet {
+    let header = ["given", "surname", "birth", "pay"].map(str::to_owned).to_vec();
+    let cells = |row: &Row| [row.given, row.surname, row.birth, row.pay].map(str::to_owned).to_vec();
+    Sheet { header, rows: rows.iter().map(cells).collect() }
+}
+
+fn tables(columns: &[Column], left: &[Row], right: Option<&[Row]>) -> Tables {
+    let left: [RecordBatch; 1] = [sheet(left).batch()];
+    match right {
+        None => Tables::within(columns, Table::new(&left)).unwrap(),
+        Some(right) => {
+            let right: [RecordBatch; 1] = [sheet(right).batch()];
+            Tables::between(columns, Table::new(&left), Table::new(&right)).unwrap()
+        }
+    }
+}
+
+type Made = Vec<(u32, u32, u16)>;
+
+fn made(tables: &Tables, rules: &[Rule]) -> Made {
+    let blocks = Blocks::new(tables, rules).unwrap();
+    let pairs = blocks.pairs().map(|pair| (pair.source.row(), pair.recipient.row(), pair.rule));
+    let mut made: Vec<_> = pairs.collect();
+    made.sort_unstable();
+    made
+}
+
+/// Says whether a rule makes a pair.
+type Makes = fn(&Row, &Row) -> bool;
+
+fn number(row: usize) -> u32 {
+    u32::try_from(row).unwrap()
+}
+
+/// What the rules mean: of all pairs those that some rule makes, and the first that does.
+fn meant(left: &[Row], right: Option<&[Row]>, rules: &[Makes]) -> Made {
+    let mut meant = Vec::new();
+    for (place, one) in left.iter().enumerate() {
+        let others = match right {
+            None => (place + 1..left.len()).map(|other| (other, &left[other])).collect::<Vec<_>>(),
+            Some(right) => right.iter().enumerate().collect(),
+        };
+        for (other_place, other) in others {
+            // Within one table either of the two may be the one that the rule calls left.
+            let first = rules.iter().position(|makes| {
+                makes(one, other) || (right.is_none() && makes(other, one))
+            });
+            if let Some(rule) = first {
+                meant.push((number(place), number(other_place), u16::try_from(rule).unwrap()));
+            }
+        }
+    }
+    meant.sort_unstable();
+    meant
+}
+
+fn equal<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
+    one.is_some() && one == other
+}
+
+const RULES: [(&str, Makes); 8] = [
+    (r#"{ sql = "l.surname = r.surname" }"#, |l, r| equal(l.surname(), r.surname())),
+    (
+        r#"{ sql = "r.surname = l.surname and l.birth - r.birth < 400" }"#,
+        |l, r| equal(l.surname(), r.surname()) && l.days_from(r).is_some_and(|days| days < 400),
+    ),
+    (
+        r#"{ sql = "substr(l.given, 1, 2) = substr(r.given, 1, 2) and (surname_l <> surname_r or l.pay > 150)" }"#,
+        |l, r| {
+            let start = |row: &Row| row.given().map(|text| text.chars().take(2).collect::<String>());
+            equal(start(l), start(r))
+                && (matches!((l.surname(), r.surname()), (Some(l), Some(r)) if l != r)
+                    || l.pay().is_some_and(|pay| pay > 150.0))
+        },
+    ),
+    (
+        r#"{ sql = "extract(year from l.birth) = extract(year from r.birth) and jaro_winkler_similarity(l.given, r.given) >= 0.8" }"#,
+        |l, r| {
+            equal(l.birth().map(|day| day.year()), r.birth().map(|day| day.year()))
+                && matches!((l.given(), r.given()), (Some(l), Some(r))
+                    if strsim::jaro_winkler(&l, &r) >= 0.8)
+        },
+    ),
+    (
+        r#"{ sql = "l.birth = r.birth and l.pay / r.pay < 2 and 10 / cast(r.pay as integer) > -100" }"#,
+        |l, r| {
+            // A division by nought in whole numbers can't be worked out, and makes no pair.
+            equal(l.birth(), r.birth())
+                && matches!((l.pay(), r.pay()), (Some(l), Some(r))
+                    if r.trunc() != 0.0 && l / r < 2.0)
+        },
+    ),
+    (
+        r#"{ sql = "l.given = r.given and (l.birth is null or case when r.pay in (100, 200) then true else l.surname like 'n%' end)" }"#,
+        |l, r| {
+            equal(l.given(), r.given())
+                && (l.birth().is_none()
+                    || if r.pay().is_some_and(|pay| pay == 100.0 || pay == 200.0) {
+                        true
+                    } else {
+                        l.surname().is_some_and(|text| text.starts_with('n'))
+                    })
+        },
+    ),
+    (
+        r#"{ keys = [{ column = "birth" }], sql = "length(l.given) = length(r.given)" }"#,
+        |l, r| {
+            equal(l.birth(), r.birth())
+                && equal(
+                    l.given().map(|text| text.chars().count()),
+                    r.given().map(|text| text.chars().count()),
+                )
+        },
+    ),
+    (
+        r#"{ sql = "l.given = r.surname" , keys = [{ column = "pay" }] }"#,
+        |l, r| equal(l.given(), r.surname()) && equal(l.pay(), r.pay()),
+    ),
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn a_rule_in_sql_makes_the_pairs_that_its_condition_holds_of(left in rows(), right in rows()) {
+        for (text, makes) in RULES {
+            let between = model("between", text).unwrap();
+            let both = tables(between.columns(), &left, Some(&right));
+            prop_assert_eq!(made(&both, between.rules()), meant(&left, Some(&right), &[makes]), "{}", text);
+            let within = model("within", text).unwrap();
+            let one = tables(within.columns(), &left, None);
+            prop_assert_eq!(made(&one, within.rules()), meant(&left, None, &[makes]), "within, {}", text);
+        }
+    }
+
+    #[test]
+    fn a_pair_of_several_rules_is_made_by_the_first_and_counted_once(left in rows(), right in rows()) {
+        let (texts, makes): (Vec<&str>, Vec<Makes>) = RULES.into_iter().unzip();
+        let between = model("between", &texts.join(", ")).unwrap();
+        let both = tables(between.columns(), &left, Some(&right));
+        let pairs = meant(&left, Some(&right), &makes);
+        prop_assert_eq!(made(&both, between.rules()), pairs.clone());
+        let counts = Blocks::new(&both, between.rules()).unwrap().counts();
+        for (number, count) in (0u16..).zip(&counts) {
+            prop_assert!(!count.estimated);
+            let new_pairs = pairs.iter().filter(|(_, _, rule)| *rule == number).count() as u64;
+            prop_assert_eq!(count.new_pairs, new_pairs, "{}", count.rule);
+            let alone = meant(&left, Some(&right), &makes[usize::from(number)..][..1]).len() as u64;
+            prop_assert_eq!(count.pairs, alone, "{}", count.rule);
+        }
+    }
+
+    #[test]
+    fn a_neighbourhood_makes_the_pairs_whose_values_stand_within_its_window(
+        left in rows(), right in rows(), window in 1u32..5,
+    ) {
+        let text = format!(r#"{{ neighbourhood = {{ column = "surname", window = {window} }} }}"#);
+        let names: BTreeSet<String> =
+            left.iter().chain(&right).filter_map(Row::surname).collect();
+        let places: BTreeMap<&String, usize> =
+            names.iter().enumerate().map(|(place, name)| (name, place)).collect();
+        let near = |l: &Row, r: &Row| matches!((l.surname(), r.surname()), (Some(l), Some(r))
+            if places[&l].abs_diff(places[&r]) <= window as usize);
+        let model = model("between", &text).unwrap();
+        let both = tables(model.columns(), &left, Some(&right));
+        let mut meant = Vec::new();
+        for (place, l) in left.iter().enumerate() {
+            for (other, r) in right.iter().enumerate().filter(|(_, r)| near(l, r)) {
+                let _ = r;
+                meant.push((number(place), number(other), 0));
+            }
+        }
+        prop_assert_eq!(made(&both, model.rules()), meant);
+    }
+
+    #[test]
+    fn min_hash_makes_each_pair_once_and_always_that_of_equal_texts(left in rows(), right in rows()) {
+        let model = model("between", r#"{ min_hash = { column = "surname", q = 2, bands = 6, rows = 2 } }"#).unwrap();
+        let both = tables(model.columns(), &left, Some(&right));
+        let made = made(&both, model.rules());
+        let pairs: BTreeSet<_> = made.iter().copied().collect();
+        prop_assert_eq!(pairs.len(), made.len());
+        for (one, other, rule) in meant(&left, Some(&right), &[|l, r| equal(l.surname(), r.surname())]) {
+            prop_assert!(pairs.contains(&(one, other, rule)));
+        }
+    }
+}
+
+#[test]
+fn min_hash_finds_a_misspelt_name_and_not_another() {
+    let row = |surname| Row { given: "", surname, birth: "", pay: "" };
+    let left = [row("hernandez-garcia")];
+    let right = [row("hernandes-garcia"), row("okonkwo")];
+    let model =
+        model("between", r#"{ min_hash = { column = "surname", q = 2, bands = 12, rows = 3 } }"#).unwrap();
+    let both = tables(model.columns(), &left, Some(&right));
+    assert_eq!(made(&both, model.rules()), [(0, 0, 0)]);
+}
+
+#[test]
+fn many_pairs_that_share_a_key_are_estimated_and_not_gone_through() {
+    // 2,100 by 2,100 share one key, above what is gone through; half of them meet the rest.
+    let pays = ["100", "200"];
+    let rows: Vec<Row> = (0..2_100)
+        .map(|row| Row { given: "Ana", surname: "", birth: "", pay: pays[row % 2] })
+        .collect();
+    let model = model("between", r#"{ sql = "l.given = r.given and l.pay <= r.pay - 50 or l.given = r.given and l.pay = r.pay" },
+        { keys = [{ column = "given" }] }"#);
+    // The disjunction holds no equality that always holds, so it has no key.
+    assert!(model.is_err());
+    let model = crate::model(
+        "between",
+        r#"{ sql = "l.given = r.given and l.pay - r.pay + 0 = 0 + 0 * r.pay" }, { keys = [{ column = "given" }] }"#,
+    )
+    .unwrap();
+    let both = tables(model.columns(), &rows, Some(&rows));
+    let counts = Blocks::new(&both, model.rules()).unwrap().counts();
+    let all = 2_100.0 * 2_100.0;
+    assert!(counts[0].estimated && counts[1].estimated);
+    assert!((counts[0].pairs as f64 / all - 0.5).abs() < 0.01, "{}", counts[0].pairs);
+    assert_eq!(counts[1].pairs, 2_100 * 2_100);
+    assert!((counts[1].new_pairs as f64 / all - 0.5).abs() < 0.01, "{}", counts[1].new_pairs);
+}
+
+#[test]
+fn what_is_wrong_with_a_rule_is_said_with_its_position() {
+    let said = |rule: &str| match model("between", rule) {
+        Ok(_) => format!("{rule} is sound"),
+        Err(error) => error.to_string().lines().next().unwrap_or_default().to_owned(),
+    };
+    let rules = [
+        r#"{ sql = "l.surnam = r.surname" }"#,
+        r#"{ sql = "l.surname = r.surname and\n  soundx(l.given) = r.given" }"#,
+        r#"{ sql = "surname = r.surname" }"#,
+        r#"{ sql = "x.surname = r.surname" }"#,
+        r#"{ sql = "l.surname = " }"#,
+        r#"{ sql = "l.surname = r.surname; drop table x" }"#,
+        r#"{ sql = "l.surname" }"#,
+        r#"{ sql = "l.surname = r.surname and random() < 0.5" }"#,
+        r#"{ sql = "l.surname = r.surname and l.birth < now()" }"#,
+        r#"{ sql = "l.surname = r.surname and exists (select 1)" }"#,
+        r#"{ sql = "l.surname = r.surname and count(l.given) over () > 1" }"#,
+        r#"{ sql = "l.surname = r.surname and date_part('yeer', l.birth) = 1" }"#,
+        r#"{ sql = "l.surname = r.surname and l.birth + l.given = 1" }"#,
+        r#"{ sql = "l.surname <> r.surname" }"#,
+        r#"{ sql = "l.surname = l.given" }"#,
+        r#"{ sql = "l.surname = r.surname", explode = ["surname"] }"#,
+        r#"{ neighbourhood = { column = "surname", window = 0 } }"#,
+        r#"{ neighbourhood = { column = "surnam", window = 2 } }"#,
+        r#"{ min_hash = { column = "birth", q = 2, bands = 4, rows = 2 } }"#,
+        r#"{ min_hash = { column = "surname", q = 0, bands = 4, rows = 2 } }"#,
+        "{ }",
+    ];
+    let texts: Vec<String> = rules.iter().map(|rule| said(rule)).collect();
+    expect_test::expect![[r""]].assert_eq(&(texts.join("\n") + "\n"));
+}
