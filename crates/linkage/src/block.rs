@@ -8,16 +8,19 @@
 //! A rule comes as layers of keys and conditions (`keys`). Where rules ask more than equal keys, their pairs are counted by
 //! going through them, and beyond [`MOST_COUNTED`] estimated from a sample.
 //!
+//! Keys are numbers here, and the records of a key stand next to each other in one array, so a block costs an offset.
+//!
 //! Soundex is the American one, as the National Archives [describe
 //! it](https://www.archives.gov/research/census/soundex).
 
-use std::collections::BTreeMap;
+use std::ops::Range;
 
 use rustc_hash::FxHashMap;
 
 use crate::Result;
 use crate::keys::{Layer, Narrow, RuleKeys};
 use crate::model::{Key, Link, Rule, Take};
+use crate::parallel::share;
 use crate::prepare::fold_diacritics;
 use crate::random::Dice;
 use crate::record::{RecordRef, Side};
@@ -26,9 +29,9 @@ use crate::tables::{NO_VALUE, Tables, Values};
 /// The blocks that rules make of the tables.
 pub struct Blocks<'t> {
     tables: &'t Tables,
-    rules: Vec<KeyedRule<'t>>,
-    /// The layers of all rules, in the order of the rules.
-    layers: Vec<KeyedLayer>,
+    asked: Vec<Asked<'t>>,
+    /// The layers of all rules, in the order of the rules. A rule of keys alone is one.
+    rules: Vec<KeyedRule>,
 }
 
 /// A pair as a rule made it.
@@ -71,15 +74,15 @@ pub(crate) const MOST_COUNTED: u64 = 1 << 22;
 /// How many pairs an estimate is drawn from: its standard error is at most 0.2 % of the pairs that share a key.
 const SAMPLE: u64 = 1 << 16;
 
-/// One rule: what it is called, and what it asks of a pair that shares a key.
-struct KeyedRule<'t> {
+/// What a rule is called, and what it asks of a pair that shares a key.
+struct Asked<'t> {
     label: String,
     conditions: Vec<Narrow<'t>>,
     /// Where its layers stand among all.
-    layers: std::ops::Range<usize>,
+    layers: Range<usize>,
 }
 
-impl KeyedRule<'_> {
+impl Asked<'_> {
     fn holds(&self, source: RecordRef, recipient: RecordRef) -> bool {
         self.conditions.iter().all(|condition| condition.holds(source, recipient))
     }
@@ -90,41 +93,406 @@ impl KeyedRule<'_> {
     }
 }
 
-/// One layer of a rule: a key code for each record, and the records of each key.
-struct KeyedLayer {
-    rule: u16,
-    source: Vec<u32>,
-    recipient: Vec<u32>,
-    groups: Vec<Group>,
+/// One layer of a rule: the key of each record, and the records of each key that makes a pair.
+pub(crate) struct KeyedRule {
+    /// The rule's number.
+    pub(crate) rule: u16,
+    /// By record, the number of its block, counted from 1; 0 where it is in none.
+    pub(crate) source: Vec<u32>,
+    pub(crate) recipient: Vec<u32>,
+    pub(crate) sources: Members,
+    pub(crate) recipients: Members,
+    keyless: u64,
 }
 
-/// The records that share a key.
-#[derive(Clone, Default)]
-struct Group {
-    source: Vec<RecordRef>,
-    recipient: Vec<RecordRef>,
+/// The records of each block, one block after the other.
+pub(crate) struct Members {
+    starts: Vec<u32>,
+    records: Vec<RecordRef>,
 }
 
-impl Group {
-    fn pairs(&self, link: Link) -> u64 {
-        let (left, right) = (self.source.len() as u64, self.recipient.len() as u64);
+impl Members {
+    /// Sorts the records of one side by their blocks, of which there are so many; they keep their order inside one.
+    fn new(keys: &[u32], blocks: usize) -> Self {
+        let mut starts = vec![0u32; blocks + 2];
+        for key in keys {
+            starts[*key as usize + 1] += 1;
+        }
+        // What has no block is counted with the rest, and then left out.
+        starts[1] = 0;
+        for block in 1..starts.len() {
+            starts[block] += starts[block - 1];
+        }
+        let mut records = vec![RecordRef::new(0); starts[blocks + 1] as usize];
+        let mut next = starts.clone();
+        for (row, key) in (0..).zip(keys) {
+            if *key != NO_VALUE {
+                let place = &mut next[*key as usize];
+                records[*place as usize] = RecordRef::new(row);
+                *place += 1;
+            }
+        }
+        starts.remove(0);
+        Self { starts, records }
+    }
+
+    /// Returns the records of a block, counted from 0.
+    pub(crate) fn of(&self, block: usize) -> &[RecordRef] {
+        self.of_all(block, block + 1)
+    }
+
+    /// Returns the records of the blocks from one to before another.
+    pub(crate) fn of_all(&self, from: usize, to: usize) -> &[RecordRef] {
+        &self.records[self.starts[from] as usize..self.starts[to] as usize]
+    }
+
+    /// Returns how many records a block has.
+    pub(crate) fn count(&self, block: usize) -> u32 {
+        self.starts[block + 1] - self.starts[block]
+    }
+
+    fn blocks(&self) -> usize {
+        self.starts.len() - 1
+    }
+}
+
+impl KeyedRule {
+    /// Returns how many blocks make a pair.
+    pub(crate) fn blocks(&self) -> usize {
+        self.sources.blocks()
+    }
+
+    /// Returns how many pairs a block makes.
+    pub(crate) fn pairs(&self, block: usize, link: Link) -> u64 {
+        let recipients = if link == Link::Between { self.recipients.count(block) } else { 0 };
+        pairs_of(self.sources.count(block), recipients, link)
+    }
+
+    fn group(&self, block: usize, link: Link) -> Group<'_> {
+        let recipients = if link == Link::Between { self.recipients.of(block) } else { &[] };
+        Group { source: self.sources.of(block), recipient: recipients }
+    }
+}
+
+fn pairs_of(sources: u32, recipients: u32, link: Link) -> u64 {
+    let (left, right) = (u64::from(sources), u64::from(recipients));
+    match link {
+        Link::Between => left * right,
+        Link::Within | Link::Both => left * left.saturating_sub(1) / 2,
+    }
+}
+
+impl<'t> Blocks<'t> {
+    /// Groups the records by the keys of each rule.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::UnknownColumn`] where the tables were prepared without a key's column.
+    pub fn new(tables: &'t Tables, rules: &[Rule]) -> Result<Self> {
+        let keyed = share(tables.threads().get(), rules.iter().zip(0..).collect(), |(rule, number)| {
+            let keys = RuleKeys::new(tables, rule)?;
+            let layers = keys.layers.into_iter().map(|layer| KeyedRule::new(number, layer, tables.link()));
+            Ok((rule.to_string(), layers.collect::<Vec<_>>(), keys.conditions))
+        });
+        let (mut asked, mut layers) = (Vec::with_capacity(rules.len()), Vec::new());
+        for keyed in keyed {
+            let (label, own, conditions) = keyed?;
+            let first = layers.len();
+            layers.extend(own);
+            asked.push(Asked { label, conditions, layers: first..layers.len() });
+        }
+        Ok(Self { tables, asked, rules: layers })
+    }
+
+    /// Says whether every rule asks for equal keys and nothing else, so that [`Blocks::rules`] says all.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.asked.iter().all(Asked::is_plain)
+    }
+
+    pub(crate) fn rules(&self) -> &[KeyedRule] {
+        &self.rules
+    }
+
+    /// Goes through the pairs, rule by rule, each pair once.
+    pub fn pairs(&self) -> impl Iterator<Item = Blocked> + '_ {
+        (0..self.rules.len()).flat_map(move |layer| {
+            let keyed = &self.rules[layer];
+            (0..keyed.blocks()).flat_map(move |block| {
+                self.new_pairs_of(keyed.group(block, self.tables.link()), layer)
+            })
+        })
+    }
+
+    /// Counts the pairs of each rule.
+    ///
+    /// The pairs that no earlier rule makes are counted one by one in small blocks, and in large ones without making
+    /// any, by inclusion and exclusion over the blocks that several rules share. That doubles with each rule, but such
+    /// shared blocks are few and soon small. Of rules that ask more than equal keys see [`RuleCount::estimated`].
+    pub fn counts(&self) -> Vec<RuleCount> {
+        let rules: Vec<usize> = (0..self.asked.len()).collect();
+        let counted = share(self.tables.threads().get(), rules, |rule| self.counted(rule));
+        self.told(&counted)
+    }
+
+    /// Tells of each rule, the pairs that no earlier rule makes having been counted. Every rule must be plain.
+    pub(crate) fn counts_with(&self, new_pairs: &[u64]) -> Vec<RuleCount> {
+        let one = |(rule, new_pairs): (usize, &u64)| Counted {
+            pairs: self.shared(rule),
+            new_pairs: *new_pairs,
+            estimated: false,
+        };
+        self.told(&new_pairs.iter().enumerate().map(one).collect::<Vec<_>>())
+    }
+
+    /// Returns how many pairs share a key of a rule, once for each layer that they do in.
+    fn shared(&self, rule: usize) -> u64 {
+        let link = self.tables.link();
+        let layer = |layer: &KeyedRule| (0..layer.blocks()).map(|block| layer.pairs(block, link)).sum::<u64>();
+        self.rules[self.asked[rule].layers.clone()].iter().map(layer).sum()
+    }
+
+    fn counted(&self, rule: usize) -> Counted {
+        let link = self.tables.link();
+        let shared = self.shared(rule);
+        if self.asked[..=rule].iter().all(Asked::is_plain) {
+            let keyed = &self.rules[rule];
+            let groups = (0..keyed.blocks()).map(|block| keyed.group(block, link));
+            let new_pairs = groups.map(|group| self.count_new(group, &self.rules[..rule])).sum();
+            Counted { pairs: shared, new_pairs, estimated: false }
+        } else if shared <= MOST_COUNTED {
+            self.count_through(rule)
+        } else {
+            self.estimate(rule, shared)
+        }
+    }
+
+    fn told(&self, counted: &[Counted]) -> Vec<RuleCount> {
+        let link = self.tables.link();
+        let mut cumulative_pairs = 0;
+        let one = |(asked, counted): (&Asked<'_>, &Counted)| {
+            let layers = &self.rules[asked.layers.clone()];
+            let mut largest: Vec<u64> = Vec::with_capacity(LARGEST + 1);
+            for layer in layers {
+                for block in 0..layer.blocks() {
+                    let here = layer.pairs(block, link);
+                    if largest.len() < LARGEST || largest.last().is_some_and(|least| here > *least) {
+                        let place = largest.partition_point(|other| *other >= here);
+                        largest.insert(place, here);
+                        largest.truncate(LARGEST);
+                    }
+                }
+            }
+            cumulative_pairs += counted.new_pairs;
+            RuleCount {
+                rule: asked.label.clone(),
+                pairs: counted.pairs,
+                new_pairs: counted.new_pairs,
+                cumulative_pairs,
+                keyless: keyless(layers),
+                largest_blocks: largest,
+                estimated: counted.estimated,
+            }
+        };
+        self.asked.iter().zip(counted).map(one).collect()
+    }
+
+    /// Says which rule makes a pair first, if any does.
+    pub fn first_rule(&self, source: RecordRef, recipient: RecordRef) -> Option<u16> {
+        self.first_before(source, recipient, self.asked.len())
+    }
+
+    /// Says which of the first few rules makes a pair first.
+    fn first_before(&self, source: RecordRef, recipient: RecordRef, rules: usize) -> Option<u16> {
+        (0..)
+            .zip(&self.asked[..rules])
+            .find(|(_, asked)| {
+                let mut layers = self.rules[asked.layers.clone()].iter();
+                layers.any(|layer| self.makes(layer, source, recipient))
+                    && asked.holds(source, recipient)
+            })
+            .map(|(index, _)| index)
+    }
+
+    fn new_pairs_of<'b>(
+        &'b self,
+        group: Group<'b>,
+        layer: usize,
+    ) -> impl Iterator<Item = Blocked> + 'b {
+        let number = self.rules[layer].rule;
+        let asked = &self.asked[usize::from(number)];
+        let before = &self.rules[asked.layers.start..layer];
+        // Conditions are worked out for many pairs at once.
+        group.rows(self.tables.link()).flat_map(move |mut pairs| {
+            pairs.retain(|(source, recipient)| {
+                !before.iter().any(|layer| self.makes(layer, *source, *recipient))
+            });
+            for condition in &asked.conditions {
+                condition.keep(&mut pairs);
+            }
+            pairs.into_iter().filter_map(move |(source, recipient)| {
+                self.first_before(source, recipient, usize::from(number))
+                    .is_none()
+                    .then_some(Blocked { source, recipient, rule: number })
+            })
+        })
+    }
+
+    fn makes(&self, rule: &KeyedRule, source: RecordRef, recipient: RecordRef) -> bool {
+        let left = rule.source[source.index()];
+        let right = match self.tables.link() {
+            Link::Between => rule.recipient[recipient.index()],
+            Link::Within | Link::Both => rule.source[recipient.index()],
+        };
+        left != NO_VALUE && left == right
+    }
+
+    /// Goes through the pairs that share a key of a rule to count those that it makes.
+    fn count_through(&self, rule: usize) -> Counted {
+        let link = self.tables.link();
+        let mut counted = Counted { pairs: 0, new_pairs: 0, estimated: false };
+        for layer in self.asked[rule].layers.clone() {
+            let keyed = &self.rules[layer];
+            let groups = (0..keyed.blocks()).map(|block| keyed.group(block, link));
+            for (source, recipient) in groups.flat_map(|group| group.pairs(link)) {
+                let (makes, is_new) = self.is_made(rule, layer, source, recipient);
+                counted.pairs += u64::from(makes);
+                counted.new_pairs += u64::from(is_new);
+            }
+        }
+        counted
+    }
+
+    /// Estimates the same from pairs drawn evenly from all that share a key.
+    fn estimate(&self, rule: usize, shared: u64) -> Counted {
+        let link = self.tables.link();
+        let mut ends = Vec::new();
+        let mut end = 0;
+        for layer in self.asked[rule].layers.clone() {
+            for block in 0..self.rules[layer].blocks() {
+                end += self.rules[layer].pairs(block, link);
+                ends.push((end, layer, block));
+            }
+        }
+        let mut dice = Dice::new(SAMPLE);
+        let (mut made, mut new) = (0, 0);
+        for _ in 0..SAMPLE {
+            let drawn = dice.below(shared);
+            let (end, layer, block) = ends[ends.partition_point(|(end, ..)| *end <= drawn)];
+            let group = self.rules[layer].group(block, link);
+            let (source, recipient) = group.pair(link, drawn + group.count(link) - end);
+            let (makes, is_new) = self.is_made(rule, layer, source, recipient);
+            made += u64::from(makes);
+            new += u64::from(is_new);
+        }
+        let scale = |seen: u64| {
+            u64::try_from(u128::from(seen) * u128::from(shared) / u128::from(SAMPLE))
+                .unwrap_or(u64::MAX)
+        };
+        let pairs = if self.asked[rule].is_plain() { shared } else { scale(made) };
+        Counted { pairs, new_pairs: scale(new), estimated: true }
+    }
+
+    /// Says of a pair that shares a key in a layer whether the rule makes it, here first, and whether it is new.
+    fn is_made(
+        &self,
+        rule: usize,
+        layer: usize,
+        source: RecordRef,
+        recipient: RecordRef,
+    ) -> (bool, bool) {
+        let asked = &self.asked[rule];
+        let before = &self.rules[asked.layers.start..layer];
+        let makes = !before.iter().any(|layer| self.makes(layer, source, recipient))
+            && asked.holds(source, recipient);
+        (makes, makes && self.first_before(source, recipient, rule).is_none())
+    }
+
+    /// Counts the pairs of a group that none of the earlier rules makes.
+    fn count_new(&self, group: Group<'_>, earlier: &[KeyedRule]) -> u64 {
+        let link = self.tables.link();
+        let pairs = group.count(link);
+        if earlier.is_empty() || pairs == 0 {
+            return pairs;
+        }
+        if pairs <= COUNTED_SINGLY {
+            let new = |(source, recipient): &(RecordRef, RecordRef)| {
+                !earlier.iter().any(|rule| self.makes(rule, *source, *recipient))
+            };
+            return group.pairs(link).filter(new).count() as u64;
+        }
+        // Each pair that some earlier rule makes is taken off once, at the first rule that makes it.
+        let taken = earlier.iter().enumerate().map(|(index, rule)| {
+            let (source, recipient) =
+                (rule.sorted(group.source, false), rule.sorted(group.recipient, true));
+            let mut recipients = recipient.chunk_by(|one, other| one.0 == other.0).peekable();
+            let mut sum = 0;
+            for part in source.chunk_by(|one, other| one.0 == other.0) {
+                let key = part[0].0;
+                while recipients.next_if(|chunk| chunk[0].0 < key).is_some() {}
+                let other = recipients.next_if(|chunk| chunk[0].0 == key).unwrap_or_default();
+                let records = |part: &[(u32, RecordRef)]| -> Vec<RecordRef> {
+                    part.iter().map(|(_, record)| *record).collect()
+                };
+                let (source, recipient) = (records(part), records(other));
+                let shared = Group { source: &source, recipient: &recipient };
+                sum += self.count_new(shared, &earlier[..index]);
+            }
+            sum
+        });
+        pairs - taken.sum::<u64>()
+    }
+}
+
+/// The pairs of a block that are counted one by one rather than by taking off what rules share.
+const COUNTED_SINGLY: u64 = 4096;
+
+/// How many pairs a rule makes, and how many of them are new.
+struct Counted {
+    pairs: u64,
+    new_pairs: u64,
+    estimated: bool,
+}
+
+/// Counts the records that have no key in any of these layers, on either side.
+fn keyless(layers: &[KeyedRule]) -> u64 {
+    match layers {
+        [layer] => layer.keyless,
+        layers => {
+            let least = layers.iter().map(|layer| layer.keyless).min();
+            least.unwrap_or(0)
+        }
+    }
+}
+
+/// Records that share a key.
+#[derive(Clone, Copy)]
+struct Group<'b> {
+    source: &'b [RecordRef],
+    recipient: &'b [RecordRef],
+}
+
+impl<'b> Group<'b> {
+    fn count(self, link: Link) -> u64 {
+        let (sources, recipients) = (self.source.len() as u64, self.recipient.len() as u64);
         match link {
-            Link::Between => left * right,
-            Link::Within => left * left.saturating_sub(1) / 2,
+            Link::Between => sources * recipients,
+            Link::Within | Link::Both => sources * sources.saturating_sub(1) / 2,
         }
     }
 
     /// Returns the pair at a place, counted from 0.
     #[expect(clippy::cast_possible_truncation, reason = "a place in a list of records fits a usize")]
-    fn pair(&self, link: Link, place: u64) -> (RecordRef, RecordRef) {
+    #[expect(clippy::cast_sign_loss, reason = "a root isn't below nothing")]
+    fn pair(self, link: Link, place: u64) -> (RecordRef, RecordRef) {
         match link {
             Link::Between => {
                 let wide = self.recipient.len() as u64;
                 (self.source[(place / wide) as usize], self.recipient[(place % wide) as usize])
             }
-            Link::Within => {
-                // Pairs in the order of their later record: the later one stands where the triangle below it ends.
-                let mut later = (((8 * place + 1) as f64).sqrt() as u64).div_ceil(2).max(1);
+            Link::Within | Link::Both => {
+                // Pairs in the order of their later record, which stands where the triangle before it ends; the root in
+                // floating point may be off by one.
+                let mut later = ((2.0 * place as f64).sqrt() as u64).max(1);
                 while later * (later - 1) / 2 > place {
                     later -= 1;
                 }
@@ -136,251 +504,34 @@ impl Group {
             }
         }
     }
-}
 
-impl<'t> Blocks<'t> {
-    /// Groups the records by the keys of each rule.
-    ///
-    /// # Errors
-    ///
-    /// [`crate::Error::UnknownColumn`] where the tables were prepared without a key's column.
-    pub fn new(tables: &'t Tables, rules: &[Rule]) -> Result<Self> {
-        let (mut keyed, mut layers) = (Vec::with_capacity(rules.len()), Vec::new());
-        for (rule, number) in rules.iter().zip(0..) {
-            let keys = RuleKeys::new(tables, rule)?;
-            let first = layers.len();
-            layers.extend(keys.layers.into_iter().map(|layer| KeyedLayer::new(number, layer)));
-            let (label, conditions) = (rule.to_string(), keys.conditions);
-            keyed.push(KeyedRule { label, conditions, layers: first..layers.len() });
-        }
-        Ok(Self { tables, rules: keyed, layers })
-    }
-
-    /// Goes through the pairs, rule by rule, each pair once.
-    pub fn pairs(&self) -> impl Iterator<Item = Blocked> + '_ {
-        (0..self.layers.len()).flat_map(move |layer| {
-            self.layers[layer].groups.iter().flat_map(move |group| self.pairs_of(group, layer))
+    /// Goes through the pairs, those of one source record together.
+    fn rows(self, link: Link) -> impl Iterator<Item = Vec<(RecordRef, RecordRef)>> + 'b {
+        self.source.iter().enumerate().map(move |(place, source)| {
+            let recipients = match link {
+                Link::Between => self.recipient,
+                Link::Within | Link::Both => &self.source[place + 1..],
+            };
+            recipients.iter().map(|recipient| (*source, *recipient)).collect()
         })
     }
 
-    /// Counts the pairs of each rule.
-    ///
-    /// Of rules that ask for equal keys and nothing else no pair is made for it: those that no earlier rule makes are
-    /// counted by inclusion and exclusion over the blocks that several rules share. That doubles with each rule, but such
-    /// shared blocks are few and soon empty. For others see [`RuleCount::estimated`].
-    pub fn counts(&self) -> Vec<RuleCount> {
-        let link = self.tables.link();
-        let mut cumulative_pairs = 0;
-        let mut counts = Vec::with_capacity(self.rules.len());
-        for (index, rule) in self.rules.iter().enumerate() {
-            let layers = &self.layers[rule.layers.clone()];
-            let groups = || layers.iter().flat_map(|layer| &layer.groups);
-            let mut sizes: Vec<u64> = groups().map(|group| group.pairs(link)).collect();
-            let shared: u64 = sizes.iter().sum();
-            let plain = self.rules[..=index].iter().all(KeyedRule::is_plain);
-            let (pairs, new_pairs, estimated) = if plain {
-                (shared, self.count_new(groups(), &self.layers[..rule.layers.start]), false)
-            } else if shared <= MOST_COUNTED {
-                let (pairs, new_pairs) = self.count_through(index);
-                (pairs, new_pairs, false)
-            } else {
-                let (pairs, new_pairs) = self.estimate(index, shared);
-                (if rule.is_plain() { shared } else { pairs }, new_pairs, true)
+    fn pairs(self, link: Link) -> impl Iterator<Item = (RecordRef, RecordRef)> + 'b {
+        self.source.iter().enumerate().flat_map(move |(place, source)| {
+            // Records stand in their block by row, so the later ones are those with larger references.
+            let recipients = match link {
+                Link::Between => self.recipient,
+                Link::Within | Link::Both => &self.source[place + 1..],
             };
-            cumulative_pairs += new_pairs;
-            sizes.sort_unstable_by(|one, other| other.cmp(one));
-            counts.push(RuleCount {
-                rule: rule.label.clone(),
-                pairs,
-                new_pairs,
-                cumulative_pairs,
-                keyless: keyless(layers),
-                largest_blocks: sizes
-                    .into_iter()
-                    .filter(|pairs| *pairs > 0)
-                    .take(LARGEST)
-                    .collect(),
-                estimated,
-            });
-        }
-        counts
-    }
-
-    /// Says which rule makes a pair first, if any does.
-    pub fn first_rule(&self, source: RecordRef, recipient: RecordRef) -> Option<u16> {
-        self.first_before(source, recipient, self.rules.len())
-    }
-
-    /// Says which of the first few rules makes a pair first.
-    fn first_before(&self, source: RecordRef, recipient: RecordRef, rules: usize) -> Option<u16> {
-        (0..)
-            .zip(&self.rules[..rules])
-            .find(|(_, rule)| {
-                self.layers[rule.layers.clone()]
-                    .iter()
-                    .any(|layer| self.shares(layer, source, recipient))
-                    && rule.holds(source, recipient)
-            })
-            .map(|(index, _)| index)
-    }
-
-    fn pairs_of<'b>(
-        &'b self,
-        group: &'b Group,
-        layer: usize,
-    ) -> impl Iterator<Item = Blocked> + 'b {
-        let within = self.tables.link() == Link::Within;
-        let number = self.layers[layer].rule;
-        let rule = &self.rules[usize::from(number)];
-        group.source.iter().enumerate().flat_map(move |(place, source)| {
-            // Records stand in their group by row, so the later ones are those with larger references.
-            let recipients = if within { &group.source[place + 1..] } else { &group.recipient[..] };
-            let before = &self.layers[rule.layers.start..layer];
-            let mut pairs: Vec<(RecordRef, RecordRef)> =
-                recipients.iter().map(|recipient| (*source, *recipient)).collect();
-            pairs.retain(|(source, recipient)| {
-                !before.iter().any(|layer| self.shares(layer, *source, *recipient))
-            });
-            for condition in &rule.conditions {
-                condition.keep(&mut pairs);
-            }
-            let made = move |(source, recipient): (RecordRef, RecordRef)| {
-                self.first_before(source, recipient, usize::from(number))
-                    .is_none()
-                    .then_some(Blocked { source, recipient, rule: number })
-            };
-            pairs.into_iter().filter_map(made)
+            recipients.iter().map(move |recipient| (*source, *recipient))
         })
-    }
-
-    fn shares(&self, layer: &KeyedLayer, source: RecordRef, recipient: RecordRef) -> bool {
-        let left = layer.source[source.index()];
-        let right = match self.tables.link() {
-            Link::Between => layer.recipient[recipient.index()],
-            Link::Within => layer.source[recipient.index()],
-        };
-        left != NO_VALUE && left == right
-    }
-
-    /// Counts a rule's pairs, and those that no earlier rule makes, by going through them.
-    fn count_through(&self, rule: usize) -> (u64, u64) {
-        let (mut pairs, mut new_pairs) = (0, 0);
-        for layer in self.rules[rule].layers.clone() {
-            for group in &self.layers[layer].groups {
-                for place in 0..group.pairs(self.tables.link()) {
-                    let (makes, is_new) = self.is_made(rule, layer, group, place);
-                    pairs += u64::from(makes);
-                    new_pairs += u64::from(is_new);
-                }
-            }
-        }
-        (pairs, new_pairs)
-    }
-
-    /// Estimates the same from pairs drawn evenly from all that share a key.
-    fn estimate(&self, rule: usize, shared: u64) -> (u64, u64) {
-        let mut ends = Vec::new();
-        let mut end = 0;
-        for layer in self.rules[rule].layers.clone() {
-            for group in &self.layers[layer].groups {
-                end += group.pairs(self.tables.link());
-                ends.push((end, layer, group));
-            }
-        }
-        let mut dice = Dice::new(SAMPLE);
-        let (mut pairs, mut new_pairs) = (0, 0);
-        for _ in 0..SAMPLE {
-            let drawn = dice.below(shared);
-            let (end, layer, group) = ends[ends.partition_point(|(end, _, _)| *end <= drawn)];
-            let place = drawn + group.pairs(self.tables.link()) - end;
-            let (makes, is_new) = self.is_made(rule, layer, group, place);
-            pairs += u64::from(makes);
-            new_pairs += u64::from(is_new);
-        }
-        let scale = |seen: u64| {
-            u64::try_from(u128::from(seen) * u128::from(shared) / u128::from(SAMPLE)).unwrap_or(u64::MAX)
-        };
-        (scale(pairs), scale(new_pairs))
-    }
-
-    /// Says whether the pair at this place of a group is the rule's, made here first, and whether it is new.
-    fn is_made(&self, rule: usize, layer: usize, group: &Group, place: u64) -> (bool, bool) {
-        let (source, recipient) = group.pair(self.tables.link(), place);
-        let keyed = &self.rules[rule];
-        let before = &self.layers[keyed.layers.start..layer];
-        let makes = !before.iter().any(|layer| self.shares(layer, source, recipient))
-            && keyed.holds(source, recipient);
-        (makes, makes && self.first_before(source, recipient, rule).is_none())
-    }
-
-    /// Counts the pairs in groups that none of the earlier rules makes.
-    fn count_new<'g>(
-        &self,
-        groups: impl Iterator<Item = &'g Group> + Clone,
-        earlier: &[KeyedLayer],
-    ) -> u64 {
-        let link = self.tables.link();
-        let mut pairs: u64 = groups.clone().map(|group| group.pairs(link)).sum();
-        // Pairs of the last earlier rule are those made by it alone and with others: each pair that some earlier rule
-        // makes is taken off once, at the first rule that makes it.
-        for (index, rule) in earlier.iter().enumerate() {
-            let shared: Vec<Group> =
-                groups.clone().flat_map(|group| self.split(group, rule)).collect();
-            if !shared.is_empty() {
-                pairs -= self.count_new(shared.iter(), &earlier[..index]);
-            }
-        }
-        pairs
-    }
-
-    /// Splits a group by another rule, keeping the parts that still make a pair.
-    fn split(&self, group: &Group, rule: &KeyedLayer) -> Vec<Group> {
-        let link = self.tables.link();
-        if group.pairs(link) == 0 {
-            return Vec::new();
-        }
-        let mut parts: FxHashMap<u32, Group> = FxHashMap::default();
-        for record in &group.source {
-            match rule.source[record.index()] {
-                NO_VALUE => {}
-                code => parts.entry(code).or_default().source.push(*record),
-            }
-        }
-        for record in &group.recipient {
-            match rule.recipient[record.index()] {
-                NO_VALUE => {}
-                code => {
-                    // Without a source record there is no pair, so no part is begun here.
-                    if let Some(part) = parts.get_mut(&code) {
-                        part.recipient.push(*record);
-                    }
-                }
-            }
-        }
-        parts.into_values().filter(|part| part.pairs(link) > 0).collect()
     }
 }
 
 impl std::fmt::Debug for Blocks<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Blocks({} rules, [redacted])", self.rules.len())
+        write!(formatter, "Blocks({} rules, [redacted])", self.asked.len())
     }
-}
-
-impl KeyedLayer {
-    fn new(rule: u16, layer: Layer) -> Self {
-        let groups = group(&layer.source, &layer.recipient);
-        Self { rule, source: layer.source, recipient: layer.recipient, groups }
-    }
-}
-
-/// Counts the records that have no key in any of these layers, on either side.
-fn keyless(layers: &[KeyedLayer]) -> u64 {
-    let side = |codes: fn(&KeyedLayer) -> &Vec<u32>| {
-        let records = layers.first().map_or(0, |layer| codes(layer).len());
-        (0..records).filter(|row| layers.iter().all(|layer| codes(layer)[*row] == NO_VALUE)).count()
-    };
-    (side(|layer| &layer.source) + side(|layer| &layer.recipient)) as u64
 }
 
 /// Works out the plain keys of a rule: one code a record, equal where all keys are.
@@ -389,10 +540,21 @@ pub(crate) fn plain_codes(tables: &Tables, rule: &Rule) -> Result<(Vec<u32>, Vec
     let mut source = vec![1; tables.records(Side::Source) as usize];
     let mut recipient = match tables.link() {
         Link::Between => vec![1; tables.records(Side::Recipient) as usize],
-        Link::Within => Vec::new(),
+        Link::Within | Link::Both => Vec::new(),
     };
-    for key in &rule.keys {
+    for (place, key) in rule.keys.iter().enumerate() {
         let codes = KeyCodes::new(tables, &format!("rule `{label}`"), key)?;
+        let first = tables.codes(codes.source_column, Side::Source);
+        let second = tables.codes(codes.recipient_column, Side::Recipient);
+        if place == 0 {
+            for (sofar, code) in source.iter_mut().zip(first) {
+                *sofar = codes.source[*code as usize];
+            }
+            for (sofar, code) in recipient.iter_mut().zip(second) {
+                *sofar = codes.recipient()[*code as usize];
+            }
+            continue;
+        }
         // Two codes make one, numbered as they come: the numbers only need to be equal where both are.
         let mut joined: FxHashMap<(u32, u32), u32> = FxHashMap::default();
         let mut last = NO_VALUE;
@@ -402,16 +564,70 @@ pub(crate) fn plain_codes(tables: &Tables, rule: &Rule) -> Result<(Vec<u32>, Vec
                 both => *joined.entry(both).or_insert_with(|| next_code(&mut last)),
             };
         };
-        for (sofar, code) in source.iter_mut().zip(tables.codes(codes.source_column, Side::Source)) {
+        for (sofar, code) in source.iter_mut().zip(first) {
             join(sofar, codes.source[*code as usize]);
         }
-        for (sofar, code) in
-            recipient.iter_mut().zip(tables.codes(codes.recipient_column, Side::Recipient))
-        {
-            join(sofar, codes.recipient[*code as usize]);
+        for (sofar, code) in recipient.iter_mut().zip(second) {
+            join(sofar, codes.recipient()[*code as usize]);
         }
     }
     Ok((source, recipient))
+}
+
+impl KeyedRule {
+    fn new(rule: u16, layer: Layer, link: Link) -> Self {
+        Self { rule, ..Self::of_keys(layer.source, layer.recipient, link) }
+    }
+
+    /// Makes the blocks of the key of each record, 0 standing for none.
+    pub(crate) fn of_keys(
+        mut source: Vec<u32>,
+        mut recipient: Vec<u32>,
+        link: Link,
+    ) -> Self {
+        let keyless =
+            source.iter().chain(&recipient).filter(|key| **key == NO_VALUE).count() as u64;
+        let most = source.iter().chain(&recipient).max().map_or(0, |key| *key as usize);
+        // Keys that make no pair are dropped, and the others numbered on.
+        let mut numbers = {
+            let count = |keys: &[u32]| {
+                let mut counts = vec![0u32; most + 1];
+                keys.iter().for_each(|key| counts[*key as usize] += 1);
+                counts
+            };
+            let mut sources = count(&source);
+            if link == Link::Between {
+                let recipients = count(&recipient);
+                for (sources, recipients) in sources.iter_mut().zip(recipients) {
+                    *sources = u32::from(*sources > 0 && recipients > 0);
+                }
+            } else {
+                sources.iter_mut().for_each(|sources| *sources = u32::from(*sources > 1));
+            }
+            sources
+        };
+        numbers[NO_VALUE as usize] = NO_VALUE;
+        let mut last = NO_VALUE;
+        for number in numbers.iter_mut().filter(|number| **number != NO_VALUE) {
+            *number = next_code(&mut last);
+        }
+        for key in source.iter_mut().chain(&mut recipient) {
+            *key = numbers[*key as usize];
+        }
+        drop(numbers);
+        let (sources, recipients) =
+            (Members::new(&source, last as usize), Members::new(&recipient, last as usize));
+        Self { rule: 0, source, recipient, sources, recipients, keyless }
+    }
+
+    /// Returns these records of one side with their keys, in the order of the keys; those without one are left out.
+    fn sorted(&self, records: &[RecordRef], of_recipient: bool) -> Vec<(u32, RecordRef)> {
+        let keys = if of_recipient { &self.recipient } else { &self.source };
+        let keyed = records.iter().map(|record| (keys[record.index()], *record));
+        let mut sorted: Vec<_> = keyed.filter(|(key, _)| *key != NO_VALUE).collect();
+        sorted.sort_unstable();
+        sorted
+    }
 }
 
 fn next_code(last: &mut u32) -> u32 {
@@ -419,28 +635,13 @@ fn next_code(last: &mut u32) -> u32 {
     *last
 }
 
-fn group(source: &[u32], recipient: &[u32]) -> Vec<Group> {
-    let most = source.iter().chain(recipient).max().map_or(0, |code| *code as usize);
-    let mut groups = vec![Group::default(); most];
-    for (row, code) in (0..).zip(source) {
-        if *code != NO_VALUE {
-            groups[*code as usize - 1].source.push(RecordRef::new(row));
-        }
-    }
-    for (row, code) in (0..).zip(recipient) {
-        if *code != NO_VALUE {
-            groups[*code as usize - 1].recipient.push(RecordRef::new(row));
-        }
-    }
-    groups
-}
-
 /// The key code of each value of a key's two columns, which are the same column unless it is taken against another.
 struct KeyCodes {
     source_column: usize,
     recipient_column: usize,
     source: Vec<u32>,
-    recipient: Vec<u32>,
+    /// None where it is the same column.
+    recipient: Option<Vec<u32>>,
 }
 
 impl KeyCodes {
@@ -450,7 +651,13 @@ impl KeyCodes {
             None => source_column,
             Some(against) => tables.column_index(place, against)?,
         };
-        let mut seen: BTreeMap<Part, u32> = BTreeMap::new();
+        let values = tables.values(source_column);
+        if source_column == recipient_column && key.take == Take::Whole {
+            // Every value is a key of its own, and has a code already.
+            let source = (0..).take(values.len() + 1).collect();
+            return Ok(Self { source_column, recipient_column, source, recipient: None });
+        }
+        let mut seen: FxHashMap<Part, u32> = FxHashMap::default();
         let mut last = NO_VALUE;
         let mut number = |values: &Values| -> Vec<u32> {
             let parts = (0..values.len()).map(|index| match part_of(values, index, key.take) {
@@ -459,18 +666,19 @@ impl KeyCodes {
             });
             std::iter::once(NO_VALUE).chain(parts).collect()
         };
-        let source = number(tables.values(source_column));
-        let recipient = if recipient_column == source_column {
-            source.clone()
-        } else {
-            number(tables.values(recipient_column))
-        };
+        let source = number(values);
+        let recipient =
+            (recipient_column != source_column).then(|| number(tables.values(recipient_column)));
         Ok(Self { source_column, recipient_column, source, recipient })
+    }
+
+    fn recipient(&self) -> &[u32] {
+        self.recipient.as_deref().unwrap_or(&self.source)
     }
 }
 
 /// The part of a value that is its key.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
+#[derive(PartialEq, Eq, Hash)]
 enum Part {
     Text(String),
     Number(u64),
@@ -478,7 +686,7 @@ enum Part {
 
 fn part_of(values: &Values, index: usize, take: Take) -> Option<Part> {
     match values {
-        Values::Text(texts) => text_part(&texts[index], take).map(Part::Text),
+        Values::Text(texts) => text_part(texts.get(index), take).map(Part::Text),
         Values::Dates(dates, texts) => {
             let date = dates[index];
             Some(match take {
@@ -486,7 +694,7 @@ fn part_of(values: &Values, index: usize, take: Take) -> Option<Part> {
                 Take::YearMonth => Part::Text(format!("{}-{}", date.year(), date.month())),
                 Take::MonthDay => Part::Text(format!("{}-{}", date.month(), date.day())),
                 Take::Whole | Take::Prefix(_) | Take::Suffix(_) | Take::Soundex => {
-                    Part::Text(texts[index].iter().collect())
+                    Part::Text(texts.get(index).to_owned())
                 }
             })
         }
@@ -494,23 +702,21 @@ fn part_of(values: &Values, index: usize, take: Take) -> Option<Part> {
     }
 }
 
-fn text_part(letters: &[char], take: Take) -> Option<String> {
+fn text_part(text: &str, take: Take) -> Option<String> {
     match take {
-        Take::Prefix(length) => Some(letters.iter().take(length as usize).collect()),
+        Take::Prefix(length) => Some(text.chars().take(length as usize).collect()),
         Take::Suffix(length) => {
-            let skipped = letters.len().saturating_sub(length as usize);
-            Some(letters.iter().skip(skipped).collect())
+            let skipped = text.chars().count().saturating_sub(length as usize);
+            Some(text.chars().skip(skipped).collect())
         }
-        Take::Soundex => soundex(letters),
-        Take::Whole | Take::Year | Take::YearMonth | Take::MonthDay => {
-            Some(letters.iter().collect())
-        }
+        Take::Soundex => soundex(text),
+        Take::Whole | Take::Year | Take::YearMonth | Take::MonthDay => Some(text.to_owned()),
     }
 }
 
 /// Returns the Soundex code of the Latin letters in a text, if there are any.
-fn soundex(letters: &[char]) -> Option<String> {
-    let folded = fold_diacritics(&letters.iter().collect::<String>());
+fn soundex(text: &str) -> Option<String> {
+    let folded = fold_diacritics(text);
     let mut latin =
         folded.chars().filter(char::is_ascii_alphabetic).map(|letter| letter.to_ascii_uppercase());
     let first = latin.next()?;

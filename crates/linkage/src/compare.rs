@@ -211,25 +211,25 @@ impl<'t> Likeness<'t> {
         match test {
             Test::Exact => self.low == self.high,
             Test::Jaro(least) => {
-                let (one, other) = self.characters();
+                let (one, other) = &self.characters();
                 *self.jaro.get_or_insert_with(|| text::jaro(one, other)) >= *least
             }
             Test::JaroWinkler(least) => {
-                let (one, other) = self.characters();
+                let (one, other) = &self.characters();
                 *self.jaro_winkler.get_or_insert_with(|| text::jaro_winkler(one, other)) >= *least
             }
             Test::Levenshtein(most) => {
-                let (one, other) = self.characters();
+                let (one, other) = &self.characters();
                 *self.levenshtein.get_or_insert_with(|| text::levenshtein(one, other))
                     <= *most as usize
             }
             Test::OptimalAlignment(most) => {
-                let (one, other) = self.characters();
+                let (one, other) = &self.characters();
                 *self.optimal_alignment.get_or_insert_with(|| text::optimal_alignment(one, other))
                     <= *most as usize
             }
             Test::Damerau(most) => {
-                let (one, other) = self.characters();
+                let (one, other) = &self.characters();
                 *self.damerau.get_or_insert_with(|| text::damerau(one, other)) <= *most as usize
             }
             Test::Days(most) => {
@@ -256,12 +256,13 @@ impl<'t> Likeness<'t> {
     }
 
     /// The characters of both; none where the values are numbers, which the model doesn't allow.
-    fn characters(&self) -> (&'t [char], &'t [char]) {
+    fn characters(&self) -> (Vec<char>, Vec<char>) {
         match self.values {
             Values::Text(texts) | Values::Dates(_, texts) => {
-                (&texts[self.low as usize - 1], &texts[self.high as usize - 1])
+                let letters = |code: u32| texts.get(code as usize - 1).chars().collect();
+                (letters(self.low), letters(self.high))
             }
-            Values::Numbers(_) => (&[], &[]),
+            Values::Numbers(_) => (Vec::new(), Vec::new()),
         }
     }
 

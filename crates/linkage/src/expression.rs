@@ -289,7 +289,7 @@ impl<'t> Condition<'t> {
         let mut all = Vec::with_capacity(pairs.len());
         for chunk in pairs.chunks(CHUNK) {
             let mut holds = self.one_way(chunk);
-            if self.tables.link() == Link::Within {
+            if self.tables.link() != Link::Between {
                 let turned: Vec<_> = chunk.iter().map(|(one, other)| (*other, *one)).collect();
                 for (holds, turned) in holds.iter_mut().zip(self.one_way(&turned)) {
                     *holds |= turned;
@@ -368,8 +368,7 @@ pub(crate) fn arrow_day(day: Date) -> i32 {
 pub(crate) fn value_array(values: &Values) -> ArrayRef {
     match values {
         Values::Text(texts) => {
-            let texts = texts.iter().map(|text| Some(text.iter().collect::<String>()));
-            Arc::new(std::iter::once(None).chain(texts).collect::<StringArray>())
+            Arc::new(std::iter::once(None).chain(texts.iter().map(Some)).collect::<StringArray>())
         }
         Values::Dates(dates, _) => {
             let days = dates.iter().map(|day| Some(arrow_day(*day)));

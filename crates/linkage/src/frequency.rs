@@ -92,7 +92,7 @@ impl Frequencies {
             found.ok_or_else(|| unsound("no comparison of that name adjusts for frequency"))?;
         let texts: Vec<String> = match tables.values(shares.column) {
             Values::Text(texts) | Values::Dates(_, texts) => {
-                texts.iter().map(|text| text.iter().collect()).collect()
+                texts.iter().map(str::to_owned).collect()
             }
             Values::Numbers(numbers) => numbers.iter().map(ToString::to_string).collect(),
         };
@@ -150,7 +150,7 @@ fn counts_of(tables: &Tables, column: usize) -> Vec<u64> {
     let mut counts = vec![0; tables.values(column).len() + 1];
     let sides: &[Side] = match tables.link() {
         crate::Link::Between => &[Side::Source, Side::Recipient],
-        crate::Link::Within => &[Side::Source],
+        crate::Link::Within | crate::Link::Both => &[Side::Source],
     };
     for code in sides.iter().flat_map(|side| tables.codes(column, *side)) {
         if *code != NO_VALUE {

@@ -195,9 +195,9 @@ fn stretch(code: u32, shift: u32, window: u32) -> u32 {
 
 /// The code of each value of a column in each band, nothing first.
 fn band_codes(values: &Values, rule: &MinHash) -> Vec<Vec<u32>> {
-    let texts = match values {
-        Values::Text(texts) | Values::Dates(_, texts) => texts.as_slice(),
-        Values::Numbers(_) => &[],
+    let texts: Vec<&str> = match values {
+        Values::Text(texts) | Values::Dates(_, texts) => texts.iter().collect(),
+        Values::Numbers(_) => Vec::new(),
     };
     let mut seen: Vec<FxHashMap<u64, u32>> = vec![FxHashMap::default(); rule.bands as usize];
     let mut bands = vec![vec![NO_VALUE]; rule.bands as usize];

@@ -1,12 +1,15 @@
 #![doc = include_str!("../README.md")]
 
 mod block;
+mod cell;
 pub mod compare;
+mod dictionary;
 mod digest;
 mod error;
 mod explain;
 mod expression;
 mod frequency;
+mod intake;
 mod keys;
 mod kin;
 mod link;
@@ -14,6 +17,7 @@ mod min_hash;
 pub mod model;
 mod observe;
 mod one_to_one;
+mod parallel;
 mod pattern;
 pub mod prepare;
 mod random;
@@ -30,6 +34,7 @@ pub use digest::Digest;
 pub use error::{Error, Result};
 pub use explain::{Explanation, Part, explain};
 pub use frequency::Frequencies;
+pub use intake::Intake;
 pub use kin::{Kin, KinClass};
 pub use link::{Links, Pair, Progress, link};
 pub use model::{Expectation, Link, Model, Recipe, TrainingRecord};

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use crate::model::MinHash;
 
 /// Returns the keys of a text, one a band; none for a text of nothing.
-pub(crate) fn keys(text: &[char], rule: &MinHash) -> Vec<u64> {
+pub(crate) fn keys(text: &str, rule: &MinHash) -> Vec<u64> {
     let grams = grams(text, rule.q as usize);
     if grams.is_empty() {
         return Vec::new();
@@ -33,13 +33,13 @@ pub(crate) fn keys(text: &[char], rule: &MinHash) -> Vec<u64> {
 }
 
 /// Returns the hashes of a text's q-grams, the ends filled up so that the first and last characters count as often.
-fn grams(text: &[char], q: usize) -> BTreeSet<u64> {
+fn grams(text: &str, q: usize) -> BTreeSet<u64> {
     if text.is_empty() {
         return BTreeSet::new();
     }
     // A character that no prepared text holds, as preparation takes white space off the ends.
     let fill = std::iter::repeat_n('\u{0}', q - 1);
-    let filled: Vec<char> = fill.clone().chain(text.iter().copied()).chain(fill).collect();
+    let filled: Vec<char> = fill.clone().chain(text.chars()).chain(fill).collect();
     filled.windows(q).map(|gram| gram.iter().fold(FNV_START, |hash, letter| {
         u32::from(*letter).to_le_bytes().iter().fold(hash, |hash, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(FNV_PRIME)
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     fn keys_of(text: &str, rule: &MinHash) -> Vec<u64> {
-        keys(&text.chars().collect::<Vec<_>>(), rule)
+        keys(text, rule)
     }
 
     fn rule(bands: u32, rows: u32) -> MinHash {

@@ -118,6 +118,8 @@ pub enum Link {
     Between,
     /// Two records of the same table.
     Within,
+    /// Two records of either table: linking them and finding what is twice in each at once.
+    Both,
 }
 
 impl fmt::Display for Link {
@@ -125,6 +127,7 @@ impl fmt::Display for Link {
         formatter.write_str(match self {
             Self::Between => "between two tables",
             Self::Within => "within one table",
+            Self::Both => "within and between two tables",
         })
     }
 }
@@ -904,8 +907,8 @@ fn check_rules(what: &str, rules: &[Rule], columns: &[Column], link: Link) -> Re
         for key in &rule.keys {
             let kind = kind_of(&place, &key.column, columns)?;
             if let Some(against) = &key.against {
-                if link == Link::Within {
-                    return Err(unsound(place, "`against` needs two tables"));
+                if link != Link::Between {
+                    return Err(unsound(place, "`against` needs two sides"));
                 }
                 if kind_of(&place, against, columns)? != kind {
                     return Err(unsound(place, "both columns of a key must be of one kind"));

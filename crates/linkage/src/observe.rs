@@ -64,7 +64,7 @@ pub(crate) fn observe_u(recipe: &Recipe, tables: &Tables) -> Result<Observed> {
 fn every_pair(tables: &Tables) -> impl Iterator<Item = (RecordRef, RecordRef)> + '_ {
     let (sources, recipients) = (tables.records(Side::Source), tables.records(Side::Recipient));
     (0..sources).flat_map(move |source| {
-        let from = if tables.link() == Link::Within { source + 1 } else { 0 };
+        let from = if tables.link() == Link::Between { 0 } else { source + 1 };
         (from..recipients).map(move |recipient| (RecordRef::new(source), RecordRef::new(recipient)))
     })
 }
@@ -112,7 +112,7 @@ fn exact_share(tables: &Tables, column: usize) -> f64 {
             let equal: u64 = left.iter().zip(&right).map(|(left, right)| left * right).sum();
             (equal, left.iter().sum::<u64>() * right.iter().sum::<u64>())
         }
-        Link::Within => {
+        Link::Within | Link::Both => {
             let equal: u64 = left.iter().map(|count| count * count.saturating_sub(1) / 2).sum();
             let valued: u64 = left.iter().sum();
             (equal, valued * valued.saturating_sub(1) / 2)

@@ -51,7 +51,7 @@ pub fn settle(tables: &Tables, policy: OneToOne, pairs: Vec<Pair>) -> Settled {
         OneToOne::Greedy => keep_greedily(tables, pairs, &mut settled),
         OneToOne::EachSource => keep_one_a_source(tables, pairs, &mut settled),
         OneToOne::Optimal => {
-            if tables.link() == crate::Link::Within {
+            if tables.link() != crate::Link::Between {
                 keep_greedily(tables, pairs, &mut settled);
             } else {
                 for component in components(pairs) {
@@ -77,7 +77,9 @@ fn by_weight(tables: &Tables, pairs: &mut [Pair]) {
         match tables.link() {
             crate::Link::Between => (source, recipient),
             // Which of the two stands first is the order of rows.
-            crate::Link::Within => (source.min(recipient), source.max(recipient)),
+            crate::Link::Within | crate::Link::Both => {
+                (source.min(recipient), source.max(recipient))
+            }
         }
     };
     pairs.sort_unstable_by(|one, other| {

@@ -125,6 +125,16 @@ impl<'a> Preparation<'a> {
         self.texts.insert(prepared);
     }
 
+    /// Says whether a prepared text stands for nothing.
+    pub(crate) fn is_placeholder(&self, text: &str) -> bool {
+        self.texts.contains(text)
+    }
+
+    /// Prepares the one cell of a record that is text.
+    pub(crate) fn value_of_text(&self, text: &str) -> Value {
+        self.read(std::iter::once(text))
+    }
+
     /// Prepares the cells of one record, one cell for each column it is made from.
     pub(crate) fn value(&self, cells: &[Cell]) -> Value {
         if let ([Cell::Date(date)], Kind::Date(_)) = (cells, &self.column.kind) {
@@ -176,6 +186,13 @@ impl<'a> Preparation<'a> {
             // Minus zero is zero: they compare equal, and must have one code.
             Value::Number(number + 0.0)
         }
+    }
+}
+
+impl Cell {
+    /// Returns what stands there as text, empty where nothing does.
+    pub(crate) fn into_text(self) -> String {
+        text_of(&self).unwrap_or_default()
     }
 }
 

@@ -7,21 +7,17 @@
 //! Everything personal is in here. `Debug` shows `[redacted]`, and nothing outside the crate can read a value back.
 //! It opens no file and asks no database: the caller admits the columns that the agreement allows.
 
-use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::OnceLock;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
-    UInt16Type, UInt32Type, UInt64Type,
-};
-use arrow_array::{Array, RecordBatch};
-use arrow_schema::DataType;
-use jiff::ToSpan;
-use jiff::civil::{Date, date};
+use arrow_array::RecordBatch;
+use jiff::civil::Date;
 
-use crate::model::{Column, Kind, Link};
-use crate::prepare::{Cell, Preparation, Value};
+use crate::dictionary::Texts;
+use crate::intake::Intake;
+use crate::model::{Column, Link};
+use crate::parallel::share;
 use crate::record::{RecordRef, Side};
 use crate::{Error, Result};
 
@@ -63,6 +59,9 @@ pub struct Tables {
     source: Records,
     recipient: Records,
     missing: Vec<Missing>,
+    /// Where the recipient's records begin, when both tables stand one after the other.
+    boundary: u32,
+    threads: NonZeroUsize,
 }
 
 /// How many values a prepared column lacks on one side, and why.
@@ -93,22 +92,22 @@ impl Missing {
 /// One prepared column: a code for each record, and the value of each code.
 pub(crate) struct PreparedColumn {
     pub(crate) values: Values,
-    source: Vec<u32>,
-    recipient: Vec<u32>,
+    pub(crate) source: Vec<u32>,
+    pub(crate) recipient: Vec<u32>,
 }
 
 /// The most rows of one table, so that the values of two can be numbered in 32 bits.
-const MOST_ROWS: usize = (u32::MAX / 2) as usize;
+pub(crate) const MOST_ROWS: usize = (u32::MAX / 2) as usize;
 
 /// The code of no value.
 pub(crate) const NO_VALUE: u32 = 0;
 
 /// The distinct values of a column in ascending order. Code `c` stands for the value at `c - 1`.
 pub(crate) enum Values {
-    /// Text, as its characters.
-    Text(Vec<Box<[char]>>),
-    /// Dates, and the characters of their ISO form.
-    Dates(Vec<Date>, Vec<Box<[char]>>),
+    /// Text.
+    Text(Texts),
+    /// Dates, and their ISO form.
+    Dates(Vec<Date>, Texts),
     /// Numbers.
     Numbers(Vec<f64>),
 }
@@ -124,12 +123,16 @@ impl Values {
 }
 
 /// The records of one side.
+#[derive(Default)]
 struct Records {
     count: u32,
-    ids: Option<Vec<String>>,
-    /// For each record, its place when all are put in the order of their values, then ids, then rows.
+    ids: Option<Texts>,
+    order: OnceLock<Order>,
+}
+
+/// The order of records that doesn't depend on the order of rows: by their values, then ids, and only then rows.
+struct Order {
     ranks: Vec<u32>,
-    /// The records in that order.
     ranked: Vec<RecordRef>,
 }
 
@@ -141,27 +144,7 @@ impl Tables {
     /// [`Error::MissingColumn`] and [`Error::UnreadableColumn`] for what the columns ask and a table hasn't, and
     /// [`Error::TooManyRows`].
     pub fn between(columns: &[Column], source: Table<'_>, recipient: Table<'_>) -> Result<Self> {
-        let mut prepared = Vec::with_capacity(columns.len());
-        let mut missing = Vec::new();
-        check_rows(Side::Source, source)?;
-        check_rows(Side::Recipient, recipient)?;
-        for column in columns {
-            let left = read_column(column, Side::Source, source)?;
-            let right = read_column(column, Side::Recipient, recipient)?;
-            missing.push(count_missing(column, Side::Source, &left));
-            missing.push(count_missing(column, Side::Recipient, &right));
-            prepared.push(encode(&column.kind, left, right));
-        }
-        let source = Records::new(Side::Source, source, &prepared)?;
-        let recipient = Records::new(Side::Recipient, recipient, &prepared)?;
-        Ok(Self {
-            link: Link::Between,
-            columns: columns.to_vec(),
-            prepared,
-            source,
-            recipient,
-            missing,
-        })
+        Self::of_two(columns, Link::Between, source, recipient)
     }
 
     /// Prepares one table, to link its records with each other.
@@ -170,24 +153,74 @@ impl Tables {
     ///
     /// The same as [`Tables::between`].
     pub fn within(columns: &[Column], table: Table<'_>) -> Result<Self> {
-        let mut prepared = Vec::with_capacity(columns.len());
-        let mut missing = Vec::new();
-        check_rows(Side::Source, table)?;
-        for column in columns {
-            let values = read_column(column, Side::Source, table)?;
-            missing.push(count_missing(column, Side::Source, &values));
-            prepared.push(encode(&column.kind, values, Vec::new()));
+        let mut intake = Intake::new(columns, Link::Within, NonZeroUsize::MIN);
+        if let Some(id) = table.id {
+            intake = intake.with_id(Side::Source, id);
         }
-        let source = Records::new(Side::Source, table, &prepared)?;
-        let recipient = Records { count: 0, ids: None, ranks: Vec::new(), ranked: Vec::new() };
-        Ok(Self {
-            link: Link::Within,
-            columns: columns.to_vec(),
-            prepared,
-            source,
-            recipient,
-            missing,
-        })
+        intake.take(Side::Source, table.batches)?;
+        Ok(intake.finish())
+    }
+
+    /// Prepares two tables, to link the records of both with each other, those of one table too.
+    ///
+    /// The recipient's records are numbered on from the source's; [`Tables::origin`] says where one came from.
+    ///
+    /// # Errors
+    ///
+    /// The same as [`Tables::between`].
+    pub fn both(columns: &[Column], source: Table<'_>, recipient: Table<'_>) -> Result<Self> {
+        Self::of_two(columns, Link::Both, source, recipient)
+    }
+
+    fn of_two(
+        columns: &[Column],
+        link: Link,
+        source: Table<'_>,
+        recipient: Table<'_>,
+    ) -> Result<Self> {
+        let mut intake = Intake::new(columns, link, NonZeroUsize::MIN);
+        for (side, table) in [(Side::Source, source), (Side::Recipient, recipient)] {
+            if let Some(id) = table.id {
+                intake = intake.with_id(side, id);
+            }
+        }
+        intake.take(Side::Source, source.batches)?;
+        intake.take(Side::Recipient, recipient.batches)?;
+        Ok(intake.finish())
+    }
+
+    pub(crate) fn of_parts(
+        link: Link,
+        columns: Vec<Column>,
+        prepared: Vec<PreparedColumn>,
+        sides: [(usize, Option<Texts>); 2],
+        missing: Vec<Missing>,
+        threads: NonZeroUsize,
+    ) -> Self {
+        // The intake lets no table have more rows than that.
+        let records = |(rows, ids): (usize, Option<Texts>)| Records {
+            count: u32::try_from(rows).unwrap_or(u32::MAX),
+            ids,
+            order: OnceLock::new(),
+        };
+        let [mut source, mut recipient] = sides.map(records);
+        let boundary = source.count;
+        if link == Link::Both {
+            source = source.joined(recipient);
+            recipient = Records::default();
+        }
+        Self { link, columns, prepared, source, recipient, missing, boundary, threads }
+    }
+
+    /// Lets blocking, training and linking use this many threads. It changes no result.
+    #[must_use]
+    pub fn with_threads(self, threads: NonZeroUsize) -> Self {
+        Self { threads, ..self }
+    }
+
+    /// Returns how many threads blocking, training and linking may use.
+    pub fn threads(&self) -> NonZeroUsize {
+        self.threads
     }
 
     /// Returns which pairs the tables were prepared for.
@@ -205,19 +238,32 @@ impl Tables {
         self.side(side).count
     }
 
+    /// Returns which table a record of a side came from, and its number there.
+    pub fn origin(&self, side: Side, record: RecordRef) -> (Side, RecordRef) {
+        match self.link {
+            Link::Between => (side, record),
+            Link::Within => (Side::Source, record),
+            Link::Both => match record.row().checked_sub(self.boundary) {
+                None => (Side::Source, record),
+                Some(row) => (Side::Recipient, RecordRef::new(row)),
+            },
+        }
+    }
+
     /// Returns how many pairs there are, blocked or not.
     pub fn all_pairs(&self) -> u64 {
         let (left, right) =
             (u64::from(self.source.count), u64::from(self.records(Side::Recipient)));
         match self.link {
             Link::Between => left * right,
-            Link::Within => left * left.saturating_sub(1) / 2,
+            Link::Within | Link::Both => left * left.saturating_sub(1) / 2,
         }
     }
 
     /// Returns what the caller knows a record by, where an id column was named.
     pub fn id(&self, side: Side, record: RecordRef) -> Option<&str> {
-        self.side(side).ids.as_ref()?.get(record.index()).map(String::as_str)
+        let ids = self.side(side).ids.as_ref()?;
+        (record.index() < ids.len()).then(|| ids.get(record.index()))
     }
 
     /// Returns how many values each column lacks on each side.
@@ -238,19 +284,75 @@ impl Tables {
     pub(crate) fn codes(&self, column: usize, side: Side) -> &[u32] {
         let prepared = &self.prepared[column];
         match (self.link, side) {
-            (Link::Within, _) | (Link::Between, Side::Source) => &prepared.source,
+            (Link::Within | Link::Both, _) | (Link::Between, Side::Source) => &prepared.source,
             (Link::Between, Side::Recipient) => &prepared.recipient,
         }
     }
 
     /// Returns a record's place in an order that doesn't depend on the order of rows.
     pub(crate) fn rank(&self, side: Side, record: RecordRef) -> u32 {
-        self.side(side).ranks[record.index()]
+        self.order(side).ranks[record.index()]
     }
 
     /// Returns the record that has a place in that order.
     pub(crate) fn ranked(&self, side: Side, rank: usize) -> RecordRef {
-        self.side(side).ranked[rank]
+        self.order(side).ranked[rank]
+    }
+
+    fn order(&self, side: Side) -> &Order {
+        self.side(side).order.get_or_init(|| self.put_in_order(side))
+    }
+
+    /// Puts the records of a side in order. Only what settles ties and draws records asks for it.
+    fn put_in_order(&self, side: Side) -> Order {
+        let codes: Vec<&[u32]> =
+            (0..self.prepared.len()).map(|column| self.codes(column, side)).collect();
+        let records = self.side(side);
+        // As many leading columns as fit are packed in one number, which decides nearly all comparisons by itself.
+        let mut shifts = Vec::new();
+        let mut used = 0;
+        for column in &self.prepared {
+            let bits = u64::BITS - (column.values.len() as u64).leading_zeros();
+            if used + bits > u128::BITS {
+                break;
+            }
+            used += bits;
+            shifts.push(bits);
+        }
+        let packed = |row: usize| {
+            let next = |sum: u128, (bits, codes): (&u32, &&[u32])| {
+                sum.checked_shl(*bits).unwrap_or(0) | u128::from(codes[row])
+            };
+            shifts.iter().zip(&codes).fold(0, next)
+        };
+        let rows = records.count as usize;
+        let mut order: Vec<(u128, RecordRef)> =
+            (0..records.count).map(|row| (packed(row as usize), RecordRef::new(row))).collect();
+        let rest = &codes[shifts.len()..];
+        let id = |record: RecordRef| records.ids.as_ref().map(|ids| ids.get(record.index()));
+        order.sort_unstable_by(|(one, this), (other, that)| {
+            one.cmp(other)
+                .then_with(|| {
+                    let of =
+                        |record: RecordRef| rest.iter().map(move |codes| codes[record.index()]);
+                    of(*this).cmp(of(*that))
+                })
+                .then_with(|| id(*this).cmp(&id(*that)))
+                .then_with(|| this.cmp(that))
+        });
+        let ranked: Vec<RecordRef> = order.into_iter().map(|(_, record)| record).collect();
+        let mut ranks = vec![0; rows];
+        for (rank, record) in (0..).zip(&ranked) {
+            ranks[record.index()] = rank;
+        }
+        Order { ranks, ranked }
+    }
+
+    /// Puts the records in order that are going to be asked for by it, each side on a thread of its own.
+    pub(crate) fn order_all(&self) {
+        share(self.threads.get(), vec![Side::Source, Side::Recipient], |side| {
+            self.order(side);
+        });
     }
 
     pub(crate) fn check_record(&self, side: Side, record: RecordRef) -> Result<()> {
@@ -279,7 +381,7 @@ impl Tables {
 
     fn side(&self, side: Side) -> &Records {
         match (self.link, side) {
-            (Link::Within, _) | (Link::Between, Side::Source) => &self.source,
+            (Link::Within | Link::Both, _) | (Link::Between, Side::Source) => &self.source,
             (Link::Between, Side::Recipient) => &self.recipient,
         }
     }
@@ -298,266 +400,85 @@ impl fmt::Debug for Tables {
 }
 
 impl Records {
-    fn new(side: Side, table: Table<'_>, prepared: &[PreparedColumn]) -> Result<Self> {
-        let rows = table.rows();
-        let count = u32::try_from(rows).map_err(|_| too_many_rows(side, rows))?;
-        let ids = table.id.map(|column| read_ids(column, side, table)).transpose()?;
-        let id =
-            |record: &RecordRef| ids.as_ref().map(|ids: &Vec<String>| ids[record.index()].as_str());
-        let mut ranked: Vec<RecordRef> = (0..count).map(RecordRef::new).collect();
-        ranked.sort_by(|one, other| {
-            codes_of(prepared, side, *one)
-                .cmp(codes_of(prepared, side, *other))
-                .then_with(|| id(one).cmp(&id(other)))
-                .then_with(|| one.cmp(other))
+    /// Puts another side's records after these. Where only one side has ids, the other's are empty.
+    fn joined(self, other: Self) -> Self {
+        let ids = (self.ids.is_some() || other.ids.is_some()).then(|| {
+            let mut ids = Texts::default();
+            for side in [&self, &other] {
+                for row in 0..side.count as usize {
+                    ids.push(side.ids.as_ref().map_or("", |ids| ids.get(row)));
+                }
+            }
+            ids
         });
-        let mut ranks = vec![0; rows];
-        for (rank, record) in (0..).zip(&ranked) {
-            ranks[record.index()] = rank;
-        }
-        Ok(Self { count, ids, ranks, ranked })
+        Self { count: self.count.saturating_add(other.count), ids, order: OnceLock::new() }
     }
-}
-
-fn codes_of(
-    prepared: &[PreparedColumn],
-    side: Side,
-    record: RecordRef,
-) -> impl Iterator<Item = u32> + '_ {
-    prepared.iter().map(move |column| match side {
-        Side::Source => column.source[record.index()],
-        Side::Recipient => column.recipient[record.index()],
-    })
-}
-
-fn too_many_rows(side: Side, rows: usize) -> Error {
-    Error::TooManyRows { side, rows, limit: MOST_ROWS }
-}
-
-fn check_rows(side: Side, table: Table<'_>) -> Result<()> {
-    let rows = table.rows();
-    if rows > MOST_ROWS { Err(too_many_rows(side, rows)) } else { Ok(()) }
-}
-
-fn count_missing(column: &Column, side: Side, values: &[Value]) -> Missing {
-    let count = |wanted: &Value| values.iter().filter(|value| *value == wanted).count() as u64;
-    Missing {
-        column: column.name.clone(),
-        side,
-        records: values.len() as u64,
-        absent: count(&Value::Absent),
-        placeholders: count(&Value::Placeholder),
-        unreadable: count(&Value::Unreadable),
-    }
-}
-
-fn read_column(column: &Column, side: Side, table: Table<'_>) -> Result<Vec<Value>> {
-    let own = match side {
-        Side::Source => &column.source,
-        Side::Recipient => &column.recipient,
-    };
-    let names = if column.from.is_empty() { own } else { &column.from };
-    let preparation = Preparation::new(column);
-    let mut values = Vec::with_capacity(table.rows());
-    for batch in table.batches {
-        let arrays =
-            names.iter().map(|name| find_array(name, side, batch)).collect::<Result<Vec<_>>>()?;
-        for row in 0..batch.num_rows() {
-            let cells = names
-                .iter()
-                .zip(&arrays)
-                .map(|(name, array)| read_cell(name, side, *array, row))
-                .collect::<Result<Vec<_>>>()?;
-            values.push(preparation.value(&cells));
-        }
-    }
-    Ok(values)
-}
-
-fn read_ids(column: &str, side: Side, table: Table<'_>) -> Result<Vec<String>> {
-    let mut ids = Vec::with_capacity(table.rows());
-    for batch in table.batches {
-        let array = find_array(column, side, batch)?;
-        for row in 0..batch.num_rows() {
-            ids.push(match read_cell(column, side, array, row)? {
-                Cell::Null => String::new(),
-                Cell::Text(text) => text,
-                Cell::Date(date) => date.to_string(),
-            });
-        }
-    }
-    Ok(ids)
-}
-
-fn find_array<'a>(name: &str, side: Side, batch: &'a RecordBatch) -> Result<&'a dyn Array> {
-    batch
-        .column_by_name(name)
-        .map(AsRef::as_ref)
-        .ok_or_else(|| Error::MissingColumn { side, column: name.to_owned() })
-}
-
-fn read_cell(name: &str, side: Side, array: &dyn Array, row: usize) -> Result<Cell> {
-    if array.is_null(row) {
-        return Ok(Cell::Null);
-    }
-    // Numbers are written as text here, and so come to what the same ones in a file of text come to: whole ones beyond
-    // 2^53 are identifiers and must keep every digit, and others are written as shortly as reads back the same.
-    Ok(match array.data_type() {
-        DataType::Null => Cell::Null,
-        DataType::Utf8 => Cell::Text(array.as_string::<i32>().value(row).to_owned()),
-        DataType::LargeUtf8 => Cell::Text(array.as_string::<i64>().value(row).to_owned()),
-        DataType::Utf8View => Cell::Text(array.as_string_view().value(row).to_owned()),
-        DataType::Int8 => Cell::Text(array.as_primitive::<Int8Type>().value(row).to_string()),
-        DataType::Int16 => Cell::Text(array.as_primitive::<Int16Type>().value(row).to_string()),
-        DataType::Int32 => Cell::Text(array.as_primitive::<Int32Type>().value(row).to_string()),
-        DataType::Int64 => Cell::Text(array.as_primitive::<Int64Type>().value(row).to_string()),
-        DataType::UInt8 => Cell::Text(array.as_primitive::<UInt8Type>().value(row).to_string()),
-        DataType::UInt16 => Cell::Text(array.as_primitive::<UInt16Type>().value(row).to_string()),
-        DataType::UInt32 => Cell::Text(array.as_primitive::<UInt32Type>().value(row).to_string()),
-        DataType::UInt64 => Cell::Text(array.as_primitive::<UInt64Type>().value(row).to_string()),
-        DataType::Float32 => Cell::Text(array.as_primitive::<Float32Type>().value(row).to_string()),
-        DataType::Float64 => Cell::Text(array.as_primitive::<Float64Type>().value(row).to_string()),
-        DataType::Date32 => {
-            let days = i64::from(array.as_primitive::<Date32Type>().value(row));
-            // A day outside the calendar's range is no date, and counts as absent.
-            let day = 0.days().try_days(days).and_then(|span| date(1970, 1, 1).checked_add(span));
-            day.map_or(Cell::Null, Cell::Date)
-        }
-        other => {
-            return Err(Error::UnreadableColumn {
-                side,
-                column: name.to_owned(),
-                kind: other.to_string(),
-            });
-        }
-    })
-}
-
-fn encode(kind: &Kind, source: Vec<Value>, recipient: Vec<Value>) -> PreparedColumn {
-    match kind {
-        Kind::Text => {
-            let take = |value: Value| match value {
-                Value::Text(text) => Some(text),
-                _ => None,
-            };
-            let (values, source, recipient) = rank_values(source, recipient, take);
-            let values = values.iter().map(|text| text.chars().collect()).collect();
-            PreparedColumn { values: Values::Text(values), source, recipient }
-        }
-        Kind::Date(_) => {
-            let take = |value: Value| match value {
-                Value::Date(date) => Some(date),
-                _ => None,
-            };
-            let (values, source, recipient) = rank_values(source, recipient, take);
-            let texts = values.iter().map(|date| date.to_string().chars().collect()).collect();
-            PreparedColumn { values: Values::Dates(values, texts), source, recipient }
-        }
-        Kind::Number => {
-            let take = |value: Value| match value {
-                Value::Number(number) => Some(Ordered(number)),
-                _ => None,
-            };
-            let (values, source, recipient) = rank_values(source, recipient, take);
-            let values = values.into_iter().map(|Ordered(number)| number).collect();
-            PreparedColumn { values: Values::Numbers(values), source, recipient }
-        }
-    }
-}
-
-/// A finite number, put in its total order.
-struct Ordered(f64);
-
-impl PartialEq for Ordered {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Ordered {}
-
-impl PartialOrd for Ordered {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Ordered {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.total_cmp(&other.0)
-    }
-}
-
-/// Gives each distinct value its place, counted from 1, in the order of the values.
-fn rank_values<T: Ord>(
-    source: Vec<Value>,
-    recipient: Vec<Value>,
-    take: impl Fn(Value) -> Option<T>,
-) -> (Vec<T>, Vec<u32>, Vec<u32>) {
-    // Numbered as they first appear, then renumbered in order: one map, one sort.
-    let mut seen: BTreeMap<T, u32> = BTreeMap::new();
-    let mut last = NO_VALUE;
-    let mut number = |value: Value| match take(value) {
-        None => NO_VALUE,
-        Some(value) => *seen.entry(value).or_insert_with(|| {
-            last += 1;
-            last
-        }),
-    };
-    let mut source: Vec<u32> = source.into_iter().map(&mut number).collect();
-    let mut recipient: Vec<u32> = recipient.into_iter().map(&mut number).collect();
-    let mut places = vec![NO_VALUE; seen.len() + 1];
-    let mut values = Vec::with_capacity(seen.len());
-    for (place, (value, first)) in (1..).zip(seen) {
-        places[first as usize] = place;
-        values.push(value);
-    }
-    for code in source.iter_mut().chain(&mut recipient) {
-        *code = places[*code as usize];
-    }
-    (values, source, recipient)
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use arrow_array::{ArrayRef, Float32Array, Float64Array, Int64Array, StringArray};
+    use arrow_array::{ArrayRef, StringArray};
 
     use super::*;
-    use crate::model::Step;
+    use crate::model::{Kind, Step};
+
+    fn column(name: &str) -> Column {
+        Column {
+            name: name.to_owned(),
+            from: vec![name.to_owned()],
+            source: Vec::new(),
+            recipient: Vec::new(),
+            kind: Kind::Text,
+            steps: Step::USUAL.to_vec(),
+            placeholders: None,
+        }
+    }
+
+    fn batch(ids: &[&str], names: &[&str]) -> RecordBatch {
+        let array = |cells: &[&str]| -> ArrayRef { Arc::new(StringArray::from(cells.to_vec())) };
+        RecordBatch::try_from_iter([("id", array(ids)), ("name", array(names))]).unwrap()
+    }
 
     #[test]
-    fn the_same_numbers_are_the_same_values_whatever_their_type() {
-        let arrays: [ArrayRef; 3] = [
-            Arc::new(StringArray::from(vec!["0", "0.1", "-2.5", "99999"])),
-            Arc::new(Float64Array::from(vec![0.0, 0.1, -2.5, 99999.0])),
-            Arc::new(Float32Array::from(vec![0.0, 0.1, -2.5, 99999.0])),
-        ];
-        let read = |array: &ArrayRef, steps: &[Step]| {
-            let column = Column {
-                name: "pay".to_owned(),
-                from: vec!["pay".to_owned()],
-                source: Vec::new(),
-                recipient: Vec::new(),
-                kind: Kind::Number,
-                steps: steps.to_vec(),
-                placeholders: None,
-            };
-            let batch = [RecordBatch::try_from_iter([("pay", array.clone())]).unwrap()];
-            let values = read_column(&column, Side::Source, Table::new(&batch)).unwrap();
-            let shown = |value: &Value| match value {
-                Value::Number(number) => number.to_string(),
-                Value::Placeholder => "placeholder".to_owned(),
-                _ => "no number".to_owned(),
-            };
-            values.iter().map(shown).collect::<Vec<_>>()
-        };
-        for array in &arrays {
-            assert_eq!(read(array, &Step::USUAL), ["0", "0.1", "-2.5", "placeholder"]);
-            assert_eq!(read(array, &[Step::StripPunctuation])[2], "25");
+    fn ranks_follow_values_then_ids_then_rows() {
+        let columns = [column("name")];
+        let batch = [batch(&["d", "b", "a", "c", "c"], &["li", "ana", "li", "", ""])];
+        let tables = Tables::within(&columns, Table::new(&batch).with_id("id")).unwrap();
+        let ranked: Vec<u32> = (0..5).map(|rank| tables.ranked(Side::Source, rank).row()).collect();
+        assert_eq!(ranked, [3, 4, 1, 2, 0]);
+        for (rank, row) in (0..).zip(ranked) {
+            assert_eq!(tables.rank(Side::Recipient, RecordRef::new(row)), rank);
         }
-        let whole: ArrayRef = Arc::new(Int64Array::from(vec![0, 99999]));
-        assert_eq!(read(&whole, &Step::USUAL), ["0", "placeholder"]);
+    }
+
+    #[test]
+    fn many_columns_rank_as_few_do() {
+        // More than the packed number holds, so that the rest decides.
+        let columns: Vec<Column> =
+            (0..70).map(|index| Column { name: format!("{index}"), ..column("name") }).collect();
+        let last = Column { name: "id".to_owned(), from: vec!["id".to_owned()], ..column("name") };
+        let columns = [columns, vec![last]].concat();
+        let batch = [batch(&["q", "r", "p"], &["li", "ana", "li"])];
+        let tables = Tables::within(&columns, Table::new(&batch)).unwrap();
+        let ranked: Vec<u32> = (0..3).map(|rank| tables.ranked(Side::Source, rank).row()).collect();
+        assert_eq!(ranked, [1, 2, 0]);
+    }
+
+    #[test]
+    fn both_tables_stand_one_after_the_other() {
+        let columns = [column("name")];
+        let (source, recipient) = ([batch(&["s"], &["li"])], [batch(&["r", "t"], &["ana", "li"])]);
+        let tables =
+            Tables::both(&columns, Table::new(&source).with_id("id"), Table::new(&recipient))
+                .unwrap();
+        assert_eq!((tables.records(Side::Source), tables.records(Side::Recipient)), (3, 3));
+        assert_eq!(tables.all_pairs(), 3);
+        let third = RecordRef::new(2);
+        assert_eq!(tables.origin(Side::Source, third), (Side::Recipient, RecordRef::new(1)));
+        assert_eq!(tables.id(Side::Source, RecordRef::new(0)), Some("s"));
+        assert_eq!(tables.id(Side::Source, third), Some(""));
+        assert_eq!(tables.codes(0, Side::Recipient), [2, 1, 2]);
     }
 }

@@ -54,7 +54,7 @@ impl Forecast {
         for pair in ordered {
             *by_source.entry(pair.source).or_insert(0.0) += odds(pair);
             *by_recipient.entry(pair.recipient).or_insert(0.0) += odds(pair);
-            if link == Link::Within {
+            if link != Link::Between {
                 *by_either.entry(pair.source).or_insert(0.0) += odds(pair);
                 *by_either.entry(pair.recipient).or_insert(0.0) += odds(pair);
             }
@@ -71,7 +71,7 @@ impl Forecast {
                     Link::Between => {
                         rivals(&by_source, pair.source) + rivals(&by_recipient, pair.recipient)
                     }
-                    Link::Within => {
+                    Link::Within | Link::Both => {
                         rivals(&by_either, pair.source) + rivals(&by_either, pair.recipient)
                     }
                 },

@@ -10,7 +10,7 @@ use crate::tables::Values;
 pub(crate) fn equal(values: &Values, one: u32, others: &Values, other: u32) -> bool {
     let (one, other) = (one as usize - 1, other as usize - 1);
     match (values, others) {
-        (Values::Text(values), Values::Text(others)) => values[one] == others[other],
+        (Values::Text(values), Values::Text(others)) => values.get(one) == others.get(other),
         (Values::Dates(values, _), Values::Dates(others, _)) => values[one] == others[other],
         (Values::Numbers(values), Values::Numbers(others)) => {
             values[one].total_cmp(&others[other]).is_eq()

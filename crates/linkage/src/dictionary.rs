@@ -1,0 +1,179 @@
+//! Dictionaries: each distinct value of a column once, numbered.
+//!
+//! Under `tables`, which keeps one a column. Texts stand one after another in a single string, so that a column of a
+//! million identifiers costs their letters and one offset each. Numbers are given as values come and are put in the
+//! order of the values at the end, so that codes don't tell the order of the rows. It prepares nothing and prints nothing.
+
+use std::hash::{BuildHasher, Hash};
+
+use hashbrown::HashTable;
+use rustc_hash::{FxBuildHasher, FxHashMap};
+
+use crate::tables::NO_VALUE;
+
+/// Texts, one after another.
+#[derive(Clone, Default)]
+pub(crate) struct Texts {
+    letters: String,
+    ends: Vec<usize>,
+}
+
+impl Texts {
+    pub(crate) fn with_capacity(count: usize, letters: usize) -> Self {
+        Self { letters: String::with_capacity(letters), ends: Vec::with_capacity(count) }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(crate) fn get(&self, index: usize) -> &str {
+        let from = if index == 0 { 0 } else { self.ends[index - 1] };
+        &self.letters[from..self.ends[index]]
+    }
+
+    pub(crate) fn push(&mut self, text: &str) {
+        self.letters.push_str(text);
+        self.ends.push(self.letters.len());
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        (0..self.len()).map(|index| self.get(index))
+    }
+}
+
+/// Numbers texts as they first come, from 1.
+#[derive(Default)]
+pub(crate) struct TextNumbers {
+    texts: Texts,
+    /// The hash of a text and its number, so that growing looks at no text.
+    seen: HashTable<(u32, u32)>,
+}
+
+impl TextNumbers {
+    pub(crate) fn number(&mut self, text: &str) -> u32 {
+        let hash = short_hash(text);
+        let texts = &self.texts;
+        let same = |(other, number): &(u32, u32)| {
+            *other == hash && texts.get(*number as usize - 1) == text
+        };
+        if let Some((_, number)) = self.seen.find(spread(hash), same) {
+            return *number;
+        }
+        self.texts.push(text);
+        // Tables hold fewer rows than 32 bits can number.
+        let number = next_number(self.texts.len());
+        self.seen.insert_unique(spread(hash), (hash, number), |(hash, _)| spread(*hash));
+        number
+    }
+
+    /// Returns the texts in ascending order, and for each number its place in that order, counted from 1.
+    pub(crate) fn in_order(self) -> (Texts, Vec<u32>) {
+        let Self { texts, seen } = self;
+        drop(seen);
+        // The first eight bytes decide most comparisons without a look at the text. Bytes are in the order of characters.
+        let first = |text: &str| {
+            let mut bytes = [0; 8];
+            let length = text.len().min(8);
+            bytes[..length].copy_from_slice(&text.as_bytes()[..length]);
+            u64::from_be_bytes(bytes)
+        };
+        let mut order: Vec<(u64, u32)> =
+            (0..).zip(texts.iter()).map(|(index, text)| (first(text), index)).collect();
+        order.sort_unstable_by(|one, other| {
+            one.0
+                .cmp(&other.0)
+                .then_with(|| texts.get(one.1 as usize).cmp(texts.get(other.1 as usize)))
+        });
+        let mut places = vec![NO_VALUE; order.len() + 1];
+        let mut sorted = Texts::with_capacity(order.len(), texts.letters.len());
+        for (place, (_, index)) in (1..).zip(&order) {
+            places[*index as usize + 1] = place;
+            sorted.push(texts.get(*index as usize));
+        }
+        (sorted, places)
+    }
+}
+
+/// Numbers values other than texts as they first come, from 1.
+pub(crate) struct Numbers<T> {
+    seen: FxHashMap<T, u32>,
+}
+
+impl<T> Default for Numbers<T> {
+    fn default() -> Self {
+        Self { seen: FxHashMap::default() }
+    }
+}
+
+impl<T: Ord + Hash> Numbers<T> {
+    pub(crate) fn number(&mut self, value: T) -> u32 {
+        let next = next_number(self.seen.len() + 1);
+        *self.seen.entry(value).or_insert(next)
+    }
+
+    /// Returns the values in ascending order, and for each number its place in that order, counted from 1.
+    pub(crate) fn in_order(self) -> (Vec<T>, Vec<u32>) {
+        let mut order: Vec<(T, u32)> = self.seen.into_iter().collect();
+        order.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        let mut places = vec![NO_VALUE; order.len() + 1];
+        for (place, (_, number)) in (1..).zip(&order) {
+            places[*number as usize] = place;
+        }
+        (order.into_iter().map(|(value, _)| value).collect(), places)
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "tables hold fewer rows than 32 bits number")]
+fn next_number(count: usize) -> u32 {
+    count as u32
+}
+
+/// The high half of a text's hash.
+pub(crate) fn short_hash(text: &str) -> u32 {
+    (FxBuildHasher.hash_one(text) >> 32) as u32
+}
+
+/// Spreads 32 bits over 64: the table looks at the highest and at the lowest.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_texts_have_one_number_and_places_follow_the_order_of_texts() {
+        let mut numbers = TextNumbers::default();
+        let texts = ["ngs", "ana", "ng", "ana", "", "anabelle a", "anabelle b", "ána", "ana\0"];
+        let given: Vec<u32> = texts.iter().map(|text| numbers.number(text)).collect();
+        assert_eq!(given, [1, 2, 3, 2, 4, 5, 6, 7, 8]);
+        let (sorted, places) = numbers.in_order();
+        let sorted: Vec<&str> = sorted.iter().collect();
+        assert_eq!(sorted, ["", "ana", "ana\0", "anabelle a", "anabelle b", "ng", "ngs", "ána"]);
+        for (text, number) in texts.iter().zip(given) {
+            assert_eq!(sorted[places[number as usize] as usize - 1], *text);
+        }
+    }
+
+    #[test]
+    fn many_texts_are_all_found_again() {
+        let mut numbers = TextNumbers::default();
+        for round in 0..2 {
+            for number in 0..20_000u32 {
+                assert_eq!(numbers.number(&format!("{number:05}")), number + 1, "round {round}");
+            }
+        }
+        let (sorted, places) = numbers.in_order();
+        assert_eq!((sorted.len(), sorted.get(0), sorted.get(19_999)), (20_000, "00000", "19999"));
+        assert!(places.iter().enumerate().all(|(number, place)| number == *place as usize));
+    }
+
+    #[test]
+    fn other_values_are_numbered_and_ordered_too() {
+        let mut numbers = Numbers::default();
+        assert_eq!([30, 10, 30, 20].map(|value| numbers.number(value)), [1, 2, 1, 3]);
+        assert_eq!(numbers.in_order(), (vec![10, 20, 30], vec![0, 3, 1, 2]));
+    }
+}
