@@ -702,6 +702,14 @@ fn part_of(values: &Values, index: usize, take: Take) -> Option<Part> {
     }
 }
 
+/// Returns the bytes of a value's key: equal where the keys are.
+pub(crate) fn key_bytes(values: &Values, index: usize, take: Take) -> Option<Box<[u8]>> {
+    Some(match part_of(values, index, take)? {
+        Part::Text(text) => text.into_bytes().into_boxed_slice(),
+        Part::Number(bits) => Box::from(bits.to_le_bytes()),
+    })
+}
+
 fn text_part(text: &str, take: Take) -> Option<String> {
     match take {
         Take::Prefix(length) => Some(text.chars().take(length as usize).collect()),

@@ -189,6 +189,50 @@ pub enum Error {
         /// The most that can be had.
         best: f64,
     },
+    /// One key stands in so many records that even the most units can't share its pairs out.
+    #[error(
+        "one block of the rule `{rule}` makes {pairs} pairs, more than the {limit} that can be shared out; a finer rule is needed"
+    )]
+    BlockTooLarge {
+        /// The rule's label.
+        rule: String,
+        /// The pairs of the block.
+        pairs: u64,
+        /// The most that can be shared out.
+        limit: u64,
+    },
+    /// A plan names a model that isn't at hand.
+    #[error("there is no model with the digest `{digest}` here")]
+    UnknownModel {
+        /// The digest.
+        digest: crate::Digest,
+    },
+    /// The bytes of a plan aren't those of a plan.
+    #[error("the plan cannot be read: {problem}")]
+    UnreadablePlan {
+        /// What is wrong with them.
+        problem: String,
+    },
+    /// A rule can't be run by the plan.
+    #[error("the rule `{rule}` {problem}")]
+    UnplannableRule {
+        /// The rule's label.
+        rule: String,
+        /// Why not.
+        problem: String,
+    },
+    /// The memory that was granted isn't enough for what can't be spilled.
+    #[error("the memory isn't enough: {problem}")]
+    OutOfMemory {
+        /// What asked for how much.
+        problem: String,
+    },
+    /// A plan failed while it ran.
+    #[error("the plan failed: {problem}")]
+    FailedPlan {
+        /// How.
+        problem: String,
+    },
     /// What was asked of the maker of synthetic files cannot be made.
     #[error("the synthetic files cannot be made: {problem}")]
     UnsoundSynthesis {
@@ -233,6 +277,12 @@ mod tests {
             Error::UnsoundSynthesis { .. } => 22,
             Error::UnreadableExpression { .. } => 23,
             Error::UnknownName { .. } => 24,
+            Error::BlockTooLarge { .. } => 25,
+            Error::UnknownModel { .. } => 26,
+            Error::UnreadablePlan { .. } => 27,
+            Error::UnplannableRule { .. } => 28,
+            Error::OutOfMemory { .. } => 29,
+            Error::FailedPlan { .. } => 30,
         }
     }
 
@@ -274,6 +324,12 @@ mod tests {
                 line: 1,
                 column: 3,
             },
+            Error::BlockTooLarge { rule: "city".into(), pairs: 9, limit: 8 },
+            Error::UnknownModel { digest: crate::Digest::of(&1).unwrap() },
+            Error::UnreadablePlan { problem: "it ends too early".into() },
+            Error::UnplannableRule { rule: "city".into(), problem: "needs all values".into() },
+            Error::OutOfMemory { problem: "a unit of 9 bytes".into() },
+            Error::FailedPlan { problem: "the disk is full".into() },
         ];
         let numbers: Vec<usize> = errors.iter().map(number).collect();
         assert_eq!(numbers, (0..errors.len()).collect::<Vec<_>>());
@@ -314,6 +370,12 @@ mod tests {
             the synthetic files cannot be made: it has no rows
             rule 1 cannot be understood: it is longer
             rule 1 names the column `surnam` at line 1, column 3, which there isn't
+            one block of the rule `city` makes 9 pairs, more than the 8 that can be shared out; a finer rule is needed
+            there is no model with the digest `sha256:6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b` here
+            the plan cannot be read: it ends too early
+            the rule `city` needs all values
+            the memory isn't enough: a unit of 9 bytes
+            the plan failed: the disk is full
         "]].assert_eq(&(texts.join("\n") + "\n"));
     }
 }

@@ -364,6 +364,11 @@ pub(crate) fn arrow_day(day: Date) -> i32 {
     day.since(EPOCH).map_or(0, |span| span.get_days())
 }
 
+/// Returns the date that Arrow has as this day, where the calendar reaches so far.
+pub(crate) fn from_arrow_day(day: i32) -> Option<Date> {
+    EPOCH.checked_add(jiff::Span::new().try_days(day).ok()?).ok()
+}
+
 /// Returns the distinct values of a column as an array, nothing first, so that a code is a place in it.
 pub(crate) fn value_array(values: &Values) -> ArrayRef {
     match values {

@@ -11,12 +11,14 @@
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
+use sha2::{Digest as _, Sha256};
 
 use crate::Result;
-use crate::block::plain_codes;
+use crate::block::{key_bytes, plain_codes};
 use crate::expression::{Condition, Expression};
 use crate::min_hash;
 use crate::model::{Column, Link, MinHash, Rule};
+use crate::plan::KEY_BYTES;
 use crate::record::{RecordRef, Side};
 use crate::tables::{NO_VALUE, Tables, Values};
 
@@ -161,6 +163,98 @@ pub(crate) fn columns_of(rule: &Rule, columns: &[Column]) -> Result<Vec<String>>
         all.extend(expression.columns().into_iter().map(str::to_owned));
     }
     Ok(all)
+}
+
+/// Returns how many layers a rule has.
+pub(crate) fn layers_of(rule: &Rule) -> usize {
+    let near = if rule.neighbourhood.is_some() { 2 } else { 1 };
+    let bands = rule.min_hash.as_ref().map_or(1, |hash| hash.bands as usize);
+    near * bands
+}
+
+/// A key that is the same wherever it is worked out: the first bytes of its SHA-256.
+pub(crate) type KeyHash = [u8; KEY_BYTES];
+
+/// Returns the key hashes of a side's records, by layer and record: equal in a layer where their codes are.
+///
+/// `place` says where a record's value stands in a column, counted from 1, for neighbourhoods.
+pub(crate) fn key_hashes(
+    tables: &Tables,
+    rule: &Rule,
+    side: Side,
+    place: &dyn Fn(usize, RecordRef) -> Option<u32>,
+) -> Result<Vec<Vec<Option<KeyHash>>>> {
+    type Keys = Vec<Option<Box<[u8]>>>;
+    let label = format!("rule `{rule}`");
+    let records = || (0..tables.records(side)).map(RecordRef::new);
+    let mut parts: Vec<Vec<Keys>> = Vec::new();
+    for key in &rule.keys {
+        let column = match (&key.against, side) {
+            (Some(against), Side::Recipient) => against,
+            _ => &key.column,
+        };
+        let column = tables.column_index(&label, column)?;
+        let values = tables.values(column);
+        let by_code: Keys = std::iter::once(None)
+            .chain((0..values.len()).map(|index| key_bytes(values, index, key.take)))
+            .collect();
+        let codes = tables.codes(column, side);
+        parts.push(vec![codes.iter().map(|code| by_code[*code as usize].clone()).collect()]);
+    }
+    if let Some(sql) = &rule.sql {
+        let split = Expression::read(&label, sql, tables.columns())?.split(tables.link());
+        if split.keys() > 0 {
+            parts.push(vec![split.key_values(tables, side)?]);
+        }
+    }
+    if let Some(near) = &rule.neighbourhood {
+        let column = tables.column_index(&label, &near.column)?;
+        let layer = |shift: u32| -> Keys {
+            let key = |record| match stretch(place(column, record)?, shift, near.window) {
+                NO_VALUE => None,
+                code => Some(Box::from(code.to_le_bytes())),
+            };
+            records().map(key).collect()
+        };
+        parts.push(vec![layer(0), layer(near.window)]);
+    }
+    if let Some(hash) = &rule.min_hash {
+        let column = tables.column_index(&label, &hash.column)?;
+        let mut keys: Vec<Vec<u64>> = vec![Vec::new()];
+        if let Values::Text(texts) | Values::Dates(_, texts) = tables.values(column) {
+            keys.extend(texts.iter().map(|text| min_hash::keys(text, hash)));
+        }
+        let codes = tables.codes(column, side);
+        let band = |band: usize| -> Keys {
+            let key = |code: &u32| Some(Box::from(keys[*code as usize].get(band)?.to_le_bytes()));
+            codes.iter().map(key).collect()
+        };
+        parts.push((0..hash.bands as usize).map(band).collect());
+    }
+    // The same order of layers as codes have: the last part's go round fastest.
+    let mut layers: Vec<Vec<&Keys>> = vec![Vec::new()];
+    for part in &parts {
+        layers = layers
+            .iter()
+            .flat_map(|sofar| part.iter().map(move |keys| [&sofar[..], &[keys]].concat()))
+            .collect();
+    }
+    let layer = |parts: &Vec<&Keys>| {
+        let hash = |record: RecordRef| {
+            let mut hash = Sha256::new();
+            for keys in parts {
+                let key = keys[record.index()].as_deref()?;
+                // With its length, so that two keys never run into each other.
+                hash.update((key.len() as u64).to_le_bytes());
+                hash.update(key);
+            }
+            let mut name = [0; KEY_BYTES];
+            name.copy_from_slice(&hash.finalize()[..KEY_BYTES]);
+            Some(name)
+        };
+        records().map(hash).collect()
+    };
+    Ok(layers.iter().map(layer).collect())
 }
 
 /// Numbers the keys of both sides in their own order, so that the numbers don't depend on that of the rows.

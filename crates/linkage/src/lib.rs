@@ -19,6 +19,7 @@ mod observe;
 mod one_to_one;
 mod parallel;
 mod pattern;
+pub mod plan;
 pub mod prepare;
 mod random;
 mod record;
