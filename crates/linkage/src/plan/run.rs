@@ -397,3 +397,122 @@ fn spilled(plan: &Arc<dyn ExecutionPlan>) -> u64 {
     let own = plan.metrics().and_then(|metrics| metrics.spilled_bytes()).unwrap_or(0) as u64;
     own + plan.children().into_iter().map(spilled).sum::<u64>()
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{ArrayRef, StringArray};
+    use datafusion_physical_plan::displayable;
+
+    use super::*;
+    use crate::plan::{HeldTables, PlanCodec};
+
+    const MODEL: &str = r#"
+name = "small"
+link = "between"
+prior = 0.01
+threshold = 0.0
+column = [{ name = "given", from = ["given"] }]
+rule = [{ keys = [{ column = "given", take = { prefix = 1 } }] }]
+[[comparison]]
+name = "given"
+column = "given"
+frequency = {}
+level = [{ test = "exact", m = 0.7, u = 0.01 }, { test = "else", m = 0.3, u = 0.99 }]
+"#;
+
+    fn model() -> Arc<Model> {
+        Arc::new(Model::from_toml(MODEL).unwrap())
+    }
+
+    fn held() -> Arc<dyn Rows> {
+        let batch = |names: Vec<&str>| {
+            let names: ArrayRef = Arc::new(StringArray::from(names));
+            RecordBatch::try_from_iter([("given", names)]).unwrap()
+        };
+        let source = vec![batch(vec!["ana", "bo", "al"]), batch(vec!["ana", ""])];
+        Arc::new(HeldTables::new(source, vec![batch(vec!["al", "ana", "cy", "bo"])]))
+    }
+
+    fn plans(partitions: usize) -> (Arc<dyn ExecutionPlan>, Arc<dyn ExecutionPlan>) {
+        let model = model();
+        let counts = count_values(&model, &held(), 1).unwrap();
+        let maker = Arc::new(RowMaker::new(Arc::clone(&model), counts).unwrap());
+        let leaf = leaf(&held(), &maker, partitions).unwrap();
+        let counting = counting_plan(Arc::clone(&leaf), partitions).unwrap();
+        let mut tally = Tally::new(false, 9);
+        let runtime = runtime();
+        drain(&runtime, &counting, &small(), |batch| {
+            let keys = batch.column(1).as_fixed_size_binary();
+            let counts = |index: usize| batch.column(index).as_primitive::<UInt64Type>();
+            for row in 0..batch.num_rows() {
+                tally.add((0, key_at(keys, row).unwrap()), counts(2).value(row), counts(3).value(row));
+            }
+            Ok(())
+        })
+        .unwrap();
+        let assignment = Arc::new(tally.assign(1 << 12, 1, |_| String::new()).unwrap());
+        let output = Output::Edges(-1000.0);
+        (counting, linking_plan(leaf, &model, &assignment, output, partitions).unwrap())
+    }
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap()
+    }
+
+    fn small() -> Arc<TaskContext> {
+        context(&Bounds::new(16 << 20, std::env::temp_dir())).unwrap()
+    }
+
+    #[test]
+    fn the_plans_are_these() {
+        let (counting, linking) = plans(2);
+        let shown = format!(
+            "{}\n{}",
+            displayable(counting.as_ref()).indent(false),
+            displayable(linking.as_ref()).indent(false)
+        );
+        expect_test::expect![[r""]].assert_eq(&shown);
+    }
+
+    /// Writes each of our operators and reads it back elsewhere; DataFusion's own are only given their new inputs.
+    fn elsewhere(plan: &Arc<dyn ExecutionPlan>, there: &PlanCodec) -> Arc<dyn ExecutionPlan> {
+        let inputs: Vec<_> =
+            plan.children().into_iter().map(|input| elsewhere(input, there)).collect();
+        let mut bytes = Vec::new();
+        let here = PlanCodec::new(Arc::new(model()));
+        if here.try_encode(plan, &mut bytes) {
+            there.try_decode(&bytes, &inputs).unwrap()
+        } else if inputs.is_empty() {
+            Arc::clone(plan)
+        } else {
+            datafusion_physical_plan::execution_plan::with_new_children_if_necessary(
+                Arc::clone(plan),
+                inputs,
+            )
+            .unwrap()
+        }
+    }
+
+    #[test]
+    fn a_plan_that_was_written_and_read_elsewhere_gives_the_same_edges() {
+        let collect = |plan: &Arc<dyn ExecutionPlan>| {
+            let mut edges = Vec::new();
+            drain(&runtime(), plan, &small(), |batch| {
+                edges.extend(edges_of(batch)?.into_iter().map(|edge| {
+                    (edge.left, edge.right, edge.rule, edge.pattern, edge.weight.to_bits())
+                }));
+                Ok(())
+            })
+            .unwrap();
+            edges.sort_unstable();
+            edges
+        };
+        let here = collect(&plans(1).1);
+        assert_eq!(here.len(), 3 * 2 + 1);
+        for partitions in [1, 3] {
+            // Another context: it has the model from its own source, by the digest.
+            let there = PlanCodec::new(Arc::new(model()));
+            assert_eq!(collect(&elsewhere(&plans(partitions).1, &there)), here);
+        }
+    }
+}
