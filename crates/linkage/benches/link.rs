@@ -1,42 +1,14 @@
-//! How fast the kernels compare, and how fast the recipe of the worked example trains and links at three sizes.
+//! How fast the recipe of the worked example trains and links, at three sizes.
 //!
-//! Run it with `cargo bench -p comity-linkage`. Figures go into docs/benchmarks.md, with the machine they came from.
+//! Run it with `cargo bench -p comity-linkage --bench link`. Figures go into docs/benchmarks.md, with the machine they came from.
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on says why and stops")]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use linkage::compare::text;
 use linkage::synth::{Plan, synthesise};
 use linkage::{Recipe, Scorer, Table, Tables, link, train};
-use std::hint::black_box;
 
 const RECIPE: &str = include_str!("../tests/benefits.toml");
-
-fn kernels(criterion: &mut Criterion) {
-    let letters = |text: &str| text.chars().collect::<Vec<_>>();
-    let pairs = [("martha", "marhta"), ("tomasz", "thomas"), ("fernández", "fernandez")]
-        .map(|(one, other)| (letters(one), letters(other)));
-    let mut group = criterion.benchmark_group("kernels");
-    group.throughput(Throughput::Elements(pairs.len() as u64));
-    group.bench_function("jaro_winkler", |bencher| {
-        bencher.iter(|| {
-            pairs
-                .each_ref()
-                .map(|(one, other)| text::jaro_winkler(black_box(one), black_box(other)))
-        });
-    });
-    group.bench_function("levenshtein", |bencher| {
-        bencher.iter(|| {
-            pairs.each_ref().map(|(one, other)| text::levenshtein(black_box(one), black_box(other)))
-        });
-    });
-    group.bench_function("damerau", |bencher| {
-        bencher.iter(|| {
-            pairs.each_ref().map(|(one, other)| text::damerau(black_box(one), black_box(other)))
-        });
-    });
-    group.finish();
-}
 
 fn benefits(criterion: &mut Criterion) {
     let recipe = Recipe::from_toml(RECIPE).unwrap();
@@ -68,5 +40,5 @@ fn benefits(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, kernels, benefits);
+criterion_group!(benches, benefits);
 criterion_main!(benches);

@@ -97,6 +97,8 @@ impl Asked<'_> {
 pub(crate) struct KeyedRule {
     /// The rule's number.
     pub(crate) rule: u16,
+    /// The column whose whole value is the key, where it is just that.
+    pub(crate) column: Option<usize>,
     /// By record, the number of its block, counted from 1; 0 where it is in none.
     pub(crate) source: Vec<u32>,
     pub(crate) recipient: Vec<u32>,
@@ -191,7 +193,14 @@ impl<'t> Blocks<'t> {
     pub fn new(tables: &'t Tables, rules: &[Rule]) -> Result<Self> {
         let keyed = share(tables.threads().get(), rules.iter().zip(0..).collect(), |(rule, number)| {
             let keys = RuleKeys::new(tables, rule)?;
-            let layers = keys.layers.into_iter().map(|layer| KeyedRule::new(number, layer, tables.link()));
+            let column = match rule.keys.as_slice() {
+                [Key { column, against: None, take: Take::Whole }] if rule.is_plain() => {
+                    Some(tables.column_index(&format!("rule `{rule}`"), column)?)
+                }
+                _ => None,
+            };
+            let layer = |layer| KeyedRule::new(number, column, layer, tables.link());
+            let layers = keys.layers.into_iter().map(layer);
             Ok((rule.to_string(), layers.collect::<Vec<_>>(), keys.conditions))
         });
         let (mut asked, mut layers) = (Vec::with_capacity(rules.len()), Vec::new());
@@ -211,6 +220,16 @@ impl<'t> Blocks<'t> {
 
     pub(crate) fn rules(&self) -> &[KeyedRule] {
         &self.rules
+    }
+
+    /// Returns the number of each record's block under a rule, counted from 1, 0 where it is in none.
+    pub(crate) fn keys(&self, rule: usize, side: Side) -> &[u32] {
+        match (self.tables.link(), side) {
+            (Link::Within | Link::Both, _) | (Link::Between, Side::Source) => {
+                &self.rules[rule].source
+            }
+            (Link::Between, Side::Recipient) => &self.rules[rule].recipient,
+        }
     }
 
     /// Goes through the pairs, rule by rule, each pair once.
@@ -575,8 +594,8 @@ pub(crate) fn plain_codes(tables: &Tables, rule: &Rule) -> Result<(Vec<u32>, Vec
 }
 
 impl KeyedRule {
-    fn new(rule: u16, layer: Layer, link: Link) -> Self {
-        Self { rule, ..Self::of_keys(layer.source, layer.recipient, link) }
+    fn new(rule: u16, column: Option<usize>, layer: Layer, link: Link) -> Self {
+        Self { rule, column, ..Self::of_keys(layer.source, layer.recipient, link) }
     }
 
     /// Makes the blocks of the key of each record, 0 standing for none.
@@ -617,7 +636,7 @@ impl KeyedRule {
         drop(numbers);
         let (sources, recipients) =
             (Members::new(&source, last as usize), Members::new(&recipient, last as usize));
-        Self { rule: 0, source, recipient, sources, recipients, keyless }
+        Self { rule: 0, column: None, source, recipient, sources, recipients, keyless }
     }
 
     /// Returns these records of one side with their keys, in the order of the keys; those without one are left out.
@@ -699,6 +718,9 @@ fn part_of(values: &Values, index: usize, take: Take) -> Option<Part> {
             })
         }
         Values::Numbers(numbers) => Some(Part::Number(numbers[index].to_bits())),
+        Values::Times(times) => Some(Part::Text(times[index].to_string())),
+        Values::Places(places) => Some(Part::Text(places[index].text())),
+        Values::Lists(lists) => Some(Part::Text(lists.text(index))),
     }
 }
 

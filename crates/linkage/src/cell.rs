@@ -5,13 +5,14 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
-    UInt16Type, UInt32Type, UInt64Type,
+    Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, RecordBatch};
-use arrow_schema::DataType;
-use jiff::ToSpan;
+use arrow_schema::{DataType, TimeUnit};
 use jiff::civil::date;
+use jiff::{Timestamp, ToSpan};
 
 use crate::prepare::Cell;
 use crate::record::Side;
@@ -55,6 +56,27 @@ pub(crate) fn read_cell(name: &str, side: Side, array: &dyn Array, row: usize) -
             let day = 0.days().try_days(days).and_then(|span| date(1970, 1, 1).checked_add(span));
             day.map_or(Cell::Null, Cell::Date)
         }
+        DataType::Timestamp(unit, _) => {
+            let time = match unit {
+                TimeUnit::Second => {
+                    Timestamp::from_second(array.as_primitive::<TimestampSecondType>().value(row))
+                }
+                TimeUnit::Millisecond => Timestamp::from_millisecond(
+                    array.as_primitive::<TimestampMillisecondType>().value(row),
+                ),
+                TimeUnit::Microsecond => Timestamp::from_microsecond(
+                    array.as_primitive::<TimestampMicrosecondType>().value(row),
+                ),
+                TimeUnit::Nanosecond => Timestamp::from_nanosecond(i128::from(
+                    array.as_primitive::<TimestampNanosecondType>().value(row),
+                )),
+            };
+            time.map_or(Cell::Null, Cell::Time)
+        }
+        DataType::List(_) => read_items(name, side, array.as_list::<i32>().value(row).as_ref())?,
+        DataType::LargeList(_) => {
+            read_items(name, side, array.as_list::<i64>().value(row).as_ref())?
+        }
         other => {
             return Err(Error::UnreadableColumn {
                 side,
@@ -63,6 +85,21 @@ pub(crate) fn read_cell(name: &str, side: Side, array: &dyn Array, row: usize) -
             });
         }
     })
+}
+
+/// Reads the items of one list, leaving out those that are null.
+fn read_items(name: &str, side: Side, items: &dyn Array) -> Result<Cell> {
+    let mut texts = Vec::with_capacity(items.len());
+    for item in 0..items.len() {
+        match read_cell(name, side, items, item)? {
+            Cell::Null => {}
+            Cell::Text(text) => texts.push(text),
+            Cell::Date(date) => texts.push(date.to_string()),
+            Cell::Time(time) => texts.push(time.to_string()),
+            Cell::List(nested) => texts.extend(nested),
+        }
+    }
+    Ok(Cell::List(texts))
 }
 
 #[cfg(test)]

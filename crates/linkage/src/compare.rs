@@ -3,20 +3,32 @@
 //! Sixth step of the path, after blocking and before scoring. The kernels are free functions in the modules below, plain
 //! and over characters (Unicode scalar values), never bytes: `José` is one substitution away from `Jose`, as `Jxse` is.
 //! This file turns a model's levels into calls of them, and remembers what two values came to, because few values make
-//! many pairs. It doesn't weigh anything, and it doesn't choose which pairs to look at.
+//! many pairs. It is the definition: whatever compares faster gives the same levels. It doesn't weigh anything, and it
+//! doesn't choose which pairs to look at.
 
 pub mod date;
 pub mod exact;
+pub(crate) mod grader;
+pub mod gram;
+pub(crate) mod likeness;
+pub mod list;
 pub mod number;
+pub mod phonetic;
+pub mod place;
+pub mod prepared;
+mod simd;
 pub mod text;
+mod words;
 
 use rustc_hash::FxHashMap;
 
 use crate::Result;
-use crate::model::{Comparison, Test};
+use crate::compare::likeness::{Likeness, Stated};
+use crate::expression::{Condition, Expression};
+use crate::model::{Comparison, On, Test};
 use crate::pattern::Pattern;
 use crate::record::{RecordRef, Side};
-use crate::tables::{NO_VALUE, Tables, Values};
+use crate::tables::{NO_VALUE, Tables};
 
 /// Compares pairs of records by the comparisons of a model.
 ///
@@ -27,22 +39,35 @@ pub struct Comparer<'t> {
 }
 
 /// One comparison, its column names looked up.
-struct Compiled {
-    column: usize,
-    parts: Vec<PartTest>,
-    reversed: Vec<(u8, usize)>,
-    otherwise: u8,
+pub(crate) struct Compiled {
+    pub(crate) column: usize,
+    pub(crate) parts: Vec<PartTest>,
+    pub(crate) wide: Vec<(u8, Wide)>,
+    pub(crate) otherwise: u8,
 }
 
-/// The levels of one comparison that look at the same column.
-struct PartTest {
-    column: usize,
-    tests: Vec<(u8, Test)>,
-    /// The first level that holds, or [`NONE_HOLDS`], by the two codes, the smaller first: every test is symmetric.
+/// The levels of one comparison that look at the same column and at no other.
+pub(crate) struct PartTest {
+    pub(crate) column: usize,
+    pub(crate) tests: Vec<(u8, Test)>,
+    pub(crate) literals: Vec<Stated>,
+    /// Whether no test asks which record has which value.
+    pub(crate) symmetric: bool,
+    /// The first level that holds, or [`NONE_HOLDS`], by the two codes, the smaller first where that makes no difference.
     known: FxHashMap<u64, u8>,
 }
 
-const NONE_HOLDS: u8 = u8::MAX;
+/// A test that looks at several columns, its column names looked up.
+pub(crate) enum Wide {
+    One(usize, Test, Vec<Stated>),
+    Reversed(usize, usize),
+    Expression(Box<Condition>),
+    All(Vec<Self>),
+    Any(Vec<Self>),
+    Not(Box<Self>),
+}
+
+pub(crate) const NONE_HOLDS: u8 = u8::MAX;
 
 /// What is remembered for one column is forgotten at this many value pairs, so that memory has a bound.
 const MOST_KNOWN: usize = 4_000_000;
@@ -78,35 +103,30 @@ impl std::fmt::Debug for Comparer<'_> {
 }
 
 impl Compiled {
-    fn new(tables: &Tables, comparison: &Comparison) -> Result<Self> {
+    pub(crate) fn new(tables: &Tables, comparison: &Comparison) -> Result<Self> {
         let place = format!("comparison `{}`", comparison.name);
         let column = tables.column_index(&place, &comparison.column)?;
         let mut parts: Vec<PartTest> = Vec::new();
-        let mut reversed = Vec::new();
+        let mut wide = Vec::new();
         let mut otherwise = Pattern::NULL;
         for (level, number) in comparison.levels.iter().zip(1..) {
-            match &level.test {
-                Test::Else => otherwise = number,
-                Test::Reversed(other) => {
-                    reversed.push((number, tables.column_index(&place, other)?));
-                }
-                test => {
-                    let own = match &level.column {
-                        None => column,
-                        Some(other) => tables.column_index(&place, other)?,
-                    };
-                    match parts.iter_mut().find(|part| part.column == own) {
-                        Some(part) => part.tests.push((number, test.clone())),
-                        None => parts.push(PartTest {
-                            column: own,
-                            tests: vec![(number, test.clone())],
-                            known: FxHashMap::default(),
-                        }),
-                    }
-                }
+            let own = match &level.column {
+                None => column,
+                Some(other) => tables.column_index(&place, other)?,
+            };
+            if level.test == Test::Else {
+                otherwise = number;
+            } else if !level.test.other_columns().is_empty() {
+                wide.push((number, Wide::new(tables, &place, own, &level.test)?));
+            } else if let Some(part) = parts.iter_mut().find(|part| part.column == own) {
+                part.take(tables, number, &level.test);
+            } else {
+                let mut part = PartTest::new(own);
+                part.take(tables, number, &level.test);
+                parts.push(part);
             }
         }
-        Ok(Self { column, parts, reversed, otherwise })
+        Ok(Self { column, parts, wide, otherwise })
     }
 
     fn level(&mut self, tables: &Tables, source: RecordRef, recipient: RecordRef) -> u8 {
@@ -120,8 +140,8 @@ impl Compiled {
         for part in &mut self.parts {
             first = first.min(part.first_level(tables, source, recipient));
         }
-        for (number, other) in &self.reversed {
-            if *number < first && is_reversed(tables, self.column, *other, source, recipient) {
+        for (number, test) in &self.wide {
+            if *number < first && test.holds(tables, source, recipient) == Some(true) {
                 first = *number;
             }
         }
@@ -129,27 +149,128 @@ impl Compiled {
     }
 }
 
+impl Wide {
+    /// Looks up the columns of a test that is asked of a comparison's column.
+    pub(crate) fn new(tables: &Tables, place: &str, column: usize, test: &Test) -> Result<Self> {
+        let several = |tests: &[Test]| -> Result<Vec<Self>> {
+            tests.iter().map(|test| Self::new(tables, place, column, test)).collect()
+        };
+        Ok(match test {
+            Test::On(On { column, test }) => {
+                Self::new(tables, place, tables.column_index(place, column)?, test)?
+            }
+            Test::Reversed(other) => Self::Reversed(column, tables.column_index(place, other)?),
+            Test::Expression(sql) => {
+                let expression = Expression::read(place, sql, tables.columns())?;
+                Self::Expression(Box::new(expression.on(tables)?))
+            }
+            test if test.other_columns().is_empty() => {
+                let values = tables.values(column);
+                let literals =
+                    Stated::all(&tables.columns()[column], values, std::iter::once(test));
+                Self::One(column, test.clone(), literals)
+            }
+            Test::All(tests) => Self::All(several(tests)?),
+            Test::Any(tests) => Self::Any(several(tests)?),
+            Test::Not(test) => Self::Not(Box::new(Self::new(tables, place, column, test)?)),
+            // The rest look at one column alone, and were taken above.
+            Test::Exact
+            | Test::Jaro(_)
+            | Test::JaroWinkler(_)
+            | Test::Levenshtein(_)
+            | Test::OptimalAlignment(_)
+            | Test::Damerau(_)
+            | Test::Jaccard(_)
+            | Test::Cosine(_)
+            | Test::Prefix(_)
+            | Test::Suffix(_)
+            | Test::Sounds(_)
+            | Test::Days(_)
+            | Test::Months(_)
+            | Test::Years(_)
+            | Test::DayMonthSwapped
+            | Test::Seconds(_)
+            | Test::Within(_)
+            | Test::Percent(_)
+            | Test::Kilometres(_)
+            | Test::Shared(_)
+            | Test::Subset
+            | Test::SomeItem(_)
+            | Test::Literal(_)
+            | Test::Else => Self::One(column, test.clone(), Vec::new()),
+        })
+    }
+
+    /// Says whether it holds of two records, where both have what it looks at.
+    pub(crate) fn holds(
+        &self,
+        tables: &Tables,
+        source: RecordRef,
+        recipient: RecordRef,
+    ) -> Option<bool> {
+        match self {
+            Self::One(column, test, literals) => {
+                let left = tables.codes(*column, Side::Source)[source.index()];
+                let right = tables.codes(*column, Side::Recipient)[recipient.index()];
+                if left == NO_VALUE || right == NO_VALUE {
+                    return None;
+                }
+                Likeness::new(tables.values(*column), literals, left, right).holds(test)
+            }
+            Self::Reversed(main, other) => reversed(tables, *main, *other, source, recipient),
+            Self::Expression(condition) => condition.holds(tables, source, recipient),
+            Self::All(tests) => {
+                likeness::all(tests.iter().map(|test| test.holds(tables, source, recipient)))
+            }
+            Self::Any(tests) => {
+                likeness::any(tests.iter().map(|test| test.holds(tables, source, recipient)))
+            }
+            Self::Not(test) => test.holds(tables, source, recipient).map(|holds| !holds),
+        }
+    }
+}
+
 /// Whether each record has in the other column what the other record has in the first.
 ///
 /// Two columns have two dictionaries, so this one test compares the values themselves.
-fn is_reversed(
+fn reversed(
     tables: &Tables,
     main: usize,
     other: usize,
     source: RecordRef,
     recipient: RecordRef,
-) -> bool {
+) -> Option<bool> {
     let left = tables.codes(main, Side::Source)[source.index()];
     let right = tables.codes(main, Side::Recipient)[recipient.index()];
     let left_other = tables.codes(other, Side::Source)[source.index()];
     let right_other = tables.codes(other, Side::Recipient)[recipient.index()];
-    left_other != NO_VALUE
-        && right_other != NO_VALUE
-        && exact::equal(tables.values(main), left, tables.values(other), right_other)
-        && exact::equal(tables.values(main), right, tables.values(other), left_other)
+    if [left, right, left_other, right_other].contains(&NO_VALUE) {
+        return None;
+    }
+    Some(
+        exact::equal(tables.values(main), left, tables.values(other), right_other)
+            && exact::equal(tables.values(main), right, tables.values(other), left_other),
+    )
 }
 
 impl PartTest {
+    fn new(column: usize) -> Self {
+        Self {
+            column,
+            tests: Vec::new(),
+            literals: Vec::new(),
+            symmetric: true,
+            known: FxHashMap::default(),
+        }
+    }
+
+    fn take(&mut self, tables: &Tables, number: u8, test: &Test) {
+        let (column, values) = (&tables.columns()[self.column], tables.values(self.column));
+        self.literals.extend(Stated::all(column, values, std::iter::once(test)));
+        self.symmetric &= test.is_symmetric();
+        self.tests.push((number, test.clone()));
+    }
+
     fn first_level(&mut self, tables: &Tables, source: RecordRef, recipient: RecordRef) -> u8 {
         let left = tables.codes(self.column, Side::Source)[source.index()];
         let right = tables.codes(self.column, Side::Recipient)[recipient.index()];
@@ -161,126 +282,22 @@ impl PartTest {
         {
             return *number;
         }
-        let (low, high) = (left.min(right), left.max(right));
-        let key = u64::from(low) << 32 | u64::from(high);
+        let (one, other) =
+            if self.symmetric { (left.min(right), left.max(right)) } else { (left, right) };
+        let key = u64::from(one) << 32 | u64::from(other);
         if let Some(known) = self.known.get(&key) {
             return *known;
         }
         if self.known.len() >= MOST_KNOWN {
             self.known.clear();
         }
-        let level = first_level(tables.values(self.column), low, high, &self.tests);
+        let mut likeness = Likeness::new(tables.values(self.column), &self.literals, one, other);
+        let level = self
+            .tests
+            .iter()
+            .find(|(_, test)| likeness.holds(test) == Some(true))
+            .map_or(NONE_HOLDS, |(number, _)| *number);
         self.known.insert(key, level);
         level
-    }
-}
-
-/// Returns the first level whose test holds of two values, working each likeness out at most once.
-fn first_level(values: &Values, low: u32, high: u32, tests: &[(u8, Test)]) -> u8 {
-    let mut likeness = Likeness::new(values, low, high);
-    tests.iter().find(|(_, test)| likeness.holds(test)).map_or(NONE_HOLDS, |(number, _)| *number)
-}
-
-/// Two values and what has been worked out of them so far.
-struct Likeness<'t> {
-    values: &'t Values,
-    low: u32,
-    high: u32,
-    jaro: Option<f64>,
-    jaro_winkler: Option<f64>,
-    levenshtein: Option<usize>,
-    optimal_alignment: Option<usize>,
-    damerau: Option<usize>,
-}
-
-impl<'t> Likeness<'t> {
-    fn new(values: &'t Values, low: u32, high: u32) -> Self {
-        Self {
-            values,
-            low,
-            high,
-            jaro: None,
-            jaro_winkler: None,
-            levenshtein: None,
-            optimal_alignment: None,
-            damerau: None,
-        }
-    }
-
-    fn holds(&mut self, test: &Test) -> bool {
-        match test {
-            Test::Exact => self.low == self.high,
-            Test::Jaro(least) => {
-                let (one, other) = &self.characters();
-                *self.jaro.get_or_insert_with(|| text::jaro(one, other)) >= *least
-            }
-            Test::JaroWinkler(least) => {
-                let (one, other) = &self.characters();
-                *self.jaro_winkler.get_or_insert_with(|| text::jaro_winkler(one, other)) >= *least
-            }
-            Test::Levenshtein(most) => {
-                let (one, other) = &self.characters();
-                *self.levenshtein.get_or_insert_with(|| text::levenshtein(one, other))
-                    <= *most as usize
-            }
-            Test::OptimalAlignment(most) => {
-                let (one, other) = &self.characters();
-                *self.optimal_alignment.get_or_insert_with(|| text::optimal_alignment(one, other))
-                    <= *most as usize
-            }
-            Test::Damerau(most) => {
-                let (one, other) = &self.characters();
-                *self.damerau.get_or_insert_with(|| text::damerau(one, other)) <= *most as usize
-            }
-            Test::Days(most) => {
-                self.dates().is_some_and(|(one, other)| date::within_days(one, other, *most))
-            }
-            Test::Months(most) => {
-                self.dates().is_some_and(|(one, other)| date::within_months(one, other, *most))
-            }
-            Test::Years(most) => {
-                self.dates().is_some_and(|(one, other)| date::within_years(one, other, *most))
-            }
-            Test::DayMonthSwapped => {
-                self.dates().is_some_and(|(one, other)| date::day_month_swapped(one, other))
-            }
-            Test::Within(most) => {
-                self.numbers().is_some_and(|(one, other)| number::within(one, other, *most))
-            }
-            Test::Percent(most) => {
-                self.numbers().is_some_and(|(one, other)| number::within_percent(one, other, *most))
-            }
-            Test::Reversed(_) => false,
-            Test::Else => true,
-        }
-    }
-
-    /// The characters of both; none where the values are numbers, which the model doesn't allow.
-    fn characters(&self) -> (Vec<char>, Vec<char>) {
-        match self.values {
-            Values::Text(texts) | Values::Dates(_, texts) => {
-                let letters = |code: u32| texts.get(code as usize - 1).chars().collect();
-                (letters(self.low), letters(self.high))
-            }
-            Values::Numbers(_) => (Vec::new(), Vec::new()),
-        }
-    }
-
-    fn dates(&self) -> Option<(jiff::civil::Date, jiff::civil::Date)> {
-        match self.values {
-            Values::Dates(dates, _) => {
-                Some((dates[self.low as usize - 1], dates[self.high as usize - 1]))
-            }
-            Values::Text(_) | Values::Numbers(_) => None,
-        }
-    }
-
-    fn numbers(&self) -> Option<(f64, f64)> {
-        match self.values {
-            Values::Numbers(numbers) => {
-                Some((numbers[self.low as usize - 1], numbers[self.high as usize - 1]))
-            }
-            Values::Text(_) | Values::Dates(..) => None,
-        }
     }
 }

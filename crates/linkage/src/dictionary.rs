@@ -4,6 +4,7 @@
 //! million identifiers costs their letters and one offset each. Numbers are given as values come and are put in the
 //! order of the values at the end, so that codes don't tell the order of the rows. It prepares nothing and prints nothing.
 
+use std::cmp::Ordering;
 use std::hash::{BuildHasher, Hash};
 
 use hashbrown::HashTable;
@@ -37,8 +38,30 @@ impl Texts {
         self.ends.push(self.letters.len());
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+    /// Returns the place of a text among texts in ascending order.
+    pub(crate) fn find(&self, text: &str) -> Option<usize> {
+        let (mut from, mut to) = (0, self.len());
+        while from < to {
+            let middle = from + (to - from) / 2;
+            match self.get(middle).cmp(text) {
+                Ordering::Equal => return Some(middle),
+                Ordering::Less => from = middle + 1,
+                Ordering::Greater => to = middle,
+            }
+        }
+        None
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> + Clone {
         (0..self.len()).map(|index| self.get(index))
+    }
+}
+
+impl<S: AsRef<str>> FromIterator<S> for Texts {
+    fn from_iter<I: IntoIterator<Item = S>>(all: I) -> Self {
+        let mut texts = Self::default();
+        all.into_iter().for_each(|text| texts.push(text.as_ref()));
+        texts
     }
 }
 
@@ -149,9 +172,11 @@ mod tests {
         let texts = ["ngs", "ana", "ng", "ana", "", "anabelle a", "anabelle b", "ána", "ana\0"];
         let given: Vec<u32> = texts.iter().map(|text| numbers.number(text)).collect();
         assert_eq!(given, [1, 2, 3, 2, 4, 5, 6, 7, 8]);
-        let (sorted, places) = numbers.in_order();
-        let sorted: Vec<&str> = sorted.iter().collect();
+        let (texts_in_order, places) = numbers.in_order();
+        let sorted: Vec<&str> = texts_in_order.iter().collect();
         assert_eq!(sorted, ["", "ana", "ana\0", "anabelle a", "anabelle b", "ng", "ngs", "ána"]);
+        assert_eq!(texts_in_order.find("ng"), Some(5));
+        assert_eq!(texts_in_order.find("nh"), None);
         for (text, number) in texts.iter().zip(given) {
             assert_eq!(sorted[places[number as usize] as usize - 1], *text);
         }

@@ -19,12 +19,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::row::{RowConverter, SortField};
+use arrow_array::builder::{ListBuilder, StringBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::{
     Array, ArrayRef, BooleanArray, Date32Array, Float64Array, RecordBatch, RecordBatchOptions,
-    StringArray, UInt32Array,
+    StringArray, TimestampNanosecondArray, UInt32Array,
 };
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion_common::tree_node::TreeNode;
 use datafusion_common::{DFSchema, DataFusionError};
 use datafusion_expr::execution_props::ExecutionProps;
@@ -35,6 +36,7 @@ use datafusion_optimizer::analyzer::type_coercion::TypeCoercionRewriter;
 use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
 use jiff::civil::{Date, date};
 
+use crate::compare::list::Lists;
 use crate::model::{Column, Kind, Link};
 use crate::record::{RecordRef, Side};
 use crate::tables::{Tables, Values};
@@ -56,18 +58,36 @@ impl Expression {
     ///
     /// [`Error::UnreadableExpression`] and [`Error::UnknownName`], with the position.
     pub(crate) fn read(place: &str, text: &str, columns: &[Column]) -> Result<Self> {
+        Self::read_exploded(place, text, columns, &[])
+    }
+
+    /// Does the same where these list columns stand for one item of theirs.
+    pub(crate) fn read_exploded(
+        place: &str,
+        text: &str,
+        columns: &[Column],
+        exploded: &[String],
+    ) -> Result<Self> {
         let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
-        let fields: Vec<Field> = [Side::Source, Side::Recipient]
-            .into_iter()
-            .flat_map(|side| {
-                columns.iter().map(move |column| {
-                    Field::new(translate::inner_name(side, &column.name), arrow_type(&column.kind), true)
-                })
-            })
-            .collect();
+        let mut fields = Vec::with_capacity(2 * columns.len());
+        for side in [Side::Source, Side::Recipient] {
+            for column in columns {
+                let kind = match &column.kind {
+                    Kind::List(_) if exploded.contains(&column.name) => Some(DataType::Utf8),
+                    kind => arrow_type(kind),
+                };
+                let name = translate::inner_name(side, &column.name);
+                fields.extend(kind.map(|kind| Field::new(name, kind, true)));
+            }
+        }
         let unreadable = |error: &DataFusionError| unreadable(place, error);
         let schema = DFSchema::try_from(Schema::new(fields)).map_err(|error| unreadable(&error))?;
-        let written = translate::translate(place, text, &names)?;
+        let nameable: Vec<String> = columns
+            .iter()
+            .filter(|column| arrow_type(&column.kind).is_some() || exploded.contains(&column.name))
+            .map(|column| column.name.clone())
+            .collect();
+        let written = translate::translate(place, text, &nameable)?;
         let whole = written
             .rewrite(&mut TypeCoercionRewriter::new(&schema))
             .map_err(|error| unreadable(&error))?
@@ -122,8 +142,8 @@ impl Expression {
     }
 
     /// Ties the whole of it to tables.
-    pub(crate) fn on<'t>(&self, tables: &'t Tables) -> Result<Condition<'t>> {
-        Condition::new(tables, self.prepare(&self.whole)?)
+    pub(crate) fn on(&self, tables: &Tables) -> Result<Condition> {
+        Ok(Condition::new(tables, self.prepare(&self.whole)?))
     }
 
     fn key_of(&self, conjunct: &Expr, link: Link) -> Option<Key> {
@@ -193,31 +213,84 @@ impl Split {
     }
 
     /// Ties what the keys leave to tables; nothing where they say it all.
-    pub(crate) fn rest<'t>(&self, tables: &'t Tables) -> Result<Option<Condition<'t>>> {
+    pub(crate) fn rest(&self, tables: &Tables) -> Result<Option<Condition>> {
         let Some(rest) = &self.rest else {
             return Ok(None);
         };
-        Condition::new(tables, self.expression.prepare(rest)?).map(Some)
+        Ok(Some(Condition::new(tables, self.expression.prepare(rest)?)))
+    }
+
+    /// Says whether what the keys leave looks at one of these columns.
+    pub(crate) fn rest_names(&self, columns: &[String]) -> bool {
+        let names = &self.expression.names;
+        self.rest.iter().any(|rest| {
+            used_columns(rest, names).iter().any(|(_, column)| columns.contains(&names[*column]))
+        })
+    }
+
+    /// Works the keys out for every choice of one item of each exploded column: the record of each choice, and its keys.
+    pub(crate) fn exploded_values(
+        &self,
+        tables: &Tables,
+        side: Side,
+        exploded: &[usize],
+    ) -> Result<Vec<(RecordRef, Box<[u8]>)>> {
+        // The records, once for each choice, and the item that each exploded column then has.
+        let mut choices: Vec<(RecordRef, Vec<&str>)> =
+            (0..tables.records(side)).map(|row| (RecordRef::new(row), Vec::new())).collect();
+        for column in exploded {
+            let Values::Lists(lists) = tables.values(*column) else { continue };
+            let codes = tables.codes(*column, side);
+            choices = choices
+                .into_iter()
+                .flat_map(|(record, chosen)| {
+                    let list = codes[record.index()].checked_sub(1);
+                    let items = list.into_iter().flat_map(|list| items_of(lists, list as usize));
+                    items.map(move |item| (record, [&chosen[..], &[item]].concat())).collect::<Vec<_>>()
+                })
+                .collect();
+        }
+        let mut all = Vec::with_capacity(choices.len());
+        for chunk in choices.chunks(CHUNK) {
+            let records: Vec<RecordRef> = chunk.iter().map(|(record, _)| *record).collect();
+            let items: Vec<(usize, ArrayRef)> = exploded
+                .iter()
+                .enumerate()
+                .map(|(place, column)| {
+                    let items = chunk.iter().map(|(_, chosen)| Some(chosen[place]));
+                    (*column, Arc::new(items.collect::<StringArray>()) as ArrayRef)
+                })
+                .collect();
+            let prepared = self.prepare_keys(tables, side)?;
+            let keys = self.keys_of(tables, side, &prepared, &records, &items)?;
+            let kept = records.into_iter().zip(keys);
+            all.extend(kept.filter_map(|(record, key)| Some((record, key?))));
+        }
+        Ok(all)
     }
 
     /// Works the keys out for every record of a side: equal where all of them are, nothing where one lacks a value.
     pub(crate) fn key_values(&self, tables: &Tables, side: Side) -> Result<Vec<Option<Box<[u8]>>>> {
         let records: Vec<RecordRef> = (0..tables.records(side)).map(RecordRef::new).collect();
-        let mut prepared = Vec::with_capacity(self.keys.len());
-        for key in &self.keys {
+        let prepared = self.prepare_keys(tables, side)?;
+        let mut all = Vec::with_capacity(records.len());
+        for chunk in records.chunks(CHUNK) {
+            all.extend(self.keys_of(tables, side, &prepared, chunk, &[])?);
+        }
+        Ok(all)
+    }
+
+    fn prepare_keys(&self, tables: &Tables, side: Side) -> Result<Vec<(Prepared, Vec<ArrayRef>)>> {
+        let prepare = |key: &Key| {
             let own = match side {
                 Side::Source => &key.source,
                 Side::Recipient => &key.recipient,
             };
-            let prepared_key = self.expression.prepare(own)?;
-            let values = value_arrays(tables, &prepared_key.used);
-            prepared.push((prepared_key, values));
-        }
-        let mut all = Vec::with_capacity(records.len());
-        for chunk in records.chunks(CHUNK) {
-            all.extend(self.keys_of(tables, side, &prepared, chunk)?);
-        }
-        Ok(all)
+            let prepared = self.expression.prepare(own)?;
+            let values = value_arrays(tables, &prepared.used);
+            Ok((prepared, values))
+        };
+        self.keys.iter().map(prepare).collect()
     }
 
     fn keys_of(
@@ -226,10 +299,14 @@ impl Split {
         side: Side,
         prepared: &[(Prepared, Vec<ArrayRef>)],
         records: &[RecordRef],
+        items: &[(usize, ArrayRef)],
     ) -> Result<Vec<Option<Box<[u8]>>>> {
         let evaluate = || -> datafusion_common::Result<Vec<ArrayRef>> {
             let arrays = prepared.iter().map(|(key, values)| {
                 let taken = key.used.iter().zip(values).map(|((_, column), values)| {
+                    if let Some((_, items)) = items.iter().find(|(exploded, _)| exploded == column) {
+                        return Ok(Arc::clone(items));
+                    }
                     let codes = tables.codes(*column, side);
                     let codes = records.iter().map(|record| codes[record.index()]);
                     Ok(arrow::compute::take(values, &UInt32Array::from_iter_values(codes), None)?)
@@ -245,9 +322,20 @@ impl Split {
                 .map_err(|error| unreadable(&self.expression.place, &error.into())),
             // One record's key can't be worked out: the others keep theirs.
             Err(_) if records.len() > 1 => {
-                let (first, second) = records.split_at(records.len() / 2);
-                let mut keys = self.keys_of(tables, side, prepared, first)?;
-                keys.extend(self.keys_of(tables, side, prepared, second)?);
+                let middle = records.len() / 2;
+                let (first, second) = records.split_at(middle);
+                let cut = |start: usize, length: usize| -> Vec<(usize, ArrayRef)> {
+                    items.iter().map(|(column, items)| (*column, items.slice(start, length))).collect()
+                };
+                let mut keys =
+                    self.keys_of(tables, side, prepared, first, &cut(0, middle))?;
+                keys.extend(self.keys_of(
+                    tables,
+                    side,
+                    prepared,
+                    second,
+                    &cut(middle, records.len() - middle),
+                )?);
                 Ok(keys)
             }
             Err(_) => Ok(vec![None; records.len()]),
@@ -265,34 +353,42 @@ struct Prepared {
     used: Vec<(Side, usize)>,
 }
 
-/// A condition on the pairs of prepared tables.
-pub(crate) struct Condition<'t> {
-    tables: &'t Tables,
+/// A condition on the pairs of prepared tables. It is asked with the tables that it was made for.
+pub(crate) struct Condition {
     prepared: Prepared,
     /// The distinct values of each column that it wants, nothing first, as codes count them.
     values: Vec<ArrayRef>,
 }
 
-impl<'t> Condition<'t> {
-    fn new(tables: &'t Tables, prepared: Prepared) -> Result<Self> {
+impl Condition {
+    fn new(tables: &Tables, prepared: Prepared) -> Self {
         let values = value_arrays(tables, &prepared.used);
-        Ok(Self { tables, prepared, values })
+        Self { prepared, values }
     }
 
-    /// Says whether it holds of a pair.
-    pub(crate) fn holds(&self, source: RecordRef, recipient: RecordRef) -> bool {
-        self.holds_all(&[(source, recipient)]) == [true]
+    /// Says whether it holds of a pair, where that is known.
+    pub(crate) fn holds(
+        &self,
+        tables: &Tables,
+        source: RecordRef,
+        recipient: RecordRef,
+    ) -> Option<bool> {
+        self.hold_of(tables, &[(source, recipient)]).first().copied().flatten()
     }
 
-    /// Says of which pairs it holds.
-    pub(crate) fn holds_all(&self, pairs: &[(RecordRef, RecordRef)]) -> Vec<bool> {
+    /// Says of which pairs it holds, where that is known.
+    pub(crate) fn hold_of(
+        &self,
+        tables: &Tables,
+        pairs: &[(RecordRef, RecordRef)],
+    ) -> Vec<Option<bool>> {
         let mut all = Vec::with_capacity(pairs.len());
         for chunk in pairs.chunks(CHUNK) {
-            let mut holds = self.one_way(chunk);
-            if self.tables.link() != Link::Between {
+            let mut holds = self.one_way(tables, chunk);
+            if tables.link() != Link::Between {
                 let turned: Vec<_> = chunk.iter().map(|(one, other)| (*other, *one)).collect();
-                for (holds, turned) in holds.iter_mut().zip(self.one_way(&turned)) {
-                    *holds |= turned;
+                for (holds, turned) in holds.iter_mut().zip(self.one_way(tables, &turned)) {
+                    *holds = either(*holds, turned);
                 }
             }
             all.extend(holds);
@@ -300,35 +396,27 @@ impl<'t> Condition<'t> {
         all
     }
 
-    /// Returns the codes of all that it looks at in a pair: where they are equal, so is the answer.
-    pub(crate) fn codes(&self, source: RecordRef, recipient: RecordRef) -> Vec<u32> {
-        let code = |(side, column): &(Side, usize)| {
-            let record = match side {
-                Side::Source => source,
-                Side::Recipient => recipient,
-            };
-            self.tables.codes(*column, *side)[record.index()]
-        };
-        self.prepared.used.iter().map(code).collect()
-    }
-
-    fn one_way(&self, pairs: &[(RecordRef, RecordRef)]) -> Vec<bool> {
-        match self.evaluate(pairs) {
-            Ok(holds) => (0..pairs.len()).map(|row| holds.is_valid(row) && holds.value(row)).collect(),
+    fn one_way(&self, tables: &Tables, pairs: &[(RecordRef, RecordRef)]) -> Vec<Option<bool>> {
+        match self.evaluate(tables, pairs) {
+            Ok(holds) => holds.iter().collect(),
             Err(_) if pairs.len() > 1 => {
                 let (first, second) = pairs.split_at(pairs.len() / 2);
-                let mut holds = self.one_way(first);
-                holds.extend(self.one_way(second));
+                let mut holds = self.one_way(tables, first);
+                holds.extend(self.one_way(tables, second));
                 holds
             }
-            Err(_) => vec![false; pairs.len()],
+            Err(_) => vec![None; pairs.len()],
         }
     }
 
-    fn evaluate(&self, pairs: &[(RecordRef, RecordRef)]) -> datafusion_common::Result<BooleanArray> {
+    fn evaluate(
+        &self,
+        tables: &Tables,
+        pairs: &[(RecordRef, RecordRef)],
+    ) -> datafusion_common::Result<BooleanArray> {
         let mut arrays = Vec::with_capacity(self.values.len());
         for ((side, column), values) in self.prepared.used.iter().zip(&self.values) {
-            let codes = self.tables.codes(*column, *side);
+            let codes = tables.codes(*column, *side);
             let codes = pairs.iter().map(|(source, recipient)| match side {
                 Side::Source => codes[source.index()],
                 Side::Recipient => codes[recipient.index()],
@@ -341,18 +429,49 @@ impl<'t> Condition<'t> {
     }
 }
 
-impl fmt::Debug for Condition<'_> {
+/// Kleene's disjunction of two answers.
+fn either(one: Option<bool>, other: Option<bool>) -> Option<bool> {
+    match (one, other) {
+        (Some(true), _) | (_, Some(true)) => Some(true),
+        (Some(false), Some(false)) => Some(false),
+        (None, _) | (_, None) => None,
+    }
+}
+
+impl fmt::Debug for Condition {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Condition([redacted])")
     }
 }
 
+/// Returns the columns that a condition seems to name, before anything is known of them.
+pub(crate) fn names_in(text: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    // What stands between single quotes is a value; double quotes only hold a name together.
+    for (place, piece) in text.split('\'').enumerate() {
+        if place % 2 == 1 {
+            continue;
+        }
+        let is_part = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '.');
+        for word in piece.split(|letter: char| !is_part(letter)) {
+            let prefixed = word.strip_prefix("l.").or_else(|| word.strip_prefix("r."));
+            let suffixed = word.strip_suffix("_l").or_else(|| word.strip_suffix("_r"));
+            names.extend(prefixed.or(suffixed).filter(|name| !name.is_empty()));
+        }
+    }
+    names
+}
+
 /// What the values of a prepared column are inside an expression.
-pub(crate) fn arrow_type(kind: &Kind) -> DataType {
+///
+/// A place and a list can't be named: a list only where it is exploded, an item at a time.
+pub(crate) fn arrow_type(kind: &Kind) -> Option<DataType> {
     match kind {
-        Kind::Text => DataType::Utf8,
-        Kind::Date(_) => DataType::Date32,
-        Kind::Number => DataType::Float64,
+        Kind::Text => Some(DataType::Utf8),
+        Kind::Date(_) => Some(DataType::Date32),
+        Kind::Number => Some(DataType::Float64),
+        Kind::Time(_) => Some(DataType::Timestamp(TimeUnit::Nanosecond, None)),
+        Kind::Place | Kind::List(_) => None,
     }
 }
 
@@ -383,7 +502,37 @@ pub(crate) fn value_array(values: &Values) -> ArrayRef {
             let numbers = numbers.iter().copied().map(Some);
             Arc::new(std::iter::once(None).chain(numbers).collect::<Float64Array>())
         }
+        Values::Times(times) => {
+            let times = times.iter().map(|time| i64::try_from(time.as_nanosecond()).ok());
+            Arc::new(std::iter::once(None).chain(times).collect::<TimestampNanosecondArray>())
+        }
+        Values::Places(places) => {
+            let texts = places.iter().map(|place| Some(place.text()));
+            Arc::new(std::iter::once(None).chain(texts).collect::<StringArray>())
+        }
+        Values::Lists(lists) => {
+            let mut builder = ListBuilder::new(StringBuilder::new());
+            builder.append_null();
+            for index in 0..lists.len() {
+                builder.append_value(items_of(lists, index).map(Some));
+            }
+            Arc::new(builder.finish())
+        }
     }
+}
+
+/// Returns the items of a list.
+pub(crate) fn items_of(lists: &Lists, index: usize) -> impl Iterator<Item = &str> {
+    let texts = match lists.items() {
+        Values::Text(texts) => Some(texts),
+        Values::Dates(..)
+        | Values::Numbers(_)
+        | Values::Times(_)
+        | Values::Places(_)
+        | Values::Lists(_) => None,
+    };
+    let codes = lists.codes(index).iter();
+    codes.filter_map(move |code| texts.map(|texts| texts.get(*code as usize - 1)))
 }
 
 fn value_arrays(tables: &Tables, used: &[(Side, usize)]) -> Vec<ArrayRef> {

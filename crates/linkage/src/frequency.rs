@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::compare::place::Place;
 use crate::model::{Comparison, Level, Test};
 use crate::record::{RecordRef, Side};
 use crate::tables::{NO_VALUE, Tables, Values};
@@ -60,8 +61,7 @@ impl Frequencies {
                 comparison.levels.iter().find(is_exact).and_then(|level| level.u).unwrap_or(1.0);
             let takes = |level: &Level| match &level.test {
                 Test::Exact => level.column.is_none() || frequency.similar,
-                Test::Else | Test::Reversed(_) => false,
-                _ => frequency.similar,
+                test => frequency.similar && test.is_likeness(),
             };
             let mut adjusted = vec![false];
             adjusted.extend(comparison.levels.iter().map(takes));
@@ -106,6 +106,9 @@ impl Frequencies {
                 texts.iter().map(str::to_owned).collect()
             }
             Values::Numbers(numbers) => numbers.iter().map(ToString::to_string).collect(),
+            Values::Times(times) => times.iter().map(ToString::to_string).collect(),
+            Values::Places(places) => places.iter().map(Place::text).collect(),
+            Values::Lists(lists) => (0..lists.len()).map(|index| lists.text(index)).collect(),
         };
         let known: Vec<Option<f64>> = std::iter::once(None)
             .chain(texts.iter().map(|text| population.get(text).copied()))
@@ -129,13 +132,36 @@ impl Frequencies {
         if !shares.adjusted[usize::from(level)] {
             return 0.0;
         }
-        let left = shares.logs[tables.codes(shares.column, Side::Source)[source.index()] as usize];
-        let right =
-            shares.logs[tables.codes(shares.column, Side::Recipient)[recipient.index()] as usize];
-        match (left, right) {
+        let left = tables.codes(shares.column, Side::Source)[source.index()];
+        let right = tables.codes(shares.column, Side::Recipient)[recipient.index()];
+        shares.part(left, right)
+    }
+
+    /// Returns the same for two values of the comparison's column, by their codes.
+    pub(crate) fn part_of_codes(&self, comparison: usize, level: u8, left: u32, right: u32) -> f64 {
+        match &self.comparisons[comparison] {
+            Some(shares) if shares.adjusted[usize::from(level)] => shares.part(left, right),
+            _ => 0.0,
+        }
+    }
+
+    /// Returns the most that a level of one comparison can have added for how common the values are.
+    pub(crate) fn most_part(&self, comparison: usize, level: u8) -> f64 {
+        match &self.comparisons[comparison] {
+            Some(shares) if shares.adjusted[usize::from(level)] => (1..shares.logs.len())
+                .map(|code| shares.part(code as u32, code as u32))
+                .fold(0.0, f64::max),
+            _ => 0.0,
+        }
+    }
+}
+
+impl Shares {
+    fn part(&self, left: u32, right: u32) -> f64 {
+        match (self.logs[left as usize], self.logs[right as usize]) {
             (None, None) => 0.0,
-            (Some(known), None) | (None, Some(known)) => shares.weight * (shares.exact - known),
-            (Some(left), Some(right)) => shares.weight * (shares.exact - left.max(right)),
+            (Some(known), None) | (None, Some(known)) => self.weight * (self.exact - known),
+            (Some(left), Some(right)) => self.weight * (self.exact - left.max(right)),
         }
     }
 }

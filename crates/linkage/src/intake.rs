@@ -9,10 +9,13 @@ use std::num::NonZeroUsize;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use rustc_hash::FxHashMap;
 
 use crate::cell::{find_array, read_cell};
+use crate::compare::list::Lists;
+use crate::compare::place::Place;
 use crate::dictionary::{Numbers, TextNumbers, Texts};
 use crate::model::{Column, Kind, Link, Step};
 use crate::parallel::share;
@@ -169,6 +172,9 @@ enum Kept {
     Texts(TextNumbers),
     Dates(Numbers<Date>),
     Numbers(Numbers<Ordered>),
+    Times(Numbers<Timestamp>),
+    Places(Numbers<Place>),
+    Lists(Numbers<Vec<String>>),
 }
 
 /// The cells that had no value.
@@ -240,6 +246,9 @@ impl<'c> Taken<'c> {
                 Kind::Text => Kept::Texts(TextNumbers::default()),
                 Kind::Date(_) => Kept::Dates(Numbers::default()),
                 Kind::Number => Kept::Numbers(Numbers::default()),
+                Kind::Time(_) => Kept::Times(Numbers::default()),
+                Kind::Place => Kept::Places(Numbers::default()),
+                Kind::List(_) => Kept::Lists(Numbers::default()),
             },
             known: Known { outcomes: Some(FxHashMap::default()), asked: 0, found: 0 },
             numbers: [Vec::new(), Vec::new()],
@@ -340,6 +349,18 @@ impl<'c> Taken<'c> {
                 let numbers = numbers.into_iter().map(|Ordered(number)| number).collect();
                 (Values::Numbers(numbers), places)
             }
+            Kept::Times(numbers) => {
+                let (times, places) = numbers.in_order();
+                (Values::Times(times), places)
+            }
+            Kept::Places(numbers) => {
+                let (globe, places) = numbers.in_order();
+                (Values::Places(globe), places)
+            }
+            Kept::Lists(numbers) => {
+                let (lists, places) = numbers.in_order();
+                (Values::Lists(Lists::new(&lists)), places)
+            }
         };
         let [mut source, mut recipient] = self.numbers;
         if one_side {
@@ -364,10 +385,22 @@ impl Kept {
             (Value::Number(number), Self::Numbers(numbers)) => {
                 Outcome::Numbered(numbers.number(Ordered(number)))
             }
-            // Preparation gives no value of another kind than the column's.
-            (Value::Unreadable | Value::Text(_) | Value::Date(_) | Value::Number(_), _) => {
-                Outcome::Unreadable
+            (Value::Time(time), Self::Times(numbers)) => Outcome::Numbered(numbers.number(time)),
+            (Value::Place(place), Self::Places(numbers)) => {
+                Outcome::Numbered(numbers.number(place))
             }
+            (Value::List(items), Self::Lists(numbers)) => Outcome::Numbered(numbers.number(items)),
+            // Preparation gives no value of another kind than the column's.
+            (
+                Value::Unreadable
+                | Value::Text(_)
+                | Value::Date(_)
+                | Value::Number(_)
+                | Value::Time(_)
+                | Value::Place(_)
+                | Value::List(_),
+                _,
+            ) => Outcome::Unreadable,
         }
     }
 }

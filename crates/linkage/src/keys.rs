@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::Result;
 use crate::block::{key_bytes, plain_codes};
-use crate::expression::{Condition, Expression};
+use crate::expression::{Condition, Expression, Split};
 use crate::min_hash;
 use crate::model::{Column, Link, MinHash, Rule};
 use crate::plan::KEY_BYTES;
@@ -41,7 +41,12 @@ pub(crate) struct RuleKeys<'t> {
 /// What a pair that shares a code must meet besides.
 pub(crate) enum Narrow<'t> {
     /// The rest of an expression.
-    Rest(Condition<'t>),
+    Rest {
+        /// What it is asked of.
+        tables: &'t Tables,
+        /// What is asked.
+        condition: Condition,
+    },
     /// Two values stand at most so many places apart.
     Near {
         /// Where they stand.
@@ -68,14 +73,18 @@ impl<'t> RuleKeys<'t> {
             parts.push(vec![Layer { source, recipient }]);
         }
         if let Some(sql) = &rule.sql {
-            let split = Expression::read(&place, sql, tables.columns())?.split(tables.link());
-            if split.keys() > 0 {
+            let split = Expression::read_exploded(&place, sql, tables.columns(), &rule.explode)?
+                .split(tables.link());
+            if !rule.explode.is_empty() {
+                parts.push(exploded_layers(tables, &place, &rule.explode, &split)?);
+            } else if split.keys() > 0 {
                 let source = split.key_values(tables, Side::Source)?;
                 let recipient =
                     if within { Vec::new() } else { split.key_values(tables, Side::Recipient)? };
                 parts.push(vec![number(&source, &recipient)]);
             }
-            conditions.extend(split.rest(tables)?.map(Narrow::Rest));
+            let rest = split.rest(tables)?;
+            conditions.extend(rest.map(|condition| Narrow::Rest { tables, condition }));
         }
         let layer = |column: usize, code: &dyn Fn(u32) -> u32| {
             let side = |side: Side| tables.codes(column, side).iter().map(|value| code(*value));
@@ -125,7 +134,9 @@ impl Narrow<'_> {
     /// Says whether a pair meets it.
     pub(crate) fn holds(&self, source: RecordRef, recipient: RecordRef) -> bool {
         match self {
-            Self::Rest(rest) => rest.holds(source, recipient),
+            Self::Rest { tables, condition } => {
+                condition.holds(tables, source, recipient) == Some(true)
+            }
             Self::Near { tables, column, window } => {
                 let left = tables.codes(*column, Side::Source)[source.index()];
                 let right = tables.codes(*column, Side::Recipient)[recipient.index()];
@@ -140,9 +151,9 @@ impl Narrow<'_> {
             Self::Near { .. } => {
                 pairs.retain(|(source, recipient)| self.holds(*source, *recipient));
             }
-            Self::Rest(rest) => {
-                let mut holds = rest.holds_all(pairs).into_iter();
-                pairs.retain(|_| holds.next().unwrap_or(false));
+            Self::Rest { tables, condition } => {
+                let mut holds = condition.hold_of(tables, pairs).into_iter();
+                pairs.retain(|_| holds.next().flatten() == Some(true));
             }
         }
     }
@@ -159,7 +170,8 @@ pub(crate) fn columns_of(rule: &Rule, columns: &[Column]) -> Result<Vec<String>>
     let hashed = rule.min_hash.iter().map(|hash| &hash.column);
     let mut all: Vec<String> = keyed.chain(near).chain(hashed).cloned().collect();
     if let Some(sql) = &rule.sql {
-        let expression = Expression::read(&format!("rule `{rule}`"), sql, columns)?;
+        let place = format!("rule `{rule}`");
+        let expression = Expression::read_exploded(&place, sql, columns, &rule.explode)?;
         all.extend(expression.columns().into_iter().map(str::to_owned));
     }
     Ok(all)
@@ -273,6 +285,62 @@ fn number(source: &[Option<Box<[u8]>>], recipient: &[Option<Box<[u8]>>]) -> Laye
     }
 }
 
+/// Makes layers of the keys of every choice of items.
+///
+/// A record has as many keys as choices, and a layer has room for one of each record. So the keys are dealt out to layers,
+/// each to the first in which no record that has it has one already; a key is in one layer, whoever has it.
+fn exploded_layers(
+    tables: &Tables,
+    place: &str,
+    explode: &[String],
+    split: &Split,
+) -> Result<Vec<Layer>> {
+    let columns =
+        explode.iter().map(|name| tables.column_index(place, name)).collect::<Result<Vec<_>>>()?;
+    let source = split.exploded_values(tables, Side::Source, &columns)?;
+    let recipient = match tables.link() {
+        Link::Between => split.exploded_values(tables, Side::Recipient, &columns)?,
+        Link::Within | Link::Both => Vec::new(),
+    };
+    let mut holders: BTreeMap<&[u8], [Vec<RecordRef>; 2]> = BTreeMap::new();
+    for (side, choices) in [&source, &recipient].into_iter().enumerate() {
+        for (record, key) in choices {
+            let records = &mut holders.entry(key).or_default()[side];
+            // One record's choices stand together, and may come to one key twice.
+            if records.last() != Some(record) {
+                records.push(*record);
+            }
+        }
+    }
+    let between = tables.link() == Link::Between;
+    let empty = || Layer {
+        source: vec![NO_VALUE; tables.records(Side::Source) as usize],
+        recipient: vec![
+            NO_VALUE;
+            if between { tables.records(Side::Recipient) as usize } else { 0 }
+        ],
+    };
+    let mut layers: Vec<(Layer, u32)> = Vec::new();
+    for [sources, recipients] in holders.into_values() {
+        let room = |(layer, _): &(Layer, u32)| {
+            sources.iter().all(|record| layer.source[record.index()] == NO_VALUE)
+                && recipients.iter().all(|record| layer.recipient[record.index()] == NO_VALUE)
+        };
+        let at = layers.iter().position(room).unwrap_or_else(|| {
+            layers.push((empty(), NO_VALUE));
+            layers.len() - 1
+        });
+        let (layer, last) = &mut layers[at];
+        *last += 1;
+        sources.iter().for_each(|record| layer.source[record.index()] = *last);
+        recipients.iter().for_each(|record| layer.recipient[record.index()] = *last);
+    }
+    if layers.is_empty() {
+        layers.push((empty(), NO_VALUE));
+    }
+    Ok(layers.into_iter().map(|(layer, _)| layer).collect())
+}
+
 /// Returns which stretch of places a value stands in; a stretch is two windows long, and the first this much shorter.
 ///
 /// Values within a window of each other that one row of stretches parts stand in one stretch of the row that is shifted by
@@ -291,7 +359,7 @@ fn stretch(code: u32, shift: u32, window: u32) -> u32 {
 fn band_codes(values: &Values, rule: &MinHash) -> Vec<Vec<u32>> {
     let texts: Vec<&str> = match values {
         Values::Text(texts) | Values::Dates(_, texts) => texts.iter().collect(),
-        Values::Numbers(_) => Vec::new(),
+        Values::Numbers(_) | Values::Times(_) | Values::Places(_) | Values::Lists(_) => Vec::new(),
     };
     let mut seen: Vec<FxHashMap<u64, u32>> = vec![FxHashMap::default(); rule.bands as usize];
     let mut bands = vec![vec![NO_VALUE]; rule.bands as usize];

@@ -1,23 +1,28 @@
 //! Links two prepared tables: block, compare and score, composed.
 //!
-//! Steps five to seven of the path in one call. This plain composition is the definition: whatever is made faster later
-//! must give the same rows. Of the pairs it keeps those at or above the threshold; of the others only counts remain.
-//! It opens no lead: that takes the agreement's discrepancy rule, and another crate.
+//! Steps five to seven of the path in one call. Of the pairs it keeps those at or above the threshold; of the others only
+//! counts remain. The composition itself, which is the definition, stands in `link/plain.rs`; the work is done by the
+//! fused pass (`fuse`), which must give the same rows. It opens no lead: that takes the agreement's discrepancy rule, and
+//! another crate.
+
+#[cfg(test)]
+pub(crate) mod plain;
 
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
 use crate::Result;
-use crate::block::{Blocks, RuleCount};
+use crate::block::{Blocked, Blocks, RuleCount};
 use crate::compare::Comparer;
+use crate::fuse::{Fused, Goal, Tally};
 use crate::kin::Kin;
-use crate::model::{Expectation, ThresholdRule};
+use crate::model::{Comparison, Expectation, ThresholdRule};
 use crate::one_to_one::settle;
 use crate::pattern::Pattern;
 use crate::record::RecordRef;
 use crate::score::Scorer;
-use crate::tables::Missing;
+use crate::tables::{Missing, Tables};
 use crate::threshold::{Forecast, least_competing};
 
 /// A pair that was compared and scored.
@@ -50,9 +55,9 @@ pub struct Links {
     pub too_large_components: u64,
     /// What each rule made.
     pub rules: Vec<RuleCount>,
-    /// How many scored pairs had a weight from each whole number to below the next.
+    /// How many scored pairs had a weight from each whole number to below the next; empty with [`Detail::Kept`].
     pub histogram: Vec<(i32, u64)>,
-    /// How many scored pairs had each pattern.
+    /// How many scored pairs had each pattern; empty with [`Detail::Kept`].
     pub patterns: Vec<(Pattern, u64)>,
     /// What the tables lack.
     pub missing: Vec<Missing>,
@@ -63,14 +68,11 @@ pub struct Links {
 /// How far linking has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Pairs scored so far.
+    /// Pairs looked at so far. A pair that several rules make is looked at by each of them, and scored by the first.
     pub scored_pairs: u64,
-    /// Pairs that there will be.
+    /// Pairs that there are to look at.
     pub all_pairs: u64,
 }
-
-/// How many pairs are scored between two reports of progress.
-const REPORTED_PAIRS: u64 = 1 << 16;
 
 /// Links the tables of a scorer by its model.
 ///
@@ -82,14 +84,31 @@ const REPORTED_PAIRS: u64 = 1 << 16;
 ///
 /// [`crate::Error::UnknownColumn`] where the tables lack a column of the model.
 pub fn link(scorer: &Scorer<'_>, on_progress: impl FnMut(Progress)) -> Result<Links> {
+    link_in_detail(scorer, Detail::Full, on_progress)
+}
+
+/// Does the same, telling more or less of the pairs that aren't kept.
+///
+/// # Errors
+///
+/// The same as [`link`].
+pub fn link_in_detail(
+    scorer: &Scorer<'_>,
+    detail: Detail,
+    on_progress: impl FnMut(Progress),
+) -> Result<Links> {
     let (tables, model) = (scorer.tables(), scorer.model());
     let blocks = Blocks::new(tables, model.rules())?;
-    let rules = blocks.counts();
     let least = least_competing(ThresholdRule::Weight(model.threshold()));
-    let mut weighed = score_pairs(scorer, &blocks, &rules, least, on_progress)?;
+    let mut weighed = score_pairs(scorer, &blocks, detail, least, on_progress)?;
+    let rules =
+        if blocks.is_plain() { blocks.counts_with(&weighed.new_pairs) } else { blocks.counts() };
     let by_rule = weighed.patterns_by_rule();
-    let kin = Kin::fit(model.comparisons(), model.prior(), &by_rule);
-    let forecast = Forecast::new(&weighed.pairs, model.one_to_one(), model.link(), Some(&kin));
+    let kin = match detail {
+        Detail::Full => Some(Kin::fit(model.comparisons(), model.prior(), &by_rule)),
+        Detail::Kept => None,
+    };
+    let forecast = Forecast::new(&weighed.pairs, model.one_to_one(), model.link(), kin.as_ref());
     weighed.pairs.retain(|pair| pair.weight >= model.threshold());
     let pairs_at_threshold = weighed.pairs.len() as u64;
     let settled = settle(tables, model.one_to_one(), weighed.pairs);
@@ -108,16 +127,34 @@ pub fn link(scorer: &Scorer<'_>, on_progress: impl FnMut(Progress)) -> Result<Li
     })
 }
 
+/// How much is told of the pairs that aren't kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// The pattern and the weight of every pair is counted.
+    #[default]
+    Full,
+    /// Nothing but how many pairs there were. A pair is let go as soon as it is seen that it cannot weigh enough, which
+    /// is several times faster; the pairs kept are the same, to the bit.
+    Kept,
+}
+
 /// What scoring every blocked pair came to.
 pub(crate) struct Weighed {
     pub(crate) pairs: Vec<Pair>,
     pub(crate) count: u64,
+    /// By rule, the pairs that no earlier one makes.
+    pub(crate) new_pairs: Vec<u64>,
     histogram: BTreeMap<i32, u64>,
     /// By the rule that made them first.
     patterns: Vec<FxHashMap<Pattern, u64>>,
 }
 
 impl Weighed {
+    #[cfg(test)]
+    pub(crate) fn histogram(&self) -> &BTreeMap<i32, u64> {
+        &self.histogram
+    }
+
     /// Counts the patterns by the rule that made them first, each in their own order.
     pub(crate) fn patterns_by_rule(&mut self) -> Vec<Vec<(Pattern, u64)>> {
         std::mem::take(&mut self.patterns).into_iter().map(sorted).collect()
@@ -128,42 +165,88 @@ impl Weighed {
 pub(crate) fn score_pairs(
     scorer: &Scorer<'_>,
     blocks: &Blocks<'_>,
-    rules: &[RuleCount],
+    detail: Detail,
+    least: f64,
+    on_progress: impl FnMut(Progress),
+) -> Result<Weighed> {
+    if !blocks.is_plain() {
+        return score_narrowed(scorer, blocks, least, on_progress);
+    }
+    let goal = match detail {
+        Detail::Full => Goal::Everything { scorer, least },
+        Detail::Kept => Goal::Heavy { scorer, least },
+    };
+    let tables = scorer.tables();
+    let fused = Fused::new(tables, scorer.model().comparisons(), blocks, goal)?;
+    let Tally { pairs, new_pairs, patterns, histogram } =
+        fused.run(tables.threads().get(), on_progress);
+    Ok(Weighed {
+        pairs,
+        count: new_pairs.iter().sum(),
+        new_pairs,
+        patterns,
+        histogram: histogram.into_iter().collect(),
+    })
+}
+
+/// Does the same pair by pair, where a rule asks more than equal keys.
+fn score_narrowed(
+    scorer: &Scorer<'_>,
+    blocks: &Blocks<'_>,
     least: f64,
     mut on_progress: impl FnMut(Progress),
 ) -> Result<Weighed> {
-    let all_pairs = rules.last().map_or(0, |rule| rule.cumulative_pairs);
+    let rules = scorer.model().rules().len();
     let mut comparer = Comparer::new(scorer.tables(), scorer.model().comparisons())?;
     let mut weighed = Weighed {
         pairs: Vec::new(),
         count: 0,
+        new_pairs: vec![0; rules],
         histogram: BTreeMap::new(),
-        patterns: vec![FxHashMap::default(); scorer.model().rules().len()],
+        patterns: vec![FxHashMap::default(); rules],
     };
-    for blocked in blocks.pairs() {
-        let pattern = comparer.pattern(blocked.source, blocked.recipient);
-        let weight = scorer.weight(pattern, blocked.source, blocked.recipient);
+    for Blocked { source, recipient, rule } in blocks.pairs() {
+        let pattern = comparer.pattern(source, recipient);
+        let weight = scorer.weight(pattern, source, recipient);
         weighed.count += 1;
-        *weighed.patterns[usize::from(blocked.rule)].entry(pattern).or_insert(0) += 1;
+        weighed.new_pairs[usize::from(rule)] += 1;
+        *weighed.patterns[usize::from(rule)].entry(pattern).or_insert(0) += 1;
         *weighed.histogram.entry(whole(weight)).or_insert(0) += 1;
         if weight >= least {
-            let (source, recipient, rule) = (blocked.source, blocked.recipient, blocked.rule);
             weighed.pairs.push(Pair { source, recipient, rule, pattern, weight });
         }
-        if weighed.count.is_multiple_of(REPORTED_PAIRS) {
-            on_progress(Progress { scored_pairs: weighed.count, all_pairs });
-        }
     }
-    on_progress(Progress { scored_pairs: weighed.count, all_pairs });
+    // How many there will be isn't known before: conditions are worked out pair by pair.
+    on_progress(Progress { scored_pairs: weighed.count, all_pairs: weighed.count });
     weighed.pairs.sort_unstable_by_key(|pair| (pair.source, pair.recipient));
     Ok(weighed)
+}
+
+/// Counts the patterns of the pairs of a rule.
+pub(crate) fn count_patterns(
+    tables: &Tables,
+    comparisons: &[Comparison],
+    blocks: &Blocks<'_>,
+) -> Result<Vec<(Pattern, u64)>> {
+    if !blocks.is_plain() {
+        let mut comparer = Comparer::new(tables, comparisons)?;
+        let mut counts = FxHashMap::default();
+        for pair in blocks.pairs() {
+            *counts.entry(comparer.pattern(pair.source, pair.recipient)).or_insert(0) += 1;
+        }
+        return Ok(sorted(counts));
+    }
+    let fused = Fused::new(tables, comparisons, blocks, Goal::Patterns)?;
+    let tally = fused.run(tables.threads().get(), |_| {});
+    let by_rule: Vec<_> = tally.patterns.into_iter().map(sorted).collect();
+    Ok(all_rules(&by_rule))
 }
 
 #[expect(
     clippy::cast_possible_truncation,
     reason = "a few dozen logarithms add up to no more than an i32"
 )]
-fn whole(weight: f64) -> i32 {
+pub(crate) fn whole(weight: f64) -> i32 {
     weight.floor() as i32
 }
 

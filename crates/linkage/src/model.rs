@@ -19,6 +19,10 @@ use serde::{Deserialize, Serialize};
 use crate::expression::Expression;
 use crate::{Digest, Error, Result};
 
+mod test;
+
+pub use test::{Grams, Holder, Literal, On, Phonetic, Test};
+
 /// The most comparisons that a model may hold, since a pattern is one 64-bit word.
 pub const MOST_COMPARISONS: usize = 16;
 
@@ -203,6 +207,13 @@ pub enum Kind {
     Date(String),
     /// A number.
     Number,
+    /// A moment, read by this [format](https://docs.rs/jiff/latest/jiff/fmt/strtime/index.html); one that says nothing
+    /// of an offset is taken as UTC.
+    Time(String),
+    /// A place on the globe: latitude and longitude in degrees, in one column or in two, apart by a space or a comma.
+    Place,
+    /// Several texts, apart by this, or the items of a list column. They are a set: neither order nor repeats count.
+    List(String),
 }
 
 /// One thing done to a text while it is prepared.
@@ -322,8 +333,9 @@ pub struct MinHash {
 impl fmt::Display for Rule {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let keys = self.keys.iter().map(ToString::to_string);
-        let sql = self.sql.iter().map(|sql| match self.explode.join(", ") {
-            none if none.is_empty() => sql.clone(),
+        let spaced = |sql: &String| sql.split_whitespace().collect::<Vec<_>>().join(" ");
+        let sql = self.sql.iter().map(spaced).map(|sql| match self.explode.join(", ") {
+            none if none.is_empty() => sql,
             exploded => format!("{sql} for each of {exploded}"),
         });
         let near = self
@@ -452,61 +464,6 @@ impl Level {
         match &self.column {
             None => self.test.to_string(),
             Some(column) => format!("{} on {column}", self.test),
-        }
-    }
-}
-
-/// What must hold of two values for a level to be the result.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Test {
-    /// They are equal.
-    Exact,
-    /// Their Jaro similarity is at least this.
-    Jaro(f64),
-    /// Their Jaro–Winkler similarity is at least this.
-    JaroWinkler(f64),
-    /// At most this many insertions, deletions and substitutions turn one into the other.
-    Levenshtein(u32),
-    /// At most this many, a swap of neighbours counting as one, with no piece edited twice.
-    OptimalAlignment(u32),
-    /// At most this many, a swap of neighbours counting as one, without that restriction.
-    Damerau(u32),
-    /// The dates lie at most this many days apart.
-    Days(u32),
-    /// The dates lie at most this many calendar months apart.
-    Months(u32),
-    /// The dates lie at most this many calendar years apart.
-    Years(u32),
-    /// The dates are equal once day and month of one are swapped.
-    DayMonthSwapped,
-    /// The numbers differ by at most this.
-    Within(f64),
-    /// The numbers differ by at most this many per cent of the larger.
-    Percent(f64),
-    /// Each record has in this other column what the other has in the comparison's.
-    Reversed(String),
-    /// Anything.
-    Else,
-}
-
-impl fmt::Display for Test {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exact => formatter.write_str("exact"),
-            Self::Jaro(least) => write!(formatter, "jaro >= {least}"),
-            Self::JaroWinkler(least) => write!(formatter, "jaro_winkler >= {least}"),
-            Self::Levenshtein(most) => write!(formatter, "levenshtein <= {most}"),
-            Self::OptimalAlignment(most) => write!(formatter, "optimal_alignment <= {most}"),
-            Self::Damerau(most) => write!(formatter, "damerau <= {most}"),
-            Self::Days(most) => write!(formatter, "within {most} days"),
-            Self::Months(most) => write!(formatter, "within {most} months"),
-            Self::Years(most) => write!(formatter, "within {most} years"),
-            Self::DayMonthSwapped => formatter.write_str("day and month swapped"),
-            Self::Within(most) => write!(formatter, "within {most}"),
-            Self::Percent(most) => write!(formatter, "within {most} per cent"),
-            Self::Reversed(other) => write!(formatter, "reversed with {other}"),
-            Self::Else => formatter.write_str("else"),
         }
     }
 }
@@ -817,7 +774,7 @@ impl TryFrom<RecipeFile> for Recipe {
     fn try_from(file: RecipeFile) -> Result<Self> {
         check_columns(&file.columns, file.link)?;
         check_rules("rule", &file.rules, &file.columns, file.link)?;
-        check_comparisons(&file.comparisons, &file.columns)?;
+        check_comparisons(&file.comparisons, &file.columns, file.link)?;
         for comparison in &file.comparisons {
             check_fixed(comparison)?;
         }
@@ -839,7 +796,7 @@ impl TryFrom<ModelFile> for Model {
     fn try_from(file: ModelFile) -> Result<Self> {
         check_columns(&file.columns, file.link)?;
         check_rules("rule", &file.rules, &file.columns, file.link)?;
-        check_comparisons(&file.comparisons, &file.columns)?;
+        check_comparisons(&file.comparisons, &file.columns, file.link)?;
         for comparison in &file.comparisons {
             check_parameters(comparison)?;
         }
@@ -885,16 +842,15 @@ fn check_columns(columns: &[Column], link: Link) -> Result<()> {
         if column.steps.iter().any(|step| matches!(step, Step::Before(text) if text.is_empty())) {
             return Err(unsound(place, "the step `before` needs a text"));
         }
+        if column.kind == Kind::List(String::new()) {
+            return Err(unsound(place, "a list needs what its items are apart by"));
+        }
     }
     Ok(())
 }
 
 fn kind_of<'a>(place: &str, name: &str, columns: &'a [Column]) -> Result<&'a Kind> {
-    columns
-        .iter()
-        .find(|column| column.name == name)
-        .map(|column| &column.kind)
-        .ok_or_else(|| Error::UnknownColumn { place: place.to_owned(), column: name.to_owned() })
+    test::column_of(place, name, columns).map(|column| &column.kind)
 }
 
 fn check_rules(what: &str, rules: &[Rule], columns: &[Column], link: Link) -> Result<()> {
@@ -948,11 +904,19 @@ fn check_rule_parts(
 ) -> Result<()> {
     let mut narrowed = !rule.keys.is_empty();
     if let Some(sql) = &rule.sql {
-        let split = Expression::read(place, sql, columns)?.split(link);
+        for column in &rule.explode {
+            if !matches!(kind_of(place, column, columns)?, Kind::List(_)) {
+                let problem = format!("the column `{column}` is no list, and can't be exploded");
+                return Err(unsound(place, problem));
+            }
+        }
+        let split = Expression::read_exploded(place, sql, columns, &rule.explode)?.split(link);
+        if split.rest_names(&rule.explode) {
+            return Err(unsound(place, "an exploded column may stand in equalities only"));
+        }
         narrowed |= split.keys() > 0;
-    }
-    if let Some(column) = rule.explode.first() {
-        return Err(unsound(place, format!("the column `{column}` is no list, and can't be exploded")));
+    } else if !rule.explode.is_empty() {
+        return Err(unsound(place, "`explode` needs `sql`"));
     }
     if let Some(near) = &rule.neighbourhood {
         kind_of(place, &near.column, columns)?;
@@ -983,7 +947,7 @@ fn check_rule_parts(
     }
 }
 
-fn check_comparisons(comparisons: &[Comparison], columns: &[Column]) -> Result<()> {
+fn check_comparisons(comparisons: &[Comparison], columns: &[Column], link: Link) -> Result<()> {
     if comparisons.is_empty() || comparisons.len() > MOST_COMPARISONS {
         return Err(unsound(
             "comparison",
@@ -996,7 +960,7 @@ fn check_comparisons(comparisons: &[Comparison], columns: &[Column]) -> Result<(
         if comparison.name.is_empty() || !names.insert(&comparison.name) {
             return Err(unsound(place, "its name must be its own"));
         }
-        let main = kind_of(&place, &comparison.column, columns)?;
+        let main = test::column_of(&place, &comparison.column, columns)?;
         let count = comparison.levels.len();
         if !(2..=MOST_LEVELS).contains(&count) {
             return Err(unsound(place, format!("it must have 2 to {MOST_LEVELS} levels")));
@@ -1005,12 +969,17 @@ fn check_comparisons(comparisons: &[Comparison], columns: &[Column]) -> Result<(
             if (level.test == Test::Else) != (index + 1 == count) {
                 return Err(unsound(place, "`else` must be the last level, and the only such"));
             }
-            let kind = match &level.column {
+            let column = match &level.column {
                 None => main,
-                Some(column) => kind_of(&place, column, columns)?,
+                Some(column) => test::column_of(&place, column, columns)?,
             };
-            check_test(&place, level, kind, columns)?;
+            let own = level.column.is_none();
+            let asked = test::Asked { place: &place, column, columns, link, own, items: false };
+            if let Some(problem) = test::problem_of(&level.test, asked)? {
+                return Err(unsound(format!("{place}, level `{}`", level.label()), problem));
+            }
         }
+        check_reachable(&place, &comparison.levels)?;
         if let Some(frequency) = &comparison.frequency {
             if !(frequency.weight >= 0.0 && frequency.weight.is_finite()) {
                 return Err(unsound(place, "the weight of `frequency` must be 0 or more"));
@@ -1033,46 +1002,18 @@ fn check_comparisons(comparisons: &[Comparison], columns: &[Column]) -> Result<(
     Ok(())
 }
 
-fn check_test(place: &str, level: &Level, kind: &Kind, columns: &[Column]) -> Result<()> {
-    let problem = match &level.test {
-        Test::Exact | Test::Else => None,
-        Test::Jaro(least) | Test::JaroWinkler(least) => {
-            if !(*least > 0.0 && *least <= 1.0) {
-                Some("a similarity must lie above 0 and be at most 1")
-            } else if *kind == Kind::Number {
-                Some("a similarity of text needs a column of text or dates")
-            } else {
-                None
-            }
+/// Refuses a level that a looser one before it on the same column leaves nothing to.
+fn check_reachable(place: &str, levels: &[Level]) -> Result<()> {
+    for (index, level) in levels.iter().enumerate() {
+        let before = levels[..index]
+            .iter()
+            .find(|before| before.column == level.column && level.test.implies(&before.test));
+        if let Some(before) = before {
+            let problem = format!("it can never be reached: `{}` takes all of it", before.label());
+            return Err(unsound(format!("{place}, level `{}`", level.label()), problem));
         }
-        Test::Levenshtein(_) | Test::OptimalAlignment(_) | Test::Damerau(_) => {
-            (*kind == Kind::Number).then_some("an edit distance needs a column of text or dates")
-        }
-        Test::Days(_) | Test::Months(_) | Test::Years(_) | Test::DayMonthSwapped => {
-            (!matches!(kind, Kind::Date(_))).then_some("a test of dates needs a column of dates")
-        }
-        Test::Within(most) | Test::Percent(most) => {
-            if !(*most >= 0.0 && most.is_finite()) {
-                Some("a distance must be 0 or more")
-            } else if *kind != Kind::Number {
-                Some("a test of numbers needs a column of numbers")
-            } else {
-                None
-            }
-        }
-        Test::Reversed(other) => {
-            if level.column.is_some() {
-                Some("`reversed` looks at the comparison's own column")
-            } else {
-                (kind_of(place, other, columns)? != kind)
-                    .then_some("`reversed` needs two columns of one kind")
-            }
-        }
-    };
-    match problem {
-        None => Ok(()),
-        Some(problem) => Err(unsound(format!("{place}, level `{}`", level.label()), problem)),
     }
+    Ok(())
 }
 
 fn check_probability(place: &str, name: &str, value: f64) -> Result<()> {

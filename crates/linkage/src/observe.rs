@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use crate::block::Blocks;
 use crate::compare::Comparer;
 use crate::keys::columns_of;
-use crate::link::sorted;
+use crate::link::{count_patterns, sorted};
 use crate::model::{Comparison, Level, Link, Recipe, Test};
 use crate::pattern::Pattern;
 use crate::random::Dice;
@@ -132,7 +132,6 @@ pub(crate) struct Session {
 
 pub(crate) fn count_sessions(recipe: &Recipe, tables: &Tables) -> Result<Vec<Session>> {
     let comparisons = recipe.comparisons();
-    let mut comparer = Comparer::new(tables, comparisons)?;
     let mut sessions = Vec::new();
     for rule in &recipe.training().rules {
         let keyed = columns_of(rule, recipe.columns())?;
@@ -142,10 +141,8 @@ pub(crate) fn count_sessions(recipe: &Recipe, tables: &Tables) -> Result<Vec<Ses
             .collect();
         let blocks = Blocks::new(tables, std::slice::from_ref(rule))?;
         let mut counts: FxHashMap<Pattern, u64> = FxHashMap::default();
-        for pair in blocks.pairs() {
-            *counts
-                .entry(comparer.pattern(pair.source, pair.recipient).only(&taught))
-                .or_insert(0) += 1;
+        for (pattern, count) in count_patterns(tables, comparisons, &blocks)? {
+            *counts.entry(pattern.only(&taught)).or_insert(0) += count;
         }
         let counts = sorted(counts);
         let pairs = counts.iter().map(|(_, count)| count).sum();
@@ -168,9 +165,7 @@ fn shares_column(recipe: &Recipe, keyed: &[String], comparison: &Comparison) -> 
     let mut looked_at: Vec<&str> = vec![&comparison.column];
     for level in &comparison.levels {
         looked_at.extend(level.column.as_deref());
-        if let Test::Reversed(other) = &level.test {
-            looked_at.push(other);
-        }
+        looked_at.extend(level.test.other_columns());
     }
     keyed
         .iter()

@@ -8,15 +8,20 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::fmt::strtime;
+use jiff::tz::TimeZone;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+use crate::compare::place::Place;
 use crate::model::{Column, Kind, Step};
 
 /// What stands for no value where a column doesn't state its own list.
 ///
-/// In a column of numbers zero is a value nevertheless, unless the column's own list has it.
+/// In a column of numbers zero is a value nevertheless, unless the column's own list has it. In one of places the point
+/// where the equator meets the prime meridian, out at sea, stands for no value.
 pub const USUAL_PLACEHOLDERS: &[&str] = &[
     "-",
     "--",
@@ -66,6 +71,12 @@ pub(crate) enum Value {
     Date(Date),
     /// A number.
     Number(f64),
+    /// A moment.
+    Time(Timestamp),
+    /// A place.
+    Place(Place),
+    /// Items in ascending order, each once.
+    List(Vec<String>),
 }
 
 /// What stood in a cell, as its Arrow type has it.
@@ -73,6 +84,8 @@ pub(crate) enum Cell {
     Null,
     Text(String),
     Date(Date),
+    Time(Timestamp),
+    List(Vec<String>),
 }
 
 /// One column's preparation, its placeholders put through its own steps.
@@ -82,13 +95,21 @@ pub(crate) struct Preparation<'a> {
     column: &'a Column,
     texts: BTreeSet<String>,
     dates: BTreeSet<Date>,
+    times: BTreeSet<Timestamp>,
     numbers: Vec<f64>,
+    places: BTreeSet<Place>,
 }
 
 impl<'a> Preparation<'a> {
     pub(crate) fn new(column: &'a Column) -> Self {
-        let mut preparation =
-            Self { column, texts: BTreeSet::new(), dates: BTreeSet::new(), numbers: Vec::new() };
+        let mut preparation = Self {
+            column,
+            texts: BTreeSet::new(),
+            dates: BTreeSet::new(),
+            times: BTreeSet::new(),
+            numbers: Vec::new(),
+            places: BTreeSet::new(),
+        };
         if let Some(own) = &column.placeholders {
             for text in own {
                 preparation.hold(text);
@@ -98,6 +119,7 @@ impl<'a> Preparation<'a> {
                 preparation.hold(text);
             }
             preparation.numbers.retain(|number| *number != 0.0);
+            preparation.places.extend(Place::new(0.0, 0.0));
         }
         preparation
     }
@@ -106,12 +128,24 @@ impl<'a> Preparation<'a> {
     fn hold(&mut self, text: &str) {
         let prepared = apply(&self.column.steps, text);
         match &self.column.kind {
-            Kind::Text => {}
+            Kind::Text | Kind::List(_) => {}
             // The list may be written in the column's format or in that of ISO.
             Kind::Date(format) => {
                 let read = |text: &str| Date::strptime(format, text).ok();
                 self.dates
                     .extend([text.parse().ok(), read(text), read(&prepared)].into_iter().flatten());
+            }
+            // A day that stands for nothing does so at any hour.
+            Kind::Time(format) => {
+                self.dates.extend(text.parse::<Date>());
+                self.times.extend(read_time(format, text).or_else(|| read_time(format, &prepared)));
+            }
+            // One number is half of a place: latitude 0 is a value, whatever stands for nothing elsewhere.
+            Kind::Place => {
+                self.places.extend(read_place(&prepared));
+                if prepared.parse::<f64>().is_ok() {
+                    return;
+                }
             }
             Kind::Number => {
                 if let Some(number) =
@@ -140,6 +174,12 @@ impl<'a> Preparation<'a> {
         if let ([Cell::Date(date)], Kind::Date(_)) = (cells, &self.column.kind) {
             return self.dated(*date);
         }
+        if let ([Cell::Time(time)], Kind::Time(_)) = (cells, &self.column.kind) {
+            return self.timed(*time);
+        }
+        if let Kind::List(separator) = &self.column.kind {
+            return self.listed(cells, separator);
+        }
         let texts: Vec<String> = cells.iter().filter_map(text_of).collect();
         self.read(texts.iter().map(String::as_str))
     }
@@ -165,11 +205,63 @@ impl<'a> Preparation<'a> {
             return if held_place { Value::Placeholder } else { Value::Absent };
         }
         match &self.column.kind {
-            Kind::Text => Value::Text(whole),
+            Kind::Text | Kind::List(_) => Value::Text(whole),
             Kind::Date(format) => {
                 Date::strptime(format, &whole).map_or(Value::Unreadable, |date| self.dated(date))
             }
             Kind::Number => whole.parse().map_or(Value::Unreadable, |number| self.numbered(number)),
+            Kind::Time(format) => match read_time(format, &whole) {
+                Some(time) => self.timed(time),
+                // The last day of all stands for no day, and isn't one that a moment can be told of at every offset.
+                None if self.holds_day(format, &whole) => Value::Placeholder,
+                None => Value::Unreadable,
+            },
+            Kind::Place => match read_place(&whole) {
+                None => Value::Unreadable,
+                Some(place) if self.places.contains(&place) => Value::Placeholder,
+                Some(place) => Value::Place(place),
+            },
+        }
+    }
+
+    /// Puts each item through the steps by itself.
+    fn listed(&self, cells: &[Cell], separator: &str) -> Value {
+        let mut items = BTreeSet::new();
+        let mut held_place = false;
+        let mut take = |text: &str| {
+            let text = apply(&self.column.steps, text);
+            if self.texts.contains(&text) {
+                held_place = true;
+            } else if !text.is_empty() {
+                items.insert(text);
+            }
+        };
+        for cell in cells {
+            match cell {
+                Cell::List(texts) => texts.iter().for_each(|text| take(text)),
+                cell => {
+                    text_of(cell).iter().flat_map(|text| text.split(separator)).for_each(&mut take)
+                }
+            }
+        }
+        match (items.is_empty(), held_place) {
+            (false, _) => Value::List(items.into_iter().collect()),
+            (true, true) => Value::Placeholder,
+            (true, false) => Value::Absent,
+        }
+    }
+
+    fn holds_day(&self, format: &str, text: &str) -> bool {
+        let day = strtime::parse(format, text).and_then(|read| read.to_date());
+        day.is_ok_and(|day| self.dates.contains(&day))
+    }
+
+    fn timed(&self, time: Timestamp) -> Value {
+        let day = time.to_zoned(TimeZone::UTC).date();
+        if self.dates.contains(&day) || self.times.contains(&time) {
+            Value::Placeholder
+        } else {
+            Value::Time(time)
         }
     }
 
@@ -201,6 +293,40 @@ fn text_of(cell: &Cell) -> Option<String> {
         Cell::Null => None,
         Cell::Text(text) => Some(text.clone()),
         Cell::Date(date) => Some(date.to_string()),
+        Cell::Time(time) => Some(time.to_string()),
+        Cell::List(items) => Some(items.join(" ")),
+    }
+}
+
+/// Reads a moment by its format, at UTC where it says nothing of an offset.
+fn read_time(format: &str, text: &str) -> Option<Timestamp> {
+    let read = strtime::parse(format, text).ok()?;
+    if let Ok(time) = read.to_timestamp() {
+        return Some(time);
+    }
+    Some(read.to_datetime().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp())
+}
+
+/// Reads a latitude and a longitude.
+fn read_place(text: &str) -> Option<Place> {
+    let mut parts = text
+        .split(|letter: char| letter == ',' || letter.is_whitespace())
+        .filter(|part| !part.is_empty());
+    let latitude = parts.next()?.parse().ok()?;
+    let longitude = parts.next()?.parse().ok()?;
+    if parts.next().is_some() { None } else { Place::new(latitude, longitude) }
+}
+
+/// Says whether a cell with this text would come to a value.
+pub(crate) fn reads(column: &Column, text: &str) -> bool {
+    match Preparation::new(column).value(&[Cell::Text(text.to_owned())]) {
+        Value::Absent | Value::Placeholder | Value::Unreadable => false,
+        Value::Text(_)
+        | Value::Date(_)
+        | Value::Number(_)
+        | Value::Time(_)
+        | Value::Place(_)
+        | Value::List(_) => true,
     }
 }
 
@@ -307,6 +433,9 @@ mod tests {
             Value::Text(text) => format!("text {text}"),
             Value::Date(date) => format!("date {date}"),
             Value::Number(number) => format!("number {number}"),
+            Value::Time(time) => format!("time {time}"),
+            Value::Place(place) => format!("place {}", place.text()),
+            Value::List(items) => format!("list {}", items.join("|")),
         }
     }
 
@@ -419,5 +548,44 @@ mod tests {
         check(&own, "1/1/1901", "placeholder");
         check(&own, "01/01/1900", "date 1900-01-01");
         assert_eq!(date(&own, Date::constant(1901, 1, 1)), "placeholder");
+    }
+
+    #[test]
+    fn a_moment_reads_with_its_offset_or_at_utc() {
+        let offset = column(Kind::Time("%Y-%m-%d %H:%M %z".to_owned()), &[Step::Trim], None);
+        check(&offset, "2024-03-01 10:30 +0200", "time 2024-03-01T08:30:00Z");
+        check(&offset, "2024-03-01 10:30", "unreadable");
+        let civil = column(Kind::Time("%Y-%m-%d %H:%M".to_owned()), &[Step::Trim], None);
+        check(&civil, " 2024-03-01 10:30", "time 2024-03-01T10:30:00Z");
+        check(&civil, "9999-12-31 00:00", "placeholder");
+        check(&civil, "1900-01-01 12:00", "placeholder");
+        check(&civil, "", "absent");
+    }
+
+    #[test]
+    fn a_place_is_two_numbers_on_the_globe_in_one_column_or_in_two() {
+        let places = column(Kind::Place, &Step::USUAL, None);
+        check(&places, "51.5, -0.12", "place 51.5 -0.12");
+        check(&places, "0 12.5", "place 0 12.5");
+        check(&places, "90 180", "place 90 180");
+        for text in ["91 0", "0 181", "51.5", "1 2 3", "nan 3", "north 5"] {
+            check(&places, text, "unreadable");
+        }
+        check(&places, "0,0", "placeholder");
+        check(&places, "unknown", "placeholder");
+        let two = [Cell::Text("0".into()), Cell::Text("-0.5".into())];
+        assert_eq!(shown(&Preparation::new(&places).value(&two)), "place 0 -0.5");
+        let half = [Cell::Null, Cell::Text("-0.5".into())];
+        assert_eq!(shown(&Preparation::new(&places).value(&half)), "unreadable");
+    }
+
+    #[test]
+    fn a_list_is_a_set_of_prepared_items() {
+        let phones = column(Kind::List(";".to_owned()), &Step::USUAL, None);
+        check(&phones, "B; a ;;b;unknown", "list a|b");
+        check(&phones, " ; ", "absent");
+        check(&phones, "unknown;", "placeholder");
+        let cells = [Cell::List(vec!["Z".into(), "y;x".into()]), Cell::Text("a;z".into())];
+        assert_eq!(shown(&Preparation::new(&phones).value(&cells)), "list a|y;x|z");
     }
 }

@@ -90,6 +90,22 @@ impl<'t> Scorer<'t> {
         self.frequencies.part(self.tables, comparison, level, source, recipient)
     }
 
+    /// Returns the frequency part of one comparison's level for two values of its column, by their codes.
+    pub(crate) fn frequency_of_codes(
+        &self,
+        comparison: usize,
+        level: u8,
+        left: u32,
+        right: u32,
+    ) -> f64 {
+        self.frequencies.part_of_codes(comparison, level, left, right)
+    }
+
+    /// Returns the most that the frequency part of one comparison's level can be.
+    pub(crate) fn most_frequency(&self, comparison: usize, level: u8) -> f64 {
+        self.frequencies.most_part(comparison, level)
+    }
+
     /// Returns the weight of a pair whose pattern is known.
     pub fn weight(&self, pattern: Pattern, source: RecordRef, recipient: RecordRef) -> f64 {
         let mut weight = self.prior;

@@ -12,8 +12,11 @@ use std::num::NonZeroUsize;
 use std::sync::OnceLock;
 
 use arrow_array::RecordBatch;
+use jiff::Timestamp;
 use jiff::civil::Date;
 
+use crate::compare::list::Lists;
+use crate::compare::place::Place;
 use crate::dictionary::Texts;
 use crate::intake::Intake;
 use crate::model::{Column, Link};
@@ -110,6 +113,12 @@ pub(crate) enum Values {
     Dates(Vec<Date>, Texts),
     /// Numbers.
     Numbers(Vec<f64>),
+    /// Moments.
+    Times(Vec<Timestamp>),
+    /// Places.
+    Places(Vec<Place>),
+    /// Lists, and the items that they are of.
+    Lists(Lists),
 }
 
 impl Values {
@@ -118,6 +127,9 @@ impl Values {
             Self::Text(values) => values.len(),
             Self::Dates(values, _) => values.len(),
             Self::Numbers(values) => values.len(),
+            Self::Times(values) => values.len(),
+            Self::Places(values) => values.len(),
+            Self::Lists(values) => values.len(),
         }
     }
 }

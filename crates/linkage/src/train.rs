@@ -22,7 +22,7 @@
 
 use crate::block::Blocks;
 use crate::kin::Kin;
-use crate::link::score_pairs;
+use crate::link::{Detail, score_pairs};
 use crate::model::{
     Comparison, Level, MOST_COMPARISONS, Model, Prior, Recipe, TrainingRecord, TrainingSession,
 };
@@ -83,7 +83,7 @@ pub fn train(recipe: &Recipe, tables: &Tables) -> Result<Model> {
     let scorer = Scorer::new(&unset, tables)?;
     let blocks = Blocks::new(tables, recipe.rules())?;
     let mut weighed =
-        score_pairs(&scorer, &blocks, &[], least_competing(recipe.threshold()), |_| {})?;
+        score_pairs(&scorer, &blocks, Detail::Full, least_competing(recipe.threshold()), |_| {})?;
     let kin = Kin::fit(&comparisons, prior, &weighed.patterns_by_rule());
     let forecast = Forecast::new(&weighed.pairs, recipe.one_to_one(), recipe.link(), Some(&kin));
     let kept = settle(tables, recipe.one_to_one(), weighed.pairs).pairs;

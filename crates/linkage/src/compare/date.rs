@@ -1,10 +1,10 @@
-//! How far two calendar dates lie apart, and the one way in which a date is commonly written wrong.
+//! How far two calendar dates or two moments lie apart, and the one way in which a date is commonly written wrong.
 //!
 //! Every test is symmetric and holds of equal dates, but for the swap, which needs two different ones. Months and years
 //! are counted on the calendar: within a month of 31 January is every day to the last of February.
 
-use jiff::ToSpan;
 use jiff::civil::{Date, date};
+use jiff::{Timestamp, ToSpan};
 
 /// Says whether two dates lie at most this many days apart.
 pub fn within_days(one: Date, other: Date, most: u32) -> bool {
@@ -33,6 +33,11 @@ pub fn day_month_swapped(one: Date, other: Date) -> bool {
         && one.year() == other.year()
         && one.day() == other.month()
         && one.month() == other.day()
+}
+
+/// Says whether two moments lie at most this many seconds apart, parts of a second counted.
+pub fn within_seconds(one: Timestamp, other: Timestamp, most: u32) -> bool {
+    one.as_nanosecond().abs_diff(other.as_nanosecond()) <= u128::from(most) * 1_000_000_000
 }
 
 fn days_since_epoch(day: Date) -> i64 {
@@ -71,6 +76,19 @@ mod tests {
         check(within_years, date(2020, 2, 29), date(2021, 2, 28), 1, true);
         check(within_years, date(2020, 2, 29), date(2021, 3, 1), 1, false);
         check(within_years, date(2020, 2, 29), date(2020, 2, 29), 0, true);
+    }
+
+    #[test]
+    fn seconds_count_their_parts() {
+        let moment = |text: &str| text.parse::<Timestamp>().unwrap();
+        let (one, other) = (moment("2024-03-01T10:00:00Z"), moment("2024-03-01T11:00:00.5Z"));
+        assert!(!within_seconds(one, other, 3600));
+        assert!(within_seconds(other, one, 3601));
+        assert!(within_seconds(one, one, 0));
+        assert!(
+            within_seconds(Timestamp::MIN, one, u32::MAX)
+                == (one.as_second() - Timestamp::MIN.as_second() <= i64::from(u32::MAX))
+        );
     }
 
     #[test]

@@ -15,6 +15,17 @@ pub(crate) fn equal(values: &Values, one: u32, others: &Values, other: u32) -> b
         (Values::Numbers(values), Values::Numbers(others)) => {
             values[one].total_cmp(&others[other]).is_eq()
         }
-        (Values::Text(_) | Values::Dates(..) | Values::Numbers(_), _) => false,
+        (Values::Times(values), Values::Times(others)) => values[one] == others[other],
+        (Values::Places(values), Values::Places(others)) => values[one] == others[other],
+        (Values::Lists(values), Values::Lists(others)) => values.equal(one, others, other),
+        (
+            Values::Text(_)
+            | Values::Dates(..)
+            | Values::Numbers(_)
+            | Values::Times(_)
+            | Values::Places(_)
+            | Values::Lists(_),
+            _,
+        ) => false,
     }
 }

@@ -170,6 +170,16 @@ pub fn damerau<T: Eq + Hash + Copy>(one: &[T], other: &[T]) -> usize {
     table[at(one.len() + 1, other.len() + 1)]
 }
 
+/// Says whether the first `length` characters of two texts are equal, a shorter text taken whole.
+pub fn same_prefix<T: PartialEq>(one: &[T], other: &[T], length: usize) -> bool {
+    one[..length.min(one.len())] == other[..length.min(other.len())]
+}
+
+/// Says whether the last `length` characters of two texts are equal, a shorter text taken whole.
+pub fn same_suffix<T: PartialEq>(one: &[T], other: &[T], length: usize) -> bool {
+    one[one.len().saturating_sub(length)..] == other[other.len().saturating_sub(length)..]
+}
+
 #[cfg(test)]
 #[expect(clippy::float_cmp, reason = "a similarity of 1 is exact, and only equals have it")]
 mod tests {
@@ -207,6 +217,30 @@ mod tests {
         assert_eq!(damerau(&one, &other), 2);
         assert_eq!(optimal_alignment(&one, &other), 3);
         assert_eq!(levenshtein(&one, &other), 3);
+    }
+
+    #[test]
+    fn a_prefix_and_a_suffix_take_a_shorter_text_whole() {
+        for (one, other, length, prefix, suffix) in [
+            ("annabel", "annamarie", 4, true, false),
+            ("annabel", "annamarie", 5, false, false),
+            ("0171234", "441234", 4, false, true),
+            ("ann", "ann", 9, true, true),
+            ("ann", "annabel", 9, false, false),
+            ("李明", "李白", 1, true, false),
+            ("", "", 3, true, true),
+        ] {
+            assert_eq!(
+                same_prefix(&letters(one), &letters(other), length),
+                prefix,
+                "{one} {other}"
+            );
+            assert_eq!(
+                same_suffix(&letters(one), &letters(other), length),
+                suffix,
+                "{one} {other}"
+            );
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::block::key_bytes;
 use crate::expression::{arrow_type, value_array};
 use crate::intake::Intake;
 use crate::keys::{KeyHash, key_hashes, layers_of};
-use crate::model::{Link, Model, Take};
+use crate::model::{Kind, Link, Model, Take};
 use crate::record::{RecordRef, Side};
 use crate::tables::Tables;
 use crate::{Error, Result};
@@ -193,10 +193,17 @@ pub struct RowMaker {
 
 impl RowMaker {
     pub(super) fn new(model: Arc<Model>, counts: ValueCounts) -> Result<Self> {
-        if let Some(rule) = model.rules().iter().find(|rule| rule.neighbourhood.is_some()) {
+        for rule in model.rules() {
+            let problem = if rule.neighbourhood.is_some() {
+                "needs every value's place, which takes whole tables"
+            } else if !rule.explode.is_empty() {
+                "explodes lists, whose keys are dealt out over whole tables"
+            } else {
+                continue;
+            };
             return Err(Error::UnplannableRule {
                 rule: rule.to_string(),
-                problem: "needs every value's place, which takes whole tables".to_owned(),
+                problem: problem.to_owned(),
             });
         }
         let schema = row_schema(&model);
@@ -300,9 +307,20 @@ pub(super) fn row_schema(model: &Model) -> SchemaRef {
         }
     }
     for (number, column) in model.columns().iter().enumerate() {
-        fields.push(Field::new(value_name(number), arrow_type(&column.kind), true));
+        fields.push(Field::new(value_name(number), value_type(&column.kind), true));
     }
     Arc::new(Schema::new(fields))
+}
+
+/// The Arrow type of a prepared column: a place is written as text.
+fn value_type(kind: &Kind) -> DataType {
+    match kind {
+        Kind::Text | Kind::Date(_) | Kind::Number | Kind::Time(_) => {
+            arrow_type(kind).unwrap_or(DataType::Null)
+        }
+        Kind::Place => DataType::Utf8,
+        Kind::List(_) => DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true))),
+    }
 }
 
 /// The Arrow type of a key hash.

@@ -9,8 +9,12 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, Float64Type, UInt8Type, UInt16Type, UInt32Type};
+use arrow_array::types::{
+    Date32Type, Float64Type, TimestampNanosecondType, UInt8Type, UInt16Type, UInt32Type,
+};
 use arrow_array::{Array, FixedSizeBinaryArray, RecordBatch};
+
+use jiff::Timestamp;
 
 use super::assign::{LEFT, RIGHT};
 use super::block_exec::{KEY, LAYER, ROLE, column, key_columns};
@@ -19,6 +23,8 @@ use super::link_exec::{Output, Ready};
 use super::rows::{RECORD, SIDE, reference, rules_of_layers, share_name, value_name};
 use super::run::Edge;
 use crate::compare::Comparer;
+use crate::compare::list::Lists;
+use crate::compare::place::Place;
 use crate::dictionary::{Numbers, TextNumbers, Texts};
 use crate::expression::{Condition, Expression, Split, from_arrow_day};
 use crate::model::{Kind, Link, Model};
@@ -166,7 +172,7 @@ struct Pairs<'u> {
     rules: &'u [usize],
     keys: Vec<&'u FixedSizeBinaryArray>,
     /// By rule.
-    conditions: Vec<Option<Condition<'u>>>,
+    conditions: Vec<Option<Condition>>,
 }
 
 impl Pairs<'_> {
@@ -216,15 +222,15 @@ impl Pairs<'_> {
         pairs.retain(|(one, other)| !(first_own..layer).any(|layer| self.shares(layer, *one, *other)));
         if let Some(condition) = &self.conditions[rule] {
             let refs: Vec<_> = pairs.iter().map(|pair| self.refs(*pair)).collect();
-            let mut holds = condition.holds_all(&refs).into_iter();
-            pairs.retain(|_| holds.next().unwrap_or(false));
+            let mut holds = condition.hold_of(&self.unit.tables, &refs).into_iter();
+            pairs.retain(|_| holds.next().flatten() == Some(true));
         }
         pairs.retain(|(one, other)| {
             !(0..first_own).any(|layer| {
                 self.shares(layer, *one, *other)
                     && self.conditions[self.rules[layer]].as_ref().is_none_or(|condition| {
                         let (one, other) = self.refs((*one, *other));
-                        condition.holds(one, other)
+                        condition.holds(&self.unit.tables, one, other) == Some(true)
                     })
             })
         });
@@ -279,11 +285,56 @@ fn encode(kind: &Kind, array: &dyn Array) -> Result<(Values, Vec<u32>)> {
             let (words, places) = numbers.in_order();
             (Values::Numbers(words.into_iter().map(number_of).collect()), codes, places)
         }
+        Kind::Time(_) => {
+            let given = array.as_primitive_opt::<TimestampNanosecondType>().ok_or_else(wrong)?;
+            let mut numbers = Numbers::default();
+            let code = |row| {
+                let time = given.is_valid(row).then(|| i128::from(given.value(row)));
+                let time = time.and_then(|time| Timestamp::from_nanosecond(time).ok());
+                time.map_or(NO_VALUE, |time| numbers.number(time))
+            };
+            let codes: Vec<u32> = rows.map(code).collect();
+            let (times, places) = numbers.in_order();
+            (Values::Times(times), codes, places)
+        }
+        Kind::Place => {
+            let given = array.as_string_opt::<i32>().ok_or_else(wrong)?;
+            let mut numbers = Numbers::default();
+            let code = |row| {
+                let place = given.is_valid(row).then(|| place_of(given.value(row))).flatten();
+                place.map_or(NO_VALUE, |place| numbers.number(place))
+            };
+            let codes: Vec<u32> = rows.map(code).collect();
+            let (places, order) = numbers.in_order();
+            (Values::Places(places), codes, order)
+        }
+        Kind::List(_) => {
+            let given = array.as_list_opt::<i32>().ok_or_else(wrong)?;
+            let mut numbers: Numbers<Vec<String>> = Numbers::default();
+            let code = |row| {
+                if !given.is_valid(row) {
+                    return NO_VALUE;
+                }
+                let items = given.value(row);
+                let items = items.as_string_opt::<i32>();
+                let items = items.map(|items| items.iter().flatten().map(str::to_owned).collect());
+                items.map_or(NO_VALUE, |items| numbers.number(items))
+            };
+            let codes: Vec<u32> = rows.map(code).collect();
+            let (lists, places) = numbers.in_order();
+            (Values::Lists(Lists::new(&lists)), codes, places)
+        }
     };
     for code in &mut codes {
         *code = places[*code as usize];
     }
     Ok((values, codes))
+}
+
+/// Reads latitude and longitude as they are written in rows.
+fn place_of(text: &str) -> Option<Place> {
+    let (latitude, longitude) = text.split_once(' ')?;
+    Place::new(latitude.parse().ok()?, longitude.parse().ok()?)
 }
 
 /// A number as a word that is in the same order.

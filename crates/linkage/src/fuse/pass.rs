@@ -1,0 +1,365 @@
+//! Goes through the pairs of units: compares, weighs, counts.
+//!
+//! The innermost loop of the program; what it calls for most pairs is arithmetic on two short rows. A worker belongs to
+//! one thread and shares nothing with others but what is read. Sums are taken in the order of the model, by
+//! [`Scorer::weight`], so a weight has the same bits as in the plain composition.
+
+use rustc_hash::FxHashMap;
+
+use crate::fuse::finder::Memo;
+use crate::fuse::rows::Rows;
+use crate::fuse::unit::{Span, Unit};
+use crate::fuse::{Fused, Goal};
+use crate::link::{Pair, whole};
+use crate::model::Link;
+use crate::pattern::Pattern;
+use crate::record::RecordRef;
+use crate::score::Scorer;
+use crate::tables::NO_VALUE;
+
+/// What a pass came to.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Tally {
+    /// The pairs kept, by source and then recipient record.
+    pub(crate) pairs: Vec<Pair>,
+    /// The pairs that each rule makes and no rule before it.
+    pub(crate) new_pairs: Vec<u64>,
+    /// How many of those have each pattern; nothing where only heavy pairs were sought.
+    pub(crate) patterns: Vec<FxHashMap<Pattern, u64>>,
+    /// How many pairs weigh from each whole number to below the next; nothing where only heavy pairs were sought.
+    pub(crate) histogram: FxHashMap<i32, u64>,
+}
+
+impl Tally {
+    /// Adds what another thread came to.
+    pub(crate) fn with(mut self, other: Self) -> Self {
+        self.pairs = merged(self.pairs, other.pairs);
+        for (sum, count) in self.new_pairs.iter_mut().zip(other.new_pairs) {
+            *sum += count;
+        }
+        for (sums, counts) in self.patterns.iter_mut().zip(other.patterns) {
+            for (pattern, count) in counts {
+                *sums.entry(pattern).or_insert(0) += count;
+            }
+        }
+        for (weight, count) in other.histogram {
+            *self.histogram.entry(weight).or_insert(0) += count;
+        }
+        self
+    }
+}
+
+/// Merges two lists of pairs that are in order.
+fn merged(one: Vec<Pair>, other: Vec<Pair>) -> Vec<Pair> {
+    if other.is_empty() {
+        return one;
+    }
+    let place = |pair: &Pair| (pair.source, pair.recipient);
+    let mut both = Vec::with_capacity(one.len() + other.len());
+    let (mut one, mut other) = (one.into_iter().peekable(), other.into_iter().peekable());
+    while let (Some(here), Some(there)) = (one.peek(), other.peek()) {
+        let next = if place(here) <= place(there) { one.next() } else { other.next() };
+        both.extend(next);
+    }
+    both.extend(one);
+    both.extend(other);
+    both
+}
+
+/// One thread at work on a pass.
+pub(crate) struct Worker<'f, 's, 't> {
+    fused: &'f Fused<'s, 't>,
+    memos: Vec<Vec<Memo>>,
+    sources: Gathered,
+    recipients: Gathered,
+    tally: Tally,
+}
+
+/// The rows of some records, one after the other.
+#[derive(Default)]
+struct Gathered {
+    stride: usize,
+    words: Vec<u32>,
+}
+
+impl Gathered {
+    fn gather(&mut self, rows: &Rows, records: &[RecordRef]) {
+        self.words.clear();
+        self.stride = rows.stride();
+        for record in records {
+            self.words.extend_from_slice(rows.row(record.index()));
+        }
+    }
+
+    fn row(&self, place: usize) -> &[u32] {
+        &self.words[place * self.stride..(place + 1) * self.stride]
+    }
+}
+
+/// The records whose rows are gathered at once, where blocks are smaller: reads from memory then overlap.
+const GATHERED: usize = 1024;
+
+/// Rows gathered and the records that they are of.
+#[derive(Clone, Copy)]
+struct Members<'g> {
+    rows: &'g Gathered,
+    /// Where the first one's row is.
+    from: usize,
+    records: &'g [RecordRef],
+}
+
+impl<'f, 's, 't> Worker<'f, 's, 't> {
+    pub(crate) fn new(fused: &'f Fused<'s, 't>) -> Self {
+        let rules = fused.blocks.rules().len();
+        Self {
+            fused,
+            memos: fused.finders.iter().map(|finder| finder.memos()).collect(),
+            sources: Gathered::default(),
+            recipients: Gathered::default(),
+            tally: Tally {
+                pairs: Vec::new(),
+                new_pairs: vec![0; rules],
+                patterns: vec![FxHashMap::default(); rules],
+                histogram: FxHashMap::default(),
+            },
+        }
+    }
+
+    /// Returns what it came to.
+    pub(crate) fn finish(mut self) -> Tally {
+        self.tally.pairs.sort_unstable_by_key(|pair| (pair.source, pair.recipient));
+        self.tally
+    }
+
+    /// Goes through the pairs of a unit.
+    pub(crate) fn work(&mut self, unit: &Unit) {
+        for span in &unit.spans {
+            let (sources, recipients) =
+                (std::mem::take(&mut self.sources), std::mem::take(&mut self.recipients));
+            (self.sources, self.recipients) = match span {
+                Span::Blocks { rule, blocks } => {
+                    self.blocks(*rule, blocks.clone(), sources, recipients)
+                }
+                Span::Tile { rule, block, sources: down, recipients: across } => {
+                    let tile = (*block, down.clone(), across.clone());
+                    self.tile(*rule, tile, sources, recipients)
+                }
+            };
+        }
+    }
+
+    fn blocks(
+        &mut self,
+        rule: u16,
+        blocks: std::ops::Range<usize>,
+        mut sources: Gathered,
+        mut recipients: Gathered,
+    ) -> (Gathered, Gathered) {
+        let keyed = &self.fused.blocks.rules()[usize::from(rule)];
+        let between = self.fused.link == Link::Between;
+        let mut from = blocks.start;
+        while from < blocks.end {
+            let (mut to, mut down, mut across) = (from, 0, 0);
+            while to < blocks.end && (to == from || down.max(across) < GATHERED) {
+                down += keyed.sources.count(to) as usize;
+                if between {
+                    across += keyed.recipients.count(to) as usize;
+                }
+                to += 1;
+            }
+            sources.gather(&self.fused.source, keyed.sources.of_all(from, to));
+            if between {
+                let records = keyed.recipients.of_all(from, to);
+                recipients.gather(self.fused.recipient_rows(), records);
+            }
+            let (mut row, mut column) = (0, 0);
+            for block in from..to {
+                let here = Members { rows: &sources, from: row, records: keyed.sources.of(block) };
+                row += here.records.len();
+                if between {
+                    let there = Members {
+                        rows: &recipients,
+                        from: column,
+                        records: keyed.recipients.of(block),
+                    };
+                    column += there.records.len();
+                    self.rectangle(rule, here, there);
+                } else {
+                    self.triangle(rule, here);
+                }
+            }
+            from = to;
+        }
+        (sources, recipients)
+    }
+
+    fn tile(
+        &mut self,
+        rule: u16,
+        (block, down, across): (usize, std::ops::Range<usize>, std::ops::Range<usize>),
+        mut sources: Gathered,
+        mut recipients: Gathered,
+    ) -> (Gathered, Gathered) {
+        let keyed = &self.fused.blocks.rules()[usize::from(rule)];
+        let between = self.fused.link == Link::Between;
+        let halved = !between && down == across;
+        let here = &keyed.sources.of(block)[down];
+        let all = if between { keyed.recipients.of(block) } else { keyed.sources.of(block) };
+        let there = &all[across];
+        sources.gather(&self.fused.source, here);
+        let down = Members { rows: &sources, from: 0, records: here };
+        if halved {
+            self.triangle(rule, down);
+        } else {
+            recipients.gather(self.fused.recipient_rows(), there);
+            self.rectangle(rule, down, Members { rows: &recipients, from: 0, records: there });
+        }
+        (sources, recipients)
+    }
+
+    fn rectangle(&mut self, rule: u16, down: Members<'_>, across: Members<'_>) {
+        for (row, source) in down.records.iter().enumerate() {
+            let left = down.rows.row(down.from + row);
+            for (column, recipient) in across.records.iter().enumerate() {
+                self.pair(rule, *source, *recipient, left, across.rows.row(across.from + column));
+            }
+        }
+    }
+
+    fn triangle(&mut self, rule: u16, members: Members<'_>) {
+        for (row, source) in members.records.iter().enumerate() {
+            let left = members.rows.row(members.from + row);
+            for (column, recipient) in members.records.iter().enumerate().skip(row + 1) {
+                let right = members.rows.row(members.from + column);
+                self.pair(rule, *source, *recipient, left, right);
+            }
+        }
+    }
+
+    #[inline]
+    fn pair(
+        &mut self,
+        rule: u16,
+        source: RecordRef,
+        recipient: RecordRef,
+        left: &[u32],
+        right: &[u32],
+    ) {
+        let earlier = &self.fused.keys[..usize::from(rule)];
+        if earlier.iter().any(|word| left[*word] == right[*word] && left[*word] != NO_VALUE) {
+            return;
+        }
+        self.tally.new_pairs[usize::from(rule)] += 1;
+        let count = self.fused.finders.len();
+        let (mut equal, mut missing) = (0u32, 0u32);
+        for (index, (one, other)) in left[..count].iter().zip(&right[..count]).enumerate() {
+            missing |= u32::from(*one == NO_VALUE || *other == NO_VALUE) << index;
+            equal |= u32::from(one == other) << index;
+        }
+        equal &= !missing & self.fused.equal_is_first;
+        match &self.fused.goal {
+            Goal::Heavy { scorer, least } => {
+                let pair = (source, recipient);
+                if let Some(pattern) = self.heavy(scorer, pair, left, right, equal, missing) {
+                    self.keep(scorer, *least, rule, pattern, pair);
+                }
+            }
+            Goal::Patterns => {
+                let pattern = self.pattern(source, recipient, left, right, equal, missing);
+                *self.tally.patterns[usize::from(rule)].entry(pattern).or_insert(0) += 1;
+            }
+            Goal::Everything { scorer, least } => {
+                let pattern = self.pattern(source, recipient, left, right, equal, missing);
+                *self.tally.patterns[usize::from(rule)].entry(pattern).or_insert(0) += 1;
+                let weight = self.keep(scorer, *least, rule, pattern, (source, recipient));
+                *self.tally.histogram.entry(whole(weight)).or_insert(0) += 1;
+            }
+        }
+    }
+
+    fn keep(
+        &mut self,
+        scorer: &Scorer<'_>,
+        least: f64,
+        rule: u16,
+        pattern: Pattern,
+        (source, recipient): (RecordRef, RecordRef),
+    ) -> f64 {
+        let weight = scorer.weight(pattern, source, recipient);
+        if weight >= least {
+            self.tally.pairs.push(Pair { source, recipient, rule, pattern, weight });
+        }
+        weight
+    }
+
+    fn pattern(
+        &mut self,
+        source: RecordRef,
+        recipient: RecordRef,
+        left: &[u32],
+        right: &[u32],
+        equal: u32,
+        missing: u32,
+    ) -> Pattern {
+        let mut pattern = Pattern::default();
+        let finders = self.fused.finders.iter().zip(&mut self.memos);
+        for (index, (finder, memos)) in finders.enumerate() {
+            if missing >> index & 1 == 1 {
+                continue;
+            }
+            let level = if equal >> index & 1 == 1 {
+                1
+            } else {
+                finder.level(memos, left, right, source, recipient)
+            };
+            pattern = pattern.with(index, level);
+        }
+        pattern
+    }
+
+    /// Returns the pattern of a pair, unless it is seen on the way that it cannot weigh enough.
+    fn heavy(
+        &mut self,
+        scorer: &Scorer<'_>,
+        (source, recipient): (RecordRef, RecordRef),
+        left: &[u32],
+        right: &[u32],
+        equal: u32,
+        missing: u32,
+    ) -> Option<Pattern> {
+        let bound = self.fused.bound.as_ref()?;
+        let mut most = bound.of(equal, missing);
+        if bound.is_below(most) {
+            return None;
+        }
+        let mut frequent = equal & bound.frequent;
+        while frequent != 0 {
+            let index = frequent.trailing_zeros() as usize;
+            frequent &= frequent - 1;
+            let part = scorer.frequency_of_codes(index, 1, left[index], right[index]);
+            most -= bound.less_by_frequency(index, part);
+        }
+        if bound.is_below(most) {
+            return None;
+        }
+        let mut pattern = Pattern::default();
+        for index in &bound.order {
+            let index = *index;
+            if missing >> index & 1 == 1 {
+                continue;
+            }
+            if equal >> index & 1 == 1 {
+                pattern = pattern.with(index, 1);
+                continue;
+            }
+            let finder = &self.fused.finders[index];
+            let level = finder.level(&mut self.memos[index], left, right, source, recipient);
+            pattern = pattern.with(index, level);
+            most -= bound.less_by_level(index, level);
+            if bound.is_below(most) {
+                return None;
+            }
+        }
+        Some(pattern)
+    }
+}
