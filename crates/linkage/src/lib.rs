@@ -27,6 +27,7 @@ mod record;
 mod score;
 
 pub mod synth;
+pub mod suggest;
 mod tables;
 pub mod threshold;
 pub mod train;
@@ -44,5 +45,6 @@ pub use one_to_one::{Settled, settle};
 pub use pattern::Pattern;
 pub use record::{RecordRef, Side};
 pub use score::{Scorer, probability, weight_of};
+pub use suggest::suggest;
 pub use tables::{Missing, Table, Tables};
 pub use train::train;

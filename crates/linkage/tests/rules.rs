@@ -268,6 +268,94 @@ proptest! {
     }
 }
 
+/// A record with its other names and its day of birth.
+type Named = (Vec<&'static str>, &'static str);
+
+const LISTS: &str = r#"
+name = "lists"
+link = "LINK"
+prior = 0.01
+threshold = -1000.0
+column = [
+    { name = "aliases", from = ["aliases"], kind = { list = ";" } },
+    { name = "birth", from = ["birth"] },
+]
+rule = [{ sql = "substr(l.aliases, 1, 2) = substr(r.aliases, 1, 2) and l.birth = r.birth", explode = ["aliases"] }]
+[[comparison]]
+name = "birth"
+column = "birth"
+level = [
+    { test = { expression = "birth_l = birth_r and birth_l <> 'y'" }, m = 0.7, u = 0.01 },
+    { test = { not = { expression = "birth_r < birth_l" } }, m = 0.1, u = 0.29 },
+    { test = "else", m = 0.2, u = 0.7 },
+]
+"#;
+
+fn lists(link: &str, left: &[Named], right: &[Named]) -> (Model, Tables) {
+    let model = Model::from_toml(&LISTS.replace("LINK", link)).unwrap();
+    let sheet = |rows: &[Named]| {
+        let row = |(names, birth): &Named| vec![names.join(";"), (*birth).to_owned()];
+        let header = ["aliases", "birth"].map(str::to_owned).to_vec();
+        [Sheet { header, rows: rows.iter().map(row).collect() }.batch()]
+    };
+    let (left, right) = (sheet(left), sheet(right));
+    let tables = match link {
+        "between" => Tables::between(model.columns(), Table::new(&left), Table::new(&right)),
+        _ => Tables::within(model.columns(), Table::new(&left)),
+    };
+    (model, tables.unwrap())
+}
+
+fn named() -> impl Strategy<Value = Vec<Named>> {
+    let name = prop::sample::select(vec!["ana", "anna", "li", "lin", "gil", "ng", "maria"]);
+    let names = prop::collection::vec(name, 0..4);
+    prop::collection::vec((names, prop::sample::select(vec!["x1", "y", "z1", ""])), 0..14)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn an_exploded_list_makes_the_pairs_that_any_of_its_items_makes(left in named(), right in named()) {
+        let makes = |one: &Named, other: &Named| {
+            let starts = |named: &Named| -> BTreeSet<String> {
+                named.0.iter().map(|name| name.chars().take(2).collect()).collect()
+            };
+            !one.1.is_empty() && one.1 == other.1 && !starts(one).is_disjoint(&starts(other))
+        };
+        let (model, both) = lists("between", &left, &right);
+        let mut meant = Vec::new();
+        for (place, one) in left.iter().enumerate() {
+            let others = right.iter().enumerate().filter(|(_, other)| makes(one, other));
+            meant.extend(others.map(|(other, _)| (number(place), number(other), 0)));
+        }
+        prop_assert_eq!(made(&both, model.rules()), meant);
+        let (model, one_table) = lists("within", &left, &[]);
+        let mut meant = Vec::new();
+        for (place, one) in left.iter().enumerate() {
+            let others = left.iter().enumerate().skip(place + 1).filter(|(_, other)| makes(one, other));
+            meant.extend(others.map(|(other, _)| (number(place), number(other), 0)));
+        }
+        prop_assert_eq!(made(&one_table, model.rules()), meant);
+    }
+}
+
+#[test]
+fn a_level_may_be_an_expression_and_what_is_unknown_does_not_hold() {
+    let left: Vec<Named> = vec![(vec![], "x1"), (vec![], "y"), (vec![], "z1"), (vec![], "")];
+    let (model, both) = lists("between", &left, &left);
+    let level = |one: u32, other: u32| {
+        let scorer = linkage::Scorer::new(&model, &both).unwrap();
+        let (one, other) = (linkage::RecordRef::new(one), linkage::RecordRef::new(other));
+        linkage::explain(&scorer, one, other).unwrap().parts.iter().find(|part| part.level > 0).map(|part| part.level)
+    };
+    assert_eq!(level(0, 0), Some(1));
+    assert_eq!(level(1, 1), Some(2));
+    assert_eq!(level(0, 2), Some(2));
+    assert_eq!(level(2, 0), Some(3));
+    assert_eq!(level(0, 3), None);
+}
+
 #[test]
 fn min_hash_finds_a_misspelt_name_and_not_another() {
     let row = |surname| Row { given: "", surname, birth: "", pay: "" };

@@ -344,6 +344,7 @@ impl<'t> Making<'t> {
             | Test::SomeItem(_)
             | Test::Literal(_)
             | Test::Reversed(_)
+            | Test::Expression(_)
             | Test::On(On { .. })
             | Test::Else => {}
         }
@@ -401,6 +402,7 @@ impl<'t> Making<'t> {
             | Test::Subset
             | Test::Literal(_)
             | Test::Reversed(_)
+            | Test::Expression(_)
             | Test::On(_) => Quick::Plain(test.clone()),
         }
     }
