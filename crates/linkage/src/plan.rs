@@ -44,11 +44,15 @@ pub(crate) fn failed(error: datafusion_common::DataFusionError) -> crate::Error 
             Err(other) => crate::Error::FailedPlan { problem: first_line(&other.to_string()) },
         },
         DataFusionError::Context(_, inner) => failed(*inner),
-        DataFusionError::Shared(inner) => match inner.as_ref() {
-            DataFusionError::External(own) if own.is::<crate::Error>() => {
-                crate::Error::FailedPlan { problem: first_line(&own.to_string()) }
-            }
-            other => crate::Error::FailedPlan { problem: first_line(&other.strip_backtrace()) },
+        // An exchange hands one error to all that read from it; it is ours to take apart if nobody else holds it.
+        DataFusionError::Shared(inner) => match std::sync::Arc::try_unwrap(inner) {
+            Ok(inner) => failed(inner),
+            Err(held) => match held.find_root() {
+                DataFusionError::ResourcesExhausted(problem) => {
+                    crate::Error::OutOfMemory { problem: first_line(problem) }
+                }
+                root => crate::Error::FailedPlan { problem: first_line(&root.strip_backtrace()) },
+            },
         },
         DataFusionError::ResourcesExhausted(problem) => {
             crate::Error::OutOfMemory { problem: first_line(&problem) }

@@ -160,7 +160,7 @@ proptest! {
 
     #[test]
     fn partitions_batches_and_the_order_of_rows_change_no_bit(
-        left in rows(120), right in rows(120), turn in 0usize..50,
+        left in rows(60), right in rows(60), turn in 0usize..50,
     ) {
         for link in ["between", "within"] {
             let model = model(link);
@@ -179,7 +179,7 @@ proptest! {
     }
 
     #[test]
-    fn patterns_are_counted_as_the_pairs_have_them(left in rows(60), right in rows(60)) {
+    fn patterns_are_counted_as_the_pairs_have_them(left in rows(40), right in rows(40)) {
         let model = model("between");
         let mut meant: Vec<BTreeMap<Pattern, u64>> = vec![BTreeMap::new(); model.rules().len()];
         for (_, _, rule, pattern, _) in plain(&model, &left, &right) {
@@ -208,25 +208,25 @@ fn many(count: usize, seed: usize) -> Vec<Vec<String>> {
 #[test]
 fn work_that_does_not_fit_the_memory_is_spilled_and_gives_the_same() {
     let model = model("between");
-    let (left, right) = (many(1_500, 0), many(1_500, 7));
+    let (left, right) = (many(400, 0), many(400, 7));
     let meant = plain(&model, &left, &right);
     let held = || HeldTables::numbered(shuffled(&left, 100, 3), shuffled(&right, 100, 5));
-    let (told, ample) = planned(&model, held(), -1000.0, &bounds(1 << 30, 2, 256, 1 << 14)).unwrap();
+    let (told, ample) = planned(&model, held(), -1000.0, &bounds(1 << 30, 2, 64, 1 << 12)).unwrap();
     assert_eq!(told, meant);
     assert_eq!(ample.spilled_bytes, 0);
-    let (told, tight) = planned(&model, held(), -1000.0, &bounds(3 << 20, 2, 256, 1 << 14)).unwrap();
+    let (told, tight) = planned(&model, held(), -1000.0, &bounds(1 << 20, 2, 64, 1 << 12)).unwrap();
     assert_eq!(told, meant);
     assert!(tight.spilled_bytes > 0, "{tight:?}");
     assert!(tight.largest_unit_pairs as f64 <= 1.3 * tight.mean_unit_pairs, "{tight:?}");
     // What can't be spilled is held to the limit too.
-    let refused = planned(&model, held(), -1000.0, &bounds(4_000, 2, 256, 1 << 14));
+    let refused = planned(&model, held(), -1000.0, &bounds(4_000, 2, 64, 1 << 12));
     assert!(matches!(refused, Err(Error::OutOfMemory { .. })), "{refused:?}");
 }
 
 #[test]
 fn only_edges_that_weigh_enough_come_out() {
     let model = model("between");
-    let (left, right) = (many(200, 0), many(200, 7));
+    let (left, right) = (many(100, 0), many(100, 7));
     let least = 2.0;
     let mut meant = plain(&model, &left, &right);
     meant.retain(|told| f64::from_bits(told.4) >= least);

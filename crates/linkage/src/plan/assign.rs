@@ -221,7 +221,10 @@ impl Tally {
         packed.sort_unstable_by(|one, other| other.cmp(one));
         let small: u64 = packed.iter().map(|(pairs, _)| pairs).sum();
         let first = units;
-        let count = small.div_ceil(target);
+        // No larger than tiles came out, or tiles would leave the packed units far above the mean.
+        let heaviest = packed.first().map_or(0, |(pairs, _)| *pairs);
+        let size = if largest > 0 { largest.max(heaviest) } else { target };
+        let count = small.div_ceil(size);
         let mut lightest: BinaryHeap<Reverse<(u64, u64)>> =
             (first..first + count).map(|unit| Reverse((0, unit))).collect();
         let mut bucket_units = vec![0; BUCKETS];
