@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! rows ─► KeysExec ─► repartition ─► sort ─► CountExec ─► Assignment        which unit a block goes to, by pairs
-//! rows ─► AssignExec ─► repartition by unit ─► sort by unit ─► LinkExec ─► edges, or counts of patterns
+//! rows ─► AssignExec ─► repartition by unit ─► sort by unit ─► LinkExec ─► pairs, or counts of patterns
 //! ```
 //!
 //! Rows are an ordinary table ([`RowMaker`]): a record's side and number, a key hash for each layer of the rules, what
@@ -30,7 +30,7 @@ pub use block_exec::{BlockExec, BlockStep};
 pub use codec::PlanCodec;
 pub use link_exec::{LinkExec, ModelSource, Output};
 pub use rows::{Batches, HeldTables, RowMaker, Rows};
-pub use run::{Bounds, Edge, Linked, count_patterns_bounded, link_bounded};
+pub use run::{Bounds, PlannedPair, Linked, count_patterns_bounded, link_bounded};
 
 /// How many bytes name a key: the first of its SHA-256, enough that two keys never share a name by chance or on purpose.
 pub(crate) const KEY_BYTES: usize = 16;

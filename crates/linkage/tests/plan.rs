@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use common::Sheet;
-use linkage::plan::{Bounds, Edge, HeldTables, Linked, Rows, count_patterns_bounded, link_bounded};
+use linkage::plan::{Bounds, PlannedPair, HeldTables, Linked, Rows, count_patterns_bounded, link_bounded};
 use linkage::{Error, Model, Pattern, Scorer, Side, Table, Tables, link};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -143,14 +143,14 @@ fn planned(
 ) -> linkage::Result<(Vec<Told>, Linked)> {
     let rows: Arc<dyn Rows> = Arc::new(rows);
     let mut told: Vec<Told> = Vec::new();
-    let linked = link_bounded(model, &rows, least, bounds, |edges: &[Edge]| {
-        let of = |edge: &Edge| {
-            (edge.left, edge.right, edge.rule, edge.pattern.word(), edge.weight.to_bits())
+    let linked = link_bounded(model, &rows, least, bounds, |pairs: &[PlannedPair]| {
+        let of = |pair: &PlannedPair| {
+            (pair.left, pair.right, pair.rule, pair.pattern.word(), pair.weight.to_bits())
         };
-        told.extend(edges.iter().map(of));
+        told.extend(pairs.iter().map(of));
         Ok(())
     })?;
-    assert_eq!(linked.edges, told.len() as u64);
+    assert_eq!(linked.pairs, told.len() as u64);
     told.sort_unstable();
     Ok((told, linked))
 }
@@ -224,7 +224,7 @@ fn work_that_does_not_fit_the_memory_is_spilled_and_gives_the_same() {
 }
 
 #[test]
-fn only_edges_that_weigh_enough_come_out() {
+fn only_pairs_that_weigh_enough_come_out() {
     let model = model("between");
     let (left, right) = (many(100, 0), many(100, 7));
     let least = 2.0;
@@ -242,7 +242,7 @@ fn tables_of_nothing_link_to_nothing() {
             planned(&model(link), HeldTables::new(Vec::new(), Vec::new()), 0.0, &bounds(1 << 20, 4, 8, 100))
                 .unwrap();
         assert!(told.is_empty());
-        assert_eq!((linked.units, linked.edges), (0, 0));
+        assert_eq!((linked.units, linked.pairs), (0, 0));
     }
 }
 
@@ -266,7 +266,7 @@ fn what_is_wrong_with_a_table_or_rule_comes_through_the_plan() {
 }
 
 #[test]
-fn an_error_of_whoever_takes_the_edges_ends_the_run() {
+fn an_error_of_whoever_takes_the_pairs_ends_the_run() {
     let model = model("between");
     let rows: Arc<dyn Rows> =
         Arc::new(HeldTables::new(vec![batch(&many(50, 0))], vec![batch(&many(50, 0))]));

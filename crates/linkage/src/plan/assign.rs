@@ -3,8 +3,8 @@
 //! Between the two plans: the first counts the records of each key, this looks at the counts once, and the second asks it
 //! for every row. A block of more pairs than a unit should have is cut into tiles, each a unit of its own, and its records
 //! go to every tile they have a part in; blocks of an eighth and more are put into units one by one; smaller ones go by a
-//! hash into buckets, and the buckets are packed, the heaviest first into the lightest unit. So its size depends on the
-//! number of large blocks and of buckets, never on that of keys. A record whose key makes no pair is left out, nearly
+//! hash into bundles, and the bundles are packed, the heaviest first into the lightest unit. So its size depends on the
+//! number of large blocks and of bundles, never on that of keys. A record whose key makes no pair is left out, nearly
 //! always: a bitmap of hashes says which keys do, and errs only by keeping some that don't.
 //!
 //! It is data, small and the same everywhere, and goes with the plan.
@@ -21,16 +21,16 @@ pub(super) const MOST_PARTS: u64 = 64;
 /// Blocks that make fewer pairs than this are never looked at one by one.
 const LEAST_SINGLE: u64 = 2048;
 
-/// How many buckets small blocks are put into.
-const BUCKETS: usize = 1 << 14;
+/// How many bundles small blocks are put into.
+const BUNDLES: usize = 1 << 14;
 
 /// Which unit of work each block goes to.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Assignment {
     pub(super) within: bool,
     pub(super) units: u64,
-    /// The unit of each bucket.
-    pub(super) buckets: Vec<u32>,
+    /// The unit of each bundle.
+    pub(super) bundles: Vec<u32>,
     /// One bit for each hash of a key that makes a pair.
     pub(super) known: Vec<u64>,
     pub(super) large: BTreeMap<BlockName, Tiles>,
@@ -88,9 +88,9 @@ impl Assignment {
         }
         let side = if recipient { RIGHT } else { LEFT };
         let Some(tiles) = self.large.get(&block) else {
-            let bucket = bucket_of(hash);
+            let bundle = bundle_of(hash);
             let role = if self.within { BOTH } else { side };
-            if let Some(unit) = self.buckets.get(bucket) {
+            if let Some(unit) = self.bundles.get(bundle) {
                 put(u64::from(*unit), role);
             }
             return;
@@ -133,8 +133,8 @@ impl std::fmt::Debug for Assignment {
 pub(super) struct Tally {
     within: bool,
     known: Vec<u64>,
-    /// The pairs of each bucket's small blocks.
-    buckets: Vec<u64>,
+    /// The pairs of each bundle's small blocks.
+    bundles: Vec<u64>,
     /// The blocks that may turn out to be large, with their records on either side.
     single: BTreeMap<BlockName, (u64, u64)>,
     all: u64,
@@ -148,7 +148,7 @@ impl Tally {
         Self {
             within,
             known: vec![0; words],
-            buckets: vec![0; BUCKETS],
+            bundles: vec![0; BUNDLES],
             single: BTreeMap::new(),
             all: 0,
         }
@@ -165,7 +165,7 @@ impl Tally {
         let bit = bit_of(hash, self.known.len());
         self.known[bit / 64] |= 1 << (bit % 64);
         if pairs < LEAST_SINGLE {
-            self.buckets[bucket_of(hash)] += pairs;
+            self.bundles[bundle_of(hash)] += pairs;
         } else {
             self.single.insert(block, (sources, recipients));
         }
@@ -212,11 +212,11 @@ impl Tally {
             } else if pairs > target / 8 {
                 packed.push((pairs, Item::Block(block)));
             } else {
-                self.buckets[bucket_of(hash_of(&block))] += pairs;
+                self.bundles[bundle_of(hash_of(&block))] += pairs;
             }
         }
-        let buckets = (0..).zip(&self.buckets).filter(|(_, pairs)| **pairs > 0);
-        packed.extend(buckets.map(|(bucket, pairs)| (*pairs, Item::Bucket(bucket))));
+        let bundles = (0..).zip(&self.bundles).filter(|(_, pairs)| **pairs > 0);
+        packed.extend(bundles.map(|(bundle, pairs)| (*pairs, Item::Bundle(bundle))));
         // The heaviest first, each to the unit that is lightest so far.
         packed.sort_unstable_by(|one, other| other.cmp(one));
         let small: u64 = packed.iter().map(|(pairs, _)| pairs).sum();
@@ -227,15 +227,15 @@ impl Tally {
         let count = small.div_ceil(size);
         let mut lightest: BinaryHeap<Reverse<(u64, u64)>> =
             (first..first + count).map(|unit| Reverse((0, unit))).collect();
-        let mut bucket_units = vec![0; BUCKETS];
+        let mut bundle_units = vec![0; BUNDLES];
         for (pairs, item) in packed {
             let Some(Reverse((load, unit))) = lightest.pop() else { break };
             match item {
                 Item::Block(block) => {
                     large.insert(block, Tiles { first: unit, left: 1, right: 1 });
                 }
-                Item::Bucket(bucket) => {
-                    bucket_units[bucket] = u32::try_from(unit).unwrap_or(u32::MAX);
+                Item::Bundle(bundle) => {
+                    bundle_units[bundle] = u32::try_from(unit).unwrap_or(u32::MAX);
                 }
             }
             largest = largest.max(load + pairs);
@@ -244,7 +244,7 @@ impl Tally {
         Ok(Assignment {
             within: self.within,
             units: first + count,
-            buckets: bucket_units,
+            bundles: bundle_units,
             known: self.known,
             large,
             largest_pairs: largest,
@@ -290,7 +290,7 @@ impl Tally {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Item {
     Block(BlockName),
-    Bucket(usize),
+    Bundle(usize),
 }
 
 fn hash_of((layer, key): &BlockName) -> u64 {
@@ -299,8 +299,8 @@ fn hash_of((layer, key): &BlockName) -> u64 {
     stir(u64::from_le_bytes(start) ^ u64::from(*layer).rotate_left(32))
 }
 
-fn bucket_of(hash: u64) -> usize {
-    (hash >> 40) as usize % BUCKETS
+fn bundle_of(hash: u64) -> usize {
+    (hash >> 40) as usize % BUNDLES
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "what is left by a usize fits one")]

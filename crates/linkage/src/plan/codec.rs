@@ -53,7 +53,7 @@ struct AssignMessage {
     #[prost(uint64, tag = "2")]
     units: u64,
     #[prost(uint32, repeated, tag = "3")]
-    buckets: Vec<u32>,
+    bundles: Vec<u32>,
     #[prost(fixed64, repeated, tag = "4")]
     known: Vec<u64>,
     #[prost(message, repeated, tag = "5")]
@@ -82,7 +82,7 @@ struct LargeMessage {
 struct LinkMessage {
     #[prost(bytes = "vec", tag = "1")]
     digest: Vec<u8>,
-    /// The least weight of an edge; without it, patterns are counted.
+    /// The least weight of a pair; without it, patterns are counted.
     #[prost(double, optional, tag = "2")]
     least: Option<f64>,
 }
@@ -99,7 +99,7 @@ impl PlanCodec {
             OperatorKind::Link(LinkMessage {
                 digest: link.digest().as_bytes().to_vec(),
                 least: match link.output() {
-                    Output::Edges(least) => Some(least),
+                    Output::Pairs(least) => Some(least),
                     Output::Patterns => None,
                 },
             })
@@ -142,8 +142,8 @@ impl PlanCodec {
                     .digest
                     .try_into()
                     .map_err(|_| unreadable("a digest is 32 bytes".to_owned()))?;
-                let output = link.least.map_or(Output::Patterns, Output::Edges);
-                if matches!(output, Output::Edges(least) if least.is_nan()) {
+                let output = link.least.map_or(Output::Patterns, Output::Pairs);
+                if matches!(output, Output::Pairs(least) if least.is_nan()) {
                     return Err(unreadable("the least weight is no number".to_owned()));
                 }
                 let link = LinkExec::try_new(&*self.models, Digest::from_bytes(digest), output, input);
@@ -169,7 +169,7 @@ fn written(assignment: &Assignment) -> AssignMessage {
     AssignMessage {
         within: assignment.within,
         units: assignment.units,
-        buckets: assignment.buckets.clone(),
+        bundles: assignment.bundles.clone(),
         known: assignment.known.clone(),
         large: large.collect(),
         largest_pairs: assignment.largest_pairs,
@@ -194,7 +194,7 @@ fn read(message: AssignMessage) -> Result<Assignment> {
     Ok(Assignment {
         within: message.within,
         units: message.units,
-        buckets: message.buckets,
+        bundles: message.bundles,
         known: message.known,
         large,
         largest_pairs: message.largest_pairs,
@@ -292,7 +292,7 @@ level = [{ test = "exact", m = 0.7, u = 0.01 }, { test = "else", m = 0.3, u = 0.
         let assigned: Arc<dyn ExecutionPlan> = Arc::new(
             BlockExec::try_new(BlockStep::Assign(Arc::new(assignment)), rows()).unwrap(),
         );
-        for output in [Output::Edges(-1.5), Output::Edges(f64::NEG_INFINITY), Output::Patterns] {
+        for output in [Output::Pairs(-1.5), Output::Pairs(f64::NEG_INFINITY), Output::Patterns] {
             let digest = model().digest().unwrap();
             let link = LinkExec::try_new(&model(), digest, output, Arc::clone(&assigned)).unwrap();
             let back = again(&(Arc::new(link) as Arc<dyn ExecutionPlan>));

@@ -1,4 +1,4 @@
-//! The operator that links: rows sorted by unit of work in, edges or counts of patterns out.
+//! The operator that links: rows sorted by unit of work in, pairs or counts of patterns out.
 //!
 //! Steps five to seven of the path. A thin host: it gathers the rows of a unit, hands them to `unit`, and sends on what
 //! comes of it. It holds one unit at a time, and accounts for it with the memory pool. It wants the rows of a unit in one
@@ -32,7 +32,7 @@ use futures::StreamExt;
 
 use super::block_exec::{KEY, LAYER, UNIT, column, missing_input};
 use super::rows::row_schema;
-use super::run::Edge;
+use super::run::PlannedPair;
 use super::unit::Worker;
 use super::passed;
 use crate::pattern::Pattern;
@@ -65,7 +65,7 @@ impl ModelSource for Arc<Model> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Output {
     /// The pairs that weigh at least this.
-    Edges(f64),
+    Pairs(f64),
     /// How many pairs each rule made of each pattern, those that no rule before it makes.
     Patterns,
 }
@@ -74,7 +74,7 @@ impl Output {
     pub(super) fn schema(self) -> SchemaRef {
         let field = |name: &str, kind: DataType| Field::new(name, kind, false);
         Arc::new(Schema::new(match self {
-            Self::Edges(_) => vec![
+            Self::Pairs(_) => vec![
                 field("left", DataType::UInt32),
                 field("right", DataType::UInt32),
                 field("rule", DataType::UInt16),
@@ -247,7 +247,7 @@ impl ExecutionPlan for LinkExec {
 /// What the work on units has come to and wasn't sent on yet.
 #[derive(Default)]
 pub(super) struct Ready {
-    pub(super) edges: Vec<Edge>,
+    pub(super) pairs: Vec<PlannedPair>,
     pub(super) patterns: BTreeMap<(u16, Pattern), u64>,
 }
 
@@ -270,12 +270,12 @@ struct Linking {
 impl Linking {
     async fn next(mut self) -> Result<Option<(RecordBatch, Self)>> {
         loop {
-            let full = self.ready.edges.len() >= self.rows;
-            if full || (self.ended && !self.ready.edges.is_empty()) {
-                let count = self.ready.edges.len().min(self.rows);
-                let rest = self.ready.edges.split_off(count);
-                let edges = std::mem::replace(&mut self.ready.edges, rest);
-                return Ok(Some((edges_batch(self.output, &edges)?, self)));
+            let full = self.ready.pairs.len() >= self.rows;
+            if full || (self.ended && !self.ready.pairs.is_empty()) {
+                let count = self.ready.pairs.len().min(self.rows);
+                let rest = self.ready.pairs.split_off(count);
+                let pairs = std::mem::replace(&mut self.ready.pairs, rest);
+                return Ok(Some((pairs_batch(self.output, &pairs)?, self)));
             }
             if self.ended {
                 if self.ready.patterns.is_empty() {
@@ -331,13 +331,13 @@ fn bytes_of(batch: &RecordBatch, rows: usize) -> usize {
     batch.get_array_memory_size() / all * rows + 1
 }
 
-fn edges_batch(output: Output, edges: &[Edge]) -> Result<RecordBatch> {
+fn pairs_batch(output: Output, pairs: &[PlannedPair]) -> Result<RecordBatch> {
     let arrays: Vec<ArrayRef> = vec![
-        Arc::new(UInt32Array::from_iter_values(edges.iter().map(|edge| edge.left))),
-        Arc::new(UInt32Array::from_iter_values(edges.iter().map(|edge| edge.right))),
-        Arc::new(UInt16Array::from_iter_values(edges.iter().map(|edge| edge.rule))),
-        Arc::new(UInt64Array::from_iter_values(edges.iter().map(|edge| edge.pattern.word()))),
-        Arc::new(Float64Array::from_iter_values(edges.iter().map(|edge| edge.weight))),
+        Arc::new(UInt32Array::from_iter_values(pairs.iter().map(|pair| pair.left))),
+        Arc::new(UInt32Array::from_iter_values(pairs.iter().map(|pair| pair.right))),
+        Arc::new(UInt16Array::from_iter_values(pairs.iter().map(|pair| pair.rule))),
+        Arc::new(UInt64Array::from_iter_values(pairs.iter().map(|pair| pair.pattern.word()))),
+        Arc::new(Float64Array::from_iter_values(pairs.iter().map(|pair| pair.weight))),
     ];
     Ok(RecordBatch::try_new(output.schema(), arrays)?)
 }

@@ -71,7 +71,7 @@ const UNITS_A_PARTITION: u64 = 16;
 
 /// A pair that came out of a plan.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Edge {
+pub struct PlannedPair {
     /// The number of the source's record; within one table, the smaller.
     pub left: u32,
     /// The number of the recipient's record; within one table, the larger.
@@ -87,8 +87,8 @@ pub struct Edge {
 /// What running a plan came to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Linked {
-    /// Edges that were handed on.
-    pub edges: u64,
+    /// Pairs that were handed on.
+    pub pairs: u64,
     /// Units of work.
     pub units: u64,
     /// The pairs that the largest unit was to look at.
@@ -101,28 +101,28 @@ pub struct Linked {
 
 /// Links tables that need not fit the memory, and hands on the pairs that weigh at least so much, as they come.
 ///
-/// The edges are those of [`crate::link`] before any is settled one to one, bit for bit; their order is left open.
+/// The pairs are those of [`crate::link`] before any is settled one to one, bit for bit; their order is left open.
 ///
 /// It runs its own threads and waits for them, so it isn't called from inside an asynchronous task.
 ///
 /// # Errors
 ///
 /// What preparing tables meets, [`Error::BlockTooLarge`], [`Error::OutOfMemory`], [`Error::UnplannableRule`],
-/// [`Error::FailedPlan`], and whatever `on_edges` returns.
+/// [`Error::FailedPlan`], and whatever `on_pairs` returns.
 pub fn link_bounded(
     model: &Arc<Model>,
     rows: &Arc<dyn Rows>,
     least: f64,
     bounds: &Bounds,
-    mut on_edges: impl FnMut(&[Edge]) -> Result<()>,
+    mut on_pairs: impl FnMut(&[PlannedPair]) -> Result<()>,
 ) -> Result<Linked> {
-    let mut edges = 0;
-    let mut linked = run(model, rows, Output::Edges(least), bounds, |batch| {
-        let read = edges_of(batch)?;
-        edges += read.len() as u64;
-        on_edges(&read)
+    let mut pairs = 0;
+    let mut linked = run(model, rows, Output::Pairs(least), bounds, |batch| {
+        let read = pairs_of(batch)?;
+        pairs += read.len() as u64;
+        on_pairs(&read)
     })?;
-    linked.edges = edges;
+    linked.pairs = pairs;
     Ok(linked)
 }
 
@@ -150,20 +150,20 @@ pub fn count_patterns_bounded(
     Ok(counts.into_iter().map(|counts| counts.into_iter().collect()).collect())
 }
 
-fn edges_of(batch: &RecordBatch) -> Result<Vec<Edge>> {
+fn pairs_of(batch: &RecordBatch) -> Result<Vec<PlannedPair>> {
     let numbers = |name: &str| Ok(column(batch, name).map_err(failed)?.as_primitive::<UInt32Type>());
     let (lefts, rights) = (numbers("left")?, numbers("right")?);
     let rules = column(batch, "rule").map_err(failed)?.as_primitive::<UInt16Type>();
     let patterns = column(batch, "pattern").map_err(failed)?.as_primitive::<UInt64Type>();
     let weights = column(batch, "weight").map_err(failed)?.as_primitive::<Float64Type>();
-    let edge = |row: usize| Edge {
+    let pair = |row: usize| PlannedPair {
         left: lefts.value(row),
         right: rights.value(row),
         rule: rules.value(row),
         pattern: Pattern::from_word(patterns.value(row)),
         weight: weights.value(row),
     };
-    Ok((0..batch.num_rows()).map(edge).collect())
+    Ok((0..batch.num_rows()).map(pair).collect())
 }
 
 /// Runs both plans.
@@ -215,7 +215,7 @@ fn run(
     let linking = linking.map_err(failed)?;
     drain(&runtime, &linking, &context, &mut take)?;
     Ok(Linked {
-        edges: 0,
+        pairs: 0,
         units: assignment.units(),
         largest_unit_pairs: assignment.largest_unit_pairs(),
         mean_unit_pairs: assignment.mean_unit_pairs(),
@@ -451,7 +451,7 @@ level = [{ test = "exact", m = 0.7, u = 0.01 }, { test = "else", m = 0.3, u = 0.
         })
         .unwrap();
         let assignment = Arc::new(tally.assign(1 << 12, 1, |_| String::new()).unwrap());
-        let output = Output::Edges(-1000.0);
+        let output = Output::Pairs(-1000.0);
         (counting, linking_plan(leaf, &model, &assignment, output, partitions).unwrap())
     }
 
@@ -494,18 +494,18 @@ level = [{ test = "exact", m = 0.7, u = 0.01 }, { test = "else", m = 0.3, u = 0.
     }
 
     #[test]
-    fn a_plan_that_was_written_and_read_elsewhere_gives_the_same_edges() {
+    fn a_plan_that_was_written_and_read_elsewhere_gives_the_same_pairs() {
         let collect = |plan: &Arc<dyn ExecutionPlan>| {
-            let mut edges = Vec::new();
+            let mut pairs = Vec::new();
             drain(&runtime(), plan, &small(), |batch| {
-                edges.extend(edges_of(batch)?.into_iter().map(|edge| {
-                    (edge.left, edge.right, edge.rule, edge.pattern, edge.weight.to_bits())
+                pairs.extend(pairs_of(batch)?.into_iter().map(|pair| {
+                    (pair.left, pair.right, pair.rule, pair.pattern, pair.weight.to_bits())
                 }));
                 Ok(())
             })
             .unwrap();
-            edges.sort_unstable();
-            edges
+            pairs.sort_unstable();
+            pairs
         };
         let here = collect(&plans(1).1);
         assert_eq!(here.len(), 3 * 2 + 1);

@@ -21,7 +21,7 @@ use super::block_exec::{KEY, LAYER, ROLE, column, key_columns};
 use super::failed;
 use super::link_exec::{Output, Ready};
 use super::rows::{RECORD, SIDE, reference, rules_of_layers, share_name, value_name};
-use super::run::Edge;
+use super::run::PlannedPair;
 use crate::compare::Comparer;
 use crate::compare::list::Lists;
 use crate::compare::place::Place;
@@ -80,11 +80,11 @@ impl Worker {
             let pattern = comparer.pattern(one, other);
             match output {
                 Output::Patterns => *ready.patterns.entry((rule, pattern)).or_insert(0) += 1,
-                Output::Edges(least) => {
+                Output::Pairs(least) => {
                     let weight = scorer.weight(pattern, one, other);
                     if weight >= least {
                         let (left, right) = (unit.records[left], unit.records[right]);
-                        ready.edges.push(Edge { left, right, rule, pattern, weight });
+                        ready.pairs.push(PlannedPair { left, right, rule, pattern, weight });
                     }
                 }
             }
