@@ -584,3 +584,94 @@ fn unreadable(place: &str, error: &DataFusionError) -> Error {
     let problem = message.lines().next().unwrap_or_default().to_owned();
     Error::UnreadableExpression { place: place.to_owned(), problem }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn columns() -> Vec<Column> {
+        let column = |name: &str, kind: Kind| Column {
+            name: name.to_owned(),
+            from: vec![name.to_owned()],
+            source: Vec::new(),
+            recipient: Vec::new(),
+            kind,
+            steps: Vec::new(),
+            placeholders: None,
+        };
+        vec![
+            column("name", Kind::Text),
+            column("birth", Kind::Date("%Y-%m-%d".to_owned())),
+            column("pay", Kind::Number),
+        ]
+    }
+
+    fn read(text: &str) -> Result<Expression> {
+        Expression::read("rule", text, &columns())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        #[test]
+        fn any_text_is_a_condition_or_an_error(
+            words in prop::collection::vec(prop::sample::select(vec![
+                "l.name", "r.name", "name_l", "birth_r", "l.birth", "r.pay", "=", "<>", "<", "and", "or", "not", "(", ")",
+                "-", "+", "/", "*", "%", "||", "1", "0", "1e9", "''", "'x'", "null", "true", "is null", "between", "in", ",",
+                "like", "case", "when", "then", "else", "end", "cast(", "as date", "as integer", "substr(", "abs(",
+                "levenshtein(", "jaro_winkler(", "extract(year from", "date '2020-01-01'", "select", "over", "::", "[", "interval",
+            ]), 0..14),
+            other in ".{0,12}",
+        ) {
+            for text in [words.join(" "), format!("l.name = r.name and {other}"), other] {
+                if let Ok(expression) = read(&text) {
+                    let _ = expression.split(Link::Within);
+                    prop_assert!(expression.columns().len() <= 3);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_would_be_costly_to_read_is_refused() {
+        let refused = |text: &str| matches!(read(text), Err(Error::UnreadableExpression { .. }));
+        assert!(refused(&format!("l.name = '{}'", "x".repeat(translate::MOST_BYTES))));
+        assert!(refused(&format!("{}l.name = r.name{}", "(".repeat(500), ")".repeat(500))));
+        assert!(refused(&format!("{}true", "not ".repeat(500))));
+        assert!(refused(&vec!["l.pay = r.pay"; 200].join(" or ")));
+        assert!(read(&vec!["l.pay = r.pay"; 50].join(" or ")).is_ok());
+    }
+
+    #[test]
+    fn equalities_between_the_two_records_are_keys_and_the_rest_is_not() {
+        let keys = |text: &str, link: Link| {
+            let split = read(text).unwrap().split(link);
+            (split.keys(), split.rest.is_some())
+        };
+        assert_eq!(keys("l.name = r.name", Link::Between), (1, false));
+        assert_eq!(keys("r.name = l.name and l.birth - r.birth < 9", Link::Between), (1, true));
+        assert_eq!(keys("l.name = r.name and (l.pay = r.pay and l.birth = r.birth)", Link::Within), (3, false));
+        assert_eq!(keys("l.name = r.name or l.pay = r.pay", Link::Between), (0, true));
+        assert_eq!(keys("l.name = l.name and l.pay = 1", Link::Between), (0, true));
+        // Which of two records of one table stands first is chance, so this is no key there.
+        assert_eq!(keys("lower(l.name) = upper(r.name)", Link::Between), (1, false));
+        assert_eq!(keys("lower(l.name) = upper(r.name)", Link::Within), (0, true));
+        assert_eq!(keys("lower(l.name) = lower(r.name)", Link::Within), (1, false));
+    }
+
+    #[test]
+    fn the_columns_of_a_condition_are_known_with_and_without_a_model() {
+        let text = "l.name = r.name and birth_l - r.birth < 9 and 'l.pay' <> name_r";
+        assert_eq!(read(text).unwrap().columns(), ["name", "birth"]);
+        assert_eq!(names_in(text), ["name", "name", "birth", "birth", "name"]);
+    }
+
+    #[test]
+    fn days_come_back_from_arrow_as_they_went() {
+        for day in [date(1970, 1, 1), date(1969, 12, 31), date(2024, 2, 29), Date::MIN, Date::MAX] {
+            assert_eq!(from_arrow_day(arrow_day(day)), Some(day));
+        }
+    }
+}

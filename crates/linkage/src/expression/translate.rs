@@ -87,7 +87,7 @@ impl Translation<'_> {
     fn expression(&mut self, written: &ast::Expr) -> Result<Expr> {
         // The parser bounds brackets and operators, but a chain of equals binds to the left without depth of its own.
         self.depth += 1;
-        if self.depth > 8 * DEEPEST {
+        if self.depth > 2 * DEEPEST {
             return Err(self.unsound(written, "it is nested too deeply"));
         }
         let expression = self.node(written);
