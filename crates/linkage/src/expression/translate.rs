@@ -64,11 +64,14 @@ pub(super) fn translate(place: &str, text: &str, columns: &[String]) -> Result<E
     Translation { place, columns, depth: 0 }.expression(&written)
 }
 
+/// Functions that make a text as long as they are told, and so could take all the memory there is.
+const LENGTHENING: [&str; 3] = ["repeat", "lpad", "rpad"];
+
 /// The functions that may be called, by every name that they have.
 static FUNCTIONS: LazyLock<BTreeMap<String, Arc<ScalarUDF>>> = LazyLock::new(|| {
     let mut functions = BTreeMap::new();
-    for function in datafusion_functions::all_default_functions().into_iter().chain(likeness::functions())
-    {
+    let all = datafusion_functions::all_default_functions().into_iter().chain(likeness::functions());
+    for function in all.filter(|function| !LENGTHENING.contains(&function.name())) {
         for name in std::iter::once(function.name()).chain(function.aliases().iter().map(String::as_str)) {
             functions.insert(name.to_owned(), Arc::clone(&function));
         }
