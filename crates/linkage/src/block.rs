@@ -5,24 +5,33 @@
 //! the sizes of blocks, without making any, so that a rule too coarse is seen before it is run. It looks at no value
 //! but the keys, and remembers no pair.
 //!
+//! A rule comes as layers of keys and conditions (`keys`). Where rules ask more than equal keys, their pairs are counted by
+//! going through them, and beyond [`MOST_COUNTED`] estimated from a sample.
+//!
 //! Keys are numbers here, and the records of a key stand next to each other in one array, so a block costs an offset.
 //!
 //! Soundex is the American one, as the National Archives [describe
 //! it](https://www.archives.gov/research/census/soundex).
 
+use std::ops::Range;
+
 use rustc_hash::FxHashMap;
 
 use crate::Result;
 use crate::increment::Since;
+use crate::keys::{Layer, Narrow, RuleKeys};
 use crate::model::{Key, Link, Rule, Take};
 use crate::parallel::share;
 use crate::prepare::fold_diacritics;
+use crate::random::Dice;
 use crate::record::{RecordRef, Side};
 use crate::tables::{NO_VALUE, Tables, Values};
 
 /// The blocks that rules make of the tables.
 pub struct Blocks<'t> {
     tables: &'t Tables,
+    asked: Vec<Asked<'t>>,
+    /// The layers of all rules, in the order of the rules. A rule of keys alone is one.
     rules: Vec<KeyedRule>,
 }
 
@@ -52,14 +61,43 @@ pub struct RuleCount {
     pub keyless: u64,
     /// The pairs in its largest blocks, largest first. The keys themselves are somebody's values, and stay inside.
     pub largest_blocks: Vec<u64>,
+    /// Whether the numbers of pairs were estimated, because the rule or one before it asks more than equal keys, and
+    /// shares keys among too many pairs to go through.
+    pub estimated: bool,
 }
 
 /// How many of the largest blocks are told of.
 const LARGEST: usize = 5;
 
-/// One rule: the key of each record, and the records of each key that makes a pair.
-pub(crate) struct KeyedRule {
+/// The most pairs that are gone through to be counted.
+pub(crate) const MOST_COUNTED: u64 = 1 << 22;
+
+/// How many pairs an estimate is drawn from: its standard error is at most 0.2 % of the pairs that share a key.
+const SAMPLE: u64 = 1 << 16;
+
+/// What a rule is called, and what it asks of a pair that shares a key.
+struct Asked<'t> {
     label: String,
+    conditions: Vec<Narrow<'t>>,
+    /// Where its layers stand among all.
+    layers: Range<usize>,
+}
+
+impl Asked<'_> {
+    fn holds(&self, source: RecordRef, recipient: RecordRef) -> bool {
+        self.conditions.iter().all(|condition| condition.holds(source, recipient))
+    }
+
+    /// Whether its pairs are counted from the sizes of its blocks.
+    fn is_plain(&self) -> bool {
+        self.conditions.is_empty() && self.layers.len() == 1
+    }
+}
+
+/// One layer of a rule: the key of each record, and the records of each key that makes a pair.
+pub(crate) struct KeyedRule {
+    /// The rule's number.
+    pub(crate) rule: u16,
     /// The column whose whole value is the key, where it is just that.
     pub(crate) column: Option<usize>,
     /// By record, the number of its block, counted from 1; 0 where it is in none.
@@ -154,10 +192,31 @@ impl<'t> Blocks<'t> {
     ///
     /// [`crate::Error::UnknownColumn`] where the tables were prepared without a key's column.
     pub fn new(tables: &'t Tables, rules: &[Rule]) -> Result<Self> {
-        let keyed = share(tables.threads().get(), rules.iter().collect(), |rule| {
-            KeyedRule::new(tables, rule)
+        let keyed = share(tables.threads().get(), rules.iter().zip(0..).collect(), |(rule, number)| {
+            let keys = RuleKeys::new(tables, rule)?;
+            let column = match rule.keys.as_slice() {
+                [Key { column, against: None, take: Take::Whole }] if rule.is_plain() => {
+                    Some(tables.column_index(&format!("rule `{rule}`"), column)?)
+                }
+                _ => None,
+            };
+            let layer = |layer| KeyedRule::new(number, column, layer, tables.link());
+            let layers = keys.layers.into_iter().map(layer);
+            Ok((rule.to_string(), layers.collect::<Vec<_>>(), keys.conditions))
         });
-        Ok(Self { tables, rules: keyed.into_iter().collect::<Result<_>>()? })
+        let (mut asked, mut layers) = (Vec::with_capacity(rules.len()), Vec::new());
+        for keyed in keyed {
+            let (label, own, conditions) = keyed?;
+            let first = layers.len();
+            layers.extend(own);
+            asked.push(Asked { label, conditions, layers: first..layers.len() });
+        }
+        Ok(Self { tables, asked, rules: layers })
+    }
+
+    /// Says whether every rule asks for equal keys and nothing else, so that [`Blocks::rules`] says all.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.asked.iter().all(Asked::is_plain)
     }
 
     pub(crate) fn rules(&self) -> &[KeyedRule] {
@@ -176,9 +235,10 @@ impl<'t> Blocks<'t> {
 
     /// Goes through the pairs, rule by rule, each pair once.
     pub fn pairs(&self) -> impl Iterator<Item = Blocked> + '_ {
-        (0u16..).zip(&self.rules).flat_map(move |(rule, keyed)| {
+        (0..self.rules.len()).flat_map(move |layer| {
+            let keyed = &self.rules[layer];
             (0..keyed.blocks()).flat_map(move |block| {
-                self.new_pairs_of(keyed.group(block, self.tables.link()), rule)
+                self.new_pairs_of(keyed.group(block, self.tables.link()), layer)
             })
         })
     }
@@ -201,67 +261,114 @@ impl<'t> Blocks<'t> {
     ///
     /// The pairs that no earlier rule makes are counted one by one in small blocks, and in large ones without making
     /// any, by inclusion and exclusion over the blocks that several rules share. That doubles with each rule, but such
-    /// shared blocks are few and soon small.
+    /// shared blocks are few and soon small. Of rules that ask more than equal keys see [`RuleCount::estimated`].
     pub fn counts(&self) -> Vec<RuleCount> {
-        let rules: Vec<usize> = (0..self.rules.len()).collect();
-        let new_pairs = share(self.tables.threads().get(), rules, |rule| {
-            let link = self.tables.link();
-            let keyed = &self.rules[rule];
-            let groups = (0..keyed.blocks()).map(|block| keyed.group(block, link));
-            groups.map(|group| self.count_new(group, &self.rules[..rule])).sum()
-        });
-        self.counts_with(&new_pairs)
+        let rules: Vec<usize> = (0..self.asked.len()).collect();
+        let counted = share(self.tables.threads().get(), rules, |rule| self.counted(rule));
+        self.told(&counted)
     }
 
-    /// Tells of each rule, the pairs that no earlier rule makes having been counted.
+    /// Tells of each rule, the pairs that no earlier rule makes having been counted. Every rule must be plain.
     pub(crate) fn counts_with(&self, new_pairs: &[u64]) -> Vec<RuleCount> {
+        let one = |(rule, new_pairs): (usize, &u64)| Counted {
+            pairs: self.shared(rule),
+            new_pairs: *new_pairs,
+            estimated: false,
+        };
+        self.told(&new_pairs.iter().enumerate().map(one).collect::<Vec<_>>())
+    }
+
+    /// Returns how many pairs share a key of a rule, once for each layer that they do in.
+    fn shared(&self, rule: usize) -> u64 {
+        let link = self.tables.link();
+        let layer = |layer: &KeyedRule| (0..layer.blocks()).map(|block| layer.pairs(block, link)).sum::<u64>();
+        self.rules[self.asked[rule].layers.clone()].iter().map(layer).sum()
+    }
+
+    fn counted(&self, rule: usize) -> Counted {
+        let link = self.tables.link();
+        let shared = self.shared(rule);
+        if self.asked[..=rule].iter().all(Asked::is_plain) {
+            let keyed = &self.rules[rule];
+            let groups = (0..keyed.blocks()).map(|block| keyed.group(block, link));
+            let new_pairs = groups.map(|group| self.count_new(group, &self.rules[..rule])).sum();
+            Counted { pairs: shared, new_pairs, estimated: false }
+        } else if shared <= MOST_COUNTED {
+            self.count_through(rule)
+        } else {
+            self.estimate(rule, shared)
+        }
+    }
+
+    fn told(&self, counted: &[Counted]) -> Vec<RuleCount> {
         let link = self.tables.link();
         let mut cumulative_pairs = 0;
-        let one = |(rule, new_pairs): (&KeyedRule, &u64)| {
+        let one = |(asked, counted): (&Asked<'_>, &Counted)| {
+            let layers = &self.rules[asked.layers.clone()];
             let mut largest: Vec<u64> = Vec::with_capacity(LARGEST + 1);
-            let mut pairs = 0;
-            for block in 0..rule.blocks() {
-                let here = rule.pairs(block, link);
-                pairs += here;
-                if largest.len() < LARGEST || largest.last().is_some_and(|least| here > *least) {
-                    let place = largest.partition_point(|other| *other >= here);
-                    largest.insert(place, here);
-                    largest.truncate(LARGEST);
+            for layer in layers {
+                for block in 0..layer.blocks() {
+                    let here = layer.pairs(block, link);
+                    if largest.len() < LARGEST || largest.last().is_some_and(|least| here > *least) {
+                        let place = largest.partition_point(|other| *other >= here);
+                        largest.insert(place, here);
+                        largest.truncate(LARGEST);
+                    }
                 }
             }
-            cumulative_pairs += new_pairs;
+            cumulative_pairs += counted.new_pairs;
             RuleCount {
-                rule: rule.label.clone(),
-                pairs,
-                new_pairs: *new_pairs,
+                rule: asked.label.clone(),
+                pairs: counted.pairs,
+                new_pairs: counted.new_pairs,
                 cumulative_pairs,
-                keyless: rule.keyless,
+                keyless: keyless(layers),
                 largest_blocks: largest,
+                estimated: counted.estimated,
             }
         };
-        self.rules.iter().zip(new_pairs).map(one).collect()
+        self.asked.iter().zip(counted).map(one).collect()
     }
 
     /// Says which rule makes a pair first, if any does.
     pub fn first_rule(&self, source: RecordRef, recipient: RecordRef) -> Option<u16> {
+        self.first_before(source, recipient, self.asked.len())
+    }
+
+    /// Says which of the first few rules makes a pair first.
+    fn first_before(&self, source: RecordRef, recipient: RecordRef, rules: usize) -> Option<u16> {
         (0..)
-            .zip(&self.rules)
-            .find(|(_, rule)| self.makes(rule, source, recipient))
+            .zip(&self.asked[..rules])
+            .find(|(_, asked)| {
+                let mut layers = self.rules[asked.layers.clone()].iter();
+                layers.any(|layer| self.makes(layer, source, recipient))
+                    && asked.holds(source, recipient)
+            })
             .map(|(index, _)| index)
     }
 
     fn new_pairs_of<'b>(
         &'b self,
         group: Group<'b>,
-        rule: u16,
+        layer: usize,
     ) -> impl Iterator<Item = Blocked> + 'b {
-        let earlier = &self.rules[..usize::from(rule)];
-        group
-            .pairs(self.tables.link())
-            .filter(move |(source, recipient)| {
-                !earlier.iter().any(|rule| self.makes(rule, *source, *recipient))
+        let number = self.rules[layer].rule;
+        let asked = &self.asked[usize::from(number)];
+        let before = &self.rules[asked.layers.start..layer];
+        // Conditions are worked out for many pairs at once.
+        group.rows(self.tables.link()).flat_map(move |mut pairs| {
+            pairs.retain(|(source, recipient)| {
+                !before.iter().any(|layer| self.makes(layer, *source, *recipient))
+            });
+            for condition in &asked.conditions {
+                condition.keep(&mut pairs);
+            }
+            pairs.into_iter().filter_map(move |(source, recipient)| {
+                self.first_before(source, recipient, usize::from(number))
+                    .is_none()
+                    .then_some(Blocked { source, recipient, rule: number })
             })
-            .map(move |(source, recipient)| Blocked { source, recipient, rule })
+        })
     }
 
     fn makes(&self, rule: &KeyedRule, source: RecordRef, recipient: RecordRef) -> bool {
@@ -271,6 +378,67 @@ impl<'t> Blocks<'t> {
             Link::Within | Link::Both => rule.source[recipient.index()],
         };
         left != NO_VALUE && left == right
+    }
+
+    /// Goes through the pairs that share a key of a rule to count those that it makes.
+    fn count_through(&self, rule: usize) -> Counted {
+        let link = self.tables.link();
+        let mut counted = Counted { pairs: 0, new_pairs: 0, estimated: false };
+        for layer in self.asked[rule].layers.clone() {
+            let keyed = &self.rules[layer];
+            let groups = (0..keyed.blocks()).map(|block| keyed.group(block, link));
+            for (source, recipient) in groups.flat_map(|group| group.pairs(link)) {
+                let (makes, is_new) = self.is_made(rule, layer, source, recipient);
+                counted.pairs += u64::from(makes);
+                counted.new_pairs += u64::from(is_new);
+            }
+        }
+        counted
+    }
+
+    /// Estimates the same from pairs drawn evenly from all that share a key.
+    fn estimate(&self, rule: usize, shared: u64) -> Counted {
+        let link = self.tables.link();
+        let mut ends = Vec::new();
+        let mut end = 0;
+        for layer in self.asked[rule].layers.clone() {
+            for block in 0..self.rules[layer].blocks() {
+                end += self.rules[layer].pairs(block, link);
+                ends.push((end, layer, block));
+            }
+        }
+        let mut dice = Dice::new(SAMPLE);
+        let (mut made, mut new) = (0, 0);
+        for _ in 0..SAMPLE {
+            let drawn = dice.below(shared);
+            let (end, layer, block) = ends[ends.partition_point(|(end, ..)| *end <= drawn)];
+            let group = self.rules[layer].group(block, link);
+            let (source, recipient) = group.pair(link, drawn + group.count(link) - end);
+            let (makes, is_new) = self.is_made(rule, layer, source, recipient);
+            made += u64::from(makes);
+            new += u64::from(is_new);
+        }
+        let scale = |seen: u64| {
+            u64::try_from(u128::from(seen) * u128::from(shared) / u128::from(SAMPLE))
+                .unwrap_or(u64::MAX)
+        };
+        let pairs = if self.asked[rule].is_plain() { shared } else { scale(made) };
+        Counted { pairs, new_pairs: scale(new), estimated: true }
+    }
+
+    /// Says of a pair that shares a key in a layer whether the rule makes it, here first, and whether it is new.
+    fn is_made(
+        &self,
+        rule: usize,
+        layer: usize,
+        source: RecordRef,
+        recipient: RecordRef,
+    ) -> (bool, bool) {
+        let asked = &self.asked[rule];
+        let before = &self.rules[asked.layers.start..layer];
+        let makes = !before.iter().any(|layer| self.makes(layer, source, recipient))
+            && asked.holds(source, recipient);
+        (makes, makes && self.first_before(source, recipient, rule).is_none())
     }
 
     /// Counts the pairs of a group that none of the earlier rules makes.
@@ -312,6 +480,24 @@ impl<'t> Blocks<'t> {
 /// The pairs of a block that are counted one by one rather than by taking off what rules share.
 const COUNTED_SINGLY: u64 = 4096;
 
+/// How many pairs a rule makes, and how many of them are new.
+struct Counted {
+    pairs: u64,
+    new_pairs: u64,
+    estimated: bool,
+}
+
+/// Counts the records that have no key in any of these layers, on either side.
+fn keyless(layers: &[KeyedRule]) -> u64 {
+    match layers {
+        [layer] => layer.keyless,
+        layers => {
+            let least = layers.iter().map(|layer| layer.keyless).min();
+            least.unwrap_or(0)
+        }
+    }
+}
+
 /// Records that share a key.
 #[derive(Clone, Copy)]
 struct Group<'b> {
@@ -326,6 +512,42 @@ impl<'b> Group<'b> {
             Link::Between => sources * recipients,
             Link::Within | Link::Both => sources * sources.saturating_sub(1) / 2,
         }
+    }
+
+    /// Returns the pair at a place, counted from 0.
+    #[expect(clippy::cast_possible_truncation, reason = "a place in a list of records fits a usize")]
+    #[expect(clippy::cast_sign_loss, reason = "a root isn't below nothing")]
+    fn pair(self, link: Link, place: u64) -> (RecordRef, RecordRef) {
+        match link {
+            Link::Between => {
+                let wide = self.recipient.len() as u64;
+                (self.source[(place / wide) as usize], self.recipient[(place % wide) as usize])
+            }
+            Link::Within | Link::Both => {
+                // Pairs in the order of their later record, which stands where the triangle before it ends; the root in
+                // floating point may be off by one.
+                let mut later = ((2.0 * place as f64).sqrt() as u64).max(1);
+                while later * (later - 1) / 2 > place {
+                    later -= 1;
+                }
+                while later * (later + 1) / 2 <= place {
+                    later += 1;
+                }
+                let earlier = place - later * (later - 1) / 2;
+                (self.source[earlier as usize], self.source[later as usize])
+            }
+        }
+    }
+
+    /// Goes through the pairs, those of one source record together.
+    fn rows(self, link: Link) -> impl Iterator<Item = Vec<(RecordRef, RecordRef)>> + 'b {
+        self.source.iter().enumerate().map(move |(place, source)| {
+            let recipients = match link {
+                Link::Between => self.recipient,
+                Link::Within | Link::Both => &self.source[place + 1..],
+            };
+            recipients.iter().map(|recipient| (*source, *recipient)).collect()
+        })
     }
 
     fn pairs(self, link: Link) -> impl Iterator<Item = (RecordRef, RecordRef)> + 'b {
@@ -369,59 +591,57 @@ impl<'b> Group<'b> {
 
 impl std::fmt::Debug for Blocks<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Blocks({} rules, [redacted])", self.rules.len())
+        write!(formatter, "Blocks({} rules, [redacted])", self.asked.len())
     }
 }
 
-impl KeyedRule {
-    fn new(tables: &Tables, rule: &Rule) -> Result<Self> {
-        let label = rule.to_string();
-        let mut source = vec![1; tables.records(Side::Source) as usize];
-        let mut recipient = match tables.link() {
-            Link::Between => vec![1; tables.records(Side::Recipient) as usize],
-            Link::Within | Link::Both => Vec::new(),
-        };
-        for (place, key) in rule.keys.iter().enumerate() {
-            let codes = KeyCodes::new(tables, &format!("rule `{label}`"), key)?;
-            let first = tables.codes(codes.source_column, Side::Source);
-            let second = tables.codes(codes.recipient_column, Side::Recipient);
-            if place == 0 {
-                for (sofar, code) in source.iter_mut().zip(first) {
-                    *sofar = codes.source[*code as usize];
-                }
-                for (sofar, code) in recipient.iter_mut().zip(second) {
-                    *sofar = codes.recipient()[*code as usize];
-                }
-                continue;
-            }
-            // Two codes make one, numbered as they come: the numbers only need to be equal where both are.
-            let mut joined: FxHashMap<(u32, u32), u32> = FxHashMap::default();
-            let mut last = NO_VALUE;
-            let mut join = |sofar: &mut u32, next: u32| {
-                *sofar = match (*sofar, next) {
-                    (NO_VALUE, _) | (_, NO_VALUE) => NO_VALUE,
-                    both => *joined.entry(both).or_insert_with(|| next_code(&mut last)),
-                };
-            };
+/// Works out the plain keys of a rule: one code a record, equal where all keys are.
+pub(crate) fn plain_codes(tables: &Tables, rule: &Rule) -> Result<(Vec<u32>, Vec<u32>)> {
+    let label = rule.to_string();
+    let mut source = vec![1; tables.records(Side::Source) as usize];
+    let mut recipient = match tables.link() {
+        Link::Between => vec![1; tables.records(Side::Recipient) as usize],
+        Link::Within | Link::Both => Vec::new(),
+    };
+    for (place, key) in rule.keys.iter().enumerate() {
+        let codes = KeyCodes::new(tables, &format!("rule `{label}`"), key)?;
+        let first = tables.codes(codes.source_column, Side::Source);
+        let second = tables.codes(codes.recipient_column, Side::Recipient);
+        if place == 0 {
             for (sofar, code) in source.iter_mut().zip(first) {
-                join(sofar, codes.source[*code as usize]);
+                *sofar = codes.source[*code as usize];
             }
             for (sofar, code) in recipient.iter_mut().zip(second) {
-                join(sofar, codes.recipient()[*code as usize]);
+                *sofar = codes.recipient()[*code as usize];
             }
+            continue;
         }
-        let column = match rule.keys.as_slice() {
-            [Key { column, against: None, take: Take::Whole }] => {
-                Some(tables.column_index(&label, column)?)
-            }
-            _ => None,
+        // Two codes make one, numbered as they come: the numbers only need to be equal where both are.
+        let mut joined: FxHashMap<(u32, u32), u32> = FxHashMap::default();
+        let mut last = NO_VALUE;
+        let mut join = |sofar: &mut u32, next: u32| {
+            *sofar = match (*sofar, next) {
+                (NO_VALUE, _) | (_, NO_VALUE) => NO_VALUE,
+                both => *joined.entry(both).or_insert_with(|| next_code(&mut last)),
+            };
         };
-        Ok(Self { column, ..Self::of_keys(label, source, recipient, tables.link()) })
+        for (sofar, code) in source.iter_mut().zip(first) {
+            join(sofar, codes.source[*code as usize]);
+        }
+        for (sofar, code) in recipient.iter_mut().zip(second) {
+            join(sofar, codes.recipient()[*code as usize]);
+        }
+    }
+    Ok((source, recipient))
+}
+
+impl KeyedRule {
+    fn new(rule: u16, column: Option<usize>, layer: Layer, link: Link) -> Self {
+        Self { rule, column, ..Self::of_keys(layer.source, layer.recipient, link) }
     }
 
     /// Makes the blocks of the key of each record, 0 standing for none.
     pub(crate) fn of_keys(
-        label: String,
         mut source: Vec<u32>,
         mut recipient: Vec<u32>,
         link: Link,
@@ -458,7 +678,7 @@ impl KeyedRule {
         drop(numbers);
         let (sources, recipients) =
             (Members::new(&source, last as usize), Members::new(&recipient, last as usize));
-        Self { label, column: None, source, recipient, sources, recipients, keyless }
+        Self { rule: 0, column: None, source, recipient, sources, recipients, keyless }
     }
 
     /// Returns these records of one side with their keys, in the order of the keys; those without one are left out.
@@ -544,6 +764,14 @@ pub(crate) fn part_of(values: &Values, index: usize, take: Take) -> Option<Part>
         Values::Places(places) => Some(Part::Text(places[index].text())),
         Values::Lists(lists) => Some(Part::Text(lists.text(index))),
     }
+}
+
+/// Returns the bytes of a value's key: equal where the keys are.
+pub(crate) fn key_bytes(values: &Values, index: usize, take: Take) -> Option<Box<[u8]>> {
+    Some(match part_of(values, index, take)? {
+        Part::Text(text) => text.into_bytes().into_boxed_slice(),
+        Part::Number(bits) => Box::from(bits.to_le_bytes()),
+    })
 }
 
 fn text_part(text: &str, take: Take) -> Option<String> {

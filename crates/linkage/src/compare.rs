@@ -24,6 +24,7 @@ use rustc_hash::FxHashMap;
 
 use crate::Result;
 use crate::compare::likeness::{Likeness, Stated};
+use crate::expression::{Condition, Expression};
 use crate::model::{Comparison, On, Test};
 use crate::pattern::Pattern;
 use crate::record::{RecordRef, Side};
@@ -60,6 +61,7 @@ pub(crate) struct PartTest {
 pub(crate) enum Wide {
     One(usize, Test, Vec<Stated>),
     Reversed(usize, usize),
+    Expression(Box<Condition>),
     All(Vec<Self>),
     Any(Vec<Self>),
     Not(Box<Self>),
@@ -158,6 +160,10 @@ impl Wide {
                 Self::new(tables, place, tables.column_index(place, column)?, test)?
             }
             Test::Reversed(other) => Self::Reversed(column, tables.column_index(place, other)?),
+            Test::Expression(sql) => {
+                let expression = Expression::read(place, sql, tables.columns())?;
+                Self::Expression(Box::new(expression.on(tables)?))
+            }
             test if test.other_columns().is_empty() => {
                 let values = tables.values(column);
                 let literals =
@@ -212,6 +218,7 @@ impl Wide {
                 Likeness::new(tables.values(*column), literals, left, right).holds(test)
             }
             Self::Reversed(main, other) => reversed(tables, *main, *other, source, recipient),
+            Self::Expression(condition) => condition.holds(tables, source, recipient),
             Self::All(tests) => {
                 likeness::all(tests.iter().map(|test| test.holds(tables, source, recipient)))
             }

@@ -25,6 +25,11 @@ impl Digest {
         Ok(Self(Sha256::digest(&bytes).into()))
     }
 
+    /// Takes a digest's 32 bytes, as another node has written them.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// Returns the 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0

@@ -48,6 +48,28 @@ pub enum Error {
         /// The name that was not found.
         column: String,
     },
+    /// A condition isn't SQL that can be understood, with the position where there is one.
+    #[error("{place} cannot be understood: {problem}")]
+    UnreadableExpression {
+        /// Which part says it.
+        place: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A condition names a column or function that there isn't.
+    #[error("{place} names the {what} `{name}` at line {line}, column {column}, which there isn't")]
+    UnknownName {
+        /// Which part says it.
+        place: String,
+        /// Whether a column or a function is named.
+        what: &'static str,
+        /// The name that was not found.
+        name: String,
+        /// The line it stands on, counted from 1.
+        line: u64,
+        /// The character it begins at, counted from 1.
+        column: u64,
+    },
     /// A table lacks a column that a prepared column is made from.
     #[error("the {side} table has no column `{column}`")]
     MissingColumn {
@@ -190,6 +212,50 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// One key stands in so many records that even the most units can't share its pairs out.
+    #[error(
+        "one block of the rule `{rule}` makes {pairs} pairs, more than the {limit} that can be shared out; a finer rule is needed"
+    )]
+    BlockTooLarge {
+        /// The rule's label.
+        rule: String,
+        /// The pairs of the block.
+        pairs: u64,
+        /// The most that can be shared out.
+        limit: u64,
+    },
+    /// A plan names a model that isn't at hand.
+    #[error("there is no model with the digest `{digest}` here")]
+    UnknownModel {
+        /// The digest.
+        digest: crate::Digest,
+    },
+    /// The bytes of a plan aren't those of a plan.
+    #[error("the plan cannot be read: {problem}")]
+    UnreadablePlan {
+        /// What is wrong with them.
+        problem: String,
+    },
+    /// A rule can't be run by the plan.
+    #[error("the rule `{rule}` {problem}")]
+    UnplannableRule {
+        /// The rule's label.
+        rule: String,
+        /// Why not.
+        problem: String,
+    },
+    /// The memory that was granted isn't enough for what can't be spilled.
+    #[error("the memory isn't enough: {problem}")]
+    OutOfMemory {
+        /// What asked for how much.
+        problem: String,
+    },
+    /// A plan failed while it ran.
+    #[error("the plan failed: {problem}")]
+    FailedPlan {
+        /// How.
+        problem: String,
+    },
     /// What was asked of the maker of synthetic files cannot be made.
     #[error("the synthetic files cannot be made: {problem}")]
     UnsoundSynthesis {
@@ -236,6 +302,14 @@ mod tests {
             Error::UnsoundSettings { .. } => 24,
             Error::UnsoundClustering { .. } => 25,
             Error::UnsoundRegistry { .. } => 26,
+            Error::UnreadableExpression { .. } => 27,
+            Error::UnknownName { .. } => 28,
+            Error::BlockTooLarge { .. } => 29,
+            Error::UnknownModel { .. } => 30,
+            Error::UnreadablePlan { .. } => 31,
+            Error::UnplannableRule { .. } => 32,
+            Error::OutOfMemory { .. } => 33,
+            Error::FailedPlan { .. } => 34,
         }
     }
 
@@ -275,6 +349,20 @@ mod tests {
                 problem: "a pair names the record 9, and there are 8".into(),
             },
             Error::UnsoundRegistry { problem: "a record is in two clusters".into() },
+            Error::UnreadableExpression { place: "rule 1".into(), problem: "it is longer".into() },
+            Error::UnknownName {
+                place: "rule 1".into(),
+                what: "column",
+                name: "surnam".into(),
+                line: 1,
+                column: 3,
+            },
+            Error::BlockTooLarge { rule: "city".into(), pairs: 9, limit: 8 },
+            Error::UnknownModel { digest: crate::Digest::of(&1).unwrap() },
+            Error::UnreadablePlan { problem: "it ends too early".into() },
+            Error::UnplannableRule { rule: "city".into(), problem: "needs all values".into() },
+            Error::OutOfMemory { problem: "a unit of 9 bytes".into() },
+            Error::FailedPlan { problem: "the disk is full".into() },
         ];
         let numbers: Vec<usize> = errors.iter().map(number).collect();
         assert_eq!(numbers, (0..errors.len()).collect::<Vec<_>>());
@@ -317,6 +405,14 @@ mod tests {
             settings, rule 1: it has no SQL
             the clusters cannot be made: a pair names the record 9, and there are 8
             the registry of clusters is unsound: a record is in two clusters
+            rule 1 cannot be understood: it is longer
+            rule 1 names the column `surnam` at line 1, column 3, which there isn't
+            one block of the rule `city` makes 9 pairs, more than the 8 that can be shared out; a finer rule is needed
+            there is no model with the digest `sha256:6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b` here
+            the plan cannot be read: it ends too early
+            the rule `city` needs all values
+            the memory isn't enough: a unit of 9 bytes
+            the plan failed: the disk is full
         "]].assert_eq(&(texts.join("\n") + "\n"));
     }
 }

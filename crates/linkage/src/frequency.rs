@@ -38,13 +38,24 @@ impl Frequencies {
     ///
     /// [`Error::UnknownColumn`] where the tables were prepared without a comparison's column.
     pub fn of(tables: &Tables, comparisons: &[Comparison]) -> Result<Self> {
-        let count = |comparison: &Comparison| -> Result<Option<Shares>> {
+        Self::of_shares(tables, comparisons, |_, column| {
+            shares_of(tables, column).into_iter().map(Some).collect()
+        })
+    }
+
+    /// Takes the share of each code from elsewhere, by comparison and column.
+    pub(crate) fn of_shares(
+        tables: &Tables,
+        comparisons: &[Comparison],
+        shares: impl Fn(usize, usize) -> Vec<Option<f64>>,
+    ) -> Result<Self> {
+        let count = |(index, comparison): (usize, &Comparison)| -> Result<Option<Shares>> {
             let Some(frequency) = comparison.frequency else {
                 return Ok(None);
             };
             let column = tables
                 .column_index(&format!("comparison `{}`", comparison.name), &comparison.column)?;
-            let shares = shares_of(tables, column).into_iter().map(Some).collect::<Vec<_>>();
+            let shares = shares(index, column);
             let is_exact = |level: &&Level| level.test == Test::Exact && level.column.is_none();
             let exact_u =
                 comparison.levels.iter().find(is_exact).and_then(|level| level.u).unwrap_or(1.0);
@@ -64,7 +75,7 @@ impl Frequencies {
                 logs: logs_of(&shares, frequency.minimum_u),
             }))
         };
-        Ok(Self { comparisons: comparisons.iter().map(count).collect::<Result<_>>()? })
+        Ok(Self { comparisons: comparisons.iter().enumerate().map(count).collect::<Result<_>>()? })
     }
 
     /// Takes the shares of one comparison's values from a table of a population instead.

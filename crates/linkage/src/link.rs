@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 
 use crate::Result;
-use crate::block::{Blocks, RuleCount};
+use crate::block::{Blocked, Blocks, RuleCount};
+use crate::compare::Comparer;
 use crate::fuse::{Fused, Goal, Tally};
 use crate::model::{Comparison, Expectation, ThresholdRule};
 use crate::one_to_one::settle;
@@ -99,7 +100,8 @@ pub fn link_in_detail(
     let blocks = Blocks::new(tables, model.rules())?;
     let least = least_competing(ThresholdRule::Weight(model.threshold()));
     let mut weighed = score_pairs(scorer, &blocks, detail, least, on_progress)?;
-    let rules = blocks.counts_with(&weighed.new_pairs);
+    let rules =
+        if blocks.is_plain() { blocks.counts_with(&weighed.new_pairs) } else { blocks.counts() };
     let by_rule = weighed.patterns_by_rule();
     let forecast = Forecast::new(
         &weighed.pairs,
@@ -168,6 +170,9 @@ pub(crate) fn score_pairs(
     least: f64,
     on_progress: impl FnMut(Progress),
 ) -> Result<Weighed> {
+    if !blocks.is_plain() {
+        return score_narrowed(scorer, blocks, least, on_progress);
+    }
     let goal = match detail {
         Detail::Full => Goal::Everything { scorer, least },
         Detail::Kept => Goal::Heavy { scorer, least },
@@ -185,12 +190,53 @@ pub(crate) fn score_pairs(
     })
 }
 
+/// Does the same pair by pair, where a rule asks more than equal keys.
+fn score_narrowed(
+    scorer: &Scorer<'_>,
+    blocks: &Blocks<'_>,
+    least: f64,
+    mut on_progress: impl FnMut(Progress),
+) -> Result<Weighed> {
+    let rules = scorer.model().rules().len();
+    let mut comparer = Comparer::new(scorer.tables(), scorer.model().comparisons())?;
+    let mut weighed = Weighed {
+        pairs: Vec::new(),
+        count: 0,
+        new_pairs: vec![0; rules],
+        histogram: BTreeMap::new(),
+        patterns: vec![FxHashMap::default(); rules],
+    };
+    for Blocked { source, recipient, rule } in blocks.pairs() {
+        let pattern = comparer.pattern(source, recipient);
+        let weight = scorer.weight(pattern, source, recipient);
+        weighed.count += 1;
+        weighed.new_pairs[usize::from(rule)] += 1;
+        *weighed.patterns[usize::from(rule)].entry(pattern).or_insert(0) += 1;
+        *weighed.histogram.entry(whole(weight)).or_insert(0) += 1;
+        if weight >= least {
+            weighed.pairs.push(Pair { source, recipient, rule, pattern, weight });
+        }
+    }
+    // How many there will be isn't known before: conditions are worked out pair by pair.
+    on_progress(Progress { scored_pairs: weighed.count, all_pairs: weighed.count });
+    weighed.pairs.sort_unstable_by_key(|pair| (pair.source, pair.recipient));
+    Ok(weighed)
+}
+
 /// Counts the patterns of the pairs of a rule.
 pub(crate) fn count_patterns(
     tables: &Tables,
     comparisons: &[Comparison],
     blocks: &Blocks<'_>,
 ) -> Result<Vec<(Pattern, u64)>> {
+    if !blocks.is_plain() {
+        let mut comparer = Comparer::new(tables, comparisons)?;
+        let mut counts = FxHashMap::default();
+        for pair in blocks.pairs() {
+            *counts.entry(comparer.pattern(pair.source, pair.recipient)).or_insert(0) += 1;
+        }
+        return Ok(sorted(counts));
+    }
     let fused = Fused::new(tables, comparisons, blocks, Goal::Patterns)?;
     let tally = fused.run(tables.threads().get(), |_| {});
     let by_rule: Vec<_> = tally.patterns.into_iter().map(sorted).collect();

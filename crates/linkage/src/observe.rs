@@ -9,8 +9,9 @@ use rustc_hash::FxHashMap;
 use crate::block::Blocks;
 use crate::compare::grader::Grader;
 use crate::compare::{Comparer, Compiled, NONE_HOLDS};
+use crate::keys::columns_of;
 use crate::link::{count_patterns, sorted};
-use crate::model::{Comparison, Level, Link, Recipe, Rule, Test, Training};
+use crate::model::{Comparison, Level, Link, Recipe, Test, Training};
 use crate::neighbours::each_one_edit_apart;
 use crate::parallel::share;
 use crate::pattern::Pattern;
@@ -313,8 +314,11 @@ pub(crate) fn count_sessions(recipe: &Recipe, tables: &Tables) -> Result<Vec<Ses
     let comparisons = recipe.comparisons();
     let mut sessions = Vec::new();
     for rule in &recipe.training().rules {
-        let taught: Vec<bool> =
-            comparisons.iter().map(|comparison| !shares_column(recipe, rule, comparison)).collect();
+        let keyed = columns_of(rule, recipe.columns())?;
+        let taught: Vec<bool> = comparisons
+            .iter()
+            .map(|comparison| !shares_column(recipe, &keyed, comparison))
+            .collect();
         let blocks = Blocks::new(tables, std::slice::from_ref(rule))?;
         let mut counts: FxHashMap<Pattern, u64> = FxHashMap::default();
         for (pattern, count) in count_patterns(tables, comparisons, &blocks)? {
@@ -336,19 +340,15 @@ pub(crate) fn count_sessions(recipe: &Recipe, tables: &Tables) -> Result<Vec<Ses
     Ok(sessions)
 }
 
-/// Whether a rule and a comparison are made from a common column of either table.
-pub(crate) fn shares_column(recipe: &Recipe, rule: &Rule, comparison: &Comparison) -> bool {
+/// Whether a rule, which looks at these prepared columns, and a comparison are made from a common column of either table.
+pub(crate) fn shares_column(recipe: &Recipe, keyed: &[String], comparison: &Comparison) -> bool {
     let mut looked_at: Vec<&str> = vec![&comparison.column];
     for level in &comparison.levels {
         looked_at.extend(level.column.as_deref());
         looked_at.extend(level.test.other_columns());
     }
-    let keyed = rule
-        .keys
-        .iter()
-        .flat_map(|key| [Some(key.column.as_str()), key.against.as_deref()])
-        .flatten();
     keyed
+        .iter()
         .flat_map(|name| origins(recipe, name))
         .any(|origin| looked_at.iter().any(|name| origins(recipe, name).contains(&origin)))
 }

@@ -27,6 +27,16 @@ impl Pattern {
             .fold(Self(0), |pattern, (index, level)| pattern.with(index, *level))
     }
 
+    /// Returns the word that it is packed in, for tables.
+    pub fn word(self) -> u64 {
+        self.0
+    }
+
+    /// Takes the word back.
+    pub fn from_word(word: u64) -> Self {
+        Self(word)
+    }
+
     /// Returns the level of one comparison.
     #[inline]
     pub fn level(self, comparison: usize) -> u8 {

@@ -22,6 +22,7 @@
 
 use crate::block::Blocks;
 use crate::calibrate::by_second_hits;
+use crate::keys::columns_of;
 use crate::kin;
 use crate::link::{Detail, score_pairs};
 use crate::maximise::furthest;
@@ -102,7 +103,7 @@ pub fn train(recipe: &Recipe, tables: &Tables) -> Result<Model> {
             pairs: &pairs,
             sources: u64::from(tables.records(Side::Source)),
             one_partner,
-            touched: &touched(recipe),
+            touched: &touched(recipe)?,
         },
     );
     let model = recipe.with_parameters(prior, 0.0, comparisons, classes, None)?;
@@ -143,13 +144,11 @@ pub fn train(recipe: &Recipe, tables: &Tables) -> Result<Model> {
 }
 
 /// By rule and comparison, whether they share a column.
-fn touched(recipe: &Recipe) -> Vec<Vec<bool>> {
+fn touched(recipe: &Recipe) -> Result<Vec<Vec<bool>>> {
     let of = |rule| {
-        recipe
-            .comparisons()
-            .iter()
-            .map(|comparison| shares_column(recipe, rule, comparison))
-            .collect()
+        let keyed = columns_of(rule, recipe.columns())?;
+        let shared = |comparison| shares_column(recipe, &keyed, comparison);
+        Ok(recipe.comparisons().iter().map(shared).collect())
     };
     recipe.rules().iter().map(of).collect()
 }

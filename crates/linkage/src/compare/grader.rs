@@ -339,6 +339,7 @@ impl Making<'_> {
             | Test::SomeItem(_)
             | Test::Literal(_)
             | Test::Reversed(_)
+            | Test::Expression(_)
             | Test::On(On { .. })
             | Test::Else => {}
         }
@@ -396,6 +397,7 @@ impl Making<'_> {
             | Test::Subset
             | Test::Literal(_)
             | Test::Reversed(_)
+            | Test::Expression(_)
             | Test::On(_) => Quick::Plain(test.clone()),
         }
     }

@@ -98,6 +98,7 @@ fn each_literal(test: &Test, take: &mut impl FnMut(&Literal)) {
         | Test::Shared(_)
         | Test::Subset
         | Test::Reversed(_)
+        | Test::Expression(_)
         | Test::Else => {}
     }
 }
@@ -221,7 +222,7 @@ impl<'t> Likeness<'t> {
             Test::Any(tests) => any(tests.iter().map(|test| self.holds(test))),
             Test::Not(test) => self.holds(test).map(|holds| !holds),
             // These look at another column, and are asked elsewhere.
-            Test::Reversed(_) | Test::On(_) => None,
+            Test::Reversed(_) | Test::On(_) | Test::Expression(_) => None,
             Test::Else => Some(true),
         }
     }

@@ -243,7 +243,7 @@ mod tests {
     fn rules(keys: &[(Vec<u32>, Vec<u32>)], link: Link) -> Vec<KeyedRule> {
         let rule = |(source, recipient): &(Vec<u32>, Vec<u32>)| {
             let recipient = if link == Link::Between { recipient.clone() } else { Vec::new() };
-            KeyedRule::of_keys("rule".to_owned(), source.clone(), recipient, link)
+            KeyedRule::of_keys(source.clone(), recipient, link)
         };
         keys.iter().map(rule).collect()
     }

@@ -12,6 +12,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::expression::{Expression, names_in};
 use crate::model::{Column, Kind, Link};
 use crate::prepare::reads;
 use crate::{Error, Result};
@@ -76,6 +77,9 @@ pub enum Test {
     Any(Vec<Test>),
     /// This doesn't hold.
     Not(Box<Test>),
+    /// This SQL holds of the two records, over `<column>_l` of the source's and `<column>_r` of the recipient's. Within
+    /// one table it holds if it does either way round.
+    Expression(String),
     /// Anything.
     Else,
 }
@@ -176,6 +180,7 @@ impl fmt::Display for Test {
             Self::All(tests) => joined(formatter, tests, " and "),
             Self::Any(tests) => joined(formatter, tests, " or "),
             Self::Not(test) => write!(formatter, "not ({test})"),
+            Self::Expression(sql) => write!(formatter, "({sql})"),
             Self::Else => formatter.write_str("else"),
         }
     }
@@ -207,6 +212,7 @@ impl Test {
     pub fn other_columns(&self) -> Vec<&str> {
         match self {
             Self::Reversed(other) => vec![other],
+            Self::Expression(sql) => names_in(sql),
             Self::On(On { column, test }) => {
                 let mut columns = vec![column.as_str()];
                 columns.extend(test.other_columns());
@@ -252,6 +258,8 @@ impl Test {
                 test.is_symmetric()
             }
             Self::All(tests) | Self::Any(tests) => tests.iter().all(Self::is_symmetric),
+            // Who has which value may matter to it.
+            Self::Expression(_) => false,
             Self::Exact
             | Self::Jaro(_)
             | Self::JaroWinkler(_)
@@ -283,7 +291,12 @@ impl Test {
     /// A stated value, a swap of columns and the opposite of something say nothing about how rare what the two share is.
     pub fn is_likeness(&self) -> bool {
         match self {
-            Self::Else | Self::Reversed(_) | Self::Not(_) | Self::Literal(_) | Self::On(_) => false,
+            Self::Else
+            | Self::Reversed(_)
+            | Self::Not(_)
+            | Self::Literal(_)
+            | Self::On(_)
+            | Self::Expression(_) => false,
             Self::All(tests) => tests.iter().any(Self::is_likeness),
             Self::Any(tests) => tests.iter().all(Self::is_likeness),
             Self::Exact
@@ -487,6 +500,14 @@ pub(super) fn problem_of(test: &Test, asked: Asked<'_>) -> Result<Option<&'stati
                     .then_some("`reversed` needs two columns of one kind")
             } else {
                 Some("`reversed` looks at the comparison's own column")
+            }
+        }
+        Test::Expression(sql) => {
+            Expression::read(asked.place, sql, asked.columns)?;
+            if asked.items {
+                Some("an expression looks at records, not at items")
+            } else {
+                names_in(sql).is_empty().then_some("an expression must look at a column")
             }
         }
         Test::On(On { column, test }) => {

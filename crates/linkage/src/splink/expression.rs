@@ -37,9 +37,8 @@ pub(super) fn test(
     database: Database,
     prepared: &Prepared,
 ) -> Result<Test> {
-    let _ =
-        renamed(place, sql, database, |name| prepared.name(&Value::plain(name), Need::Characters))?;
-    Err(unsound(place, "its condition is none of the known shapes"))
+    let name = |name: &str| prepared.name(&Value::plain(name), Need::Characters);
+    Ok(Test::Expression(renamed(place, sql, database, Form::Level, name)?))
 }
 
 /// Makes a rule of a condition.
@@ -56,15 +55,28 @@ pub(super) fn rule(
             if explode.iter().any(|column| column == name) { value.into_list()? } else { value };
         prepared.name(&value, Need::Characters)
     };
-    let _ = renamed(place, sql, database, name)?;
-    Err(unsound(place, "it asks for more than equal columns"))
+    let sql = renamed(place, sql, database, Form::Rule, name)?;
+    // The list is exploded under the name that it is prepared by.
+    let list = |column: &String| name(column).ok_or_else(|| {
+        unsound(place, format!("its column `{column}` isn't prepared as a list"))
+    });
+    let explode = explode.iter().map(list).collect::<Result<_>>()?;
+    Ok(Rule { sql: Some(sql), explode, ..Rule::default() })
 }
 
-/// Writes a condition with its columns renamed, each as `l.name` or `r.name`.
+/// Where a condition stands, and so how it names a column: `l.name` in a rule, `name_l` in a level.
+#[derive(Clone, Copy)]
+enum Form {
+    Rule,
+    Level,
+}
+
+/// Writes a condition with its columns renamed.
 fn renamed(
     place: &str,
     sql: &str,
     database: Database,
+    form: Form,
     name: impl Fn(&str) -> Option<String>,
 ) -> Result<String> {
     let mut parsed = read(place, sql, database)?;
@@ -79,8 +91,12 @@ fn renamed(
             Side::Source => "l",
             Side::Recipient => "r",
         };
-        *expression =
-            Expr::CompoundIdentifier(vec![Ident::new(table), Ident::with_quote('"', column)]);
+        *expression = match form {
+            Form::Rule => {
+                Expr::CompoundIdentifier(vec![Ident::new(table), Ident::with_quote('"', column)])
+            }
+            Form::Level => Expr::Identifier(Ident::with_quote('"', format!("{column}_{table}"))),
+        };
         ControlFlow::Continue(())
     });
     match unknown {

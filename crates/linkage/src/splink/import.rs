@@ -428,7 +428,11 @@ fn need(test: &Test) -> Need {
         | Test::Jaccard(_)
         | Test::Cosine(_) => Need::Compared,
         Test::SomeItem(test) | Test::Not(test) => need(test),
-        Test::Prefix(_) | Test::Suffix(_) | Test::Sounds(_) | Test::Literal(_) => Need::Characters,
+        Test::Prefix(_)
+        | Test::Suffix(_)
+        | Test::Sounds(_)
+        | Test::Literal(_)
+        | Test::Expression(_) => Need::Characters,
         Test::Exact
         | Test::Days(_)
         | Test::Months(_)

@@ -100,7 +100,7 @@ impl Importer {
                     against: against.as_ref().and_then(|value| self.prepared.name(value, *need)),
                     take: *take,
                 };
-                Ok(Rule { keys: keys.iter().map(key).collect() })
+                Ok(Rule::of_keys(keys.iter().map(key).collect()))
             }
             ReadRule::Sql { place, sql, explode } => {
                 self.report.push(as_expression(place, Changes::Pairs));

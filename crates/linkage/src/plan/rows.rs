@@ -1,0 +1,343 @@
+//! The rows that a plan works on: one a record, with its key hashes and its prepared values.
+//!
+//! Steps four and five of the path, batch by batch, so that no table needs to be in memory at once. What takes all of a
+//! table is looked up: the share of a value, counted before, and a value's place among all, which only prepared tables
+//! have. It reads no file: [`Rows`] does, whoever implements it.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use arrow_array::{
+    ArrayRef, FixedSizeBinaryArray, Float64Array, RecordBatch, UInt8Array, UInt32Array,
+};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use rustc_hash::FxHashMap;
+use sha2::{Digest as _, Sha256};
+
+use super::KEY_BYTES;
+use crate::block::key_bytes;
+use crate::expression::{arrow_type, value_array};
+use crate::intake::Intake;
+use crate::keys::{KeyHash, key_hashes, layers_of};
+use crate::model::{Kind, Link, Model, Take};
+use crate::record::{RecordRef, Side};
+use crate::tables::Tables;
+use crate::{Error, Result};
+
+/// Two tables, or one, that can be gone through several times, part by part.
+///
+/// Each part gives its batches with the number of each batch's first record, counted over all parts of the side. Going
+/// through a part again gives the same. Linking within one table, all of it is the source's.
+pub trait Rows: fmt::Debug + Send + Sync {
+    /// Returns how many parts a side has. Parts are read on several threads.
+    fn parts(&self, side: Side) -> usize;
+
+    /// Opens a part.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the reader meets, as [`Error::FailedPlan`].
+    fn open(&self, side: Side, part: usize) -> Result<Batches>;
+}
+
+/// The batches of one part, each with the number of its first record.
+pub type Batches = Box<dyn Iterator<Item = Result<(u32, RecordBatch)>> + Send>;
+
+/// Batches held in memory, each a part of its own.
+pub struct HeldTables {
+    source: Vec<(u32, RecordBatch)>,
+    recipient: Vec<(u32, RecordBatch)>,
+}
+
+impl HeldTables {
+    /// Takes the batches of either table; linking within one, there is no recipient's.
+    pub fn new(source: Vec<RecordBatch>, recipient: Vec<RecordBatch>) -> Self {
+        let numbered = |batches: Vec<RecordBatch>| {
+            let mut next = 0;
+            let number = |batch: RecordBatch| {
+                let first = next;
+                next += u32::try_from(batch.num_rows()).unwrap_or(u32::MAX);
+                (first, batch)
+            };
+            batches.into_iter().map(number).collect()
+        };
+        Self { source: numbered(source), recipient: numbered(recipient) }
+    }
+
+    /// Takes batches whose first records have these numbers.
+    pub fn numbered(source: Vec<(u32, RecordBatch)>, recipient: Vec<(u32, RecordBatch)>) -> Self {
+        Self { source, recipient }
+    }
+
+    fn side(&self, side: Side) -> &[(u32, RecordBatch)] {
+        match side {
+            Side::Source => &self.source,
+            Side::Recipient => &self.recipient,
+        }
+    }
+}
+
+impl fmt::Debug for HeldTables {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("HeldTables([redacted])")
+    }
+}
+
+impl Rows for HeldTables {
+    fn parts(&self, side: Side) -> usize {
+        self.side(side).len()
+    }
+
+    fn open(&self, side: Side, part: usize) -> Result<Batches> {
+        Ok(Box::new(std::iter::once(Ok(self.side(side)[part].clone()))))
+    }
+}
+
+/// How often each value of the columns with frequencies stands in all records.
+pub(super) struct ValueCounts {
+    /// By comparison: the column, and the records of each value's hash.
+    columns: Vec<Option<(usize, FxHashMap<KeyHash, u64>)>>,
+    all: Vec<u64>,
+    pub(super) records: u64,
+}
+
+impl ValueCounts {
+    pub(super) fn new(model: &Model) -> Self {
+        let column = |comparison: &crate::model::Comparison| {
+            comparison.frequency.as_ref()?;
+            let column = model.columns().iter().position(|column| column.name == comparison.column)?;
+            Some((column, FxHashMap::default()))
+        };
+        let columns: Vec<_> = model.comparisons().iter().map(column).collect();
+        Self { all: vec![0; columns.len()], columns, records: 0 }
+    }
+
+    /// Says whether there is anything to count but records.
+    pub(super) fn counts_values(&self) -> bool {
+        self.columns.iter().any(Option::is_some)
+    }
+
+    /// Counts the values of a batch.
+    pub(super) fn add(&mut self, tables: &Tables, side: Side) {
+        self.records += u64::from(tables.records(side));
+        for ((column, counts), all) in
+            self.columns.iter_mut().zip(&mut self.all).filter_map(|(column, all)| Some((column.as_mut()?, all)))
+        {
+            let values = tables.values(*column);
+            let mut seen = vec![0_u64; values.len() + 1];
+            for code in tables.codes(*column, side) {
+                seen[*code as usize] += 1;
+            }
+            for (index, seen) in seen[1..].iter().enumerate().filter(|(_, seen)| **seen > 0) {
+                *counts.entry(value_hash(tables, *column, index)).or_insert(0) += seen;
+                *all += seen;
+            }
+        }
+    }
+
+    /// Adds what was counted elsewhere.
+    pub(super) fn join(&mut self, other: Self) {
+        self.records += other.records;
+        for (all, more) in self.all.iter_mut().zip(other.all) {
+            *all += more;
+        }
+        for (own, more) in self.columns.iter_mut().zip(other.columns) {
+            if let (Some((_, own)), Some((_, more))) = (own, more) {
+                for (value, count) in more {
+                    *own.entry(value).or_insert(0) += count;
+                }
+            }
+        }
+    }
+
+    /// Returns about how many bytes it holds.
+    pub(super) fn bytes(&self) -> usize {
+        let entry = std::mem::size_of::<(KeyHash, u64)>() + 1;
+        self.columns.iter().flatten().map(|(_, counts)| counts.capacity() * entry).sum()
+    }
+
+    /// Returns the share of each code of a comparison's column, nothing first.
+    fn shares(&self, tables: &Tables, comparison: usize) -> Option<(usize, Vec<Option<f64>>)> {
+        let (column, counts) = self.columns[comparison].as_ref()?;
+        let all = self.all[comparison];
+        let share = |index: usize| {
+            let count = counts.get(&value_hash(tables, *column, index)).copied().unwrap_or(0);
+            // The same quotient as over whole tables, so that the bits are the same.
+            (all > 0).then_some(count as f64 / all as f64)
+        };
+        let shares = (0..tables.values(*column).len()).map(share);
+        Some((*column, std::iter::once(None).chain(shares).collect()))
+    }
+}
+
+impl fmt::Debug for ValueCounts {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "ValueCounts({} records, [redacted])", self.records)
+    }
+}
+
+fn value_hash(tables: &Tables, column: usize, index: usize) -> KeyHash {
+    let bytes = key_bytes(tables.values(column), index, Take::Whole).unwrap_or_default();
+    let mut name = [0; KEY_BYTES];
+    name.copy_from_slice(&Sha256::digest(&bytes)[..KEY_BYTES]);
+    name
+}
+
+/// Makes rows of the batches of a table, by a model.
+pub struct RowMaker {
+    model: Arc<Model>,
+    schema: SchemaRef,
+    counts: ValueCounts,
+}
+
+impl RowMaker {
+    pub(super) fn new(model: Arc<Model>, counts: ValueCounts) -> Result<Self> {
+        for rule in model.rules() {
+            let problem = if rule.neighbourhood.is_some() {
+                "needs every value's place, which takes whole tables"
+            } else if !rule.explode.is_empty() {
+                "explodes lists, whose keys are dealt out over whole tables"
+            } else {
+                continue;
+            };
+            return Err(Error::UnplannableRule {
+                rule: rule.to_string(),
+                problem: problem.to_owned(),
+            });
+        }
+        let schema = row_schema(&model);
+        Ok(Self { model, schema, counts })
+    }
+
+    /// Returns the schema of the rows.
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    /// Prepares a batch and makes its rows.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingColumn`] and [`Error::UnreadableColumn`], as when whole tables are prepared.
+    pub fn rows(&self, side: Side, first: u32, batch: &RecordBatch) -> Result<RecordBatch> {
+        let (tables, side) = prepare(&self.model, side, batch)?;
+        self.rows_of(&tables, side, first)
+    }
+
+    fn rows_of(&self, tables: &Tables, side: Side, first: u32) -> Result<RecordBatch> {
+        let records = tables.records(side);
+        let mark = u8::from(side == Side::Recipient);
+        let mut arrays: Vec<ArrayRef> = vec![
+            Arc::new(UInt8Array::from_value(mark, records as usize)),
+            Arc::new(UInt32Array::from_iter_values((0..records).map(|row| first + row))),
+        ];
+        for rule in self.model.rules() {
+            for keys in key_hashes(tables, rule, side, &|_, _| None)? {
+                arrays.push(Arc::new(key_array(&keys)?));
+            }
+        }
+        for comparison in 0..self.model.comparisons().len() {
+            if let Some((column, shares)) = self.counts.shares(tables, comparison) {
+                let shares = tables.codes(column, side).iter().map(|code| shares[*code as usize]);
+                arrays.push(Arc::new(shares.collect::<Float64Array>()));
+            }
+        }
+        for column in 0..self.model.columns().len() {
+            let codes = UInt32Array::from_iter_values(tables.codes(column, side).iter().copied());
+            let values = value_array(tables.values(column));
+            arrays.push(arrow::compute::take(&values, &codes, None).map_err(failed_arrow)?);
+        }
+        RecordBatch::try_new(self.schema(), arrays).map_err(failed_arrow)
+    }
+}
+
+impl fmt::Debug for RowMaker {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "RowMaker({}, [redacted])", self.model.name())
+    }
+}
+
+/// Prepares one batch as a table of its own, and says on which side of it its records stand.
+pub(super) fn prepare(model: &Model, side: Side, batch: &RecordBatch) -> Result<(Tables, Side)> {
+    let mut intake = Intake::new(model.columns(), model.link(), NonZeroUsize::MIN);
+    intake.take(side, std::slice::from_ref(batch))?;
+    let side = if model.link() == Link::Between { side } else { Side::Source };
+    Ok((intake.finish(), side))
+}
+
+/// The column of the side: 0 the source's, 1 the recipient's.
+pub(super) const SIDE: &str = "side";
+/// The column of the record's number.
+pub(super) const RECORD: &str = "record";
+
+/// Returns the name of a layer's key column.
+pub(super) fn key_name(layer: usize) -> String {
+    format!("key_{layer}")
+}
+
+/// Returns the name of a comparison's share column.
+pub(super) fn share_name(comparison: usize) -> String {
+    format!("share_{comparison}")
+}
+
+/// Returns the name of a prepared column.
+pub(super) fn value_name(column: usize) -> String {
+    format!("value_{column}")
+}
+
+/// Returns the rule of each layer.
+pub(super) fn rules_of_layers(model: &Model) -> Vec<usize> {
+    let layers = |(rule, written)| std::iter::repeat_n(rule, layers_of(written));
+    model.rules().iter().enumerate().flat_map(layers).collect()
+}
+
+/// Returns the schema of the rows of a model.
+pub(super) fn row_schema(model: &Model) -> SchemaRef {
+    let mut fields = vec![
+        Field::new(SIDE, DataType::UInt8, false),
+        Field::new(RECORD, DataType::UInt32, false),
+    ];
+    for layer in 0..rules_of_layers(model).len() {
+        fields.push(Field::new(key_name(layer), key_type(), true));
+    }
+    for (number, comparison) in model.comparisons().iter().enumerate() {
+        if comparison.frequency.is_some() {
+            fields.push(Field::new(share_name(number), DataType::Float64, true));
+        }
+    }
+    for (number, column) in model.columns().iter().enumerate() {
+        fields.push(Field::new(value_name(number), value_type(&column.kind), true));
+    }
+    Arc::new(Schema::new(fields))
+}
+
+/// The Arrow type of a prepared column: a place is written as text.
+fn value_type(kind: &Kind) -> DataType {
+    match kind {
+        Kind::Text | Kind::Date(_) | Kind::Number | Kind::Time(_) => {
+            arrow_type(kind).unwrap_or(DataType::Null)
+        }
+        Kind::Place => DataType::Utf8,
+        Kind::List(_) => DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true))),
+    }
+}
+
+/// The Arrow type of a key hash.
+pub(super) fn key_type() -> DataType {
+    DataType::FixedSizeBinary(16)
+}
+
+fn key_array(keys: &[Option<KeyHash>]) -> Result<FixedSizeBinaryArray> {
+    FixedSizeBinaryArray::try_from_sparse_iter_with_size(keys.iter().copied(), 16)
+        .map_err(failed_arrow)
+}
+
+pub(super) fn failed_arrow(error: arrow_schema::ArrowError) -> Error {
+    super::failed(error.into())
+}
+
+/// Returns the reference of a row.
+pub(super) fn reference(row: usize) -> RecordRef {
+    RecordRef::new(u32::try_from(row).unwrap_or(u32::MAX))
+}

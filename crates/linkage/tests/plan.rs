@@ -1,0 +1,275 @@
+//! The plan gives what the plain composition gives, whatever it runs within.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests stand outside any test")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use common::Sheet;
+use linkage::plan::{Bounds, PlannedPair, HeldTables, Linked, Rows, count_patterns_bounded, link_bounded};
+use linkage::{Error, Model, Pattern, Scorer, Side, Table, Tables, link};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+const MODEL: &str = r#"
+name = "small"
+link = "LINK"
+prior = 0.01
+threshold = -1000.0
+column = [
+    { name = "given", from = ["given"] },
+    { name = "surname", from = ["surname"] },
+    { name = "birth", from = ["birth"], kind = { date = "%Y-%m-%d" } },
+    { name = "pay", from = ["pay"], kind = "number" },
+]
+rule = [
+    { keys = [{ column = "surname" }] },
+    { sql = "substr(l.given, 1, 1) = substr(r.given, 1, 1) and l.pay <= r.pay" },
+    { keys = [{ column = "birth", take = "year" }], min_hash = { column = "given", q = 2, bands = 3, rows = 1 } },
+    { sql = "l.birth = r.birth and l.surname <> r.given" },
+    { keys = [{ column = "surname", take = "soundex" }, { column = "pay" }] },
+]
+
+[[comparison]]
+name = "given"
+column = "given"
+frequency = { minimum_u = 0.02, weight = 0.75, similar = true }
+level = [
+    { test = "exact", m = 0.7, u = 0.01 }, { test = { reversed = "surname" }, m = 0.05, u = 0.001 },
+    { test = { jaro_winkler = 0.85 }, m = 0.15, u = 0.029 }, { test = "else", m = 0.1, u = 0.96 },
+]
+[[comparison]]
+name = "surname"
+column = "surname"
+frequency = {}
+level = [
+    { test = "exact", m = 0.8, u = 0.02 }, { test = { levenshtein = 1 }, m = 0.1, u = 0.01 },
+    { test = "else", m = 0.1, u = 0.97 },
+]
+[[comparison]]
+name = "birth"
+column = "birth"
+level = [
+    { test = "exact", m = 0.9, u = 0.001 }, { test = { months = 1 }, m = 0.02, u = 0.01 },
+    { test = { damerau = 1 }, m = 0.05, u = 0.02 }, { test = "else", m = 0.03, u = 0.969 },
+]
+[[comparison]]
+name = "pay"
+column = "pay"
+level = [
+    { test = "exact", m = 0.5, u = 0.01 }, { test = { percent = 5.0 }, m = 0.3, u = 0.09 },
+    { test = "else", m = 0.2, u = 0.9 },
+]
+"#;
+
+fn model(link: &str) -> Arc<Model> {
+    Arc::new(Model::from_toml(&MODEL.replace("LINK", link)).unwrap())
+}
+
+fn rows(most: usize) -> impl Strategy<Value = Vec<Vec<String>>> {
+    let row = (
+        select(vec!["Ana", "Anna", "José", "Jose", "Li", "Gil", "Maria", ""]),
+        select(vec!["Gil", "Gill", "Li", "Ng", "Ana", "Nguyễn", "Robert", "Rupert", ""]),
+        select(vec!["1980-01-31", "1980-02-28", "1981-01-31", "1990-05-05", "no", ""]),
+        select(vec!["100", "104.9", "200", "-5", "0", ""]),
+    );
+    let row = row.prop_map(|(given, surname, birth, pay)| {
+        [given, surname, birth, pay].map(str::to_owned).to_vec()
+    });
+    prop::collection::vec(row, 0..most)
+}
+
+fn batch(rows: &[Vec<String>]) -> RecordBatch {
+    let header = ["given", "surname", "birth", "pay"].map(str::to_owned).to_vec();
+    Sheet { header, rows: rows.to_vec() }.batch()
+}
+
+/// Cuts rows into batches of so many, and puts these in another order, their records keeping their numbers.
+fn shuffled(rows: &[Vec<String>], size: usize, turn: usize) -> Vec<(u32, RecordBatch)> {
+    let starts = (0..rows.len()).step_by(size);
+    let mut batches: Vec<_> = starts
+        .map(|start| {
+            let first = u32::try_from(start).unwrap();
+            (first, batch(&rows[start..rows.len().min(start + size)]))
+        })
+        .collect();
+    if !batches.is_empty() {
+        let middle = turn % batches.len();
+        batches.rotate_left(middle);
+        batches.reverse();
+    }
+    batches
+}
+
+/// A pair in full: records, rule, pattern and the bits of its weight.
+type Told = (u32, u32, u16, u64, u64);
+
+fn plain(model: &Model, left: &[Vec<String>], right: &[Vec<String>]) -> Vec<Told> {
+    let (left, right) = ([batch(left)], [batch(right)]);
+    let tables = match model.link() {
+        linkage::Link::Between => {
+            Tables::between(model.columns(), Table::new(&left), Table::new(&right)).unwrap()
+        }
+        _ => Tables::within(model.columns(), Table::new(&left)).unwrap(),
+    };
+    let links = link(&Scorer::new(model, &tables).unwrap(), |_| {}).unwrap();
+    let told = links.pairs.iter().map(|pair| {
+        let pattern = pair.pattern.word();
+        (pair.source.row(), pair.recipient.row(), pair.rule, pattern, pair.weight.to_bits())
+    });
+    let mut told: Vec<Told> = told.collect();
+    told.sort_unstable();
+    told
+}
+
+fn bounds(memory_bytes: usize, partitions: usize, batch_rows: usize, unit_pairs: u64) -> Bounds {
+    Bounds {
+        partitions: NonZeroUsize::new(partitions).unwrap(),
+        batch_rows: NonZeroUsize::new(batch_rows).unwrap(),
+        unit_pairs,
+        ..Bounds::new(memory_bytes, std::env::temp_dir())
+    }
+}
+
+fn planned(
+    model: &Arc<Model>,
+    rows: HeldTables,
+    least: f64,
+    bounds: &Bounds,
+) -> linkage::Result<(Vec<Told>, Linked)> {
+    let rows: Arc<dyn Rows> = Arc::new(rows);
+    let mut told: Vec<Told> = Vec::new();
+    let linked = link_bounded(model, &rows, least, bounds, |pairs: &[PlannedPair]| {
+        let of = |pair: &PlannedPair| {
+            (pair.left, pair.right, pair.rule, pair.pattern.word(), pair.weight.to_bits())
+        };
+        told.extend(pairs.iter().map(of));
+        Ok(())
+    })?;
+    assert_eq!(linked.pairs, told.len() as u64);
+    told.sort_unstable();
+    Ok((told, linked))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4))]
+
+    #[test]
+    fn partitions_batches_and_the_order_of_rows_change_no_bit(
+        left in rows(60), right in rows(60), turn in 0usize..50,
+    ) {
+        for link in ["between", "within"] {
+            let model = model(link);
+            let right: &[_] = if link == "between" { &right } else { &[] };
+            let meant = plain(&model, &left, right);
+            for (partitions, size) in [(1, 1), (2, 2), (4, 7), (16, 49), (1, 50), (2, 51), (4, 100)] {
+                let held = HeldTables::numbered(
+                    shuffled(&left, size, turn),
+                    shuffled(right, size, turn + 1),
+                );
+                let bounds = bounds(64 << 20, partitions, size, 1 << 12);
+                let (told, _) = planned(&model, held, -1000.0, &bounds).unwrap();
+                prop_assert_eq!(&told, &meant, "{}, {} partitions, batches of {}", link, partitions, size);
+            }
+        }
+    }
+
+    #[test]
+    fn patterns_are_counted_as_the_pairs_have_them(left in rows(40), right in rows(40)) {
+        let model = model("between");
+        let mut meant: Vec<BTreeMap<Pattern, u64>> = vec![BTreeMap::new(); model.rules().len()];
+        for (_, _, rule, pattern, _) in plain(&model, &left, &right) {
+            *meant[usize::from(rule)].entry(Pattern::from_word(pattern)).or_insert(0) += 1;
+        }
+        let meant: Vec<Vec<_>> = meant.into_iter().map(|counts| counts.into_iter().collect()).collect();
+        let held: Arc<dyn Rows> = Arc::new(HeldTables::new(vec![batch(&left)], vec![batch(&right)]));
+        for partitions in [1, 4] {
+            let counted = count_patterns_bounded(&model, &held, &bounds(64 << 20, partitions, 8, 1 << 12));
+            prop_assert_eq!(counted.unwrap(), meant.clone());
+        }
+    }
+}
+
+/// Rows enough that they don't fit a small memory, with one surname in half of them.
+fn many(count: usize, seed: usize) -> Vec<Vec<String>> {
+    let row = |row: usize| {
+        let turn = (row + seed) * 2_654_435_761 % 1_000_003;
+        let surname = if turn % 2 == 0 { "gil".to_owned() } else { format!("name{}", turn % 997) };
+        let birth = format!("19{:02}-0{}-1{}", 40 + turn % 50, 1 + turn % 9, turn % 7);
+        vec![format!("given{}", turn % 211), surname, birth, format!("{}", turn % 5_003)]
+    };
+    (0..count).map(row).collect()
+}
+
+#[test]
+fn work_that_does_not_fit_the_memory_is_spilled_and_gives_the_same() {
+    let model = model("between");
+    let (left, right) = (many(400, 0), many(400, 7));
+    let meant = plain(&model, &left, &right);
+    let held = || HeldTables::numbered(shuffled(&left, 100, 3), shuffled(&right, 100, 5));
+    let (told, ample) = planned(&model, held(), -1000.0, &bounds(1 << 30, 2, 64, 1 << 12)).unwrap();
+    assert_eq!(told, meant);
+    assert_eq!(ample.spilled_bytes, 0);
+    let (told, tight) = planned(&model, held(), -1000.0, &bounds(1 << 20, 2, 64, 1 << 12)).unwrap();
+    assert_eq!(told, meant);
+    assert!(tight.spilled_bytes > 0, "{tight:?}");
+    assert!(tight.largest_unit_pairs as f64 <= 1.3 * tight.mean_unit_pairs, "{tight:?}");
+    // What can't be spilled is held to the limit too.
+    let refused = planned(&model, held(), -1000.0, &bounds(4_000, 2, 64, 1 << 12));
+    assert!(matches!(refused, Err(Error::OutOfMemory { .. })), "{refused:?}");
+}
+
+#[test]
+fn only_pairs_that_weigh_enough_come_out() {
+    let model = model("between");
+    let (left, right) = (many(100, 0), many(100, 7));
+    let least = 2.0;
+    let mut meant = plain(&model, &left, &right);
+    meant.retain(|told| f64::from_bits(told.4) >= least);
+    assert!(!meant.is_empty());
+    let held = HeldTables::new(vec![batch(&left)], vec![batch(&right)]);
+    assert_eq!(planned(&model, held, least, &bounds(64 << 20, 2, 64, 1 << 14)).unwrap().0, meant);
+}
+
+#[test]
+fn tables_of_nothing_link_to_nothing() {
+    for link in ["between", "within"] {
+        let (told, linked) =
+            planned(&model(link), HeldTables::new(Vec::new(), Vec::new()), 0.0, &bounds(1 << 20, 4, 8, 100))
+                .unwrap();
+        assert!(told.is_empty());
+        assert_eq!((linked.units, linked.pairs), (0, 0));
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_table_or_rule_comes_through_the_plan() {
+    let bare = Sheet { header: vec!["given".to_owned()], rows: vec![vec!["ana".to_owned()]] };
+    let held = HeldTables::new(vec![bare.batch()], vec![bare.batch()]);
+    let lacking = planned(&model("between"), held, 0.0, &bounds(1 << 20, 2, 8, 100));
+    assert!(
+        matches!(&lacking, Err(Error::MissingColumn { side: Side::Source | Side::Recipient, column }) if column == "surname"),
+        "{lacking:?}"
+    );
+    let near = MODEL.replace("LINK", "between").replace(
+        "{ keys = [{ column = \"surname\" }] },",
+        "{ neighbourhood = { column = \"surname\", window = 2 } },",
+    );
+    let near = Arc::new(Model::from_toml(&near).unwrap());
+    let held = HeldTables::new(Vec::new(), Vec::new());
+    let refused = planned(&near, held, 0.0, &bounds(1 << 20, 2, 8, 100));
+    assert!(matches!(refused, Err(Error::UnplannableRule { .. })));
+}
+
+#[test]
+fn an_error_of_whoever_takes_the_pairs_ends_the_run() {
+    let model = model("between");
+    let rows: Arc<dyn Rows> =
+        Arc::new(HeldTables::new(vec![batch(&many(50, 0))], vec![batch(&many(50, 0))]));
+    let ended = link_bounded(&model, &rows, -1000.0, &bounds(64 << 20, 2, 8, 100), |_| Err(Error::NoPairs));
+    assert!(matches!(ended, Err(Error::NoPairs)));
+}
