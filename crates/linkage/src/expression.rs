@@ -68,6 +68,28 @@ impl Expression {
         columns: &[Column],
         exploded: &[String],
     ) -> Result<Self> {
+        // Reading goes as deep as the text is nested, and a caller's stack may be small: it gets one of its own.
+        std::thread::scope(|scope| {
+            let reader = std::thread::Builder::new().stack_size(READING_STACK);
+            let read = || Self::read_here(place, text, columns, exploded);
+            match reader.spawn_scoped(scope, read) {
+                Ok(handle) => handle.join().unwrap_or_else(|_| {
+                    Err(Error::UnreadableExpression {
+                        place: place.to_owned(),
+                        problem: "reading it failed".to_owned(),
+                    })
+                }),
+                Err(error) => Err(Error::FailedPlan { problem: error.to_string() }),
+            }
+        })
+    }
+
+    fn read_here(
+        place: &str,
+        text: &str,
+        columns: &[Column],
+        exploded: &[String],
+    ) -> Result<Self> {
         let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
         let mut fields = Vec::with_capacity(2 * columns.len());
         for side in [Side::Source, Side::Recipient] {
@@ -342,6 +364,9 @@ impl Split {
         }
     }
 }
+
+/// The stack that a condition is read on: [`translate::MOST_BYTES`] of operators, each a few calls deep.
+const READING_STACK: usize = 64 << 20;
 
 /// How many records or pairs are worked out together at most.
 const CHUNK: usize = 8192;

@@ -280,7 +280,7 @@ column = [
     { name = "aliases", from = ["aliases"], kind = { list = ";" } },
     { name = "birth", from = ["birth"] },
 ]
-rule = [{ sql = "substr(l.aliases, 1, 2) = substr(r.aliases, 1, 2) and l.birth = r.birth", explode = ["aliases"] }]
+rule = [{ keys = [{ column = "birth" }] }]
 [[comparison]]
 name = "birth"
 column = "birth"
@@ -306,38 +306,15 @@ fn lists(link: &str, left: &[Named], right: &[Named]) -> (Model, Tables) {
     (model, tables.unwrap())
 }
 
-fn named() -> impl Strategy<Value = Vec<Named>> {
-    let name = prop::sample::select(vec!["ana", "anna", "li", "lin", "gil", "ng", "maria"]);
-    let names = prop::collection::vec(name, 0..4);
-    prop::collection::vec((names, prop::sample::select(vec!["x1", "y", "z1", ""])), 0..14)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
-
-    #[test]
-    fn an_exploded_list_makes_the_pairs_that_any_of_its_items_makes(left in named(), right in named()) {
-        let makes = |one: &Named, other: &Named| {
-            let starts = |named: &Named| -> BTreeSet<String> {
-                named.0.iter().map(|name| name.chars().take(2).collect()).collect()
-            };
-            !one.1.is_empty() && one.1 == other.1 && !starts(one).is_disjoint(&starts(other))
-        };
-        let (model, both) = lists("between", &left, &right);
-        let mut meant = Vec::new();
-        for (place, one) in left.iter().enumerate() {
-            let others = right.iter().enumerate().filter(|(_, other)| makes(one, other));
-            meant.extend(others.map(|(other, _)| (number(place), number(other), 0)));
-        }
-        prop_assert_eq!(made(&both, model.rules()), meant);
-        let (model, one_table) = lists("within", &left, &[]);
-        let mut meant = Vec::new();
-        for (place, one) in left.iter().enumerate() {
-            let others = left.iter().enumerate().skip(place + 1).filter(|(_, other)| makes(one, other));
-            meant.extend(others.map(|(other, _)| (number(place), number(other), 0)));
-        }
-        prop_assert_eq!(made(&one_table, model.rules()), meant);
-    }
+#[test]
+fn a_rule_that_explodes_a_list_is_refused() {
+    // Today's answer, and a wrong one: a record should be found by any item of its list.
+    let exploding = LISTS.replace("LINK", "between").replace(
+        r#"{ keys = [{ column = "birth" }] }"#,
+        r#"{ sql = "l.aliases = r.aliases and l.birth = r.birth", explode = ["aliases"] }"#,
+    );
+    let refused = Model::from_toml(&exploding).unwrap_err().to_string();
+    assert!(refused.contains("`explode` can't be run yet"), "{refused}");
 }
 
 #[test]
@@ -424,10 +401,10 @@ fn what_is_wrong_with_a_rule_is_said_with_its_position() {
     let texts: Vec<String> = rules.iter().map(|rule| said(rule)).collect();
     expect_test::expect![[r#"
         rule `l.surnam = r.surname` names the column `surnam` at line 1, column 3, which there isn't
-        rule `l.surname = r.surname and
+        rule `l.surname = r.surname and soundx(l.given) = r.given` names the function `soundx` at line 2, column 3, which there isn't
         rule `surname = r.surname` names the column `surname` at line 1, column 1, which there isn't
         rule `x.surname = r.surname` cannot be understood: a column is written `l.name` or `r.name`, at line 1, column 1
-        rule `l.surname = ` cannot be understood: sql parser error: Expected: an expression, found: EOF
+        rule `l.surname =` cannot be understood: sql parser error: Expected: an expression, found: EOF
         rule `l.surname = r.surname; drop table x` cannot be understood: it should end before `;` at line 1, column 22
         rule `l.surname` cannot be understood: it must come to true or false
         rule `l.surname = r.surname and random() < 0.5` cannot be understood: `random` doesn't come to the same every time, at line 1, column 27

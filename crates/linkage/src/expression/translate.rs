@@ -91,7 +91,8 @@ impl Translation<'_> {
         // The parser bounds brackets and operators, but a chain of equals binds to the left without depth of its own.
         self.depth += 1;
         if self.depth > 2 * DEEPEST {
-            return Err(self.unsound(written, "it is nested too deeply"));
+            let problem = "it is nested too deeply".to_owned();
+            return Err(Error::UnreadableExpression { place: self.place.to_owned(), problem });
         }
         let expression = self.node(written);
         self.depth -= 1;
