@@ -26,8 +26,8 @@ mod random;
 mod record;
 mod score;
 
-pub mod synth;
 pub mod suggest;
+pub mod synth;
 mod tables;
 pub mod threshold;
 pub mod train;

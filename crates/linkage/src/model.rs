@@ -343,7 +343,10 @@ impl fmt::Display for Rule {
             .iter()
             .map(|near| format!("neighbourhood({}, {})", near.column, near.window));
         let hash = self.min_hash.iter().map(|hash| {
-            format!("min_hash({}, q {}, {} bands of {})", hash.column, hash.q, hash.bands, hash.rows)
+            format!(
+                "min_hash({}, q {}, {} bands of {})",
+                hash.column, hash.q, hash.bands, hash.rows
+            )
         });
         let parts: Vec<String> = keys.chain(sql).chain(near).chain(hash).collect();
         formatter.write_str(&parts.join(" + "))

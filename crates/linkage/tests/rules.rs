@@ -73,7 +73,14 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
     let row = (
         prop::sample::select(vec!["Ana", "Anna", "José", "Jose", "Li", "Gil", ""]),
         prop::sample::select(vec!["Gil", "Gill", "Li", "Ng", "Ana", "Nguyễn", "Nguyen", ""]),
-        prop::sample::select(vec!["1980-01-31", "1980-02-28", "1981-01-31", "1990-05-05", "no", ""]),
+        prop::sample::select(vec![
+            "1980-01-31",
+            "1980-02-28",
+            "1981-01-31",
+            "1990-05-05",
+            "no",
+            "",
+        ]),
         prop::sample::select(vec!["100", "104.9", "200", "-5", "0", ""]),
     );
     let row = row.prop_map(|(given, surname, birth, pay)| Row { given, surname, birth, pay });
@@ -82,7 +89,8 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
 
 fn sheet(rows: &[Row]) -> Sheet {
     let header = ["given", "surname", "birth", "pay"].map(str::to_owned).to_vec();
-    let cells = |row: &Row| [row.given, row.surname, row.birth, row.pay].map(str::to_owned).to_vec();
+    let cells =
+        |row: &Row| [row.given, row.surname, row.birth, row.pay].map(str::to_owned).to_vec();
     Sheet { header, rows: rows.iter().map(cells).collect() }
 }
 
@@ -124,9 +132,9 @@ fn meant(left: &[Row], right: Option<&[Row]>, rules: &[Makes]) -> Made {
         };
         for (other_place, other) in others {
             // Within one table either of the two may be the one that the rule calls left.
-            let first = rules.iter().position(|makes| {
-                makes(one, other) || (right.is_none() && makes(other, one))
-            });
+            let first = rules
+                .iter()
+                .position(|makes| makes(one, other) || (right.is_none() && makes(other, one)));
             if let Some(rule) = first {
                 meant.push((number(place), number(other_place), u16::try_from(rule).unwrap()));
             }
@@ -142,14 +150,14 @@ fn equal<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
 
 const RULES: [(&str, Makes); 8] = [
     (r#"{ sql = "l.surname = r.surname" }"#, |l, r| equal(l.surname(), r.surname())),
-    (
-        r#"{ sql = "r.surname = l.surname and l.birth - r.birth < 400" }"#,
-        |l, r| equal(l.surname(), r.surname()) && l.days_from(r).is_some_and(|days| days < 400),
-    ),
+    (r#"{ sql = "r.surname = l.surname and l.birth - r.birth < 400" }"#, |l, r| {
+        equal(l.surname(), r.surname()) && l.days_from(r).is_some_and(|days| days < 400)
+    }),
     (
         r#"{ sql = "substr(l.given, 1, 2) = substr(r.given, 1, 2) and (surname_l <> surname_r or l.pay > 150)" }"#,
         |l, r| {
-            let start = |row: &Row| row.given().map(|text| text.chars().take(2).collect::<String>());
+            let start =
+                |row: &Row| row.given().map(|text| text.chars().take(2).collect::<String>());
             equal(start(l), start(r))
                 && (matches!((l.surname(), r.surname()), (Some(l), Some(r)) if l != r)
                     || l.pay().is_some_and(|pay| pay > 150.0))
@@ -184,20 +192,16 @@ const RULES: [(&str, Makes); 8] = [
                     })
         },
     ),
-    (
-        r#"{ keys = [{ column = "birth" }], sql = "length(l.given) = length(r.given)" }"#,
-        |l, r| {
-            equal(l.birth(), r.birth())
-                && equal(
-                    l.given().map(|text| text.chars().count()),
-                    r.given().map(|text| text.chars().count()),
-                )
-        },
-    ),
-    (
-        r#"{ sql = "l.given = r.surname" , keys = [{ column = "pay" }] }"#,
-        |l, r| equal(l.given(), r.surname()) && equal(l.pay(), r.pay()),
-    ),
+    (r#"{ keys = [{ column = "birth" }], sql = "length(l.given) = length(r.given)" }"#, |l, r| {
+        equal(l.birth(), r.birth())
+            && equal(
+                l.given().map(|text| text.chars().count()),
+                r.given().map(|text| text.chars().count()),
+            )
+    }),
+    (r#"{ sql = "l.given = r.surname" , keys = [{ column = "pay" }] }"#, |l, r| {
+        equal(l.given(), r.surname()) && equal(l.pay(), r.pay())
+    }),
 ];
 
 proptest! {
@@ -324,7 +328,12 @@ fn a_level_may_be_an_expression_and_what_is_unknown_does_not_hold() {
     let level = |one: u32, other: u32| {
         let scorer = linkage::Scorer::new(&model, &both).unwrap();
         let (one, other) = (linkage::RecordRef::new(one), linkage::RecordRef::new(other));
-        linkage::explain(&scorer, one, other).unwrap().parts.iter().find(|part| part.level > 0).map(|part| part.level)
+        linkage::explain(&scorer, one, other)
+            .unwrap()
+            .parts
+            .iter()
+            .find(|part| part.level > 0)
+            .map(|part| part.level)
     };
     assert_eq!(level(0, 0), Some(1));
     assert_eq!(level(1, 1), Some(2));
@@ -339,7 +348,8 @@ fn min_hash_finds_a_misspelt_name_and_not_another() {
     let left = [row("hernandez-garcia")];
     let right = [row("hernandes-garcia"), row("okonkwo")];
     let model =
-        model("between", r#"{ min_hash = { column = "surname", q = 2, bands = 12, rows = 3 } }"#).unwrap();
+        model("between", r#"{ min_hash = { column = "surname", q = 2, bands = 12, rows = 3 } }"#)
+            .unwrap();
     let both = tables(model.columns(), &left, Some(&right));
     assert_eq!(made(&both, model.rules()), [(0, 0, 0)]);
 }
@@ -351,8 +361,11 @@ fn many_pairs_that_share_a_key_are_estimated_and_not_gone_through() {
     let rows: Vec<Row> = (0..2_100)
         .map(|row| Row { given: "Ana", surname: "", birth: "", pay: pays[row % 2] })
         .collect();
-    let model = model("between", r#"{ sql = "l.given = r.given and l.pay <= r.pay - 50 or l.given = r.given and l.pay = r.pay" },
-        { keys = [{ column = "given" }] }"#);
+    let model = model(
+        "between",
+        r#"{ sql = "l.given = r.given and l.pay <= r.pay - 50 or l.given = r.given and l.pay = r.pay" },
+        { keys = [{ column = "given" }] }"#,
+    );
     // The disjunction holds no equality that always holds, so it has no key.
     assert!(model.is_err());
     let model = crate::model(

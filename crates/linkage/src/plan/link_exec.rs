@@ -31,10 +31,10 @@ use datafusion_physical_plan::{
 use futures::StreamExt;
 
 use super::block_exec::{KEY, LAYER, UNIT, column, missing_input};
+use super::passed;
 use super::rows::row_schema;
 use super::run::PlannedPair;
 use super::unit::Worker;
-use super::passed;
 use crate::pattern::Pattern;
 use crate::{Digest, Model};
 
@@ -151,7 +151,8 @@ pub(super) fn unit_order(schema: &SchemaRef) -> Result<LexOrdering> {
 pub(super) fn order_by(schema: &SchemaRef, names: &[&str]) -> Result<LexOrdering> {
     let sort = |name: &&str| Ok(PhysicalSortExpr::new(col(name, schema)?, SortOptions::default()));
     let sorts = names.iter().map(sort).collect::<Result<Vec<_>>>()?;
-    LexOrdering::new(sorts).ok_or_else(|| DataFusionError::Plan("there is nothing to sort by".to_owned()))
+    LexOrdering::new(sorts)
+        .ok_or_else(|| DataFusionError::Plan("there is nothing to sort by".to_owned()))
 }
 
 impl fmt::Debug for LinkExec {
