@@ -192,18 +192,19 @@ impl<'t> Blocks<'t> {
     ///
     /// [`crate::Error::UnknownColumn`] where the tables were prepared without a key's column.
     pub fn new(tables: &'t Tables, rules: &[Rule]) -> Result<Self> {
-        let keyed = share(tables.threads().get(), rules.iter().zip(0..).collect(), |(rule, number)| {
-            let keys = RuleKeys::new(tables, rule)?;
-            let column = match rule.keys.as_slice() {
-                [Key { column, against: None, take: Take::Whole }] if rule.is_plain() => {
-                    Some(tables.column_index(&format!("rule `{rule}`"), column)?)
-                }
-                _ => None,
-            };
-            let layer = |layer| KeyedRule::new(number, column, layer, tables.link());
-            let layers = keys.layers.into_iter().map(layer);
-            Ok((rule.to_string(), layers.collect::<Vec<_>>(), keys.conditions))
-        });
+        let keyed =
+            share(tables.threads().get(), rules.iter().zip(0..).collect(), |(rule, number)| {
+                let keys = RuleKeys::new(tables, rule)?;
+                let column = match rule.keys.as_slice() {
+                    [Key { column, against: None, take: Take::Whole }] if rule.is_plain() => {
+                        Some(tables.column_index(&format!("rule `{rule}`"), column)?)
+                    }
+                    _ => None,
+                };
+                let layer = |layer| KeyedRule::new(number, column, layer, tables.link());
+                let layers = keys.layers.into_iter().map(layer);
+                Ok((rule.to_string(), layers.collect::<Vec<_>>(), keys.conditions))
+            });
         let (mut asked, mut layers) = (Vec::with_capacity(rules.len()), Vec::new());
         for keyed in keyed {
             let (label, own, conditions) = keyed?;
@@ -281,7 +282,9 @@ impl<'t> Blocks<'t> {
     /// Returns how many pairs share a key of a rule, once for each layer that they do in.
     fn shared(&self, rule: usize) -> u64 {
         let link = self.tables.link();
-        let layer = |layer: &KeyedRule| (0..layer.blocks()).map(|block| layer.pairs(block, link)).sum::<u64>();
+        let layer = |layer: &KeyedRule| {
+            (0..layer.blocks()).map(|block| layer.pairs(block, link)).sum::<u64>()
+        };
         self.rules[self.asked[rule].layers.clone()].iter().map(layer).sum()
     }
 
@@ -309,7 +312,8 @@ impl<'t> Blocks<'t> {
             for layer in layers {
                 for block in 0..layer.blocks() {
                     let here = layer.pairs(block, link);
-                    if largest.len() < LARGEST || largest.last().is_some_and(|least| here > *least) {
+                    if largest.len() < LARGEST || largest.last().is_some_and(|least| here > *least)
+                    {
                         let place = largest.partition_point(|other| *other >= here);
                         largest.insert(place, here);
                         largest.truncate(LARGEST);
@@ -515,7 +519,10 @@ impl<'b> Group<'b> {
     }
 
     /// Returns the pair at a place, counted from 0.
-    #[expect(clippy::cast_possible_truncation, reason = "a place in a list of records fits a usize")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a place in a list of records fits a usize"
+    )]
     #[expect(clippy::cast_sign_loss, reason = "a root isn't below nothing")]
     fn pair(self, link: Link, place: u64) -> (RecordRef, RecordRef) {
         match link {
@@ -641,11 +648,7 @@ impl KeyedRule {
     }
 
     /// Makes the blocks of the key of each record, 0 standing for none.
-    pub(crate) fn of_keys(
-        mut source: Vec<u32>,
-        mut recipient: Vec<u32>,
-        link: Link,
-    ) -> Self {
+    pub(crate) fn of_keys(mut source: Vec<u32>, mut recipient: Vec<u32>, link: Link) -> Self {
         let keyless =
             source.iter().chain(&recipient).filter(|key| **key == NO_VALUE).count() as u64;
         let most = source.iter().chain(&recipient).max().map_or(0, |key| *key as usize);

@@ -68,6 +68,23 @@ impl Expression {
         columns: &[Column],
         exploded: &[String],
     ) -> Result<Self> {
+        // Reading goes as deep as the text is nested, and a caller's stack may be small: it gets one of its own.
+        std::thread::scope(|scope| {
+            let reader = std::thread::Builder::new().stack_size(READING_STACK);
+            let read = || Self::read_here(place, text, columns, exploded);
+            match reader.spawn_scoped(scope, read) {
+                Ok(handle) => handle.join().unwrap_or_else(|_| {
+                    Err(Error::UnreadableExpression {
+                        place: place.to_owned(),
+                        problem: "reading it failed".to_owned(),
+                    })
+                }),
+                Err(error) => Err(Error::FailedPlan { problem: error.to_string() }),
+            }
+        })
+    }
+
+    fn read_here(place: &str, text: &str, columns: &[Column], exploded: &[String]) -> Result<Self> {
         let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
         let mut fields = Vec::with_capacity(2 * columns.len());
         for side in [Side::Source, Side::Recipient] {
@@ -102,8 +119,13 @@ impl Expression {
         let expression = Self { place: place.to_owned(), whole, schema: Arc::new(schema), names };
         // A wrong argument of a function shows only when it is called; here it is, on a pair without any value.
         let prepared = expression.prepare(&expression.whole)?;
-        let nothing = prepared.schema.fields().iter().map(|field| arrow_array::new_null_array(field.data_type(), 1));
-        let batch = batch_of(&prepared.schema, nothing.collect(), 1).map_err(|error| unreadable(&error))?;
+        let nothing = prepared
+            .schema
+            .fields()
+            .iter()
+            .map(|field| arrow_array::new_null_array(field.data_type(), 1));
+        let batch =
+            batch_of(&prepared.schema, nothing.collect(), 1).map_err(|error| unreadable(&error))?;
         prepared.physical.evaluate(&batch).map_err(|error| unreadable(&error))?;
         Ok(expression)
     }
@@ -246,7 +268,9 @@ impl Split {
                 .flat_map(|(record, chosen)| {
                     let list = codes[record.index()].checked_sub(1);
                     let items = list.into_iter().flat_map(|list| items_of(lists, list as usize));
-                    items.map(move |item| (record, [&chosen[..], &[item]].concat())).collect::<Vec<_>>()
+                    items
+                        .map(move |item| (record, [&chosen[..], &[item]].concat()))
+                        .collect::<Vec<_>>()
                 })
                 .collect();
         }
@@ -304,7 +328,8 @@ impl Split {
         let evaluate = || -> datafusion_common::Result<Vec<ArrayRef>> {
             let arrays = prepared.iter().map(|(key, values)| {
                 let taken = key.used.iter().zip(values).map(|((_, column), values)| {
-                    if let Some((_, items)) = items.iter().find(|(exploded, _)| exploded == column) {
+                    if let Some((_, items)) = items.iter().find(|(exploded, _)| exploded == column)
+                    {
                         return Ok(Arc::clone(items));
                     }
                     let codes = tables.codes(*column, side);
@@ -325,10 +350,12 @@ impl Split {
                 let middle = records.len() / 2;
                 let (first, second) = records.split_at(middle);
                 let cut = |start: usize, length: usize| -> Vec<(usize, ArrayRef)> {
-                    items.iter().map(|(column, items)| (*column, items.slice(start, length))).collect()
+                    items
+                        .iter()
+                        .map(|(column, items)| (*column, items.slice(start, length)))
+                        .collect()
                 };
-                let mut keys =
-                    self.keys_of(tables, side, prepared, first, &cut(0, middle))?;
+                let mut keys = self.keys_of(tables, side, prepared, first, &cut(0, middle))?;
                 keys.extend(self.keys_of(
                     tables,
                     side,
@@ -342,6 +369,9 @@ impl Split {
         }
     }
 }
+
+/// The stack that a condition is read on: [`translate::MOST_BYTES`] of operators, each a few calls deep.
+const READING_STACK: usize = 64 << 20;
 
 /// How many records or pairs are worked out together at most.
 const CHUNK: usize = 8192;
@@ -652,7 +682,10 @@ mod tests {
         };
         assert_eq!(keys("l.name = r.name", Link::Between), (1, false));
         assert_eq!(keys("r.name = l.name and l.birth - r.birth < 9", Link::Between), (1, true));
-        assert_eq!(keys("l.name = r.name and (l.pay = r.pay and l.birth = r.birth)", Link::Within), (3, false));
+        assert_eq!(
+            keys("l.name = r.name and (l.pay = r.pay and l.birth = r.birth)", Link::Within),
+            (3, false)
+        );
         assert_eq!(keys("l.name = r.name or l.pay = r.pay", Link::Between), (0, true));
         assert_eq!(keys("l.name = l.name and l.pay = 1", Link::Between), (0, true));
         // Which of two records of one table stands first is chance, so this is no key there.

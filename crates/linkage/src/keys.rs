@@ -94,7 +94,9 @@ impl<'t> RuleKeys<'t> {
         if let Some(near) = &rule.neighbourhood {
             let column = tables.column_index(&place, &near.column)?;
             let shifts = [0, near.window];
-            parts.push(shifts.map(|shift| layer(column, &|code| stretch(code, shift, near.window))).into());
+            parts.push(
+                shifts.map(|shift| layer(column, &|code| stretch(code, shift, near.window))).into(),
+            );
             conditions.push(Narrow::Near { tables, column, window: near.window });
         }
         if let Some(hash) = &rule.min_hash {
@@ -165,7 +167,8 @@ impl Narrow<'_> {
 ///
 /// What is wrong with its expression.
 pub(crate) fn columns_of(rule: &Rule, columns: &[Column]) -> Result<Vec<String>> {
-    let keyed = rule.keys.iter().flat_map(|key| [Some(&key.column), key.against.as_ref()]).flatten();
+    let keyed =
+        rule.keys.iter().flat_map(|key| [Some(&key.column), key.against.as_ref()]).flatten();
     let near = rule.neighbourhood.iter().map(|near| &near.column);
     let hashed = rule.min_hash.iter().map(|hash| &hash.column);
     let mut all: Vec<String> = keyed.chain(near).chain(hashed).cloned().collect();

@@ -38,8 +38,8 @@ mod rivals;
 mod score;
 
 pub mod splink;
-pub mod synth;
 pub mod suggest;
+pub mod synth;
 mod tables;
 pub mod threshold;
 pub mod train;

@@ -30,7 +30,7 @@ pub use block_exec::{BlockExec, BlockStep};
 pub use codec::PlanCodec;
 pub use link_exec::{LinkExec, ModelSource, Output};
 pub use rows::{Batches, HeldTables, RowMaker, Rows};
-pub use run::{Bounds, PlannedPair, Linked, count_patterns_bounded, link_bounded};
+pub use run::{Bounds, Linked, PlannedPair, count_patterns_bounded, link_bounded};
 
 /// How many bytes name a key: the first of its SHA-256, enough that two keys never share a name by chance or on purpose.
 pub(crate) const KEY_BYTES: usize = 16;

@@ -88,12 +88,7 @@ const MOST_EVIDENCE: usize = 20_000;
 /// # Errors
 ///
 /// [`Error::EmptyRule`] where `same` make no pair, and what is wrong with them.
-pub fn suggest(
-    tables: &Tables,
-    same: &[Rule],
-    budget_pairs: u64,
-    seed: u64,
-) -> Result<Suggestion> {
+pub fn suggest(tables: &Tables, same: &[Rule], budget_pairs: u64, seed: u64) -> Result<Suggestion> {
     let evidence = Evidence::new(tables, same, seed)?;
     let mut open = Vec::new();
     for rule in every_rule(tables) {

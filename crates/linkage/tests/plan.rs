@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use common::Sheet;
-use linkage::plan::{Bounds, PlannedPair, HeldTables, Linked, Rows, count_patterns_bounded, link_bounded};
+use linkage::plan::{
+    Bounds, HeldTables, Linked, PlannedPair, Rows, count_patterns_bounded, link_bounded,
+};
 use linkage::{Error, Model, Pattern, Scorer, Side, Table, Tables, link};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -238,9 +240,13 @@ fn only_pairs_that_weigh_enough_come_out() {
 #[test]
 fn tables_of_nothing_link_to_nothing() {
     for link in ["between", "within"] {
-        let (told, linked) =
-            planned(&model(link), HeldTables::new(Vec::new(), Vec::new()), 0.0, &bounds(1 << 20, 4, 8, 100))
-                .unwrap();
+        let (told, linked) = planned(
+            &model(link),
+            HeldTables::new(Vec::new(), Vec::new()),
+            0.0,
+            &bounds(1 << 20, 4, 8, 100),
+        )
+        .unwrap();
         assert!(told.is_empty());
         assert_eq!((linked.units, linked.pairs), (0, 0));
     }
@@ -270,6 +276,7 @@ fn an_error_of_whoever_takes_the_pairs_ends_the_run() {
     let model = model("between");
     let rows: Arc<dyn Rows> =
         Arc::new(HeldTables::new(vec![batch(&many(50, 0))], vec![batch(&many(50, 0))]));
-    let ended = link_bounded(&model, &rows, -1000.0, &bounds(64 << 20, 2, 8, 100), |_| Err(Error::NoPairs));
+    let ended =
+        link_bounded(&model, &rows, -1000.0, &bounds(64 << 20, 2, 8, 100), |_| Err(Error::NoPairs));
     assert!(matches!(ended, Err(Error::NoPairs)));
 }

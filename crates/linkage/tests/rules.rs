@@ -73,7 +73,14 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
     let row = (
         prop::sample::select(vec!["Ana", "Anna", "José", "Jose", "Li", "Gil", ""]),
         prop::sample::select(vec!["Gil", "Gill", "Li", "Ng", "Ana", "Nguyễn", "Nguyen", ""]),
-        prop::sample::select(vec!["1980-01-31", "1980-02-28", "1981-01-31", "1990-05-05", "no", ""]),
+        prop::sample::select(vec![
+            "1980-01-31",
+            "1980-02-28",
+            "1981-01-31",
+            "1990-05-05",
+            "no",
+            "",
+        ]),
         prop::sample::select(vec!["100", "104.9", "200", "-5", "0", ""]),
     );
     let row = row.prop_map(|(given, surname, birth, pay)| Row { given, surname, birth, pay });
@@ -82,7 +89,8 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
 
 fn sheet(rows: &[Row]) -> Sheet {
     let header = ["given", "surname", "birth", "pay"].map(str::to_owned).to_vec();
-    let cells = |row: &Row| [row.given, row.surname, row.birth, row.pay].map(str::to_owned).to_vec();
+    let cells =
+        |row: &Row| [row.given, row.surname, row.birth, row.pay].map(str::to_owned).to_vec();
     Sheet { header, rows: rows.iter().map(cells).collect() }
 }
 
@@ -124,9 +132,9 @@ fn meant(left: &[Row], right: Option<&[Row]>, rules: &[Makes]) -> Made {
         };
         for (other_place, other) in others {
             // Within one table either of the two may be the one that the rule calls left.
-            let first = rules.iter().position(|makes| {
-                makes(one, other) || (right.is_none() && makes(other, one))
-            });
+            let first = rules
+                .iter()
+                .position(|makes| makes(one, other) || (right.is_none() && makes(other, one)));
             if let Some(rule) = first {
                 meant.push((number(place), number(other_place), u16::try_from(rule).unwrap()));
             }
@@ -142,14 +150,14 @@ fn equal<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
 
 const RULES: [(&str, Makes); 8] = [
     (r#"{ sql = "l.surname = r.surname" }"#, |l, r| equal(l.surname(), r.surname())),
-    (
-        r#"{ sql = "r.surname = l.surname and l.birth - r.birth < 400" }"#,
-        |l, r| equal(l.surname(), r.surname()) && l.days_from(r).is_some_and(|days| days < 400),
-    ),
+    (r#"{ sql = "r.surname = l.surname and l.birth - r.birth < 400" }"#, |l, r| {
+        equal(l.surname(), r.surname()) && l.days_from(r).is_some_and(|days| days < 400)
+    }),
     (
         r#"{ sql = "substr(l.given, 1, 2) = substr(r.given, 1, 2) and (surname_l <> surname_r or l.pay > 150)" }"#,
         |l, r| {
-            let start = |row: &Row| row.given().map(|text| text.chars().take(2).collect::<String>());
+            let start =
+                |row: &Row| row.given().map(|text| text.chars().take(2).collect::<String>());
             equal(start(l), start(r))
                 && (matches!((l.surname(), r.surname()), (Some(l), Some(r)) if l != r)
                     || l.pay().is_some_and(|pay| pay > 150.0))
@@ -184,20 +192,16 @@ const RULES: [(&str, Makes); 8] = [
                     })
         },
     ),
-    (
-        r#"{ keys = [{ column = "birth" }], sql = "length(l.given) = length(r.given)" }"#,
-        |l, r| {
-            equal(l.birth(), r.birth())
-                && equal(
-                    l.given().map(|text| text.chars().count()),
-                    r.given().map(|text| text.chars().count()),
-                )
-        },
-    ),
-    (
-        r#"{ sql = "l.given = r.surname" , keys = [{ column = "pay" }] }"#,
-        |l, r| equal(l.given(), r.surname()) && equal(l.pay(), r.pay()),
-    ),
+    (r#"{ keys = [{ column = "birth" }], sql = "length(l.given) = length(r.given)" }"#, |l, r| {
+        equal(l.birth(), r.birth())
+            && equal(
+                l.given().map(|text| text.chars().count()),
+                r.given().map(|text| text.chars().count()),
+            )
+    }),
+    (r#"{ sql = "l.given = r.surname" , keys = [{ column = "pay" }] }"#, |l, r| {
+        equal(l.given(), r.surname()) && equal(l.pay(), r.pay())
+    }),
 ];
 
 proptest! {
@@ -280,7 +284,7 @@ column = [
     { name = "aliases", from = ["aliases"], kind = { list = ";" } },
     { name = "birth", from = ["birth"] },
 ]
-rule = [{ sql = "substr(l.aliases, 1, 2) = substr(r.aliases, 1, 2) and l.birth = r.birth", explode = ["aliases"] }]
+rule = [{ keys = [{ column = "birth" }] }]
 [[comparison]]
 name = "birth"
 column = "birth"
@@ -306,38 +310,15 @@ fn lists(link: &str, left: &[Named], right: &[Named]) -> (Model, Tables) {
     (model, tables.unwrap())
 }
 
-fn named() -> impl Strategy<Value = Vec<Named>> {
-    let name = prop::sample::select(vec!["ana", "anna", "li", "lin", "gil", "ng", "maria"]);
-    let names = prop::collection::vec(name, 0..4);
-    prop::collection::vec((names, prop::sample::select(vec!["x1", "y", "z1", ""])), 0..14)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
-
-    #[test]
-    fn an_exploded_list_makes_the_pairs_that_any_of_its_items_makes(left in named(), right in named()) {
-        let makes = |one: &Named, other: &Named| {
-            let starts = |named: &Named| -> BTreeSet<String> {
-                named.0.iter().map(|name| name.chars().take(2).collect()).collect()
-            };
-            !one.1.is_empty() && one.1 == other.1 && !starts(one).is_disjoint(&starts(other))
-        };
-        let (model, both) = lists("between", &left, &right);
-        let mut meant = Vec::new();
-        for (place, one) in left.iter().enumerate() {
-            let others = right.iter().enumerate().filter(|(_, other)| makes(one, other));
-            meant.extend(others.map(|(other, _)| (number(place), number(other), 0)));
-        }
-        prop_assert_eq!(made(&both, model.rules()), meant);
-        let (model, one_table) = lists("within", &left, &[]);
-        let mut meant = Vec::new();
-        for (place, one) in left.iter().enumerate() {
-            let others = left.iter().enumerate().skip(place + 1).filter(|(_, other)| makes(one, other));
-            meant.extend(others.map(|(other, _)| (number(place), number(other), 0)));
-        }
-        prop_assert_eq!(made(&one_table, model.rules()), meant);
-    }
+#[test]
+fn a_rule_that_explodes_a_list_is_refused() {
+    // Today's answer, and a wrong one: a record should be found by any item of its list.
+    let exploding = LISTS.replace("LINK", "between").replace(
+        r#"{ keys = [{ column = "birth" }] }"#,
+        r#"{ sql = "l.aliases = r.aliases and l.birth = r.birth", explode = ["aliases"] }"#,
+    );
+    let refused = Model::from_toml(&exploding).unwrap_err().to_string();
+    assert!(refused.contains("`explode` can't be run yet"), "{refused}");
 }
 
 #[test]
@@ -347,7 +328,12 @@ fn a_level_may_be_an_expression_and_what_is_unknown_does_not_hold() {
     let level = |one: u32, other: u32| {
         let scorer = linkage::Scorer::new(&model, &both).unwrap();
         let (one, other) = (linkage::RecordRef::new(one), linkage::RecordRef::new(other));
-        linkage::explain(&scorer, one, other).unwrap().parts.iter().find(|part| part.level > 0).map(|part| part.level)
+        linkage::explain(&scorer, one, other)
+            .unwrap()
+            .parts
+            .iter()
+            .find(|part| part.level > 0)
+            .map(|part| part.level)
     };
     assert_eq!(level(0, 0), Some(1));
     assert_eq!(level(1, 1), Some(2));
@@ -362,7 +348,8 @@ fn min_hash_finds_a_misspelt_name_and_not_another() {
     let left = [row("hernandez-garcia")];
     let right = [row("hernandes-garcia"), row("okonkwo")];
     let model =
-        model("between", r#"{ min_hash = { column = "surname", q = 2, bands = 12, rows = 3 } }"#).unwrap();
+        model("between", r#"{ min_hash = { column = "surname", q = 2, bands = 12, rows = 3 } }"#)
+            .unwrap();
     let both = tables(model.columns(), &left, Some(&right));
     assert_eq!(made(&both, model.rules()), [(0, 0, 0)]);
 }
@@ -374,8 +361,11 @@ fn many_pairs_that_share_a_key_are_estimated_and_not_gone_through() {
     let rows: Vec<Row> = (0..2_100)
         .map(|row| Row { given: "Ana", surname: "", birth: "", pay: pays[row % 2] })
         .collect();
-    let model = model("between", r#"{ sql = "l.given = r.given and l.pay <= r.pay - 50 or l.given = r.given and l.pay = r.pay" },
-        { keys = [{ column = "given" }] }"#);
+    let model = model(
+        "between",
+        r#"{ sql = "l.given = r.given and l.pay <= r.pay - 50 or l.given = r.given and l.pay = r.pay" },
+        { keys = [{ column = "given" }] }"#,
+    );
     // The disjunction holds no equality that always holds, so it has no key.
     assert!(model.is_err());
     let model = crate::model(
@@ -424,10 +414,10 @@ fn what_is_wrong_with_a_rule_is_said_with_its_position() {
     let texts: Vec<String> = rules.iter().map(|rule| said(rule)).collect();
     expect_test::expect![[r#"
         rule `l.surnam = r.surname` names the column `surnam` at line 1, column 3, which there isn't
-        rule `l.surname = r.surname and
+        rule `l.surname = r.surname and soundx(l.given) = r.given` names the function `soundx` at line 2, column 3, which there isn't
         rule `surname = r.surname` names the column `surname` at line 1, column 1, which there isn't
         rule `x.surname = r.surname` cannot be understood: a column is written `l.name` or `r.name`, at line 1, column 1
-        rule `l.surname = ` cannot be understood: sql parser error: Expected: an expression, found: EOF
+        rule `l.surname =` cannot be understood: sql parser error: Expected: an expression, found: EOF
         rule `l.surname = r.surname; drop table x` cannot be understood: it should end before `;` at line 1, column 22
         rule `l.surname` cannot be understood: it must come to true or false
         rule `l.surname = r.surname and random() < 0.5` cannot be understood: `random` doesn't come to the same every time, at line 1, column 27

@@ -41,7 +41,8 @@ struct Likeness {
 
 impl Likeness {
     fn new(measure: Measure) -> Self {
-        let signature = Signature::exact(vec![DataType::Utf8, DataType::Utf8], Volatility::Immutable);
+        let signature =
+            Signature::exact(vec![DataType::Utf8, DataType::Utf8], Volatility::Immutable);
         let aliases = match measure {
             Measure::Jaro => vec!["jaro".to_owned()],
             Measure::JaroWinkler => vec!["jaro_winkler".to_owned()],
@@ -84,12 +85,14 @@ impl ScalarUDFImpl for Likeness {
             Measure::JaroWinkler => {
                 Arc::new(each(one, other, text::jaro_winkler).collect::<Float64Array>())
             }
-            Measure::OptimalAlignment => {
-                Arc::new(each(one, other, |one, other| count(text::optimal_alignment(one, other))).collect::<Int64Array>())
-            }
-            Measure::Damerau => {
-                Arc::new(each(one, other, |one, other| count(text::damerau(one, other))).collect::<Int64Array>())
-            }
+            Measure::OptimalAlignment => Arc::new(
+                each(one, other, |one, other| count(text::optimal_alignment(one, other)))
+                    .collect::<Int64Array>(),
+            ),
+            Measure::Damerau => Arc::new(
+                each(one, other, |one, other| count(text::damerau(one, other)))
+                    .collect::<Int64Array>(),
+            ),
         };
         Ok(ColumnarValue::Array(measured))
     }

@@ -44,7 +44,8 @@ pub(super) fn inner_name(side: Side, column: &str) -> String {
 
 /// Reads one condition that may name these columns.
 pub(super) fn translate(place: &str, text: &str, columns: &[String]) -> Result<Expr> {
-    let unreadable = |problem: String| Error::UnreadableExpression { place: place.to_owned(), problem };
+    let unreadable =
+        |problem: String| Error::UnreadableExpression { place: place.to_owned(), problem };
     if text.len() > MOST_BYTES {
         return Err(unreadable(format!("it is longer than {MOST_BYTES} bytes")));
     }
@@ -70,9 +71,12 @@ const LENGTHENING: [&str; 3] = ["repeat", "lpad", "rpad"];
 /// The functions that may be called, by every name that they have.
 static FUNCTIONS: LazyLock<BTreeMap<String, Arc<ScalarUDF>>> = LazyLock::new(|| {
     let mut functions = BTreeMap::new();
-    let all = datafusion_functions::all_default_functions().into_iter().chain(likeness::functions());
+    let all =
+        datafusion_functions::all_default_functions().into_iter().chain(likeness::functions());
     for function in all.filter(|function| !LENGTHENING.contains(&function.name())) {
-        for name in std::iter::once(function.name()).chain(function.aliases().iter().map(String::as_str)) {
+        for name in
+            std::iter::once(function.name()).chain(function.aliases().iter().map(String::as_str))
+        {
             functions.insert(name.to_owned(), Arc::clone(&function));
         }
     }
@@ -91,7 +95,8 @@ impl Translation<'_> {
         // The parser bounds brackets and operators, but a chain of equals binds to the left without depth of its own.
         self.depth += 1;
         if self.depth > 2 * DEEPEST {
-            return Err(self.unsound(written, "it is nested too deeply"));
+            let problem = "it is nested too deeply".to_owned();
+            return Err(Error::UnreadableExpression { place: self.place.to_owned(), problem });
         }
         let expression = self.node(written);
         self.depth -= 1;
@@ -110,7 +115,8 @@ impl Translation<'_> {
             ast::Expr::Value(value) => self.literal(written, &value.value)?,
             ast::Expr::TypedString(typed) => {
                 let text = typed.value.value.clone().into_string();
-                let text = text.ok_or_else(|| self.unsound(written, "this literal isn't understood"))?;
+                let text =
+                    text.ok_or_else(|| self.unsound(written, "this literal isn't understood"))?;
                 let kind = self.data_type(written, &typed.data_type)?;
                 Expr::TryCast(TryCast::new(Box::new(lit(text)), kind))
             }
@@ -150,7 +156,13 @@ impl Translation<'_> {
                 Expr::Between(Between::new(expr, *negated, self.boxed(low)?, self.boxed(high)?))
             }
             ast::Expr::Like { negated, any: false, expr, pattern, escape_char: None } => {
-                Expr::Like(Like::new(*negated, self.boxed(expr)?, self.boxed(pattern)?, None, false))
+                Expr::Like(Like::new(
+                    *negated,
+                    self.boxed(expr)?,
+                    self.boxed(pattern)?,
+                    None,
+                    false,
+                ))
             }
             ast::Expr::ILike { negated, any: false, expr, pattern, escape_char: None } => {
                 Expr::Like(Like::new(*negated, self.boxed(expr)?, self.boxed(pattern)?, None, true))
@@ -189,7 +201,8 @@ impl Translation<'_> {
                     Some(TrimWhereField::Trailing) => "rtrim",
                 };
                 let mut arguments = vec![self.expression(expr)?];
-                for what in trim_what.as_deref().into_iter().chain(trim_characters.iter().flatten()) {
+                for what in trim_what.as_deref().into_iter().chain(trim_characters.iter().flatten())
+                {
                     arguments.push(self.expression(what)?);
                 }
                 self.call(written, function, arguments)?
@@ -198,7 +211,11 @@ impl Translation<'_> {
             ast::Expr::Floor { expr, field } => self.rounded(written, "floor", expr, field)?,
             ast::Expr::Function(function) => self.function(written, function)?,
             // The grammar has some forty forms more, and grows: none of them speaks of one pair alone.
-            _ => return Err(self.unsound(written, "this isn't understood in a condition on one pair")),
+            _ => {
+                return Err(
+                    self.unsound(written, "this isn't understood in a condition on one pair")
+                );
+            }
         })
     }
 
@@ -333,16 +350,22 @@ impl Translation<'_> {
             BinaryOperator::Divide => Operator::Divide,
             BinaryOperator::Modulo => Operator::Modulo,
             BinaryOperator::StringConcat => Operator::StringConcat,
-            _ => return Err(self.unsound(written, &format!("the operator `{operator}` isn't understood"))),
+            _ => {
+                return Err(
+                    self.unsound(written, &format!("the operator `{operator}` isn't understood"))
+                );
+            }
         })
     }
 
     fn data_type(&self, written: &ast::Expr, kind: &ast::DataType) -> Result<DataType> {
         use ast::DataType as Sql;
         Ok(match kind {
-            Sql::Text | Sql::Varchar(_) | Sql::Char(_) | Sql::CharacterVarying(_) | Sql::String(_) => {
-                DataType::Utf8
-            }
+            Sql::Text
+            | Sql::Varchar(_)
+            | Sql::Char(_)
+            | Sql::CharacterVarying(_)
+            | Sql::String(_) => DataType::Utf8,
             Sql::SmallInt(_) | Sql::Int(_) | Sql::Integer(_) | Sql::BigInt(_) => DataType::Int64,
             Sql::Real | Sql::Float(_) | Sql::Double(_) | Sql::DoublePrecision => DataType::Float64,
             Sql::Boolean | Sql::Bool => DataType::Boolean,

@@ -191,20 +191,21 @@ impl Tally {
         least_units: u64,
         rule_of: impl Fn(u16) -> String,
     ) -> Result<Assignment> {
-        let target = (self.all / least_units.max(1)).clamp(LEAST_SINGLE, unit_pairs.max(LEAST_SINGLE));
+        let target =
+            (self.all / least_units.max(1)).clamp(LEAST_SINGLE, unit_pairs.max(LEAST_SINGLE));
         let mut large = BTreeMap::new();
         let (mut units, mut largest) = (0, 0);
         let mut packed: Vec<(u64, Item)> = Vec::new();
         for (block, (sources, recipients)) in std::mem::take(&mut self.single) {
             let pairs = self.pairs(sources, recipients);
             if pairs > target {
-                let (tiles, tile_pairs) = self.tiles(units, target, sources, recipients).ok_or_else(
-                    || Error::BlockTooLarge {
+                let (tiles, tile_pairs) = self
+                    .tiles(units, target, sources, recipients)
+                    .ok_or_else(|| Error::BlockTooLarge {
                         rule: rule_of(block.0),
                         pairs,
                         limit: target.saturating_mul(MOST_PARTS * MOST_PARTS / 2),
-                    },
-                )?;
+                    })?;
                 let (left, right) = (u64::from(tiles.left), u64::from(tiles.right));
                 units += if self.within { left * (left + 1) / 2 } else { left * right };
                 largest = largest.max(tile_pairs);
@@ -253,7 +254,13 @@ impl Tally {
     }
 
     /// Cuts a block into tiles of about so many pairs, if that can be done, and says how many a tile then makes.
-    fn tiles(&self, first: u64, target: u64, sources: u64, recipients: u64) -> Option<(Tiles, u64)> {
+    fn tiles(
+        &self,
+        first: u64,
+        target: u64,
+        sources: u64,
+        recipients: u64,
+    ) -> Option<(Tiles, u64)> {
         let parts = |parts: u64| u32::try_from(parts).unwrap_or(u32::MAX);
         if self.within {
             let all = sources + recipients;
@@ -341,7 +348,8 @@ mod tests {
             let mut sent: BTreeMap<u64, [u64; 4]> = BTreeMap::new();
             for record in 0..sources + recipients {
                 let number_of = u32::try_from(record).unwrap();
-                let mut put = |unit, role: u8| sent.entry(unit).or_default()[usize::from(role)] += 1;
+                let mut put =
+                    |unit, role: u8| sent.entry(unit).or_default()[usize::from(role)] += 1;
                 assignment.units_of(name(number), record >= *sources, number_of, &mut put);
             }
             let mut made = 0;
@@ -351,7 +359,11 @@ mod tests {
                 made += pairs;
             }
             let all = sources + recipients;
-            let meant = if assignment.within { all * all.saturating_sub(1) / 2 } else { sources * recipients };
+            let meant = if assignment.within {
+                all * all.saturating_sub(1) / 2
+            } else {
+                sources * recipients
+            };
             assert_eq!(made, meant, "block {number} of {sources} and {recipients}");
         }
         loads
@@ -359,8 +371,17 @@ mod tests {
 
     #[test]
     fn each_pair_of_each_block_is_made_in_one_unit() {
-        let blocks =
-            [(0, 5), (1, 0), (1, 1), (3, 4), (60, 70), (700, 900), (5_000, 1), (1, 9_000), (2_000, 2_000)];
+        let blocks = [
+            (0, 5),
+            (1, 0),
+            (1, 1),
+            (3, 4),
+            (60, 70),
+            (700, 900),
+            (5_000, 1),
+            (1, 9_000),
+            (2_000, 2_000),
+        ];
         for within in [false, true] {
             let assigned = tally(within, &blocks).assign(20_000, 1, |_| String::new()).unwrap();
             loads(&assigned, &blocks);

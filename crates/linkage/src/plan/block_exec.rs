@@ -211,7 +211,9 @@ pub(super) fn missing_input(name: &str) -> DataFusionError {
 
 /// A column of a batch by its name.
 pub(super) fn column<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b ArrayRef> {
-    batch.column_by_name(name).ok_or_else(|| DataFusionError::Plan(format!("there is no column {name}")))
+    batch
+        .column_by_name(name)
+        .ok_or_else(|| DataFusionError::Plan(format!("there is no column {name}")))
 }
 
 /// The key columns of a batch, by layer.

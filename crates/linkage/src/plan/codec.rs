@@ -127,29 +127,31 @@ impl PlanCodec {
         bytes: &[u8],
         inputs: &[Arc<dyn ExecutionPlan>],
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let message = OperatorMessage::decode(bytes)
-            .map_err(|error| unreadable(error.to_string()))?;
+        let message =
+            OperatorMessage::decode(bytes).map_err(|error| unreadable(error.to_string()))?;
         let [input] = inputs else {
             return Err(unreadable("an operator takes one input".to_owned()));
         };
         let input = Arc::clone(input);
-        let step = match message.kind.ok_or_else(|| unreadable("it names no operator".to_owned()))? {
-            OperatorKind::Keys(Nothing {}) => BlockStep::Keys,
-            OperatorKind::Count(Nothing {}) => BlockStep::Count,
-            OperatorKind::Assign(assign) => BlockStep::Assign(Arc::new(read(assign)?)),
-            OperatorKind::Link(link) => {
-                let digest: [u8; 32] = link
-                    .digest
-                    .try_into()
-                    .map_err(|_| unreadable("a digest is 32 bytes".to_owned()))?;
-                let output = link.least.map_or(Output::Patterns, Output::Pairs);
-                if matches!(output, Output::Pairs(least) if least.is_nan()) {
-                    return Err(unreadable("the least weight is no number".to_owned()));
+        let step =
+            match message.kind.ok_or_else(|| unreadable("it names no operator".to_owned()))? {
+                OperatorKind::Keys(Nothing {}) => BlockStep::Keys,
+                OperatorKind::Count(Nothing {}) => BlockStep::Count,
+                OperatorKind::Assign(assign) => BlockStep::Assign(Arc::new(read(assign)?)),
+                OperatorKind::Link(link) => {
+                    let digest: [u8; 32] = link
+                        .digest
+                        .try_into()
+                        .map_err(|_| unreadable("a digest is 32 bytes".to_owned()))?;
+                    let output = link.least.map_or(Output::Patterns, Output::Pairs);
+                    if matches!(output, Output::Pairs(least) if least.is_nan()) {
+                        return Err(unreadable("the least weight is no number".to_owned()));
+                    }
+                    let link =
+                        LinkExec::try_new(&*self.models, Digest::from_bytes(digest), output, input);
+                    return Ok(Arc::new(link.map_err(failed)?));
                 }
-                let link = LinkExec::try_new(&*self.models, Digest::from_bytes(digest), output, input);
-                return Ok(Arc::new(link.map_err(failed)?));
-            }
-        };
+            };
         Ok(Arc::new(BlockExec::try_new(step, input).map_err(failed)?))
     }
 }
@@ -180,7 +182,8 @@ fn written(assignment: &Assignment) -> AssignMessage {
 fn read(message: AssignMessage) -> Result<Assignment> {
     let mut large = std::collections::BTreeMap::new();
     for block in message.large {
-        let layer = u16::try_from(block.layer).map_err(|_| unreadable("there is no such layer".to_owned()))?;
+        let layer = u16::try_from(block.layer)
+            .map_err(|_| unreadable("there is no such layer".to_owned()))?;
         let key = block.key.try_into().map_err(|_| unreadable("a key is 16 bytes".to_owned()))?;
         let most = u32::try_from(super::assign::MOST_PARTS).unwrap_or(u32::MAX);
         let sound = (1..=most).contains(&block.left)
@@ -189,7 +192,10 @@ fn read(message: AssignMessage) -> Result<Assignment> {
         if !sound {
             return Err(unreadable("a block is cut into no parts, or too many".to_owned()));
         }
-        large.insert((layer, key), Tiles { first: block.first, left: block.left, right: block.right });
+        large.insert(
+            (layer, key),
+            Tiles { first: block.first, left: block.left, right: block.right },
+        );
     }
     Ok(Assignment {
         within: message.within,
@@ -289,9 +295,8 @@ level = [{ test = "exact", m = 0.7, u = 0.01 }, { test = "else", m = 0.3, u = 0.
             Arc::new(BlockExec::try_new(BlockStep::Count, keys).unwrap());
         assert_eq!(again(&count).name(), "CountExec");
         let assignment = Tally::new(false, 1).assign(1, 1, |_| String::new()).unwrap();
-        let assigned: Arc<dyn ExecutionPlan> = Arc::new(
-            BlockExec::try_new(BlockStep::Assign(Arc::new(assignment)), rows()).unwrap(),
-        );
+        let assigned: Arc<dyn ExecutionPlan> =
+            Arc::new(BlockExec::try_new(BlockStep::Assign(Arc::new(assignment)), rows()).unwrap());
         for output in [Output::Pairs(-1.5), Output::Pairs(f64::NEG_INFINITY), Output::Patterns] {
             let digest = model().digest().unwrap();
             let link = LinkExec::try_new(&model(), digest, output, Arc::clone(&assigned)).unwrap();

@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt64Type;
-use arrow_array::{ArrayRef, Float64Array, RecordBatch, UInt16Array, UInt32Array, UInt64Array};
+use arrow_array::{
+    Array, ArrayRef, Float64Array, RecordBatch, UInt16Array, UInt32Array, UInt64Array,
+};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, SortOptions};
 use datafusion_common::tree_node::TreeNodeRecursion;
 use datafusion_common::{DataFusionError, Result};
@@ -31,10 +33,10 @@ use datafusion_physical_plan::{
 use futures::StreamExt;
 
 use super::block_exec::{KEY, LAYER, UNIT, column, missing_input};
+use super::passed;
 use super::rows::row_schema;
 use super::run::PlannedPair;
 use super::unit::Worker;
-use super::passed;
 use crate::pattern::Pattern;
 use crate::{Digest, Model};
 
@@ -151,7 +153,8 @@ pub(super) fn unit_order(schema: &SchemaRef) -> Result<LexOrdering> {
 pub(super) fn order_by(schema: &SchemaRef, names: &[&str]) -> Result<LexOrdering> {
     let sort = |name: &&str| Ok(PhysicalSortExpr::new(col(name, schema)?, SortOptions::default()));
     let sorts = names.iter().map(sort).collect::<Result<Vec<_>>>()?;
-    LexOrdering::new(sorts).ok_or_else(|| DataFusionError::Plan("there is nothing to sort by".to_owned()))
+    LexOrdering::new(sorts)
+        .ok_or_else(|| DataFusionError::Plan("there is nothing to sort by".to_owned()))
 }
 
 impl fmt::Debug for LinkExec {
@@ -308,7 +311,7 @@ impl Linking {
         }
         self.unit = Some(first);
         let same = units.values().iter().take_while(|unit| **unit == first).count();
-        self.reservation.try_grow(bytes_of(&batch, same))?;
+        self.reservation.try_grow(bytes_of(&batch.slice(0, same)))?;
         self.gathered.push(batch.slice(0, same));
         if same < units.len() {
             self.waiting = Some(batch.slice(same, units.len() - same));
@@ -325,10 +328,10 @@ impl Linking {
     }
 }
 
-/// About how many bytes some rows of a batch take.
-fn bytes_of(batch: &RecordBatch, rows: usize) -> usize {
-    let all = batch.num_rows().max(1);
-    batch.get_array_memory_size() / all * rows + 1
+/// How many bytes the rows of a batch take by themselves, whatever larger buffers they are a part of.
+fn bytes_of(batch: &RecordBatch) -> usize {
+    let bytes = |array: &ArrayRef| array.to_data().get_slice_memory_size().unwrap_or(0);
+    batch.columns().iter().map(bytes).sum()
 }
 
 fn pairs_batch(output: Output, pairs: &[PlannedPair]) -> Result<RecordBatch> {

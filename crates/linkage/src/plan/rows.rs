@@ -106,7 +106,8 @@ impl ValueCounts {
     pub(super) fn new(model: &Model) -> Self {
         let column = |comparison: &crate::model::Comparison| {
             comparison.frequency.as_ref()?;
-            let column = model.columns().iter().position(|column| column.name == comparison.column)?;
+            let column =
+                model.columns().iter().position(|column| column.name == comparison.column)?;
             Some((column, FxHashMap::default()))
         };
         let columns: Vec<_> = model.comparisons().iter().map(column).collect();
@@ -121,8 +122,11 @@ impl ValueCounts {
     /// Counts the values of a batch.
     pub(super) fn add(&mut self, tables: &Tables, side: Side) {
         self.records += u64::from(tables.records(side));
-        for ((column, counts), all) in
-            self.columns.iter_mut().zip(&mut self.all).filter_map(|(column, all)| Some((column.as_mut()?, all)))
+        for ((column, counts), all) in self
+            .columns
+            .iter_mut()
+            .zip(&mut self.all)
+            .filter_map(|(column, all)| Some((column.as_mut()?, all)))
         {
             let values = tables.values(*column);
             let mut seen = vec![0_u64; values.len() + 1];
@@ -294,10 +298,8 @@ pub(super) fn rules_of_layers(model: &Model) -> Vec<usize> {
 
 /// Returns the schema of the rows of a model.
 pub(super) fn row_schema(model: &Model) -> SchemaRef {
-    let mut fields = vec![
-        Field::new(SIDE, DataType::UInt8, false),
-        Field::new(RECORD, DataType::UInt32, false),
-    ];
+    let mut fields =
+        vec![Field::new(SIDE, DataType::UInt8, false), Field::new(RECORD, DataType::UInt32, false)];
     for layer in 0..rules_of_layers(model).len() {
         fields.push(Field::new(key_name(layer), key_type(), true));
     }

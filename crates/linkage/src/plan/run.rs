@@ -12,9 +12,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, UInt16Type, UInt32Type, UInt64Type};
-use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use datafusion_common::DataFusionError;
 use datafusion_execution::config::SessionConfig;
@@ -151,7 +151,8 @@ pub fn count_patterns_bounded(
 }
 
 fn pairs_of(batch: &RecordBatch) -> Result<Vec<PlannedPair>> {
-    let numbers = |name: &str| Ok(column(batch, name).map_err(failed)?.as_primitive::<UInt32Type>());
+    let numbers =
+        |name: &str| Ok(column(batch, name).map_err(failed)?.as_primitive::<UInt32Type>());
     let (lefts, rights) = (numbers("left")?, numbers("right")?);
     let rules = column(batch, "rule").map_err(failed)?.as_primitive::<UInt16Type>();
     let patterns = column(batch, "pattern").map_err(failed)?.as_primitive::<UInt64Type>();
@@ -207,7 +208,9 @@ fn run(
     })?;
     let least_units = bounds.partitions.get() as u64 * UNITS_A_PARTITION;
     let assignment = tally.assign(bounds.unit_pairs, least_units, |layer| {
-        layers.get(usize::from(layer)).map_or_else(String::new, |rule| model.rules()[*rule].to_string())
+        layers
+            .get(usize::from(layer))
+            .map_or_else(String::new, |rule| model.rules()[*rule].to_string())
     })?;
     let assignment = Arc::new(assignment);
 
@@ -445,7 +448,11 @@ level = [{ test = "exact", m = 0.7, u = 0.01 }, { test = "else", m = 0.3, u = 0.
             let keys = batch.column(1).as_fixed_size_binary();
             let counts = |index: usize| batch.column(index).as_primitive::<UInt64Type>();
             for row in 0..batch.num_rows() {
-                tally.add((0, key_at(keys, row).unwrap()), counts(2).value(row), counts(3).value(row));
+                tally.add(
+                    (0, key_at(keys, row).unwrap()),
+                    counts(2).value(row),
+                    counts(3).value(row),
+                );
             }
             Ok(())
         })
@@ -471,7 +478,21 @@ level = [{ test = "exact", m = 0.7, u = 0.01 }, { test = "else", m = 0.3, u = 0.
             displayable(counting.as_ref()).indent(false),
             displayable(linking.as_ref()).indent(false)
         );
-        expect_test::expect![[r""]].assert_eq(&shown);
+        expect_test::expect![[r"
+            CoalescePartitionsExec
+              CountExec
+                SortExec: expr=[layer@0 ASC, key@1 ASC], preserve_partitioning=[true]
+                  RepartitionExec: partitioning=Hash([layer@0, key@1], 2), input_partitions=2
+                    KeysExec
+                      StreamingTableExec: partition_sizes=2, projection=[side, record, key_0, share_0, value_0]
+
+            CoalescePartitionsExec
+              LinkExec: model=sha256:c03cb26fd34d8022cf4331370ace3c7310a0a0609927a9031f679040da675e63, output=Pairs(-1000.0)
+                SortExec: expr=[unit@0 ASC, layer@1 ASC, key@2 ASC], preserve_partitioning=[true]
+                  RepartitionExec: partitioning=Hash([unit@0], 2), input_partitions=2
+                    AssignExec: units=1
+                      StreamingTableExec: partition_sizes=2, projection=[side, record, key_0, share_0, value_0]
+        "]].assert_eq(&shown);
     }
 
     /// Writes each of our operators and reads it back elsewhere; DataFusion's own are only given their new inputs.

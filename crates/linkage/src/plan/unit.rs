@@ -69,9 +69,10 @@ impl Worker {
         let conditions = conditions.collect::<Result<Vec<_>>>()?;
         let keys = key_columns(&rows).map_err(failed)?;
         let linking = Pairs { unit: &unit, rules: &self.rules, keys, conditions };
-        let frequencies = Frequencies::of_shares(&unit.tables, model.comparisons(), |comparison, column| {
-            unit.shares(&rows, comparison, column)
-        })?;
+        let frequencies =
+            Frequencies::of_shares(&unit.tables, model.comparisons(), |comparison, column| {
+                unit.shares(&rows, comparison, column)
+            })?;
         let scorer = Scorer::with_frequencies(&model, &unit.tables, frequencies)?;
         let mut comparer = Comparer::new(&unit.tables, model.comparisons())?;
         let output = self.output;
@@ -183,7 +184,9 @@ impl Pairs<'_> {
         let roles = column(rows, ROLE).map_err(failed)?.as_primitive::<UInt8Type>().values();
         let mut start = 0;
         while start < rows.num_rows() {
-            let same = |row: &usize| layers[*row] == layers[start] && names.value(*row) == names.value(start);
+            let same = |row: &usize| {
+                layers[*row] == layers[start] && names.value(*row) == names.value(start)
+            };
             let end = start + (start..rows.num_rows()).take_while(same).count();
             let layer = usize::from(layers[start]);
             let rule = *self.rules.get(layer).ok_or_else(|| Error::FailedPlan {
@@ -219,7 +222,9 @@ impl Pairs<'_> {
         };
         let mut pairs: Vec<(usize, usize)> = rights.map(turned).collect();
         let first_own = self.rules.iter().position(|other| *other == rule).unwrap_or(layer);
-        pairs.retain(|(one, other)| !(first_own..layer).any(|layer| self.shares(layer, *one, *other)));
+        pairs.retain(|(one, other)| {
+            !(first_own..layer).any(|layer| self.shares(layer, *one, *other))
+        });
         if let Some(condition) = &self.conditions[rule] {
             let refs: Vec<_> = pairs.iter().map(|pair| self.refs(*pair)).collect();
             let mut holds = condition.hold_of(&self.unit.tables, &refs).into_iter();
@@ -255,7 +260,8 @@ fn encode(kind: &Kind, array: &dyn Array) -> Result<(Values, Vec<u32>)> {
         Kind::Text => {
             let texts = array.as_string_opt::<i32>().ok_or_else(wrong)?;
             let mut numbers = TextNumbers::default();
-            let code = |row| if texts.is_valid(row) { numbers.number(texts.value(row)) } else { NO_VALUE };
+            let code =
+                |row| if texts.is_valid(row) { numbers.number(texts.value(row)) } else { NO_VALUE };
             let codes: Vec<u32> = rows.map(code).collect();
             let (texts, places) = numbers.in_order();
             (Values::Text(texts), codes, places)
@@ -279,7 +285,11 @@ fn encode(kind: &Kind, array: &dyn Array) -> Result<(Values, Vec<u32>)> {
             let given = array.as_primitive_opt::<Float64Type>().ok_or_else(wrong)?;
             let mut numbers = Numbers::default();
             let code = |row| {
-                if given.is_valid(row) { numbers.number(ordered(given.value(row))) } else { NO_VALUE }
+                if given.is_valid(row) {
+                    numbers.number(ordered(given.value(row)))
+                } else {
+                    NO_VALUE
+                }
             };
             let codes: Vec<u32> = rows.map(code).collect();
             let (words, places) = numbers.in_order();
