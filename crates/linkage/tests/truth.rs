@@ -378,7 +378,7 @@ fn households_and_twins_are_told_from_the_same_individual_without_labels() {
     assert!(said.by_second_hits);
     assert!(said.precision.low <= with.precision && with.precision <= said.precision.high);
     assert!(said.recall.low <= with.recall && with.recall <= said.recall.high, "{said:?}");
-    assert!(said.recall.high - said.recall.low < 0.04, "{said:?}");
+    assert!(said.recall.high - said.recall.low < 0.05, "{said:?}");
     let errors = trained.training().unwrap().standard_errors.as_ref().unwrap();
     assert_eq!(errors.kin.len(), trained.kin().len());
     assert!(errors.m.iter().flatten().chain(errors.u.iter().flatten()).all(|error| *error > 0.0));
