@@ -370,8 +370,7 @@ fn households_and_twins_are_told_from_the_same_individual_without_labels() {
     assert!(with.precision > 0.99 && with.recall > 0.92, "{with:?}");
     assert!((expectation.expected_precision - with.precision).abs() < 0.01, "{expectation:?}");
     // The same model without its classes of kin takes members of one household for one individual.
-    let plain = linkage_without_kin(&trained);
-    let (without, _) = measure(&plain);
+    let (without, _) = measure(&linkage_without_kin(&trained));
     assert!(without.precision < 0.9, "{without:?}");
 
     let said = estimate(&Scorer::new(&trained, &tables).unwrap(), 7, 60).unwrap();
