@@ -51,9 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Link::Within => Tables::within(recipe.columns(), from)?,
         Link::Both => Tables::both(recipe.columns(), from, Table::new(&recipient).with_id(truth))?,
     };
-    let began = std::time::Instant::now();
     let model = train(&recipe, &tables)?;
-    println!("trained in {:.2?}", began.elapsed());
     if std::env::var_os("SHOW_MODEL").is_some() {
         println!("{}", model.to_toml()?);
     }
@@ -129,7 +127,8 @@ fn report(name: &str, model: &Model, tables: &Tables, all_same: u64) -> Result<(
         let mut bins = [(0u64, 0u64, 0.0); 10];
         for pair in &pairs {
             let chance = model.probability(pair.weight);
-            let bin = &mut bins[((chance * 10.0) as usize).min(9)];
+            let place = (1..10).take_while(|tenth| chance * 10.0 >= f64::from(*tenth)).count();
+            let bin = &mut bins[place];
             bin.0 += 1;
             bin.1 += u64::from(right(pair));
             bin.2 += chance;

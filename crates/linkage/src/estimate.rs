@@ -6,7 +6,7 @@
 //! Data](https://doi.org/10.2307/2531532), 1987): a lower bound where rules fail together.
 //!
 //! The interval has two sources. Source records are drawn again with replacement (each a Poisson count), and calibration
-//! and sums made anew: what was estimated could have come out otherwise. And given the probabilities, the pairs at hand
+//! learnt anew: what was estimated could have come out otherwise. And given the probabilities, the pairs at hand
 //! fall one way or the other. Both variances are added, and the interval is Wilson's for as many trials as have that
 //! variance. It covers what the model cannot know as little as any: the m, u and classes of kin are held, apart from
 //! what calibration takes up. A reviewed sample is worth more. Where a record may have several partners there are no
@@ -119,7 +119,7 @@ struct Work<'w> {
     calibration: &'w [Point],
 }
 
-/// Sums over the pairs, each by how often its source record counts.
+/// Sums over the pairs.
 #[derive(Default)]
 struct Sums {
     kept: f64,
@@ -146,9 +146,9 @@ impl Work<'_> {
         let sums = self.sums(&[]);
         let (precision, recall) = (sums.precision(), sums.recall());
         let mut dice = Dice::new(seed);
+        let sources = self.pairs.chunk_by(|one, other| one.source == other.source).count();
         let (mut precisions, mut recalls) = (Vec::new(), Vec::new());
         for _ in 0..if self.second_hits { resamples } else { 0 } {
-            let (_, sources) = self.rivals.sources();
             let counts: Vec<f64> = (0..sources).map(|_| poisson(&mut dice)).collect();
             let again = self.sums(&counts);
             precisions.push(again.precision());
@@ -174,26 +174,27 @@ impl Work<'_> {
         }
     }
 
+    /// Sums over the pairs at hand, calibrated by second hits of records that count as often as `counts` says.
+    ///
+    /// Only the calibration is learnt from the records drawn again: who is at hand is the same for the truth and for
+    /// what is said of it, and no part of how far one is from the other.
     fn sums(&self, counts: &[f64]) -> Sums {
         let anew = if self.second_hits {
             by_second_hits(self.pairs, self.sources, counts)
         } else {
             self.calibration.to_vec()
         };
-        let chances = self.rivals.chances(&anew, counts);
-        let (sources, _) = self.rivals.sources();
         let mut sums = Sums::default();
         let mut made = vec![0.0; self.rules + 1];
-        for (place, chance) in chances.into_iter().enumerate() {
-            let count = counts.get(sources[place]).copied().unwrap_or(1.0);
-            let spread = count * chance * (1.0 - chance);
+        for (place, chance) in self.rivals.chances(&anew).into_iter().enumerate() {
+            let spread = chance * (1.0 - chance);
             if self.kept[place] {
-                sums.kept += count;
-                sums.kept_same += count * chance;
+                sums.kept += 1.0;
+                sums.kept_same += chance;
                 sums.spread.0 += spread;
-                made[self.made_by[place]] += count * chance;
+                made[self.made_by[place]] += chance;
             } else {
-                sums.left_same += count * chance;
+                sums.left_same += chance;
                 sums.spread.1 += spread;
             }
         }

@@ -66,15 +66,8 @@ impl Rivals {
         }
     }
 
-    /// Returns the place of each pair's source record among those that the pairs name, and how many they are.
-    pub(crate) fn sources(&self) -> (&[usize], usize) {
-        (&self.source, self.seen[0])
-    }
-
     /// Returns the probability of each pair, in the order in which they came.
-    ///
-    /// `counts` says how often each source record counts, for resampling: once each, if empty.
-    pub(crate) fn chances(&self, calibration: &[Point], counts: &[f64]) -> Vec<f64> {
+    pub(crate) fn chances(&self, calibration: &[Point]) -> Vec<f64> {
         // Odds beyond 2^900 are as certain as any, and their sum must stay finite.
         let odds: Vec<f64> = self
             .weights
@@ -94,10 +87,9 @@ impl Rivals {
         }
         let alone = match (self.policy, self.link) {
             (OneToOne::Off, _) | (_, Link::Within | Link::Both) => 1.0,
-            (OneToOne::EachSource, Link::Between) => alone(&by_source, self.records[0], counts),
+            (OneToOne::EachSource, Link::Between) => alone(&by_source, self.records[0], &[]),
             (OneToOne::Greedy | OneToOne::Optimal, Link::Between) => {
-                alone(&by_source, self.records[0], counts)
-                    * alone(&by_recipient, self.records[1], &[])
+                alone(&by_source, self.records[0], &[]) * alone(&by_recipient, self.records[1], &[])
             }
         };
         let rivals = |place: usize| match self.policy {
@@ -114,15 +106,21 @@ impl Rivals {
 
 /// The share of records without a partner, from the sums of the odds of those that have pairs.
 ///
-/// One record more is thought to be alone, so that a handful are never all certain to have a partner.
+/// `counts` says how often each record counts, for resampling: once each, if empty. One record more is thought to be
+/// alone, so that a handful are never all certain to have a partner.
 pub(crate) fn alone(sums: &[f64], records: f64, counts: &[f64]) -> f64 {
-    let count = |place: usize| counts.get(place).copied().unwrap_or(1.0);
-    let seen: f64 = (0..sums.len()).map(count).sum();
+    let mut counted: Vec<(f64, f64)> = sums
+        .iter()
+        .enumerate()
+        .map(|(place, sum)| (*sum, counts.get(place).copied().unwrap_or(1.0)))
+        .collect();
+    // By size, since the records come in an order that rows may have decided.
+    counted.sort_by(|one, other| one.0.total_cmp(&other.0).then(one.1.total_cmp(&other.1)));
+    let seen: f64 = counted.iter().map(|(_, count)| count).sum();
     let unseen = (records - sums.len() as f64).max(0.0);
     let mut alone = 1.0;
     for _ in 0..ROUNDS {
-        let left: f64 =
-            sums.iter().enumerate().map(|(place, sum)| count(place) * alone / (alone + sum)).sum();
+        let left: f64 = counted.iter().map(|(sum, count)| count * alone / (alone + sum)).sum();
         let next = (left + unseen + 1.0) / (seen + unseen + 1.0);
         let rest = (next - alone).abs();
         alone = next;

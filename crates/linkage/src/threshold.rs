@@ -49,7 +49,7 @@ impl Forecast {
         calibration: &[Point],
         records: [u64; 2],
     ) -> Self {
-        let chances = Rivals::new(pairs, policy, link, records).chances(calibration, &[]);
+        let chances = Rivals::new(pairs, policy, link, records).chances(calibration);
         let pairs = pairs.iter().map(|pair| (pair.source, pair.recipient));
         Self { probabilities: pairs.zip(chances).collect() }
     }

@@ -324,9 +324,9 @@ fn known_parameters_come_back_from_splinks_vectors() {
     let found = maximise(&counts, &start, 5_000, 1e-9).unwrap();
     assert!(found.converged);
     assert!((found.same - 0.5).abs() < 0.01, "{found:?}");
-    for comparison in 0..3 {
-        assert!((found.m[comparison][0] - 0.7).abs() < 0.01, "{found:?}");
-        assert!((found.u[comparison][0] - 0.1).abs() < 0.01, "{found:?}");
+    for (comparison, (m, u)) in [(0.7, 0.1), (0.9, 0.025), (0.95, 0.2)].into_iter().enumerate() {
+        assert!((found.m[comparison][0] - m).abs() < 0.01, "{found:?}");
+        assert!((found.u[comparison][0] - u).abs() < 0.01, "{found:?}");
     }
     // And the probability of each vector is the one that the file gives, within one per cent.
     let given = sheet.cells("true_match_probability_l");
@@ -370,15 +370,14 @@ fn households_and_twins_are_told_from_the_same_individual_without_labels() {
     assert!(with.precision > 0.99 && with.recall > 0.92, "{with:?}");
     assert!((expectation.expected_precision - with.precision).abs() < 0.01, "{expectation:?}");
     // The same model without its classes of kin takes members of one household for one individual.
-    let plain = linkage_without_kin(&trained);
-    let (without, _) = measure(&plain);
+    let (without, _) = measure(&linkage_without_kin(&trained));
     assert!(without.precision < 0.9, "{without:?}");
 
     let said = estimate(&Scorer::new(&trained, &tables).unwrap(), 7, 60).unwrap();
     assert!(said.by_second_hits);
     assert!(said.precision.low <= with.precision && with.precision <= said.precision.high);
     assert!(said.recall.low <= with.recall && with.recall <= said.recall.high, "{said:?}");
-    assert!(said.recall.high - said.recall.low < 0.04, "{said:?}");
+    assert!(said.recall.high - said.recall.low < 0.05, "{said:?}");
     let errors = trained.training().unwrap().standard_errors.as_ref().unwrap();
     assert_eq!(errors.kin.len(), trained.kin().len());
     assert!(errors.m.iter().flatten().chain(errors.u.iter().flatten()).all(|error| *error > 0.0));
