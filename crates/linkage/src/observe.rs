@@ -66,8 +66,8 @@ fn observe(
     training: &Training,
     seed: u64,
 ) -> Result<(Vec<f64>, u64)> {
-    let place = format!("comparison `{}`", comparison.name);
-    let column = tables.column_index(&place, &comparison.column)?;
+    let column =
+        tables.column_index(&format!("comparison `{}`", comparison.name), &comparison.column)?;
     let exact = exact_levels(comparison, tables, column);
     let mut seen = vec![0u64; comparison.levels.len()];
     let rarest = |seen: &[u64]| {
