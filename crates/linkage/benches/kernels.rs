@@ -89,7 +89,7 @@ fn kernels(criterion: &mut Criterion) {
         for (name, floor) in [("one to many", &all), ("one to many at 0.88", &most)] {
             group.bench_function(name, |bencher| {
                 bencher.iter(|| {
-                    prepared.similarities(floor, pairs[0].0, &others, black_box(&mut alike))
+                    prepared.similarities(floor, pairs[0].0, &others, black_box(&mut alike));
                 });
             });
         }

@@ -240,7 +240,7 @@ impl<'a> Preparation<'a> {
             match cell {
                 Cell::List(texts) => texts.iter().for_each(|text| take(text)),
                 cell => {
-                    text_of(cell).iter().flat_map(|text| text.split(separator)).for_each(&mut take)
+                    text_of(cell).iter().flat_map(|text| text.split(separator)).for_each(&mut take);
                 }
             }
         }

@@ -130,17 +130,12 @@ impl<'t> Grader<'t> {
     ///
     /// Both codes stand for a value.
     pub(crate) fn first_level(&self, one: u32, other: u32) -> u8 {
-        self.processor.run(Levels {
-            grader: self,
-            ones: &[one],
-            others: &[other],
-            levels: &mut [0],
-        })
+        self.processor.run(Levels { grader: self, ones: &[one], others: &[other], found: &mut [0] })
     }
 
     /// Does the same for many pairs of values at once, which costs less a pair. All three are of one length.
     pub(crate) fn first_levels(&self, ones: &[u32], others: &[u32], levels: &mut [u8]) {
-        self.processor.run(Levels { grader: self, ones, others, levels });
+        self.processor.run(Levels { grader: self, ones, others, found: levels });
     }
 
     #[inline(always)]
@@ -268,7 +263,7 @@ struct Levels<'a, 't> {
     grader: &'a Grader<'t>,
     ones: &'a [u32],
     others: &'a [u32],
-    levels: &'a mut [u8],
+    found: &'a mut [u8],
 }
 
 impl Work for Levels<'_, '_> {
@@ -277,7 +272,7 @@ impl Work for Levels<'_, '_> {
     #[inline(always)]
     fn run(self) -> u8 {
         let mut last = NONE_HOLDS;
-        for ((one, other), level) in self.ones.iter().zip(self.others).zip(self.levels) {
+        for ((one, other), level) in self.ones.iter().zip(self.others).zip(self.found) {
             last = self.grader.level(*one, *other);
             *level = last;
         }
@@ -298,7 +293,7 @@ struct Making<'t> {
 
 static NO_VALUES: Values = Values::Numbers(Vec::new());
 
-impl<'t> Making<'t> {
+impl Making<'_> {
     /// Finds the loosest that is asked of each function.
     fn of<'m>(tests: impl Iterator<Item = &'m Test>) -> Making<'static> {
         let mut making = Making {
@@ -534,10 +529,10 @@ fn next_number(numbers: &mut FxHashMap<Box<[char]>, u32>, gram: &[char]) -> u32 
 /// A date as the tests of dates ask for it.
 #[derive(Clone, Copy)]
 struct Day {
-    days: i32,
+    since_epoch: i32,
     months: i32,
     month: i8,
-    day: i8,
+    of_month: i8,
 }
 
 impl Day {
@@ -545,36 +540,42 @@ impl Day {
         // The calendar has fewer than four million days.
         let days = day.duration_since(date(1970, 1, 1)).as_hours() / 24;
         Self {
-            days: i32::try_from(days).unwrap_or(i32::MAX),
+            since_epoch: i32::try_from(days).unwrap_or(i32::MAX),
             months: i32::from(day.year()) * 12 + i32::from(day.month()) - 1,
             month: day.month(),
-            day: day.day(),
+            of_month: day.day(),
         }
     }
 
     #[inline(always)]
     fn within_days(self, other: Self, most: u32) -> bool {
-        self.days.abs_diff(other.days) <= most
+        self.since_epoch.abs_diff(other.since_epoch) <= most
     }
 
     /// Within a month of the last day of a longer month is the last day of a shorter one, which no later day follows.
     #[inline(always)]
     fn within_months(self, other: Self, most: u32) -> bool {
-        let (early, late) = if self.days <= other.days { (self, other) } else { (other, self) };
+        let (early, late) =
+            if self.since_epoch <= other.since_epoch { (self, other) } else { (other, self) };
         let between = late.months.abs_diff(early.months);
-        between < most || (between == most && early.day >= late.day)
+        between < most || (between == most && early.of_month >= late.of_month)
     }
 
     #[inline(always)]
     fn swapped(self, other: Self) -> bool {
-        self.days != other.days
-            && self.day == other.month
-            && self.month == other.day
+        self.since_epoch != other.since_epoch
+            && self.of_month == other.month
+            && self.month == other.of_month
             && self.months - i32::from(self.month) == other.months - i32::from(other.month)
     }
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the numbers of these tests are small and positive"
+)]
 mod tests {
     use proptest::prelude::*;
 

@@ -70,7 +70,9 @@ fn each_literal(test: &Test, take: &mut impl FnMut(&Literal)) {
         Test::Literal(literal) => take(literal),
         Test::SomeItem(test) | Test::Not(test) => each_literal(test, take),
         Test::All(tests) | Test::Any(tests) => {
-            tests.iter().for_each(|test| each_literal(test, take));
+            for test in tests {
+                each_literal(test, take);
+            }
         }
         // What is asked of another column is looked up there.
         Test::On(_)

@@ -13,6 +13,10 @@
     clippy::inline_always,
     reason = "a kernel takes on its caller's instructions only where it is inlined"
 )]
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "words are taken apart on purpose, and a distance is cut off at a bound of 32 bits first"
+)]
 
 use std::fmt;
 use std::hash::Hash;
@@ -23,7 +27,7 @@ use crate::compare::simd::{Processor, Work};
 use crate::compare::text;
 use crate::compare::words::{
     self, Letters, MOST_LETTERS, Narrow, Short, Wide, common, damerau, jaro_of, one_edit,
-    short_jaro, winkler,
+    short_common, short_jaro, winkler,
 };
 use crate::dictionary::Texts;
 
@@ -92,17 +96,17 @@ fn letters_of(text: impl Iterator<Item = char>) -> u64 {
 /// What one has of a bucket and the other hasn't is in common with nothing.
 #[inline(always)]
 fn most_common(one: &Entry, other: &Entry) -> u32 {
-    let alone_here = (one.letters & !other.letters).count_ones();
-    let alone_there = (other.letters & !one.letters).count_ones();
-    (one.length - alone_here).min(other.length - alone_there)
+    let own = (one.letters & !other.letters).count_ones();
+    let foreign = (other.letters & !one.letters).count_ones();
+    (one.length - own).min(other.length - foreign)
 }
 
 /// How many edits apart two texts are at least: an edit gives either at most one letter that it lacked.
 #[inline(always)]
 fn least_edits(one: &Entry, other: &Entry) -> usize {
-    let alone_here = (one.letters & !other.letters).count_ones();
-    let alone_there = (other.letters & !one.letters).count_ones();
-    alone_here.max(alone_there).max(one.length.abs_diff(other.length)) as usize
+    let own = (one.letters & !other.letters).count_ones();
+    let foreign = (other.letters & !one.letters).count_ones();
+    own.max(foreign).max(one.length.abs_diff(other.length)) as usize
 }
 
 /// How many of the first four characters of two texts are equal.
@@ -307,7 +311,7 @@ impl Prepared {
         if most_common(here, there) < floor.needed(left, right, prefix) {
             return 0.0;
         }
-        let jaro = short_jaro(left, right, common::<_, 16>(here.short(), there.short()));
+        let jaro = short_jaro(left, right, short_common(here.short(), there.short()));
         if floor.winkler { winkler(jaro, prefix) } else { jaro }
     }
 

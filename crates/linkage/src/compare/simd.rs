@@ -75,6 +75,11 @@ fn run_modern<W: Work>(work: W) -> W::Output {
 
 /// Says at which of sixteen places a byte stands: bit 0 for the first.
 #[cfg(target_arch = "x86_64")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a word is taken apart, and sixteen places make sixteen bits"
+)]
 #[inline(always)]
 pub(crate) fn places(bytes: &[u8; 16], byte: u8) -> u16 {
     use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_movemask_epi8, _mm_set_epi64x, _mm_set1_epi8};
@@ -91,6 +96,7 @@ pub(crate) fn places(bytes: &[u8; 16], byte: u8) -> u16 {
 
 /// Says at which of sixteen places a byte stands: bit 0 for the first.
 #[cfg(target_arch = "aarch64")]
+#[expect(clippy::cast_possible_truncation, reason = "a word is taken apart")]
 #[inline(always)]
 pub(crate) fn places(bytes: &[u8; 16], byte: u8) -> u16 {
     use std::arch::aarch64::{

@@ -12,6 +12,10 @@
     clippy::inline_always,
     reason = "a kernel takes on its caller's instructions only where it is inlined"
 )]
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "places, counts and distances of 64 characters fit a byte"
+)]
 
 use crate::compare::simd::places;
 
@@ -118,30 +122,58 @@ fn lowest(count: usize) -> u64 {
 
 /// Returns how many characters two texts have in common as Jaro counts them, and how many of those are out of order.
 ///
-/// `N` is the most characters that the first may have.
+/// `N` is the most characters that the shorter may have. Which of the two is walked along makes no difference, and the
+/// shorter one is done sooner.
 #[inline(always)]
 pub(super) fn common<L: Letters, const N: usize>(one: L, other: L) -> (u32, u32) {
-    let reach = (one.len().max(other.len()) / 2).saturating_sub(1);
-    let mut window = lowest(reach + 1);
-    let mut where_found = [0_u64; N];
-    let (mut taken, mut found) = (0_u64, 0_u64);
-    for (place, all) in where_found.iter_mut().enumerate().take(one.len()) {
-        *all = other.places(one.at(place));
-        let free = *all & window & !taken;
+    let (short, long) = if one.len() <= other.len() { (one, other) } else { (other, one) };
+    let reach = (long.len() / 2).saturating_sub(1);
+    // Places are kept `reach` bits up, so that the window only ever moves up: 64 places and a reach of 31 need 95 bits.
+    let mut window = u128::from(lowest(2 * reach + 1));
+    let (mut taken, mut count) = (0_u128, 0_usize);
+    let mut found = [0_u128; N];
+    for place in 0..short.len() {
+        let all = u128::from(long.places(short.at(place))) << reach;
+        let free = all & window & !taken;
         taken |= free & free.wrapping_neg();
-        found |= u64::from(free != 0) << place;
-        window = window << 1 | u64::from(place < reach);
+        // Written in any case, and kept where there was one.
+        found[count % N] = all;
+        count += usize::from(free != 0);
+        window <<= 1;
     }
-    let count = found.count_ones();
     let mut misplaced = 0;
-    while found != 0 {
+    for all in found.iter().take(count) {
         let counterpart = taken & taken.wrapping_neg();
-        let place = found.trailing_zeros() as usize % N;
-        misplaced += u32::from(where_found[place] & counterpart == 0);
+        misplaced += u32::from(all & counterpart == 0);
         taken ^= counterpart;
-        found &= found - 1;
     }
-    (count, misplaced)
+    (count as u32, misplaced)
+}
+
+/// The same of texts of at most sixteen characters, in half a word.
+#[inline(always)]
+pub(super) fn short_common(one: Short<'_>, other: Short<'_>) -> (u32, u32) {
+    let (short, long) = if one.len <= other.len { (one, other) } else { (other, one) };
+    let reach = (long.len / 2).saturating_sub(1) as u32;
+    // At most sixteen places, seven bits up.
+    let mut window = (1_u32 << (2 * reach + 1)) - 1;
+    let (mut taken, mut count) = (0_u32, 0_usize);
+    let mut found = [0_u32; 16];
+    for letter in &short.bytes[..short.len.min(16)] {
+        let all = u32::from(places(long.bytes, *letter)) << reach;
+        let free = all & window & !taken;
+        taken |= free & free.wrapping_neg();
+        found[count & 15] = all;
+        count += usize::from(free != 0);
+        window <<= 1;
+    }
+    let mut misplaced = 0;
+    for all in &found[..count.min(16)] {
+        let counterpart = taken & taken.wrapping_neg();
+        misplaced += u32::from(all & counterpart == 0);
+        taken ^= counterpart;
+    }
+    (count as u32, misplaced)
 }
 
 /// The quotients of whole numbers up to sixteen, the dividend's row first.
@@ -186,7 +218,7 @@ pub(super) fn winkler(jaro: f64, prefix: u32) -> f64 {
     if jaro <= 0.7 { jaro } else { jaro + f64::from(prefix) * 0.1 * (1.0 - jaro) }
 }
 
-/// Returns the Levenshtein distance, or `most + 1` where it is more than `most`. Only the first must fit a word.
+/// Returns the Levenshtein distance, or `most + 1` where it is more than `most`.
 #[inline(always)]
 pub(super) fn levenshtein<L: Letters>(one: L, other: L, most: usize) -> usize {
     edits::<L, false>(one, other, most)
@@ -201,11 +233,13 @@ pub(super) fn optimal_alignment<L: Letters>(one: L, other: L, most: usize) -> us
 /// One column of the table of distances at a time, as the places where it goes up and down.
 #[inline(always)]
 fn edits<L: Letters, const SWAPS: bool>(one: L, other: L, most: usize) -> usize {
+    // The same distance either way, and fewer columns the one.
+    let (one, other) = if one.len() < other.len() { (other, one) } else { (one, other) };
     let (height, width) = (one.len(), other.len());
     if height == 0 || width == 0 {
         return height.max(width).min(most + 1);
     }
-    let last = 1_u64 << (height - 1);
+    let last = height - 1;
     let (mut up, mut down) = (u64::MAX, 0_u64);
     let (mut diagonal, mut equal_before) = (0_u64, 0_u64);
     let mut distance = height;
@@ -216,8 +250,8 @@ fn edits<L: Letters, const SWAPS: bool>(one: L, other: L, most: usize) -> usize 
         equal_before = equal;
         let right_up = down | !(diagonal | up);
         let right_down = diagonal & up;
-        distance += usize::from(right_up & last != 0);
-        distance -= usize::from(right_down & last != 0);
+        distance += (right_up >> last & 1) as usize;
+        distance -= (right_down >> last & 1) as usize;
         // Each column that is left can bring it down by one.
         if distance > most + (width - 1 - place) {
             return most + 1;
@@ -377,7 +411,7 @@ mod tests {
         let one = Short { bytes: &narrow_left[0], len: left.len() };
         let other = Short { bytes: &narrow_right[0], len: right.len() };
         holds_of(one, other, left, right);
-        let counted = common::<_, 16>(one, other);
+        let counted = short_common(one, other);
         let jaro = text::jaro(left, right);
         assert_eq!(short_jaro(left.len(), right.len(), counted).to_bits(), jaro.to_bits());
         assert_eq!(damerau::<_, 16, { 18 * 18 }>(one, other), text::damerau(left, right));
