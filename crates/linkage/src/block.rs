@@ -656,7 +656,9 @@ impl KeyedRule {
         let mut numbers = {
             let count = |keys: &[u32]| {
                 let mut counts = vec![0u32; most + 1];
-                keys.iter().for_each(|key| counts[*key as usize] += 1);
+                for key in keys {
+                    counts[*key as usize] += 1;
+                }
                 counts
             };
             let mut sources = count(&source);
@@ -666,7 +668,9 @@ impl KeyedRule {
                     *sources = u32::from(*sources > 0 && recipients > 0);
                 }
             } else {
-                sources.iter_mut().for_each(|sources| *sources = u32::from(*sources > 1));
+                for sources in &mut sources {
+                    *sources = u32::from(*sources > 1);
+                }
             }
             sources
         };

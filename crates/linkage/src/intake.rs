@@ -341,8 +341,7 @@ impl<'c> Taken<'c> {
             }
             Kept::Dates(numbers) => {
                 let (dates, places) = numbers.in_order();
-                let mut texts = Texts::default();
-                dates.iter().for_each(|date| texts.push(&date.to_string()));
+                let texts = dates.iter().map(Date::to_string).collect();
                 (Values::Dates(dates, texts), places)
             }
             Kept::Numbers(numbers) => {

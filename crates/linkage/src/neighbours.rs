@@ -27,7 +27,6 @@ pub(crate) fn each_one_edit_apart(texts: &Texts, swaps: bool, mut found: impl Fn
     let mut twice = vec![0u64; 1 << (bits - 6)];
     let slot = |hash: u64| {
         let place = hash >> (64 - bits);
-        #[expect(clippy::cast_possible_truncation, reason = "a few dozen bits")]
         ((place >> 6) as usize, 1u64 << (place & 63))
     };
     let mut scratch = String::new();

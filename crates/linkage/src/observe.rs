@@ -65,10 +65,10 @@ fn observe(
     comparison: &Comparison,
     tables: &Tables,
     training: &Training,
-    seed: u64,
+    stream: u64,
 ) -> Result<(Vec<f64>, u64)> {
-    let place = format!("comparison `{}`", comparison.name);
-    let column = tables.column_index(&place, &comparison.column)?;
+    let column =
+        tables.column_index(&format!("comparison `{}`", comparison.name), &comparison.column)?;
     let exact = exact_levels(comparison, tables, column);
     let mut seen = vec![0u64; comparison.levels.len()];
     let rarest = |seen: &[u64]| {
@@ -88,7 +88,7 @@ fn observe(
             every_pair(tables).for_each(|(source, recipient)| count(&mut seen, source, recipient));
             drawn = tables.all_pairs();
         } else {
-            let mut dice = Dice::new(seed);
+            let mut dice = Dice::new(stream);
             while drawn < training.sample_pairs
                 && (!drawn.is_multiple_of(LOOKED_AT) || rarest(&seen) < training.enough)
             {
@@ -105,13 +105,13 @@ fn observe(
             values.each_pair(|one, other, pairs| seen[levels.of(one, other)] += pairs);
             drawn = tables.all_pairs();
         } else if values.any_pair() {
-            let mut dice = Dice::new(seed);
-            while drawn < training.sample_pairs
-                && (!drawn.is_multiple_of(LOOKED_AT) || rarest(&seen) < training.enough)
-            {
-                let (one, other) = values.draw(&mut dice);
-                seen[levels.of(one, other)] += 1;
-                drawn += 1;
+            let mut dice = Dice::new(stream);
+            while drawn < training.sample_pairs && rarest(&seen) < training.enough {
+                let count = LOOKED_AT.min(training.sample_pairs - drawn);
+                let (ones, others): (Vec<u32>, Vec<u32>) =
+                    (0..count).map(|_| values.draw(&mut dice)).unzip();
+                levels.each(&ones, &others, |level| seen[level] += 1);
+                drawn += count;
             }
         }
     }
@@ -125,7 +125,6 @@ const LOOKED_AT: u64 = 1 << 12;
 
 /// The values of one column on both sides, to draw pairs of them.
 struct Valued {
-    link: Link,
     /// The codes that records have, ascending; those of the recipient's where there are two sides.
     source: Vec<u32>,
     recipient: Option<Vec<u32>>,
@@ -142,9 +141,8 @@ impl Valued {
             }
             codes
         };
-        let link = tables.link();
-        let recipient = (link == Link::Between).then(|| ascending(Side::Recipient));
-        Self { link, source: ascending(Side::Source), recipient }
+        let recipient = (tables.link() == Link::Between).then(|| ascending(Side::Recipient));
+        Self { source: ascending(Side::Source), recipient }
     }
 
     fn any_pair(&self) -> bool {
@@ -156,14 +154,12 @@ impl Valued {
 
     fn draw(&self, dice: &mut Dice) -> (u32, u32) {
         let one = dice.place(self.source.len());
-        match &self.recipient {
-            Some(recipient) => (self.source[one], recipient[dice.place(recipient.len())]),
-            None => {
-                // One of the others, each as likely.
-                let other = dice.place(self.source.len() - 1);
-                (self.source[one], self.source[other + usize::from(other >= one)])
-            }
+        if let Some(recipient) = &self.recipient {
+            return (self.source[one], recipient[dice.place(recipient.len())]);
         }
+        // One of the others, each as likely.
+        let other = dice.place(self.source.len() - 1);
+        (self.source[one], self.source[other + usize::from(other >= one)])
     }
 
     /// Calls for each two values that some pairs have, with how many pairs.
@@ -172,19 +168,15 @@ impl Valued {
             codes.chunk_by(|one, other| one == other).map(|group| (group[0], group.len() as u64))
         }
         for (one, here) in groups(&self.source) {
-            match self.link {
-                Link::Between => {
-                    let recipient = self.recipient.as_deref().unwrap_or_default();
-                    groups(recipient).for_each(|(other, there)| found(one, other, here * there));
-                }
-                Link::Within | Link::Both => {
-                    if here > 1 {
-                        found(one, one, here * (here - 1) / 2);
-                    }
-                    let later = groups(&self.source).filter(|(other, _)| *other > one);
-                    later.for_each(|(other, there)| found(one, other, here * there));
-                }
+            if let Some(recipient) = &self.recipient {
+                groups(recipient).for_each(|(other, there)| found(one, other, here * there));
+                continue;
             }
+            if here > 1 {
+                found(one, one, here * (here - 1) / 2);
+            }
+            let later = groups(&self.source).filter(|(other, _)| *other > one);
+            later.for_each(|(other, there)| found(one, other, here * there));
         }
     }
 }
@@ -205,7 +197,20 @@ impl<'t> ColumnLevels<'t> {
 
     /// Returns the level of the source's value and the recipient's, counted from 0.
     fn of(&self, one: u32, other: u32) -> usize {
-        match self.grader.first_level(one, other) {
+        self.place(self.grader.first_level(one, other))
+    }
+
+    /// Calls with the level of each two values, as long as both lists are.
+    fn each(&self, ones: &[u32], others: &[u32], mut found: impl FnMut(usize)) {
+        let mut levels = vec![NONE_HOLDS; ones.len()];
+        self.grader.first_levels(ones, others, &mut levels);
+        for level in levels {
+            found(self.place(level));
+        }
+    }
+
+    fn place(&self, level: u8) -> usize {
+        match level {
             NONE_HOLDS => self.otherwise,
             level => usize::from(level) - 1,
         }

@@ -57,12 +57,12 @@ pub fn settle(tables: &Tables, policy: OneToOne, pairs: Vec<Pair>) -> Settled {
         OneToOne::Greedy => keep_greedily(tables, pairs, &mut settled),
         OneToOne::EachSource => keep_one_a_source(tables, pairs, &mut settled),
         OneToOne::Optimal => {
-            if tables.link() != crate::Link::Between {
-                keep_greedily(tables, pairs, &mut settled);
-            } else {
+            if tables.link() == crate::Link::Between {
                 for component in components(pairs) {
                     keep_optimally(tables, component, &mut settled);
                 }
+            } else {
+                keep_greedily(tables, pairs, &mut settled);
             }
         }
     }

@@ -220,7 +220,7 @@ impl Tables {
         let [mut source, mut recipient] = sides.map(records);
         let boundary = source.count;
         if link == Link::Both {
-            source = source.joined(recipient);
+            source = source.joined(&recipient);
             recipient = Records::default();
         }
         Self { link, columns, prepared, source, recipient, missing, boundary, threads }
@@ -415,10 +415,10 @@ impl fmt::Debug for Tables {
 
 impl Records {
     /// Puts another side's records after these. Where only one side has ids, the other's are empty.
-    fn joined(self, other: Self) -> Self {
+    fn joined(&self, other: &Self) -> Self {
         let ids = (self.ids.is_some() || other.ids.is_some()).then(|| {
             let mut ids = Texts::default();
-            for side in [&self, &other] {
+            for side in [self, other] {
                 for row in 0..side.count as usize {
                     ids.push(side.ids.as_ref().map_or("", |ids| ids.get(row)));
                 }

@@ -7,7 +7,6 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use crate::dictionary::Texts;
 use crate::tables::Values;
 
 /// The distinct lists of a column, each as the ascending codes of its items.
@@ -29,9 +28,7 @@ impl Lists {
             places.map(|place| u32::try_from(place).unwrap_or(u32::MAX)).collect()
         };
         let lists = lists.iter().map(codes).collect();
-        let mut texts = Texts::default();
-        items.iter().for_each(|item| texts.push(item));
-        Self { items: Box::new(Values::Text(texts)), lists }
+        Self { items: Box::new(Values::Text(items.iter().collect())), lists }
     }
 
     /// Returns the place of another dictionary's only list among these, while they are in ascending order.

@@ -226,9 +226,9 @@ impl Part<'_> {
 
 /// Returns the first level of which two texts are few enough edits apart.
 fn level_of_edits(edits: &[(u8, Edit)], one: &str, other: &str) -> u8 {
-    let both = one.is_ascii() && other.is_ascii();
-    let once = |swaps| {
-        if both {
+    let bytes_do = one.is_ascii() && other.is_ascii();
+    let within = |swaps| {
+        if bytes_do {
             return within_one(one.as_bytes(), other.as_bytes(), swaps);
         }
         let letters = |text: &str| text.chars().collect::<Vec<char>>();
@@ -236,8 +236,8 @@ fn level_of_edits(edits: &[(u8, Edit)], one: &str, other: &str) -> u8 {
     };
     let holds = |(_, edit): &&(u8, Edit)| match edit {
         Edit::None => one == other,
-        Edit::One => once(false),
-        Edit::OneOrSwap => once(true),
+        Edit::One => within(false),
+        Edit::OneOrSwap => within(true),
     };
     edits.iter().find(holds).map_or(NONE_HOLDS, |(level, _)| *level)
 }

@@ -6,7 +6,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::fuse::finder::Memo;
+use crate::fuse::finder::{Finder, Memo};
 use crate::fuse::rows::Rows;
 use crate::fuse::unit::{Span, Unit};
 use crate::fuse::{Fused, Goal};
@@ -115,7 +115,7 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
         let rules = fused.blocks.rules().len();
         Self {
             fused,
-            memos: fused.finders.iter().map(|finder| finder.memos()).collect(),
+            memos: fused.finders.iter().map(Finder::memos).collect(),
             kin: FxHashMap::default(),
             sources: Gathered::default(),
             recipients: Gathered::default(),
