@@ -2,6 +2,7 @@
 //!
 //! Counts and parameters of the run alone; the page itself is `report/link`'s.
 
+use crate::printer::short;
 use crate::report::{
     Bin, Estimate, File, LinkReport, Model, RuleFacts, SessionFacts, Share, Threshold, Waterfall,
 };
@@ -85,7 +86,9 @@ fn origin(training: Option<&TrainingRecord>) -> String {
         None => "imported, or written by hand".to_owned(),
         Some(record) => format!(
             "trained without labels by the recipe {}, on {} and {} records",
-            record.recipe, record.source_records, record.recipient_records
+            short(&record.recipe.to_string()),
+            record.source_records,
+            record.recipient_records
         ),
     }
 }
