@@ -20,6 +20,7 @@
 
 mod chart;
 mod facts;
+mod link;
 mod number;
 mod page;
 mod svg;
@@ -30,6 +31,7 @@ pub use facts::{
     Estimate, File, Level, Missing, Model, Outcome, Pack, Party, PatternCount, Reason, RecordSet,
     Report, RuleCount, Share, Step, Term, Threshold, Waterfall,
 };
+pub use link::{LinkReport, RuleFacts, SessionFacts};
 pub use waterfall::waterfall_svg;
 
 /// Why a report could not be written.

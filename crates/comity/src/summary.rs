@@ -242,8 +242,13 @@ pub(crate) fn restored(stored: Option<&str>) -> Result<Report, Error> {
 
 /// Returns the waterfall of a lead.
 pub(crate) fn waterfall(lead: &LeadId, explanation: &Explanation, threshold: f64) -> Waterfall {
+    waterfall_of(&lead.to_string(), explanation, threshold)
+}
+
+/// Returns the waterfall of any pair, under what it is called.
+pub(crate) fn waterfall_of(called: &str, explanation: &Explanation, threshold: f64) -> Waterfall {
     Waterfall {
-        lead: lead.to_string(),
+        lead: called.to_owned(),
         prior: explanation.prior,
         steps: explanation
             .parts
@@ -262,7 +267,8 @@ pub(crate) fn waterfall(lead: &LeadId, explanation: &Explanation, threshold: f64
     }
 }
 
-fn comparisons(scorer: &Scorer<'_>) -> Vec<Comparison> {
+/// Returns the comparisons of a model with their partial weights.
+pub(crate) fn comparisons(scorer: &Scorer<'_>) -> Vec<Comparison> {
     let levels = |index: usize, comparison: &linkage::model::Comparison| {
         comparison
             .levels
@@ -298,7 +304,8 @@ fn threshold_rule(rule: &agreement::Threshold) -> String {
     }
 }
 
-fn missing(links: &Links) -> Vec<Missing> {
+/// Returns how often each column had no value.
+pub(crate) fn missing(links: &Links) -> Vec<Missing> {
     let mut columns: BTreeMap<&str, Missing> = BTreeMap::new();
     for one in &links.missing {
         let entry = columns

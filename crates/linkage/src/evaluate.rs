@@ -9,9 +9,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Result;
 use crate::link::Pair;
 use crate::pattern::Pattern;
+use crate::record::Side;
 use crate::score::Scorer;
+use crate::tables::NO_VALUE;
 
 /// A pair of which it is known whether it is the same individual.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -227,6 +230,24 @@ pub fn mistakes(pairs: &[Pair], threshold: f64, same: impl Fn(&Pair) -> bool) ->
             }
         })
         .collect()
+}
+
+/// Returns, for each record of a side, the most that a pair of it can weigh, by the values that it has.
+///
+/// # Errors
+///
+/// [`crate::Error::UnknownColumn`] where the tables lack a column of the model.
+pub fn best_of_each(scorer: &Scorer<'_>, side: Side) -> Result<Vec<f64>> {
+    let tables = scorer.tables();
+    let columns: Vec<&[u32]> = (scorer.model().comparisons().iter())
+        .map(|comparison| {
+            let place = format!("comparison `{}`", comparison.name);
+            Ok(tables.codes(tables.column_index(&place, &comparison.column)?, side))
+        })
+        .collect::<Result<_>>()?;
+    Ok(best_attainable(scorer, tables.records(side), |record, comparison| {
+        columns[comparison][record as usize] != NO_VALUE
+    }))
 }
 
 /// Returns, for each source record, the most that a pair of it can weigh: with every value that it has found again.

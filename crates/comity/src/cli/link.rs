@@ -11,6 +11,7 @@ mod explain;
 mod export;
 mod import;
 mod link;
+mod page;
 mod pairs;
 mod profile;
 mod train;
@@ -19,6 +20,7 @@ use super::Done;
 use crate::clock::Stopwatch;
 use crate::own::{self, Declared, OwnFile, OwnTable};
 use crate::printer::Printer;
+use crate::report::File;
 use crate::{Error, program};
 use agreement::Category;
 use clap::Subcommand;
@@ -149,6 +151,23 @@ impl Files {
     fn file(&self, path: &Path, id: Option<&String>) -> OwnFile {
         let delimiter = u8::try_from(self.delimiter).unwrap_or(b',');
         OwnFile { path: path.to_owned(), id: id.cloned(), truth: None, delimiter }
+    }
+
+    /// Says of each file that was read what a report says of it.
+    fn named(&self, read: &[OwnTable]) -> Vec<File> {
+        let paths = std::iter::once(&self.source).chain(&self.recipient);
+        let sides = ["source", "recipient"];
+        let one = |((path, side), table): ((&PathBuf, &str), &OwnTable)| File {
+            party: side.to_owned(),
+            name: path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default(),
+            rows: table.records,
+            digest: table.digest.to_string(),
+            caveats: table.caveats.clone(),
+        };
+        paths.zip(sides).zip(read).map(one).collect()
     }
 
     fn threads(&self) -> NonZeroUsize {

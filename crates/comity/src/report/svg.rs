@@ -74,6 +74,15 @@ impl Svg {
         ));
     }
 
+    /// Draws a line through points, dark and whole.
+    pub(super) fn curve(&mut self, points: &[(f64, f64)]) {
+        let spelled: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+        self.put(&format!(
+            "<polyline points=\"{}\" fill=\"none\" stroke=\"#1b1b1b\" stroke-width=\"1.5\"/>",
+            spelled.join(" ")
+        ));
+    }
+
     /// Writes a text on its base line.
     pub(super) fn text(&mut self, (x, y): (f64, f64), anchor: Anchor, text: &str) {
         self.write((x, y), anchor, text, "fill=\"#1b1b1b\"");

@@ -22,6 +22,11 @@ const MARGIN: f64 = 70.0;
 /// assert!(svg.starts_with("<svg"));
 /// ```
 pub fn waterfall_svg(waterfall: &Waterfall) -> String {
+    drawn(waterfall, &format!("lead {}", waterfall.lead))
+}
+
+/// Draws it for whatever it is called.
+pub(super) fn drawn(waterfall: &Waterfall, called: &str) -> String {
     let rows = rows(waterfall);
     let height = 60.0 + ROW * (rows.len() + 1) as f64;
     let reached = rows
@@ -34,7 +39,7 @@ pub fn waterfall_svg(waterfall: &Waterfall) -> String {
     let mut svg = Svg::new(
         WIDTH,
         height,
-        &format!("How the weight of lead {} came about", waterfall.lead),
+        &format!("How the weight of {called} came about"),
         &format!(
             "From the prior, {}, each comparison adds to the weight, filled, or takes away, outlined, until it is {}; the \
              threshold is {}.",

@@ -133,11 +133,6 @@ impl<'t> Grader<'t> {
         self.processor.run(Levels { grader: self, ones: &[one], others: &[other], found: &mut [0] })
     }
 
-    /// Does the same for many pairs of values at once, which costs less a pair. All three are of one length.
-    pub(crate) fn first_levels(&self, ones: &[u32], others: &[u32], levels: &mut [u8]) {
-        self.processor.run(Levels { grader: self, ones, others, found: levels });
-    }
-
     #[inline(always)]
     fn level(&self, one: u32, other: u32) -> u8 {
         let mut known = Known::default();
@@ -626,20 +621,6 @@ mod tests {
         let mut texts: Vec<&str> = texts.to_vec();
         texts.sort_unstable();
         Values::Text(texts.into_iter().collect())
-    }
-
-    #[test]
-    fn many_pairs_at_once_are_graded_as_one_by_one() {
-        let values = texts(&["martha", "marhta", "marta", "李明", "jones"]);
-        let tests = [(1, Test::Exact), (2, Test::JaroWinkler(0.9)), (3, Test::JaroWinkler(0.4))];
-        let grader = Grader::new(&column(Kind::Text), &values, &tests);
-        let (ones, others): (Vec<u32>, Vec<u32>) =
-            (1..=5).flat_map(|one| (1..=5).map(move |other| (one, other))).unzip();
-        let mut levels = vec![0; ones.len()];
-        grader.first_levels(&ones, &others, &mut levels);
-        for ((one, other), level) in ones.into_iter().zip(others).zip(levels) {
-            assert_eq!(level, grader.first_level(one, other));
-        }
     }
 
     #[test]

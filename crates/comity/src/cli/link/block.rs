@@ -37,12 +37,12 @@ impl Words {
             "seconds": super::seconds(&watch),
         }));
         printer.line(&format!(
-            "{:>14} {:>14} {:>14} {:>12}  rule",
+            "{:>11} {:>11} {:>11} {:>9}  rule",
             "pairs", "new", "together", "largest"
         ));
         for rule in &counts {
             printer.line(&format!(
-                "{:>14} {:>14} {:>14} {:>12}  {}",
+                "{:>11} {:>11} {:>11} {:>9}  {}",
                 thousands(rule.pairs),
                 thousands(rule.new_pairs),
                 thousands(rule.cumulative_pairs),

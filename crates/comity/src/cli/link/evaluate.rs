@@ -310,7 +310,7 @@ fn tell(printer: &Printer, model: &Model, known: &Known, rows: &[Row], watch: &S
         printer.labelled(
             if bin.from == 0.0 { "said" } else { "" },
             &format!(
-                "{:.1} to {:.1}: {:.3} on average, and {:.3} are ({} pairs)",
+                "{:.1} to {:.1}: {:.3} on average, and {:.3} are, of {}",
                 bin.from,
                 bin.from + 1.0 / BINS as f64,
                 bin.said,

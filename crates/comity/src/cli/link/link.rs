@@ -1,6 +1,6 @@
 //! `comity link link`: blocks, compares and scores by a model, and writes the pairs at or above its threshold.
 
-use super::{CANNOT_ENTER, Done, Files, pairs, probability, weight_from};
+use super::{CANNOT_ENTER, Done, Files, page, pairs, probability, weight_from};
 use crate::clock::Stopwatch;
 use crate::printer::{Printer, thousands};
 use crate::{Error, program};
@@ -19,6 +19,9 @@ pub(super) struct Words {
     /// Takes the pairs from this probability on, instead of the model's threshold
     #[arg(long, value_name = "PROBABILITY", value_parser = probability)]
     probability: Option<f64>,
+    /// Where a page with the charts of this run is written (HTML); every pair is then weighed, which takes longer
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
 }
 
 impl Words {
@@ -32,11 +35,16 @@ impl Words {
             return Ok(Done::Refused);
         }
         let mut watch = Stopwatch::start();
-        let (tables, _) = self.files.prepare(&plan, printer, &mut watch)?;
+        let (tables, read) = self.files.prepare(&plan, printer, &mut watch)?;
         let scorer = Scorer::new(&model, &tables)?;
-        let links = linkage::link_in_detail(&scorer, Detail::Kept, |_| {})?;
+        let detail = if self.report.is_some() { Detail::Full } else { Detail::Kept };
+        let links = linkage::link_in_detail(&scorer, detail, |_| {})?;
         watch.lap("block, compare and score");
         pairs::write(&self.out, &tables, &model, &links.pairs)?;
+        if let Some(path) = &self.report {
+            let files = self.files.named(&read);
+            program::write(path, &page::report(&scorer, &links, files)?.html()?)?;
+        }
         watch.lap("write");
         printer.json(&serde_json::json!({
             "pairs": links.pairs.len(), "scored_pairs": links.scored_pairs, "all_pairs": tables.all_pairs(),
@@ -61,6 +69,9 @@ impl Words {
                 super::super::shown(&self.out)
             ),
         );
+        if let Some(path) = &self.report {
+            printer.labelled("report", &super::super::shown(path));
+        }
         printer.line(CANNOT_ENTER);
         Ok(Done::Well)
     }

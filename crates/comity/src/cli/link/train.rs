@@ -42,10 +42,10 @@ impl Words {
             .labelled("model", &format!("{} ({})", super::super::shown(&self.out), short(&digest)));
         printer.labelled("threshold", &format!("{:.2}", model.threshold()));
         if let Some(expected) = expectation {
-            printer.labelled(
-                "expected",
+            printer.wrapped(
+                "expected  ",
                 &format!(
-                    "{} pairs at or above it, {:.1} % of them of one person, by the model's own reckoning",
+                    "{} pairs at or above it, {:.1} % of them of one individual, by the model's own reckoning",
                     thousands(expected.pairs),
                     expected.expected_precision * 100.0
                 ),

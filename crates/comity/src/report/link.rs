@@ -1,0 +1,273 @@
+//! Report on a link run: one self-contained HTML page for whoever links files of their own.
+//!
+//! Beside the path of the data, for `comity link link --report`. It has the form of the report on a cycle: nothing is
+//! fetched, no script runs, each chart stands beside the table it draws. It names no record and shows no value, and it
+//! computes no fact: the caller counts.
+
+mod chart;
+
+use super::facts::{
+    Bin, Comparison, File, Level, Missing, Model, Share, Step, Threshold, Waterfall,
+};
+use super::{Error, number, waterfall};
+use askama::Template;
+use serde::{Deserialize, Serialize};
+use std::borrow::Borrow;
+
+/// What is reported of one link run.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct LinkReport {
+    /// What the model is called.
+    pub title: String,
+    /// Which pairs there are: between two tables, within one, or both.
+    pub link: String,
+    /// The files.
+    pub files: Vec<File>,
+    /// Pairs that there are at all.
+    pub all_pairs: u64,
+    /// Pairs compared and scored.
+    pub scored: u64,
+    /// Of these, at or above the threshold.
+    pub above_threshold: u64,
+    /// Of these, kept when each record keeps as many as the model says.
+    pub kept: u64,
+    /// What each rule made.
+    pub rules: Vec<RuleFacts>,
+    /// The model.
+    pub model: Model,
+    /// By comparison and level of the model, the standard errors of m and u, where they are known.
+    pub errors: Vec<Vec<(Option<f64>, Option<f64>)>>,
+    /// The comparisons in which a rare value weighs more than a common one.
+    pub frequency: Vec<String>,
+    /// For each class of kin, how many pairs of it there are for each pair of one individual.
+    pub kin: Vec<f64>,
+    /// How expectation maximisation went, a session a training rule; none where the model wasn't trained here.
+    pub sessions: Vec<SessionFacts>,
+    /// How many pairs had which weight, from the lowest up.
+    pub distribution: Vec<Bin>,
+    /// The threshold.
+    pub threshold: Threshold,
+    /// Weights, the probability that each stands for by itself, and the calibrated one.
+    pub calibration: Vec<(f64, f64, f64)>,
+    /// How often each column had no value.
+    pub missing: Vec<Missing>,
+    /// Weights, and how many of the source's records could not reach each, whoever they were compared with.
+    pub unlinkable: Vec<(f64, Share)>,
+    /// How the weight of some pairs came about, each called in words.
+    pub waterfalls: Vec<Waterfall>,
+}
+
+/// What one rule made.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RuleFacts {
+    /// The rule.
+    pub rule: String,
+    /// The pairs it makes, whatever the others do.
+    pub pairs: u64,
+    /// The pairs that no earlier rule had made.
+    pub new: u64,
+    /// The pairs made by this and all earlier rules.
+    pub cumulative: u64,
+    /// The pairs in its largest block.
+    pub largest: u64,
+    /// Records that lack a key.
+    pub keyless: u64,
+}
+
+/// How expectation maximisation went inside one training rule.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct SessionFacts {
+    /// The rule.
+    pub rule: String,
+    /// Its pairs.
+    pub pairs: u64,
+    /// How often it went round.
+    pub iterations: u32,
+    /// Whether it came to rest.
+    pub converged: bool,
+    /// The share of its pairs that are one individual.
+    pub same: f64,
+    /// The comparisons that it taught.
+    pub comparisons: Vec<String>,
+}
+
+impl LinkReport {
+    /// Returns the report as one HTML page.
+    ///
+    /// # Errors
+    ///
+    /// Only if the template fails, which no fact we know of makes it do.
+    pub fn html(&self) -> Result<String, Error> {
+        Ok(Page::of(self).render()?)
+    }
+}
+
+/// A report set in its template.
+#[derive(Template)]
+#[template(path = "link.html")]
+struct Page<'a> {
+    report: &'a LinkReport,
+    rules: String,
+    model: String,
+    comparisons: Vec<(&'a Comparison, Vec<Erring<'a>>)>,
+    errors: Option<String>,
+    distribution: String,
+    calibration: String,
+    missing: String,
+    unlinkable: String,
+    waterfalls: Vec<(&'a Waterfall, String, Vec<(&'a Step, f64)>)>,
+}
+
+/// A level with the standard errors of its m and its u, as they are shown.
+struct Erring<'a> {
+    level: &'a Level,
+    m: String,
+    u: String,
+}
+
+impl<'a> Page<'a> {
+    fn of(report: &'a LinkReport) -> Self {
+        let drawn = |waterfall: &'a Waterfall| {
+            let mut reached = waterfall.prior;
+            let steps = waterfall.steps.iter().map(|step| {
+                reached += step.weight + step.frequency;
+                (step, reached)
+            });
+            (waterfall, waterfall::drawn(waterfall, &waterfall.lead), steps.collect())
+        };
+        let shown = |error: Option<f64>| error.map_or("–".to_owned(), number::probability);
+        let erring = |(index, comparison): (usize, &'a Comparison)| {
+            let errors = report.errors.get(index);
+            let level = |(place, level): (usize, &'a Level)| {
+                let (m, u) =
+                    errors.and_then(|levels| levels.get(place)).copied().unwrap_or_default();
+                Erring { level, m: shown(m), u: shown(u) }
+            };
+            (comparison, comparison.levels.iter().enumerate().map(level).collect())
+        };
+        let known = report.errors.iter().flatten().any(|(m, u)| m.is_some() || u.is_some());
+        Self {
+            report,
+            rules: chart::rules(&report.rules),
+            model: super::chart::model(&report.model),
+            comparisons: report.model.comparisons.iter().enumerate().map(erring).collect(),
+            errors: known.then(|| chart::errors(&report.model, &report.errors)),
+            distribution: super::chart::distribution(&report.distribution, &report.threshold),
+            calibration: chart::calibration(&report.calibration),
+            missing: super::chart::missing(&report.missing),
+            unlinkable: chart::unlinkable(&report.unlinkable, report.threshold.weight),
+            waterfalls: report.waterfalls.iter().map(drawn).collect(),
+        }
+    }
+}
+
+#[expect(clippy::unused_self, reason = "a template calls what it needs on its page")]
+impl Page<'_> {
+    fn count(&self, value: impl Borrow<u64>) -> String {
+        number::count(*value.borrow())
+    }
+
+    fn weight(&self, value: impl Borrow<f64>) -> String {
+        number::weight(*value.borrow())
+    }
+
+    fn reached(&self, value: impl Borrow<f64>) -> String {
+        number::reached(*value.borrow())
+    }
+
+    fn probability(&self, value: impl Borrow<f64>) -> String {
+        number::probability(*value.borrow())
+    }
+
+    fn percent(&self, share: impl Borrow<f64>) -> String {
+        number::percent(*share.borrow())
+    }
+
+    fn share(&self, share: impl Borrow<Share>) -> String {
+        let share = share.borrow();
+        number::percent(number::share(share.count, share.of))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn small() -> LinkReport {
+        let level = |name: &str, m: f64, u: f64| Level {
+            name: name.to_owned(),
+            m,
+            u,
+            weight: (m / u).log2(),
+        };
+        let levels = vec![level("exact <&>", 0.9, 0.001), level("else", 0.1, 0.999)];
+        LinkReport {
+            title: "two <files>".to_owned(),
+            link: "between two tables".to_owned(),
+            all_pairs: 100,
+            scored: 12,
+            above_threshold: 5,
+            kept: 4,
+            rules: vec![RuleFacts {
+                rule: "birth".to_owned(),
+                pairs: 12,
+                new: 12,
+                cumulative: 12,
+                largest: 4,
+                keyless: 1,
+            }],
+            model: Model {
+                comparisons: vec![Comparison { name: "surname".to_owned(), levels }],
+                ..Model::default()
+            },
+            errors: vec![vec![(Some(0.01), Some(0.0001)), (Some(0.01), None)]],
+            distribution: vec![
+                Bin { from: -4.0, to: -3.0, pairs: 7 },
+                Bin { from: 6.0, to: 7.0, pairs: 5 },
+            ],
+            threshold: Threshold { weight: 5.0, ..Threshold::default() },
+            calibration: vec![(-5.0, 0.03, 0.01), (5.0, 0.97, 0.9)],
+            unlinkable: vec![(0.0, Share { count: 1, of: 10 }), (5.0, Share { count: 3, of: 10 })],
+            waterfalls: vec![Waterfall {
+                lead: "the heaviest pair".to_owned(),
+                prior: -6.0,
+                steps: vec![Step {
+                    comparison: "surname".to_owned(),
+                    weight: 9.8,
+                    ..Step::default()
+                }],
+                weight: 3.8,
+                threshold: 5.0,
+            }],
+            ..LinkReport::default()
+        }
+    }
+
+    #[test]
+    fn the_page_stands_alone_and_escapes_what_it_shows() {
+        let page = small().html().unwrap();
+        for foreign in ["<script", "http://", "https://", "src=", "@import", "url("] {
+            let page = page.replace("http://www.w3.org/2000/svg", "");
+            assert!(!page.contains(foreign), "{foreign}");
+        }
+        assert!(page.contains("two &#60;files&#62;") && !page.contains("two <files>"));
+        assert!(page.contains("exact &#60;&#38;&#62;"));
+    }
+
+    #[test]
+    fn every_chart_has_its_table() {
+        let page = small().html().unwrap();
+        for figure in page.split("<figure>").skip(1) {
+            let figure = figure.split("</figure>").next().unwrap();
+            assert!(figure.contains("<svg") && figure.contains("<caption>"), "{figure}");
+        }
+        assert!(page.matches("<figure>").count() >= 6);
+    }
+
+    #[test]
+    fn a_report_of_nothing_is_a_page_that_says_so() {
+        let page = LinkReport::default().html().unwrap();
+        assert!(page.contains("No pair was scored."));
+        assert!(!page.contains("NaN") && !page.contains("inf"));
+    }
+}

@@ -1,0 +1,311 @@
+//! `comity link` through the real binary, on small synthetic files: the commands of the guides as they stand there, what
+//! must come out the same however it is asked for, what is refused, and what is said of bad input.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says why and fails")]
+
+mod command;
+
+use command::{Desk, Said};
+use std::fs;
+use std::path::Path;
+use std::sync::OnceLock;
+
+const FILES: &str = "people/payroll.csv people/caseload.csv --id id";
+
+fn guide(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guides").join(name);
+    fs::read_to_string(path).unwrap()
+}
+
+/// The pieces of a guide between fences of a kind.
+fn fenced<'g>(guide: &'g str, kind: &str) -> Vec<&'g str> {
+    let fence = format!("```{kind}\n");
+    guide.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
+}
+
+/// The words of each command in a guide, without the program's name.
+fn commands(guide: &str) -> Vec<&str> {
+    let lines = fenced(guide, "sh").into_iter().flat_map(str::lines);
+    lines.map(|line| line.strip_prefix("comity ").unwrap()).collect()
+}
+
+/// Two files, a recipe and the model trained by it; each test takes its own copy.
+fn trained() -> Desk {
+    static TRAINED: OnceLock<Desk> = OnceLock::new();
+    TRAINED
+        .get_or_init(|| {
+            let desk = Desk::whole();
+            let text = guide("first-link.md");
+            desk.call(&commands(&text)[0].replace("2000", "600")).well();
+            desk.write("recipe.toml", fenced(&text, "toml")[0]);
+            desk.call(&format!("link train recipe.toml {FILES}")).well();
+            desk
+        })
+        .copied()
+}
+
+fn first_pair(desk: &Desk) -> (String, String) {
+    let text = desk.read("pairs.csv");
+    let mut fields = text.lines().nth(1).unwrap().split(',').map(str::to_owned);
+    (fields.next().unwrap(), fields.next().unwrap())
+}
+
+#[test]
+fn every_command_of_the_first_guide_runs() {
+    let desk = trained();
+    let text = guide("first-link.md");
+    let mut ran = 0;
+    for words in commands(&text).into_iter().skip(1) {
+        let mut words = words.to_owned();
+        if words.contains("--one ID") {
+            let (one, other) = first_pair(&desk);
+            words = words.replace("--one ID", &format!("--one {one}"));
+            words = words.replace("--other ID", &format!("--other {other}"));
+        }
+        let said = desk.call(&words).well();
+        said.fits();
+        assert!((3..40).contains(&said.out.lines().count()), "{words}:\n{}", said.out);
+        ran += 1;
+    }
+    assert!(ran >= 8, "{ran}");
+    let page = desk.read("report.html");
+    assert!(page.contains("<svg") && !page.contains("<script"));
+    assert!(desk.read("table.csv").lines().count() > 100);
+    assert!(
+        desk.read("pairs.csv").starts_with("source,recipient,weight,probability,rule,pattern\n")
+    );
+}
+
+#[test]
+fn every_command_of_the_guide_from_splink_runs() {
+    let desk = trained();
+    for (file, from) in [("left.csv", "people/payroll.csv"), ("right.csv", "people/caseload.csv")] {
+        let text = desk.read(from);
+        assert!(text.starts_with("id,"), "the first column is the id");
+        desk.write(file, format!("unique_{text}"));
+    }
+    desk.call("link export model.toml --out settings.json").well();
+    for words in commands(&guide("from-splink.md")) {
+        desk.call(words).well();
+    }
+    assert!(fs::read(desk.path("pairs.parquet")).unwrap().starts_with(b"PAR1"));
+}
+
+#[test]
+fn what_is_said_of_a_trained_model_is_what_the_truth_says() {
+    let desk = trained();
+    let said = desk.call(&format!("--json link evaluate model.toml {FILES} --truth truth_person"));
+    let told = said.well().json();
+    let share = |of: &str, what: &str| told["kept"][of][what].as_f64().unwrap();
+    assert!(share("precision", "value") > 0.95, "{told}");
+    assert!(share("recall", "value") > 0.85, "{told}");
+    assert!(share("precision", "low") <= share("precision", "value"));
+    let counts = &told["kept"]["counts"];
+    let number = |what: &str| counts[what].as_f64().unwrap();
+    let same = told["same_pairs"].as_f64().unwrap();
+    assert!((number("true_positives") + number("false_negatives") - same).abs() < 0.5);
+    let all = number("true_positives")
+        + number("false_negatives")
+        + number("false_positives")
+        + number("true_negatives");
+    assert!((all - 600.0 * 600.0).abs() < 0.5, "every pair is counted once: {all}");
+}
+
+#[test]
+fn labels_say_of_their_own_pairs_what_the_truth_says_of_all() {
+    let desk = trained();
+    desk.call(&format!("link link model.toml {FILES}")).well();
+    let (one, other) = first_pair(&desk);
+    desk.write("labels.csv", format!("source,recipient,same\n{one},{other},yes\n"));
+    let words = format!("--json link evaluate model.toml {FILES} --labels labels.csv");
+    let told = desk.call(&words).well().json();
+    assert_eq!(told["same_pairs"], 1);
+    assert_eq!(told["kept"]["counts"]["true_positives"], 1.0);
+    desk.write("labels.csv", format!("source,recipient,same\n{one},{other},no\n"));
+    let told = desk.call(&words).well().json();
+    assert_eq!(told["kept"]["counts"]["false_positives"], 1.0);
+}
+
+#[test]
+fn the_number_of_threads_changes_no_byte() {
+    let desk = trained();
+    let mut seen: Option<(String, String, String)> = None;
+    for threads in [1, 2, 3] {
+        desk.call(&format!("link train recipe.toml {FILES} --threads {threads}")).well();
+        desk.call(&format!("link link model.toml {FILES} --threads {threads}")).well();
+        desk.call(&format!("link cluster model.toml {FILES} --threads {threads}")).well();
+        let now = (desk.read("model.toml"), desk.read("pairs.csv"), desk.read("clusters.csv"));
+        assert!(seen.as_ref().is_none_or(|seen| *seen == now), "{threads} threads differ");
+        seen = Some(now);
+    }
+}
+
+#[test]
+fn a_page_costs_no_pair() {
+    let desk = trained();
+    desk.call(&format!("link link model.toml {FILES} --out plain.csv")).well();
+    desk.call(&format!("link link model.toml {FILES} --out paged.csv --report page.html")).well();
+    assert_eq!(desk.read("plain.csv"), desk.read("paged.csv"));
+}
+
+#[test]
+fn clusters_of_written_pairs_are_those_of_comparing_again() {
+    let desk = trained();
+    desk.edit("model.toml", "one_to_one = \"optimal\"", "one_to_one = \"off\"");
+    desk.call(&format!("link link model.toml {FILES} --probability 0.5")).well();
+    let cluster = format!("link cluster model.toml {FILES} --probability 0.9 --method connected");
+    desk.call(&format!("{cluster} --out again.csv")).well();
+    desk.call(&format!("{cluster} --pairs pairs.csv --out written.csv")).well();
+    assert_eq!(together(&desk.read("again.csv")), together(&desk.read("written.csv")));
+}
+
+/// Which records stand together, whatever their clusters are called.
+fn together(clusters: &str) -> std::collections::BTreeSet<Vec<String>> {
+    let mut groups = std::collections::BTreeMap::<String, Vec<String>>::new();
+    for line in clusters.lines().skip(1) {
+        let (cluster, record) = line.split_once(',').unwrap();
+        groups.entry(cluster.to_owned()).or_default().push(record.to_owned());
+    }
+    groups.into_values().collect()
+}
+
+#[test]
+fn two_records_of_a_cluster_hang_together_by_pairs() {
+    let desk = trained();
+    desk.call(&format!("link link model.toml {FILES}")).well();
+    let (one, other) = first_pair(&desk);
+    let words = format!("link explain model.toml {FILES} --one {one} --other {other} --chain");
+    let said = desk.call(&words).well();
+    assert!(said.out.contains("weakest"), "{}", said.out);
+}
+
+#[test]
+fn a_recipe_that_looks_at_a_protected_trait_is_refused() {
+    let desk = trained();
+    let recipe = desk.read("recipe.toml");
+    let column = "[[column]]\nname = \"kind\"\nfrom = [\"countryOfBirth\"]\n";
+    let rule = "[[rule]]\nkeys = [{ column = \"kind\" }, { column = \"birth\" }]\n";
+    let hidden = "level = [{ test = { on = { column = \"kind\", test = \"exact\" } } }, { test = \"else\" }]";
+    let plain = "level = [{ test = \"exact\" }, { test = \"else\" }]";
+    for (what, text) in [
+        ("rule", recipe.replacen("[[rule]]", &format!("{column}{rule}[[rule]]"), 1)),
+        (
+            "comparison",
+            recipe.replacen("[[rule]]", &format!("{column}[[rule]]"), 1).replace(plain, hidden),
+        ),
+    ] {
+        desk.write("other.toml", text);
+        for words in ["block other.toml", "train other.toml --out other_model.toml"] {
+            let said = desk.call(&format!("link {words} {FILES}"));
+            assert_eq!(said.code, 2, "{}{}", said.out, said.err);
+            assert!(said.out.contains("floor F3") && said.out.contains("`countryOfBirth`"));
+            assert!(said.out.contains(what), "{}", said.out);
+            assert!(!desk.exists("other_model.toml"));
+        }
+    }
+    // What its holder declares to be something else is looked for in the file, and isn't there.
+    let said =
+        desk.call(&format!("link block other.toml {FILES} --declare countryOfBirth=identity"));
+    assert_eq!(said.code, 1, "{}{}", said.out, said.err);
+}
+
+#[test]
+fn headers_and_values_with_leading_blanks_are_read() {
+    let desk = trained();
+    for file in ["people/payroll.csv", "people/caseload.csv"] {
+        let text = desk.read(file);
+        let (header, rest) = text.split_once('\n').unwrap();
+        desk.write(file, format!("{}\n{rest}", header.replace(',', ", ")));
+    }
+    let before = desk.call(&format!("--json link block recipe.toml {FILES}")).well().json();
+    assert!(before["rules"][0]["pairs"].as_u64().unwrap() > 100);
+    for file in ["people/payroll.csv", "people/caseload.csv"] {
+        let text = desk.read(file);
+        let blank = |line: &str| line.replace(',', ", ").replace(", \n", ",\n");
+        let spread: String = text.split_inclusive('\n').map(blank).collect();
+        if !text.contains('"') {
+            desk.write(file, spread);
+        }
+    }
+    let after = desk.call(&format!("--json link block recipe.toml {FILES}")).well().json();
+    assert_eq!(before["rules"], after["rules"]);
+}
+
+#[test]
+fn values_are_shown_only_when_asked_for() {
+    let desk = trained();
+    let payroll = desk.read("people/payroll.csv");
+    let header: Vec<&str> = payroll.lines().next().unwrap().split(',').collect();
+    let place = header.iter().position(|name| *name == "surname").unwrap();
+    let mut counts = std::collections::BTreeMap::<&str, u32>::new();
+    for line in payroll.lines().skip(1) {
+        *counts.entry(line.split(',').nth(place).unwrap()).or_insert(0) += 1;
+    }
+    let (most, _) = counts
+        .iter()
+        .filter(|(name, _)| !name.is_empty())
+        .max_by_key(|(_, count)| **count)
+        .unwrap();
+    let said = desk.call("link profile people/payroll.csv").well();
+    assert!(said.out.contains("surname") && !said.out.contains(most), "{}", said.out);
+    let said = desk.call("link profile people/payroll.csv --show-values").well();
+    assert!(said.out.contains(most), "{}", said.out);
+}
+
+#[track_caller]
+fn fails(said: &Said, words: &[&str]) {
+    assert_eq!(said.code, 1, "{}{}", said.out, said.err);
+    for word in words {
+        assert!(said.err.contains(word), "`{word}` is not in: {}", said.err);
+    }
+    assert!(said.err.starts_with("error: ") && !said.err.contains("panicked"), "{}", said.err);
+}
+
+#[test]
+fn bad_input_is_named_by_file_and_line() {
+    let desk = trained();
+    let block = |files: &str| desk.call(&format!("link block recipe.toml {files}"));
+    fails(&block("people/none.csv people/caseload.csv"), &["people/none.csv", "hint"]);
+    fails(&block("people/payroll.csv"), &["wants 2", "hint"]);
+    fails(&block("people/payroll.csv people/caseload.csv --id nothing"), &["nothing"]);
+    desk.write("ragged.csv", "id,identifier\n1,2\n3\n");
+    fails(&desk.call("link profile ragged.csv"), &["ragged.csv", "line 3"]);
+    desk.write("empty.csv", "");
+    fails(&desk.call("link profile empty.csv"), &["empty.csv"]);
+    let twice = desk
+        .read("people/payroll.csv")
+        .lines()
+        .take(2)
+        .map(|line| format!("{line}\n"))
+        .collect::<String>();
+    let again = twice.lines().nth(1).unwrap().to_owned();
+    desk.write("twice.csv", format!("{twice}{again}\n"));
+    fails(&block("twice.csv people/caseload.csv --id id"), &["twice.csv", "line 3"]);
+}
+
+#[test]
+fn each_command_says_what_is_wrong_with_what_it_was_given() {
+    let desk = trained();
+    let with = |words: &str| desk.call(&format!("link {words}"));
+    desk.write("broken.toml", "name = \n");
+    for command in ["block", "train", "link", "cluster", "evaluate"] {
+        fails(&with(&format!("{command} broken.toml {FILES}")), &["line 1"]);
+        fails(&with(&format!("{command} none.toml {FILES}")), &["none.toml", "hint"]);
+    }
+    fails(
+        &with(&format!("explain model.toml {FILES} --one nobody --other nobody")),
+        &["source", "hint"],
+    );
+    fails(&with("import broken.toml"), &["settings"]);
+    fails(&with("export broken.toml"), &["line 1"]);
+    let said = with(&format!("link model.toml {FILES} --probability 2"));
+    assert_eq!(said.code, 64, "{}", said.err);
+    desk.write("labels.csv", "source,recipient,same\nnobody,nobody,perhaps\n");
+    let evaluate = format!("evaluate model.toml {FILES} --labels labels.csv");
+    fails(&with(&evaluate), &["labels.csv", "line 2", "`same`", "hint"]);
+    desk.write("labels.csv", "source,recipient,same\nnobody,nobody,yes\n");
+    fails(&with(&evaluate), &["labels.csv", "line 2", "`source`"]);
+    desk.write("pairs.csv", "source,recipient,weight\n1,1,heavy\n");
+    let cluster = format!("cluster model.toml {FILES} --pairs pairs.csv --method connected");
+    fails(&with(&cluster), &["pairs.csv", "line 2", "`weight`"]);
+}
