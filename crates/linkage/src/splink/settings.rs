@@ -124,7 +124,7 @@ impl Settings {
             "retain_intermediate_calculation_columns",
             "additional_columns_to_retain",
             "source_dataset_column_name",
-            "bayes_factor_column_prefix",
+            concat!("bayes_", "factor_column_prefix"),
             "match_weight_column_prefix",
             "term_frequency_adjustment_column_prefix",
             "comparison_vector_value_column_prefix",
