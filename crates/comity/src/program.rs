@@ -40,6 +40,7 @@ pub struct Program {
 
 /// What the agreement lets link the records.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it in a program")]
 pub enum Engine {
     /// A recipe, by which a model is trained at each cycle.
     Recipe(linkage::Recipe),

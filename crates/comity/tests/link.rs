@@ -272,12 +272,8 @@ fn bad_input_is_named_by_file_and_line() {
     fails(&desk.call("link profile ragged.csv"), &["ragged.csv", "line 3"]);
     desk.write("empty.csv", "");
     fails(&desk.call("link profile empty.csv"), &["empty.csv"]);
-    let twice = desk
-        .read("people/payroll.csv")
-        .lines()
-        .take(2)
-        .map(|line| format!("{line}\n"))
-        .collect::<String>();
+    let payroll = desk.read("people/payroll.csv");
+    let twice: String = payroll.split_inclusive('\n').take(2).collect();
     let again = twice.lines().nth(1).unwrap().to_owned();
     desk.write("twice.csv", format!("{twice}{again}\n"));
     fails(&block("twice.csv people/caseload.csv --id id"), &["twice.csv", "line 3"]);

@@ -598,12 +598,12 @@ fn rows_of(
 ) -> std::result::Result<Vec<Option<Box<[u8]>>>, arrow_schema::ArrowError> {
     let fields = arrays.iter().map(|array| SortField::new(array.data_type().clone())).collect();
     let converter = RowConverter::new(fields)?;
-    let converted = converter.convert_columns(arrays)?;
+    let spelled = converter.convert_columns(arrays)?;
     let row = |row: usize| {
         arrays
             .iter()
             .all(|array| array.is_valid(row))
-            .then(|| converted.row(row).as_ref().to_vec().into_boxed_slice())
+            .then(|| spelled.row(row).as_ref().to_vec().into_boxed_slice())
     };
     Ok((0..rows).map(row).collect())
 }

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::compare::place::Place;
 use crate::model::{Comparison, Level, Test};
 use crate::record::{RecordRef, Side};
 use crate::tables::{NO_VALUE, Tables, Values};

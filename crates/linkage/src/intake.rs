@@ -465,8 +465,9 @@ impl<'a> TextArray<'a> {
 fn apply_to_ascii(steps: &[Step], text: &mut Vec<u8>) {
     for step in steps {
         match step {
-            // There is nothing to compose in ASCII, and no diacritic.
-            Step::Compose | Step::FoldDiacritics => {}
+            // There is nothing to compose in ASCII, and no diacritic; a byte is its own character; and a column with a
+            // pattern doesn't come here.
+            Step::Compose | Step::FoldDiacritics | Step::AsBytes | Step::Extract { .. } => {}
             Step::Trim => trim(text),
             Step::FoldCase => text.make_ascii_lowercase(),
             Step::CollapseSpaces => {
@@ -500,10 +501,6 @@ fn apply_to_ascii(steps: &[Step], text: &mut Vec<u8>) {
                 text.drain(..text.len().min(*start as usize - 1));
                 text.truncate(*length as usize);
             }
-            // A byte of ASCII is its own character.
-            Step::AsBytes => {}
-            // A column with a pattern doesn't come here.
-            Step::Extract { .. } => {}
         }
     }
 }

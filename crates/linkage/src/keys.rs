@@ -335,8 +335,12 @@ fn exploded_layers(
         });
         let (layer, last) = &mut layers[at];
         *last += 1;
-        sources.iter().for_each(|record| layer.source[record.index()] = *last);
-        recipients.iter().for_each(|record| layer.recipient[record.index()] = *last);
+        for record in sources {
+            layer.source[record.index()] = *last;
+        }
+        for record in recipients {
+            layer.recipient[record.index()] = *last;
+        }
     }
     if layers.is_empty() {
         layers.push((empty(), NO_VALUE));
@@ -369,7 +373,8 @@ fn band_codes(values: &Values, rule: &MinHash) -> Vec<Vec<u32>> {
     for text in texts {
         let keys = min_hash::keys(text, rule);
         for (band, (codes, seen)) in bands.iter_mut().zip(&mut seen).enumerate() {
-            let next = seen.len() as u32 + 1;
+            // There are no more values than records, whose number is a u32.
+            let next = u32::try_from(seen.len() + 1).unwrap_or(u32::MAX);
             codes.push(keys.get(band).map_or(NO_VALUE, |key| *seen.entry(*key).or_insert(next)));
         }
     }

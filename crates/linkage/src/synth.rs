@@ -233,6 +233,7 @@ pub struct Synthesis {
     same_pairs: u64,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one of it in a synthesis")]
 enum Rows {
     /// A small plan's, made at once.
     Made { payroll: RecordBatch, caseload: RecordBatch },

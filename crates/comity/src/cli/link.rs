@@ -10,10 +10,10 @@ mod evaluate;
 mod explain;
 mod export;
 mod import;
-mod link;
 mod page;
 mod pairs;
 mod profile;
+mod run;
 mod train;
 
 use super::Done;
@@ -47,7 +47,7 @@ enum Command {
     /// Trains a model by a recipe, without labels
     Train(train::Words),
     /// Links by a model, and writes the pairs
-    Link(link::Words),
+    Link(run::Words),
     /// Makes clusters of records that are one individual
     Cluster(cluster::Words),
     /// Holds a model against a truth, or estimates its precision and recall without one

@@ -123,7 +123,7 @@ impl Words {
 /// A file that a table is written to.
 enum TableWriter<'a> {
     Csv { file: BufWriter<&'a mut File>, begun: bool },
-    Parquet { file: Option<&'a mut File>, writer: Option<ArrowWriter<&'a mut File>> },
+    Parquet { file: Option<&'a mut File>, writer: Option<Box<ArrowWriter<&'a mut File>>> },
 }
 
 impl<'a> TableWriter<'a> {
@@ -147,7 +147,8 @@ impl<'a> TableWriter<'a> {
                     let properties = WriterProperties::builder()
                         .set_compression(Compression::ZSTD(parquet::basic::ZstdLevel::default()));
                     let properties = Some(properties.build());
-                    *writer = Some(ArrowWriter::try_new(file, batch.schema(), properties)?);
+                    let begun = ArrowWriter::try_new(file, batch.schema(), properties)?;
+                    *writer = Some(Box::new(begun));
                 }
                 writer.as_mut().map_or(Ok(()), |writer| writer.write(batch)).map_err(Into::into)
             }

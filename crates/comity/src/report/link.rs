@@ -115,7 +115,14 @@ struct Page<'a> {
     calibration: String,
     missing: String,
     unlinkable: String,
-    waterfalls: Vec<(&'a Waterfall, String, Vec<(&'a Step, f64)>)>,
+    waterfalls: Vec<Drawn<'a>>,
+}
+
+/// A waterfall drawn, with the running weight for its table.
+struct Drawn<'a> {
+    facts: &'a Waterfall,
+    svg: String,
+    steps: Vec<(&'a Step, f64)>,
 }
 
 /// A level with the standard errors of its m and its u, as they are shown.
@@ -133,7 +140,8 @@ impl<'a> Page<'a> {
                 reached += step.weight + step.frequency;
                 (step, reached)
             });
-            (waterfall, waterfall::drawn(waterfall, &waterfall.lead), steps.collect())
+            let svg = waterfall::drawn(waterfall, &waterfall.lead);
+            Drawn { facts: waterfall, svg, steps: steps.collect() }
         };
         let shown = |error: Option<f64>| error.map_or("–".to_owned(), number::probability);
         let erring = |(index, comparison): (usize, &'a Comparison)| {

@@ -27,9 +27,9 @@ pub(super) fn best_links(bonds: &[Bond], guard: &mut Guard<'_>, ties: Ties) -> V
     match ties {
         Ties::Lowest => connect(bonds, guard),
         Ties::Drop => {
-            let tied = tied(bonds, guard);
+            let ambiguous = tied(bonds, guard);
             let (dropped, kept): (Vec<Bond>, Vec<Bond>) =
-                bonds.iter().partition(|bond| tied.contains(&(bond.one, bond.other)));
+                bonds.iter().partition(|bond| ambiguous.contains(&(bond.one, bond.other)));
             let mut splits = connect(&kept, guard);
             // Other pairs may have joined the two nevertheless.
             splits.extend(

@@ -133,6 +133,11 @@ impl<'t> Grader<'t> {
         self.processor.run(Levels { grader: self, ones: &[one], others: &[other], found: &mut [0] })
     }
 
+    /// Does the same for many pairs of values at once, which costs less a pair. All three are of one length.
+    pub(crate) fn first_levels(&self, ones: &[u32], others: &[u32], levels: &mut [u8]) {
+        self.processor.run(Levels { grader: self, ones, others, found: levels });
+    }
+
     #[inline(always)]
     fn level(&self, one: u32, other: u32) -> u8 {
         let mut known = Known::default();

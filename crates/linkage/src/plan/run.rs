@@ -506,7 +506,7 @@ level = [{ test = "exact", m = 0.7, u = 0.01 }, { test = "else", m = 0.3, u = 0.
         } else if inputs.is_empty() {
             Arc::clone(plan)
         } else {
-            datafusion_physical_plan::execution_plan::with_new_children_if_necessary(
+            datafusion_physical_plan::execution_plan::replace_children_if_necessary(
                 Arc::clone(plan),
                 inputs,
             )

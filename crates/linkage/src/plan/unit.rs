@@ -57,9 +57,8 @@ impl Worker {
         let rows = arrow::compute::concat_batches(&first.schema(), rows)
             .map_err(|error| failed(error.into()))?;
         let model = Arc::clone(&self.model);
-        let splits = match self.splits.get_or_insert_with(|| read_rules(&model)) {
-            Ok(splits) => splits,
-            Err(_) => return self.splits.take().map_or(Ok(()), |splits| splits.map(drop)),
+        let Ok(splits) = self.splits.get_or_insert_with(|| read_rules(&model)) else {
+            return self.splits.take().map_or(Ok(()), |splits| splits.map(drop));
         };
         let unit = Unit::new(&model, &rows)?;
         let conditions = splits.iter().map(|split| match split {
@@ -129,11 +128,11 @@ impl Unit {
         for (place, written) in model.columns().iter().enumerate() {
             let array = column(rows, &value_name(place)).map_err(failed)?;
             let (values, codes) = encode(&written.kind, array)?;
-            let mut sided = [Vec::with_capacity(counts[0]), Vec::with_capacity(counts[1])];
+            let mut by_side = [Vec::with_capacity(counts[0]), Vec::with_capacity(counts[1])];
             for (code, side) in codes.into_iter().zip(&own) {
-                sided[*side].push(code);
+                by_side[*side].push(code);
             }
-            let [source, recipient] = sided;
+            let [source, recipient] = by_side;
             prepared.push(PreparedColumn { values, source, recipient });
         }
         let tables = Tables::of_parts(
@@ -154,7 +153,7 @@ impl Unit {
             return shares;
         };
         let brought = array.as_primitive::<Float64Type>();
-        let sides = rows.column_by_name(SIDE).map(|sides| sides.as_primitive::<UInt8Type>());
+        let sides = rows.column_by_name(SIDE).map(AsArray::as_primitive::<UInt8Type>);
         for row in 0..rows.num_rows() {
             let recipient = sides.is_some_and(|sides| sides.value(row) != 0);
             let side = if recipient { crate::Side::Recipient } else { crate::Side::Source };
@@ -278,7 +277,9 @@ fn encode(kind: &Kind, array: &dyn Array) -> Result<(Values, Vec<u32>)> {
             let codes: Vec<u32> = rows.map(code).collect();
             let (dates, places) = numbers.in_order();
             let mut texts = Texts::default();
-            dates.iter().for_each(|date| texts.push(&date.to_string()));
+            for date in &dates {
+                texts.push(&date.to_string());
+            }
             (Values::Dates(dates, texts), codes, places)
         }
         Kind::Number => {

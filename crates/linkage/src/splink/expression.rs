@@ -57,9 +57,11 @@ pub(super) fn rule(
     };
     let sql = renamed(place, sql, database, Form::Rule, name)?;
     // The list is exploded under the name that it is prepared by.
-    let list = |column: &String| name(column).ok_or_else(|| {
-        unsound(place, format!("its column `{column}` isn't prepared as a list"))
-    });
+    let list = |column: &String| {
+        name(column).ok_or_else(|| {
+            unsound(place, format!("its column `{column}` isn't prepared as a list"))
+        })
+    };
     let explode = explode.iter().map(list).collect::<Result<_>>()?;
     Ok(Rule { sql: Some(sql), explode, ..Rule::default() })
 }

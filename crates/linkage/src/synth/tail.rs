@@ -41,7 +41,7 @@ impl Tail {
 /// A stride that visits every one of `count` places: near the golden section, and without a common divisor.
 fn stride(count: usize) -> usize {
     let near = (count * 618 / 1000).max(1);
-    (near..).find(|&stride| divisor(stride, count) == 1).unwrap_or(1)
+    (near..=near + count).find(|&stride| divisor(stride, count) == 1).unwrap_or(1)
 }
 
 fn divisor(one: usize, other: usize) -> usize {
