@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use common::{Sheet, febrl_person};
+use std::fmt::Write as _;
+
 use linkage::cluster::{Clusters, Constraints, Members, Method, Policy, Weigher, cluster};
 use linkage::synth::{Plan, synthesise};
 use linkage::{Links, Model, Recipe, Scorer, Side, Table, Tables, link, train};
@@ -81,13 +83,15 @@ fn compare(name: &str, scorer: &Scorer<'_>, people: &[String]) -> Vec<(f64, f64)
             )
             .unwrap();
             let after = of_clusters(&members, &clusters, people);
-            line += &format!(
+            write!(
+                line,
                 ", {method:?} {:.6} ({} of {} pairs right, {} split)",
                 after.value(),
                 after.right,
                 after.pairs,
                 clusters.splits().len()
-            );
+            )
+            .unwrap();
             if method == Method::default() {
                 both.push((before.value(), after.value()));
             }

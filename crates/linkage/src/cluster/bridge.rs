@@ -132,35 +132,32 @@ impl Search<'_> {
         let mut way = vec![self.enter(start, None)];
         while let Some(step) = way.last_mut() {
             let (member, by) = (step.member, step.by);
-            match self.neighbours.of(member).get(step.seen) {
-                Some((other, place)) => {
-                    step.seen += 1;
-                    if Some(*place) == by {
-                        continue;
-                    }
-                    match self.order[other.index()] {
-                        0 => {
-                            step.children += 1;
-                            let next = self.enter(*other, Some(*place));
-                            way.push(next);
-                        }
-                        seen => self.lower(member, seen),
-                    }
+            if let Some((other, place)) = self.neighbours.of(member).get(step.seen) {
+                step.seen += 1;
+                if Some(*place) == by {
+                    continue;
                 }
-                None => {
-                    let is_cut = match by {
-                        Some(_) => step.is_cut,
-                        // The search began here: only a second child shows that the first didn't reach it.
-                        None => step.children > 1,
-                    };
-                    if is_cut {
-                        self.cut_members.push(member);
+                match self.order[other.index()] {
+                    0 => {
+                        step.children += 1;
+                        let next = self.enter(*other, Some(*place));
+                        way.push(next);
                     }
-                    way.pop();
-                    if let (Some(above), Some(place)) = (way.last_mut(), by) {
-                        self.leave(member, place, above);
-                    }
+                    seen => self.lower(member, seen),
                 }
+                continue;
+            }
+            let is_cut = match by {
+                Some(_) => step.is_cut,
+                // The search began here: only a second child shows that the first didn't reach it.
+                None => step.children > 1,
+            };
+            if is_cut {
+                self.cut_members.push(member);
+            }
+            way.pop();
+            if let (Some(above), Some(place)) = (way.last_mut(), by) {
+                self.leave(member, place, above);
             }
         }
     }

@@ -210,18 +210,15 @@ impl<R: Ord + Clone> Registry<R> {
             self.kept.clusters.keys().copied().filter(|id| !named.contains_key(id)).collect();
         for records in without {
             let count = records.len() as u64;
-            let id = match self.former_of(&records) {
-                Some(id) => {
-                    self.kept.former.remove(&id);
-                    happened.push(Happening::Restored { id, records: count });
-                    id
-                }
-                None => {
-                    let id = ClusterId(self.kept.next);
-                    self.kept.next += 1;
-                    happened.push(Happening::Issued { id, records: count });
-                    id
-                }
+            let id = if let Some(id) = self.former_of(&records) {
+                self.kept.former.remove(&id);
+                happened.push(Happening::Restored { id, records: count });
+                id
+            } else {
+                let id = ClusterId(self.kept.next);
+                self.kept.next += 1;
+                happened.push(Happening::Issued { id, records: count });
+                id
             };
             named.insert(id, records);
         }

@@ -96,7 +96,7 @@ impl Population {
         population
     }
 
-    pub(super) fn culture(&self, person: &Person) -> &'static Culture {
+    pub(super) fn culture(person: &Person) -> &'static Culture {
         &CULTURES[usize::from(person.culture)]
     }
 
@@ -291,7 +291,7 @@ impl Population {
 
     fn spell_family(&self, person: &Person, family: Family) -> String {
         let names = self.names(person.culture);
-        match self.culture(person).form {
+        match Self::culture(person).form {
             Form::Family => names.surnames.spell(family.first).into_owned(),
             Form::TwoSurnames => format!(
                 "{} {}",

@@ -65,7 +65,7 @@ fn write_down(
 ) -> Written {
     let mut given = population.given(person);
     let mut surname = population.surname(person);
-    let form = population.culture(person).form;
+    let form = Population::culture(person).form;
     if dice.chance(rates.nickname)
         && let Some((_, short)) = NICKNAMES.iter().find(|(long, _)| *long == given)
     {

@@ -32,13 +32,14 @@ impl Tables {
             let code = code_of(guest, is_source);
             let code = match code {
                 NO_VALUE => NO_VALUE,
-                _ => match find(&own.values, &guest.values) {
-                    Some(index) => code_at(index),
-                    None => {
+                _ => {
+                    if let Some(index) = find(&own.values, &guest.values) {
+                        code_at(index)
+                    } else {
                         added.push((place, add(&mut own.values, &guest.values)));
                         code_at(own.values.len() - 1)
                     }
-                },
+                }
             };
             if is_source { own.source.push(code) } else { own.recipient.push(code) }
         }
