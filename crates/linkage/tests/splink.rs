@@ -128,7 +128,7 @@ fn a_model_trained_as_splink_trains_comes_out_as_splinks() {
 
     let key = |column: &str| Key { column: column.to_owned(), against: None, take: Take::Whole };
     let rules = [vec![key("first_name"), key("surname")], vec![key("dob")]];
-    let training = Training::by(rules.map(|keys| Rule { keys }).to_vec());
+    let training = Training::by(rules.map(Rule::of_keys).to_vec());
     let trained = train(&untrained, &tables, &training).unwrap();
     let iterations: Vec<usize> =
         trained.sessions.iter().map(linkage::splink::Session::iterations).collect();
@@ -213,7 +213,7 @@ fn a_model_trained_as_splink_trains_comes_out_as_splinks() {
 fn deterministic_prior(model: &Model, tables: &Tables) -> f64 {
     let key = |column: &str| Key { column: column.to_owned(), against: None, take: Take::Whole };
     let pairs = |keys: Vec<Key>| {
-        let rule = Rule { keys };
+        let rule = Rule::of_keys(keys);
         let blocks = Blocks::new(tables, std::slice::from_ref(&rule)).unwrap();
         blocks.pairs().map(|pair| (pair.source, pair.recipient)).collect::<BTreeSet<_>>()
     };
@@ -385,7 +385,7 @@ fn a_session_that_learns_u_too_goes_the_way_that_splinks_went() {
         import(include_str!("splink/untrained.json"), &ImportOptions::default()).unwrap().model;
     let tables = tables(&untrained, &sheet);
     let surname = Key { column: "surname".to_owned(), against: None, take: Take::Whole };
-    let training = Training { learn_u: true, ..Training::by(vec![Rule { keys: vec![surname] }]) };
+    let training = Training { learn_u: true, ..Training::by(vec![Rule::of_keys(vec![surname])]) };
     let trained = train(&untrained, &tables, &training).unwrap();
     let splink = [
         0.36736645836151854,
