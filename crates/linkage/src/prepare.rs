@@ -170,7 +170,10 @@ impl<'a> Preparation<'a> {
 
     /// Prepares the one cell of a record that is text.
     pub(crate) fn value_of_text(&self, text: &str) -> Value {
-        self.read(std::iter::once(text))
+        match &self.column.kind {
+            Kind::List(separator) => self.listed(&[Cell::Text(text.to_owned())], separator),
+            _ => self.read(std::iter::once(text)),
+        }
     }
 
     /// Prepares the cells of one record, one cell for each column it is made from.
