@@ -191,7 +191,18 @@ impl Entry {
             return Err(Error::EntryTooLarge { bytes: bytes.len() });
         }
         let malformed = |reason| Error::MalformedEntry { reason };
-        let Ok(Value::Object(mut members)) = serde_json::from_slice(bytes) else {
+        let entry = serde_json::from_slice(bytes)
+            .map_err(|_| malformed("it is not a JSON object"))
+            .and_then(Self::read)?;
+        // INVARIANT: one entry has one spelling, so its hash stands for what it says and for nothing else.
+        // This also catches repeated members, other padding, and other ways to write a time or a number.
+        if entry.to_leaf()?.bytes == bytes { Ok(entry) } else { Err(Error::NotCanonical) }
+    }
+
+    /// Takes the members of an entry for one; how they were spelled is not looked at.
+    pub(crate) fn read(value: Value) -> Result<Self, Error> {
+        let malformed = |reason| Error::MalformedEntry { reason };
+        let Value::Object(mut members) = value else {
             return Err(malformed("it is not a JSON object"));
         };
         // The version comes first: of an entry of another version nothing else can be judged.
@@ -234,14 +245,11 @@ impl Entry {
         }
         let at = at.parse().map_err(|_| malformed("`at` is not a time"))?;
         let nonce = decode(&nonce).ok_or(malformed("`nonce` is not 32 bytes in base64"))?;
-        let entry = Self::new(Kind::new(&kind)?, at, facts, commitments, nonce)?;
-        // INVARIANT: one entry has one spelling, so its hash stands for what it says and for nothing else.
-        // This also catches repeated members, other padding, and other ways to write a time or a number.
-        if entry.to_leaf()?.bytes == bytes { Ok(entry) } else { Err(Error::NotCanonical) }
+        Self::new(Kind::new(&kind)?, at, facts, commitments, nonce)
     }
 
     /// Spells the entry without padding.
-    fn spell(&self) -> Result<Vec<u8>, Error> {
+    pub(crate) fn spell(&self) -> Result<Vec<u8>, Error> {
         let commitments: Map<_, _> = self
             .commitments
             .iter()
@@ -294,6 +302,16 @@ impl Leaf {
     /// Returns the leaf's hash in the tree.
     pub fn hash(&self) -> Hash {
         Hash::of_leaf(&self.bytes)
+    }
+
+    /// Returns the leaf of the same entry at another time.
+    ///
+    /// # Errors
+    ///
+    /// When the time is not in whole seconds, or the entry is as large as one can be and the time is longer.
+    pub(crate) fn stamped(&self, at: Timestamp) -> Result<Self, Error> {
+        let Entry { kind, at: _, facts, commitments, nonce } = self.to_entry()?;
+        Entry::new(kind, at, facts, commitments, nonce)?.to_leaf()
     }
 
     /// Reads the entry.
