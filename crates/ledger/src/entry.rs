@@ -186,7 +186,7 @@ impl Entry {
     }
 
     /// Reads an entry, which must be spelled exactly as [`Entry::to_leaf`] would.
-    fn parse(bytes: &[u8]) -> Result<Self, Error> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Error> {
         if bytes.len() > 65_535 {
             return Err(Error::EntryTooLarge { bytes: bytes.len() });
         }

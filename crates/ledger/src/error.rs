@@ -414,6 +414,14 @@ mod tests {
                 bring the key that this ledger was begun with
             note has a false signature in the name of `ledger.example`
             checkpoint is malformed: a line is empty
+            policy is malformed in line `3`: it is no line of a policy
+            the `1` witnesses that have cosigned are not the quorum of the policy
+                ask the witnesses that are missing; those that refuse may have seen a fork
+            receipt is malformed: it is not UTF-8
+            an opening of `birth_date` opens nothing that the entry commits to
+                bring the opening that was made with this entry; nothing else it says is true
+            request to a witness is malformed: it is not UTF-8
+            no witness answers with status `500` and such a body
             `tile/x` is not the path of a tile
             proof does not lead to the root
             index or size `9` is beyond the ledger's `3` entries
@@ -435,6 +443,12 @@ mod tests {
                 keep both copies for the auditor and restore the one that the anchor remembers
             `tile/0/000` is damaged: it is missing
                 restore that file from a copy, then audit the ledger
+            `checkpoint` has been changed by somebody else
+                find the second program that writes here and stop it
+            the entry was not acknowledged, and neither were those that were to be written with it
+                open the ledger again; it then tells whether the entry is in it
+            the database cannot hold a ledger: its version is older than 3.51.3
+                set the database to keep what it acknowledges, or use a newer one
             the ledger has stopped after a failed write
                 find out why the write failed, then open the ledger again
             `/ledger` is in use by another program

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::{
     Error,
+    checkpoint::Checkpoint,
     commitment::Opening,
     entry::{Entry, Leaf},
     merkle::{self, Hash},
@@ -106,7 +107,8 @@ impl Receipt {
     ///
     /// # Errors
     ///
-    /// [`Error::MalformedReceipt`] or, for its checkpoint, [`Error::MalformedNote`].
+    /// [`Error::MalformedReceipt`] or, for its checkpoint, [`Error::MalformedNote`] or
+    /// [`Error::MalformedCheckpoint`].
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let malformed = |reason| Error::MalformedReceipt { reason };
         if bytes.len() > BYTES {
@@ -131,6 +133,7 @@ impl Receipt {
         let index = index.ok_or(malformed("its index is not a number"))?;
         let proof = parse_hashes(lines).ok_or(malformed("a line of its proof is not a hash"))?;
         let note = Note::parse(note.as_bytes())?;
+        Checkpoint::parse(note.text())?;
         Ok(Self { extra, index, proof, note })
     }
 
@@ -219,7 +222,6 @@ mod tests {
 
     use super::*;
     use crate::{
-        checkpoint::Checkpoint,
         commitment::commit,
         cosignature::Cosigner,
         entry::{Commitments, Facts, Kind},

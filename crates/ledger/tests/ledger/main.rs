@@ -8,6 +8,9 @@ mod golden;
 mod kill;
 mod log;
 mod oracle;
+mod others;
+mod server;
+mod stores;
 mod tamper;
 
 use ledger::{
