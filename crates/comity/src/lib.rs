@@ -20,5 +20,6 @@ pub mod release;
 pub mod report;
 pub mod run;
 mod summary;
+pub mod witness;
 
 pub use error::Error;

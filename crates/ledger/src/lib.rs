@@ -15,6 +15,7 @@ pub mod log;
 pub mod merkle;
 pub mod note;
 pub mod policy;
+pub mod reader;
 pub mod receipt;
 pub mod sequencer;
 pub mod store;
@@ -31,6 +32,7 @@ pub use log::{Log, Recorded};
 pub use merkle::Hash;
 pub use note::{Name, Note, Signer, Verifier};
 pub use policy::Policy;
+pub use reader::Reader;
 pub use receipt::Receipt;
 pub use sequencer::{Pace, Sequenced, Sequencer};
 #[cfg(feature = "postgres")]

@@ -13,15 +13,13 @@ use jiff::Timestamp;
 use crate::{
     Error,
     checkpoint::{Checkpoint, Origin},
-    commitment::Opening,
     edge::Edge,
     entry::{Entry, Leaf},
     merkle::{self, Hash},
     note::{Note, Signer},
-    receipt::Receipt,
+    reader::Reader,
     store::{Change, Files, Held, Store},
     tile::{self, Level, Tile, Tiles, WIDTH},
-    witness,
 };
 
 /// The path of the signed checkpoint, in the ledger and in its anchor.
@@ -325,47 +323,18 @@ impl<S: Store, A: Store> Log<S, A> {
         merkle::prove_consistency(&Tiles::new(&self.store, self.size()), old_size, self.size())
     }
 
-    /// Returns the receipt of an entry, under a checkpoint of this ledger with the cosignatures it has.
-    ///
-    /// The checkpoint may be an older one, as those are that witnesses have cosigned. Openings are put in for the one
-    /// who will hold the receipt; they are personal data.
-    ///
-    /// # Errors
-    ///
-    /// When the note is of another ledger or not signed by its key; when its checkpoint does not have the entry;
-    /// when an opening opens nothing of it; when the files cannot be read.
-    pub fn receipt(
-        &self,
-        index: u64,
-        note: &Note,
-        openings: Vec<Opening>,
-    ) -> Result<Receipt, Error> {
-        let checkpoint = Checkpoint::open(note.to_string().as_bytes(), self.signer.verifier())?;
-        let size = checkpoint.size;
-        if size > self.size() || index >= size {
-            return Err(Error::BeyondSize { asked: index.max(size), size: self.size().min(size) });
-        }
-        let leaf = self.leaf(index)?;
-        // A subtree that was whole in the older tree is the same in this one.
-        let tiles = Tiles::new(&self.store, self.size());
-        let proof = merkle::prove_inclusion(&tiles, index, size)?;
-        merkle::verify_inclusion(&leaf.hash(), index, size, &checkpoint.root, &proof)?;
-        Receipt::new(index, proof, note.clone()).with_entry(&leaf, openings)
-    }
-
-    /// Returns what a witness is sent that cosigned this ledger last at the size `old`.
-    ///
-    /// # Errors
-    ///
-    /// When the ledger was never of that size, or the tiles cannot be read.
-    pub fn request(&self, old: u64) -> Result<witness::Request, Error> {
-        let note = Note::parse(&self.signed)?;
-        Ok(witness::Request { old, proof: self.prove_consistency(old)?, note })
-    }
-
     /// Returns the place where its files are, to be read.
     pub fn files(&self) -> &S {
         &self.store
+    }
+
+    /// Returns a reader of the ledger as it is now, which makes receipts and requests to witnesses.
+    ///
+    /// # Errors
+    ///
+    /// When the checkpoint cannot be read.
+    pub fn reader(&self) -> Result<Reader<&S>, Error> {
+        Reader::open(&self.store, self.signer.verifier().clone())
     }
 
     /// Returns the checkpoint that was last signed.

@@ -164,6 +164,16 @@ fn check(held: Option<Held<'_>>, changes: &[Change<'_>]) -> Result<(), Error> {
     }
 }
 
+impl<F: Files + ?Sized> Files for &F {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Error> {
+        (**self).read(path)
+    }
+
+    fn list(&self, under: &str) -> Result<Vec<String>, Error> {
+        (**self).list(under)
+    }
+}
+
 impl<F: Files + ?Sized> Files for &mut F {
     fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Error> {
         (**self).read(path)
@@ -176,6 +186,23 @@ impl<F: Files + ?Sized> Files for &mut F {
 
 /// A store that is lent: the borrow keeps the promise of one writer.
 impl<S: Store + ?Sized> Store for &mut S {
+    fn commit(&mut self, held: Option<Held<'_>>, changes: &[Change<'_>]) -> Result<(), Error> {
+        (**self).commit(held, changes)
+    }
+}
+
+impl<F: Files + ?Sized> Files for Box<F> {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Error> {
+        (**self).read(path)
+    }
+
+    fn list(&self, under: &str) -> Result<Vec<String>, Error> {
+        (**self).list(under)
+    }
+}
+
+/// A store whose kind is chosen when the program runs.
+impl<S: Store + ?Sized> Store for Box<S> {
     fn commit(&mut self, held: Option<Held<'_>>, changes: &[Change<'_>]) -> Result<(), Error> {
         (**self).commit(held, changes)
     }

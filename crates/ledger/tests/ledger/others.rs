@@ -10,7 +10,7 @@ use std::{
     sync::OnceLock,
 };
 
-use ledger::{Disk, Files as _, Log, Memory, Store as _, store::copy};
+use ledger::{Files as _, Log, Memory, Store as _};
 
 use crate::{findings, leaf, leaf_of, leaves, signer, verifier};
 
@@ -108,9 +108,8 @@ fn gos_libraries_accept_a_ledger_as_it_grows_over_65536_entries() {
     let mut log = crate::create(&mut store, &mut anchor).unwrap();
     for size in [65_535, 65_536, 65_537, 70_000] {
         let _ = log.append(&leaves(log.size()..size)).unwrap();
-        let folder = place.path().join("ledger");
-        let _ = fs::remove_dir_all(&folder);
-        copy(*log.files(), &mut Disk::create(&folder).unwrap()).unwrap();
+        let copied = Copied::of(log.files());
+        let folder = copied.place.path().join("ledger");
         let mut command = Command::new(built());
         command.arg(&folder).arg(place.path().join("key")).args(&held);
         let answer = command.output().unwrap();

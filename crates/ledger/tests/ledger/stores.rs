@@ -105,7 +105,7 @@ fn grow<S: Store + std::fmt::Debug + Send + Sync + 'static>(
         assert!(log.recorded(index, &leaf(index)).unwrap().is_some(), "{kind}");
     }
     let note = ledger::Note::parse(log.signed_checkpoint()).unwrap();
-    let receipt = log.receipt(257, &note, Vec::new()).unwrap();
+    let receipt = log.reader().unwrap().receipt(257, &note, Vec::new()).unwrap();
     let policy = ledger::Policy::of_log(crate::verifier());
     assert_eq!(receipt.read(&policy).unwrap().entry, leaf(257).to_entry().unwrap(), "{kind}");
 
