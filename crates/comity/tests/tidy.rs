@@ -102,7 +102,7 @@ fn every_file_is_included_by_another() {
         let place = path.parent().expect("a folder");
         let is_root = ["lib", "main", "mod"].contains(&stem.as_str());
         let is_target =
-            ["tests", "benches", "examples"].iter().any(|folder| place.ends_with(folder));
+            ["tests", "benches", "examples", "fuzz_targets"].iter().any(|folder| place.ends_with(folder));
         if is_root || is_target {
             continue;
         }

@@ -20,8 +20,9 @@ use crate::{
     log::CHECKPOINT,
     merkle::Hash,
     note::{Note, Verifier},
+    prune::{self, PRUNED, Pruned},
     store::Files,
-    tile::{self, Level, Tile, WIDTH},
+    tile::{self, Level, Tile, Tiles, WIDTH},
 };
 use examine::{Depth, Examined, Found, Go};
 
@@ -44,6 +45,8 @@ pub struct Audit {
     pub size: u64,
     /// The root over them.
     pub root: Hash,
+    /// What its key says was taken away, if anything was.
+    pub pruned: Option<Pruned>,
     /// How many of what were verified.
     pub verified: Verified,
     /// What lies beside the ledger and nobody answers for: other files, files beyond the checkpoint, and signatures
@@ -237,9 +240,19 @@ fn audit_to<F: Files + Sync + ?Sized>(
         Ok(signatures) => signatures,
         Err(error) => return unsound(Fault::Unreadable(error)),
     };
+    let pruned = match Pruned::read(files, verifier) {
+        Ok(pruned) => pruned.filter(|pruned| pruned.start() < checkpoint.size),
+        Err(error @ Error::Store { .. }) => return Err(error),
+        Err(error) => {
+            let finding = Finding { file: PRUNED.to_owned(), fault: Fault::Unreadable(error) };
+            return Ok(Outcome::Unsound(vec![finding]));
+        }
+    };
+    let start = pruned.as_ref().map_or(0, Pruned::start);
     let mut auditor = Auditor {
         files,
         size: checkpoint.size,
+        start,
         held,
         edge: Edge::default(),
         copies: BTreeMap::new(),
@@ -250,6 +263,9 @@ fn audit_to<F: Files + Sync + ?Sized>(
     let mut unauthenticated = auditor.sort_files()?;
     unauthenticated
         .extend(signatures.ignored.iter().map(|signature| format!("{CHECKPOINT}: {signature}")));
+    if start > 0 && !auditor.begin_at_start()? {
+        return Ok(Outcome::Unsound(auditor.findings));
+    }
     auditor.read_all(depth, visit)?;
     if auditor.is_complete() {
         auditor.close(&checkpoint)?;
@@ -260,6 +276,7 @@ fn audit_to<F: Files + Sync + ?Sized>(
             origin,
             size,
             root,
+            pruned,
             verified: auditor.verified,
             unauthenticated,
         }))
@@ -272,6 +289,8 @@ fn audit_to<F: Files + Sync + ?Sized>(
 struct Auditor<'a, F: ?Sized> {
     files: &'a F,
     size: u64,
+    /// The first entry that must be there.
+    start: u64,
     held: &'a [Checkpoint],
     edge: Edge,
     /// The narrower copies of each tile that lie beside it.
@@ -286,10 +305,15 @@ impl<F: Files + Sync + ?Sized> Auditor<'_, F> {
     fn sort_files(&mut self) -> Result<Vec<String>, Error> {
         let mut unauthenticated = Vec::new();
         for path in self.files.list("")? {
-            if path == CHECKPOINT {
+            if path == CHECKPOINT || (path == PRUNED && self.start > 0) {
                 continue;
             }
             let found = path.parse::<Tile>().ok();
+            // What should be gone and is not, is not looked at.
+            if found.is_some_and(|found| prune::is_gone(&found, self.start)) {
+                unauthenticated.push(path);
+                continue;
+            }
             let signed = found.and_then(|found| Tile::at(found.level(), found.index(), self.size));
             match (found, signed) {
                 (Some(found), Some(signed)) if found == signed => {}
@@ -302,11 +326,42 @@ impl<F: Files + Sync + ?Sized> Auditor<'_, F> {
         Ok(unauthenticated)
     }
 
+    /// Takes the hashes over what was pruned from the tiles that are left. The root, in the end, tells whether they are
+    /// the true ones. Says whether they could be read.
+    fn begin_at_start(&mut self) -> Result<bool, Error> {
+        let tiles = Tiles::new(self.files, self.size);
+        let mut levels = vec![Vec::new()];
+        for level in 1..8_u8 {
+            let below = self.start >> (8 * u32::from(level));
+            if below == 0 {
+                break;
+            }
+            let width = usize::try_from(below % WIDTH).unwrap_or(0);
+            let tile = Tile::at(Level::Hashes(level), below / WIDTH, self.size);
+            let hashes = match tile.filter(|_| width > 0).map(|tile| (tile, tiles.hashes(tile))) {
+                None => Vec::new(),
+                Some((_, Ok(hashes))) => hashes.into_iter().take(width).collect(),
+                Some((_, Err(error @ Error::Store { .. }))) => return Err(error),
+                Some((tile, Err(error))) => {
+                    self.find(tile, Fault::Unreadable(error));
+                    return Ok(false);
+                }
+            };
+            levels.push(hashes);
+        }
+        self.edge = Edge::new(levels);
+        // A checkpoint from before can no longer be held against anything but the one that was signed.
+        self.compare_held(self.start);
+        Ok(true)
+    }
+
     /// Reads every bundle, shows its entries, and grows the tree from them.
     fn read_all(&mut self, depth: Depth, mut visit: impl FnMut(u64, &Entry)) -> Result<(), Error> {
-        self.compare_held(0);
-        let (files, size) = (self.files, self.size);
-        examine::examine_all(files, size, depth, |examined| {
+        if self.start == 0 {
+            self.compare_held(0);
+        }
+        let (files, size, from) = (self.files, self.size, self.start / WIDTH);
+        examine::examine_all(files, from, size, depth, |examined| {
             let bundle = examined.bundle;
             let mut hashes = self.judge_bundle(examined, &mut visit)?;
             if hashes.is_none() {
@@ -348,7 +403,8 @@ impl<F: Files + Sync + ?Sized> Auditor<'_, F> {
             self.findings.push(Finding { file: CHECKPOINT.to_owned(), fault });
         }
         for held in self.held {
-            if held.origin != checkpoint.origin || held.size > self.size {
+            // One from before the first entry that is left cannot be shown to be continued.
+            if held.origin != checkpoint.origin || held.size > self.size || held.size < self.start {
                 self.not_continued(held.size);
             }
         }

@@ -53,18 +53,19 @@ pub(super) enum Depth {
     Entries,
 }
 
-/// Examines all bundles of a ledger of this size and shows them in order, until told to stop.
+/// Examines the bundles of a ledger of this size from one on, and shows them in order, until told to stop.
 ///
 /// # Errors
 ///
 /// When a file cannot be read, or the one who judges returns an error.
 pub(super) fn examine_all<F: Files + Sync + ?Sized>(
     files: &F,
+    from: u64,
     size: u64,
     depth: Depth,
     mut judge: impl FnMut(Examined) -> Result<Go, Error>,
 ) -> Result<(), Error> {
-    let bundles = size.div_ceil(WIDTH);
+    let bundles = size.div_ceil(WIDTH).saturating_sub(from);
     let threads = thread::available_parallelism().map_or(1, |count| count.get() as u64);
     let threads = threads.min(bundles.div_ceil(AHEAD as u64)).max(1);
     thread::scope(|scope| {
@@ -73,7 +74,7 @@ pub(super) fn examine_all<F: Files + Sync + ?Sized>(
             let (sender, receiver) = mpsc::sync_channel(AHEAD);
             channels.push(receiver);
             scope.spawn(move || {
-                let mut index = thread;
+                let mut index = from + thread;
                 while let Some(bundle) = Tile::at(Level::Entries, index, size) {
                     // Who judges has stopped, and nobody listens any more.
                     if sender.send(examine(files, bundle, depth)).is_err() {
