@@ -62,7 +62,8 @@ impl Words {
             Some(Ok(_)) => {}
             Some(Err(wrong)) => audited.wrong.push(wrong),
             None => audited.open.push(
-                "no witness was asked for: give --cosigned and --policy to have their word".to_owned(),
+                "no witness was asked for: give --cosigned and --policy to have their word"
+                    .to_owned(),
             ),
         }
         printer.json(&audited);

@@ -5,6 +5,7 @@
 //! the ledger as the next start would, without any help, and holds it to all that was ever told.
 
 use std::{
+    collections::BTreeMap,
     env,
     io::{BufRead as _, BufReader, Read, Write as _},
     path::Path,
@@ -13,9 +14,9 @@ use std::{
     thread,
 };
 
-use ledger::{Checkpoint, Disk, Error, Hash, Leaf, Log, Origin, Pace, Sequencer, Sqlite, Store};
+use ledger::{Checkpoint, Disk, Error, Hash, Log, Origin, Outcome, Pace, Sequencer, Sqlite, Store};
 
-use crate::{leaf, signer, sound, verifier};
+use crate::{leaf, signer, verifier};
 
 const PLACE: &str = "COMITY_LEDGER_CRASH_PLACE";
 const KIND: &str = "COMITY_LEDGER_CRASH_KIND";
@@ -177,14 +178,19 @@ impl Observer {
         let log = kind.start(place).unwrap_or_else(|error| panic!("{case}: {error}: {error:?}"));
         let last = self.acknowledged.iter().map(|(index, _)| index + 1).max().unwrap_or(0);
         assert!(log.size() >= last, "{case}: {} entries, acknowledged {last}", log.size());
-        for (index, leaf) in &self.acknowledged {
-            assert_eq!(
-                log.leaf(*index).map(|leaf| Leaf::hash(&leaf).to_string()).unwrap(),
-                *leaf,
-                "{case}"
-            );
-        }
-        let audit = sound(log.files(), &self.held);
+        let told: BTreeMap<u64, &String> =
+            self.acknowledged.iter().map(|(index, leaf)| (*index, leaf)).collect();
+        let mut found = 0;
+        let outcome = ledger::audit(log.files(), &verifier(), &self.held, |index, entry| {
+            if let Some(leaf) = told.get(&index) {
+                assert_eq!(entry.to_leaf().unwrap().hash().to_string(), **leaf, "{case}: {index}");
+                found += 1;
+            }
+        });
+        let Outcome::Sound(audit) = outcome.unwrap() else {
+            panic!("{case}: the ledger is not sound");
+        };
+        assert_eq!(found, told.len(), "{case}");
         assert_eq!(audit.verified.held, self.held.len() as u64, "{case}: a fork");
         assert_eq!(audit.size, log.size());
         self.held.push(log.checkpoint().clone());

@@ -11,6 +11,7 @@ mod kill;
 mod log;
 mod oracle;
 mod others;
+mod page;
 mod power;
 mod server;
 mod stores;

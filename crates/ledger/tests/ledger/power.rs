@@ -245,9 +245,16 @@ impl Model {
             }
         }
         for (path, file) in &names {
-            let parents = path.rsplit_once('/').map(|(parent, _)| parent);
-            // Memory that programs share is not on the disk; and what has lost its directory is lost with it.
-            if path.ends_with("-shm") || parents.is_some_and(|parent| !names.contains_key(parent)) {
+            // Memory that programs share is not on the disk; and what has lost a directory is lost with it.
+            let mut above = path.as_str();
+            let is_lost = loop {
+                match above.rsplit_once('/') {
+                    Some((parent, _)) if !names.contains_key(parent) => break true,
+                    Some((parent, _)) => above = parent,
+                    None => break false,
+                }
+            };
+            if is_lost || path.ends_with("-shm") {
                 continue;
             }
             let to = place.join(path);
