@@ -172,6 +172,11 @@ impl Entry {
     ///
     /// [`Error::EntryTooLarge`] when it is longer than the largest size.
     pub fn to_leaf(&self) -> Result<Leaf, Error> {
+        Ok(Leaf::of(self.pad()?, self.at))
+    }
+
+    /// Spells the entry with its padding.
+    fn pad(&self) -> Result<Vec<u8>, Error> {
         let mut bytes = self.spell()?;
         let bare = bytes.len();
         let size = SIZES
@@ -182,7 +187,7 @@ impl Entry {
         bytes.truncate(bare - END.len());
         bytes.resize(size - END.len(), b'0');
         bytes.extend_from_slice(END.as_bytes());
-        Ok(Leaf { bytes, at: self.at })
+        Ok(bytes)
     }
 
     /// Reads an entry, which must be spelled exactly as [`Entry::to_leaf`] would.
@@ -196,7 +201,7 @@ impl Entry {
             .and_then(Self::read)?;
         // INVARIANT: one entry has one spelling, so its hash stands for what it says and for nothing else.
         // This also catches repeated members, other padding, and other ways to write a time or a number.
-        if entry.to_leaf()?.bytes == bytes { Ok(entry) } else { Err(Error::NotCanonical) }
+        if entry.pad()? == bytes { Ok(entry) } else { Err(Error::NotCanonical) }
     }
 
     /// Takes the members of an entry for one; how they were spelled is not looked at.
@@ -276,6 +281,8 @@ impl Entry {
 pub struct Leaf {
     bytes: Vec<u8>,
     at: Timestamp,
+    /// Made with the leaf, by whoever makes it, so that the one who writes for many has less to do.
+    hash: Hash,
 }
 
 impl Leaf {
@@ -286,7 +293,12 @@ impl Leaf {
     /// When they are not an entry of the known version in its one spelling.
     pub fn parse(bytes: Vec<u8>) -> Result<Self, Error> {
         let entry = Entry::parse(&bytes)?;
-        Ok(Self { bytes, at: entry.at })
+        Ok(Self::of(bytes, entry.at))
+    }
+
+    fn of(bytes: Vec<u8>, at: Timestamp) -> Self {
+        let hash = Hash::of_leaf(&bytes);
+        Self { bytes, at, hash }
     }
 
     /// Returns the bytes.
@@ -301,7 +313,7 @@ impl Leaf {
 
     /// Returns the leaf's hash in the tree.
     pub fn hash(&self) -> Hash {
-        Hash::of_leaf(&self.bytes)
+        self.hash
     }
 
     /// Returns the leaf of the same entry at another time.

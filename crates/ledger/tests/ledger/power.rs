@@ -168,7 +168,8 @@ enum DataChange {
 #[derive(Clone)]
 enum NameChange {
     Add(String, Option<usize>),
-    Rename(String, String),
+    /// From, to, and the file: its old name may never have been durable.
+    Rename(String, String, Option<usize>),
     Remove(String),
 }
 
@@ -214,7 +215,8 @@ impl Model {
             },
             Event::Mkdir { path } => self.change(path, NameChange::Add(path.clone(), None)),
             Event::Rename { from, to } => {
-                self.change(to, NameChange::Rename(from.clone(), to.clone()));
+                let file = self.seen[from];
+                self.change(to, NameChange::Rename(from.clone(), to.clone(), file));
             }
             Event::Remove { path } => self.change(path, NameChange::Remove(path.clone())),
             Event::Told(_) => {}
@@ -305,10 +307,9 @@ impl NameChange {
             Self::Add(path, file) => {
                 names.insert(path.clone(), *file);
             }
-            Self::Rename(from, to) => {
-                if let Some(file) = names.remove(from) {
-                    names.insert(to.clone(), file);
-                }
+            Self::Rename(from, to, file) => {
+                names.remove(from);
+                names.insert(to.clone(), *file);
             }
             Self::Remove(path) => {
                 names.remove(path);
