@@ -77,7 +77,7 @@ struct Member {
 
 #[derive(Clone, Debug)]
 enum What {
-    Witness(Witness),
+    Witness(Box<Witness>),
     /// So many of these, each of which stands before the group.
     Group(usize, Vec<usize>),
 }
@@ -124,9 +124,14 @@ impl Policy {
                 return Err(malformed("it is one more than 1000 logs, witnesses and groups"));
             }
         }
-        let quorum = reader
-            .quorum
-            .ok_or(Error::MalformedPolicy { line: number, reason: "no line states the quorum" })?;
+        let quorum = match reader.quorum {
+            Quorum::NotStated => {
+                let reason = "no line states the quorum";
+                return Err(Error::MalformedPolicy { line: number, reason });
+            }
+            Quorum::Nobody => None,
+            Quorum::Member(member) => Some(member),
+        };
         Ok(Self { logs: reader.logs, members: reader.members, quorum })
     }
 
@@ -138,7 +143,7 @@ impl Policy {
     /// Returns the witnesses that are known.
     pub fn witnesses(&self) -> impl Iterator<Item = &Witness> {
         self.members.iter().filter_map(|member| match &member.what {
-            What::Witness(witness) => Some(witness),
+            What::Witness(witness) => Some(&**witness),
             What::Group(..) => None,
         })
     }
@@ -208,13 +213,21 @@ impl Policy {
     }
 }
 
+/// What was said of the quorum so far.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Quorum {
+    #[default]
+    NotStated,
+    Nobody,
+    Member(usize),
+}
+
 /// A policy half read.
 #[derive(Default)]
 struct Reader {
     logs: Vec<Log>,
     members: Vec<Member>,
-    /// Once stated: which member it is, if any.
-    quorum: Option<Option<usize>>,
+    quorum: Quorum,
 }
 
 impl Reader {
@@ -239,7 +252,7 @@ impl Reader {
                     return Err("another witness has the same key");
                 }
                 let address = address.first().map(|address| address.to_vec());
-                self.define(name, What::Witness(Witness { verifier, address }))?;
+                self.define(name, What::Witness(Box::new(Witness { verifier, address })))?;
             }
             (b"group", [name, least, names @ ..]) if !names.is_empty() => {
                 let mut members = Vec::new();
@@ -261,10 +274,11 @@ impl Reader {
                 self.define(name, What::Group(least, members))?;
             }
             (b"quorum", [name]) => {
-                if self.quorum.is_some() {
+                if self.quorum != Quorum::NotStated {
                     return Err("the quorum is stated already");
                 }
-                self.quorum = Some(if *name == NONE { None } else { Some(self.find(name)?.0) });
+                self.quorum =
+                    if *name == NONE { Quorum::Nobody } else { Quorum::Member(self.find(name)?.0) };
             }
             _ => return Err("it is no line of a policy"),
         }
@@ -454,7 +468,7 @@ mod tests {
         ] {
             match Policy::parse(text.as_bytes()) {
                 Err(Error::MalformedPolicy { line: found, .. }) => {
-                    assert_eq!(found, line, "{text}")
+                    assert_eq!(found, line, "{text}");
                 }
                 other => panic!("{text}: {}", other.is_ok()),
             }
@@ -487,9 +501,9 @@ mod tests {
         ) {
             let mut text = format!("log {}\n", log().verifier());
             for number in 1..=5 {
-                text += &format!("witness w{number} {}\n", witness(number).verifier());
+                text = format!("{text}witness w{number} {}\n", witness(number).verifier());
             }
-            text += &format!("group g {least} w1 w2 w3 w4 w5\nquorum g\n");
+            let text = format!("{text}group g {least} w1 w2 w3 w4 w5\nquorum g\n");
             let policy = Policy::parse(text.as_bytes()).unwrap();
             let by: Vec<_> = signed.iter().copied().collect();
             let known = signed.iter().filter(|number| **number <= 5).count();

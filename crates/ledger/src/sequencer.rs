@@ -103,10 +103,13 @@ struct Queue {
 /// The answers for a group, once there are any: one place each, to be emptied once.
 #[derive(Default)]
 struct Group {
-    answers: OnceLock<Result<Vec<Mutex<Option<Answer>>>, Arc<Error>>>,
+    answers: OnceLock<Result<Answers, Arc<Error>>>,
 }
 
 type Answer = Result<Sequenced, Error>;
+
+/// One place for each who waits, to be emptied once.
+type Answers = Vec<Mutex<Option<Answer>>>;
 
 impl<S, A> Sequencer<S, A>
 where
@@ -243,7 +246,7 @@ impl<S: Store, A: Store> Writer<S, A> {
     }
 
     /// Writes a group, in the order of its times, and returns the answers in the order in which it came.
-    fn write(&mut self, leaves: Vec<Leaf>) -> Result<Vec<Mutex<Option<Answer>>>, Error> {
+    fn write(&mut self, leaves: Vec<Leaf>) -> Result<Answers, Error> {
         let mut answers: Vec<_> = leaves.iter().map(|_| Mutex::new(None)).collect();
         let mut places: Vec<_> = leaves.into_iter().enumerate().collect();
         places.sort_by_key(|(_, leaf)| leaf.at());
@@ -294,7 +297,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 struct AnswerOnDrop(Arc<Group>);
 
 impl AnswerOnDrop {
-    fn answer(self, answers: Result<Vec<Mutex<Option<Answer>>>, Arc<Error>>) {
+    fn answer(self, answers: Result<Answers, Arc<Error>>) {
         // It is set once; the drop that follows finds it so.
         let _ = self.0.answers.set(answers);
     }
@@ -377,9 +380,9 @@ mod tests {
         let last = sequencer.append(leaf(0, 100)).unwrap().leaf.at();
         for (second, fits) in [(100, true), (99, true), (40, true), (39, false), (0, false)] {
             match sequencer.append(leaf(1, second)) {
-                Ok(sequenced) => {
+                Ok(written) => {
                     assert!(fits, "{second}");
-                    assert_eq!(sequenced.leaf.at(), last);
+                    assert_eq!(written.leaf.at(), last);
                 }
                 Err(Error::TimeRunsBackwards { .. }) => assert!(!fits, "{second}"),
                 Err(other) => panic!("{other}"),

@@ -117,7 +117,9 @@ impl Answer {
     /// Returns the body.
     pub fn body(&self) -> String {
         match self {
-            Self::Cosigned(lines) => lines.iter().map(|line| format!("{line}\n")).collect(),
+            Self::Cosigned(lines) => {
+                lines.iter().fold(String::new(), |body, line| body + &line.to_string() + "\n")
+            }
             Self::Malformed => "the request is malformed\n".to_owned(),
             Self::Unsigned => "no known key has signed the checkpoint\n".to_owned(),
             Self::UnknownLog => "the log is not known here\n".to_owned(),
@@ -264,7 +266,7 @@ impl<S: Store> Witness<S> {
 /// Returns where the last checkpoint of a log is kept, and where monitors ask for it.
 pub fn path_of(origin: &Origin) -> String {
     let digest = sha256(&[origin.as_str().as_bytes()]);
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = digest.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     format!("{hex}/checkpoint")
 }
 

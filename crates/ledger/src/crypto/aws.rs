@@ -12,14 +12,18 @@ use super::SMALL_ORDER;
 /// Returns the digest of these parts, one after the other.
 pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     let mut context = digest::Context::new(&digest::SHA256);
-    parts.iter().for_each(|part| context.update(part));
+    for part in parts {
+        context.update(part);
+    }
     taken(context.finish().as_ref())
 }
 
 /// Returns the code of these parts, one after the other, under a key of 32 bytes.
 pub(crate) fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     let mut context = mac::Context::with_key(&mac::Key::new(mac::HMAC_SHA256, key));
-    parts.iter().for_each(|part| context.update(part));
+    for part in parts {
+        context.update(part);
+    }
     taken(context.sign().as_ref())
 }
 

@@ -118,7 +118,9 @@ impl Postgres {
         changes: &[Change<'_>],
     ) -> Result<bool, postgres::Error> {
         let mut net = Net::default();
-        changes.iter().for_each(|change| net.add(change));
+        for change in changes {
+            net.add(change);
+        }
         let spans = net.removed.iter().map(|path| (path.clone(), format!("{path}\u{1}")));
         let (low, high): (Vec<_>, Vec<_>) =
             spans.chain(net.cleared.iter().map(|under| bounds(under))).unzip();

@@ -12,6 +12,7 @@ use std::{
     process::Command,
     sync::Mutex,
     thread,
+    time::Duration,
 };
 
 use ledger::{Checkpoint, Disk, Error, Hash, Log, Origin, Outcome, Pace, Sequencer, Sqlite, Store};
@@ -43,6 +44,18 @@ impl Kind {
     }
 
     pub(crate) fn open(self, place: &Path, name: &str) -> Result<AnyStore, Error> {
+        // A test beside this one that starts a program holds copies of our locks for a moment, between its fork and
+        // its exec.
+        for _ in 0..500 {
+            match self.open_once(place, name) {
+                Err(Error::InUse { .. }) => thread::sleep(Duration::from_millis(10)),
+                other => return other,
+            }
+        }
+        self.open_once(place, name)
+    }
+
+    fn open_once(self, place: &Path, name: &str) -> Result<AnyStore, Error> {
         Ok(match self {
             Self::Folder => Box::new(Disk::create(place.join(name))?),
             Self::Sqlite => Box::new(Sqlite::open(place.join(format!("{name}.sqlite")))?),
