@@ -194,8 +194,8 @@ fn throughput<S: Store + Send + 'static>(kind: &str, store: S, anchor: &Path, wa
                     while start.elapsed() < wanted {
                         let number = next.fetch_add(1, Ordering::Relaxed) % 65_536;
                         let leaf = spelled[number as usize].clone();
-                        let sequenced = sequencer.append(leaf).unwrap();
-                        assert!(sequenced.recorded.index() < sequenced.recorded.checkpoint_size());
+                        let written = sequencer.append(leaf).unwrap();
+                        assert!(written.recorded.index() < written.recorded.checkpoint_size());
                         count.fetch_add(1, Ordering::Relaxed);
                     }
                 })

@@ -141,10 +141,10 @@ fn append_together(log: Log<AnyStore>) {
                         *next += 1;
                         *next
                     };
-                    let sequenced = sequencer.append(leaf(number)).unwrap();
+                    let written = sequencer.append(leaf(number)).unwrap();
                     let signed = sequencer.signed_checkpoint();
                     let checkpoint = Checkpoint::open(&signed, &verifier()).unwrap();
-                    tell(sequenced.recorded.index(), sequenced.recorded.leaf_hash(), &checkpoint);
+                    tell(written.recorded.index(), written.recorded.leaf_hash(), &checkpoint);
                 }
             });
         }

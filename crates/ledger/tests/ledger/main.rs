@@ -1,7 +1,12 @@
 //! Tests of the ledger from outside, as one program: what every file of them shares stands here.
 //!
 //! Clock, keys and nonces are fixed.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
 
 mod crash;
 mod faults;

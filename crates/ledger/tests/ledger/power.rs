@@ -128,7 +128,7 @@ fn read(record: &str, place: &str) -> Vec<Event> {
                 events.extend(both.map(|(from, to)| Event::Rename { from, to }));
             }
             "unlink" | "rmdir" => {
-                events.extend(inside(&text(0)).map(|path| Event::Remove { path }))
+                events.extend(inside(&text(0)).map(|path| Event::Remove { path }));
             }
             other => panic!("`{other}` is not a call that was asked for"),
         }
@@ -177,16 +177,12 @@ impl Model {
     fn apply(&mut self, event: &Event) {
         match event {
             Event::Open { path, emptied } => {
-                let file = match self.seen.get(path) {
-                    Some(file) => file.unwrap(),
-                    None => {
-                        self.files.push(File::default());
-                        self.change(
-                            path,
-                            NameChange::Add(path.clone(), Some(self.files.len() - 1)),
-                        );
-                        self.files.len() - 1
-                    }
+                let file = if let Some(file) = self.seen.get(path) {
+                    file.unwrap()
+                } else {
+                    self.files.push(File::default());
+                    self.change(path, NameChange::Add(path.clone(), Some(self.files.len() - 1)));
+                    self.files.len() - 1
                 };
                 if *emptied {
                     self.files[file].pending.push(DataChange::Truncate(0));
@@ -198,21 +194,22 @@ impl Model {
             Event::Truncate { path, length } => {
                 self.file(path).pending.push(DataChange::Truncate(*length));
             }
-            Event::Sync { path } => match self.seen.get(path) {
-                Some(Some(file)) => {
+            Event::Sync { path } => {
+                if let Some(Some(file)) = self.seen.get(path) {
                     let file = &mut self.files[*file];
-                    let pending = std::mem::take(&mut file.pending);
-                    pending.iter().for_each(|change| change.make(&mut file.durable));
+                    for change in std::mem::take(&mut file.pending) {
+                        change.make(&mut file.durable);
+                    }
+                } else {
+                    for (waits, change) in std::mem::take(&mut self.names) {
+                        if waits == *path {
+                            change.make(&mut self.durable);
+                        } else {
+                            self.names.push((waits, change));
+                        }
+                    }
                 }
-                Some(None) | None => {
-                    let (mine, others) = std::mem::take(&mut self.names)
-                        .into_iter()
-                        .partition(|(waits, _)| waits == path);
-                    self.names = others;
-                    let mine: Vec<_> = mine;
-                    mine.iter().for_each(|(_, change)| change.make(&mut self.durable));
-                }
-            },
+            }
             Event::Mkdir { path } => self.change(path, NameChange::Add(path.clone(), None)),
             Event::Rename { from, to } => {
                 let file = self.seen[from];

@@ -96,8 +96,8 @@ fn grow<S: Store + std::fmt::Debug + Send + Sync + 'static>(
     let log = Log::open(open("ledger").unwrap(), open("anchor").unwrap(), signer()).unwrap();
     let sequencer = Sequencer::start(log, Pace::default());
     for index in 255..260 {
-        let sequenced = sequencer.append(leaf(index)).unwrap();
-        assert_eq!((sequenced.recorded.index(), &sequenced.leaf), (index, &leaf(index)), "{kind}");
+        let written = sequencer.append(leaf(index)).unwrap();
+        assert_eq!((written.recorded.index(), &written.leaf), (index, &leaf(index)), "{kind}");
     }
     let mut log = sequencer.stop().unwrap();
     let _ = log.append(&leaves(260..600)).unwrap();
