@@ -350,7 +350,9 @@ fn lose_power(kind: Kind) {
 
     // The record is right: made to the end, it is what the run has left.
     let mut model = Model::default();
-    events.iter().for_each(|event| model.apply(event));
+    for event in &events {
+        model.apply(event);
+    }
     for (path, file) in &model.seen {
         if let Some(file) = file.filter(|_| !path.ends_with("-shm")) {
             let mut bytes = model.files[file].durable.clone();
@@ -372,7 +374,9 @@ fn lose_power(kind: Kind) {
             let image = tempfile::tempdir_in(images()).unwrap();
             model.image(&mut luck, image.path());
             let mut observer = Observer::default();
-            told.iter().for_each(|text| text.lines().for_each(|line| observer.hear(line)));
+            for line in told.iter().flat_map(|text: &&String| text.lines()) {
+                observer.hear(line);
+            }
             observer.hold(
                 kind,
                 image.path(),
