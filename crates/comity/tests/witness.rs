@@ -3,7 +3,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     reason = "a test that cannot go on says why and fails"
 )]
 
@@ -208,8 +207,8 @@ async fn who_shows_no_certificate_or_a_strangers_is_not_answered_and_nothing_goe
     let witness =
         Witness::new(Disk::create(place.path().join("x")).unwrap(), cosigner("c.example"), [log]);
     let clock = Clock::fixed("2027-04-02T09:00:05Z".parse().unwrap());
-    let served = serve(listener, None, witness, clock, std::future::pending()).await;
-    assert!(matches!(served, Err(Error::Unencrypted { .. })));
+    let ended = serve(listener, None, witness, clock, std::future::pending()).await;
+    assert!(matches!(ended, Err(Error::Unencrypted { .. })));
 }
 
 fn comity(words: &[&str]) -> Output {

@@ -125,7 +125,7 @@ impl Words {
                     match ask(&address, config.clone(), &reader, &witness.verifier).await {
                         Ok(cosigned) => note.add(cosigned.signatures().to_vec())?,
                         Err(error) => {
-                            refused.push(format!("{}: {}", witness.verifier.name(), error.chain()))
+                            refused.push(format!("{}: {}", witness.verifier.name(), error.chain()));
                         }
                     }
                 }
@@ -152,7 +152,7 @@ fn say(printer: &Printer, policy: &Policy, note: &Note, refused: &[String]) -> D
     let judged = policy.judge(note);
     let cosigned: Vec<_> = judged.iter().flat_map(|accepted| &accepted.cosigned).collect();
     let lines: Vec<_> = cosigned.iter().map(|(name, at)| format!("{name} at {at}")).collect();
-    let quorum = judged.as_ref().map(|_| true).unwrap_or(false);
+    let quorum = judged.is_ok();
     printer.json(&serde_json::json!({ "cosigned": lines, "refused": refused, "quorum": quorum }));
     for line in &lines {
         printer.labelled("cosigned", line);
