@@ -10,11 +10,13 @@ mod law;
 mod leads;
 mod link;
 mod new;
+mod receipt;
 mod review;
 mod run;
 mod sign;
 mod stay;
 mod synth;
+mod witness;
 
 use crate::Error;
 use crate::clock::{self, Clock};
@@ -68,8 +70,12 @@ enum Command {
     Sign(sign::Words),
     /// Lists, shows or tests law packs
     Law(law::Words),
-    /// Links files of your own, without an agreement: profile, block, train, link, explain
+    /// Links files of your own, without an agreement: profile, train, link, evaluate …
     Link(link::Words),
+    /// Makes the receipt of a ledger's entry, or verifies one with no network and no database
+    Receipt(receipt::Words),
+    /// Cosigns other ledgers' checkpoints, or asks others to cosign this one's
+    Witness(witness::Words),
     /// Makes two files of synthetic people with known truth
     Synth(synth::Words),
 }
@@ -126,6 +132,8 @@ fn carry_out(command: Command, clock: &Clock, printer: &mut Printer) -> Result<D
             Command::Sign(words) => words.carry_out(clock, printer),
             Command::Law(words) => words.carry_out(printer),
             Command::Link(words) => words.carry_out(printer),
+            Command::Receipt(words) => words.carry_out(printer),
+            Command::Witness(words) => Box::pin(words.carry_out(clock, printer)).await,
             Command::Synth(words) => words.carry_out(printer),
         }
     }))

@@ -175,6 +175,44 @@ pub enum Error {
         /// The program's folder.
         program: PathBuf,
     },
+    /// A certificate, or its key, cannot be used.
+    #[error("`{}` holds no certificate or key that can be used", path.display())]
+    BadCertificate {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Something would travel unencrypted, or be open to everybody.
+    #[error("`{address}` is not of this machine, and no certificate was given")]
+    Unencrypted {
+        /// Where.
+        address: String,
+    },
+    /// A witness could not be asked.
+    #[error("`{address}` cannot be reached: {why}")]
+    Unreachable {
+        /// Where.
+        address: String,
+        /// Why not.
+        why: String,
+    },
+    /// A witness remembers more of this ledger than there is.
+    #[error("the witness has cosigned {witnessed} entries, and the ledger has {size}")]
+    WitnessedMore {
+        /// What the witness says.
+        witnessed: u64,
+        /// What there is.
+        size: u64,
+    },
+    /// The witness did not cosign.
+    #[error("the witness at `{address}` answers {status}: {what}")]
+    NotCosigned {
+        /// Where.
+        address: String,
+        /// The status of its answer.
+        status: u16,
+        /// What that means.
+        what: String,
+    },
     /// The asynchronous runtime could not be started.
     #[error("the program could not be started")]
     NoRuntime {
@@ -271,6 +309,21 @@ impl Error {
             ),
             Error::Linkage(linkage::Error::EmptyColumn { .. }) => fixed(
                 "ask for a file with the column filled; to do without it is another recipe, and so another agreement",
+            ),
+            Error::BadCertificate { .. } => fixed(
+                "give PEM files: the certificate with those above it, and its own private key",
+            ),
+            Error::Unencrypted { .. } => fixed(
+                "give --certificate, --certificate-key and --trust, or use an address of this machine",
+            ),
+            Error::Unreachable { .. } => {
+                fixed("check the address and that the witness is at work, then ask again")
+            }
+            Error::WitnessedMore { .. } => fixed(
+                "this copy is older than what was shown to others: find the newest, and release nothing until then",
+            ),
+            Error::NotCosigned { .. } => fixed(
+                "403 and 404: the witness does not know this ledger's key; 422: it has seen another history, so audit both",
             ),
             Error::UnspeakableEvent
             | Error::OtherPermit

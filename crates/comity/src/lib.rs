@@ -21,5 +21,6 @@ pub mod release;
 pub mod report;
 pub mod run;
 mod summary;
+pub mod witness;
 
 pub use error::Error;

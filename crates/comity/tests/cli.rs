@@ -328,6 +328,8 @@ fn an_audit_proves_a_sound_ledger_and_says_where_one_byte_is_off() {
             proved    none of 1 disclosures lies in the scope of a stay (0 stays, 0
                       withdrawn)
             proved    1 finished runs opened as many leads as were disclosed
+            open      no witness was asked for: give --cosigned and --policy to have their
+                      word
             open      the key was taken from beside the ledger: compare it with the one you
                       were given
             audit     sound
@@ -714,34 +716,38 @@ fn help_fits_a_terminal_and_lists_every_command() {
     check(
         &desk.call_with(&["--help"]),
         &expect![[r"
-        Lawful data matching between two agencies: the agreement is the access rule, a
-        refusal gives all its reasons, a score only opens a lead, and a ledger that
-        anybody can verify keeps what was done
+            Lawful data matching between two agencies: the agreement is the access rule, a
+            refusal gives all its reasons, a score only opens a lead, and a ledger that
+            anybody can verify keeps what was done
 
-        Usage: comity [OPTIONS] <COMMAND>
+            Usage: comity [OPTIONS] <COMMAND>
 
-        Commands:
-          run      Runs a matching program for a cycle: from the agreement to leads,
-                   report and ledger
-          leads    Lists leads, or exports them with what was returned
-          explain  Explains a lead: every part of its weight
-          review   Records a person's judgement of a lead
-          stay     Records, lists or lifts a stay of an authority, or a source's own
-                   stop
-          audit    Verifies a ledger offline, bytes and meaning
-          new      Begins a program with a commented agreement
-          check    Lists everything missing or wrong in an agreement and its schedule
-          key      Makes a key, or changes one for another
-          sign     Signs an agreement: accepts, rejects or revokes it
-          law      Lists, shows or tests law packs
-          synth    Makes two files of synthetic people with known truth
+            Commands:
+              run      Runs a matching program for a cycle: from the agreement to leads,
+                       report and ledger
+              leads    Lists leads, or exports them with what was returned
+              explain  Explains a lead: every part of its weight
+              review   Records a person's judgement of a lead
+              stay     Records, lists or lifts a stay of an authority, or a source's own
+                       stop
+              audit    Verifies a ledger offline, bytes and meaning
+              new      Begins a program with a commented agreement
+              check    Lists everything missing or wrong in an agreement and its schedule
+              key      Makes a key, or changes one for another
+              sign     Signs an agreement: accepts, rejects or revokes it
+              law      Lists, shows or tests law packs
+              receipt  Makes the receipt of a ledger's entry, or verifies one with no
+                       network and no database
+              witness  Cosigns other ledgers' checkpoints, or asks others to cosign this
+                       one's
+              synth    Makes two files of synthetic people with known truth
 
-        Options:
-              --json     Prints JSON instead of lines
-          -h, --help     Print help
-          -V, --version  Print version
-        --- exit code 0
-    "]],
+            Options:
+                  --json     Prints JSON instead of lines
+              -h, --help     Print help
+              -V, --version  Print version
+            --- exit code 0
+        "]],
     );
     for command in [
         "run",

@@ -101,8 +101,9 @@ fn every_file_is_included_by_another() {
         let stem = path.file_stem().and_then(|stem| stem.to_str()).expect("a file name").to_owned();
         let place = path.parent().expect("a folder");
         let is_root = ["lib", "main", "mod"].contains(&stem.as_str());
-        let is_target =
-            ["tests", "benches", "examples"].iter().any(|folder| place.ends_with(folder));
+        let is_target = ["tests", "benches", "examples", "fuzz_targets"]
+            .iter()
+            .any(|folder| place.ends_with(folder));
         if is_root || is_target {
             continue;
         }

@@ -6,6 +6,8 @@
 //!
 //! Implements what a client of [C2SP tlog-tiles v0.1.0](https://c2sp.org/tlog-tiles@v0.1.0) can check.
 
+mod examine;
+
 use std::{collections::BTreeMap, fmt};
 
 use jiff::Timestamp;
@@ -14,13 +16,15 @@ use crate::{
     Error,
     checkpoint::{Checkpoint, Origin},
     edge::Edge,
-    entry::{Entry, Leaf},
+    entry::Entry,
     log::CHECKPOINT,
     merkle::Hash,
     note::{Note, Verifier},
+    prune::{self, PRUNED, Pruned},
     store::Files,
-    tile::{self, Level, Tile, WIDTH},
+    tile::{self, Level, Tile, Tiles, WIDTH},
 };
+use examine::{Depth, Examined, Found, Go};
 
 /// What an audit comes to.
 #[derive(Debug)]
@@ -41,6 +45,8 @@ pub struct Audit {
     pub size: u64,
     /// The root over them.
     pub root: Hash,
+    /// What its key says was taken away, if anything was.
+    pub pruned: Option<Pruned>,
     /// How many of what were verified.
     pub verified: Verified,
     /// What lies beside the ledger and nobody answers for: other files, files beyond the checkpoint, and signatures
@@ -53,7 +59,7 @@ pub struct Audit {
 pub struct Verified {
     /// Signatures on the checkpoint.
     pub signatures: u64,
-    /// Entries read.
+    /// Entries read; none by an audit of bytes alone.
     pub entries: u64,
     /// Files of entries.
     pub bundles: u64,
@@ -189,7 +195,31 @@ impl fmt::Display for Finding {
 /// # Ok(())
 /// # }
 /// ```
-pub fn audit<F: Files + ?Sized>(
+pub fn audit<F: Files + Sync + ?Sized>(
+    files: &F,
+    verifier: &Verifier,
+    held: &[Checkpoint],
+    visit: impl FnMut(u64, &Entry),
+) -> Result<Outcome, Error> {
+    audit_to(Depth::Entries, files, verifier, held, visit)
+}
+
+/// Audits bytes and signatures alone: entries are hashed and not read, so what is signed but no entry, or out of the
+/// order of time, is not found. For ledgers of any writer that have the same layout, and for the largest ones.
+///
+/// # Errors
+///
+/// As [`audit`].
+pub fn bytes<F: Files + Sync + ?Sized>(
+    files: &F,
+    verifier: &Verifier,
+    held: &[Checkpoint],
+) -> Result<Outcome, Error> {
+    audit_to(Depth::Bytes, files, verifier, held, |_, _| {})
+}
+
+fn audit_to<F: Files + Sync + ?Sized>(
+    depth: Depth,
     files: &F,
     verifier: &Verifier,
     held: &[Checkpoint],
@@ -210,9 +240,19 @@ pub fn audit<F: Files + ?Sized>(
         Ok(signatures) => signatures,
         Err(error) => return unsound(Fault::Unreadable(error)),
     };
+    let pruned = match Pruned::read(files, verifier) {
+        Ok(pruned) => pruned.filter(|pruned| pruned.start() < checkpoint.size),
+        Err(error @ Error::Store { .. }) => return Err(error),
+        Err(error) => {
+            let finding = Finding { file: PRUNED.to_owned(), fault: Fault::Unreadable(error) };
+            return Ok(Outcome::Unsound(vec![finding]));
+        }
+    };
+    let start = pruned.as_ref().map_or(0, Pruned::start);
     let mut auditor = Auditor {
         files,
         size: checkpoint.size,
+        start,
         held,
         edge: Edge::default(),
         copies: BTreeMap::new(),
@@ -223,7 +263,10 @@ pub fn audit<F: Files + ?Sized>(
     let mut unauthenticated = auditor.sort_files()?;
     unauthenticated
         .extend(signatures.ignored.iter().map(|signature| format!("{CHECKPOINT}: {signature}")));
-    auditor.read_all(visit)?;
+    if start > 0 && !auditor.begin_at_start()? {
+        return Ok(Outcome::Unsound(auditor.findings));
+    }
+    auditor.read_all(depth, visit)?;
     if auditor.is_complete() {
         auditor.close(&checkpoint)?;
     }
@@ -233,6 +276,7 @@ pub fn audit<F: Files + ?Sized>(
             origin,
             size,
             root,
+            pruned,
             verified: auditor.verified,
             unauthenticated,
         }))
@@ -245,6 +289,8 @@ pub fn audit<F: Files + ?Sized>(
 struct Auditor<'a, F: ?Sized> {
     files: &'a F,
     size: u64,
+    /// The first entry that must be there.
+    start: u64,
     held: &'a [Checkpoint],
     edge: Edge,
     /// The narrower copies of each tile that lie beside it.
@@ -254,15 +300,20 @@ struct Auditor<'a, F: ?Sized> {
     findings: Vec<Finding>,
 }
 
-impl<F: Files + ?Sized> Auditor<'_, F> {
+impl<F: Files + Sync + ?Sized> Auditor<'_, F> {
     /// Notes which narrower copies there are, and returns the files that nobody answers for.
     fn sort_files(&mut self) -> Result<Vec<String>, Error> {
         let mut unauthenticated = Vec::new();
         for path in self.files.list("")? {
-            if path == CHECKPOINT {
+            if path == CHECKPOINT || (path == PRUNED && self.start > 0) {
                 continue;
             }
             let found = path.parse::<Tile>().ok();
+            // What should be gone and is not, is not looked at.
+            if found.is_some_and(|found| prune::is_gone(&found, self.start)) {
+                unauthenticated.push(path);
+                continue;
+            }
             let signed = found.and_then(|found| Tile::at(found.level(), found.index(), self.size));
             match (found, signed) {
                 (Some(found), Some(signed)) if found == signed => {}
@@ -275,26 +326,54 @@ impl<F: Files + ?Sized> Auditor<'_, F> {
         Ok(unauthenticated)
     }
 
-    /// Reads every bundle, shows its entries, and grows the tree from them.
-    fn read_all(&mut self, mut visit: impl FnMut(u64, &Entry)) -> Result<(), Error> {
-        self.compare_held(0);
-        for index in 0..self.size.div_ceil(WIDTH) {
-            let (Some(bundle), Some(tile)) = (
-                Tile::at(Level::Entries, index, self.size),
-                Tile::at(Level::Hashes(0), index, self.size),
-            ) else {
+    /// Takes the hashes over what was pruned from the tiles that are left. The root, in the end, tells whether they are
+    /// the true ones. Says whether they could be read.
+    fn begin_at_start(&mut self) -> Result<bool, Error> {
+        let tiles = Tiles::new(self.files, self.size);
+        let mut levels = vec![Vec::new()];
+        for level in 1..8_u8 {
+            let below = self.start >> (8 * u32::from(level));
+            if below == 0 {
                 break;
+            }
+            let width = usize::try_from(below % WIDTH).unwrap_or(0);
+            let tile = Tile::at(Level::Hashes(level), below / WIDTH, self.size);
+            let hashes = match tile.filter(|_| width > 0).map(|tile| (tile, tiles.hashes(tile))) {
+                None => Vec::new(),
+                Some((_, Ok(hashes))) => hashes.into_iter().take(width).collect(),
+                Some((_, Err(error @ Error::Store { .. }))) => return Err(error),
+                Some((tile, Err(error))) => {
+                    self.find(tile, Fault::Unreadable(error));
+                    return Ok(false);
+                }
             };
-            let mut hashes = self.read_bundle(bundle, &mut visit)?;
+            levels.push(hashes);
+        }
+        self.edge = Edge::new(levels);
+        // A checkpoint from before can no longer be held against anything but the one that was signed.
+        self.compare_held(self.start);
+        Ok(true)
+    }
+
+    /// Reads every bundle, shows its entries, and grows the tree from them.
+    fn read_all(&mut self, depth: Depth, mut visit: impl FnMut(u64, &Entry)) -> Result<(), Error> {
+        if self.start == 0 {
+            self.compare_held(0);
+        }
+        let (files, size, from) = (self.files, self.size, self.start / WIDTH);
+        examine::examine_all(files, from, size, depth, |examined| {
+            let bundle = examined.bundle;
+            let mut hashes = self.judge_bundle(examined, &mut visit)?;
             if hashes.is_none() {
                 // The tile lets the rest be judged as if the entries were there; the finding is made already.
-                hashes = self.read_tile(tile)?;
+                let tile = Tile::at(Level::Hashes(0), bundle.index(), size);
+                hashes = tile.map_or(Ok(None), |tile| self.read_tile(tile))?;
             }
             let Some(hashes) = hashes else {
                 self.find(bundle, Fault::RestUnknown);
-                return Ok(());
+                return Ok(Go::Stop);
             };
-            for (position, hash) in (index * WIDTH + 1..).zip(hashes) {
+            for (position, hash) in (bundle.index() * WIDTH + 1..).zip(hashes) {
                 let full = self.edge.push(hash);
                 for (level, hashes) in (0..).zip(full) {
                     let place = (position >> (8 * (u32::from(level) + 1))) - 1;
@@ -302,8 +381,8 @@ impl<F: Files + ?Sized> Auditor<'_, F> {
                 }
                 self.compare_held(position);
             }
-        }
-        Ok(())
+            Ok(Go::On)
+        })
     }
 
     /// Says whether the tree was grown to its whole size.
@@ -324,38 +403,35 @@ impl<F: Files + ?Sized> Auditor<'_, F> {
             self.findings.push(Finding { file: CHECKPOINT.to_owned(), fault });
         }
         for held in self.held {
-            if held.origin != checkpoint.origin || held.size > self.size {
+            // One from before the first entry that is left cannot be shown to be continued.
+            if held.origin != checkpoint.origin || held.size > self.size || held.size < self.start {
                 self.not_continued(held.size);
             }
         }
         Ok(())
     }
 
-    /// Reads a bundle and shows its entries; returns their hashes, or nothing when it cannot be taken apart.
-    fn read_bundle(
+    /// Judges a bundle and shows its entries; returns their hashes, or nothing when it cannot be taken apart.
+    fn judge_bundle(
         &mut self,
-        bundle: Tile,
+        examined: Examined,
         visit: &mut impl FnMut(u64, &Entry),
     ) -> Result<Option<Vec<Hash>>, Error> {
-        let Some(bytes) = self.files.read(&bundle.to_string())? else {
-            self.find(bundle, Fault::Missing);
-            return Ok(None);
-        };
-        let entries = match tile::read_entries(&bundle, &bytes) {
-            Ok(entries) => entries,
-            Err(error) => {
+        let bundle = examined.bundle;
+        let (bytes, ends, hashes, entries) = match examined.found {
+            Found::Nothing => {
+                self.find(bundle, Fault::Missing);
+                return Ok(None);
+            }
+            Found::Unreadable(error) => {
                 self.find(bundle, Fault::Unreadable(error));
                 return Ok(None);
             }
+            Found::Entries { bytes, ends, hashes, entries } => (bytes, ends, hashes, entries),
         };
         self.verified.bundles += 1;
-        // Where each entry ends, so that narrower copies can be compared as bytes.
-        let mut ends = Vec::new();
-        let mut end = 0;
-        for (index, bytes) in (bundle.index() * WIDTH..).zip(&entries) {
-            end += 2 + bytes.len();
-            ends.push(end);
-            match Leaf::parse(bytes.to_vec()).and_then(|leaf| leaf.to_entry()) {
+        for (index, entry) in (bundle.index() * WIDTH..).zip(entries) {
+            match entry {
                 Ok(entry) => {
                     self.verified.entries += 1;
                     self.compare_time(bundle, index, entry.at());
@@ -367,7 +443,7 @@ impl<F: Files + ?Sized> Auditor<'_, F> {
         self.compare_copies(bundle, |width| {
             ends.get(width.checked_sub(1)?).and_then(|end| bytes.get(..*end))
         })?;
-        Ok(Some(entries.into_iter().map(Hash::of_leaf).collect()))
+        Ok(Some(hashes))
     }
 
     /// Reads a tile in place of a bundle that cannot be read.

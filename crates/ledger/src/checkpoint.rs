@@ -52,6 +52,11 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
+    /// Returns the checkpoint of a ledger that has no entry yet, and bears the name of its key.
+    pub fn of_nothing(name: &Name) -> Self {
+        Self { origin: Origin::from(name), size: 0, root: Hash::of_nothing() }
+    }
+
     /// Returns the signed checkpoint, as it is stored and sent.
     ///
     /// # Errors
@@ -80,12 +85,16 @@ impl Checkpoint {
     }
 
     /// Returns the text that is signed.
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         format!("{}\n{}\n{}\n", self.origin, self.size, self.root)
     }
 
-    /// Reads the text of a note as a checkpoint.
-    fn parse(text: &str) -> Result<Self, Error> {
+    /// Reads the text of a note as a checkpoint, which says nothing unless the note was verified.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MalformedCheckpoint`].
+    pub fn parse(text: &str) -> Result<Self, Error> {
         let malformed = |reason| Error::MalformedCheckpoint { reason };
         let text = text.strip_suffix('\n').ok_or(malformed("its last line does not end"))?;
         let mut lines = text.split('\n');

@@ -172,6 +172,11 @@ impl Entry {
     ///
     /// [`Error::EntryTooLarge`] when it is longer than the largest size.
     pub fn to_leaf(&self) -> Result<Leaf, Error> {
+        Ok(Leaf::of(self.pad()?, self.at))
+    }
+
+    /// Spells the entry with its padding.
+    fn pad(&self) -> Result<Vec<u8>, Error> {
         let mut bytes = self.spell()?;
         let bare = bytes.len();
         let size = SIZES
@@ -182,16 +187,27 @@ impl Entry {
         bytes.truncate(bare - END.len());
         bytes.resize(size - END.len(), b'0');
         bytes.extend_from_slice(END.as_bytes());
-        Ok(Leaf { bytes, at: self.at })
+        Ok(bytes)
     }
 
     /// Reads an entry, which must be spelled exactly as [`Entry::to_leaf`] would.
-    fn parse(bytes: &[u8]) -> Result<Self, Error> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Error> {
         if bytes.len() > 65_535 {
             return Err(Error::EntryTooLarge { bytes: bytes.len() });
         }
         let malformed = |reason| Error::MalformedEntry { reason };
-        let Ok(Value::Object(mut members)) = serde_json::from_slice(bytes) else {
+        let entry = serde_json::from_slice(bytes)
+            .map_err(|_| malformed("it is not a JSON object"))
+            .and_then(Self::read)?;
+        // INVARIANT: one entry has one spelling, so its hash stands for what it says and for nothing else.
+        // This also catches repeated members, other padding, and other ways to write a time or a number.
+        if entry.pad()? == bytes { Ok(entry) } else { Err(Error::NotCanonical) }
+    }
+
+    /// Takes the members of an entry for one; how they were spelled is not looked at.
+    pub(crate) fn read(value: Value) -> Result<Self, Error> {
+        let malformed = |reason| Error::MalformedEntry { reason };
+        let Value::Object(mut members) = value else {
             return Err(malformed("it is not a JSON object"));
         };
         // The version comes first: of an entry of another version nothing else can be judged.
@@ -234,14 +250,11 @@ impl Entry {
         }
         let at = at.parse().map_err(|_| malformed("`at` is not a time"))?;
         let nonce = decode(&nonce).ok_or(malformed("`nonce` is not 32 bytes in base64"))?;
-        let entry = Self::new(Kind::new(&kind)?, at, facts, commitments, nonce)?;
-        // INVARIANT: one entry has one spelling, so its hash stands for what it says and for nothing else.
-        // This also catches repeated members, other padding, and other ways to write a time or a number.
-        if entry.to_leaf()?.bytes == bytes { Ok(entry) } else { Err(Error::NotCanonical) }
+        Self::new(Kind::new(&kind)?, at, facts, commitments, nonce)
     }
 
     /// Spells the entry without padding.
-    fn spell(&self) -> Result<Vec<u8>, Error> {
+    pub(crate) fn spell(&self) -> Result<Vec<u8>, Error> {
         let commitments: Map<_, _> = self
             .commitments
             .iter()
@@ -268,6 +281,8 @@ impl Entry {
 pub struct Leaf {
     bytes: Vec<u8>,
     at: Timestamp,
+    /// Made with the leaf, by whoever makes it, so that the one who writes for many has less to do.
+    hash: Hash,
 }
 
 impl Leaf {
@@ -278,7 +293,12 @@ impl Leaf {
     /// When they are not an entry of the known version in its one spelling.
     pub fn parse(bytes: Vec<u8>) -> Result<Self, Error> {
         let entry = Entry::parse(&bytes)?;
-        Ok(Self { bytes, at: entry.at })
+        Ok(Self::of(bytes, entry.at))
+    }
+
+    fn of(bytes: Vec<u8>, at: Timestamp) -> Self {
+        let hash = Hash::of_leaf(&bytes);
+        Self { bytes, at, hash }
     }
 
     /// Returns the bytes.
@@ -293,7 +313,17 @@ impl Leaf {
 
     /// Returns the leaf's hash in the tree.
     pub fn hash(&self) -> Hash {
-        Hash::of_leaf(&self.bytes)
+        self.hash
+    }
+
+    /// Returns the leaf of the same entry at another time.
+    ///
+    /// # Errors
+    ///
+    /// When the time is not in whole seconds, or the entry is as large as one can be and the time is longer.
+    pub(crate) fn stamped(&self, at: Timestamp) -> Result<Self, Error> {
+        let Entry { kind, at: _, facts, commitments, nonce } = self.to_entry()?;
+        Entry::new(kind, at, facts, commitments, nonce)?.to_leaf()
     }
 
     /// Reads the entry.

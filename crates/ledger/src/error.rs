@@ -96,6 +96,44 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// The text is no trust policy.
+    #[error("policy is malformed in line `{line}`: {reason}")]
+    MalformedPolicy {
+        /// Which line, counted from one; the last one when something is missing.
+        line: usize,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The witnesses that have cosigned are not those that the policy asks for.
+    #[error("the `{cosigned}` witnesses that have cosigned are not the quorum of the policy")]
+    NoQuorum {
+        /// How many have.
+        cosigned: usize,
+    },
+    /// The bytes are no receipt, or none of ours.
+    #[error("receipt is malformed: {reason}")]
+    MalformedReceipt {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// An opening opens no commitment of the entry it was brought with.
+    #[error("an opening of `{field}` opens nothing that the entry commits to")]
+    ForeignOpening {
+        /// The field's name.
+        field: String,
+    },
+    /// The bytes are no request to a witness.
+    #[error("request to a witness is malformed: {reason}")]
+    MalformedRequest {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A witness does not answer so.
+    #[error("no witness answers with status `{status}` and such a body")]
+    MalformedAnswer {
+        /// The status of the response.
+        status: u16,
+    },
     /// The path is neither a tile nor an entry bundle.
     #[error("`{path}` is not the path of a tile")]
     MalformedTilePath {
@@ -170,6 +208,26 @@ pub enum Error {
         /// In what way.
         reason: &'static str,
     },
+    /// Somebody else has changed a file since it was read here. Nothing was written.
+    #[error("`{path}` has been changed by somebody else")]
+    Moved {
+        /// Which file.
+        path: String,
+    },
+    /// The entries that were to be written together were not, or it is not known whether they were.
+    #[error(
+        "the entry was not acknowledged, and neither were those that were to be written with it"
+    )]
+    NotAcknowledged {
+        /// What happened; the same for all of them.
+        source: std::sync::Arc<Error>,
+    },
+    /// The database does not keep, or is set not to keep, what a ledger is promised.
+    #[error("the database cannot hold a ledger: {reason}")]
+    UnfitDatabase {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// An earlier write failed, so what is stored is not known until the ledger is opened again.
     #[error("the ledger has stopped after a failed write")]
     Stopped,
@@ -234,9 +292,26 @@ impl Error {
                 "keep both copies for the auditor and restore the one that the anchor remembers",
             ),
             Self::Damaged { .. } => Some("restore that file from a copy, then audit the ledger"),
+            Self::Moved { .. } => Some("find the second program that writes here and stop it"),
+            Self::NotAcknowledged { .. } => {
+                Some("open the ledger again; it then tells whether the entry is in it")
+            }
+            Self::UnfitDatabase { .. } => {
+                Some("set the database to keep what it acknowledges, or use a newer one")
+            }
             Self::Stopped => Some("find out why the write failed, then open the ledger again"),
             Self::InUse { .. } => Some("stop the other program first"),
+            Self::NoQuorum { .. } => {
+                Some("ask the witnesses that are missing; those that refuse may have seen a fork")
+            }
+            Self::ForeignOpening { .. } => Some(
+                "bring the opening that was made with this entry; nothing else it says is true",
+            ),
             Self::MalformedEntry { .. }
+            | Self::MalformedPolicy { .. }
+            | Self::MalformedReceipt { .. }
+            | Self::MalformedRequest { .. }
+            | Self::MalformedAnswer { .. }
             | Self::UnknownMember { .. }
             | Self::NotCanonical
             | Self::MalformedNote { .. }
@@ -282,6 +357,12 @@ mod tests {
             Error::NoKnownSignature,
             Error::FalseSignature { name: name() },
             Error::MalformedCheckpoint { reason: "a line is empty" },
+            Error::MalformedPolicy { line: 3, reason: "it is no line of a policy" },
+            Error::NoQuorum { cosigned: 1 },
+            Error::MalformedReceipt { reason: "it is not UTF-8" },
+            Error::ForeignOpening { field: text("birth_date") },
+            Error::MalformedRequest { reason: "it is not UTF-8" },
+            Error::MalformedAnswer { status: 500 },
             Error::MalformedTilePath { path: text("tile/x") },
             Error::FalseProof,
             Error::BeyondSize { asked: 9, size: 3 },
@@ -294,6 +375,9 @@ mod tests {
             Error::RolledBack { size: 5, anchored: 9 },
             Error::Forked { size: 9, anchored: 5 },
             Error::Damaged { path: text("tile/0/000"), reason: "it is missing" },
+            Error::Moved { path: text("checkpoint") },
+            Error::NotAcknowledged { source: std::sync::Arc::new(Error::Stopped) },
+            Error::UnfitDatabase { reason: "its version is older than 3.51.3" },
             Error::Stopped,
             Error::InUse { path: text("/ledger") },
             Error::Store {
@@ -330,6 +414,14 @@ mod tests {
                 bring the key that this ledger was begun with
             note has a false signature in the name of `ledger.example`
             checkpoint is malformed: a line is empty
+            policy is malformed in line `3`: it is no line of a policy
+            the `1` witnesses that have cosigned are not the quorum of the policy
+                ask the witnesses that are missing; those that refuse may have seen a fork
+            receipt is malformed: it is not UTF-8
+            an opening of `birth_date` opens nothing that the entry commits to
+                bring the opening that was made with this entry; nothing else it says is true
+            request to a witness is malformed: it is not UTF-8
+            no witness answers with status `500` and such a body
             `tile/x` is not the path of a tile
             proof does not lead to the root
             index or size `9` is beyond the ledger's `3` entries
@@ -351,6 +443,12 @@ mod tests {
                 keep both copies for the auditor and restore the one that the anchor remembers
             `tile/0/000` is damaged: it is missing
                 restore that file from a copy, then audit the ledger
+            `checkpoint` has been changed by somebody else
+                find the second program that writes here and stop it
+            the entry was not acknowledged, and neither were those that were to be written with it
+                open the ledger again; it then tells whether the entry is in it
+            the database cannot hold a ledger: its version is older than 3.51.3
+                set the database to keep what it acknowledges, or use a newer one
             the ledger has stopped after a failed write
                 find out why the write failed, then open the ledger again
             `/ledger` is in use by another program

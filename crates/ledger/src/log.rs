@@ -17,7 +17,8 @@ use crate::{
     entry::{Entry, Leaf},
     merkle::{self, Hash},
     note::{Note, Signer},
-    store::{Files, Store},
+    reader::Reader,
+    store::{Change, Files, Held, Store},
     tile::{self, Level, Tile, Tiles, WIDTH},
 };
 
@@ -82,11 +83,11 @@ impl Recorded {
     }
 }
 
-/// A ledger open for writing.
+/// A ledger open for writing: its store, and the anchor, which may be a store of another kind.
 #[derive(Debug)]
-pub struct Log<S> {
+pub struct Log<S, A = S> {
     store: S,
-    anchor: S,
+    anchor: A,
     signer: Signer,
     checkpoint: Checkpoint,
     /// The checkpoint as it was signed, which is what store and anchor hold.
@@ -100,13 +101,13 @@ pub struct Log<S> {
     stopped: bool,
 }
 
-impl<S: Store> Log<S> {
+impl<S: Store, A: Store> Log<S, A> {
     /// Begins a ledger, whose origin is the name of its key.
     ///
     /// # Errors
     ///
     /// [`Error::LedgerExists`] or [`Error::AnchorInUse`] when either place is not new, or when a write fails.
-    pub fn create(mut store: S, mut anchor: S, signer: Signer) -> Result<Self, Error> {
+    pub fn create(mut store: S, mut anchor: A, signer: Signer) -> Result<Self, Error> {
         if store.read(CHECKPOINT)?.is_some() {
             return Err(Error::LedgerExists { path: CHECKPOINT.to_owned() });
         }
@@ -146,7 +147,7 @@ impl<S: Store> Log<S> {
     ///
     /// When there is none; when the key is not the one it was begun with; when its anchor is missing, or remembers
     /// more entries or others; when its tiles do not fit its checkpoint.
-    pub fn open(store: S, mut anchor: S, signer: Signer) -> Result<Self, Error> {
+    pub fn open(store: S, mut anchor: A, signer: Signer) -> Result<Self, Error> {
         let latest = store.read(CHECKPOINT)?.ok_or(Error::NoLedger)?;
         let checkpoint = Checkpoint::open(&latest, signer.verifier())?;
         let size = checkpoint.size;
@@ -322,6 +323,20 @@ impl<S: Store> Log<S> {
         merkle::prove_consistency(&Tiles::new(&self.store, self.size()), old_size, self.size())
     }
 
+    /// Returns the place where its files are, to be read.
+    pub fn files(&self) -> &S {
+        &self.store
+    }
+
+    /// Returns a reader of the ledger as it is now, which makes receipts and requests to witnesses.
+    ///
+    /// # Errors
+    ///
+    /// When the checkpoint cannot be read.
+    pub fn reader(&self) -> Result<Reader<&S>, Error> {
+        Reader::open(&self.store, self.signer.verifier().clone())
+    }
+
     /// Returns the checkpoint that was last signed.
     pub fn checkpoint(&self) -> &Checkpoint {
         &self.checkpoint
@@ -437,21 +452,21 @@ impl<S: Store> Log<S> {
     /// Writes what has grown, in the one order in which a crash loses nothing.
     fn keep(&mut self, grown: &Grown) -> Result<(), Error> {
         // INVARIANT: no file that the signed checkpoint needs is ever written over or removed.
-        for (tile, bytes) in &grown.files {
-            // If we crash here, the signed checkpoint is the old one, and these files lie beyond it.
-            self.store.write(&tile.to_string(), bytes)?;
-        }
-        // If we crash here, likewise: a signature that nobody has seen was made, and is gone.
-        self.store.write(CHECKPOINT, &grown.signed)?;
-        // If we crash here, the ledger has grown and its anchor has not; opening it puts that right.
-        self.anchor.write(CHECKPOINT, &grown.signed)?;
-        // If we crash here, partial tiles stay beside full ones: their beginnings, true and of no use.
-        for (tile, _) in grown.files.iter().filter(|(tile, _)| tile.is_full()) {
-            for path in self.store.list(&format!("{tile}.p"))? {
-                self.store.remove(&path)?;
-            }
-        }
-        Ok(())
+        let paths: Vec<_> =
+            grown.files.iter().map(|(tile, bytes)| (tile.to_string(), bytes)).collect();
+        let full = grown.files.iter().filter(|(tile, _)| tile.is_full());
+        let partial: Vec<_> = full.map(|(tile, _)| format!("{tile}.p")).collect();
+        // If we crash among these, the signed checkpoint is the old one, and the files written lie beyond it.
+        let mut changes: Vec<_> =
+            paths.iter().map(|(path, bytes)| Change::Write { path, bytes }).collect();
+        // If we crash after it, the ledger has grown and its anchor has not; opening it puts that right.
+        changes.push(Change::Write { path: CHECKPOINT, bytes: &grown.signed });
+        // If we crash among these, partial tiles stay beside full ones: their beginnings, true and of no use.
+        changes.extend(partial.iter().map(|under| Change::Clear { under }));
+        // Whoever else signed for this ledger meanwhile would have changed the checkpoint: then nothing is written.
+        let held = Held { path: CHECKPOINT, bytes: Some(&self.signed) };
+        self.store.commit(Some(held), &changes)?;
+        self.anchor.replace(CHECKPOINT, Some(&self.signed), &grown.signed)
     }
 
     /// Reads a bundle and checks every entry of it against the signed checkpoint.

@@ -10,9 +10,8 @@
 use std::fmt;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use sha2::{Digest as _, Sha256};
 
-use crate::Error;
+use crate::{Error, crypto::sha256};
 
 /// A SHA-256 hash: of a leaf, of a node, or the root of the tree.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,24 +33,17 @@ impl Hash {
 
     /// Returns the root of the tree that has no leaf.
     pub fn of_nothing() -> Self {
-        Self(Sha256::digest([]).into())
+        Self(sha256(&[]))
     }
 
     /// Returns the hash of a leaf with these bytes.
     pub fn of_leaf(bytes: &[u8]) -> Self {
-        Self(Sha256::new().chain_update([0]).chain_update(bytes).finalize().into())
+        Self(sha256(&[&[0], bytes]))
     }
 
     /// Returns the hash of the node over these two.
     pub fn of_node(left: &Self, right: &Self) -> Self {
-        Self(
-            Sha256::new()
-                .chain_update([1])
-                .chain_update(left.0)
-                .chain_update(right.0)
-                .finalize()
-                .into(),
-        )
+        Self(sha256(&[&[1], &left.0, &right.0]))
     }
 }
 

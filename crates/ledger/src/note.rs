@@ -3,19 +3,39 @@
 //! Keys come in and go out as the texts that Go's tools use, so that a note made here can be checked elsewhere.
 //! This file makes no randomness and keeps no list of keys; what a note's text means is for [`crate::checkpoint`].
 //!
-//! Implements [C2SP signed-note v1](https://c2sp.org/signed-note@v1.0.0), of its signature types only 0x01, Ed25519
-//! ([RFC 8032](https://www.rfc-editor.org/rfc/rfc8032)).
+//! Implements [C2SP signed-note v1](https://c2sp.org/signed-note@v1.0.0), of its signature types 0x01, Ed25519
+//! ([RFC 8032](https://www.rfc-editor.org/rfc/rfc8032)), and 0x04, whose making is in [`crate::cosignature`].
 
 use std::fmt;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
-use sha2::{Digest as _, Sha256};
 
-use crate::Error;
+use crate::{
+    Error, cosignature,
+    crypto::{PublicKey, SecretKey, sha256},
+};
 
-/// The signature type of Ed25519.
-const ED25519: u8 = 1;
+/// What a signature is over, and of what form it is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Algorithm {
+    /// Type 0x01: Ed25519 over the text. Logs sign so.
+    Ed25519,
+    /// Type 0x04: Ed25519 over a time and the text of a checkpoint. Witnesses sign so.
+    Cosignature,
+}
+
+impl Algorithm {
+    fn byte(self) -> u8 {
+        match self {
+            Self::Ed25519 => 1,
+            Self::Cosignature => 4,
+        }
+    }
+
+    fn of_byte(byte: u8) -> Option<Self> {
+        [Self::Ed25519, Self::Cosignature].into_iter().find(|known| known.byte() == byte)
+    }
+}
 
 /// How long a note may be. The specification asks for some limit; 16 of the largest signatures fit.
 const BYTES: usize = 1_000_000;
@@ -59,14 +79,9 @@ impl fmt::Display for Name {
 struct KeyId([u8; 4]);
 
 impl KeyId {
-    fn of(name: &Name, key: &VerifyingKey) -> Self {
-        let digest: [u8; 32] = Sha256::new()
-            .chain_update(name.as_str())
-            .chain_update([b'\n', ED25519])
-            .chain_update(key.as_bytes())
-            .finalize()
-            .into();
-        let [a, b, c, d, ..] = digest;
+    fn of(name: &Name, algorithm: Algorithm, key: &PublicKey) -> Self {
+        let kind = [b'\n', algorithm.byte()];
+        let [a, b, c, d, ..] = sha256(&[name.as_str().as_bytes(), &kind, key.as_bytes()]);
         Self([a, b, c, d])
     }
 }
@@ -79,7 +94,7 @@ impl fmt::Display for KeyId {
 
 /// A private key and its name. Shows only its name.
 pub struct Signer {
-    key: SigningKey,
+    key: SecretKey,
     verifier: Verifier,
 }
 
@@ -100,8 +115,8 @@ impl Signer {
     /// # }
     /// ```
     pub fn from_random(name: Name, random: [u8; 32]) -> Self {
-        let key = SigningKey::from_bytes(&random);
-        let verifier = Verifier::of(name, key.verifying_key());
+        let key = SecretKey::from_bytes(&random);
+        let verifier = Verifier::of(name, Algorithm::Ed25519, key.public());
         Self { key, verifier }
     }
 
@@ -111,18 +126,14 @@ impl Signer {
     ///
     /// [`Error::MalformedKey`], which never repeats the text.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let rest = text
-            .strip_prefix("PRIVATE+KEY+")
-            .ok_or(Error::MalformedKey { reason: "it does not begin with `PRIVATE+KEY+`" })?;
-        let (name, id, random) = split(rest)?;
+        let (name, id, random) = split_secret(text, Algorithm::Ed25519)?;
         let signer = Self::from_random(name, random);
-        if signer.verifier.id.to_string() == id { Ok(signer) } else { Err(OTHER_ID) }
+        if signer.verifier.has_id(id) { Ok(signer) } else { Err(OTHER_ID) }
     }
 
     /// Returns the private key as text, to be stored where nobody else reads it.
     pub fn to_secret_text(&self) -> String {
-        let (name, id) = (&self.verifier.name, &self.verifier.id);
-        format!("PRIVATE+KEY+{name}+{id}+{}", encode(ED25519, self.key.as_bytes()))
+        self.verifier.secret_text(&self.key)
     }
 
     /// Returns the name of the key.
@@ -147,7 +158,8 @@ impl fmt::Debug for Signer {
 pub struct Verifier {
     name: Name,
     id: KeyId,
-    key: VerifyingKey,
+    algorithm: Algorithm,
+    key: PublicKey,
 }
 
 impl Verifier {
@@ -160,13 +172,11 @@ impl Verifier {
         if text.starts_with("PRIVATE+KEY+") {
             return Err(Error::MalformedKey { reason: "it is a private key, not a public one" });
         }
-        let (name, id, bytes) = split(text)?;
-        let key = VerifyingKey::from_bytes(&bytes)
-            .ok()
-            .filter(|key| !key.is_weak())
+        let (name, id, algorithm, bytes) = split(text)?;
+        let key = PublicKey::from_bytes(&bytes)
             .ok_or(Error::MalformedKey { reason: "it is no usable point of the curve" })?;
-        let verifier = Self::of(name, key);
-        if verifier.id.to_string() == id { Ok(verifier) } else { Err(OTHER_ID) }
+        let verifier = Self::of(name, algorithm, key);
+        if verifier.has_id(id) { Ok(verifier) } else { Err(OTHER_ID) }
     }
 
     /// Returns the name of the key.
@@ -174,21 +184,58 @@ impl Verifier {
         &self.name
     }
 
-    fn of(name: Name, key: VerifyingKey) -> Self {
-        let id = KeyId::of(&name, &key);
-        Self { name, id, key }
+    /// Returns which kind of signature it verifies.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Says whether both are the same key, under whatever names and for whatever kind of signature.
+    pub fn is_same_key(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+
+    pub(crate) fn of(name: Name, algorithm: Algorithm, key: PublicKey) -> Self {
+        let id = KeyId::of(&name, algorithm, &key);
+        Self { name, id, algorithm, key }
+    }
+
+    /// Says whether this is what the text of its key calls its id.
+    pub(crate) fn has_id(&self, id: &str) -> bool {
+        self.id.to_string() == id
+    }
+
+    /// Returns the text of the private key that belongs to this one.
+    pub(crate) fn secret_text(&self, key: &SecretKey) -> String {
+        let (name, id) = (&self.name, &self.id);
+        format!("PRIVATE+KEY+{name}+{id}+{}", encode(self.algorithm, &key.to_bytes()))
+    }
+
+    /// Makes the line for a signature that the private key has made.
+    pub(crate) fn line(&self, bytes: Vec<u8>) -> Signature {
+        Signature { name: self.name.clone(), id: self.id, bytes }
+    }
+
+    /// Says whether the line claims to be by this key: it has its name and its id.
+    pub fn is_named_by(&self, signature: &Signature) -> bool {
+        self.name == signature.name && self.id == signature.id
     }
 
     /// Says whether the signature is by this key. Strict: one text and key have one valid signature.
     fn accepts(&self, text: &str, bytes: &[u8]) -> bool {
-        ed25519_dalek::Signature::from_slice(bytes)
-            .is_ok_and(|signature| self.key.verify_strict(text.as_bytes(), &signature).is_ok())
+        match self.algorithm {
+            Algorithm::Ed25519 => self.key.accepts(text.as_bytes(), bytes),
+            Algorithm::Cosignature => {
+                cosignature::split(bytes).is_some_and(|(seconds, signature)| {
+                    self.key.accepts(cosignature::message(seconds, text).as_bytes(), signature)
+                })
+            }
+        }
     }
 }
 
 impl fmt::Display for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}+{}+{}", self.name, self.id, encode(ED25519, self.key.as_bytes()))
+        write!(f, "{}+{}+{}", self.name, self.id, encode(self.algorithm, self.key.as_bytes()))
     }
 }
 
@@ -217,6 +264,11 @@ impl Signature {
     /// Returns the name under which it was made, which anybody can write.
     pub fn name(&self) -> &Name {
         &self.name
+    }
+
+    /// Returns what follows the key's id.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
@@ -248,12 +300,39 @@ impl Note {
     /// [`Error::MalformedNote`] when the text does not end in a newline, or has other control characters.
     pub fn sign(text: &str, signer: &Signer) -> Result<Self, Error> {
         well_formed(text)?;
-        let signature = Signature {
-            name: signer.verifier.name.clone(),
-            id: signer.verifier.id,
-            bytes: signer.key.sign(text.as_bytes()).to_vec(),
-        };
+        let signature = signer.verifier.line(signer.key.sign(text.as_bytes()).to_vec());
         Ok(Self { text: text.to_owned(), signatures: vec![signature] })
+    }
+
+    /// Returns the text, which says nothing yet: anybody can write it.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns the signatures, which say nothing yet.
+    pub fn signatures(&self) -> &[Signature] {
+        &self.signatures
+    }
+
+    /// Returns the text without any signature, to which others are added.
+    pub(crate) fn bare(&self) -> Self {
+        Self { text: self.text.clone(), signatures: Vec::new() }
+    }
+
+    /// Adds signatures, such as those of witnesses. One by a key that has signed already takes its place.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MalformedNote`] when there would be more than 100.
+    pub fn add(&mut self, signatures: Vec<Signature>) -> Result<(), Error> {
+        for signature in signatures {
+            self.signatures.retain(|old| (&old.name, old.id) != (&signature.name, signature.id));
+            self.signatures.push(signature);
+        }
+        if self.signatures.len() > SIGNATURES {
+            return Err(Error::MalformedNote { reason: "it has more than 100 signatures" });
+        }
+        Ok(())
     }
 
     /// Reads a note. This checks its form, not its signatures.
@@ -275,12 +354,7 @@ impl Note {
         let lines = lines
             .strip_suffix('\n')
             .ok_or(malformed("its last line does not end, or it has no signature"))?;
-        let signatures: Vec<_> =
-            lines.split('\n').map(parse_signature).collect::<Result<_, _>>()?;
-        if signatures.len() > SIGNATURES {
-            return Err(malformed("it has more than 100 signatures"));
-        }
-        Ok(Self { text, signatures })
+        Ok(Self { text, signatures: parse_signatures(lines)? })
     }
 
     /// Returns the text as one of the known keys has signed it.
@@ -292,7 +366,7 @@ impl Note {
     pub fn verify(&self, known: &[&Verifier]) -> Result<Verified<'_>, Error> {
         let (mut by, mut ignored) = (Vec::new(), Vec::new());
         for signature in &self.signatures {
-            let key = known.iter().find(|key| key.name == signature.name && key.id == signature.id);
+            let key = known.iter().find(|key| key.is_named_by(signature));
             match key {
                 None => ignored.push(signature),
                 Some(key) if key.accepts(&self.text, &signature.bytes) => by.push(signature),
@@ -329,6 +403,15 @@ fn well_formed(text: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Reads signature lines, without the newline of the last.
+pub(crate) fn parse_signatures(lines: &str) -> Result<Vec<Signature>, Error> {
+    let signatures: Vec<_> = lines.split('\n').map(parse_signature).collect::<Result<_, _>>()?;
+    if signatures.len() > SIGNATURES {
+        return Err(Error::MalformedNote { reason: "it has more than 100 signatures" });
+    }
+    Ok(signatures)
+}
+
 fn parse_signature(line: &str) -> Result<Signature, Error> {
     let malformed = || Error::MalformedNote { reason: "a line under it is no signature" };
     let (name, base64) = line
@@ -344,8 +427,21 @@ fn parse_signature(line: &str) -> Result<Signature, Error> {
     Ok(Signature { name, id: KeyId(*id), bytes: bytes.to_vec() })
 }
 
+/// Takes the text of a private key apart: its name, its id, and its 32 bytes.
+pub(crate) fn split_secret(text: &str, wanted: Algorithm) -> Result<(Name, &str, [u8; 32]), Error> {
+    let rest = text
+        .strip_prefix("PRIVATE+KEY+")
+        .ok_or(Error::MalformedKey { reason: "it does not begin with `PRIVATE+KEY+`" })?;
+    let (name, id, algorithm, bytes) = split(rest)?;
+    if algorithm == wanted {
+        Ok((name, id, bytes))
+    } else {
+        Err(Error::MalformedKey { reason: "it is for another kind of signature" })
+    }
+}
+
 /// Takes `<name>+<id>+<base64 of type and 32 bytes>` apart. Base64 has pluses of its own, so only the first two count.
-fn split(text: &str) -> Result<(Name, &str, [u8; 32]), Error> {
+fn split(text: &str) -> Result<(Name, &str, Algorithm, [u8; 32]), Error> {
     let malformed = |reason| Error::MalformedKey { reason };
     let mut parts = text.splitn(3, '+');
     let (Some(name), Some(id), Some(base64)) = (parts.next(), parts.next(), parts.next()) else {
@@ -354,17 +450,16 @@ fn split(text: &str) -> Result<(Name, &str, [u8; 32]), Error> {
     // The name of a malformed key is not shown either: the text may be anything.
     let name = Name::new(name).map_err(|_| malformed("it has no proper name"))?;
     let bytes = BASE64_STANDARD.decode(base64).map_err(|_| malformed("it is not base64"))?;
-    match bytes.split_first() {
-        Some((&ED25519, key)) => {
-            let key = key.try_into().map_err(|_| malformed("it does not have 32 bytes"))?;
-            Ok((name, id, key))
-        }
-        _ => Err(malformed("it is not of type Ed25519")),
-    }
+    let (algorithm, key) = bytes
+        .split_first()
+        .and_then(|(byte, key)| Some((Algorithm::of_byte(*byte)?, key)))
+        .ok_or(malformed("it is neither of type Ed25519 nor of a cosignature"))?;
+    let key = key.try_into().map_err(|_| malformed("it does not have 32 bytes"))?;
+    Ok((name, id, algorithm, key))
 }
 
-fn encode(kind: u8, bytes: &[u8; 32]) -> String {
-    let mut all = vec![kind];
+fn encode(algorithm: Algorithm, bytes: &[u8; 32]) -> String {
+    let mut all = vec![algorithm.byte()];
     all.extend_from_slice(bytes);
     BASE64_STANDARD.encode(all)
 }

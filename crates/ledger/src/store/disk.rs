@@ -13,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Files, Store};
+use super::{Change, Files, Held, Store, check, improper, is_proper};
 use crate::Error;
 
 const LOCK: &str = "lock";
@@ -36,13 +36,7 @@ impl Directory {
 
     /// Returns where a file is, refusing paths that lead elsewhere.
     fn place(&self, path: &str) -> Result<PathBuf, Error> {
-        let proper = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(['\\', '\0']);
-        if path.split('/').all(proper) {
-            Ok(self.root.join(path))
-        } else {
-            let source = io::Error::from(io::ErrorKind::InvalidInput);
-            Err(Error::Store { deed: "name", path: path.to_owned(), source })
-        }
+        if is_proper(path) { Ok(self.root.join(path)) } else { Err(improper(path)) }
     }
 
     /// Reads a file that may be hostile: no link leads out of the directory, no pipe is waited for, and no size
@@ -215,7 +209,33 @@ impl Files for Disk {
 }
 
 impl Store for Disk {
-    fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), Error> {
+    fn commit(&mut self, held: Option<Held<'_>>, changes: &[Change<'_>]) -> Result<(), Error> {
+        if self.stopped {
+            return Err(Error::Stopped);
+        }
+        check(held, changes)?;
+        if let Some(held) = held
+            && self.read(held.path)?.as_deref() != held.bytes
+        {
+            return Err(Error::Moved { path: held.path.to_owned() });
+        }
+        for change in changes {
+            match change {
+                Change::Write { path, bytes } => self.put(path, bytes)?,
+                Change::Remove { path } => self.take(path)?,
+                Change::Clear { under } => {
+                    for path in self.list(under)? {
+                        self.take(&path)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Disk {
+    fn put(&mut self, path: &str, bytes: &[u8]) -> Result<(), Error> {
         self.change("write", path, |disk, place| {
             let Some(parent) = place.parent() else {
                 return Err(io::ErrorKind::InvalidInput.into());
@@ -232,7 +252,7 @@ impl Store for Disk {
         })
     }
 
-    fn remove(&mut self, path: &str) -> Result<(), Error> {
+    fn take(&mut self, path: &str) -> Result<(), Error> {
         self.change("remove", path, |disk, place| {
             match fs::remove_file(place) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

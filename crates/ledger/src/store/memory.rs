@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, io};
 
-use super::{Files, Store};
+use super::{Change, Files, Held, Store, check};
 use crate::Error;
 
 /// Files in memory.
@@ -91,13 +91,38 @@ impl Files for Memory {
 }
 
 impl Store for Memory {
-    fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), Error> {
-        self.change("write", path, |files| {
-            files.insert(path.to_owned(), bytes.to_vec());
-        })
+    fn commit(&mut self, held: Option<Held<'_>>, changes: &[Change<'_>]) -> Result<(), Error> {
+        if self.stopped {
+            return Err(Error::Stopped);
+        }
+        check(held, changes)?;
+        if let Some(held) = held
+            && self.files.get(held.path).map(Vec::as_slice) != held.bytes
+        {
+            return Err(Error::Moved { path: held.path.to_owned() });
+        }
+        // Each is a change of its own, as in a directory: so a fault may strike between any two.
+        for change in changes {
+            match change {
+                Change::Write { path, bytes } => {
+                    self.change("write", path, |files| {
+                        files.insert((*path).to_owned(), bytes.to_vec());
+                    })?;
+                }
+                Change::Remove { path } => self.take(path)?,
+                Change::Clear { under } => {
+                    for path in self.list(under)? {
+                        self.take(&path)?;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
+}
 
-    fn remove(&mut self, path: &str) -> Result<(), Error> {
+impl Memory {
+    fn take(&mut self, path: &str) -> Result<(), Error> {
         self.change("remove", path, |files| {
             files.remove(path);
         })

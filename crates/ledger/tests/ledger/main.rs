@@ -1,13 +1,25 @@
 //! Tests of the ledger from outside, as one program: what every file of them shares stands here.
 //!
 //! Clock, keys and nonces are fixed.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
 
+mod crash;
 mod faults;
 mod golden;
+mod inject;
 mod kill;
 mod log;
 mod oracle;
+mod others;
+mod page;
+mod power;
+mod server;
+mod stores;
 mod tamper;
 
 use ledger::{
@@ -51,7 +63,7 @@ fn leaves(range: std::ops::Range<u64>) -> Vec<Leaf> {
 }
 
 /// Audits and returns what was found, which is nothing when the ledger is sound.
-fn findings(files: &impl Files, held: &[Checkpoint]) -> Vec<String> {
+fn findings(files: &(impl Files + Sync), held: &[Checkpoint]) -> Vec<String> {
     match ledger::audit(files, &verifier(), held, |_, _| {}).unwrap() {
         Outcome::Sound(_) => Vec::new(),
         Outcome::Unsound(findings) => findings.iter().map(ToString::to_string).collect(),
@@ -59,7 +71,7 @@ fn findings(files: &impl Files, held: &[Checkpoint]) -> Vec<String> {
 }
 
 /// Audits a ledger that must be sound.
-fn sound(files: &impl Files, held: &[Checkpoint]) -> ledger::Audit {
+fn sound(files: &(impl Files + Sync), held: &[Checkpoint]) -> ledger::Audit {
     match ledger::audit(files, &verifier(), held, |_, _| {}).unwrap() {
         Outcome::Sound(audit) => audit,
         Outcome::Unsound(findings) => panic!("{findings:?}"),
