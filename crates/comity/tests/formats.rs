@@ -26,7 +26,7 @@ fn leads_of_csv() -> &'static str {
     static LEADS: OnceLock<String> = OnceLock::new();
     LEADS.get_or_init(|| {
         let leads = leads(&Desk::small());
-        assert_eq!(leads.matches("\"lead\"").count(), 11);
+        assert_eq!(leads.matches("\"lead\"").count(), 14);
         assert!(leads.contains("payroll.gross_pay"));
         leads
     })

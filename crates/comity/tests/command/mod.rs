@@ -58,7 +58,7 @@ impl Desk {
         desk
     }
 
-    /// The worked example with the first 500 records of each file: eleven leads, all in the pilot.
+    /// The worked example with the first 500 records of each file: fourteen leads, all in the pilot.
     pub fn small() -> Desk {
         let desk = Desk::whole();
         desk.cut();

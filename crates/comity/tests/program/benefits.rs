@@ -176,11 +176,11 @@ fn the_number_of_leads_is_what_it_was() {
     assert_eq!(benefits.leads.len(), open + held);
 }
 
-const PINNED_HELD: usize = 68;
+const PINNED_HELD: usize = 58;
 
-/// 418 of 437 pairs are right (0.957), and 418 of 471 are found (0.887). The model expects 0.992 of its pairs to be
-/// right: it takes name, birth and home as independent, and twins and relatives of one name who live together are not.
-/// That is today's wrong answer; the bounds hold it so that it gets no worse unseen, and the pilot is what measures it.
+/// 408 of 410 pairs are right (0.995), and 408 of 471 are found (0.866). The model weighs against kin, so twins and
+/// relatives of one name who live together are few among them; some pairs of one individual who moved are lost with
+/// them, below the lowest weight that the agreement allows. The bounds stand just under, so that a loss is seen.
 #[test]
 fn pairs_before_the_discrepancy_are_as_right_and_as_many_as_they_were() {
     let benefits = benefits();
@@ -188,8 +188,8 @@ fn pairs_before_the_discrepancy_are_as_right_and_as_many_as_they_were() {
     let right =
         pairs.iter().filter(|(source, recipient)| benefits.same(*source, *recipient)).count();
     let (precision, recall) = (share(right, pairs.len()), share(right, benefits.same_pairs()));
-    assert!(precision >= 0.955, "{right} of {} are right", pairs.len());
-    assert!(recall >= 0.885, "{right} of {} are found", benefits.same_pairs());
+    assert!(precision >= 0.99, "{right} of {} are right", pairs.len());
+    assert!(recall >= 0.865, "{right} of {} are found", benefits.same_pairs());
 }
 
 #[test]
