@@ -200,7 +200,8 @@ proptest! {
 fn many(count: usize, seed: usize) -> Vec<Vec<String>> {
     let row = |row: usize| {
         let turn = (row + seed) * 2_654_435_761 % 1_000_003;
-        let surname = if turn % 2 == 0 { "gil".to_owned() } else { format!("name{}", turn % 997) };
+        let surname =
+            if turn.is_multiple_of(2) { "gil".to_owned() } else { format!("name{}", turn % 997) };
         let birth = format!("19{:02}-0{}-1{}", 40 + turn % 50, 1 + turn % 9, turn % 7);
         vec![format!("given{}", turn % 211), surname, birth, format!("{}", turn % 5_003)]
     };

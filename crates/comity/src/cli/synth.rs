@@ -47,9 +47,9 @@ pub(super) struct Words {
 /// How a table is written to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Form {
-    /// RFC 4180, an empty field for what is missing
+    // RFC 4180, an empty field for what is missing.
     Csv,
-    /// Apache Parquet, compressed by Zstandard
+    // Apache Parquet, compressed by Zstandard.
     Parquet,
 }
 
