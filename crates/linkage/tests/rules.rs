@@ -144,6 +144,7 @@ fn meant(left: &[Row], right: Option<&[Row]>, rules: &[Makes]) -> Made {
     meant
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "what is handed in was made for it")]
 fn equal<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
     one.is_some() && one == other
 }
@@ -166,7 +167,7 @@ const RULES: [(&str, Makes); 8] = [
     (
         r#"{ sql = "extract(year from l.birth) = extract(year from r.birth) and jaro_winkler_similarity(l.given, r.given) >= 0.8" }"#,
         |l, r| {
-            equal(l.birth().map(|day| day.year()), r.birth().map(|day| day.year()))
+            equal(l.birth().map(jiff::civil::Date::year), r.birth().map(jiff::civil::Date::year))
                 && matches!((l.given(), r.given()), (Some(l), Some(r))
                     if strsim::jaro_winkler(&l, &r) >= 0.8)
         },
@@ -185,7 +186,7 @@ const RULES: [(&str, Makes); 8] = [
         |l, r| {
             equal(l.given(), r.given())
                 && (l.birth().is_none()
-                    || if r.pay().is_some_and(|pay| pay == 100.0 || pay == 200.0) {
+                    || if r.pay().is_some_and(|pay| [100.0, 200.0].contains(&pay)) {
                         true
                     } else {
                         l.surname().is_some_and(|text| text.starts_with('n'))
@@ -412,7 +413,7 @@ fn what_is_wrong_with_a_rule_is_said_with_its_position() {
         "{ }",
     ];
     let texts: Vec<String> = rules.iter().map(|rule| said(rule)).collect();
-    expect_test::expect![[r#"
+    expect_test::expect![[r"
         rule `l.surnam = r.surname` names the column `surnam` at line 1, column 3, which there isn't
         rule `l.surname = r.surname and soundx(l.given) = r.given` names the function `soundx` at line 2, column 3, which there isn't
         rule `surname = r.surname` names the column `surname` at line 1, column 1, which there isn't
@@ -434,5 +435,5 @@ fn what_is_wrong_with_a_rule_is_said_with_its_position() {
         rule `min_hash(birth, q 2, 4 bands of 2)`: `min_hash` needs a column of text
         rule `min_hash(surname, q 0, 4 bands of 2)`: `q` and `rows` must be 1 to 16, and `bands` 1 to 128
         rule: one has no key, so it would look at every pair there is
-    "#]].assert_eq(&(texts.join("\n") + "\n"));
+    "]].assert_eq(&(texts.join("\n") + "\n"));
 }
