@@ -1,10 +1,7 @@
 //! Two nodes witness each other over mutual TLS, a third joins with a key and an address, and receipts are verified by
 //! the program from a file alone.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on says why and fails"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says why and fails")]
 
 use comity::Error;
 use comity::clock::Clock;
