@@ -1,7 +1,7 @@
 //! Reading a ledger that somebody else may be writing: its checkpoint, and the proofs that others ask for.
 //!
 //! It needs the files and the public key, and neither lock nor secret. What it hands out it has checked against the
-//! signed checkpoint; judging a whole ledger is [`crate::audit`]'s.
+//! signed checkpoint; judging a whole ledger is [`crate::audit()`]'s.
 
 use crate::{
     Error,
