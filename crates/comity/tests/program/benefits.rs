@@ -179,8 +179,8 @@ fn the_number_of_leads_is_what_it_was() {
 const PINNED_HELD: usize = 58;
 
 /// 408 of 410 pairs are right (0.995), and 408 of 471 are found (0.866). The model weighs against kin, so twins and
-/// relatives of one name who live together are few among them; some pairs of one individual who moved are lost with
-/// them, below the lowest weight that the agreement allows. The bounds stand just under, so that a loss is seen.
+/// relatives of one name who live together are few among them. The threshold stands at the lowest weight that the
+/// agreement allows. The bounds stand just under, so that a loss is seen.
 #[test]
 fn pairs_before_the_discrepancy_are_as_right_and_as_many_as_they_were() {
     let benefits = benefits();
