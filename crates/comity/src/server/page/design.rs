@@ -4,7 +4,7 @@
 use super::colour::{self, Theme};
 use super::frame::{Frame, Link};
 use super::part::{
-    Card, Cell, Choice, Done, Field, Form, Page, Part, Parts, Table, Task, Tone, Wrong,
+    Card, Cell, Choice, Done, Field, Form, Part, Parts, Table, Task, Tone, Wrong,
 };
 use askama::Template;
 

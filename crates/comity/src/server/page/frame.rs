@@ -68,19 +68,19 @@ impl Frame {
         self
     }
 
-    fn language(&self) -> &str {
+    pub(crate) fn language(&self) -> &str {
         self.lang.as_deref().unwrap_or("en")
     }
 
-    fn home(&self) -> &'static str {
+    pub(crate) fn home(&self) -> &'static str {
         "/"
     }
 
-    fn style(&self) -> String {
+    pub(crate) fn style(&self) -> String {
         super::asset::href("console.css")
     }
 
-    fn script(&self) -> String {
+    pub(crate) fn script(&self) -> String {
         super::asset::href("console.js")
     }
 }

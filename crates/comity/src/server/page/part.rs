@@ -296,7 +296,7 @@ impl Field {
         self
     }
 
-    fn is_chosen(&self, value: &str) -> bool {
+    pub(crate) fn is_chosen(&self, value: &str) -> bool {
         match self.kind {
             Kind::Several(_) => self.value.split(' ').any(|one| one == value),
             _ => self.value == value,
