@@ -5,6 +5,7 @@
 //! handlers, `page` draws for people and `api` answers programs.
 
 pub mod config;
+mod door;
 pub mod error;
 mod flash;
 mod health;
@@ -12,6 +13,7 @@ mod limit;
 mod listen;
 pub mod log;
 mod metrics;
+#[expect(dead_code, reason = "the pages join one by one")]
 mod page;
 pub mod password;
 pub mod route;
@@ -143,6 +145,12 @@ impl App {
         &self.inner.program_name
     }
 
+    /// Returns the name of the agency whose node it is.
+    pub fn agency(&self) -> Option<String> {
+        let (recipient, _) = self.inner.program.recipient().ok()?;
+        self.inner.program.agreement().party(recipient).map(|party| party.name.clone())
+    }
+
     /// Says whether all of it is made up.
     pub fn is_demonstration(&self) -> bool {
         self.inner.program.agreement().demonstration
@@ -236,6 +244,7 @@ impl App {
             .route("/account/password", post(sign_in::change_password))
             .route("/health", get(health::health))
             .route("/metrics", get(health::metrics))
+            .route("/assets/{digest}/{name}", get(door::asset))
             .merge(page::routes())
             .fallback(async || Error::NotFound)
             .method_not_allowed_fallback(async || Error::NoSuchMethod)

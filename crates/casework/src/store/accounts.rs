@@ -7,61 +7,12 @@
 
 pub mod sqlite;
 
+pub use agreement::OfficerRole as Role;
+
 use crate::Error;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
-
-/// What an officer may do under an agreement. The gate decides by it; the console only hides what would be refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Judges leads.
-    Reviewer,
-    /// Confirms facts beyond the record.
-    Verifier,
-    /// Writes and serves notices, takes contests that come on paper.
-    NoticeOfficer,
-    /// Answers for privacy: stops, stays, corrections, disputes.
-    PrivacyOfficer,
-    /// Sits on the data integrity board.
-    BoardMember,
-    /// Reads decisions, counts and ledger, and no element (floor F11).
-    Auditor,
-    /// Runs the machine: accounts, keys, runs; reads no case.
-    Operator,
-}
-
-impl Role {
-    /// Every role.
-    pub const ALL: [Role; 7] = [
-        Role::Reviewer,
-        Role::Verifier,
-        Role::NoticeOfficer,
-        Role::PrivacyOfficer,
-        Role::BoardMember,
-        Role::Auditor,
-        Role::Operator,
-    ];
-
-    /// Returns the word as stored and in addresses.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Role::Reviewer => "reviewer",
-            Role::Verifier => "verifier",
-            Role::NoticeOfficer => "notice_officer",
-            Role::PrivacyOfficer => "privacy_officer",
-            Role::BoardMember => "board_member",
-            Role::Auditor => "auditor",
-            Role::Operator => "operator",
-        }
-    }
-
-    /// Reads the word.
-    pub fn named(text: &str) -> Option<Role> {
-        Role::ALL.into_iter().find(|role| role.as_str() == text)
-    }
-}
 
 /// An officer's account.
 #[derive(Clone, PartialEq, Eq)]

@@ -1,74 +1,26 @@
-//! The pages. What each shows is gathered elsewhere; here it is drawn.
+//! The console's pages: what each shows and asks, as a list of parts in a frame. Steps 8 to 14 of the path, as officers
+//! and individuals see them.
+//!
+//! A page is made of values and knows no socket. It hides what would be refused, and decides nothing: the gate does.
+//! Every page works without the script.
 
-use super::error::Problem;
-use super::sign_in::{AccountView, SignInView};
-use super::visit::Visit;
+pub(crate) mod asset;
+mod colour;
+mod design;
+mod difference;
+pub(crate) mod frame;
+mod letter;
+pub(crate) mod part;
+pub(crate) mod refused;
+mod review;
+mod typed;
+
+pub(crate) use typed::Typed;
+
 use super::App;
-use askama::Template;
 use axum::Router;
-use axum::response::Html;
 
-/// The routes of the pages.
+/// The routes of the pages; [`super::route`] says who may ask for each.
 pub(super) fn routes() -> Router<App> {
     Router::new()
-}
-
-#[derive(Template)]
-#[template(
-    ext = "html",
-    source = r#"<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title></head><body><main><h1>{{ title }}</h1>
-{% for line in lines %}<p>{{ line }}</p>{% endfor %}
-{% if !fields.is_empty() %}<form method="post" action="{{ action }}"><input type="hidden" name="csrf" value="{{ csrf }}">{% for (name, kind, value) in fields %}<p><label>{{ name }} <input name="{{ name }}" type="{{ kind }}" value="{{ value }}"></label></p>{% endfor %}<button>{{ title }}</button></form>{% endif %}</main></body></html>"#
-)]
-struct Plain<'a> {
-    title: &'a str,
-    lines: Vec<String>,
-    action: &'a str,
-    csrf: &'a str,
-    fields: Vec<(&'a str, &'a str, &'a str)>,
-}
-
-impl Plain<'_> {
-    fn draw(&self) -> Html<String> {
-        Html(self.render().unwrap_or_default())
-    }
-}
-
-/// Draws a problem.
-pub(super) fn problem(_app: &App, _visit: Option<&Visit>, problem: &Problem) -> Html<String> {
-    let mut lines = vec![problem.detail.clone()];
-    for reason in &problem.reasons {
-        lines.push(format!("{}: {} ({})", reason.rule, reason.reason, reason.cite));
-        lines.push(reason.remedy.clone());
-    }
-    Plain { title: &problem.title, lines, action: "", csrf: "", fields: Vec::new() }.draw()
-}
-
-/// Draws the sign-in page.
-pub(super) fn sign_in(_app: &App, visit: &Visit, view: &SignInView) -> Html<String> {
-    let fields = vec![
-        ("officer", "text", view.officer.as_str()),
-        ("password", "password", ""),
-        ("code", "text", ""),
-        ("next", "hidden", view.next.as_str()),
-    ];
-    let lines = visit.flash.iter().chain(&view.wrong).cloned().collect();
-    Plain { title: "Sign in", lines, action: "/sign-in", csrf: &visit.csrf, fields }.draw()
-}
-
-/// Draws the page of a link that signs in once.
-pub(super) fn once(_app: &App, visit: &Visit, action: &str) -> Html<String> {
-    let fields = vec![("next", "hidden", "")];
-    Plain { title: "Sign in", lines: Vec::new(), action, csrf: &visit.csrf, fields }.draw()
-}
-
-/// Draws the officer's own account.
-pub(super) fn account(_app: &App, visit: &Visit, view: &AccountView) -> Html<String> {
-    let fields = vec![
-        ("password", "password", ""),
-        ("new_password", "password", ""),
-        ("code", "text", ""),
-    ];
-    let lines = view.wrong.iter().cloned().collect();
-    Plain { title: "Change the password", lines, action: "/account/password", csrf: &visit.csrf, fields }.draw()
 }

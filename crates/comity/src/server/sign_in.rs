@@ -6,14 +6,14 @@
 //!
 //! Two factors: [NIST SP 800-63B-4](https://pages.nist.gov/800-63-4/sp800-63b.html), AAL2. Replay: RFC 6238 §5.2.
 
-use super::page;
+use super::door;
 use super::password;
 use super::secret::Carried;
 use super::visit::{SignedIn, Visit, Visitor, done, give_session, see_other, take_session};
 use super::{App, Error};
 use axum::Form;
 use axum::extract::{Path, Query, State};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use casework::store::accounts::{Account, AccountStore as _, Attempt, Holder, Session};
 use serde::Deserialize;
 use std::net::IpAddr;
@@ -59,7 +59,7 @@ pub(crate) async fn ask(State(app): State<App>, visit: Visit, Query(going): Quer
         return see_other("/");
     }
     let view = SignInView { next: local(&going.next), ..view(&app) };
-    page::sign_in(&app, &visit, &view).into_response()
+    door::sign_in(&app, &visit, &view)
 }
 
 fn view(app: &App) -> SignInView {
@@ -83,7 +83,7 @@ pub(crate) async fn take(
                 wrong: Some("The name, the password or the code is not right. A code counts once: wait for the next one.".to_owned()),
                 ..view(&app)
             };
-            let mut response = page::sign_in(&app, &visit, &view).into_response();
+            let mut response = door::sign_in(&app, &visit, &view);
             *response.status_mut() = http::StatusCode::UNPROCESSABLE_ENTITY;
             Ok(response)
         }
@@ -214,7 +214,7 @@ pub(crate) async fn ask_once(
         return Err(Error::NotFound);
     }
     password::typed(&code).ok_or(Error::NotFound)?;
-    Ok(page::once(&app, &visit, &format!("/sign-in/once/{code}")).into_response())
+    Ok(door::once(&app, &visit, &format!("/sign-in/once/{code}")))
 }
 
 /// Signs in by a link that is used once. Only where all is made up.
@@ -273,7 +273,7 @@ pub struct AccountView {
 
 /// Shows the officer's own account.
 pub(crate) async fn account(State(app): State<App>, visit: Visit) -> Response {
-    page::account(&app, &visit, &AccountView::default()).into_response()
+    door::account(&app, &visit, &AccountView::default())
 }
 
 #[derive(Deserialize)]
@@ -295,7 +295,7 @@ pub(crate) async fn change_password(
 ) -> Result<Response, Error> {
     let again = |wrong: String| {
         let view = AccountView { wrong: Some(wrong) };
-        let mut response = page::account(&app, &visit, &view).into_response();
+        let mut response = door::account(&app, &visit, &view);
         *response.status_mut() = http::StatusCode::UNPROCESSABLE_ENTITY;
         Ok(response)
     };

@@ -9,7 +9,7 @@
 //! to the session.
 
 use super::listen::Peer;
-use super::page;
+use super::door;
 use super::route::{self, Route, Who};
 use super::secret::Carried;
 use super::{App, Error};
@@ -433,7 +433,14 @@ fn for_people(
         return see_other(&to);
     }
     let (parts, _) = response.into_parts();
-    let mut page = page::problem(app, visit, &problem).into_response();
+    let nobody = Visit {
+        who: Visitor::Nobody,
+        csrf: String::new(),
+        flash: None,
+        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        session: None,
+    };
+    let mut page = door::problem(app, visit.unwrap_or(&nobody), &problem);
     *page.status_mut() = parts.status;
     for name in [ALLOW, http::header::RETRY_AFTER, SET_COOKIE] {
         for value in parts.headers.get_all(&name) {
