@@ -89,6 +89,12 @@ pub enum Error {
     /// Another process holds the program's folder.
     #[error("another run is at work on this program")]
     Busy,
+    /// An officer has one account.
+    #[error("that officer has an account already")]
+    AccountThere,
+    /// No officer of that id has an account.
+    #[error("there is no such account")]
+    NoSuchAccount,
 }
 
 impl Error {
@@ -113,6 +119,8 @@ impl Error {
             Error::Store(_) => {
                 Some("check that the disk has room and the folder can be written, then run again")
             }
+            Error::AccountThere => Some("name another officer, or change that account's roles"),
+            Error::NoSuchAccount => Some("`comity account list` shows them"),
             Error::NotWaiting { .. }
             | Error::StaysChanged
             | Error::CannotSpell { .. }

@@ -1,5 +1,6 @@
 //! The case store, behind one trait that states its promises.
 
+pub mod accounts;
 pub mod sqlite;
 
 use crate::{

@@ -187,6 +187,23 @@ pub enum Error {
         /// Where.
         address: String,
     },
+    /// The server's settings are not what they have to be.
+    #[error("{place}: {why}")]
+    BadConfig {
+        /// Where.
+        place: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// A password is too weak to be taken.
+    #[error("a password has {least} characters or more, and is none of the common ones")]
+    WeakPassword {
+        /// How many it has to have.
+        least: usize,
+    },
+    /// A password could not be hashed.
+    #[error("the password cannot be hashed")]
+    NotHashed,
     /// A witness could not be asked.
     #[error("`{address}` cannot be reached: {why}")]
     Unreachable {
@@ -316,6 +333,12 @@ impl Error {
             Error::Unencrypted { .. } => fixed(
                 "give --certificate, --certificate-key and --trust, or use an address of this machine",
             ),
+            Error::BadConfig { .. } => {
+                fixed("mend it there; docs/guides/serve.md lists every key with what it does")
+            }
+            Error::WeakPassword { .. } => {
+                fixed("several words that nobody would put together are good and easy to type")
+            }
             Error::Unreachable { .. } => {
                 fixed("check the address and that the witness is at work, then ask again")
             }
@@ -326,6 +349,7 @@ impl Error {
                 "403 and 404: the witness does not know this ledger's key; 422: it has seen another history, so audit both",
             ),
             Error::UnspeakableEvent
+            | Error::NotHashed
             | Error::OtherPermit
             | Error::ReaderStopped
             | Error::Unrunnable { .. }

@@ -20,7 +20,7 @@ pub mod program;
 pub mod release;
 pub mod report;
 pub mod run;
-mod server;
+pub mod server;
 mod summary;
 pub mod witness;
 

@@ -59,6 +59,11 @@ impl Places {
         self.root.join("casework.sqlite")
     }
 
+    /// Returns the accounts of officers: apart from the cases, so that a copy of those lets nobody in.
+    pub fn accounts(&self) -> PathBuf {
+        self.root.join("accounts.sqlite")
+    }
+
     /// Returns the report of a run.
     pub fn report(&self, run: &str) -> PathBuf {
         self.root.join(format!("report-{run}.html"))

@@ -1,3 +1,411 @@
-//! placeholder until the server's branch is merged
-#![expect(dead_code, reason = "the server's branch brings the callers")]
+//! The server: one agency's node over HTTP, for officers, for the individual, and for other systems.
+//!
+//! It is a door, as the command line is: it knows who asks and how an answer travels; what may be done is the gate's to
+//! say and what a case is, casework's. [`route`] is the list of who may ask for what, [`visit`] the one layer around all
+//! handlers, `page` draws for people and `api` answers programs.
+
+pub mod config;
+mod door;
+pub mod error;
+mod flash;
+mod health;
+mod limit;
+mod listen;
+pub mod log;
+mod metrics;
+#[expect(dead_code, reason = "the pages join one by one")]
 mod page;
+pub mod password;
+pub mod route;
+mod secret;
+mod sign_in;
+mod visit;
+
+pub use config::Config;
+pub use error::Error;
+pub use sign_in::{AccountView, SignInView};
+pub use visit::{AtTheDoor, SignedIn, Visit, done};
+
+use crate::clock::Clock;
+use crate::node::{Node, Places};
+use crate::program::Program;
+use agreement::Gate;
+use axum::routing::{get, post};
+use axum::{Router, middleware};
+use casework::Store as _;
+use casework::store::accounts::sqlite::SqliteAccounts;
+use casework::store::accounts::{Account, AccountStore as _, Holder, Role};
+use jiff::Timestamp;
+use limit::Limit;
+use metrics::Metrics;
+use secret::{Carried, Secret};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, MutexGuard, Notify, Semaphore, SemaphorePermit};
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// How long the drain waits when nobody wakes it.
+const DRAIN_EVERY: Duration = Duration::from_millis(500);
+
+/// How often what is over is removed from the accounts.
+const SWEEP_EVERY: Duration = Duration::from_secs(3600);
+
+/// The node as its handlers see it. Clones are the same node.
+#[derive(Clone)]
+pub struct App {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: Config,
+    program: Program,
+    program_name: String,
+    node: Mutex<Node>,
+    accounts: SqliteAccounts,
+    secret: Secret,
+    nobodys_password: String,
+    clock: Clock,
+    limits: Limits,
+    metrics: Metrics,
+    hashing: Semaphore,
+    uploads: Semaphore,
+    drain: Notify,
+}
+
+/// What is held back by address.
+pub(crate) struct Limits {
+    requests: Limit,
+    sign_ins: Limit,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("program", &self.inner.program_name).finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// Opens the node that the settings name.
+    ///
+    /// # Errors
+    /// The program or its stores cannot be opened, or the clock stands before the ledger's last entry.
+    pub async fn open(config: Config, clock: Clock) -> Result<App, crate::Error> {
+        let places = places(&config);
+        let program = Program::load(&config.program, &places, &clock)?;
+        let program_name = program.agreement().program.to_string();
+        let (party, _) = program.recipient()?;
+        let origin = format!("{program_name}.{party}.comity.example/ledger");
+        let environment = program.agreement().environment;
+        let node =
+            Node::open(places.clone(), Gate::shipped()?, clock.clone(), environment, &origin).await?;
+        let accounts = SqliteAccounts::open(&places.accounts()).await?;
+        let limits = Limits {
+            requests: Limit::a_minute(config.limits.requests_a_minute),
+            sign_ins: Limit::a_minute(config.limits.sign_ins_a_minute),
+        };
+        let inner = Inner {
+            program,
+            program_name,
+            node: Mutex::new(node),
+            accounts,
+            secret: Secret::open(&places)?,
+            nobodys_password: password::nobodys()?,
+            clock,
+            limits,
+            metrics: Metrics::new(),
+            hashing: Semaphore::new(2),
+            uploads: Semaphore::new(4),
+            drain: Notify::new(),
+            config,
+        };
+        Ok(App { inner: Arc::new(inner) })
+    }
+
+    /// Returns what time it is.
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// Returns the settings.
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// Returns the matching program.
+    pub fn program(&self) -> &Program {
+        &self.inner.program
+    }
+
+    /// Returns the program's name, under which roles are given.
+    pub fn program_name(&self) -> &str {
+        &self.inner.program_name
+    }
+
+    /// Returns the name of the agency whose node it is.
+    pub fn agency(&self) -> Option<String> {
+        let (recipient, _) = self.inner.program.recipient().ok()?;
+        self.inner.program.agreement().party(recipient).map(|party| party.name.clone())
+    }
+
+    /// Says whether all of it is made up.
+    pub fn is_demonstration(&self) -> bool {
+        self.inner.program.agreement().demonstration
+    }
+
+    /// Says whether browsers reach it encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        let public = self.inner.config.listen.public.as_deref();
+        self.inner.config.tls.is_some() || public.is_some_and(|public| public.starts_with("https"))
+    }
+
+    /// Returns the accounts.
+    pub fn accounts(&self) -> &SqliteAccounts {
+        &self.inner.accounts
+    }
+
+    /// Waits for the node, of which one at a time makes use.
+    pub async fn node(&self) -> MutexGuard<'_, Node> {
+        self.inner.node.lock().await
+    }
+
+    /// Wakes what brings waiting lines to the ledger.
+    pub fn drain_soon(&self) {
+        self.inner.drain.notify_one();
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.inner.limits
+    }
+
+    pub(crate) fn secret(&self) -> &Secret {
+        &self.inner.secret
+    }
+
+    pub(crate) fn nobodys_password(&self) -> &str {
+        &self.inner.nobodys_password
+    }
+
+    pub(crate) async fn hashing(&self) -> Result<SemaphorePermit<'_>, Error> {
+        self.inner.hashing.acquire().await.map_err(|error| Error::failed(&error))
+    }
+
+    pub(crate) async fn upload(&self) -> Result<SemaphorePermit<'_>, Error> {
+        self.inner.uploads.acquire().await.map_err(|error| Error::failed(&error))
+    }
+
+    /// Makes an account for an officer, with a password, an authenticator app's secret and ten codes for when the app
+    /// is lost. What is returned is shown once and kept nowhere.
+    ///
+    /// # Errors
+    /// The password is too weak, the officer has an account, or the store fails.
+    pub async fn add_account(
+        &self,
+        officer: &str,
+        name: &str,
+        password: Option<&str>,
+        roles: &BTreeSet<Role>,
+    ) -> Result<Means, crate::Error> {
+        let door = Door { accounts: self.accounts(), secret: self.secret(), program: self.program_name() };
+        door.add_account(officer, name, password, roles, self.now()).await
+    }
+
+    /// Makes a link that signs an officer in once, within a day. Only where all is made up.
+    ///
+    /// # Errors
+    /// This is no demonstration, or the store fails.
+    pub async fn once_link(&self, officer: &str) -> Result<String, crate::Error> {
+        if !self.is_demonstration() {
+            return Err(crate::Error::Unrunnable { what: "only a demonstration has such links".into() });
+        }
+        let code = password::once()?;
+        let hash = self.secret().digest("once", &[&code.replace('-', "")]);
+        let now = self.now().as_second();
+        let holder = Holder::Officer(officer.to_owned());
+        self.accounts().issue_code(&holder, &hash, now, now + 24 * 3600).await?;
+        Ok(format!("/sign-in/once/{code}"))
+    }
+
+    /// Returns the router, for a socket or for a test.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route("/sign-in", get(sign_in::ask).post(sign_in::take))
+            .route("/sign-in/once/{code}", get(sign_in::ask_once).post(sign_in::take_once))
+            .route("/sign-out", post(sign_in::out))
+            .route("/sign-out/everywhere", post(sign_in::out_everywhere))
+            .route("/account", get(sign_in::account))
+            .route("/account/password", post(sign_in::change_password))
+            .route("/health", get(health::health))
+            .route("/metrics", get(health::metrics))
+            .route("/assets/{digest}/{name}", get(door::asset))
+            .merge(page::routes())
+            .fallback(async || Error::NotFound)
+            .method_not_allowed_fallback(async || Error::NoSuchMethod)
+            .layer(CatchPanicLayer::custom(panicked))
+            .layer(middleware::from_fn_with_state(self.clone(), in_time))
+            .layer(middleware::from_fn_with_state(self.clone(), visit::answer))
+            .layer(axum::extract::DefaultBodyLimit::max(self.config().limits.upload_mib << 20))
+            .with_state(self.clone())
+    }
+
+    /// Serves until told to stop, and finishes what was begun.
+    ///
+    /// # Errors
+    /// The address cannot be listened on, or would be open to others without certificates.
+    pub async fn serve(
+        &self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), crate::Error> {
+        let tls = self.config().tls.as_ref().map(listen::server_config).transpose()?;
+        let connections = self.config().limits.connections;
+        let served = listen::serve(listener, tls, connections, self.router(), stop);
+        tokio::select! {
+            served = served => served?,
+            () = self.drain() => {}
+            () = self.sweep() => {}
+        }
+        // What waits still goes to the ledger before the end.
+        self.drain_once().await;
+        Ok(())
+    }
+
+    /// Brings what waits to the ledger, for ever.
+    async fn drain(&self) {
+        loop {
+            self.drain_once().await;
+            let _ = tokio::time::timeout(DRAIN_EVERY, self.inner.drain.notified()).await;
+        }
+    }
+
+    async fn drain_once(&self) {
+        let mut node = self.node().await;
+        let drained = node.drain().await;
+        let waiting = node.store.waiting().await.map_or(-1, |lines| {
+            i64::try_from(lines.len()).unwrap_or(i64::MAX)
+        });
+        match drained {
+            Ok(lines) => self.metrics().drained(lines.len() as u64, waiting),
+            Err(error) => {
+                self.metrics().drained(0, waiting);
+                tracing::error!(why = error.chain(), "the ledger was not written");
+            }
+        }
+    }
+
+    /// Removes sessions, codes and attempts that are over, for ever.
+    async fn sweep(&self) {
+        loop {
+            let now = self.now().as_second();
+            let idle = i64::from(self.config().sessions.idle_minutes) * 60;
+            if let Err(error) = self.accounts().sweep(now - idle, now, now - 90 * 86_400).await {
+                tracing::warn!(why = crate::Error::from(error).chain(), "nothing was swept");
+            }
+            if let Ok(count) = self.accounts().count_sessions(now - idle).await {
+                self.metrics().sessions(count);
+            }
+            tokio::time::sleep(SWEEP_EVERY).await;
+        }
+    }
+}
+
+/// Returns where a node of these settings keeps what it keeps.
+pub fn places(config: &Config) -> Places {
+    Places::under(config.work.clone().unwrap_or_else(|| config.program.join("work")))
+}
+
+/// What lets an officer sign in: shown once.
+pub struct Means {
+    /// The address that an authenticator app reads; it holds the secret.
+    pub app: String,
+    /// The app's secret itself.
+    pub secret: Vec<u8>,
+    /// Codes that count once each, for when the app is lost.
+    pub recovery: Vec<String>,
+}
+
+impl fmt::Debug for Means {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Means([redacted])")
+    }
+}
+
+/// The door's own store and secret, for the command line too, which works beside a server.
+pub struct Door<'a> {
+    accounts: &'a SqliteAccounts,
+    secret: &'a Secret,
+    program: &'a str,
+}
+
+impl fmt::Debug for Door<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Door").field("program", &self.program).finish_non_exhaustive()
+    }
+}
+
+impl Door<'_> {
+    async fn add_account(
+        &self,
+        officer: &str,
+        name: &str,
+        password: Option<&str>,
+        roles: &BTreeSet<Role>,
+        now: Timestamp,
+    ) -> Result<Means, crate::Error> {
+        // The gate's spelling is the account's.
+        let officer = agreement::OfficerId::new(officer)?.to_string();
+        let hashed = password.map(password::hash).transpose()?;
+        let secret = password::code_secret()?;
+        let sealed = self.secret.seal(&officer, &secret)?;
+        let account = Account {
+            officer: officer.clone(),
+            name: name.to_owned(),
+            code_secret: hashed.is_some().then_some(sealed),
+            password: hashed,
+            issued: None,
+            closed: false,
+        };
+        self.accounts.add_account(&account, now.as_second()).await?;
+        self.accounts.set_roles(&officer, self.program, roles).await?;
+        let recovery = self.renew_recovery(&officer).await?;
+        let app = password::code_address(&secret, &officer).unwrap_or_default();
+        Ok(Means { app, secret, recovery })
+    }
+
+    async fn renew_recovery(&self, officer: &str) -> Result<Vec<String>, crate::Error> {
+        let codes = (0..10).map(|_| password::once()).collect::<Result<Vec<_>, _>>()?;
+        let hashes: Vec<_> = codes
+            .iter()
+            .map(|code| self.secret.digest("recovery", &[officer, &code.replace('-', "")]))
+            .collect();
+        self.accounts.set_recovery_codes(officer, &hashes).await?;
+        Ok(codes)
+    }
+}
+
+/// Ends a request that takes too long.
+async fn in_time(
+    axum::extract::State(app): axum::extract::State<App>,
+    request: axum::extract::Request,
+    next: middleware::Next,
+) -> axum::response::Response {
+    use axum::response::IntoResponse as _;
+    let patience = Duration::from_secs(app.config().limits.request_seconds);
+    match tokio::time::timeout(patience, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Error::TooSlow.into_response(),
+    }
+}
+
+/// A mistake of ours ends one request. What it says could hold a value, so it is not logged.
+fn panicked(_: Box<dyn std::any::Any + Send>) -> axum::response::Response {
+    use axum::response::IntoResponse as _;
+    Error::Failed { why: "a handler panicked".to_owned() }.into_response()
+}

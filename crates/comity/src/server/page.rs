@@ -20,3 +20,11 @@ mod stay;
 mod typed;
 
 pub(crate) use typed::Typed;
+
+use super::App;
+use axum::Router;
+
+/// The routes of the pages; [`super::route`] says who may ask for each.
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+}
