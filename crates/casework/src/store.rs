@@ -1,6 +1,7 @@
 //! The case store, behind one trait that states its promises.
 
 pub mod accounts;
+pub mod cases;
 pub mod sqlite;
 
 use crate::{
