@@ -4,15 +4,19 @@
 //! A page is made of values and knows no socket. It hides what would be refused, and decides nothing: the gate does.
 //! Every page works without the script.
 
+mod agreement;
 pub(crate) mod asset;
 mod colour;
 mod design;
 mod difference;
 pub(crate) mod frame;
+mod ledger;
 mod letter;
+mod number;
 pub(crate) mod part;
 pub(crate) mod refused;
 mod review;
+mod stay;
 mod typed;
 
 pub(crate) use typed::Typed;

@@ -1,0 +1,159 @@
+//! The ledger as an auditor reads it: every entry in plain words, its facts, and the proof that it is there. The
+//! auditor's access is part of every agreement, and no party can take it away (floor F11).
+//!
+//! No personal value is in an entry: what was said of a person is a commitment, opened from the case store.
+
+use super::frame::{Frame, Link};
+use super::number;
+use super::part::{Cell, Field, Form, Page, Part, Table, Tone};
+use jiff::Timestamp;
+use ledger::{Checkpoint, Entry, Hash};
+
+/// One entry of a list.
+pub(crate) struct Listed {
+    pub(crate) index: u64,
+    pub(crate) at: Timestamp,
+    pub(crate) kind: String,
+    pub(crate) about: String,
+}
+
+impl Listed {
+    /// Takes what a list shows of an entry.
+    pub(crate) fn of(index: u64, entry: &Entry) -> Listed {
+        let facts = entry.facts();
+        let fact = |name: &str| facts.get(name).and_then(|value| value.as_str()).map(str::to_owned);
+        let about = ["act", "run", "stay", "case", "purpose"].iter().find_map(|name| fact(name));
+        Listed {
+            index,
+            at: entry.at(),
+            kind: entry.kind().as_str().to_owned(),
+            about: about.unwrap_or_default(),
+        }
+    }
+}
+
+/// Shows the newest entries, or those before one.
+pub(crate) fn list(
+    frame: Frame,
+    checkpoint: Option<&Checkpoint>,
+    origin: &str,
+    entries: &[Listed],
+    next: Option<u64>,
+) -> Page {
+    let size = checkpoint.map_or(0, |checkpoint| checkpoint.size);
+    let mut go = Form::new("/ledger", "", "Go to entry")
+        .field(Field::short("entry", "Number of the entry").hint(format!("0 to {}", size.saturating_sub(1))));
+    go.asks = true;
+    let mut table = Table::new("Entries, the newest first", &["#Entry", "When", "What happened", "About"])
+        .empty("Nothing has happened yet. The first decision, permit or refusal, becomes the first entry.");
+    for entry in entries {
+        table.row(vec![
+            Cell { is_number: true, ..Cell::link(format!("/ledger/{}", entry.index), entry.index.to_string()) },
+            number::instant(entry.at).into(),
+            Cell::tag(tone(&entry.kind), said(&entry.kind)),
+            entry.about.clone().into(),
+        ]);
+    }
+    let root = checkpoint.map_or_else(String::new, |checkpoint| checkpoint.root.to_string());
+    Page::new(
+        frame,
+        "Everything that was permitted, refused and done, in order. Nothing can be changed or taken out unseen.",
+    )
+    .part(Part::Summary(vec![
+        ("Entries".into(), number::count(size).into()),
+        ("Log".into(), Cell::code(origin)),
+        ("Root of the signed checkpoint".into(), Cell::code(root)),
+    ]))
+    .part(Part::Form(go))
+    .part(Part::Table(table))
+    .part(Part::Pages {
+        previous: None,
+        next: next.map(|before| format!("/ledger?before={before}")),
+    })
+    .part(Part::Details {
+        title: "Verify the whole ledger yourself".into(),
+        parts: vec![
+            Part::text("With a copy of the ledger's folder and its public key, on any machine, with no network:"),
+            Part::Code("comity audit LEDGER --key ledger.vkey".into()),
+        ],
+    })
+}
+
+/// Shows one entry with its proof.
+pub(crate) fn entry(frame: Frame, index: u64, entry: &Entry, proof: &[Hash], size: u64) -> Page {
+    let facts = entry.facts().iter().map(|(name, value)| {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        (super::review::words(name), if text.len() > 60 { Cell::code(text) } else { Cell::text(text) })
+    });
+    let commitments: usize = entry.commitments().values().map(Vec::len).sum();
+    let mut rows = vec![
+        ("What happened".to_owned(), Cell::tag(tone(entry.kind().as_str()), said(entry.kind().as_str()))),
+        ("When".to_owned(), number::instant(entry.at()).into()),
+        ("Kind".to_owned(), Cell::code(entry.kind().as_str())),
+    ];
+    rows.extend(facts);
+    rows.push((
+        "Commitments".to_owned(),
+        format!("{commitments} values are committed to, and opened from the case store alone").into(),
+    ));
+    let proof = Table::new("The proof: hashes from the entry up to the root", &["#Step", "Hash"])
+        .with(proof.iter().enumerate().map(|(step, hash)| {
+            vec![Cell::number(step + 1), Cell::code(hash.to_string())]
+        }))
+        .empty("The entry is the only one: it is the root.");
+    let mut page = Page::new(frame, format!("It is in the ledger of {} entries whose checkpoint is signed.", number::count(size)))
+        .part(Part::Summary(rows))
+        .part(Part::Table(proof))
+        .part(Part::Buttons(vec![
+            Link::new(format!("/ledger/{index}/receipt"), "Get its receipt"),
+            Link::new("/ledger", "All entries"),
+        ]))
+        .part(Part::text("A receipt proves this entry by itself, with no network and no database: comity receipt verify."));
+    page.parts.push(Part::Pages {
+        previous: None,
+        next: (index > 0).then(|| format!("/ledger/{}", index - 1)),
+    });
+    page
+}
+
+/// Says a kind of event in plain words.
+pub(crate) fn said(kind: &str) -> String {
+    match kind {
+        "agreement.filed" => "The agreement was filed",
+        "decision.permitted" => "The gate permitted",
+        "decision.refused" => "The gate refused",
+        "permit.dropped" => "A permit was dropped unused",
+        "run.started" => "A run began",
+        "run.finished" => "A run ended",
+        "run.abandoned" => "A run was given up",
+        "model.trained" => "A model was trained",
+        "leads.planned" => "Leads were found; every other pair was destroyed",
+        "leads.read" => "Leads were read",
+        "lead.reviewed" => "A person judged a lead",
+        "pilot.passed" => "The pilot was passed",
+        "disclosure" => "Something was disclosed",
+        "disclosure.withdrawn" => "A disclosure was withdrawn",
+        "release.resumed" => "A release went on",
+        "stay.recorded" => "A stay was recorded",
+        "stay.lifted" => "A stay was lifted",
+        "case.stepped" => "A step was taken on a case",
+        "case.read" => "A case was read",
+        "notice.served" => "A notice was served",
+        "correction.sent" => "A correction was sent",
+        "correction.acknowledged" => "A correction was acknowledged",
+        "individual.saw" => "The individual looked at the own record",
+        "vote.cast" => "A board member voted",
+        "data.destroyed" => "Data was destroyed",
+        other => return super::review::words(&other.replace('.', " ")),
+    }
+    .to_owned()
+}
+
+fn tone(kind: &str) -> Tone {
+    match kind {
+        "decision.refused" | "stay.recorded" | "disclosure.withdrawn" | "permit.dropped" => Tone::Bad,
+        "decision.permitted" | "stay.lifted" | "pilot.passed" | "correction.acknowledged" => Tone::Good,
+        "disclosure" | "notice.served" => Tone::Note,
+        _ => Tone::Plain,
+    }
+}
