@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done; 1 an error; 2 a refusal, which is an answer; 64 the command's words are off.
 
+mod account;
 mod audit;
 mod check;
 mod explain;
@@ -13,6 +14,7 @@ mod new;
 mod receipt;
 mod review;
 mod run;
+mod serve;
 mod sign;
 mod stay;
 mod synth;
@@ -76,6 +78,10 @@ enum Command {
     Receipt(receipt::Words),
     /// Cosigns other ledgers' checkpoints, or asks others to cosign this one's
     Witness(witness::Words),
+    /// Serves the node: console, the person's door, and the interface for programs
+    Serve(serve::Words),
+    /// Makes, lists or changes accounts of officers; the first one is made here
+    Account(account::Words),
     /// Makes two files of synthetic people with known truth
     Synth(synth::Words),
 }
@@ -116,7 +122,11 @@ pub fn main() -> ExitCode {
 }
 
 fn carry_out(command: Command, clock: &Clock, printer: &mut Printer) -> Result<Done, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    // The server answers on every core; everything else does one thing.
+    let runtime = match command {
+        Command::Serve(_) => tokio::runtime::Builder::new_multi_thread().enable_all().build(),
+        _ => tokio::runtime::Builder::new_current_thread().enable_all().build(),
+    };
     let runtime = runtime.map_err(|source| Error::NoRuntime { source })?;
     runtime.block_on(Box::pin(async {
         match command {
@@ -134,6 +144,8 @@ fn carry_out(command: Command, clock: &Clock, printer: &mut Printer) -> Result<D
             Command::Link(words) => words.carry_out(printer),
             Command::Receipt(words) => words.carry_out(printer),
             Command::Witness(words) => Box::pin(words.carry_out(clock, printer)).await,
+            Command::Serve(words) => Box::pin(words.carry_out(clock, printer)).await,
+            Command::Account(words) => words.carry_out(clock, printer).await,
             Command::Synth(words) => words.carry_out(printer),
         }
     }))

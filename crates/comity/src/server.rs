@@ -4,6 +4,9 @@
 //! say and what a case is, casework's. [`route`] is the list of who may ask for what, [`visit`] the one layer around all
 //! handlers, `page` draws for people and `api` answers programs.
 
+mod account;
+pub mod api;
+mod ask;
 pub mod config;
 mod door;
 pub mod error;
@@ -19,8 +22,10 @@ pub mod password;
 pub mod route;
 mod secret;
 mod sign_in;
+pub mod stay;
 mod visit;
 
+pub use account::{Accounts, Means};
 pub use config::Config;
 pub use error::Error;
 pub use sign_in::{AccountView, SignInView};
@@ -33,13 +38,12 @@ use agreement::Gate;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use casework::Store as _;
+use casework::store::accounts::AccountStore as _;
 use casework::store::accounts::sqlite::SqliteAccounts;
-use casework::store::accounts::{Account, AccountStore as _, Holder, Role};
 use jiff::Timestamp;
 use limit::Limit;
 use metrics::Metrics;
 use secret::Secret;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -63,10 +67,8 @@ pub struct App {
 struct Inner {
     config: Config,
     program: Program,
-    program_name: String,
     node: Mutex<Node>,
-    accounts: SqliteAccounts,
-    secret: Secret,
+    accounts: Accounts,
     nobodys_password: String,
     clock: Clock,
     limits: Limits,
@@ -84,7 +86,7 @@ pub(crate) struct Limits {
 
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("App").field("program", &self.inner.program_name).finish_non_exhaustive()
+        f.debug_struct("App").field("program", &self.program_name()).finish_non_exhaustive()
     }
 }
 
@@ -96,23 +98,21 @@ impl App {
     pub async fn open(config: Config, clock: Clock) -> Result<App, crate::Error> {
         let places = places(&config);
         let program = Program::load(&config.program, &places, &clock)?;
-        let program_name = program.agreement().program.to_string();
         let (party, _) = program.recipient()?;
-        let origin = format!("{program_name}.{party}.comity.example/ledger");
+        let origin = format!("{}.{party}.comity.example/ledger", program.agreement().program);
         let environment = program.agreement().environment;
         let node =
-            Node::open(places.clone(), Gate::shipped()?, clock.clone(), environment, &origin).await?;
-        let accounts = SqliteAccounts::open(&places.accounts()).await?;
+            Node::open(places.clone(), Gate::shipped()?, clock.clone(), environment, &origin)
+                .await?;
+        let accounts = Accounts::open(&config).await?;
         let limits = Limits {
             requests: Limit::a_minute(config.limits.requests_a_minute),
             sign_ins: Limit::a_minute(config.limits.sign_ins_a_minute),
         };
         let inner = Inner {
             program,
-            program_name,
             node: Mutex::new(node),
             accounts,
-            secret: Secret::open(&places)?,
             nobodys_password: password::nobodys()?,
             clock,
             limits,
@@ -142,7 +142,7 @@ impl App {
 
     /// Returns the program's name, under which roles are given.
     pub fn program_name(&self) -> &str {
-        &self.inner.program_name
+        self.inner.accounts.program()
     }
 
     /// Returns the name of the agency whose node it is.
@@ -162,9 +162,14 @@ impl App {
         self.inner.config.tls.is_some() || public.is_some_and(|public| public.starts_with("https"))
     }
 
-    /// Returns the accounts.
-    pub fn accounts(&self) -> &SqliteAccounts {
+    /// Returns where accounts are made and changed.
+    pub fn door(&self) -> &Accounts {
         &self.inner.accounts
+    }
+
+    /// Returns the accounts as they are kept.
+    pub fn accounts(&self) -> &SqliteAccounts {
+        &self.inner.accounts.store
     }
 
     /// Waits for the node, of which one at a time makes use.
@@ -186,7 +191,7 @@ impl App {
     }
 
     pub(crate) fn secret(&self) -> &Secret {
-        &self.inner.secret
+        &self.inner.accounts.secret
     }
 
     pub(crate) fn nobodys_password(&self) -> &str {
@@ -201,38 +206,6 @@ impl App {
         self.inner.uploads.acquire().await.map_err(|error| Error::failed(&error))
     }
 
-    /// Makes an account for an officer, with a password, an authenticator app's secret and ten codes for when the app
-    /// is lost. What is returned is shown once and kept nowhere.
-    ///
-    /// # Errors
-    /// The password is too weak, the officer has an account, or the store fails.
-    pub async fn add_account(
-        &self,
-        officer: &str,
-        name: &str,
-        password: Option<&str>,
-        roles: &BTreeSet<Role>,
-    ) -> Result<Means, crate::Error> {
-        let door = Door { accounts: self.accounts(), secret: self.secret(), program: self.program_name() };
-        door.add_account(officer, name, password, roles, self.now()).await
-    }
-
-    /// Makes a link that signs an officer in once, within a day. Only where all is made up.
-    ///
-    /// # Errors
-    /// This is no demonstration, or the store fails.
-    pub async fn once_link(&self, officer: &str) -> Result<String, crate::Error> {
-        if !self.is_demonstration() {
-            return Err(crate::Error::Unrunnable { what: "only a demonstration has such links".into() });
-        }
-        let code = password::once()?;
-        let hash = self.secret().digest("once", &[&code.replace('-', "")]);
-        let now = self.now().as_second();
-        let holder = Holder::Officer(officer.to_owned());
-        self.accounts().issue_code(&holder, &hash, now, now + 24 * 3600).await?;
-        Ok(format!("/sign-in/once/{code}"))
-    }
-
     /// Returns the router, for a socket or for a test.
     pub fn router(&self) -> Router {
         Router::new()
@@ -245,6 +218,7 @@ impl App {
             .route("/health", get(health::health))
             .route("/metrics", get(health::metrics))
             .route("/assets/{digest}/{name}", get(door::asset))
+            .merge(api::routes())
             .merge(page::routes())
             .fallback(async || Error::NotFound)
             .method_not_allowed_fallback(async || Error::NoSuchMethod)
@@ -288,9 +262,11 @@ impl App {
     async fn drain_once(&self) {
         let mut node = self.node().await;
         let drained = node.drain().await;
-        let waiting = node.store.waiting().await.map_or(-1, |lines| {
-            i64::try_from(lines.len()).unwrap_or(i64::MAX)
-        });
+        let waiting = node
+            .store
+            .waiting()
+            .await
+            .map_or(-1, |lines| i64::try_from(lines.len()).unwrap_or(i64::MAX));
         match drained {
             Ok(lines) => self.metrics().drained(lines.len() as u64, waiting),
             Err(error) => {
@@ -319,75 +295,6 @@ impl App {
 /// Returns where a node of these settings keeps what it keeps.
 pub fn places(config: &Config) -> Places {
     Places::under(config.work.clone().unwrap_or_else(|| config.program.join("work")))
-}
-
-/// What lets an officer sign in: shown once.
-pub struct Means {
-    /// The address that an authenticator app reads; it holds the secret.
-    pub app: String,
-    /// The app's secret itself.
-    pub secret: Vec<u8>,
-    /// Codes that count once each, for when the app is lost.
-    pub recovery: Vec<String>,
-}
-
-impl fmt::Debug for Means {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Means([redacted])")
-    }
-}
-
-/// The door's own store and secret, for the command line too, which works beside a server.
-pub struct Door<'a> {
-    accounts: &'a SqliteAccounts,
-    secret: &'a Secret,
-    program: &'a str,
-}
-
-impl fmt::Debug for Door<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Door").field("program", &self.program).finish_non_exhaustive()
-    }
-}
-
-impl Door<'_> {
-    async fn add_account(
-        &self,
-        officer: &str,
-        name: &str,
-        password: Option<&str>,
-        roles: &BTreeSet<Role>,
-        now: Timestamp,
-    ) -> Result<Means, crate::Error> {
-        // The gate's spelling is the account's.
-        let officer = agreement::OfficerId::new(officer)?.to_string();
-        let hashed = password.map(password::hash).transpose()?;
-        let secret = password::code_secret()?;
-        let sealed = self.secret.seal(&officer, &secret)?;
-        let account = Account {
-            officer: officer.clone(),
-            name: name.to_owned(),
-            code_secret: hashed.is_some().then_some(sealed),
-            password: hashed,
-            issued: None,
-            closed: false,
-        };
-        self.accounts.add_account(&account, now.as_second()).await?;
-        self.accounts.set_roles(&officer, self.program, roles).await?;
-        let recovery = self.renew_recovery(&officer).await?;
-        let app = password::code_address(&secret, &officer).unwrap_or_default();
-        Ok(Means { app, secret, recovery })
-    }
-
-    async fn renew_recovery(&self, officer: &str) -> Result<Vec<String>, crate::Error> {
-        let codes = (0..10).map(|_| password::once()).collect::<Result<Vec<_>, _>>()?;
-        let hashes: Vec<_> = codes
-            .iter()
-            .map(|code| self.secret.digest("recovery", &[officer, &code.replace('-', "")]))
-            .collect();
-        self.accounts.set_recovery_codes(officer, &hashes).await?;
-        Ok(codes)
-    }
 }
 
 /// Ends a request that takes too long.

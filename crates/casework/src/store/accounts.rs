@@ -140,7 +140,8 @@ pub trait AccountStore {
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Returns an officer's account.
-    fn account(&self, officer: &str) -> impl Future<Output = Result<Option<Account>, Error>> + Send;
+    fn account(&self, officer: &str)
+    -> impl Future<Output = Result<Option<Account>, Error>> + Send;
 
     /// Returns the account for whom an issuer vouches under a name.
     fn account_issued(
@@ -185,11 +186,19 @@ pub trait AccountStore {
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Closes an account: its sessions and keys end.
-    fn close_account(&self, officer: &str, at: i64) -> impl Future<Output = Result<(), Error>> + Send;
+    fn close_account(
+        &self,
+        officer: &str,
+        at: i64,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Takes the step of a time-based code, unless it or a later one was taken (RFC 6238 §5.2). Says whether it was
     /// taken by this call.
-    fn take_step(&self, officer: &str, step: u64) -> impl Future<Output = Result<bool, Error>> + Send;
+    fn take_step(
+        &self,
+        officer: &str,
+        step: u64,
+    ) -> impl Future<Output = Result<bool, Error>> + Send;
 
     /// Replaces an officer's recovery codes by others, given as digests.
     fn set_recovery_codes(
@@ -210,10 +219,17 @@ pub trait AccountStore {
     fn begin_session(&self, session: &Session) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Returns a session by the digest of its secret; whether it has ended by the clock is the caller's to say.
-    fn session(&self, hash: &[u8; 32]) -> impl Future<Output = Result<Option<Session>, Error>> + Send;
+    fn session(
+        &self,
+        hash: &[u8; 32],
+    ) -> impl Future<Output = Result<Option<Session>, Error>> + Send;
 
     /// Notes that a session was used.
-    fn touch_session(&self, hash: &[u8; 32], at: i64) -> impl Future<Output = Result<(), Error>> + Send;
+    fn touch_session(
+        &self,
+        hash: &[u8; 32],
+        at: i64,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Ends a session.
     fn end_session(&self, hash: &[u8; 32]) -> impl Future<Output = Result<(), Error>> + Send;

@@ -253,7 +253,8 @@ impl Config {
             why: error.message().trim().replace('\n', "; "),
         };
         // Read once as it stands, so that what is wrong in the file is said with its line.
-        let mut table: toml::Table = toml::from_str(text).map_err(|error| bad(file, &error, text))?;
+        let mut table: toml::Table =
+            toml::from_str(text).map_err(|error| bad(file, &error, text))?;
         if FROM_ENVIRONMENT.iter().all(|key| environment(&variable(key)).is_none()) {
             let config: Config = toml::from_str(text).map_err(|error| bad(file, &error, text))?;
             return config.checked(file);
@@ -386,7 +387,9 @@ mod tests {
             assert!(config(&format!("program = \"p\"\n{text}\n")).is_err(), "{text}");
         }
         assert!(config("program = \"p\"\n[limits]\nupload_mib = 64").is_ok());
-        assert!(config("program = \"p\"\n[sessions]\nidle_minutes = 60\nlongest_hours = 1").is_ok());
+        assert!(
+            config("program = \"p\"\n[sessions]\nidle_minutes = 60\nlongest_hours = 1").is_ok()
+        );
     }
 
     #[test]

@@ -71,7 +71,9 @@ pub(crate) async fn asset(Path((digest, name)): Path<(String, String)>) -> Resul
 /// Draws a problem.
 pub(crate) fn problem(app: &App, visit: &Visit, problem: &Problem) -> Response {
     let title = match problem.status {
-        403 if problem.reasons.iter().any(|reason| reason.rule == "role") => "This is not your part",
+        403 if problem.reasons.iter().any(|reason| reason.rule == "role") => {
+            "This is not your part"
+        }
         403 if !problem.reasons.is_empty() => "The gate refused this",
         404 => "There is no such page",
         409 => "The case has moved",
@@ -88,7 +90,11 @@ pub(crate) fn problem(app: &App, visit: &Visit, problem: &Problem) -> Response {
         ]));
     }
     if let Some(seconds) = problem.retry_seconds {
-        let wait = if seconds < 120 { format!("{seconds} seconds") } else { format!("{} minutes", seconds.div_ceil(60)) };
+        let wait = if seconds < 120 {
+            format!("{seconds} seconds")
+        } else {
+            format!("{} minutes", seconds.div_ceil(60))
+        };
         page = page.part(Part::banner(Tone::Note, "When", format!("Try again in {wait}.")));
     }
     draw(&page.part(Part::Buttons(vec![Link::new("/", "Back to the beginning")])))
@@ -123,7 +129,10 @@ pub(crate) fn sign_in(app: &App, visit: &Visit, view: &SignInView) -> Response {
 /// Draws the page of a link that signs in once.
 pub(crate) fn once(app: &App, visit: &Visit, action: &str) -> Response {
     let form = Form::new(action, &visit.csrf, "Sign in");
-    draw(&Page::new(frame(app, visit, "Sign in", ""), "This link works once.").part(Part::Form(form)))
+    draw(
+        &Page::new(frame(app, visit, "Sign in", ""), "This link works once.")
+            .part(Part::Form(form)),
+    )
 }
 
 /// Draws the officer's own account.
@@ -135,7 +144,9 @@ pub(crate) fn account(app: &App, visit: &Visit, view: &AccountView) -> Response 
             "{} characters or more; several words that nobody would put together are good",
             super::password::LEAST
         )))
-        .field(Field::short("code", "Code").hint("The six digits that your authenticator app shows"))
+        .field(
+            Field::short("code", "Code").hint("The six digits that your authenticator app shows"),
+        )
         .again(&Typed::new(Vec::new()), &wrong);
     let everywhere = Form::new("/sign-out/everywhere", &visit.csrf, "Sign out everywhere");
     draw(
@@ -143,7 +154,9 @@ pub(crate) fn account(app: &App, visit: &Visit, view: &AccountView) -> Response 
             .part(Part::heading("Password"))
             .part(Part::Form(change))
             .part(Part::heading("Sessions"))
-            .part(Part::text("If a browser that you used is not in your hands any more, end all sessions."))
+            .part(Part::text(
+                "If a browser that you used is not in your hands any more, end all sessions.",
+            ))
             .part(Part::Form(everywhere)),
     )
 }

@@ -146,7 +146,8 @@ impl Error {
                     .collect();
             }
             Error::NotYours { roles } => {
-                let roles: Vec<_> = roles.iter().map(|role| role.as_str().replace('_', " ")).collect();
+                let roles: Vec<_> =
+                    roles.iter().map(|role| role.as_str().replace('_', " ")).collect();
                 let who = if roles.is_empty() { "nobody here".into() } else { roles.join(" or ") };
                 problem.reasons = vec![Reason {
                     rule: "role".to_owned(),

@@ -27,7 +27,10 @@ mod tests {
 
     #[test]
     fn a_sentence_comes_back_and_nothing_else_does() {
-        assert_eq!(read(&write("The review is recorded – thank you.")).as_deref(), Some("The review is recorded – thank you."));
+        assert_eq!(
+            read(&write("The review is recorded – thank you.")).as_deref(),
+            Some("The review is recorded – thank you.")
+        );
         assert_eq!(read(&write(&"ü".repeat(400))).map(|text| text.len()), Some(300));
         assert_eq!(read(""), None);
         assert_eq!(read("%%%"), None);

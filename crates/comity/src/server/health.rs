@@ -21,7 +21,7 @@ const CLOCK_TOLERANCE: i64 = 60;
 
 /// How the node is.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Health {
+pub(crate) struct Health {
     /// Whether everything below is well.
     pub well: bool,
     /// The case store and the accounts.
@@ -35,7 +35,7 @@ pub struct Health {
 /// How a part is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Part {
+pub(crate) enum Part {
     /// It answers.
     Well,
     /// It is busy with something long, and may be well.

@@ -62,8 +62,7 @@ pub(crate) fn server_config(tls: &Tls) -> Result<Arc<ServerConfig>, Error> {
             for authority in list(path)? {
                 roots.add(authority).map_err(|_| unusable(path))?;
             }
-            let verifier =
-                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
             let verifier = verifier.allow_unauthenticated().build();
             builder.with_client_cert_verifier(verifier.map_err(|_| unusable(path))?)
         }
@@ -112,7 +111,8 @@ pub(crate) async fn serve(
     }
     drop(listener);
     let _ = closing.send(true);
-    let _ = tokio::time::timeout(PATIENCE, async { while open.join_next().await.is_some() {} }).await;
+    let _ =
+        tokio::time::timeout(PATIENCE, async { while open.join_next().await.is_some() {} }).await;
     Ok(())
 }
 

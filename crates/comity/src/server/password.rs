@@ -25,7 +25,8 @@ const MOST: usize = 256;
 const KIB: u32 = 19 * 1024;
 
 /// Passwords that are long enough and worth nothing.
-const COMMON: &[&str] = &["password", "letmein", "qwerty", "welcome", "administrator", "comity", "123456"];
+const COMMON: &[&str] =
+    &["password", "letmein", "qwerty", "welcome", "administrator", "comity", "123456"];
 
 /// Letters and digits that nobody takes for each other (Crockford's base 32).
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -203,7 +204,9 @@ mod tests {
         assert_eq!(typed(&code), Some(plain.clone()));
         assert_eq!(typed(&plain.to_lowercase()), Some(plain));
         assert_eq!(typed("OOOO-IIII-LLLL-0101").as_deref(), Some("0000111111110101"));
-        for wrong in ["", "ABCD", "ABCD-ABCD-ABCD-ABCDE", "UUUU-UUUU-UUUU-UUUU", "ABCD-ABCD-ABCD-ABC!"] {
+        for wrong in
+            ["", "ABCD", "ABCD-ABCD-ABCD-ABCDE", "UUUU-UUUU-UUUU-UUUU", "ABCD-ABCD-ABCD-ABC!"]
+        {
             assert_eq!(typed(wrong), None, "{wrong}");
         }
     }

@@ -54,7 +54,11 @@ pub(crate) struct Going {
 }
 
 /// Shows the sign-in page.
-pub(crate) async fn ask(State(app): State<App>, visit: Visit, Query(going): Query<Going>) -> Response {
+pub(crate) async fn ask(
+    State(app): State<App>,
+    visit: Visit,
+    Query(going): Query<Going>,
+) -> Response {
     if visit.officer().is_some() {
         return see_other("/");
     }
@@ -127,7 +131,8 @@ async fn second(app: &App, account: &Account, code: &str) -> Result<&'static str
     let officer = account.officer.as_str();
     if let Some(code) = password::typed(code) {
         let hash = app.secret().digest("recovery", &[officer, &code]);
-        let taken = app.accounts().take_recovery_code(officer, &hash, app.now().as_second()).await?;
+        let taken =
+            app.accounts().take_recovery_code(officer, &hash, app.now().as_second()).await?;
         return Ok(if taken { "in" } else { "wrong" });
     }
     let Some(sealed) = &account.code_secret else { return Ok("wrong") };
@@ -256,7 +261,10 @@ pub(crate) async fn out(State(app): State<App>, visit: Visit) -> Result<Response
 }
 
 /// Signs out everywhere.
-pub(crate) async fn out_everywhere(State(app): State<App>, officer: SignedIn) -> Result<Response, Error> {
+pub(crate) async fn out_everywhere(
+    State(app): State<App>,
+    officer: SignedIn,
+) -> Result<Response, Error> {
     let holder = Holder::Officer(officer.officer.to_string());
     app.accounts().end_sessions(&holder).await?;
     let mut response = done("/sign-in", "You are signed out everywhere.");
@@ -306,7 +314,10 @@ pub(crate) async fn change_password(
         next: String::new(),
     };
     let Tried::In(account) = try_in(&app, visit.address, &typed).await? else {
-        return again("The password or the code is not right. A code counts once: wait for the next one.".to_owned());
+        return again(
+            "The password or the code is not right. A code counts once: wait for the next one."
+                .to_owned(),
+        );
     };
     let room = app.hashing().await?;
     let new = changed.new_password;
@@ -316,7 +327,8 @@ pub(crate) async fn change_password(
         Ok(hashed) => {
             let code_secret = account.code_secret.as_deref();
             app.accounts().set_means(&account.officer, Some(&hashed), code_secret).await?;
-            let mut response = done("/sign-in", "The password is changed. Sign in with the new one.");
+            let mut response =
+                done("/sign-in", "The password is changed. Sign in with the new one.");
             take_session(&mut response);
             Ok(response)
         }

@@ -8,8 +8,8 @@
 //! Cross-site requests: [Fetch Metadata](https://www.w3.org/TR/fetch-metadata/), and a value in each form that is bound
 //! to the session.
 
-use super::listen::Peer;
 use super::door;
+use super::listen::Peer;
 use super::route::{self, Route, Who};
 use super::secret::Carried;
 use super::{App, Error};
@@ -249,11 +249,9 @@ async fn admit(
     let flash = cookie(headers, FLASH).and_then(|text| super::flash::read(&text));
     let csrf = form.form();
     let who = match who {
-        Visitor::Officer(officer) => Visitor::Officer(SignedIn {
-            csrf: csrf.clone(),
-            flash: flash.clone(),
-            ..officer
-        }),
+        Visitor::Officer(officer) => {
+            Visitor::Officer(SignedIn { csrf: csrf.clone(), flash: flash.clone(), ..officer })
+        }
         other => other,
     };
     may(route, &who)?;
@@ -280,9 +278,7 @@ fn may(route: &Route, who: &Visitor) -> Result<(), Error> {
             }
         }
         (Who::Officers | Who::Roles(_) | Who::Systems(_), Visitor::Individual(_))
-        | (Who::Individual, Visitor::Officer(_)) => {
-            Err(Error::NotYours { roles: BTreeSet::new() })
-        }
+        | (Who::Individual, Visitor::Officer(_)) => Err(Error::NotYours { roles: BTreeSet::new() }),
         (_, Visitor::Nobody) => Err(Error::NotSignedIn),
     }
 }
@@ -300,7 +296,9 @@ async fn by_session(app: &App, secret: &Carried) -> Result<Visitor, Error> {
     let who = match &session.holder {
         Holder::Individual(case) => Visitor::Individual(case.clone()),
         Holder::Officer(officer) => match app.accounts().account(officer).await? {
-            Some(account) if !account.closed => officer_of(app, &account.officer, account.name).await?,
+            Some(account) if !account.closed => {
+                officer_of(app, &account.officer, account.name).await?
+            }
             _ => Visitor::Nobody,
         },
     };
@@ -323,7 +321,9 @@ fn has_ended(app: &App, session: &Session, now: i64) -> bool {
         Holder::Individual(_) => 2 * 3600,
     };
     // A session that begins in the future is of a clock that was set back: it ends too.
-    now - session.seen_at >= idle || now - session.begun_at >= longest || session.begun_at > now + 60
+    now - session.seen_at >= idle
+        || now - session.begun_at >= longest
+        || session.begun_at > now + 60
 }
 
 async fn by_key(app: &App, headers: &HeaderMap) -> Result<Visitor, Error> {
@@ -347,7 +347,8 @@ async fn officer_of(app: &App, officer: &str, name: String) -> Result<Visitor, E
 
 /// Requires that a browser sent this from one of our own pages.
 fn is_from_here(app: &App, request: &Request) -> Result<(), Error> {
-    let text = |name: &HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let text =
+        |name: &HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
     if let Some(site) = text(&HeaderName::from_static("sec-fetch-site"))
         && site != "same-origin"
         && site != "none"
@@ -396,7 +397,9 @@ async fn is_our_form(app: &App, request: &mut Request, form: &Carried) -> Result
 }
 
 fn csrf_of_form(bytes: &[u8]) -> Option<String> {
-    form_urlencoded::parse(bytes).find(|(key, _)| key == "csrf").map(|(_, value)| value.into_owned())
+    form_urlencoded::parse(bytes)
+        .find(|(key, _)| key == "csrf")
+        .map(|(_, value)| value.into_owned())
 }
 
 async fn csrf_of_upload(kind: &str, bytes: Bytes) -> Option<String> {
@@ -423,7 +426,8 @@ fn for_people(
         return response;
     };
     if problem.status == 401 {
-        let door = if back == "/me" || back.starts_with("/me/") { "/me/sign-in" } else { "/sign-in" };
+        let door =
+            if back == "/me" || back.starts_with("/me/") { "/me/sign-in" } else { "/sign-in" };
         let to = if method == "GET" && door == "/sign-in" && back != "/" {
             let back: String = form_urlencoded::byte_serialize(back.as_bytes()).collect();
             format!("{door}?next={back}")
@@ -484,7 +488,8 @@ fn set_cookie(response: &mut Response, name: &str, value: &str, seconds: Option<
 
 fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     let all = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = all.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let mut pairs =
+        all.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
 }
 

@@ -209,13 +209,12 @@ impl AccountStore for SqliteAccounts {
 
     async fn close_account(&self, officer: &str, at: i64) -> Result<(), Error> {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        let done = sqlx::query(
-            "UPDATE account SET closed_at = coalesce(closed_at, ?) WHERE officer = ?",
-        )
-        .bind(at)
-        .bind(officer)
-        .execute(&mut *tx)
-        .await?;
+        let done =
+            sqlx::query("UPDATE account SET closed_at = coalesce(closed_at, ?) WHERE officer = ?")
+                .bind(at)
+                .bind(officer)
+                .execute(&mut *tx)
+                .await?;
         if done.rows_affected() != 1 {
             return Err(Error::NoSuchAccount);
         }
@@ -235,13 +234,12 @@ impl AccountStore for SqliteAccounts {
 
     async fn take_step(&self, officer: &str, step: u64) -> Result<bool, Error> {
         // One statement: of two that bring the same code at once, one finds the step taken.
-        let done = sqlx::query(
-            "UPDATE account SET code_step = ?1 WHERE officer = ?2 AND code_step < ?1",
-        )
-        .bind(step.cast_signed())
-        .bind(officer)
-        .execute(&self.writer)
-        .await?;
+        let done =
+            sqlx::query("UPDATE account SET code_step = ?1 WHERE officer = ?2 AND code_step < ?1")
+                .bind(step.cast_signed())
+                .bind(officer)
+                .execute(&self.writer)
+                .await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -415,13 +413,11 @@ impl AccountStore for SqliteAccounts {
         expires_at: i64,
     ) -> Result<(), Error> {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::query(
-            "DELETE FROM one_time_code WHERE kind = ? AND holder = ? AND used_at IS NULL",
-        )
-        .bind(holder.kind())
-        .bind(holder.as_str())
-        .execute(&mut *tx)
-        .await?;
+        sqlx::query("DELETE FROM one_time_code WHERE kind = ? AND holder = ? AND used_at IS NULL")
+            .bind(holder.kind())
+            .bind(holder.as_str())
+            .execute(&mut *tx)
+            .await?;
         sqlx::query(
             "INSERT INTO one_time_code (hash, holder, kind, made_at, expires_at) VALUES (?, ?, ?, ?, ?)",
         )

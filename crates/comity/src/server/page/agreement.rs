@@ -93,12 +93,18 @@ fn state(filed: &Filed, standing: &Standing, today: Date) -> Part {
 fn allowed(agreement: &Agreement) -> Vec<String> {
     let named = |role| listed(agreement.parties_as(role).map(|party| &party.name));
     let mut lines = vec![
-        format!("{} may compare its records with those of {}.", named(Role::Recipient), named(Role::Source)),
+        format!(
+            "{} may compare its records with those of {}.",
+            named(Role::Recipient),
+            named(Role::Source)
+        ),
         format!("Compared on: {}.", elements_of(agreement.matched_on())),
         format!("Given to the recipient, for leads alone: {}.", elements_of(agreement.returned())),
         format!("A pair becomes a lead only if {}.", rule(&agreement.discrepancy)),
         match agreement.model.threshold {
-            Threshold::Weight { lowest_weight } => format!("Its weight must be {lowest_weight} or more."),
+            Threshold::Weight { lowest_weight } => {
+                format!("Its weight must be {lowest_weight} or more.")
+            }
             Threshold::ExpectedPrecision { least_permille, lowest_weight } => format!(
                 "At least {:.1} of 100 leads must be expected to be right, and no weight may be below {lowest_weight}.",
                 f64::from(least_permille) / 10.0
@@ -124,10 +130,14 @@ fn forbidden(agreement: &Agreement) -> Vec<String> {
     });
     let verified = match agreement.verification.method {
         VerificationMethod::Independent => {
-            format!("Nothing is done against anybody before {} are confirmed beyond the records.", listed(confirms))
+            format!(
+                "Nothing is done against anybody before {} are confirmed beyond the records.",
+                listed(confirms)
+            )
         }
         VerificationMethod::BoardFinding => {
-            "Nothing is done against anybody without the board's finding under 552a(p)(1)(A)(ii).".to_owned()
+            "Nothing is done against anybody without the board's finding under 552a(p)(1)(A)(ii)."
+                .to_owned()
         }
     };
     vec![
@@ -146,8 +156,10 @@ fn forbidden(agreement: &Agreement) -> Vec<String> {
 }
 
 fn elements(agreement: &Agreement) -> Part {
-    let mut table =
-        Table::new("Every element it names; no other is read", &["Element", "Records", "Used for", "Category"]);
+    let mut table = Table::new(
+        "Every element it names; no other is read",
+        &["Element", "Records", "Used for", "Category"],
+    );
     for set in &agreement.record_sets {
         for (used, element) in set.elements() {
             let used = match used {
@@ -218,8 +230,11 @@ fn clocks(filed: &Filed, today: Date) -> Part {
 }
 
 fn accuracy(agreement: &Agreement) -> Part {
-    let table = Table::new("Accuracy assessments, 552a(o)(1)(J)", &["Records", "Assessed", "How", "Result"])
-        .empty("None is filed.");
+    let table = Table::new(
+        "Accuracy assessments, 552a(o)(1)(J)",
+        &["Records", "Assessed", "How", "Result"],
+    )
+    .empty("None is filed.");
     Part::Table(table.with(agreement.accuracy.iter().map(|one| {
         vec![
             words(one.record_set.as_str()).into(),
@@ -245,9 +260,7 @@ fn promises(agreement: &Agreement) -> Part {
 /// Says a discrepancy rule in words.
 fn rule(rule: &Discrepancy) -> String {
     match rule {
-        Discrepancy::All { of } => {
-            of.iter().map(self::rule).collect::<Vec<_>>().join(", and ")
-        }
+        Discrepancy::All { of } => of.iter().map(self::rule).collect::<Vec<_>>().join(", and "),
         Discrepancy::Any { of } => of.iter().map(self::rule).collect::<Vec<_>>().join(", or "),
         Discrepancy::PresentInBoth { .. } => "the person is in both record sets".into(),
         Discrepancy::PeriodsOverlap { one, other, least_days } => format!(
@@ -311,7 +324,12 @@ mod tests {
 
     #[test]
     fn several_are_listed_as_people_say_them() {
-        for (all, said) in [(vec![], "nothing"), (vec!["a"], "a"), (vec!["a", "b"], "a and b"), (vec!["a", "b", "c"], "a, b and c")] {
+        for (all, said) in [
+            (vec![], "nothing"),
+            (vec!["a"], "a"),
+            (vec!["a", "b"], "a and b"),
+            (vec!["a", "b", "c"], "a, b and c"),
+        ] {
             assert_eq!(listed(all.iter()), said);
         }
     }

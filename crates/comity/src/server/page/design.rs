@@ -3,9 +3,7 @@
 
 use super::colour::{self, Theme};
 use super::frame::{Frame, Link};
-use super::part::{
-    Card, Cell, Choice, Done, Field, Form, Part, Parts, Table, Task, Tone, Wrong,
-};
+use super::part::{Card, Cell, Choice, Done, Field, Form, Part, Parts, Table, Task, Tone, Wrong};
 use askama::Template;
 
 /// The page.
@@ -40,11 +38,12 @@ fn contrast() -> Vec<Part> {
     );
     let pairs = colour::TEXTS.iter().map(|pair| (pair, 4.5));
     for ((text, ground), least) in pairs.chain(colour::BOUNDARIES.iter().map(|pair| (pair, 3.0))) {
-        let ratio = |tokens: &std::collections::BTreeMap<&str, [u8; 3]>| {
-            match (tokens.get(text), tokens.get(ground)) {
-                (Some(one), Some(other)) => format!("{:.1}:1", colour::contrast(*one, *other)),
-                _ => "missing".to_owned(),
-            }
+        let ratio = |tokens: &std::collections::BTreeMap<&str, [u8; 3]>| match (
+            tokens.get(text),
+            tokens.get(ground),
+        ) {
+            (Some(one), Some(other)) => format!("{:.1}:1", colour::contrast(*one, *other)),
+            _ => "missing".to_owned(),
         };
         table.row(vec![
             (*text).into(),
@@ -62,15 +61,29 @@ fn parts() -> Vec<Part> {
         .field(Field::line("name", "One line").hint("A hint says what is expected."))
         .field(Field::date("day", "A date"))
         .field(Field::long("story", "Several lines").optional())
-        .field(Field::select("land", "One of many", vec![Choice::new("a", "First"), Choice::new("b", "Second")]))
+        .field(Field::select(
+            "land",
+            "One of many",
+            vec![Choice::new("a", "First"), Choice::new("b", "Second")],
+        ))
         .field(Field::one(
             "one",
             "One of a few",
-            vec![Choice::new("yes", "Yes").hint("With a hint").key("y"), Choice::new("no", "No").key("n")],
+            vec![
+                Choice::new("yes", "Yes").hint("With a hint").key("y"),
+                Choice::new("no", "No").key("n"),
+            ],
         ))
-        .field(Field::several("many", "Any of a few", vec![Choice::new("c", "Third"), Choice::new("d", "Fourth")]))
+        .field(Field::several(
+            "many",
+            "Any of a few",
+            vec![Choice::new("c", "Third"), Choice::new("d", "Fourth")],
+        ))
         .field(Field::file("paper", "A file", ".pdf,.png"))
-        .again(&super::Typed::default(), &[Wrong::new("day", "Enter a date that is not in the future")])
+        .again(
+            &super::Typed::default(),
+            &[Wrong::new("day", "Enter a date that is not in the future")],
+        )
         .instead("/design", "Go back instead");
     let mut form = form;
     form.asks = true;
@@ -87,14 +100,31 @@ fn parts() -> Vec<Part> {
         },
         Part::heading("Cards"),
         Part::Cards(vec![
-            Card { count: "12".into(), name: "to review".into(), href: Some("/design".into()), aside: "3 due this week".into() },
+            Card {
+                count: "12".into(),
+                name: "to review".into(),
+                href: Some("/design".into()),
+                aside: "3 due this week".into(),
+            },
             Card { count: "0".into(), name: "overdue".into(), href: None, aside: String::new() },
         ]),
         Part::heading("Tags in a table"),
         Part::Table(Table::new("Stages", &["Case", "Stage", "#Weight"]).with([
-            vec![Cell::link("/design", "2027Q1-0001"), Cell::tag(Tone::Note, "reviewed"), Cell::number("14.20")],
-            vec![Cell::link("/design", "2027Q1-0002"), Cell::tag(Tone::Warn, "noticed"), Cell::number("12.02")],
-            vec![Cell::link("/design", "2027Q1-0003"), Cell::tag(Tone::Bad, "late"), Cell::number("9.75")],
+            vec![
+                Cell::link("/design", "2027Q1-0001"),
+                Cell::tag(Tone::Note, "reviewed"),
+                Cell::number("14.20"),
+            ],
+            vec![
+                Cell::link("/design", "2027Q1-0002"),
+                Cell::tag(Tone::Warn, "noticed"),
+                Cell::number("12.02"),
+            ],
+            vec![
+                Cell::link("/design", "2027Q1-0003"),
+                Cell::tag(Tone::Bad, "late"),
+                Cell::number("9.75"),
+            ],
         ])),
         Part::Pages { previous: Some("/design".into()), next: Some("/design".into()) },
         Part::heading("Summary list"),
@@ -104,8 +134,20 @@ fn parts() -> Vec<Part> {
         ]),
         Part::heading("Task list"),
         Part::Tasks(vec![
-            Task { name: "Confirm the amount".into(), href: Some("/design".into()), hint: String::new(), tone: Tone::Good, state: "done".into() },
-            Task { name: "Confirm the period".into(), href: Some("/design".into()), hint: "Ask the employer.".into(), tone: Tone::Plain, state: "to do".into() },
+            Task {
+                name: "Confirm the amount".into(),
+                href: Some("/design".into()),
+                hint: String::new(),
+                tone: Tone::Good,
+                state: "done".into(),
+            },
+            Task {
+                name: "Confirm the period".into(),
+                href: Some("/design".into()),
+                hint: "Ask the employer.".into(),
+                tone: Tone::Plain,
+                state: "to do".into(),
+            },
         ]),
         Part::heading("Steps taken"),
         Part::Steps(vec![Done {
@@ -120,7 +162,13 @@ fn parts() -> Vec<Part> {
         Part::Buttons(vec![Link::new("/design", "First"), Link::new("/design", "Second")]),
         Part::Form(Form::new("/design", "", "Destroy").grave().instead("/design", "Keep it")),
         Part::heading("Progress"),
-        Part::Progress { label: "Leads released".into(), done: 40, of: 100, again: "/design".into(), cancel: None },
+        Part::Progress {
+            label: "Leads released".into(),
+            done: 40,
+            of: 100,
+            again: "/design".into(),
+            cancel: None,
+        },
         Part::heading("Details"),
         Part::Details {
             title: "More".into(),

@@ -24,7 +24,10 @@ pub(crate) fn between(one: &str, other: &str) -> (Vec<Stretch>, Vec<Stretch>) {
         return (whole(one, differs), whole(other, differs));
     }
     let common = common(&left, &right);
-    (stretches(&left, common.iter().map(|at| at.0)), stretches(&right, common.iter().map(|at| at.1)))
+    (
+        stretches(&left, common.iter().map(|at| at.0)),
+        stretches(&right, common.iter().map(|at| at.1)),
+    )
 }
 
 fn whole(text: &str, differs: bool) -> Vec<Stretch> {
@@ -104,7 +107,11 @@ mod tests {
             ("abc", "xyz", "[abc]", "[xyz]"),
         ] {
             let (a, b) = between(one, other);
-            assert_eq!((spelled(&a).as_str(), spelled(&b).as_str()), (left, right), "{one} {other}");
+            assert_eq!(
+                (spelled(&a).as_str(), spelled(&b).as_str()),
+                (left, right),
+                "{one} {other}"
+            );
         }
     }
 

@@ -41,14 +41,24 @@ pub(crate) fn list(
     next: Option<u64>,
 ) -> Page {
     let size = checkpoint.map_or(0, |checkpoint| checkpoint.size);
-    let mut go = Form::new("/ledger", "", "Go to entry")
-        .field(Field::short("entry", "Number of the entry").hint(format!("0 to {}", size.saturating_sub(1))));
+    let mut go = Form::new("/ledger", "", "Go to entry").field(
+        Field::short("entry", "Number of the entry")
+            .hint(format!("0 to {}", size.saturating_sub(1))),
+    );
     go.asks = true;
-    let mut table = Table::new("Entries, the newest first", &["#Entry", "When", "What happened", "About"])
-        .empty("Nothing has happened yet. The first decision, permit or refusal, becomes the first entry.");
+    let mut table = Table::new(
+        "Entries, the newest first",
+        &["#Entry", "When", "What happened", "About"],
+    )
+    .empty(
+        "Nothing has happened yet. The first decision, permit or refusal, becomes the first entry.",
+    );
     for entry in entries {
         table.row(vec![
-            Cell { is_number: true, ..Cell::link(format!("/ledger/{}", entry.index), entry.index.to_string()) },
+            Cell {
+                is_number: true,
+                ..Cell::link(format!("/ledger/{}", entry.index), entry.index.to_string())
+            },
             number::instant(entry.at).into(),
             Cell::tag(tone(&entry.kind), said(&entry.kind)),
             entry.about.clone().into(),
@@ -83,23 +93,33 @@ pub(crate) fn list(
 pub(crate) fn entry(frame: Frame, index: u64, entry: &Entry, proof: &[Hash], size: u64) -> Page {
     let facts = entry.facts().iter().map(|(name, value)| {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        (super::review::words(name), if text.len() > 60 { Cell::code(text) } else { Cell::text(text) })
+        (
+            super::review::words(name),
+            if text.len() > 60 { Cell::code(text) } else { Cell::text(text) },
+        )
     });
     let commitments: usize = entry.commitments().values().map(Vec::len).sum();
     let mut rows = vec![
-        ("What happened".to_owned(), Cell::tag(tone(entry.kind().as_str()), said(entry.kind().as_str()))),
+        (
+            "What happened".to_owned(),
+            Cell::tag(tone(entry.kind().as_str()), said(entry.kind().as_str())),
+        ),
         ("When".to_owned(), number::instant(entry.at()).into()),
         ("Kind".to_owned(), Cell::code(entry.kind().as_str())),
     ];
     rows.extend(facts);
     rows.push((
         "Commitments".to_owned(),
-        format!("{commitments} values are committed to, and opened from the case store alone").into(),
+        format!("{commitments} values are committed to, and opened from the case store alone")
+            .into(),
     ));
     let proof = Table::new("The proof: hashes from the entry up to the root", &["#Step", "Hash"])
-        .with(proof.iter().enumerate().map(|(step, hash)| {
-            vec![Cell::number(step + 1), Cell::code(hash.to_string())]
-        }))
+        .with(
+            proof
+                .iter()
+                .enumerate()
+                .map(|(step, hash)| vec![Cell::number(step + 1), Cell::code(hash.to_string())]),
+        )
         .empty("The entry is the only one: it is the root.");
     let mut page = Page::new(frame, format!("It is in the ledger of {} entries whose checkpoint is signed.", number::count(size)))
         .part(Part::Summary(rows))
@@ -151,8 +171,12 @@ pub(crate) fn said(kind: &str) -> String {
 
 fn tone(kind: &str) -> Tone {
     match kind {
-        "decision.refused" | "stay.recorded" | "disclosure.withdrawn" | "permit.dropped" => Tone::Bad,
-        "decision.permitted" | "stay.lifted" | "pilot.passed" | "correction.acknowledged" => Tone::Good,
+        "decision.refused" | "stay.recorded" | "disclosure.withdrawn" | "permit.dropped" => {
+            Tone::Bad
+        }
+        "decision.permitted" | "stay.lifted" | "pilot.passed" | "correction.acknowledged" => {
+            Tone::Good
+        }
         "disclosure" | "notice.served" => Tone::Note,
         _ => Tone::Plain,
     }

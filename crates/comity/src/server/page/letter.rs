@@ -134,9 +134,12 @@ pub(crate) fn text(blocks: &[Block]) -> String {
             Block::Subject(one) | Block::Heading(one) | Block::Text(one) | Block::Code(one) => {
                 text.push_str(one);
             }
-            Block::List(lines) => text.push_str(&lines.iter().map(|one| format!("- {one}")).collect::<Vec<_>>().join("\n")),
+            Block::List(lines) => text.push_str(
+                &lines.iter().map(|one| format!("- {one}")).collect::<Vec<_>>().join("\n"),
+            ),
             Block::Rows(rows) => {
-                let rows: Vec<_> = rows.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+                let rows: Vec<_> =
+                    rows.iter().map(|(name, value)| format!("{name}: {value}")).collect();
                 text.push_str(&rows.join("\n"));
             }
         }
@@ -159,7 +162,10 @@ pub(super) mod tests {
             source: "Payroll Reporting Administration (fictional)".into(),
             authority: "Family Support Act (fictional), section 12(b)".into(),
             purpose: "Verify declared income.".into(),
-            found: vec![("Employer".into(), "Saltby Fisheries".into()), ("Gross pay".into(), "3546.36".into())],
+            found: vec![
+                ("Employer".into(), "Saltby Fisheries".into()),
+                ("Gross pay".into(), "3546.36".into()),
+            ],
             confirmed: "The employer confirmed 3,546.36 for August.".into(),
             sources: vec!["payer: letter 12".into()],
             intends: "reduce the monthly payment".into(),
@@ -176,8 +182,16 @@ pub(super) mod tests {
         for language in Language::ALL {
             let text = text(&letter(language, &facts()));
             for said in [
-                "Saltby Fisheries", "3546.36", "Payroll Reporting Administration", "section 12(b)", "2 May 2027",
-                "https://support.example/me", "7F3K-9QXD", "C0000001", "30", "letter 12",
+                "Saltby Fisheries",
+                "3546.36",
+                "Payroll Reporting Administration",
+                "section 12(b)",
+                "2 May 2027",
+                "https://support.example/me",
+                "7F3K-9QXD",
+                "C0000001",
+                "30",
+                "letter 12",
             ] {
                 assert!(text.contains(said), "{}: {said}", language.code());
             }

@@ -44,9 +44,7 @@ pub(crate) fn moved(mut frame: Frame, case: &str, kept: &str) -> Page {
         "The case has moved since you opened the form, so nothing of yours was recorded and nothing was overwritten.",
     );
     if !kept.is_empty() {
-        page = page
-            .part(Part::text("What you typed, to copy:"))
-            .part(Part::Code(kept.to_owned()));
+        page = page.part(Part::text("What you typed, to copy:")).part(Part::Code(kept.to_owned()));
     }
     page.part(Part::Buttons(vec![Link::new(
         format!("/cases/{case}"),

@@ -209,6 +209,8 @@ mod tests {
     #[test]
     fn no_answer_is_chosen_beforehand() {
         let form = form("2027Q1-0001", 1, "x");
-        assert!(form.fields.iter().filter(|one| one.name != "version").all(|one| one.value.is_empty()));
+        assert!(
+            form.fields.iter().filter(|one| one.name != "version").all(|one| one.value.is_empty())
+        );
     }
 }

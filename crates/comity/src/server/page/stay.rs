@@ -101,8 +101,14 @@ pub(crate) fn form(agreement: &Agreement, csrf: &str, is_source_stop: bool) -> F
     let kind = if is_source_stop { "source-stop" } else { "order" };
     Form::new("/stays/new", csrf, "Record: it counts at once")
         .field(Field::hidden("kind", kind))
-        .field(Field::line("order", if is_source_stop { "Your own number for it" } else { "Docket number of the order" }))
-        .field(Field::line("authority", if is_source_stop { "The source that stops" } else { "Who ordered it" }))
+        .field(Field::line(
+            "order",
+            if is_source_stop { "Your own number for it" } else { "Docket number of the order" },
+        ))
+        .field(Field::line(
+            "authority",
+            if is_source_stop { "The source that stops" } else { "Who ordered it" },
+        ))
         .field(
             Field::several("parties", "Parties it covers", parties)
                 .hint("None chosen: it covers all of them.")
@@ -214,22 +220,29 @@ mod tests {
 
     #[test]
     fn an_order_without_limits_covers_everything() {
-        let stay = recorded(&typed(&[("order", "26-1"), ("authority", "District Court")]), now()).expect("read");
+        let stay = recorded(&typed(&[("order", "26-1"), ("authority", "District Court")]), now())
+            .expect("read");
         assert_eq!(covers(&stay.scope), "everything");
         assert_eq!(stay.recorded, now());
     }
 
     #[test]
     fn a_stay_needs_an_order_and_an_authority_and_an_end_to_come() {
-        let wrong = recorded(&typed(&[("until", "2020-01-01")]), now()).expect_err("nothing is there");
+        let wrong =
+            recorded(&typed(&[("until", "2020-01-01")]), now()).expect_err("nothing is there");
         let fields: Vec<_> = wrong.iter().map(|one| one.field).collect();
         assert_eq!(fields, ["order", "authority", "until"]);
     }
 
     #[test]
     fn a_scope_is_said_in_words() {
-        let answers =
-            [("order", "26-1"), ("authority", "Court"), ("parties", "payroll-administration"), ("direction", "from"), ("elements", "payroll.gross_pay")];
+        let answers = [
+            ("order", "26-1"),
+            ("authority", "Court"),
+            ("parties", "payroll-administration"),
+            ("direction", "from"),
+            ("elements", "payroll.gross_pay"),
+        ];
         let stay = recorded(&typed(&answers), now()).expect("read");
         assert_eq!(covers(&stay.scope), "from payroll-administration; elements payroll.gross_pay");
     }

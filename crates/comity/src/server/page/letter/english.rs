@@ -8,10 +8,14 @@ pub(super) fn letter(facts: &Facts) -> Vec<Block> {
         Block::Lines(vec![facts.agency.clone(), facts.agency_address.clone()]),
         Block::Lines(facts.addressee.clone()),
         Block::Lines(vec![facts.dated.clone(), format!("Your case: {}", facts.case_id)]),
-        Block::Subject("We found something in your case. Please check it and tell us if it is wrong.".into()),
+        Block::Subject(
+            "We found something in your case. Please check it and tell us if it is wrong.".into(),
+        ),
     ];
     if facts.demonstration {
-        blocks.push(Block::Text("This is a demonstration. You, the agencies and the records are made up.".into()));
+        blocks.push(Block::Text(
+            "This is a demonstration. You, the agencies and the records are made up.".into(),
+        ));
     }
     blocks.extend([
         Block::Text("Nothing has been decided. Your payments go on as before until you have had time to answer.".into()),

@@ -38,7 +38,11 @@ struct Role {
 /// # Errors
 /// It has signs that the font lacks.
 pub(crate) fn pdf(language: Language, blocks: &[Block]) -> Result<Vec<u8>, CannotSpell> {
-    let mut setting = Setting { pages: vec![Vec::new()], y: HEIGHT - MARGIN, role: Role { number: 0, is_heading: false } };
+    let mut setting = Setting {
+        pages: vec![Vec::new()],
+        y: HEIGHT - MARGIN,
+        role: Role { number: 0, is_heading: false },
+    };
     for block in blocks {
         setting.block(block)?;
     }
@@ -106,7 +110,13 @@ impl Setting {
         }
     }
 
-    fn paragraph(&mut self, text: &str, indent: f32, size: f32, is_bold: bool) -> Result<(), CannotSpell> {
+    fn paragraph(
+        &mut self,
+        text: &str,
+        indent: f32,
+        size: f32,
+        is_bold: bool,
+    ) -> Result<(), CannotSpell> {
         let (bytes, _, is_missing) = encoding_rs::WINDOWS_1252.encode(text);
         // Controls would be drawn as nothing.
         if is_missing || bytes.iter().any(|byte| *byte < b' ') {
@@ -117,7 +127,9 @@ impl Setting {
         for word in bytes.split(|byte| *byte == b' ') {
             for piece in pieces(word, size, is_bold, room) {
                 let with = if line.is_empty() { 0.0 } else { width(b" ", size, is_bold) };
-                if !line.is_empty() && width(&line, size, is_bold) + with + width(piece, size, is_bold) > room {
+                if !line.is_empty()
+                    && width(&line, size, is_bold) + with + width(piece, size, is_bold) > room
+                {
                     self.line(std::mem::take(&mut line), indent, size, is_bold);
                 }
                 if !line.is_empty() {
@@ -146,7 +158,11 @@ fn pieces(word: &[u8], size: f32, is_bold: bool, room: f32) -> Vec<&[u8]> {
         return vec![word];
     }
     // No letter of Helvetica is wider than the size itself (`@` comes to 1.015).
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few dozen letters")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a few dozen letters"
+    )]
     let most = (room / (size * 1.02)) as usize;
     word.chunks(most.max(1)).collect()
 }
@@ -154,11 +170,11 @@ fn pieces(word: &[u8], size: f32, is_bold: bool, room: f32) -> Vec<&[u8]> {
 /// How wide Helvetica's letters are, in thousandths of the size, from the space to the tilde: facts of the font, as its
 /// published metrics have them.
 const WIDTHS: [u16; 95] = [
-    278, 278, 355, 556, 556, 889, 667, 191, 333, 333, 389, 584, 278, 333, 278, 278, 556, 556, 556, 556, 556, 556, 556,
-    556, 556, 556, 278, 278, 584, 584, 584, 556, 1015, 667, 667, 722, 722, 667, 611, 778, 722, 278, 500, 667, 556, 833,
-    722, 778, 667, 778, 722, 667, 611, 722, 667, 944, 667, 667, 611, 278, 278, 278, 469, 556, 333, 556, 556, 500, 556,
-    556, 278, 556, 556, 222, 222, 500, 222, 833, 556, 556, 556, 556, 333, 500, 278, 556, 500, 722, 500, 500, 500, 334,
-    260, 334, 584,
+    278, 278, 355, 556, 556, 889, 667, 191, 333, 333, 389, 584, 278, 333, 278, 278, 556, 556, 556,
+    556, 556, 556, 556, 556, 556, 556, 278, 278, 584, 584, 584, 556, 1015, 667, 667, 722, 722, 667,
+    611, 778, 722, 278, 500, 667, 556, 833, 722, 778, 667, 778, 722, 667, 611, 722, 667, 944, 667,
+    667, 611, 278, 278, 278, 469, 556, 333, 556, 556, 500, 556, 556, 278, 556, 556, 222, 222, 500,
+    222, 833, 556, 556, 556, 556, 333, 500, 278, 556, 500, 722, 500, 500, 500, 334, 260, 334, 584,
 ];
 
 fn width(bytes: &[u8], size: f32, is_bold: bool) -> f32 {
@@ -181,7 +197,8 @@ fn written(language: Language, title: &str, pages: &[Vec<Line>]) -> Vec<u8> {
         last += 1;
         Ref::new(last)
     };
-    let (catalog, tree, regular, bold, info, root) = (next(), next(), next(), next(), next(), next());
+    let (catalog, tree, regular, bold, info, root) =
+        (next(), next(), next(), next(), next(), next());
     let ids: Vec<(Ref, Ref)> = pages.iter().map(|_| (next(), next())).collect();
     // What a reader that speaks goes by: paragraphs and headings in order, each with its lines' marks.
     let mut elements: Vec<(Role, Ref, Vec<(Ref, i32)>)> = Vec::new();
@@ -202,7 +219,9 @@ fn written(language: Language, title: &str, pages: &[Vec<Line>]) -> Vec<u8> {
     start.viewer_preferences().display_doc_title(true);
     start.finish();
     pdf.document_info(info).title(TextStr(title)).producer(TextStr("Comity"));
-    pdf.pages(tree).kids(ids.iter().map(|(page, _)| *page)).count(i32::try_from(ids.len()).unwrap_or(i32::MAX));
+    pdf.pages(tree)
+        .kids(ids.iter().map(|(page, _)| *page))
+        .count(i32::try_from(ids.len()).unwrap_or(i32::MAX));
     for (number, (page, (id, content))) in pages.iter().zip(&ids).enumerate() {
         let mut one = pdf.page(*id);
         one.parent(tree).media_box(Rect::new(0.0, 0.0, WIDTH, HEIGHT)).contents(*content);
@@ -212,7 +231,9 @@ fn written(language: Language, title: &str, pages: &[Vec<Line>]) -> Vec<u8> {
         pdf.stream(*content, &drawn(page));
     }
     for (id, name) in [(regular, "Helvetica"), (bold, "Helvetica-Bold")] {
-        pdf.type1_font(id).base_font(Name(name.as_bytes())).encoding_predefined(Name(b"WinAnsiEncoding"));
+        pdf.type1_font(id)
+            .base_font(Name(name.as_bytes()))
+            .encoding_predefined(Name(b"WinAnsiEncoding"));
     }
     let mut structure = pdf.indirect(root).dict();
     structure.pair(Name(b"Type"), Name(b"StructTreeRoot"));
@@ -232,7 +253,9 @@ fn written(language: Language, title: &str, pages: &[Vec<Line>]) -> Vec<u8> {
     let mut list = nums.insert(Name(b"Nums")).array();
     for (number, (page, _)) in ids.iter().enumerate() {
         list.item(i32::try_from(number).unwrap_or(i32::MAX));
-        let of_page = elements.iter().flat_map(|(_, id, marks)| marks.iter().filter(|(on, _)| on == page).map(move |_| *id));
+        let of_page = elements
+            .iter()
+            .flat_map(|(_, id, marks)| marks.iter().filter(|(on, _)| on == page).map(move |_| *id));
         list.push().array().items(of_page);
     }
     list.finish();
@@ -289,7 +312,11 @@ mod tests {
         assert!(pages >= 3, "{pages} pages");
         for size in [11.0_f32, 14.0] {
             let room = WIDTH - 2.0 * MARGIN;
-            assert!(pieces(&[b'@'; 400], size, true, room).iter().all(|one| width(one, size, true) <= room * 1.1));
+            assert!(
+                pieces(&[b'@'; 400], size, true, room)
+                    .iter()
+                    .all(|one| width(one, size, true) <= room * 1.1)
+            );
         }
     }
 }

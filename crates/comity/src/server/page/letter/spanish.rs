@@ -8,10 +8,14 @@ pub(super) fn letter(facts: &Facts) -> Vec<Block> {
         Block::Lines(vec![facts.agency.clone(), facts.agency_address.clone()]),
         Block::Lines(facts.addressee.clone()),
         Block::Lines(vec![facts.dated.clone(), format!("Su caso: {}", facts.case_id)]),
-        Block::Subject("Encontramos un dato en su caso. Revíselo y díganos si hay un error.".into()),
+        Block::Subject(
+            "Encontramos un dato en su caso. Revíselo y díganos si hay un error.".into(),
+        ),
     ];
     if facts.demonstration {
-        blocks.push(Block::Text("Esto es una demostración. Usted, las agencias y los datos son inventados.".into()));
+        blocks.push(Block::Text(
+            "Esto es una demostración. Usted, las agencias y los datos son inventados.".into(),
+        ));
     }
     blocks.extend([
         Block::Text("No se ha decidido nada. Sus pagos siguen igual hasta que haya tenido tiempo de responder.".into()),
