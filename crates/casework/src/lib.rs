@@ -19,4 +19,8 @@ pub use lead::{Lead, LeadId, PairKey, Planned, Stage};
 pub use pilot::{Pilot, PilotTerms};
 pub use review::{Judgement, Known, Review};
 pub use run::{Run, RunState};
-pub use store::{Outgoing, RecordedStay, StaysState, Store, sqlite::Sqlite};
+pub use store::vault::{self, Keeper, Vault};
+pub use store::{
+    Outgoing, RecordedStay, StaysState, Store, database::Database, postgres::Postgres,
+    sqlite::Sqlite,
+};
