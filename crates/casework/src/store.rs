@@ -1,7 +1,11 @@
 //! The case store, behind one trait that states its promises.
 
 pub mod cases;
+mod cell;
+pub mod database;
+pub mod postgres;
 pub mod sqlite;
+pub mod vault;
 
 use crate::{
     Disclosure, DisclosureId, Drafts, Error, Known, Lead, LeadId, PairKey, Pilot, PilotTerms,
