@@ -23,11 +23,11 @@ mod witness;
 use crate::Error;
 use crate::clock::{self, Clock};
 use crate::event::Event;
-use crate::node::{Answer, Node, Places, make_private};
+use crate::node::{Answer, Node, Places};
 use crate::printer::Printer;
 use crate::program::Program;
 use agreement::{Act, Gate, OfficerId, Permit, Refusal, Request};
-use casework::{Sqlite, Store as _};
+use casework::{Database, Store as _};
 use clap::{Parser, Subcommand};
 use ledger::Commitments;
 use std::path::{Path, PathBuf};
@@ -159,11 +159,18 @@ struct Which {
     /// Where ledger, case store and reports are kept
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
+    /// Keeps the case store in PostgreSQL, at this URL; give it with every command
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
 }
 
 impl Which {
     fn places(&self) -> Places {
-        Places::under(self.out.clone().unwrap_or_else(|| self.program.join("work")))
+        let places = Places::under(self.out.clone().unwrap_or_else(|| self.program.join("work")));
+        match &self.store {
+            Some(url) => places.on_server(url),
+            None => places,
+        }
     }
 
     fn load(&self, clock: &Clock) -> Result<Program, Error> {
@@ -171,10 +178,8 @@ impl Which {
     }
 
     /// Opens the case store alone, making it if it is not there yet.
-    async fn store(&self) -> Result<Sqlite, Error> {
-        let places = self.places();
-        make_private(places.root())?;
-        Ok(Sqlite::open(&places.casework()).await?)
+    async fn open_store(&self) -> Result<Database, Error> {
+        self.places().open_store().await
     }
 
     /// Opens program and node, for a command that needs a run to have been.
@@ -183,7 +188,7 @@ impl Which {
         if !self.program.join("agreement.toml").exists() {
             return Err(Error::NoProgram { path: self.program.clone() });
         }
-        if !places.casework().exists() {
+        if !places.has_store() {
             return Err(Error::NotRun { program: self.program.clone() });
         }
         let program = self.load(clock)?;

@@ -8,9 +8,10 @@ use crate::clock::{self, Clock};
 use crate::event::{Decided, Event};
 use crate::{Error, outbox, report};
 use agreement::{Decision, Environment, Filed, Gate, Permit, Refusal, Request, Stay};
-use casework::{Drafts, Sqlite, StaysState, Store};
+use casework::{Database, Drafts, Keeper, Sqlite, StaysState, Store, Vault};
 use jiff::Timestamp;
 use ledger::{Commitments, Disk, Leaf, Log, Name, Recorded, Signer};
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -18,15 +19,31 @@ use std::path::{Path, PathBuf};
 const CLOCK_TOLERANCE: i64 = 60;
 
 /// Where a node keeps what it keeps.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Places {
     root: PathBuf,
+    server: Option<String>,
+    keeper: Option<Keeper>,
 }
 
 impl Places {
     /// Names the places under a folder.
     pub fn under(root: impl Into<PathBuf>) -> Places {
-        Places { root: root.into() }
+        Places { root: root.into(), server: None, keeper: None }
+    }
+
+    /// Keeps the case store on the PostgreSQL server that a URL leads to, in place of a file in the folder.
+    #[must_use]
+    pub fn on_server(mut self, url: impl Into<String>) -> Places {
+        self.server = Some(url.into());
+        self
+    }
+
+    /// Has somebody else keep the key that wraps the case store's keys, in place of a file in the folder.
+    #[must_use]
+    pub fn kept_by(mut self, keeper: Keeper) -> Places {
+        self.keeper = Some(keeper);
+        self
     }
 
     /// Returns the folder itself.
@@ -62,11 +79,55 @@ impl Places {
     /// Returns the accounts of officers: apart from the cases, so that a copy of those lets nobody in.
     pub fn accounts(&self) -> PathBuf {
         self.root.join("accounts.sqlite")
+    /// Returns the folder of the case store's keys. No backup of the store holds them.
+    pub fn casework_keys(&self) -> PathBuf {
+        self.root.join("keys").join("casework")
+    }
+
+    /// Returns the URL of the server that keeps the case store, if one does.
+    pub fn server(&self) -> Option<&str> {
+        self.server.as_deref()
+    }
+
+    /// Says whether there may be a case store: its file is there, or it is a server's to say.
+    pub fn has_store(&self) -> bool {
+        self.server.is_some() || self.casework().exists()
+    }
+
+    /// Opens the vault, making its keys if there are none yet.
+    ///
+    /// # Errors
+    /// The keys cannot be read or written.
+    pub fn open_vault(&self) -> Result<Vault, Error> {
+        make_private(&self.root)?;
+        let folder = self.casework_keys();
+        let keeper = self.keeper.clone().unwrap_or_else(|| Keeper::File(folder.join("key")));
+        let random = || clock::random().map_err(|error| error.to_string());
+        Ok(Vault::open(&folder, keeper, random)?)
+    }
+
+    /// Opens the case store, making it if it is not there yet.
+    ///
+    /// # Errors
+    /// It cannot be opened, or its keys cannot.
+    pub async fn open_store(&self) -> Result<Database, Error> {
+        let vault = self.open_vault()?;
+        Ok(match &self.server {
+            Some(url) => Database::open(url, vault).await?,
+            None => Database::Sqlite(Sqlite::open(&self.casework(), vault).await?),
+        })
     }
 
     /// Returns the report of a run.
     pub fn report(&self, run: &str) -> PathBuf {
         self.root.join(format!("report-{run}.html"))
+    }
+}
+
+impl fmt::Debug for Places {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A server's URL may hold a password.
+        f.debug_struct("Places").field("root", &self.root).finish_non_exhaustive()
     }
 }
 
@@ -76,7 +137,7 @@ pub struct Node {
     /// Where it keeps what it keeps.
     pub places: Places,
     /// Leads, judgements, disclosures, the outbox.
-    pub store: Sqlite,
+    pub store: Database,
     /// The rules.
     pub gate: Gate,
     /// Names pairs across cycles, and draws lots; never leaves the node.
@@ -112,9 +173,7 @@ impl Node {
         environment: Environment,
         origin: &str,
     ) -> Result<Node, Error> {
-        let root = places.root().to_owned();
-        make_private(&root)?;
-        let store = Sqlite::open(&places.casework()).await?;
+        let store = places.open_store().await?;
         let begun = store.last_acknowledged().await?.is_some();
         let ledger = open_ledger(&places, origin, begun);
         // Entries of one second apart, by two processes or a clock that is set by the network, are stamped in order by
