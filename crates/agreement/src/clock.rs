@@ -80,6 +80,8 @@ pub enum ClockUnit {
     Years,
     /// Percent; a bound and not a period.
     Percent,
+    /// A number of things; a bound and not a period.
+    Count,
 }
 
 /// Which day of a period is the first.
@@ -138,7 +140,7 @@ impl Clock {
             ClockUnit::Years => self.plus(begins, Span::try_years),
             ClockUnit::WorkingDays => Some(calendar.working_days_after(begins, self.length)),
             // A bound is no period, so nothing ever ends by it.
-            ClockUnit::Percent => None,
+            ClockUnit::Percent | ClockUnit::Count => None,
         };
         let last = last.and_then(|day| match (self.counted, self.length) {
             (Counted::SameDay, 1..) => day.yesterday().ok(),
