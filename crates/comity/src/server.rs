@@ -38,7 +38,7 @@ use casework::store::accounts::{Account, AccountStore as _, Holder, Role};
 use jiff::Timestamp;
 use limit::Limit;
 use metrics::Metrics;
-use secret::{Carried, Secret};
+use secret::Secret;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;

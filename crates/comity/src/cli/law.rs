@@ -102,7 +102,9 @@ fn show(printer: &Printer, pack: &Pack) {
 
 fn clock_words(clock: &Clock) -> String {
     let unit = match clock.unit {
+        ClockUnit::Hours => "hours",
         ClockUnit::Days => "days",
+        ClockUnit::WorkingDays => "working days",
         ClockUnit::Months => "months",
         ClockUnit::Years => "years",
         ClockUnit::Percent => "percent",

@@ -154,10 +154,12 @@ async fn answer_all<T: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         .max_buf_size(64 * 1024)
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
+    // Let go of what it looked at before anything is waited for again.
+    let closed = async move { drop(is_closing.wait_for(|closing| *closing).await) };
     // Whoever breaks the protocol, or leaves, has no answer to get.
     tokio::select! {
         _ = connection.as_mut() => {}
-        _ = is_closing.wait_for(|closing| *closing) => {
+        () = closed => {
             connection.as_mut().graceful_shutdown();
             let _ = connection.await;
         }
