@@ -4,10 +4,10 @@
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The database file cannot be opened or created.
+    /// The database cannot be opened or created.
     #[error("the case store `{path}` cannot be opened")]
     CannotOpen {
-        /// The file.
+        /// The file, or the server and its database.
         path: String,
         /// What the database said.
         #[source]
@@ -18,6 +18,53 @@ pub enum Error {
     OldSqlite {
         /// The version linked.
         version: String,
+    },
+    /// The database server is set so that it may lose what it has acknowledged.
+    #[error("the database server cannot be relied on: {reason}")]
+    UnfitDatabase {
+        /// What is set wrong.
+        reason: &'static str,
+    },
+    /// The keys' folder cannot be read or written.
+    #[error("the case store's keys in `{path}` cannot be read or written")]
+    Keys {
+        /// The file or folder.
+        path: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The key file is not there, is no key file, or is another than the one that wrapped the keys.
+    #[error("the key file `{path}` does not open the case store's keys")]
+    KeyFile {
+        /// The file.
+        path: String,
+    },
+    /// The command that wraps keys did not do it.
+    #[error("the key command could not {deed} a key: {why}")]
+    KeyCommand {
+        /// `wrap` or `unwrap`.
+        deed: &'static str,
+        /// Why not.
+        why: String,
+    },
+    /// The system gave no random bytes.
+    #[error("the system gave no random bytes: {why}")]
+    NoRandomness {
+        /// What it said.
+        why: String,
+    },
+    /// A cell is sealed under a key that is not among the keys.
+    #[error("the case store holds what was sealed under key {number}, which is not among its keys")]
+    NoKey {
+        /// The key's number.
+        number: u32,
+    },
+    /// A cell is sealed under a key that was destroyed, and so are its contents.
+    #[error("what was obtained under the agreement `{agreement}` was destroyed")]
+    KeyDestroyed {
+        /// The agreement's digest.
+        agreement: String,
     },
     /// The schema could not be brought up to date.
     #[error("the case store's tables could not be brought up to date")]
@@ -123,8 +170,18 @@ impl Error {
     /// Returns what the reader can do about it, where there is something.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Error::CannotOpen { .. } => Some("check that the folder exists and can be written"),
+            Error::CannotOpen { .. } => Some(
+                "check that the folder exists and can be written, or that the server can be reached",
+            ),
             Error::OldSqlite { .. } => Some("build with the bundled SQLite, as shipped"),
+            Error::UnfitDatabase { .. } => {
+                Some("set `fsync`, `full_page_writes` and `synchronous_commit` to on")
+            }
+            Error::Keys { .. } => Some("check that the folder of the keys can be read and written"),
+            Error::KeyFile { .. } | Error::NoKey { .. } => {
+                Some("put the keys back from where they are kept; without them nothing can be read")
+            }
+            Error::KeyCommand { .. } => Some("run the command by hand to see what it says"),
             Error::CannotMigrate(_) => Some(
                 "the store may be of a newer version of the program; use that version, or a copy of the store",
             ),
@@ -148,7 +205,9 @@ impl Error {
             }
             Error::NotItsSteps { .. } => Some("restore the program's folder from its last backup"),
             Error::Unanswered => Some("look at the case again before trying once more"),
-            Error::NotWaiting { .. }
+            Error::KeyDestroyed { .. }
+            | Error::NoRandomness { .. }
+            | Error::NotWaiting { .. }
             | Error::StaysChanged
             | Error::CannotSpell { .. }
             | Error::LeadMoved { .. } => None,

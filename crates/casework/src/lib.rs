@@ -20,7 +20,6 @@ mod notice;
 mod pilot;
 mod review;
 mod run;
-mod sealer;
 mod stage;
 mod step;
 pub mod store;
@@ -45,14 +44,17 @@ pub use notice::{Addressee, Concluded, Draft, How, Noticed, Returned, Service};
 pub use pilot::{Pilot, PilotTerms};
 pub use review::{Judged, Judgement, Known, Opinion, Review, Reviewed, Waiting};
 pub use run::{Run, RunState};
-pub use sealer::{Clear, Sealer};
 pub use stage::CaseStage;
 pub use step::{Acknowledgement, Assignment, Step, StepKind, Taken};
 pub use store::cases::{
     After, CaseLine, CaseStore, Counts, Disclosed, Dispatch, Letter, Moving, NoticeLine, Page,
     Paper, Queue, Seen, StoredCase,
 };
-pub use store::{Outgoing, RecordedStay, StaysState, Store, sqlite::Sqlite};
+pub use store::vault::{self, Keeper, Vault};
+pub use store::{
+    Outgoing, RecordedStay, StaysState, Store, database::Database, postgres::Postgres,
+    sqlite::Sqlite,
+};
 pub use terms::{Reviewers, Terms};
 pub use tripwire::{Rate, Tripwire};
 pub use verification::{

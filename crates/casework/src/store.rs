@@ -2,7 +2,11 @@
 
 pub mod accounts;
 pub mod cases;
+mod cell;
+pub mod database;
+pub mod postgres;
 pub mod sqlite;
+pub mod vault;
 
 use crate::{
     Disclosure, DisclosureId, Drafts, Error, Known, Lead, LeadId, PairKey, Pilot, PilotTerms,
