@@ -4,6 +4,7 @@
 //! A page is made of values and knows no socket. It hides what would be refused, and decides nothing: the gate does.
 //! Every page works without the script.
 
+mod act;
 mod agreement;
 pub(crate) mod asset;
 mod colour;

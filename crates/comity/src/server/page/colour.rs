@@ -36,7 +36,8 @@ pub(crate) const BOUNDARIES: &[(&str, &str)] = &[
     ("primary", "paper"),
     ("danger", "paper"),
     ("danger", "ground"),
-    ("ink", "focus"),
+    // The ring of the focus is dark within and light without: one of the two stands out on any ground.
+    ("focus-ink", "focus"),
 ];
 
 /// The style sheet.
