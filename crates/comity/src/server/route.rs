@@ -145,6 +145,7 @@ pub const ROUTES: &[Route] = &[
     post("/api/v1/results", Who::Systems(&[Reviewer, Verifier])),
     // Another party's node: what it sends is signed, and that is what counts.
     post("/api/v1/corrections", Who::Anybody),
+    get("/api/v1/corrections", Who::Systems(&[PrivacyOfficer])),
 ];
 
 /// Finds a route by the method asked for and the router's path.

@@ -8,6 +8,7 @@
 )]
 
 mod api;
+mod corrections;
 mod door;
 mod forms;
 mod place;
