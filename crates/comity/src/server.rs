@@ -13,6 +13,7 @@ mod door;
 pub mod error;
 mod flash;
 mod health;
+mod individual;
 mod limit;
 mod listen;
 pub mod log;
@@ -31,6 +32,7 @@ mod visit;
 pub use account::{Accounts, Means};
 pub use config::{Config, StoreUrl};
 pub use error::Error;
+pub use individual::LetterView;
 pub use sign_in::{AccountView, SignInView};
 pub use visit::{AtTheDoor, SignedIn, Visit, done};
 
@@ -253,6 +255,7 @@ impl App {
             .route("/sign-out/everywhere", post(sign_in::out_everywhere))
             .route("/account", get(sign_in::account))
             .route("/account/password", post(sign_in::change_password))
+            .route("/me/sign-in", get(individual::ask).post(individual::take))
             .route("/health", get(health::health))
             .route("/metrics", get(health::metrics))
             .route("/assets/{digest}/{name}", get(door::asset))

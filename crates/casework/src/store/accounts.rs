@@ -286,12 +286,12 @@ pub trait AccountStore {
         expires_at: i64,
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// Takes a one-time code that is neither taken nor over, and says whose it was.
+    /// Takes a one-time code that is neither taken nor over, and says whose it was and when it would have ended.
     fn take_code(
         &self,
         hash: &[u8; 32],
         now: i64,
-    ) -> impl Future<Output = Result<Option<Holder>, Error>> + Send;
+    ) -> impl Future<Output = Result<Option<(Holder, i64)>, Error>> + Send;
 
     /// Notes that somebody tried to come in.
     fn note_attempt(&self, attempt: &Attempt) -> impl Future<Output = Result<(), Error>> + Send;

@@ -216,7 +216,10 @@ fn sealed_for(party: &str, number: &str) -> String {
         (status = 503, description = "The store does not answer", content_type = "application/problem+json", body = Problem),
     )
 )]
-pub(crate) async fn list(State(app): State<App>, officer: SignedIn) -> Result<Json<Vec<Came>>, Error> {
+pub(crate) async fn list(
+    State(app): State<App>,
+    officer: SignedIn,
+) -> Result<Json<Vec<Came>>, Error> {
     let mut node = app.node().await;
     let read = agreement::Act::READ_EVIDENCE;
     let _permit = super::ask::ask(&app, &mut node, &officer, read, |_| {}).await?;

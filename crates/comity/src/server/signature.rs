@@ -245,7 +245,11 @@ mod tests {
         let good = headers(&ours, POSTED, b"body");
         assert!(is_signed(&good, &public, "payroll", POSTED, b"body", at(0)));
         for (second, counts) in [(-301, false), (-300, true), (300, true), (301, false)] {
-            assert_eq!(is_signed(&good, &public, "payroll", POSTED, b"body", at(second)), counts, "{second}");
+            assert_eq!(
+                is_signed(&good, &public, "payroll", POSTED, b"body", at(second)),
+                counts,
+                "{second}"
+            );
         }
         let other = Of::Request { path: "/api/v1/stays" };
         assert!(!is_signed(&good, &public, "payroll", other, b"body", at(0)));
@@ -287,7 +291,13 @@ mod tests {
     fn a_public_key_reads_back_and_a_weak_one_does_not() {
         let ours = key(7);
         assert_eq!(public_key(&ours.public()), Some(ours.0.verifying_key()));
-        for wrong in ["", "ed25519:", "ed25519:00", &format!("ed25519:01{}", "00".repeat(31)), &format!("ed25519:{}", "é".repeat(32))] {
+        for wrong in [
+            "",
+            "ed25519:",
+            "ed25519:00",
+            &format!("ed25519:01{}", "00".repeat(31)),
+            &format!("ed25519:{}", "é".repeat(32)),
+        ] {
             assert_eq!(public_key(wrong), None, "{wrong}");
         }
     }

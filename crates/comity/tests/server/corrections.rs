@@ -26,7 +26,8 @@ fn certificates(folder: &Path, names: &[&str]) {
     for name in names {
         let key = KeyPair::generate().unwrap();
         let hosts = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let certificate = CertificateParams::new(hosts).unwrap().signed_by(&key, &authority).unwrap();
+        let certificate =
+            CertificateParams::new(hosts).unwrap().signed_by(&key, &authority).unwrap();
         std::fs::write(folder.join(format!("{name}.pem")), certificate.pem()).unwrap();
         std::fs::write(folder.join(format!("{name}.key")), key.serialize_pem()).unwrap();
     }
@@ -68,11 +69,11 @@ async fn pair(address: &str, with_tls: bool) -> Pair {
     // Their keys are made when they are first opened, and put into each other's settings then.
     let probe = Place::new().await;
     let names = parties(&probe.app);
-    let keys = {
-        let source = open(folder.path(), &names.0, |_| {}).await.message_public_key();
-        (source, open(folder.path(), &names.1, |_| {}).await.message_public_key())
-    };
     let path = folder.path();
+    let source = open(path, &names.0, |_| {}).await.message_public_key();
+    // A demonstration is signed with keys of its own: both nodes file the same one.
+    copy(&path.join(&names.0).join("demonstration"), &path.join(&names.1).join("demonstration"));
+    let keys = (source, open(path, &names.1, |_| {}).await.message_public_key());
     let source = open(path, &names.0, |config| {
         let peer = Peer { address: address.to_owned(), key: keys.1.clone() };
         config.parties.insert(names.1.clone(), peer);
@@ -143,6 +144,14 @@ async fn a_correction_reaches_the_recipient_and_its_signed_answer_comes_back_onc
     assert!(!has("2027Q1-0001") && !has("wages"));
 }
 
+fn copy(from: &Path, to: &Path) {
+    for file in walk(from) {
+        let place = to.join(file.strip_prefix(from).unwrap());
+        std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+        std::fs::copy(file, place).unwrap();
+    }
+}
+
 fn walk(folder: &Path) -> Vec<std::path::PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
@@ -154,13 +163,21 @@ async fn what_is_not_signed_by_a_party_that_is_known_is_not_taken() {
     let place = Place::new().await;
     let body = serde_json::to_string(&message(&pair)).unwrap();
     let post = || Request::post("/api/v1/corrections").header("content-type", "application/json");
-    let input = |party: &str| format!("sig=(\"@method\" \"@path\" \"content-digest\");created=1799053200;keyid=\"{party}\";alg=\"ed25519\";tag=\"comity-1\"");
+    let input = |party: &str| {
+        format!(
+            "sig=(\"@method\" \"@path\" \"content-digest\");created=1799053200;keyid=\"{party}\";alg=\"ed25519\";tag=\"comity-1\""
+        )
+    };
     for headers in [
         vec![],
         vec![("signature-input", "x".to_owned())],
         vec![("signature-input", input("nobody"))],
         vec![("signature-input", input(&pair.names.0)), ("signature", "sig=:AAAA:".to_owned())],
-        vec![("signature-input", input(&pair.names.0)), ("signature", "sig=::".to_owned()), ("content-digest", "sha-256=::".to_owned())],
+        vec![
+            ("signature-input", input(&pair.names.0)),
+            ("signature", "sig=::".to_owned()),
+            ("content-digest", "sha-256=::".to_owned()),
+        ],
     ] {
         let mut request = post();
         for (name, value) in &headers {
@@ -179,7 +196,9 @@ async fn what_is_not_signed_by_a_party_that_is_known_is_not_taken() {
 #[tokio::test]
 async fn corrections_that_came_are_the_privacy_officers_to_read() {
     let place = Place::new().await;
-    for (role, status) in [(Role::PrivacyOfficer, StatusCode::OK), (Role::Reviewer, StatusCode::FORBIDDEN)] {
+    for (role, status) in
+        [(Role::PrivacyOfficer, StatusCode::OK), (Role::Reviewer, StatusCode::FORBIDDEN)]
+    {
         place.officer(role.as_str(), &[role]).await;
         let key = place.key(role.as_str()).await;
         let answer = place.program(&key, "GET", "/api/v1/corrections", None).await;

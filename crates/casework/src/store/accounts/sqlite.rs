@@ -431,10 +431,10 @@ impl AccountStore for SqliteAccounts {
         Ok(tx.commit().await?)
     }
 
-    async fn take_code(&self, hash: &[u8; 32], now: i64) -> Result<Option<Holder>, Error> {
+    async fn take_code(&self, hash: &[u8; 32], now: i64) -> Result<Option<(Holder, i64)>, Error> {
         let row = sqlx::query(
             "UPDATE one_time_code SET used_at = ?2
-             WHERE hash = ?1 AND used_at IS NULL AND expires_at > ?2 RETURNING holder, kind",
+             WHERE hash = ?1 AND used_at IS NULL AND expires_at > ?2 RETURNING holder, kind, expires_at",
         )
         .bind(hash.as_slice())
         .bind(now)
@@ -442,7 +442,8 @@ impl AccountStore for SqliteAccounts {
         .await?;
         row.map(|row| {
             let kind: String = row.try_get("kind")?;
-            Holder::read(&kind, row.try_get("holder")?).ok_or(Error::Unreadable { column: "kind" })
+            let holder = Holder::read(&kind, row.try_get("holder")?);
+            Ok((holder.ok_or(Error::Unreadable { column: "kind" })?, row.try_get("expires_at")?))
         })
         .transpose()
     }
@@ -516,7 +517,9 @@ impl AccountStore for SqliteAccounts {
                 Ok(Received {
                     party: row.try_get("party")?,
                     number: row.try_get("number")?,
-                    digest: digest.try_into().map_err(|_| Error::Unreadable { column: "digest" })?,
+                    digest: digest
+                        .try_into()
+                        .map_err(|_| Error::Unreadable { column: "digest" })?,
                     body: row.try_get("body")?,
                     at: row.try_get("at")?,
                 })
