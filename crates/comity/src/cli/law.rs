@@ -108,6 +108,7 @@ fn clock_words(clock: &Clock) -> String {
         ClockUnit::Months => "months",
         ClockUnit::Years => "years",
         ClockUnit::Percent => "percent",
+        ClockUnit::Count => "times",
     };
     let sure = if clock.confirmed { "" } else { "; not confirmed against the official text" };
     let from = match clock.from.strip_prefix("back ") {

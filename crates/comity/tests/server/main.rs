@@ -13,3 +13,4 @@ mod door;
 mod forms;
 mod place;
 mod routes;
+mod schemathesis;
