@@ -222,7 +222,9 @@ pub(crate) async fn list(
 ) -> Result<Json<Vec<Came>>, Error> {
     let mut node = app.node().await;
     let read = agreement::Act::READ_EVIDENCE;
-    let _permit = super::ask::ask(&app, &mut node, &officer, read, |_| {}).await?;
+    // What came is open until an officer has dealt with it: that is what it is read for.
+    let open = |request: &mut agreement::CaseRequest| request.file.corrections_open = 1;
+    let _permit = super::ask::ask(&app, &mut node, &officer, read, open).await?;
     drop(node);
     Ok(Json(came(&app).await?))
 }
