@@ -199,11 +199,6 @@ impl Node {
         self.clock.now()
     }
 
-    /// Returns the environment that the node runs in.
-    pub fn environment(&self) -> Environment {
-        self.environment
-    }
-
     /// Returns the clock.
     pub fn clock(&self) -> &Clock {
         &self.clock

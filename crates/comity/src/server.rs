@@ -39,12 +39,12 @@ pub use visit::{AtTheDoor, SignedIn, Visit, done};
 use crate::clock::Clock;
 use crate::node::{Node, Places};
 use crate::program::Program;
-use agreement::{Gate, PartyId};
+use agreement::{Environment, Gate, PartyId};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
-use casework::Store as _;
 use casework::store::accounts::AccountStore as _;
 use casework::store::accounts::sqlite::SqliteAccounts;
+use casework::{Database, Store as _};
 use jiff::Timestamp;
 use limit::Limit;
 use metrics::Metrics;
@@ -53,6 +53,7 @@ use signature::MessageKey;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, MutexGuard, Notify, Semaphore, SemaphorePermit};
@@ -78,6 +79,10 @@ struct Inner {
     message_key: MessageKey,
     client_tls: Option<Arc<ClientConfig>>,
     node: Mutex<Node>,
+    store: Database,
+    gate: Gate,
+    environment: Environment,
+    ledger_writable: AtomicBool,
     accounts: Accounts,
     nobodys_password: String,
     clock: Clock,
@@ -124,6 +129,8 @@ impl App {
         let node =
             Node::open(places.clone(), Gate::shipped()?, clock.clone(), environment, &origin)
                 .await?;
+        let (store, ledger_writable) =
+            (node.store.clone(), AtomicBool::new(node.ledger_fault().is_none()));
         let accounts = Accounts::open(&config).await?;
         let limits = Limits {
             requests: Limit::a_minute(config.limits.requests_a_minute),
@@ -135,6 +142,10 @@ impl App {
             client_tls,
             program,
             node: Mutex::new(node),
+            store,
+            gate: Gate::shipped()?,
+            environment,
+            ledger_writable,
             accounts,
             nobodys_password: password::nobodys()?,
             clock,
@@ -215,6 +226,28 @@ impl App {
     /// Waits for the node, of which one at a time makes use.
     pub async fn node(&self) -> MutexGuard<'_, Node> {
         self.inner.node.lock().await
+    }
+
+    /// Returns the case store, which answers while a run has the node.
+    pub fn store(&self) -> &Database {
+        &self.inner.store
+    }
+
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.inner.gate
+    }
+
+    pub(crate) fn environment(&self) -> Environment {
+        self.inner.environment
+    }
+
+    /// Says whether the ledger can be written: tried now, or, while a run has the node and writes it, as of the last try.
+    pub(crate) async fn is_ledger_writable(&self) -> bool {
+        if let Ok(mut node) = self.inner.node.try_lock() {
+            let is_writable = node.drain().await.is_ok();
+            self.inner.ledger_writable.store(is_writable, Ordering::Relaxed);
+        }
+        self.inner.ledger_writable.load(Ordering::Relaxed)
     }
 
     /// Wakes what brings waiting lines to the ledger.
@@ -308,6 +341,7 @@ impl App {
             .waiting()
             .await
             .map_or(-1, |lines| i64::try_from(lines.len()).unwrap_or(i64::MAX));
+        self.inner.ledger_writable.store(drained.is_ok(), Ordering::Relaxed);
         match drained {
             Ok(lines) => self.metrics().drained(lines.len() as u64, waiting),
             Err(error) => {

@@ -6,33 +6,33 @@
 use super::visit::SignedIn;
 use super::{App, Error};
 use crate::event::{Decided, Event};
-use crate::node::Node;
-use agreement::{Act, By, CaseRequest, Decision, Filed, Permit};
+use crate::node::{drafts, look_up_stays};
+use agreement::{Act, By, CaseRequest, Decision, Filed, Gate, Permit};
 use casework::Store as _;
 use ledger::Commitments;
 
 /// Asks for leave for an officer to do something, and returns the permit. A refusal is recorded, and is the error.
+///
+/// It waits for no run: a run holds the ledger, and takes the line along. So a stay is recorded while one is at work.
 pub(crate) async fn ask(
     app: &App,
-    node: &mut Node,
     officer: &SignedIn,
     act: Act,
-    fill: impl FnOnce(&mut CaseRequest),
+    fill: impl FnOnce(&mut CaseRequest) + Send,
 ) -> Result<Permit, Error> {
     let agreement = app.program().agreement();
-    let party = app.party();
     let by = By::Officer { id: officer.officer.clone(), roles: officer.roles.clone() };
-    let mut request = CaseRequest::new(agreement, act, party, app.program().purpose()?, by);
+    let purpose = app.program().purpose()?;
+    let mut request = CaseRequest::new(agreement, act, app.party(), purpose, by);
     fill(&mut request);
-    request.environment = node.environment();
-    // What waits goes first; if the ledger cannot be written, the gate refuses, or lets through what outlives that.
-    request.ledger_writable = node.drain().await.is_ok();
-    let filed = node.with_stays(&app.program().filed).await?;
+    request.environment = app.environment();
+    request.ledger_writable = app.is_ledger_writable().await;
+    let mut filed = app.program().filed.clone();
+    filed.stays = look_up_stays(app.store()).await?.1;
     let now = app.now();
-    let decision = node.gate.decide_case(&request, &filed, now);
-    let event = decided(node, &decision, &request, &filed, now);
-    let drafts = node.drafts_with(vec![(event, Commitments::new())]);
-    node.store.note(&drafts).await?;
+    let decision = app.gate().decide_case(&request, &filed, now);
+    let event = decided(app.gate(), &decision, &request, &filed, now);
+    app.store().note(&drafts(now, vec![(event, Commitments::new())])).await?;
     app.drain_soon();
     match decision {
         Decision::Permit(permit) => Ok(permit),
@@ -41,14 +41,14 @@ pub(crate) async fn ask(
 }
 
 fn decided(
-    node: &Node,
+    gate: &Gate,
     decision: &Decision,
     request: &CaseRequest,
     filed: &Filed,
     now: jiff::Timestamp,
 ) -> Event {
     let grounds = decision.grounds();
-    let given = node.gate.case_facts(request, filed, now).ok();
+    let given = gate.case_facts(request, filed, now).ok();
     let given = given.and_then(|facts| serde_json_canonicalizer::to_string(&facts).ok());
     let told = |ends: String| Decided {
         act: grounds.act.to_string(),
