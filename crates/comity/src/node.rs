@@ -79,6 +79,8 @@ impl Places {
     /// Returns the accounts of officers: apart from the cases, so that a copy of those lets nobody in.
     pub fn accounts(&self) -> PathBuf {
         self.root.join("accounts.sqlite")
+    }
+
     /// Returns the folder of the case store's keys. No backup of the store holds them.
     pub fn casework_keys(&self) -> PathBuf {
         self.root.join("keys").join("casework")
