@@ -181,6 +181,16 @@ pub enum Event {
         /// Where the ledger holds the permit.
         permit: u64,
     },
+    /// Another party's correction came and was kept, before it was acknowledged. What it says is in the store.
+    #[serde(rename = "correction.received")]
+    CorrectionReceived {
+        /// The party that sent it.
+        from: String,
+        /// The agreement's digest.
+        agreement: String,
+        /// SHA-256 of the message as it came.
+        message: String,
+    },
     /// A stay was recorded; from here on nothing in its scope is released.
     #[serde(rename = "stay.recorded")]
     StayRecorded {

@@ -8,10 +8,12 @@ mod account;
 pub mod api;
 mod ask;
 pub mod config;
+pub mod correction;
 mod door;
 pub mod error;
 mod flash;
 mod health;
+mod individual;
 mod limit;
 mod listen;
 pub mod log;
@@ -21,20 +23,23 @@ mod page;
 pub mod password;
 pub mod route;
 mod secret;
+mod send;
 mod sign_in;
+mod signature;
 pub mod stay;
 mod visit;
 
 pub use account::{Accounts, Means};
-pub use config::Config;
+pub use config::{Config, StoreUrl};
 pub use error::Error;
+pub use individual::LetterView;
 pub use sign_in::{AccountView, SignInView};
 pub use visit::{AtTheDoor, SignedIn, Visit, done};
 
 use crate::clock::Clock;
 use crate::node::{Node, Places};
 use crate::program::Program;
-use agreement::Gate;
+use agreement::{Gate, PartyId};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use casework::Store as _;
@@ -44,12 +49,14 @@ use jiff::Timestamp;
 use limit::Limit;
 use metrics::Metrics;
 use secret::Secret;
+use signature::MessageKey;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, MutexGuard, Notify, Semaphore, SemaphorePermit};
+use tokio_rustls::rustls::ClientConfig;
 use tower_http::catch_panic::CatchPanicLayer;
 
 /// How long the drain waits when nobody wakes it.
@@ -67,6 +74,9 @@ pub struct App {
 struct Inner {
     config: Config,
     program: Program,
+    party: PartyId,
+    message_key: MessageKey,
+    client_tls: Option<Arc<ClientConfig>>,
     node: Mutex<Node>,
     accounts: Accounts,
     nobodys_password: String,
@@ -98,8 +108,18 @@ impl App {
     pub async fn open(config: Config, clock: Clock) -> Result<App, crate::Error> {
         let places = places(&config);
         let program = Program::load(&config.program, &places, &clock)?;
-        let (party, _) = program.recipient()?;
+        let party = match &config.party {
+            Some(id) => PartyId::new(id)?,
+            None => program.recipient()?.0.clone(),
+        };
+        if program.agreement().party(&party).is_none() {
+            return Err(crate::Error::BadConfig {
+                place: "`party`".to_owned(),
+                why: "the agreement has no such party".to_owned(),
+            });
+        }
         let origin = format!("{}.{party}.comity.example/ledger", program.agreement().program);
+        let client_tls = config.tls.as_ref().map(listen::client_config).transpose()?.flatten();
         let environment = program.agreement().environment;
         let node =
             Node::open(places.clone(), Gate::shipped()?, clock.clone(), environment, &origin)
@@ -110,6 +130,9 @@ impl App {
             sign_ins: Limit::a_minute(config.limits.sign_ins_a_minute),
         };
         let inner = Inner {
+            party,
+            message_key: MessageKey::open(&places)?,
+            client_tls,
             program,
             node: Mutex::new(node),
             accounts,
@@ -147,8 +170,25 @@ impl App {
 
     /// Returns the name of the agency whose node it is.
     pub fn agency(&self) -> Option<String> {
-        let (recipient, _) = self.inner.program.recipient().ok()?;
-        self.inner.program.agreement().party(recipient).map(|party| party.name.clone())
+        self.inner.program.agreement().party(&self.inner.party).map(|party| party.name.clone())
+    }
+
+    /// Returns the party whose node it is.
+    pub fn party(&self) -> &PartyId {
+        &self.inner.party
+    }
+
+    /// Returns the public key by which other nodes know what this one sends.
+    pub fn message_public_key(&self) -> String {
+        self.inner.message_key.public()
+    }
+
+    pub(crate) fn message_key(&self) -> &MessageKey {
+        &self.inner.message_key
+    }
+
+    pub(crate) fn client_tls(&self) -> Option<Arc<ClientConfig>> {
+        self.inner.client_tls.clone()
     }
 
     /// Says whether all of it is made up.
@@ -215,6 +255,7 @@ impl App {
             .route("/sign-out/everywhere", post(sign_in::out_everywhere))
             .route("/account", get(sign_in::account))
             .route("/account/password", post(sign_in::change_password))
+            .route("/me/sign-in", get(individual::ask).post(individual::take))
             .route("/health", get(health::health))
             .route("/metrics", get(health::metrics))
             .route("/assets/{digest}/{name}", get(door::asset))
@@ -294,7 +335,11 @@ impl App {
 
 /// Returns where a node of these settings keeps what it keeps.
 pub fn places(config: &Config) -> Places {
-    Places::under(config.work.clone().unwrap_or_else(|| config.program.join("work")))
+    let places = Places::under(config.work.clone().unwrap_or_else(|| config.program.join("work")));
+    match &config.store {
+        Some(StoreUrl(url)) => places.on_server(url),
+        None => places,
+    }
 }
 
 /// Ends a request that takes too long.

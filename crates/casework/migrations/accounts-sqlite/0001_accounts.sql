@@ -69,10 +69,14 @@ CREATE TABLE attempt (
 CREATE INDEX attempt_by_holder ON attempt (kind, holder, at);
 CREATE INDEX attempt_by_time ON attempt (at);
 
--- What another party sent and was taken: nothing signed is taken twice.
+-- What another party's node sent and was taken: nothing signed is taken twice, and a message that comes again gets the
+-- same answer again.
 CREATE TABLE received (
-    party   TEXT NOT NULL,
-    number  TEXT NOT NULL,                    -- the sender's own, unique
-    at      INTEGER NOT NULL,
+    party  TEXT NOT NULL,
+    number TEXT NOT NULL,                     -- the sender's own, unique
+    digest BLOB NOT NULL,                     -- SHA-256 of the message as it came
+    body   BLOB NOT NULL,                     -- sealed: it is about a person
+    at     INTEGER NOT NULL,
     PRIMARY KEY (party, number)
 ) WITHOUT ROWID;
+CREATE INDEX received_by_time ON received (at);

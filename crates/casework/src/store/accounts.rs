@@ -123,6 +123,21 @@ pub struct Attempt {
     pub outcome: &'static str,
 }
 
+/// A message of another party's node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// The party.
+    pub party: String,
+    /// The party's own number for it.
+    pub number: String,
+    /// SHA-256 of the message as it came.
+    pub digest: [u8; 32],
+    /// The message, sealed.
+    pub body: Vec<u8>,
+    /// When it was taken, in seconds.
+    pub at: i64,
+}
+
 /// Keeps accounts, sessions, keys and codes.
 ///
 /// # Promises
@@ -271,12 +286,12 @@ pub trait AccountStore {
         expires_at: i64,
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// Takes a one-time code that is neither taken nor over, and says whose it was.
+    /// Takes a one-time code that is neither taken nor over, and says whose it was and when it would have ended.
     fn take_code(
         &self,
         hash: &[u8; 32],
         now: i64,
-    ) -> impl Future<Output = Result<Option<Holder>, Error>> + Send;
+    ) -> impl Future<Output = Result<Option<(Holder, i64)>, Error>> + Send;
 
     /// Notes that somebody tried to come in.
     fn note_attempt(&self, attempt: &Attempt) -> impl Future<Output = Result<(), Error>> + Send;
@@ -289,13 +304,15 @@ pub trait AccountStore {
         since: i64,
     ) -> impl Future<Output = Result<u32, Error>> + Send;
 
-    /// Notes a message of another party by the party's number for it. Says whether it was new.
+    /// Keeps a message of another party, by the party's own number for it. Says when it was first taken, and none if the
+    /// number came before with another message.
     fn receive(
         &self,
-        party: &str,
-        number: &str,
-        at: i64,
-    ) -> impl Future<Output = Result<bool, Error>> + Send;
+        message: &Received,
+    ) -> impl Future<Output = Result<Option<i64>, Error>> + Send;
+
+    /// Returns the messages received, the latest first, at most so many.
+    fn received(&self, limit: u32) -> impl Future<Output = Result<Vec<Received>, Error>> + Send;
 
     /// Removes sessions, codes and attempts that are over: sessions not used since, codes that ended before, attempts
     /// made before an instant.

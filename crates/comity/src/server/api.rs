@@ -15,7 +15,7 @@ pub(crate) use body::{Asked, Given};
 pub(crate) use ledger::{reader, verifier};
 
 use super::error::{Problem, Reason};
-use super::{App, health};
+use super::{App, correction, health};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use utoipa::OpenApi;
@@ -40,6 +40,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         ledger::show,
         ledger::entry,
         ledger::receipt,
+        correction::take,
+        correction::list,
     ),
     components(schemas(Problem, Reason)),
     modifiers(&Keys)
@@ -82,6 +84,7 @@ pub(super) fn routes() -> Router<App> {
         .route("/api/v1/program", get(program::show))
         .route("/api/v1/stays", get(stay::list).post(stay::record))
         .route("/api/v1/stays/{number}/lift", post(stay::lift))
+        .route("/api/v1/corrections", get(correction::list).post(correction::take))
         .route("/api/v1/ledger", get(ledger::show))
         .route("/api/v1/ledger/{index}", get(ledger::entry))
         .route("/api/v1/ledger/{index}/receipt", get(ledger::receipt))

@@ -20,7 +20,7 @@ pub(crate) async fn ask(
     fill: impl FnOnce(&mut CaseRequest),
 ) -> Result<Permit, Error> {
     let agreement = app.program().agreement();
-    let (party, _) = app.program().recipient()?;
+    let party = app.party();
     let by = By::Officer { id: officer.officer.clone(), roles: officer.roles.clone() };
     let mut request = CaseRequest::new(agreement, act, party, app.program().purpose()?, by);
     fill(&mut request);

@@ -8,6 +8,7 @@ use crate::Error;
 use crate::program::read;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,13 @@ pub struct Config {
     /// Where ledger, case store and reports are kept; `work` in the program's folder if left out.
     #[serde(default)]
     pub work: Option<PathBuf>,
+    /// The PostgreSQL server that keeps the cases, as a URL; a file in `work` if left out. It may hold a password, so it
+    /// is best given by the environment.
+    #[serde(default)]
+    pub store: Option<StoreUrl>,
+    /// The party whose node it is, by its id in the agreement; the recipient if left out.
+    #[serde(default)]
+    pub party: Option<String>,
     /// Where it listens.
     #[serde(default)]
     pub listen: Listen,
@@ -41,6 +49,17 @@ pub struct Config {
     /// Who vouches for officers besides this node (OpenID Connect).
     #[serde(default)]
     pub oidc: Option<Oidc>,
+}
+
+/// Where a database is reached.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub struct StoreUrl(pub String);
+
+impl fmt::Debug for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StoreUrl([redacted])")
+    }
 }
 
 /// Where the server listens.
@@ -181,6 +200,8 @@ pub struct Oidc {
 pub(crate) const FROM_ENVIRONMENT: &[&str] = &[
     "program",
     "work",
+    "store",
+    "party",
     "listen.address",
     "listen.public",
     "tls.certificate",
@@ -233,6 +254,8 @@ impl Config {
         Config {
             program: program.into(),
             work: None,
+            store: None,
+            party: None,
             listen: Listen::default(),
             tls: None,
             sessions: Sessions::default(),

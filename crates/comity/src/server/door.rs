@@ -4,6 +4,7 @@
 //! What they are made of is the console's ([`super::page`]); what is typed into them, [`super::sign_in`] reads.
 
 use super::error::Problem;
+use super::individual::LetterView;
 use super::page::frame::{Frame, Link, Shown};
 use super::page::part::{Cell, Field, Form, Page, Part, Tone, Wrong};
 use super::page::{Typed, asset};
@@ -123,6 +124,32 @@ pub(crate) fn sign_in(app: &App, visit: &Visit, view: &SignInView) -> Response {
             .part(Part::Form(form))
             .part(Part::text(elsewhere))
             .part(Part::Buttons(vec![Link::new("/me/sign-in", "I got a letter")])),
+    )
+}
+
+/// Draws the sign-in page of the person's door.
+pub(crate) fn letter(app: &App, visit: &Visit, view: &LetterView) -> Response {
+    let wrong: Vec<_> = view.wrong.iter().map(|why| Wrong::new("number", why)).collect();
+    let typed = Typed::new(vec![("number".to_owned(), view.number.clone())]);
+    let form = Form::new("/me/sign-in", &visit.csrf, "Continue")
+        .field(Field::line("number", "Number of your letter"))
+        .field(
+            Field::line("code", "Code on your letter")
+                .hint("Four groups of four letters and digits. Each code counts once"),
+        )
+        .again(&typed, &wrong);
+    let intro = "For whoever got a letter from us. See what was disclosed about you, and answer.";
+    draw(&Page::new(frame(app, visit, "Your letter", ""), intro).part(Part::Form(form)))
+}
+
+/// Draws the code for the next time, this once.
+pub(crate) fn next_code(app: &App, visit: &Visit, code: &str) -> Response {
+    let intro = "You are in. The code on your letter is used up.";
+    draw(
+        &Page::new(frame(app, visit, "Your code for the next time", ""), intro)
+            .part(Part::text("To come back, use the number of your letter with this code. Write it down: it is shown this once."))
+            .part(Part::Code(code.to_owned()))
+            .part(Part::Buttons(vec![Link::new("/me", "Continue")])),
     )
 }
 

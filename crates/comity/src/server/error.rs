@@ -20,6 +20,12 @@ pub enum Error {
     /// Nobody is signed in.
     #[error("sign in first")]
     NotSignedIn,
+    /// A message of another party is not signed as it has to be.
+    #[error("the message is not signed by a party that is known here, over this body, about now")]
+    Unsigned,
+    /// A number that another message had before.
+    #[error("another message came under this number before")]
+    Again,
     /// The officer's roles do not reach so far.
     #[error("that is for others to do")]
     NotYours {
@@ -94,7 +100,7 @@ impl Error {
     /// Returns the status.
     pub fn status(&self) -> StatusCode {
         match self {
-            Error::NotSignedIn => StatusCode::UNAUTHORIZED,
+            Error::NotSignedIn | Error::Unsigned => StatusCode::UNAUTHORIZED,
             Error::NotYours { .. } | Error::Refused(_) | Error::Forged => StatusCode::FORBIDDEN,
             Error::NotFound => StatusCode::NOT_FOUND,
             Error::NoSuchMethod => StatusCode::METHOD_NOT_ALLOWED,
@@ -102,7 +108,7 @@ impl Error {
             Error::WrongType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Error::TooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Error::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Error::Moved | Error::NotAllowed { .. } => StatusCode::CONFLICT,
+            Error::Moved | Error::Again | Error::NotAllowed { .. } => StatusCode::CONFLICT,
             Error::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Error::TooSlow => StatusCode::GATEWAY_TIMEOUT,
             Error::Failed { .. } => StatusCode::INTERNAL_SERVER_ERROR,
@@ -159,6 +165,8 @@ impl Error {
             }
             Error::TooMany { seconds } => problem.retry_seconds = Some(*seconds),
             Error::NotSignedIn
+            | Error::Unsigned
+            | Error::Again
             | Error::Forged
             | Error::NotFound
             | Error::NoSuchMethod
@@ -224,8 +232,12 @@ impl IntoResponse for Error {
         if let Error::TooMany { seconds } = &self {
             response.headers_mut().insert(RETRY_AFTER, (*seconds).into());
         }
-        if matches!(self, Error::NotSignedIn) {
-            let asked = http::HeaderValue::from_static("Bearer realm=\"comity\"");
+        if self.status() == StatusCode::UNAUTHORIZED {
+            let asked = if matches!(self, Error::Unsigned) {
+                http::HeaderValue::from_static("Signature realm=\"comity\"")
+            } else {
+                http::HeaderValue::from_static("Bearer realm=\"comity\"")
+            };
             response.headers_mut().insert(http::header::WWW_AUTHENTICATE, asked);
         }
         response.extensions_mut().insert(problem);

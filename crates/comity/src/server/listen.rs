@@ -6,6 +6,7 @@
 
 use super::config::Tls;
 use crate::Error;
+use crate::witness::Certificates;
 use axum::Router;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -22,7 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{RootCertStore, ServerConfig, crypto};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig, crypto};
 use tower_http::add_extension::AddExtension;
 
 /// How long a handshake, the head of a request, or what was begun at the end may take.
@@ -73,6 +74,16 @@ pub(crate) fn server_config(tls: &Tls) -> Result<Arc<ServerConfig>, Error> {
         .map_err(|_| unusable(&tls.certificate))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
+}
+
+/// Reads certificates for asking other nodes, which are believed where one of the authorities has signed for them. None
+/// without authorities: then nobody is believed.
+///
+/// # Errors
+/// A file cannot be read or used.
+pub(crate) fn client_config(tls: &Tls) -> Result<Option<Arc<ClientConfig>>, Error> {
+    let Some(authorities) = &tls.authorities else { return Ok(None) };
+    Certificates::read(&tls.certificate, &tls.key, authorities)?.client().map(Some)
 }
 
 /// Serves a router until told to stop. Without certificates, only on an address of this machine.

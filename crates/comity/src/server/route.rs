@@ -51,14 +51,13 @@ const REVIEW: Who = Who::Roles(&[Reviewer]);
 const VERIFY: Who = Who::Roles(&[Verifier]);
 const NOTICE: Who = Who::Roles(&[NoticeOfficer]);
 const CONTEST: Who = Who::Roles(&[NoticeOfficer, PrivacyOfficer]);
+const HEAR: Who = Who::Roles(&[Verifier, PrivacyOfficer]);
 const PRIVACY: Who = Who::Roles(&[PrivacyOfficer]);
-const CLOSE: Who = Who::Roles(&[Reviewer, Verifier, PrivacyOfficer]);
 const STAYS: Who = Who::Roles(&[PrivacyOfficer, BoardMember, Auditor]);
 const BOARD: Who = Who::Roles(&[BoardMember, Auditor]);
-const LEDGER: Who = Who::Roles(&[Auditor, BoardMember, PrivacyOfficer]);
+const LEDGER: Who = Who::Roles(&[Auditor]);
 const OPERATE: Who = Who::Roles(&[Operator]);
-const WORK_LISTS: Who = Who::Roles(&[Reviewer, Verifier]);
-const MAIL: Who = Who::Roles(&[NoticeOfficer]);
+const OUT_AND_IN: Who = Who::Roles(&[NoticeOfficer, Operator]);
 
 /// Every route.
 pub const ROUTES: &[Route] = &[
@@ -91,16 +90,16 @@ pub const ROUTES: &[Route] = &[
     get("/cases/{id}/letter.pdf", CASES),
     get("/cases/{id}/contest", CONTEST),
     post("/cases/{id}/contest", CONTEST),
-    get("/cases/{id}/hearing", PRIVACY),
-    post("/cases/{id}/hearing", PRIVACY),
-    get("/cases/{id}/decision", PRIVACY),
-    post("/cases/{id}/decision", PRIVACY),
+    get("/cases/{id}/hearing", HEAR),
+    post("/cases/{id}/hearing", HEAR),
+    get("/cases/{id}/decision", HEAR),
+    post("/cases/{id}/decision", HEAR),
     get("/cases/{id}/action", VERIFY),
     post("/cases/{id}/action", VERIFY),
-    get("/cases/{id}/correction", PRIVACY),
-    post("/cases/{id}/correction", PRIVACY),
-    get("/cases/{id}/close", CLOSE),
-    post("/cases/{id}/close", CLOSE),
+    get("/cases/{id}/correction", HEAR),
+    post("/cases/{id}/correction", HEAR),
+    get("/cases/{id}/close", CASES),
+    post("/cases/{id}/close", CASES),
     // The program.
     get("/agreements", Who::Officers),
     get("/design", Who::Officers),
@@ -120,12 +119,12 @@ pub const ROUTES: &[Route] = &[
     get("/setup", OPERATE),
     post("/setup", OPERATE),
     // Those who live in another system.
-    get("/work-lists", WORK_LISTS),
-    post("/work-lists", WORK_LISTS),
-    get("/print-files", MAIL),
-    post("/print-files", MAIL),
-    get("/returned-mail", MAIL),
-    post("/returned-mail", MAIL),
+    get("/work-lists", OUT_AND_IN),
+    post("/work-lists", OUT_AND_IN),
+    get("/print-files", OUT_AND_IN),
+    post("/print-files", OUT_AND_IN),
+    get("/returned-mail", OUT_AND_IN),
+    post("/returned-mail", OUT_AND_IN),
     // The person's door.
     get("/me/sign-in", Who::Anybody),
     post("/me/sign-in", Who::Anybody),
@@ -138,18 +137,19 @@ pub const ROUTES: &[Route] = &[
     get("/api/v1/stays", Who::Systems(&[PrivacyOfficer, BoardMember, Auditor])),
     post("/api/v1/stays", Who::Systems(&[PrivacyOfficer])),
     post("/api/v1/stays/{number}/lift", Who::Systems(&[PrivacyOfficer])),
-    get("/api/v1/ledger", Who::Systems(&[Auditor, BoardMember, PrivacyOfficer])),
-    get("/api/v1/ledger/{index}", Who::Systems(&[Auditor, BoardMember, PrivacyOfficer])),
-    get("/api/v1/ledger/{index}/receipt", Who::Systems(&[Auditor, BoardMember, PrivacyOfficer])),
-    get("/api/v1/work-lists", Who::Systems(&[Reviewer, Verifier])),
+    get("/api/v1/ledger", Who::Systems(&[Auditor])),
+    get("/api/v1/ledger/{index}", Who::Systems(&[Auditor])),
+    get("/api/v1/ledger/{index}/receipt", Who::Systems(&[Auditor])),
+    get("/api/v1/work-lists", Who::Systems(&[NoticeOfficer, Operator])),
     get("/api/v1/cases/{id}", Who::Systems(&[Reviewer, Verifier, NoticeOfficer, PrivacyOfficer])),
     post(
         "/api/v1/cases/{id}/steps",
         Who::Systems(&[Reviewer, Verifier, NoticeOfficer, PrivacyOfficer]),
     ),
-    post("/api/v1/results", Who::Systems(&[Reviewer, Verifier])),
+    post("/api/v1/results", Who::Systems(&[NoticeOfficer, Operator])),
     // Another party's node: what it sends is signed, and that is what counts.
     post("/api/v1/corrections", Who::Anybody),
+    get("/api/v1/corrections", Who::Systems(&[PrivacyOfficer])),
 ];
 
 /// Finds a route by the method asked for and the router's path.

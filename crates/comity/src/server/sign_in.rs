@@ -235,11 +235,11 @@ pub(crate) async fn take_once(
     let code = password::typed(&code).ok_or(Error::NotFound)?;
     let hash = app.secret().digest("once", &[&code]);
     match app.accounts().take_code(&hash, app.now().as_second()).await? {
-        Some(holder @ Holder::Officer(_)) => {
+        Some((holder @ Holder::Officer(_), _)) => {
             attempt.end(&app, "in").await?;
             begin(&app, &visit, holder, "/").await
         }
-        Some(Holder::Individual(_)) | None => {
+        Some((Holder::Individual(_), _)) | None => {
             attempt.end(&app, "wrong").await?;
             Err(Error::NotFound)
         }

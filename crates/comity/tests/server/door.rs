@@ -252,3 +252,67 @@ async fn nothing_that_lets_anybody_in_lies_in_the_accounts_as_such() {
         assert!(!has(secret));
     }
 }
+
+#[tokio::test]
+async fn the_code_of_a_letter_lets_its_person_in_once_and_gives_another_for_the_next_time() {
+    let place = Place::new().await;
+    let ends = jiff::Timestamp::from_second(place.now().as_second() + 30 * 86_400).unwrap();
+    let code = place.app.door().notice_code("2027Q1-0001", ends, place.now()).await.unwrap();
+    let other = place.app.door().notice_code("2027Q1-0002", ends, place.now()).await.unwrap();
+    let mut bodies = BTreeSet::new();
+    for (number, code) in [
+        ("2027Q1-0001", other.as_str()),
+        ("2027Q1-0003", code.as_str()),
+        ("2027Q1-0001", "AAAA-AAAA-AAAA-AAAA"),
+        ("2027Q1-0001", ""),
+        ("", code.as_str()),
+    ] {
+        let mut browser = Browser::default();
+        let csrf = place.get(&mut browser, "/me/sign-in").await.csrf();
+        let fields = [("csrf", &*csrf), ("number", number), ("code", code)];
+        let answer = place.post(&mut browser, "/me/sign-in", &fields).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{number} {code}");
+        assert!(!browser.cookies.contains_key("__Host-session"));
+        let page = answer.body.replace(&answer.csrf(), "");
+        bodies.insert(page.replace(&format!("value=\"{number}\""), "value=\"\""));
+    }
+    assert_eq!(bodies.len(), 1, "a wrong code tells nothing");
+
+    let mut browser = Browser::default();
+    let csrf = place.get(&mut browser, "/me/sign-in").await.csrf();
+    let fields = [("csrf", &*csrf), ("number", "2027Q1-0001"), ("code", &*code)];
+    let answer = place.post(&mut browser, "/me/sign-in", &fields).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    assert!(browser.cookies.contains_key("__Host-session"));
+    let again = place.post(&mut Browser::default(), "/me/sign-in", &fields).await;
+    assert_eq!(again.status, StatusCode::FORBIDDEN, "a form of another browser");
+    let at = answer.body.find("<pre").unwrap();
+    let next: String = answer.body[at..].chars().skip_while(|sign| *sign != '>').collect();
+    let next =
+        next.replace("<code>", "").trim_start_matches('>').split('<').next().unwrap().to_owned();
+    for (code, status) in
+        [(code.as_str(), StatusCode::UNPROCESSABLE_ENTITY), (next.as_str(), StatusCode::OK)]
+    {
+        let mut browser = Browser::default();
+        let csrf = place.get(&mut browser, "/me/sign-in").await.csrf();
+        let fields = [("csrf", &*csrf), ("number", "2027Q1-0001"), ("code", code)];
+        assert_eq!(place.post(&mut browser, "/me/sign-in", &fields).await.status, status, "{code}");
+    }
+    // The individual is no officer.
+    for path in ["/", "/cases", "/stays", "/admin", "/account"] {
+        assert_eq!(place.get(&mut browser, path).await.status, StatusCode::FORBIDDEN, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_code_of_a_letter_ends_with_the_time_to_answer() {
+    let place = Place::new().await;
+    let ends = jiff::Timestamp::from_second(place.now().as_second() + 60).unwrap();
+    let code = place.app.door().notice_code("2027Q1-0001", ends, place.now()).await.unwrap();
+    let place = place.later(60).await;
+    let mut browser = Browser::default();
+    let csrf = place.get(&mut browser, "/me/sign-in").await.csrf();
+    let fields = [("csrf", &*csrf), ("number", "2027Q1-0001"), ("code", &*code)];
+    let answer = place.post(&mut browser, "/me/sign-in", &fields).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+}

@@ -8,7 +8,9 @@
 )]
 
 mod api;
+mod corrections;
 mod door;
 mod forms;
 mod place;
 mod routes;
+mod schemathesis;

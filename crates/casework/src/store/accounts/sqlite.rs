@@ -1,6 +1,6 @@
 //! Accounts on SQLite: one file beside the case store, one writer, many readers.
 
-use super::{AccessKey, Account, AccountStore, Attempt, Holder, Role, Session};
+use super::{AccessKey, Account, AccountStore, Attempt, Holder, Received, Role, Session};
 use crate::Error;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
@@ -431,10 +431,10 @@ impl AccountStore for SqliteAccounts {
         Ok(tx.commit().await?)
     }
 
-    async fn take_code(&self, hash: &[u8; 32], now: i64) -> Result<Option<Holder>, Error> {
+    async fn take_code(&self, hash: &[u8; 32], now: i64) -> Result<Option<(Holder, i64)>, Error> {
         let row = sqlx::query(
             "UPDATE one_time_code SET used_at = ?2
-             WHERE hash = ?1 AND used_at IS NULL AND expires_at > ?2 RETURNING holder, kind",
+             WHERE hash = ?1 AND used_at IS NULL AND expires_at > ?2 RETURNING holder, kind, expires_at",
         )
         .bind(hash.as_slice())
         .bind(now)
@@ -442,7 +442,8 @@ impl AccountStore for SqliteAccounts {
         .await?;
         row.map(|row| {
             let kind: String = row.try_get("kind")?;
-            Holder::read(&kind, row.try_get("holder")?).ok_or(Error::Unreadable { column: "kind" })
+            let holder = Holder::read(&kind, row.try_get("holder")?);
+            Ok((holder.ok_or(Error::Unreadable { column: "kind" })?, row.try_get("expires_at")?))
         })
         .transpose()
     }
@@ -481,15 +482,49 @@ impl AccountStore for SqliteAccounts {
         Ok(u32::try_from(count).unwrap_or(u32::MAX))
     }
 
-    async fn receive(&self, party: &str, number: &str, at: i64) -> Result<bool, Error> {
-        let done =
-            sqlx::query("INSERT OR IGNORE INTO received (party, number, at) VALUES (?, ?, ?)")
-                .bind(party)
-                .bind(number)
-                .bind(at)
-                .execute(&self.writer)
-                .await?;
-        Ok(done.rows_affected() == 1)
+    async fn receive(&self, message: &Received) -> Result<Option<i64>, Error> {
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::query(
+            "INSERT OR IGNORE INTO received (party, number, digest, body, at) VALUES (?, ?, ?, ?, ?)",
+        )
+        .bind(&message.party)
+        .bind(&message.number)
+        .bind(message.digest.as_slice())
+        .bind(&message.body)
+        .bind(message.at)
+        .execute(&mut *tx)
+        .await?;
+        let at: Option<i64> = sqlx::query_scalar(
+            "SELECT at FROM received WHERE party = ? AND number = ? AND digest = ?",
+        )
+        .bind(&message.party)
+        .bind(&message.number)
+        .bind(message.digest.as_slice())
+        .fetch_optional(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(at)
+    }
+
+    async fn received(&self, limit: u32) -> Result<Vec<Received>, Error> {
+        let rows = sqlx::query("SELECT * FROM received ORDER BY at DESC, party, number LIMIT ?")
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let digest: Vec<u8> = row.try_get("digest")?;
+                Ok(Received {
+                    party: row.try_get("party")?,
+                    number: row.try_get("number")?,
+                    digest: digest
+                        .try_into()
+                        .map_err(|_| Error::Unreadable { column: "digest" })?,
+                    body: row.try_get("body")?,
+                    at: row.try_get("at")?,
+                })
+            })
+            .collect()
     }
 
     async fn sweep(

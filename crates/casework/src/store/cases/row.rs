@@ -148,7 +148,11 @@ pub(in crate::store) fn beside(case: &Case) -> Vec<Beside<'_>> {
 }
 
 /// Seals a step for its place.
-pub(in crate::store) fn seal_step(vault: &Vault, case: &Case, step: &Step) -> Result<Vec<u8>, Error> {
+pub(in crate::store) fn seal_step(
+    vault: &Vault,
+    case: &Case,
+    step: &Step,
+) -> Result<Vec<u8>, Error> {
     let text = serde_json::to_vec(step).map_err(|_| Error::Unreadable { column: "payload" })?;
     let place = place(case.id(), case.version());
     vault.of(&case.terms().agreement)?.seal("step", &place, "payload", &text)

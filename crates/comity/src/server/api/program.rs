@@ -20,6 +20,8 @@ pub(super) struct Program {
     demonstration: bool,
     /// The party whose node it is.
     party: String,
+    /// The public key that signs what this node sends to others.
+    message_key: String,
     /// The first day of the agreement's term.
     begins: String,
     /// The last day.
@@ -46,7 +48,8 @@ pub(super) async fn show(State(app): State<App>) -> Result<Json<Program>, Error>
         agreement: app.program().digest.to_string(),
         environment: agreement.environment.to_string(),
         demonstration: agreement.demonstration,
-        party: app.program().recipient()?.0.to_string(),
+        party: app.party().to_string(),
+        message_key: app.message_public_key(),
         begins: agreement.term.begins.to_string(),
         ends: agreement.term.ends.to_string(),
     }))

@@ -84,12 +84,22 @@ impl Desk {
                 "Confirm the facts beyond the two records: the amount, whether the person really had it, and when. The \
                  matched record proves nothing by itself, and neither does silence."
             }
-            Desk::Notice => "Tell the person what was found and how to contest it. The time to answer begins when the letter is served.",
-            Desk::Contest => "What the person answers, in their own words. It counts whenever it comes; a late answer restores what was taken.",
+            Desk::Notice => {
+                "Tell the person what was found and how to contest it. The time to answer begins when the letter is served."
+            }
+            Desk::Contest => {
+                "What the person answers, in their own words. It counts whenever it comes; a late answer restores what was taken."
+            }
             Desk::Hearing => "Who asks for a hearing gets one. Aid continues until it is decided.",
-            Desk::Decision => "Who verified or confirmed the finding does not decide on the contest.",
-            Desk::Action => "Only a served notice whose time to answer has ended, and any contest decided, lets action be taken. Every action can be undone.",
-            Desk::Correction => "What was wrong is put right here and with everybody to whom it went; each must acknowledge.",
+            Desk::Decision => {
+                "Who verified or confirmed the finding does not decide on the contest."
+            }
+            Desk::Action => {
+                "Only a served notice whose time to answer has ended, and any contest decided, lets action be taken. Every action can be undone."
+            }
+            Desk::Correction => {
+                "What was wrong is put right here and with everybody to whom it went; each must acknowledge."
+            }
             Desk::Close => "Say why nothing more follows.",
         }
     }
@@ -97,14 +107,26 @@ impl Desk {
     /// Says whether a step is taken on this page.
     fn takes(self, kind: StepKind) -> bool {
         match kind {
-            StepKind::Verify | StepKind::Find | StepKind::Confirm | StepKind::SendBack | StepKind::Refute
-            | StepKind::OpenDispute | StepKind::AnswerDispute => self == Desk::Verification,
-            StepKind::DraftNotice | StepKind::ServeNotice | StepKind::NoteReturnedMail => self == Desk::Notice,
+            StepKind::Verify
+            | StepKind::Find
+            | StepKind::Confirm
+            | StepKind::SendBack
+            | StepKind::Refute
+            | StepKind::OpenDispute
+            | StepKind::AnswerDispute => self == Desk::Verification,
+            StepKind::DraftNotice | StepKind::ServeNotice | StepKind::NoteReturnedMail => {
+                self == Desk::Notice
+            }
             StepKind::FileContest | StepKind::WithdrawContest => self == Desk::Contest,
             StepKind::OpenHearing => self == Desk::Hearing,
             StepKind::Decide => self == Desk::Decision,
-            StepKind::TakeAction | StepKind::TakeEmergencyMeasure | StepKind::EndEmergencyMeasure => self == Desk::Action,
-            StepKind::Reverse | StepKind::Correct | StepKind::Acknowledge | StepKind::TellIndividual => self == Desk::Correction,
+            StepKind::TakeAction
+            | StepKind::TakeEmergencyMeasure
+            | StepKind::EndEmergencyMeasure => self == Desk::Action,
+            StepKind::Reverse
+            | StepKind::Correct
+            | StepKind::Acknowledge
+            | StepKind::TellIndividual => self == Desk::Correction,
             StepKind::Close | StepKind::ReverseJudgement | StepKind::Assign => self == Desk::Close,
             // Leads are judged on the page for review.
             StepKind::Review | StepKind::Adjudicate => false,
@@ -159,7 +181,9 @@ pub(crate) fn step(
     };
     match step {
         Some(step) if reader.wrong.is_empty() => Ok(step),
-        _ if reader.wrong.is_empty() => Err(vec![Wrong::new("step", "This page does not take that step")]),
+        _ if reader.wrong.is_empty() => {
+            Err(vec![Wrong::new("step", "This page does not take that step")])
+        }
         _ => Err(reader.wrong),
     }
 }
@@ -170,10 +194,14 @@ pub(crate) fn again(parts: Vec<Part>, typed: &Typed, wrong: &[Wrong]) -> Vec<Par
     parts
         .into_iter()
         .map(|part| match part {
-            Part::Form(form) if form.fields.iter().any(|field| field.name == "step" && field.value == asked) => {
+            Part::Form(form)
+                if form.fields.iter().any(|field| field.name == "step" && field.value == asked) =>
+            {
                 Part::Form(form.again(typed, wrong))
             }
-            Part::Details { title, parts } => Part::Details { title, parts: again(parts, typed, wrong) },
+            Part::Details { title, parts } => {
+                Part::Details { title, parts: again(parts, typed, wrong) }
+            }
             other => other,
         })
         .collect()
@@ -225,7 +253,12 @@ impl Reader<'_> {
         found
     }
 
-    fn of<T>(&mut self, name: &'static str, missing: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+    fn of<T>(
+        &mut self,
+        name: &'static str,
+        missing: &str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
         let found = read(self.typed.one(name));
         if found.is_none() {
             self.wrong.push(Wrong::new(name, missing));

@@ -7,7 +7,8 @@ use super::super::part::{Cell, Choice, Field, Part, Tone};
 use super::{Around, Desk, Reader, begin_of, form};
 use crate::server::page::frame::Link;
 use casework::{
-    Addressee, Case, Contest, Draft, Heard, How, Returned, Ruling, Service, Standing, Step, StepKind,
+    Addressee, Case, Contest, Draft, Heard, How, Returned, Ruling, Service, Standing, Step,
+    StepKind,
 };
 
 pub(super) fn notice(case: &Case, around: &Around<'_>) -> Vec<Part> {
@@ -21,17 +22,26 @@ pub(super) fn notice(case: &Case, around: &Around<'_>) -> Vec<Part> {
     };
     match case.standing() {
         Standing::Verified(verified) => match verified.draft() {
-            None => vec![Part::text("Write the letter first; you see it before it is served."), draft("Write the letter")],
+            None => vec![
+                Part::text("Write the letter first; you see it before it is served."),
+                draft("Write the letter"),
+            ],
             Some(written) => {
                 let language = written.language.clone();
                 vec![
                     Part::Buttons(vec![
-                        Link::new(format!("/cases/{}/letter", case.id()), "See and print the letter"),
+                        Link::new(
+                            format!("/cases/{}/letter", case.id()),
+                            "See and print the letter",
+                        ),
                         Link::new(format!("/cases/{}/letter.pdf", case.id()), "The letter as PDF"),
                     ]),
                     Part::heading("It was served"),
                     Part::Form(serve(case, around, &language)),
-                    Part::Details { title: "Write it again".into(), parts: vec![draft("Write the letter again")] },
+                    Part::Details {
+                        title: "Write it again".into(),
+                        parts: vec![draft("Write the letter again")],
+                    },
                 ]
             }
         },
@@ -66,8 +76,14 @@ pub(super) fn notice(case: &Case, around: &Around<'_>) -> Vec<Part> {
                     parts.push(Part::Details {
                         title: "The mail came back".into(),
                         parts: vec![Part::Form(
-                            form(desk, case, StepKind::NoteReturnedMail, around, "Record that it came back")
-                                .field(Field::line("reason", "What the post says")),
+                            form(
+                                desk,
+                                case,
+                                StepKind::NoteReturnedMail,
+                                around,
+                                "Record that it came back",
+                            )
+                            .field(Field::line("reason", "What the post says")),
                         )],
                     });
                 }
@@ -76,7 +92,10 @@ pub(super) fn notice(case: &Case, around: &Around<'_>) -> Vec<Part> {
             None => vec![Part::banner(
                 Tone::Plain,
                 "No notice now",
-                format!("The case stands at “{}”. A notice follows what two people have verified.", case.stage()),
+                format!(
+                    "The case stands at “{}”. A notice follows what two people have verified.",
+                    case.stage()
+                ),
             )],
         },
     }
@@ -117,17 +136,29 @@ pub(super) fn contest(case: &Case, around: &Around<'_>) -> Vec<Part> {
     if let Some(contested) = case.standing().contested() {
         parts.push(Part::Summary(vec![
             ("Answered".into(), number::instant(contested.filed_at()).into()),
-            ("In time".into(), if contested.is_late() { "late: it counts all the same" } else { "yes" }.into()),
+            (
+                "In time".into(),
+                if contested.is_late() { "late: it counts all the same" } else { "yes" }.into(),
+            ),
             ("In their own words".into(), contested.contest().statement.clone().into()),
             ("Papers".into(), contested.contest().attachments.len().to_string().into()),
-            ("Asks for a hearing".into(), if contested.contest().wants_hearing { "yes" } else { "no" }.into()),
+            (
+                "Asks for a hearing".into(),
+                if contested.contest().wants_hearing { "yes" } else { "no" }.into(),
+            ),
         ]));
         if let Standing::Contested(_) = case.standing() {
             parts.push(Part::Details {
                 title: "The person takes it back".into(),
                 parts: vec![Part::Form(
-                    form(desk, case, StepKind::WithdrawContest, around, "Record that it is taken back")
-                        .field(Field::long("reason", "How the person said so")),
+                    form(
+                        desk,
+                        case,
+                        StepKind::WithdrawContest,
+                        around,
+                        "Record that it is taken back",
+                    )
+                    .field(Field::long("reason", "How the person said so")),
                 )],
             });
         }
@@ -140,8 +171,12 @@ pub(super) fn contest(case: &Case, around: &Around<'_>) -> Vec<Part> {
                 form(desk, case, StepKind::FileContest, around, "Record the answer")
                     .field(Field::long("statement", "What the person says, in their own words"))
                     .field(
-                        Field::several("hearing", "Hearing", vec![Choice::new("yes", "The person asks for a hearing")])
-                            .optional(),
+                        Field::several(
+                            "hearing",
+                            "Hearing",
+                            vec![Choice::new("yes", "The person asks for a hearing")],
+                        )
+                        .optional(),
                     ),
             ));
         }
@@ -157,14 +192,26 @@ pub(super) fn contest(case: &Case, around: &Around<'_>) -> Vec<Part> {
 pub(super) fn hearing(case: &Case, around: &Around<'_>) -> Vec<Part> {
     match case.standing() {
         Standing::Contested(_) => vec![Part::Form(
-            form(Desk::Hearing, case, StepKind::OpenHearing, around, "Open the hearing")
-                .field(Field::date("day", "When it takes place").hint("The person is told. Aid continues.")),
+            form(Desk::Hearing, case, StepKind::OpenHearing, around, "Open the hearing").field(
+                Field::date("day", "When it takes place")
+                    .hint("The person is told. Aid continues."),
+            ),
         )],
         Standing::Hearing(hearing) => vec![
-            Part::Summary(vec![("Takes place".into(), number::instant(hearing.takes_place()).into())]),
-            Part::Buttons(vec![Link::new(format!("/cases/{}/decision", case.id()), "Decide on the contest")]),
+            Part::Summary(vec![(
+                "Takes place".into(),
+                number::instant(hearing.takes_place()).into(),
+            )]),
+            Part::Buttons(vec![Link::new(
+                format!("/cases/{}/decision", case.id()),
+                "Decide on the contest",
+            )]),
         ],
-        _ => vec![Part::banner(Tone::Plain, "No hearing now", format!("The case stands at “{}”.", case.stage()))],
+        _ => vec![Part::banner(
+            Tone::Plain,
+            "No hearing now",
+            format!("The case stands at “{}”.", case.stage()),
+        )],
     }
 }
 
@@ -198,7 +245,11 @@ pub(super) fn decision(case: &Case, around: &Around<'_>) -> Vec<Part> {
             ("How".into(), decided.ruling().heard.as_str().into()),
             ("Why".into(), decided.ruling().reason.clone().into()),
         ])],
-        _ => vec![Part::banner(Tone::Plain, "Nothing to decide", format!("The case stands at “{}”.", case.stage()))],
+        _ => vec![Part::banner(
+            Tone::Plain,
+            "Nothing to decide",
+            format!("The case stands at “{}”.", case.stage()),
+        )],
     }
 }
 

@@ -7,8 +7,8 @@ use super::super::agreement::{money, shown};
 use super::super::part::{Cell, Choice, Field, Part, Tone, Wrong};
 use super::{Around, Desk, Reader, days_after, form};
 use casework::{
-    Case, DisputeAnswer, Finding, Ground, Had, Objection, Settled, Source, SourceKind, Standing, Step,
-    StepKind,
+    Case, DisputeAnswer, Finding, Ground, Had, Objection, Settled, Source, SourceKind, Standing,
+    Step, StepKind,
 };
 
 /// How many days a source has to answer a dispute. The project's own number, not the law's.
@@ -18,7 +18,9 @@ pub(super) fn parts(case: &Case, around: &Around<'_>) -> Vec<Part> {
     let desk = Desk::Verification;
     let mut parts = match case.standing() {
         Standing::Reviewed(_) => vec![
-            Part::text("The two records were judged to be of one person. Begin when you can ask somebody who knows."),
+            Part::text(
+                "The two records were judged to be of one person. Begin when you can ask somebody who knows.",
+            ),
             Part::Form(form(desk, case, StepKind::Verify, around, "Begin verification")),
         ],
         Standing::Verifying(verifying) => match verifying.proposed() {
@@ -27,18 +29,28 @@ pub(super) fn parts(case: &Case, around: &Around<'_>) -> Vec<Part> {
                 Part::Form(propose(case, around)),
                 Part::heading("It is not so"),
                 Part::Form(
-                    form(desk, case, StepKind::Refute, around, "Record that it is not so")
-                        .field(Field::long("reason", "Why not").hint("Words that the person can read.")),
+                    form(desk, case, StepKind::Refute, around, "Record that it is not so").field(
+                        Field::long("reason", "Why not").hint("Words that the person can read."),
+                    ),
                 ),
             ],
             Some(proposed) => vec![
                 Part::banner(
                     Tone::Warn,
                     "It takes a second person",
-                    format!("{} proposed this finding. Somebody else confirms it or sends it back.", proposed.by()),
+                    format!(
+                        "{} proposed this finding. Somebody else confirms it or sends it back.",
+                        proposed.by()
+                    ),
                 ),
                 Part::Summary(said(proposed.finding())),
-                Part::Form(form(desk, case, StepKind::Confirm, around, "Confirm: I have seen the sources")),
+                Part::Form(form(
+                    desk,
+                    case,
+                    StepKind::Confirm,
+                    around,
+                    "Confirm: I have seen the sources",
+                )),
                 Part::Form(
                     form(desk, case, StepKind::SendBack, around, "Send it back")
                         .field(Field::long("reason", "What is missing")),
@@ -71,14 +83,19 @@ pub(super) fn parts(case: &Case, around: &Around<'_>) -> Vec<Part> {
 
 fn propose(case: &Case, around: &Around<'_>) -> super::super::part::Form {
     form(Desk::Verification, case, StepKind::Find, around, "Propose this finding")
-        .field(Field::short("amount", "Amount confirmed").hint("For the whole period, such as 3546.36"))
+        .field(
+            Field::short("amount", "Amount confirmed")
+                .hint("For the whole period, such as 3546.36"),
+        )
         .field(Field::one(
             "access",
             "Did the person really have it, for own use?",
             vec![Choice::new("yes", "Yes"), Choice::new("no", "No: somebody else had it")],
         ))
         .field(Field::date("from", "First day on which the person had it"))
-        .field(Field::date("to", "Last day").hint("A yearly sum divided by twelve confirms no month."))
+        .field(
+            Field::date("to", "Last day").hint("A yearly sum divided by twelve confirms no month."),
+        )
         .field(Field::one(
             "source",
             "Who confirmed it, beyond the two records?",
@@ -90,7 +107,10 @@ fn propose(case: &Case, around: &Around<'_>) -> super::super::part::Form {
                 Choice::new("other", "Somebody else"),
             ],
         ))
-        .field(Field::line("reference", "How to find it again").hint("A letter’s number or a file reference"))
+        .field(
+            Field::line("reference", "How to find it again")
+                .hint("A letter’s number or a file reference"),
+        )
         .field(Field::date("seen", "When you asked or saw it"))
         .field(Field::long("words", "What was found, in words that the person can read"))
 }
@@ -108,10 +128,15 @@ pub(in super::super) fn said(finding: &Finding) -> Vec<(String, Cell)> {
             };
             rows.push(("Amount".into(), amount.into()));
             rows.push(("Access".into(), access.into()));
-            let periods: Vec<_> =
-                periods.iter().map(|had| format!("{} to {}", shown(had.from), shown(had.to))).collect();
+            let periods: Vec<_> = periods
+                .iter()
+                .map(|had| format!("{} to {}", shown(had.from), shown(had.to)))
+                .collect();
             rows.push(("Period".into(), periods.join("; ").into()));
-            rows.push(("Confirmed by".into(), sources.iter().map(source).collect::<Vec<_>>().join("; ").into()));
+            rows.push((
+                "Confirmed by".into(),
+                sources.iter().map(source).collect::<Vec<_>>().join("; ").into(),
+            ));
         }
         Ground::BoardFinding { document, found } => {
             rows.push(("The board’s finding".into(), Cell::code(document.clone())));
@@ -133,7 +158,9 @@ pub(in super::super) fn source(source: &Source) -> String {
 fn disputes(case: &Case, around: &Around<'_>) -> Vec<Part> {
     let desk = Desk::Verification;
     let mut parts = Vec::new();
-    for (number, dispute) in case.disputes().iter().enumerate().filter(|(_, dispute)| dispute.is_open()) {
+    for (number, dispute) in
+        case.disputes().iter().enumerate().filter(|(_, dispute)| dispute.is_open())
+    {
         parts.push(Part::banner(
             if dispute.is_overdue(around.now) { Tone::Bad } else { Tone::Warn },
             "The source’s record is disputed",
@@ -145,7 +172,10 @@ fn disputes(case: &Case, around: &Around<'_>) -> Vec<Part> {
                 .field(Field::one(
                     "settled",
                     "The source answers",
-                    vec![Choice::new("corrected", "The record was wrong and has been corrected"), Choice::new("stands", "The record stands")],
+                    vec![
+                        Choice::new("corrected", "The record was wrong and has been corrected"),
+                        Choice::new("stands", "The record stands"),
+                    ],
                 ))
                 .field(Field::long("reason", "Why")),
         ));
@@ -155,7 +185,9 @@ fn disputes(case: &Case, around: &Around<'_>) -> Vec<Part> {
             title: "Dispute the source’s record".into(),
             parts: vec![Part::Form(
                 form(desk, case, StepKind::OpenDispute, around, "Open a dispute")
-                    .field(Field::line("element", "Which element").hint("Such as payroll.gross_pay"))
+                    .field(
+                        Field::line("element", "Which element").hint("Such as payroll.gross_pay"),
+                    )
                     .field(Field::long("reason", "Why you think it is wrong")),
             )],
         });
@@ -174,11 +206,12 @@ pub(super) fn step(kind: StepKind, reader: &mut Reader<'_>) -> Option<Step> {
             if amount_cents.is_none() && reader.typed.one("amount").is_empty() {
                 reader.wrong.push(Wrong::new("amount", "Enter the amount that was confirmed"));
             }
-            let access = reader.of("access", "Say whether the person really had it", |text| match text {
-                "yes" => Some(true),
-                "no" => Some(false),
-                _ => None,
-            });
+            let access =
+                reader.of("access", "Say whether the person really had it", |text| match text {
+                    "yes" => Some(true),
+                    "no" => Some(false),
+                    _ => None,
+                });
             let from = reader.date("from", "Enter the first day");
             let to = reader.date("to", "Enter the last day");
             if to < from {
@@ -189,29 +222,52 @@ pub(super) fn step(kind: StepKind, reader: &mut Reader<'_>) -> Option<Step> {
             let seen = reader.date("seen", "Enter the day on which you asked or saw it");
             let words = reader.words("words", "Say what was found");
             let sources = vec![Source { kind, reference, seen }];
-            let ground = Ground::Independent { amount_cents, access, periods: vec![Had { from, to }], sources };
+            let ground = Ground::Independent {
+                amount_cents,
+                access,
+                periods: vec![Had { from, to }],
+                sources,
+            };
             Some(Step::Find(Finding { ground, words }))
         }
         StepKind::OpenDispute => {
-            let element = reader.of("element", "Enter an element such as payroll.gross_pay", |text| text.parse().ok())?;
+            let element =
+                reader.of("element", "Enter an element such as payroll.gross_pay", |text| {
+                    text.parse().ok()
+                })?;
             let reason = reader.words("reason", "Say why you think it is wrong");
-            Some(Step::OpenDispute(Objection { element, reason, answer_due: days_after(reader.now, DISPUTE_DAYS) }))
+            Some(Step::OpenDispute(Objection {
+                element,
+                reason,
+                answer_due: days_after(reader.now, DISPUTE_DAYS),
+            }))
         }
         StepKind::AnswerDispute => {
             let number = reader.typed.one("number").parse().ok()?;
-            let settled = reader.of("settled", "Say what the source answers", |text| match text {
-                "corrected" => Some(Settled::Corrected),
-                "stands" => Some(Settled::Stands),
-                _ => None,
-            })?;
-            Some(Step::AnswerDispute(DisputeAnswer { number, settled, reason: reader.words("reason", "Say why") }))
+            let settled =
+                reader.of("settled", "Say what the source answers", |text| match text {
+                    "corrected" => Some(Settled::Corrected),
+                    "stands" => Some(Settled::Stands),
+                    _ => None,
+                })?;
+            Some(Step::AnswerDispute(DisputeAnswer {
+                number,
+                settled,
+                reason: reader.words("reason", "Say why"),
+            }))
         }
         _ => None,
     }
 }
 
 fn source_kind(text: &str) -> Option<SourceKind> {
-    [SourceKind::Payer, SourceKind::Registrar, SourceKind::Individual, SourceKind::Document, SourceKind::Other]
-        .into_iter()
-        .find(|kind| kind.as_str() == text)
+    [
+        SourceKind::Payer,
+        SourceKind::Registrar,
+        SourceKind::Individual,
+        SourceKind::Document,
+        SourceKind::Other,
+    ]
+    .into_iter()
+    .find(|kind| kind.as_str() == text)
 }

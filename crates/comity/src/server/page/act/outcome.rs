@@ -5,8 +5,8 @@ use super::super::number;
 use super::super::part::{Cell, Choice, Field, Part, Table, Tone};
 use super::{Around, Desk, Reader, days_after, form};
 use casework::{
-    Acknowledgement, ActionKind, ActionOrder, Because, Case, Closing, CorrectionOrder, EMERGENCY_DAYS,
-    Emergency, How, Standing, Step, StepKind, Told,
+    Acknowledgement, ActionKind, ActionOrder, Because, Case, Closing, CorrectionOrder,
+    EMERGENCY_DAYS, Emergency, How, Standing, Step, StepKind, Told,
 };
 use std::collections::BTreeSet;
 
@@ -45,7 +45,8 @@ pub(super) fn action(case: &Case, around: &Around<'_>) -> Vec<Part> {
     let mut parts = match (case.standing(), ended) {
         (_, Some(Err(why))) => vec![Part::banner(Tone::Warn, "Not now", format!("{why}."))],
         (_, Some(Ok(_))) => {
-            let kinds = KINDS.iter().map(|(kind, words)| Choice::new(kind.as_str(), *words)).collect();
+            let kinds =
+                KINDS.iter().map(|(kind, words)| Choice::new(kind.as_str(), *words)).collect();
             vec![
                 Part::banner(
                     Tone::Note,
@@ -80,10 +81,16 @@ pub(super) fn action(case: &Case, around: &Around<'_>) -> Vec<Part> {
         _ => vec![Part::banner(
             Tone::Plain,
             "No action now",
-            format!("The case stands at “{}”. Action follows a served notice whose time has ended.", case.stage()),
+            format!(
+                "The case stands at “{}”. Action follows a served notice whose time has ended.",
+                case.stage()
+            ),
         )],
     };
-    if matches!(case.standing(), Standing::Noticed(_) | Standing::Contested(_) | Standing::Hearing(_)) {
+    if matches!(
+        case.standing(),
+        Standing::Noticed(_) | Standing::Contested(_) | Standing::Hearing(_)
+    ) {
         parts.push(Part::Details {
             title: "Public health or safety is threatened".into(),
             parts: vec![
@@ -106,17 +113,27 @@ pub(super) fn correction(case: &Case, around: &Around<'_>) -> Vec<Part> {
         Part::Form(
             form(desk, case, kind, around, button)
                 .field(Field::long("words", "What was wrong, and what is right"))
-                .field(Field::several(
-                    "splits",
-                    "Records",
-                    vec![Choice::new("yes", "Records that were joined are of different people: split them")],
-                )
-                .optional()),
+                .field(
+                    Field::several(
+                        "splits",
+                        "Records",
+                        vec![Choice::new(
+                            "yes",
+                            "Records that were joined are of different people: split them",
+                        )],
+                    )
+                    .optional(),
+                ),
         )
     };
     let told = Table::new("Who must hear of it", &["Recipient", "Party"])
         .empty("Nothing about this case was disclosed to anybody.")
-        .with(around.recipients.iter().map(|(id, name)| vec![Cell::text(name.clone()), Cell::code(id.clone())]));
+        .with(
+            around
+                .recipients
+                .iter()
+                .map(|(id, name)| vec![Cell::text(name.clone()), Cell::code(id.clone())]),
+        );
     match case.standing() {
         Standing::Correction(correction) => {
             let mut table = Table::new("Recipients", &["Recipient", "State"])
@@ -135,38 +152,68 @@ pub(super) fn correction(case: &Case, around: &Around<'_>) -> Vec<Part> {
                     ("Ordered".into(), number::instant(correction.at()).into()),
                     (
                         "The person was told".into(),
-                        correction.told_at().map_or_else(|| Cell::tag(Tone::Warn, "not yet"), |at| Cell::text(number::instant(at))),
+                        correction.told_at().map_or_else(
+                            || Cell::tag(Tone::Warn, "not yet"),
+                            |at| Cell::text(number::instant(at)),
+                        ),
                     ),
                 ]),
                 Part::Table(table),
             ];
             if let Some(party) = correction.outstanding().next() {
                 parts.push(Part::Form(
-                    form(desk, case, StepKind::Acknowledge, around, &format!("Record that {party} acknowledged"))
-                        .field(Field::hidden("recipient", party.to_string()))
-                        .field(
-                            Field::line("answer", "SHA-256 of its signed answer")
-                                .hint("Nodes acknowledge by themselves; this is for an answer on paper."),
+                    form(
+                        desk,
+                        case,
+                        StepKind::Acknowledge,
+                        around,
+                        &format!("Record that {party} acknowledged"),
+                    )
+                    .field(Field::hidden("recipient", party.to_string()))
+                    .field(
+                        Field::line("answer", "SHA-256 of its signed answer").hint(
+                            "Nodes acknowledge by themselves; this is for an answer on paper.",
                         ),
+                    ),
                 ));
             }
             if correction.told_at().is_none() {
                 parts.push(Part::Form(
-                    form(desk, case, StepKind::TellIndividual, around, "Record that the person was told").field(
-                        Field::one("how", "How", vec![Choice::new("mail", "By mail"), Choice::new("in-person", "In person")])
-                            .value("mail"),
+                    form(
+                        desk,
+                        case,
+                        StepKind::TellIndividual,
+                        around,
+                        "Record that the person was told",
+                    )
+                    .field(
+                        Field::one(
+                            "how",
+                            "How",
+                            vec![
+                                Choice::new("mail", "By mail"),
+                                Choice::new("in-person", "In person"),
+                            ],
+                        )
+                        .value("mail"),
                     ),
                 ));
             }
             parts
         }
         Standing::Action(_) => vec![
-            Part::text("The action is undone, what was taken is restored, and everybody to whom it went is told."),
+            Part::text(
+                "The action is undone, what was taken is restored, and everybody to whom it went is told.",
+            ),
             Part::Table(told),
             order(StepKind::Reverse, "Undo the action, and correct"),
         ],
         Standing::Closed(_) => {
-            vec![Part::banner(Tone::Plain, "The case is closed", "A judgement is reversed on the page that closes.")]
+            vec![Part::banner(
+                Tone::Plain,
+                "The case is closed",
+                "A judgement is reversed on the page that closes.",
+            )]
         }
         _ => vec![Part::Table(told), order(StepKind::Correct, "Order the correction")],
     }
@@ -183,13 +230,22 @@ pub(super) fn close(case: &Case, around: &Around<'_>) -> Vec<Part> {
             Part::Details {
                 title: "The judgement was wrong".into(),
                 parts: vec![Part::Form(
-                    form(desk, case, StepKind::ReverseJudgement, around, "Reverse it: look at the lead again")
-                        .field(Field::long("reason", "Why it was wrong")),
+                    form(
+                        desk,
+                        case,
+                        StepKind::ReverseJudgement,
+                        around,
+                        "Reverse it: look at the lead again",
+                    )
+                    .field(Field::long("reason", "Why it was wrong")),
                 )],
             },
         ],
         _ => {
-            let reasons = REASONS.iter().map(|(reason, words)| Choice::new(reason.as_str(), *words)).collect();
+            let reasons = REASONS
+                .iter()
+                .map(|(reason, words)| Choice::new(reason.as_str(), *words))
+                .collect();
             vec![Part::Form(
                 form(desk, case, StepKind::Close, around, "Close the case")
                     .field(Field::one("because", "Why nothing more follows", reasons))
@@ -210,7 +266,13 @@ pub(super) fn step(kind: StepKind, reader: &mut Reader<'_>, around: &Around<'_>)
             let undo_plan = reader.words("undo", "Say how it would be undone");
             // Two years and a day: what undoing takes outlives every term that the project sets itself.
             let undo_until = days_after(reader.now, 731);
-            Some(Step::TakeAction(ActionOrder { kind: kind?, from, amount_cents, undo_plan, undo_until }))
+            Some(Step::TakeAction(ActionOrder {
+                kind: kind?,
+                from,
+                amount_cents,
+                undo_plan,
+                undo_until,
+            }))
         }
         StepKind::TakeEmergencyMeasure => {
             let official = reader.words("official", "Name the official who answers for it");
@@ -224,7 +286,8 @@ pub(super) fn step(kind: StepKind, reader: &mut Reader<'_>, around: &Around<'_>)
         StepKind::Reverse => Some(Step::Reverse(order(reader, around))),
         StepKind::Correct => Some(Step::Correct(order(reader, around))),
         StepKind::Acknowledge => {
-            let recipient = reader.of("recipient", "Name the recipient", |text| text.parse().ok())?;
+            let recipient =
+                reader.of("recipient", "Name the recipient", |text| text.parse().ok())?;
             let answer = reader.words("answer", "Enter the digest of its answer");
             Some(Step::Acknowledge(Acknowledgement { recipient, answer }))
         }
@@ -250,6 +313,7 @@ pub(super) fn step(kind: StepKind, reader: &mut Reader<'_>, around: &Around<'_>)
 
 fn order(reader: &mut Reader<'_>, around: &Around<'_>) -> CorrectionOrder {
     let words = reader.words("words", "Say what was wrong, and what is right");
-    let recipients: BTreeSet<_> = around.recipients.iter().filter_map(|(id, _)| id.parse().ok()).collect();
+    let recipients: BTreeSet<_> =
+        around.recipients.iter().filter_map(|(id, _)| id.parse().ok()).collect();
     CorrectionOrder { words, recipients, splits: reader.ticked("splits") }
 }
