@@ -12,6 +12,7 @@ mod program;
 mod stay;
 
 pub(crate) use body::{Asked, Given};
+pub(crate) use ledger::{reader, verifier};
 
 use super::error::{Problem, Reason};
 use super::{App, correction, health};

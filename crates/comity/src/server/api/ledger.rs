@@ -51,7 +51,7 @@ pub(crate) fn reader(app: &App) -> Result<Reader<Directory>, Error> {
     Ok(reader.map_err(crate::Error::from)?)
 }
 
-fn verifier(app: &App) -> Result<Verifier, Error> {
+pub(crate) fn verifier(app: &App) -> Result<Verifier, Error> {
     let key = crate::program::read(&crate::server::places(app.config()).ledger_key())?;
     Ok(Verifier::parse(key.trim()).map_err(crate::Error::from)?)
 }

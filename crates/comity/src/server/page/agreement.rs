@@ -10,6 +10,10 @@ use agreement::{
     Agreement, Discrepancy, ElementRef, Filed, Role, Standing, Threshold, VerificationMethod,
     VerifiedFact,
 };
+use crate::server::visit::Visit;
+use crate::server::{App, Error};
+use axum::extract::State;
+use axum::response::Response;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -49,6 +53,15 @@ pub(crate) fn page(frame: Frame, filed: &Filed, digest: &str, now: Timestamp) ->
                 ("Environment".into(), agreement.environment.to_string().into()),
             ])],
         })
+}
+
+/// `GET /agreements`
+pub(super) async fn show_all(State(app): State<App>, visit: Visit) -> Result<Response, Error> {
+    let program = app.program();
+    let filed = app.node().await.with_stays(&program.filed).await?;
+    let title = program.agreement().title.clone();
+    let frame = crate::server::door::frame(&app, &visit, title, "/agreements");
+    Ok(super::draw(&page(frame, &filed, &program.digest.to_string(), app.now())))
 }
 
 fn state(filed: &Filed, standing: &Standing, today: Date) -> Part {

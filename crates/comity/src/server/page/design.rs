@@ -30,6 +30,14 @@ impl DesignPage {
     }
 }
 
+/// `GET /design`
+pub(super) async fn show(
+    axum::extract::State(app): axum::extract::State<crate::server::App>,
+    visit: crate::server::visit::Visit,
+) -> axum::response::Response {
+    super::draw(&DesignPage::new(crate::server::door::frame(&app, &visit, "Design", "/design")))
+}
+
 fn contrast() -> Vec<Part> {
     let (light, dark) = (colour::tokens(Theme::Light), colour::tokens(Theme::Dark));
     let mut table = Table::new(

@@ -7,7 +7,15 @@ use super::frame::{Frame, Link};
 use super::number;
 use super::part::{Cell, Field, Form, Page, Part, Table, Tone};
 use jiff::Timestamp;
-use ledger::{Checkpoint, Entry, Hash};
+use crate::server::ask::ask;
+use crate::server::visit::Visit;
+use crate::server::{App, Error, SignedIn};
+use agreement::Act;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse as _, Response};
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use ledger::{Checkpoint, Entry, Policy};
+use serde::Deserialize;
 
 /// One entry of a list.
 pub(crate) struct Listed {
@@ -35,12 +43,11 @@ impl Listed {
 /// Shows the newest entries, or those before one.
 pub(crate) fn list(
     frame: Frame,
-    checkpoint: Option<&Checkpoint>,
-    origin: &str,
+    checkpoint: &Checkpoint,
     entries: &[Listed],
     next: Option<u64>,
 ) -> Page {
-    let size = checkpoint.map_or(0, |checkpoint| checkpoint.size);
+    let size = checkpoint.size;
     let mut go = Form::new("/ledger", "", "Go to entry").field(
         Field::short("entry", "Number of the entry")
             .hint(format!("0 to {}", size.saturating_sub(1))),
@@ -64,15 +71,14 @@ pub(crate) fn list(
             entry.about.clone().into(),
         ]);
     }
-    let root = checkpoint.map_or_else(String::new, |checkpoint| checkpoint.root.to_string());
     Page::new(
         frame,
         "Everything that was permitted, refused and done, in order. Nothing can be changed or taken out unseen.",
     )
     .part(Part::Summary(vec![
         ("Entries".into(), number::count(size).into()),
-        ("Log".into(), Cell::code(origin)),
-        ("Root of the signed checkpoint".into(), Cell::code(root)),
+        ("Log".into(), Cell::code(checkpoint.origin.to_string())),
+        ("Root of the signed checkpoint".into(), Cell::code(checkpoint.root.to_string())),
     ]))
     .part(Part::Form(go))
     .part(Part::Table(table))
@@ -90,7 +96,7 @@ pub(crate) fn list(
 }
 
 /// Shows one entry with its proof.
-pub(crate) fn entry(frame: Frame, index: u64, entry: &Entry, proof: &[Hash], size: u64) -> Page {
+pub(crate) fn entry(frame: Frame, index: u64, entry: &Entry, receipt: &str, size: u64) -> Page {
     let facts = entry.facts().iter().map(|(name, value)| {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         (
@@ -113,22 +119,15 @@ pub(crate) fn entry(frame: Frame, index: u64, entry: &Entry, proof: &[Hash], siz
         format!("{commitments} values are committed to, and opened from the case store alone")
             .into(),
     ));
-    let proof = Table::new("The proof: hashes from the entry up to the root", &["#Step", "Hash"])
-        .with(
-            proof
-                .iter()
-                .enumerate()
-                .map(|(step, hash)| vec![Cell::number(step + 1), Cell::code(hash.to_string())]),
-        )
-        .empty("The entry is the only one: it is the root.");
     let mut page = Page::new(frame, format!("It is in the ledger of {} entries whose checkpoint is signed.", number::count(size)))
         .part(Part::Summary(rows))
-        .part(Part::Table(proof))
         .part(Part::Buttons(vec![
             Link::new(format!("/ledger/{index}/receipt"), "Get its receipt"),
             Link::new("/ledger", "All entries"),
         ]))
-        .part(Part::text("A receipt proves this entry by itself, with no network and no database: comity receipt verify."));
+        .part(Part::text("The receipt proves this entry by itself, with no network and no database:"))
+        .part(Part::Code("comity receipt verify FILE --key ledger.vkey".into()))
+        .part(Part::Details { title: "The proof itself".into(), parts: vec![Part::Code(receipt.to_owned())] });
     page.parts.push(Part::Pages {
         previous: None,
         next: (index > 0).then(|| format!("/ledger/{}", index - 1)),
@@ -180,4 +179,91 @@ fn tone(kind: &str) -> Tone {
         "disclosure" | "notice.served" => Tone::Note,
         _ => Tone::Plain,
     }
+}
+
+/// How many entries a page shows.
+const PAGE: u64 = 50;
+
+/// Which entries are asked for.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Asked {
+    before: Option<String>,
+    entry: Option<String>,
+}
+
+async fn may(app: &App, officer: &SignedIn) -> Result<(), Error> {
+    let mut node = app.node().await;
+    ask(app, &mut node, officer, Act::AUDIT_READ, |_| {}).await.map(|_permit| ())
+}
+
+/// `GET /ledger`
+pub(super) async fn browse(
+    State(app): State<App>,
+    visit: Visit,
+    officer: SignedIn,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Error> {
+    if let Some(entry) = asked.entry.as_deref().and_then(|text| text.trim().parse::<u64>().ok()) {
+        return Ok(crate::server::visit::see_other(&format!("/ledger/{entry}")));
+    }
+    may(&app, &officer).await?;
+    let reader = crate::server::api::reader(&app)?;
+    let size = reader.checkpoint().size;
+    let before = asked.before.and_then(|text| text.parse().ok()).unwrap_or(size).min(size);
+    let from = before.saturating_sub(PAGE);
+    let note = reader.note().clone();
+    let policy = Policy::of_log(crate::server::api::verifier(&app)?);
+    let mut entries = Vec::new();
+    for index in (from..before).rev() {
+        let receipt = reader.receipt(index, &note, Vec::new()).map_err(crate::Error::from)?;
+        let told = receipt.read(&policy).map_err(crate::Error::from)?;
+        entries.push(Listed::of(index, &told.entry));
+    }
+    let frame = crate::server::door::frame(&app, &visit, "Ledger", "/ledger");
+    let next = (from > 0).then_some(from);
+    Ok(super::draw(&list(frame, reader.checkpoint(), &entries, next)))
+}
+
+/// `GET /ledger/{index}`
+pub(super) async fn show(
+    State(app): State<App>,
+    visit: Visit,
+    officer: SignedIn,
+    Path(index): Path<String>,
+) -> Result<Response, Error> {
+    let (index, text, found, size) = proved(&app, &officer, &index).await?;
+    let frame = crate::server::door::frame(&app, &visit, format!("Entry {index}"), "/ledger")
+        .below([Link::new("/ledger", "Ledger")]);
+    Ok(super::draw(&entry(frame, index, &found, &text, size)))
+}
+
+/// `GET /ledger/{index}/receipt`
+pub(super) async fn receipt(
+    State(app): State<App>,
+    officer: SignedIn,
+    Path(index): Path<String>,
+) -> Result<Response, Error> {
+    let (index, text, _, _) = proved(&app, &officer, &index).await?;
+    let file = format!("attachment; filename=\"entry-{index}.tlog-proof\"");
+    Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()), (CONTENT_DISPOSITION, file)], text)
+        .into_response())
+}
+
+async fn proved(
+    app: &App,
+    officer: &SignedIn,
+    index: &str,
+) -> Result<(u64, String, Entry, u64), Error> {
+    let index: u64 = index.parse().map_err(|_| Error::NotFound)?;
+    may(app, officer).await?;
+    let reader = crate::server::api::reader(app)?;
+    let size = reader.checkpoint().size;
+    if index >= size {
+        return Err(Error::NotFound);
+    }
+    let note = reader.note().clone();
+    let receipt = reader.receipt(index, &note, Vec::new()).map_err(crate::Error::from)?;
+    let policy = Policy::of_log(crate::server::api::verifier(app)?);
+    let told = receipt.read(&policy).map_err(crate::Error::from)?;
+    Ok((index, receipt.to_string(), told.entry, size))
 }

@@ -2,11 +2,17 @@
 //! in its scope is released (floor F8); a source may stop by itself, without any order (5 U.S.C. 552a(q)(1)).
 
 use super::Typed;
+use crate::server::visit::{Visit, done};
+use crate::server::{App, Error, SignedIn, stay};
 use super::frame::{Frame, Link};
 use super::number;
 use super::part::{Cell, Choice, Field, Form, Page, Part, Table, Tone, Wrong};
 use agreement::{Agreement, Direction, Scope, Stay, StayKind};
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use casework::store::accounts::Role;
 use jiff::Timestamp;
+use serde::Deserialize;
 
 /// Shows every stay.
 pub(crate) fn list(frame: Frame, stays: &[(i64, Stay)], now: Timestamp, may_record: bool) -> Page {
@@ -99,7 +105,7 @@ pub(crate) fn form(agreement: &Agreement, csrf: &str, is_source_stop: bool) -> F
         })
         .collect();
     let kind = if is_source_stop { "source-stop" } else { "order" };
-    Form::new("/stays/new", csrf, "Record: it counts at once")
+    Form::new("/stays", csrf, "Record: it counts at once")
         .field(Field::hidden("kind", kind))
         .field(Field::line(
             "order",
@@ -204,6 +210,109 @@ pub(crate) fn lift_form(number: i64, csrf: &str) -> Form {
         .field(Field::line("authority", "Who ordered it"))
         .grave()
         .instead("/stays", "Back, lift nothing")
+}
+
+/// Which form is asked for.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Asked {
+    kind: Option<String>,
+}
+
+/// `GET /stays`
+pub(super) async fn show(
+    State(app): State<App>,
+    visit: Visit,
+    officer: SignedIn,
+) -> Result<Response, Error> {
+    let stays: Vec<_> =
+        stay::list(&app).await?.into_iter().map(|one| (one.number, one.stay)).collect();
+    let frame = crate::server::door::frame(&app, &visit, "Stays", "/stays");
+    Ok(super::draw(&list(frame, &stays, app.now(), officer.is(Role::PrivacyOfficer))))
+}
+
+fn new_page(app: &App, visit: &Visit, form: Form) -> Response {
+    let frame = crate::server::door::frame(app, visit, "Record a stay", "/stays")
+        .below([Link::new("/stays", "Stays")]);
+    super::draw(
+        &Page::new(frame, "It counts from the moment it is recorded. Lifting it takes an order of its own.")
+            .part(Part::Form(form)),
+    )
+}
+
+/// `GET /stays/new`
+pub(super) async fn ask_new(
+    State(app): State<App>,
+    visit: Visit,
+    Query(asked): Query<Asked>,
+) -> Response {
+    let is_source_stop = asked.kind.as_deref() == Some("source-stop");
+    let form = form(app.program().agreement(), &visit.csrf, is_source_stop);
+    new_page(&app, &visit, form)
+}
+
+/// `POST /stays`
+pub(super) async fn record(
+    State(app): State<App>,
+    visit: Visit,
+    officer: SignedIn,
+    typed: Typed,
+) -> Result<Response, Error> {
+    match recorded(&typed, app.now()) {
+        Ok(new) => {
+            let recorded = stay::record(&app, &officer, new).await?;
+            let said = if recorded.doubts.is_empty() {
+                "The stay is recorded and counts now.".to_owned()
+            } else {
+                format!(
+                    "The stay is recorded and counts now. {} names in its scope are unknown here: all of their sort is covered.",
+                    recorded.doubts.len()
+                )
+            };
+            Ok(done("/stays", &said))
+        }
+        Err(wrong) => {
+            let is_source_stop = typed.one("kind") == "source-stop";
+            let form = form(app.program().agreement(), &visit.csrf, is_source_stop);
+            Ok(new_page(&app, &visit, form.again(&typed, &wrong)))
+        }
+    }
+}
+
+fn lift_page(app: &App, visit: &Visit, number: i64, form: Form) -> Response {
+    let frame = crate::server::door::frame(app, visit, format!("Lift stay {number}"), "/stays")
+        .below([Link::new("/stays", "Stays")]);
+    super::draw(&Page::new(frame, "From then on releases go by the agreement and the gate again.").part(Part::Form(form)))
+}
+
+/// `GET /stays/{number}/lift`
+pub(super) async fn ask_lift(
+    State(app): State<App>,
+    visit: Visit,
+    Path(number): Path<i64>,
+) -> Response {
+    lift_page(&app, &visit, number, lift_form(number, &visit.csrf))
+}
+
+/// `POST /stays/{number}/lift`
+pub(super) async fn lift(
+    State(app): State<App>,
+    visit: Visit,
+    officer: SignedIn,
+    Path(number): Path<i64>,
+    typed: Typed,
+) -> Result<Response, Error> {
+    let mut wrong = Vec::new();
+    for (name, why) in [("order", "Enter the number of the lifting order"), ("authority", "Enter who ordered it")] {
+        if typed.one(name).is_empty() {
+            wrong.push(Wrong::new(name, why));
+        }
+    }
+    if !wrong.is_empty() {
+        let form = lift_form(number, &visit.csrf).again(&typed, &wrong);
+        return Ok(lift_page(&app, &visit, number, form));
+    }
+    stay::lift(&app, &officer, number, typed.one("order"), typed.one("authority")).await?;
+    Ok(done("/stays", "The stay is lifted."))
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 //!
 //! It may hold personal values, so that `Debug` shows the names alone.
 
+use crate::server::Error;
+use axum::extract::{FromRequest, Request};
 use std::fmt;
 
 /// The answers of a form, in the order in which they came.
@@ -30,6 +32,17 @@ impl Typed {
     pub(crate) fn joined(&self, name: &str) -> Option<String> {
         let all: Vec<&str> = self.all(name).collect();
         (!all.is_empty()).then(|| all.join(" "))
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Typed {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Typed, Error> {
+        let bytes = axum::body::Bytes::from_request(request, state)
+            .await
+            .map_err(|_| Error::malformed("form", "it could not be read"))?;
+        Ok(Typed::new(form_urlencoded::parse(&bytes).into_owned().collect()))
     }
 }
 
