@@ -228,7 +228,10 @@ pub(crate) async fn list(
 }
 
 /// Returns the corrections that other parties sent, the latest first.
-pub(crate) async fn came(app: &App) -> Result<Vec<Came>, Error> {
+///
+/// # Errors
+/// They cannot be read.
+pub async fn came(app: &App) -> Result<Vec<Came>, Error> {
     let received = app.accounts().received(200).await?;
     let read = |one: Received| {
         let bytes = app.secret().unseal(&sealed_for(&one.party, &one.number), &one.body)?;
