@@ -32,7 +32,7 @@ mod visit;
 pub use account::{Accounts, Means};
 pub use config::{Config, StoreUrl};
 pub use error::Error;
-pub use individual::LetterView;
+pub use individual::{DisclosedView, LetterView, MeView, StepView};
 pub use sign_in::{AccountView, SignInView};
 pub use visit::{AtTheDoor, SignedIn, Visit, done};
 
@@ -44,7 +44,7 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 use casework::store::accounts::AccountStore as _;
 use casework::store::accounts::sqlite::SqliteAccounts;
-use casework::{Database, Store as _};
+use casework::{Database, Sqlite, Store as _};
 use jiff::Timestamp;
 use limit::Limit;
 use metrics::Metrics;
@@ -233,6 +233,19 @@ impl App {
         &self.inner.store
     }
 
+    /// Returns the cases.
+    ///
+    /// # Errors
+    /// The database that keeps them has no cases yet.
+    pub fn cases(&self) -> Result<&Sqlite, Error> {
+        match &self.inner.store {
+            Database::Sqlite(store) => Ok(store),
+            Database::Postgres(_) => {
+                Err(Error::Unavailable { why: "cases are not kept on PostgreSQL yet".to_owned() })
+            }
+        }
+    }
+
     pub(crate) fn gate(&self) -> &Gate {
         &self.inner.gate
     }
@@ -289,6 +302,8 @@ impl App {
             .route("/account", get(sign_in::account))
             .route("/account/password", post(sign_in::change_password))
             .route("/me/sign-in", get(individual::ask).post(individual::take))
+            .route("/me", get(individual::show))
+            .route("/me/receipts/{index}", get(individual::receipt))
             .route("/health", get(health::health))
             .route("/metrics", get(health::metrics))
             .route("/assets/{digest}/{name}", get(door::asset))

@@ -20,8 +20,18 @@ pub(crate) async fn ask(
     act: Act,
     fill: impl FnOnce(&mut CaseRequest) + Send,
 ) -> Result<Permit, Error> {
-    let agreement = app.program().agreement();
     let by = By::Officer { id: officer.officer.clone(), roles: officer.roles.clone() };
+    ask_by(app, by, act, fill).await
+}
+
+/// Asks for leave for whoever it is, as [`ask`].
+pub(crate) async fn ask_by(
+    app: &App,
+    by: By,
+    act: Act,
+    fill: impl FnOnce(&mut CaseRequest) + Send,
+) -> Result<Permit, Error> {
+    let agreement = app.program().agreement();
     let purpose = app.program().purpose()?;
     let mut request = CaseRequest::new(agreement, act, app.party(), purpose, by);
     fill(&mut request);
