@@ -7,12 +7,14 @@
 mod account;
 pub mod api;
 mod ask;
+mod chase;
 pub mod config;
 pub mod correction;
 mod door;
 pub mod error;
 mod flash;
 mod health;
+pub mod import;
 mod individual;
 mod limit;
 mod listen;
@@ -32,19 +34,21 @@ mod visit;
 pub use account::{Accounts, Means};
 pub use config::{Config, StoreUrl};
 pub use error::Error;
-pub use individual::{DisclosedView, LetterView, MeView, StepView};
+use individual::answer;
+pub use individual::{AnswerView, DisclosedView, LetterView, MeView, StepView};
 pub use sign_in::{AccountView, SignInView};
 pub use visit::{AtTheDoor, SignedIn, Visit, done};
 
 use crate::clock::Clock;
+use crate::desk::Desk;
 use crate::node::{Node, Places};
 use crate::program::Program;
-use agreement::{Environment, Gate, PartyId};
+use agreement::{Gate, PartyId};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use casework::store::accounts::AccountStore as _;
 use casework::store::accounts::sqlite::SqliteAccounts;
-use casework::{Database, Sqlite, Store as _};
+use casework::{Database, Store as _};
 use jiff::Timestamp;
 use limit::Limit;
 use metrics::Metrics;
@@ -80,8 +84,7 @@ struct Inner {
     client_tls: Option<Arc<ClientConfig>>,
     node: Mutex<Node>,
     store: Database,
-    gate: Gate,
-    environment: Environment,
+    desk: Desk,
     ledger_writable: AtomicBool,
     accounts: Accounts,
     nobodys_password: String,
@@ -131,6 +134,7 @@ impl App {
                 .await?;
         let (store, ledger_writable) =
             (node.store.clone(), AtomicBool::new(node.ledger_fault().is_none()));
+        let desk = Desk::open(&node, &program, Gate::shipped()?).await?;
         let accounts = Accounts::open(&config).await?;
         let limits = Limits {
             requests: Limit::a_minute(config.limits.requests_a_minute),
@@ -143,8 +147,7 @@ impl App {
             program,
             node: Mutex::new(node),
             store,
-            gate: Gate::shipped()?,
-            environment,
+            desk,
             ledger_writable,
             accounts,
             nobodys_password: password::nobodys()?,
@@ -233,25 +236,9 @@ impl App {
         &self.inner.store
     }
 
-    /// Returns the cases.
-    ///
-    /// # Errors
-    /// The database that keeps them has no cases yet.
-    pub fn cases(&self) -> Result<&Sqlite, Error> {
-        match &self.inner.store {
-            Database::Sqlite(store) => Ok(store),
-            Database::Postgres(_) => {
-                Err(Error::Unavailable { why: "cases are not kept on PostgreSQL yet".to_owned() })
-            }
-        }
-    }
-
-    pub(crate) fn gate(&self) -> &Gate {
-        &self.inner.gate
-    }
-
-    pub(crate) fn environment(&self) -> Environment {
-        self.inner.environment
+    /// Returns the desk, where acts on cases become decisions, steps and entries.
+    pub fn desk(&self) -> &Desk {
+        &self.inner.desk
     }
 
     /// Says whether the ledger can be written: tried now, or, while a run has the node and writes it, as of the last try.
@@ -303,6 +290,7 @@ impl App {
             .route("/account/password", post(sign_in::change_password))
             .route("/me/sign-in", get(individual::ask).post(individual::take))
             .route("/me", get(individual::show))
+            .route("/me/contest", get(answer::ask).post(answer::take))
             .route("/me/receipts/{index}", get(individual::receipt))
             .route("/health", get(health::health))
             .route("/metrics", get(health::metrics))
@@ -334,6 +322,7 @@ impl App {
             served = served => served?,
             () = self.drain() => {}
             () = self.sweep() => {}
+            () = self.chase() => {}
         }
         // What waits still goes to the ledger before the end.
         self.drain_once().await;

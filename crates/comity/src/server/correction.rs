@@ -223,7 +223,7 @@ pub(crate) async fn list(
     let read = agreement::Act::READ_EVIDENCE;
     // What came is open until an officer has dealt with it: that is what it is read for.
     let open = |request: &mut agreement::CaseRequest| request.file.corrections_open = 1;
-    let _permit = super::ask::ask(&app, &officer, read, open).await?;
+    super::ask::ask(&app, &officer, read, open).await?;
     Ok(Json(came(&app).await?))
 }
 

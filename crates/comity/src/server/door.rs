@@ -4,9 +4,9 @@
 //! What they are made of is the console's ([`super::page`]); what is typed into them, [`super::sign_in`] reads.
 
 use super::error::Problem;
-use super::individual::{LetterView, MeView};
+use super::individual::{AnswerView, LetterView, MeView};
 use super::page::frame::{Frame, Link, Shown};
-use super::page::part::{Cell, Field, Form, Page, Part, Table, Tone, Wrong};
+use super::page::part::{Cell, Choice, Field, Form, Page, Part, Table, Tone, Wrong};
 use super::page::{Typed, asset};
 use super::route::{self, Who};
 use super::sign_in::{AccountView, SignInView};
@@ -184,6 +184,34 @@ pub(crate) fn me(app: &App, visit: &Visit, view: &MeView) -> Response {
     }
     let out = Form::new("/sign-out", &visit.csrf, "Leave");
     draw(&page.part(Part::Table(given)).part(Part::Table(done)).part(Part::Form(out)))
+}
+
+/// Draws the form of the individual's answer.
+pub(crate) fn answer(app: &App, visit: &Visit, view: &AnswerView) -> Response {
+    let wrong: Vec<_> = view.wrong.iter().map(|why| Wrong::new("statement", why)).collect();
+    let hearing = if view.wants_hearing { "yes" } else { "" };
+    let typed = Typed::new(vec![
+        ("statement".to_owned(), view.statement.clone()),
+        ("wants_hearing".to_owned(), hearing.to_owned()),
+    ]);
+    let form = Form::new("/me/contest", &visit.csrf, "Send the answer")
+        .field(Field::long("statement", "What is not right, or what happened").hint(
+            "In your own words. You need no lawyer and no form of words",
+        ))
+        .field(
+            Field::file("papers", "Papers, if you have any", ".pdf,.png,.jpg,.jpeg,.txt")
+                .hint("PDF, JPEG, PNG or plain text, 5 MB at most")
+                .optional(),
+        )
+        .field(Field::several(
+            "wants_hearing",
+            "A hearing",
+            vec![Choice::new("yes", "I want to be heard in person")],
+        ).optional())
+        .again(&typed, &wrong);
+    let intro = "Your answer counts even if it comes late. Nothing is done until it is decided on.";
+    let frame = frame(app, visit, "Answer", "/me").below([Link::new("/me", "What there is about you")]);
+    draw(&Page::new(frame, intro).part(Part::Form(form)))
 }
 
 /// Draws the code for the next time, this once.

@@ -249,8 +249,10 @@ impl From<casework::Error> for Error {
     fn from(error: casework::Error) -> Error {
         match error {
             casework::Error::NoSuchLead { .. }
+            | casework::Error::NoSuchCase { .. }
             | casework::Error::NoSuchStay { .. }
             | casework::Error::NoSuchAccount => Error::NotFound,
+            casework::Error::CaseMoved { .. } => Error::Moved,
             casework::Error::Busy | casework::Error::Store(_) => {
                 Error::Unavailable { why: crate::Error::from(error).chain() }
             }

@@ -4,8 +4,10 @@
 //! The code counts once. Whoever comes in by it is shown another one for the next time, so that a letter that lies about
 //! opens nothing any more. A wrong code tells nothing: not whether there is such a case, nor what was wrong.
 
+pub(crate) mod answer;
 mod view;
 
+pub use answer::AnswerView;
 pub use view::{DisclosedView, MeView, StepView};
 
 use super::door;

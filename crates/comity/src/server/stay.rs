@@ -47,7 +47,7 @@ pub(crate) async fn record(
     }
     stay.recorded = app.now();
     stay.lifted = None;
-    let _permit = ask(app, officer, Act::RECORD_STAY, |request| {
+    ask(app, officer, Act::RECORD_STAY, |request| {
         request.stay = Some(stay.clone());
     })
     .await?;
@@ -84,7 +84,7 @@ pub(crate) async fn lift(
         serde_json::from_str(&recorded.stay).map_err(|error| Error::failed(&error))?;
     let at = app.now();
     let lift = Lift { order: order.to_owned(), authority: authority.to_owned(), at };
-    let _permit = ask(app, officer, Act::LIFT_STAY, |request| {
+    ask(app, officer, Act::LIFT_STAY, |request| {
         request.stay = Some(stay.clone());
         request.lift = Some(lift.clone());
     })

@@ -16,7 +16,7 @@ use super::{App, Error};
 use crate::clock::Stopwatch;
 use agreement::OfficerId;
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use casework::store::accounts::{AccountStore as _, Holder, Role, Session};
@@ -153,8 +153,8 @@ impl<S: Sync> FromRequestParts<S> for AtTheDoor {
 /// Answers a request: lets it in or not, and puts on the answer what all answers carry.
 pub(crate) async fn answer(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let mut stopwatch = Stopwatch::start();
-    let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let found = path.as_deref().and_then(|path| route::find(request.method(), path));
+    let path = route::path_of(request.uri().path());
+    let found = path.and_then(|path| route::find(request.method(), path));
     let method = named(request.method());
     let for_programs = is_for_programs(request.uri().path());
     let is_asset = request.uri().path().starts_with("/assets/");
@@ -162,7 +162,7 @@ pub(crate) async fn answer(State(app): State<App>, mut request: Request, next: N
     let back = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
 
     let mut visit = None;
-    let mut response = match admit(&app, found, path.as_deref(), &mut request).await {
+    let mut response = match admit(&app, found, path, &mut request).await {
         Ok(admitted) => {
             request.extensions_mut().insert(admitted.visit.clone());
             let fresh = admitted.fresh_form;
@@ -177,7 +177,7 @@ pub(crate) async fn answer(State(app): State<App>, mut request: Request, next: N
     };
 
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {
-        let methods = path.as_deref().map(route::methods).unwrap_or_default().join(", ");
+        let methods = path.map(route::methods).unwrap_or_default().join(", ");
         if let Ok(value) = HeaderValue::from_str(&methods) {
             response.headers_mut().insert(ALLOW, value);
         }

@@ -4,10 +4,9 @@
 //! It is gathered for one case, under the gate's leave for the individual. What another law makes secret for a time is
 //! left out without a word; nothing else is.
 
-use crate::server::ask::ask_by;
+use crate::desk::File;
 use crate::server::visit::AtTheDoor;
 use crate::server::{App, Error, api};
-use agreement::{Act, By, CaseRef};
 use casework::store::cases::Disclosed;
 use casework::{Actor, CaseStage, CaseStore as _, LeadId, Standing, Store as _};
 use ledger::Opening;
@@ -73,22 +72,20 @@ impl fmt::Debug for MeView {
     }
 }
 
-/// Asks for the individual's leave to see their own, and records that they did.
-async fn may_see(app: &App, door: &AtTheDoor) -> Result<LeadId, Error> {
-    let case = CaseRef::new(&door.case).map_err(|_| Error::NotFound)?;
-    // The code of the letter, or who vouches for them, is the proof; without it there is no such session.
-    let by = By::Individual { proved: true };
-    let _permit = ask_by(app, by, Act::SEE_OWN, |request| request.case = Some(case)).await?;
-    Ok(LeadId::typed(&door.case))
+/// Asks for the individual's leave to see their own, and notes that they did, before anything is shown.
+async fn see(app: &App, door: &AtTheDoor) -> Result<File, Error> {
+    let id = LeadId::typed(&door.case);
+    // The code of the letter was the proof; without it there is no such session.
+    let (files, lines) = app.shown(app.desk().see_own(&id).await?)?;
+    app.until_recorded(&lines).await?;
+    files.into_iter().next().ok_or(Error::NotFound)
 }
 
 /// Gathers what the individual sees.
 pub(crate) async fn gather(app: &App, door: &AtTheDoor) -> Result<MeView, Error> {
-    let id = may_see(app, door).await?;
-    let store = app.cases()?;
-    let case = store.case(&id).await?.case;
-    let lead = app.store().lead(&id).await?;
-    let mut disclosed = store.disclosed_about(&lead.found.case_id).await?;
+    let File { stored, lead } = see(app, door).await?;
+    let case = stored.case;
+    let mut disclosed = app.desk().store().disclosed_about(&lead.found.case_id).await?;
     disclosed.sort_by_key(|one| one.at);
     let noticed = case.standing().noticed();
     let served = noticed.is_some();
@@ -98,14 +95,19 @@ pub(crate) async fn gather(app: &App, door: &AtTheDoor) -> Result<MeView, Error>
         Some(StepView { at: taken.at.to_string(), what, yours })
     });
     Ok(MeView {
-        case: id.to_string(),
+        case: case.id().to_string(),
         stage: case.stage().as_str(),
         stands: stands(case.stage()),
         answer_until: noticed.and_then(|noticed| noticed.response_ends()).map(|at| at.to_string()),
         may_contest: matches!(case.standing(), Standing::Noticed(_) | Standing::Action(_)),
         disclosures: disclosed.iter().map(|one| view_of(app, one)).collect(),
-        // What the letter says, the door shows: before a notice there is nothing that was found about anybody.
-        evidence: lead.returned.into_iter().flatten().map(|(name, value)| (words(&name), value)).collect(),
+        evidence: lead
+            .returned
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (words(&name), value))
+            .collect(),
+        // A finding is told by the letter first.
         finding: case
             .standing()
             .verified()
@@ -136,12 +138,12 @@ fn view_of(app: &App, disclosed: &Disclosed) -> DisclosedView {
 
 /// Makes the receipt of a disclosure about the individual, with what opens their own values in it and nobody else's.
 pub(crate) async fn receipt(app: &App, door: &AtTheDoor, index: u64) -> Result<String, Error> {
-    let id = may_see(app, door).await?;
-    let disclosed = app.cases()?.disclosed_on(&id).await?;
+    let File { stored, lead } = see(app, door).await?;
+    let id = stored.case.id().clone();
+    let disclosed = app.desk().store().disclosed_on(&id).await?;
     if !disclosed.iter().any(|one| one.ledger_index == Some(index)) {
         return Err(Error::NotFound);
     }
-    let lead = app.store().lead(&id).await?;
     let register = app.store().register(&lead.run).await?;
     let disclosure = register.iter().find(|one| one.ledger_index == Some(index));
     let disclosure = disclosure.ok_or(Error::NotFound)?;
