@@ -19,6 +19,9 @@ pub enum Error {
         /// The version linked.
         version: String,
     },
+    /// A store that is to be filled already holds something.
+    #[error("the case store is not empty")]
+    NotEmpty,
     /// The database server is set so that it may lose what it has acknowledged.
     #[error("the database server cannot be relied on: {reason}")]
     UnfitDatabase {
@@ -170,6 +173,7 @@ impl Error {
             Error::Store(_) => {
                 Some("check that the disk has room and the folder can be written, then run again")
             }
+            Error::NotEmpty => Some("restore into an empty folder or schema"),
             Error::KeyDestroyed { .. }
             | Error::NoRandomness { .. }
             | Error::NotWaiting { .. }

@@ -3,6 +3,7 @@
 //! Standing on the path of the data: steps 8 to 9, after linkage and behind the release. It opens no file of an
 //! agency, compares nothing, and knows no ledger: the outbox holds bytes.
 
+mod destroyed;
 mod disclosure;
 mod draft;
 mod error;
@@ -12,6 +13,7 @@ mod review;
 mod run;
 pub mod store;
 
+pub use destroyed::{Certificate, Destroyed};
 pub use disclosure::{Disclosure, DisclosureId};
 pub use draft::Drafts;
 pub use error::Error;

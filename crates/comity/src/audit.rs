@@ -304,7 +304,9 @@ impl<'gate> Reading<'gate> {
                     );
                 }
             }
-            Event::AgreementFiled { .. } | Event::PermitDropped { .. } => {}
+            Event::AgreementFiled { .. }
+            | Event::PermitDropped { .. }
+            | Event::DataDestroyed { .. } => {}
         }
     }
 

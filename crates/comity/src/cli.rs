@@ -3,7 +3,9 @@
 //! Exit codes: 0 done; 1 an error; 2 a refusal, which is an answer; 64 the command's words are off.
 
 mod audit;
+mod backup;
 mod check;
+mod destroy;
 mod explain;
 mod key;
 mod law;
@@ -11,6 +13,7 @@ mod leads;
 mod link;
 mod new;
 mod receipt;
+mod restore;
 mod review;
 mod run;
 mod sign;
@@ -76,6 +79,12 @@ enum Command {
     Receipt(receipt::Words),
     /// Cosigns other ledgers' checkpoints, or asks others to cosign this one's
     Witness(witness::Words),
+    /// Copies case store and ledger into a folder, without any key
+    Backup(backup::Words),
+    /// Puts a backup back where there is neither case store nor ledger
+    Restore(restore::Words),
+    /// Destroys what was obtained under the agreement, once the day has come
+    Destroy(destroy::Words),
     /// Makes two files of synthetic people with known truth
     Synth(synth::Words),
 }
@@ -134,6 +143,9 @@ fn carry_out(command: Command, clock: &Clock, printer: &mut Printer) -> Result<D
             Command::Link(words) => words.carry_out(printer),
             Command::Receipt(words) => words.carry_out(printer),
             Command::Witness(words) => Box::pin(words.carry_out(clock, printer)).await,
+            Command::Backup(words) => Box::pin(words.carry_out(clock, printer)).await,
+            Command::Restore(words) => Box::pin(words.carry_out(clock, printer)).await,
+            Command::Destroy(words) => Box::pin(words.carry_out(clock, printer)).await,
             Command::Synth(words) => words.carry_out(printer),
         }
     }))

@@ -1,6 +1,7 @@
 //! Either database, chosen when a store is opened. It only passes calls on.
 
 use super::vault::Vault;
+use crate::destroyed::{Certificate, Destroyed};
 use crate::{
     Disclosure, DisclosureId, Drafts, Error, Known, Lead, LeadId, Outgoing, PairKey, Pilot,
     PilotTerms, Planned, Postgres, RecordedStay, Review, Run, Sqlite, Stage, StaysState, Store,
@@ -257,6 +258,19 @@ impl Store for Database {
         drafts: &Drafts<'_>,
     ) -> Result<(), Error> {
         on!(self, store => store.lift_stay(number, stay, by, at, drafts))
+    }
+
+    async fn standing_under(&self, agreement: &str) -> Result<u64, Error> {
+        on!(self, store => store.standing_under(agreement))
+    }
+
+    async fn destroy(
+        &self,
+        agreement: &str,
+        openings: &[String],
+        certificate: Certificate<'_>,
+    ) -> Result<Destroyed, Error> {
+        on!(self, store => store.destroy(agreement, openings, certificate))
     }
 
     async fn stays(&self) -> Result<(StaysState, Vec<RecordedStay>), Error> {

@@ -10,6 +10,7 @@
 //! and [advisory locks](https://www.postgresql.org/docs/15/explicit-locking.html#ADVISORY-LOCKS), which a transaction
 //! lets go after it is seen by others.
 
+mod destroy;
 mod read;
 mod store;
 
@@ -67,20 +68,25 @@ impl Postgres {
         &self.vault
     }
 
+    pub(super) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
     /// Begins a transaction that writes: all others wait until it has ended.
-    async fn begin(&self) -> Result<Transaction<'static, Driver>, Error> {
+    pub(super) async fn begin(&self) -> Result<Transaction<'static, Driver>, Error> {
         // What follows must see what was committed while this waited, whatever isolation the server prefers.
-        self.pool
-            .begin_with(
-                "BEGIN ISOLATION LEVEL READ COMMITTED;
-                 SELECT pg_advisory_xact_lock(hashtextextended('comity casework ' || current_schema(), 0))",
-            )
-            .await
-            .map_err(busy)
+        let mut tx = self.pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+        sqlx::query(
+            "SELECT pg_advisory_xact_lock(hashtextextended('comity casework ' || current_schema(), 0))",
+        )
+        .execute(&mut *tx)
+        .await
+        .map_err(busy)?;
+        Ok(tx)
     }
 
     /// Begins a transaction that reads, and sees one state of the store throughout.
-    async fn begin_reading(&self) -> Result<Transaction<'static, Driver>, Error> {
+    pub(super) async fn begin_reading(&self) -> Result<Transaction<'static, Driver>, Error> {
         Ok(self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::read::{read_32, read_disclosure, read_lead, read_run, read_stage, read_stay};
 use super::{Postgres, last_second, moved, put_out};
+use crate::destroyed::{Certificate, Destroyed};
 use crate::store::{
     cell::{self, key_of_run},
     vault::DataKey,
@@ -88,8 +89,9 @@ async fn not_same(
     known: &mut HashMap<PairKey, Known>,
 ) -> Result<(), Error> {
     let rows = sqlx::query(
-        "SELECT lead, pair, expires FROM judgement
-         WHERE pair = ANY ($1) AND judgement = 'not-same' AND reversed_by IS NULL ORDER BY number DESC",
+        "SELECT lead, pair, expires, number FROM judgement
+         WHERE pair = ANY ($1) AND judgement = 'not-same' AND reversed_by IS NULL
+         UNION ALL SELECT lead, pair, expires, 0 FROM not_same WHERE pair = ANY ($1) ORDER BY number DESC",
     )
     .bind(pairs)
     .fetch_all(connection)
@@ -760,6 +762,19 @@ impl Store for Postgres {
         }
         put_out(&mut tx, drafts).await?;
         Ok(tx.commit().await?)
+    }
+
+    async fn standing_under(&self, agreement: &str) -> Result<u64, Error> {
+        super::destroy::standing_under(self, agreement).await
+    }
+
+    async fn destroy(
+        &self,
+        agreement: &str,
+        openings: &[String],
+        certificate: Certificate<'_>,
+    ) -> Result<Destroyed, Error> {
+        super::destroy::destroy(self, agreement, openings, certificate).await
     }
 
     async fn stays(&self) -> Result<(StaysState, Vec<RecordedStay>), Error> {
