@@ -83,6 +83,12 @@ pub struct Notice {
     /// The law that fixes this period, if one does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_period_citation: Option<String>,
+    /// Days added where the notice goes by mail; the Department of Defense adds 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mailing_days: Option<u32>,
+    /// The time zone in which the last day ends, by its name in the IANA database, where it ends later than the law's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
 }
 
 /// How long records made by the program are kept.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use crate::{Act, Digest, Error, Facts, Gate, PackId, PackRef};
+use crate::{Act, Calendar, Clock, Digest, Error, Facts, Gate, PackId, PackRef};
 
 /// Id of the floor.
 const FLOOR: &str = "floor";
@@ -48,6 +48,9 @@ pub struct Manifest {
     /// Periods the law sets.
     #[serde(default)]
     pub clocks: Vec<Clock>,
+    /// Calendars that clocks count working days by.
+    #[serde(default)]
+    pub calendars: Vec<Calendar>,
     /// Texts of notices.
     #[serde(default)]
     pub notices: Vec<NoticeText>,
@@ -102,44 +105,6 @@ pub struct Required {
     pub cite: String,
     /// What to write.
     pub remedy: String,
-}
-
-/// A period or a bound the law sets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Clock {
-    /// The clock's name.
-    pub id: String,
-    /// How many.
-    pub length: u32,
-    /// Of what.
-    pub unit: ClockUnit,
-    /// What starts it.
-    pub from: String,
-    /// The rule of this pack that holds it, if one does.
-    #[serde(default)]
-    pub rule: Option<String>,
-    /// Where it stands.
-    pub cite: String,
-    /// Whether it was checked against the official text.
-    pub confirmed: bool,
-    /// What is to be said about it.
-    #[serde(default)]
-    pub note: Option<String>,
-}
-
-/// The unit of a clock. Days are calendar days in Coordinated Universal Time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ClockUnit {
-    /// Calendar days.
-    Days,
-    /// Calendar months.
-    Months,
-    /// Years.
-    Years,
-    /// Percent; a bound and not a period.
-    Percent,
 }
 
 /// The text of a notice, with places in braces.
@@ -307,6 +272,12 @@ impl Pack {
         let digest = Digest::from_bytes(hash.finalize().into());
         let manifest: Manifest = parse(manifest, "pack.toml", "?")?;
         let vectors = parse(vectors, "vectors.toml", manifest.id.as_str())?;
+        let calendars = manifest.calendars.iter().flat_map(Calendar::problems);
+        let clocks = manifest.clocks.iter().flat_map(|clock| clock.problems(&manifest.calendars));
+        if let Some(reason) = calendars.chain(clocks).next() {
+            let id = manifest.id.to_string();
+            return Err(Error::PackManifest { id, file: "pack.toml", reason });
+        }
         Ok(Self { manifest, policies: policies.to_owned(), vectors, digest })
     }
 
@@ -329,6 +300,25 @@ impl Pack {
     pub fn rules(&self) -> Vec<String> {
         let after = self.policies.split("@id(\"").skip(1);
         after.filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect()
+    }
+
+    /// Returns the version of a clock that is in force on a day.
+    pub fn clock(&self, id: &str, on: Date) -> Option<&Clock> {
+        self.manifest
+            .clocks
+            .iter()
+            .find(|clock| clock.id == id && clock.in_force.is_none_or(|law| law.contains(on)))
+    }
+
+    /// Returns a calendar.
+    pub fn calendar(&self, id: &str) -> Option<&Calendar> {
+        self.manifest.calendars.iter().find(|calendar| calendar.id == id)
+    }
+
+    /// Returns the calendar that a clock counts working days by; one of calendar days alone if it names none.
+    pub fn calendar_of(&self, clock: &Clock) -> Calendar {
+        let named = clock.calendar.as_ref().and_then(|id| self.calendar(id));
+        named.cloned().unwrap_or_default()
     }
 
     /// Returns what a decision records of the pack.

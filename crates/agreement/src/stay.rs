@@ -5,12 +5,15 @@
 //! own. A part of a stay is lifted by lifting it and recording a narrower one. Whether an order is right is not for
 //! this program.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Act, Agreement, Digest, Error, Filed, GroupId, PartyId, Request, Role};
+use crate::{
+    Act, Agreement, CaseRequest, Digest, ElementRef, Error, Filed, GroupId, PartyId, Request, Role,
+};
 
 /// A stay.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +85,10 @@ pub struct Scope {
     /// These territories.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub territories: BTreeSet<GroupId>,
+    /// These acts, besides those by which data moves: corrections, restorations, hearing evidence and the person's own
+    /// access go on under a stay unless an order names them (F1).
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub also: BTreeSet<Act>,
 }
 
 /// Which way data goes, seen from the parties a stay names.
@@ -161,12 +168,38 @@ impl Stay {
         parties: &[(PartyId, Vec<Role>)],
         now: Timestamp,
     ) -> bool {
-        let unknown = |name: &String| !names_elements(agreement, name);
-        if !self.scope.elements.iter().any(unknown) {
-            return self.applies(request, digest, parties, now);
+        let stay = Self { scope: self.known(agreement).into_owned(), ..self.clone() };
+        stay.applies(request, digest, parties, now)
+    }
+
+    /// Tells whether the stay, in force at `now`, halts an act on a case: one that moves it towards an action, or one
+    /// that the order names. What protects the person goes on otherwise, and nothing keeps the auditor out (F11).
+    pub fn halts_case(
+        &self,
+        request: &CaseRequest,
+        agreement: &Agreement,
+        digest: Digest,
+        parties: &[(PartyId, Vec<Role>)],
+        now: Timestamp,
+    ) -> bool {
+        let named = self.kind == StayKind::Order && self.scope.also.contains(&request.act);
+        let halted = if request.act.advances() { true } else { named && request.act.can_be_named() };
+        let reach = Reach {
+            elements: request.elements.iter().collect(),
+            populations: &request.populations,
+            territories: &request.territories,
+        };
+        halted
+            && self.is_in_force(now)
+            && self.known(agreement).reaches(&reach, digest, parties)
+    }
+
+    /// Returns the scope as it counts under an agreement: with an element that nobody knows it covers every element.
+    fn known(&self, agreement: &Agreement) -> Cow<'_, Scope> {
+        if self.scope.elements.iter().all(|name| names_elements(agreement, name)) {
+            return Cow::Borrowed(&self.scope);
         }
-        let scope = Scope { elements: BTreeSet::new(), ..self.scope.clone() };
-        Self { scope, ..self.clone() }.applies(request, digest, parties, now)
+        Cow::Owned(Scope { elements: BTreeSet::new(), ..self.scope.clone() })
     }
 
     /// Tells whether the stay, in force at `now`, halts a request under an agreement of which only the digest is at
@@ -188,15 +221,28 @@ impl Stay {
         agreement: Digest,
         parties: &[(PartyId, Vec<Role>)],
     ) -> bool {
-        let scope = &self.scope;
         // Filing moves no data, and no stay stops the auditor (F11).
         request.act != Act::FILE
             && request.act != Act::AUDIT
-            && (scope.agreements.is_empty() || scope.agreements.contains(&agreement))
-            && scope.covers_parties(parties)
-            && scope.covers_elements(request)
-            && shares(&scope.populations, &request.populations)
-            && shares(&scope.territories, &request.territories)
+            && self.scope.reaches(&Reach::of(request), agreement, parties)
+    }
+}
+
+/// What a request reaches: the elements, and whom they concern.
+struct Reach<'r> {
+    elements: Vec<&'r ElementRef>,
+    populations: &'r BTreeSet<GroupId>,
+    territories: &'r BTreeSet<GroupId>,
+}
+
+impl<'r> Reach<'r> {
+    fn of(request: &'r Request) -> Self {
+        let lists = request.matched_on.iter().chain(&request.returned).chain(&request.compared);
+        Self {
+            elements: lists.chain(&request.caseload_id).collect(),
+            populations: &request.populations,
+            territories: &request.territories,
+        }
     }
 }
 
@@ -216,6 +262,19 @@ fn shares(scope: &BTreeSet<GroupId>, request: &BTreeSet<GroupId>) -> bool {
 }
 
 impl Scope {
+    fn reaches(
+        &self,
+        reach: &Reach<'_>,
+        agreement: Digest,
+        parties: &[(PartyId, Vec<Role>)],
+    ) -> bool {
+        (self.agreements.is_empty() || self.agreements.contains(&agreement))
+            && self.covers_parties(parties)
+            && self.covers_elements(&reach.elements)
+            && shares(&self.populations, reach.populations)
+            && shares(&self.territories, reach.territories)
+    }
+
     fn covers_parties(&self, parties: &[(PartyId, Vec<Role>)]) -> bool {
         if self.parties.is_empty() {
             return true;
@@ -236,15 +295,11 @@ impl Scope {
         named.into_iter().any(moves)
     }
 
-    fn covers_elements(&self, request: &Request) -> bool {
-        let asked = || {
-            let lists = request.matched_on.iter().chain(&request.returned).chain(&request.compared);
-            lists.chain(&request.caseload_id)
-        };
+    fn covers_elements(&self, asked: &[&ElementRef]) -> bool {
         self.elements.is_empty()
             // A request that names no element may concern any.
-            || asked().next().is_none()
-            || asked().any(|element| {
+            || asked.is_empty()
+            || asked.iter().any(|element| {
                 self.elements.contains(&element.to_string())
                     || self.elements.contains(element.record_set.as_str())
             })

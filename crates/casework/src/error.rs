@@ -136,6 +136,28 @@ pub enum Error {
     /// A stay was recorded or lifted between look-up and release.
     #[error("a stay was recorded or lifted since they were last looked up")]
     StaysChanged,
+    /// Somebody else took a step meanwhile.
+    #[error("case `{case}` has moved on: it has taken {version} steps by now")]
+    CaseMoved {
+        /// The case.
+        case: String,
+        /// How many steps it has taken.
+        version: u64,
+    },
+    /// The steps of a case do not follow from one another.
+    #[error("step {number} of case `{case}` cannot have been taken")]
+    NotItsSteps {
+        /// The case.
+        case: String,
+        /// The step.
+        number: usize,
+        /// Why not.
+        #[source]
+        why: crate::NotAllowed,
+    },
+    /// The one who wrote for several stopped before answering.
+    #[error("it is not known whether the step was stored")]
+    Unanswered,
     /// Another process holds the program's folder.
     #[error("another run is at work on this program")]
     Busy,
@@ -174,6 +196,11 @@ impl Error {
                 Some("check that the disk has room and the folder can be written, then run again")
             }
             Error::NotEmpty => Some("restore into an empty folder or schema"),
+            Error::CaseMoved { .. } => {
+                Some("look at the case again: nothing of yours was stored, and nothing is lost")
+            }
+            Error::NotItsSteps { .. } => Some("restore the program's folder from its last backup"),
+            Error::Unanswered => Some("look at the case again before trying once more"),
             Error::KeyDestroyed { .. }
             | Error::NoRandomness { .. }
             | Error::NotWaiting { .. }

@@ -1,5 +1,6 @@
 //! The case store, behind one trait that states its promises.
 
+pub mod cases;
 mod cell;
 mod copy;
 pub mod database;
