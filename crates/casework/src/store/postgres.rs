@@ -10,15 +10,19 @@
 //! and [advisory locks](https://www.postgresql.org/docs/15/explicit-locking.html#ADVISORY-LOCKS), which a transaction
 //! lets go after it is seen by others.
 
+mod cases;
 mod destroy;
 mod read;
+mod step;
 mod store;
 
 use super::vault::Vault;
+use super::writer::Writer;
 use crate::{Drafts, Error};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgQueryResult};
 use sqlx::{PgConnection, Postgres as Driver, Transaction};
 use std::str::FromStr as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
@@ -31,6 +35,7 @@ const CONNECTIONS: u32 = 16;
 pub struct Postgres {
     pool: PgPool,
     vault: Vault,
+    writer: Arc<Writer>,
 }
 
 impl Postgres {
@@ -60,7 +65,7 @@ impl Postgres {
             .map_err(|source| Error::CannotOpen { path, source })?;
         fitness(&pool).await?;
         MIGRATIONS.run(&pool).await?;
-        Ok(Postgres { pool, vault })
+        Ok(Postgres { pool, vault, writer: Arc::default() })
     }
 
     /// Returns the vault whose keys the store's cells are sealed under.
