@@ -59,16 +59,15 @@ pub use gate::{
     Silence, Undo,
 };
 pub use id::{
-    CaseRef, ClaimId, CycleId, ElementName, ElementRef, GroupId, OfficerId, PackId, PartyId, ProgramId,
-    PurposeId, RecordSetId,
+    CaseRef, ClaimId, CycleId, ElementName, ElementRef, GroupId, OfficerId, PackId, PartyId,
+    ProgramId, PurposeId, RecordSetId,
 };
 pub use key::{Environment, PublicKey, SignatureBytes, SigningKey};
 pub use model::{Model, Pilot, Threshold};
-pub use pack::{
-    InForce, Kept, Manifest, NoticeText, Pack, Regime, Report, Required,
-    Unconfirmed, VectorOutcome,
-};
 pub use officer::OfficerRole;
+pub use pack::{
+    InForce, Kept, Manifest, NoticeText, Pack, Regime, Report, Required, Unconfirmed, VectorOutcome,
+};
 pub use party::{Board, Party, Role};
 pub use problem::Problem;
 pub use purpose::{Authority, Purpose, PurposeKind};

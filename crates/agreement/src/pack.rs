@@ -1,6 +1,7 @@
 //! Law packs: a law as data, so that a lawyer can read it and a new law needs no release.
 //!
-//! A pack is a folder under `laws/` with `pack.toml`, `policies.cedar` and `vectors.toml`. Packs are versioned by date
+//! A pack is a folder under `laws/` with `pack.toml`, `policies.cedar` and `vectors.toml`, and where it says much of
+//! cases with `cases.cedar` and `cases.toml`. Packs are versioned by date
 //! and never edited in place; a decision names the pack's digest. The floor is a pack too, the only one that permits
 //! anything. A pack is not legal advice, and it says itself what in it is not confirmed.
 
@@ -169,6 +170,9 @@ pub struct Unconfirmed {
 #[serde(deny_unknown_fields)]
 struct Vectors {
     base: Base,
+    /// The context of acts about cases, which have other facts.
+    #[serde(default)]
+    cases: Map<String, Value>,
     #[serde(default)]
     vector: Vec<Vector>,
 }
@@ -225,8 +229,16 @@ impl Pack {
     pub fn floor() -> Result<Self, Error> {
         Self::from_files(
             include_str!("../../../laws/floor/pack.toml"),
-            include_str!("../../../laws/floor/policies.cedar"),
-            include_str!("../../../laws/floor/vectors.toml"),
+            concat!(
+                include_str!("../../../laws/floor/policies.cedar"),
+                "\n",
+                include_str!("../../../laws/floor/cases.cedar")
+            ),
+            concat!(
+                include_str!("../../../laws/floor/vectors.toml"),
+                "\n",
+                include_str!("../../../laws/floor/cases.toml")
+            ),
         )
     }
 
@@ -253,7 +265,14 @@ impl Pack {
             let path = folder.join(name);
             std::fs::read_to_string(&path).map_err(|source| Error::PackFile { path, source })
         };
-        Self::from_files(&read("pack.toml")?, &read("policies.cedar")?, &read("vectors.toml")?)
+        // A pack that says much of cases has a second file of policies and of vectors.
+        let both = |first: &str, second: &str| -> Result<String, Error> {
+            let text = read(first)?;
+            let more = folder.join(second).exists();
+            if more { Ok(format!("{text}\n{}", read(second)?)) } else { Ok(text) }
+        };
+        let policies = both("policies.cedar", "cases.cedar")?;
+        Self::from_files(&read("pack.toml")?, &policies, &both("vectors.toml", "cases.toml")?)
     }
 
     /// Makes a pack of the texts of its three files.
@@ -351,6 +370,9 @@ impl Pack {
             ),
         };
         let mut base = self.vectors.base.clone();
+        if Act::OF_CASES.contains(&vector.act) {
+            base.context = self.vectors.cases.clone();
+        }
         for key in &vector.unset {
             let (part, name) = base.part(key).ok_or_else(|| wrong(key))?;
             part.remove(name).ok_or_else(|| wrong(key))?;
@@ -455,6 +477,9 @@ mod tests {
                 let number = clock.length.to_string();
                 let number = if clock.id == "pilot-bound" || clock.id == "reversals" {
                     format!("{number}0")
+                } else if clock.id == "emergency" {
+                    // Ten days, in seconds.
+                    (clock.length * 86_400).to_string()
                 } else {
                     number
                 };

@@ -183,15 +183,14 @@ impl Stay {
         now: Timestamp,
     ) -> bool {
         let named = self.kind == StayKind::Order && self.scope.also.contains(&request.act);
-        let halted = if request.act.advances() { true } else { named && request.act.can_be_named() };
+        let halted =
+            if request.act.advances() { true } else { named && request.act.can_be_named() };
         let reach = Reach {
             elements: request.elements.iter().collect(),
             populations: &request.populations,
             territories: &request.territories,
         };
-        halted
-            && self.is_in_force(now)
-            && self.known(agreement).reaches(&reach, digest, parties)
+        halted && self.is_in_force(now) && self.known(agreement).reaches(&reach, digest, parties)
     }
 
     /// Returns the scope as it counts under an agreement: with an element that nobody knows it covers every element.

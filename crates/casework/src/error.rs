@@ -136,6 +136,24 @@ pub enum Error {
     /// A stay was recorded or lifted between look-up and release.
     #[error("a stay was recorded or lifted since they were last looked up")]
     StaysChanged,
+    /// No case has that number.
+    #[error("there is no case `{case}`")]
+    NoSuchCase {
+        /// The number asked for.
+        case: String,
+    },
+    /// Nothing was done that could be stored.
+    #[error("a case without a step is not stored")]
+    NoStep,
+    /// The step is not one that the case takes.
+    #[error("case `{case}` does not take the step")]
+    NotTaken {
+        /// The case.
+        case: String,
+        /// Why not.
+        #[source]
+        why: crate::NotAllowed,
+    },
     /// Somebody else took a step meanwhile.
     #[error("case `{case}` has moved on: it has taken {version} steps by now")]
     CaseMoved {
@@ -200,6 +218,10 @@ impl Error {
                 Some("look at the case again: nothing of yours was stored, and nothing is lost")
             }
             Error::NotItsSteps { .. } => Some("restore the program's folder from its last backup"),
+            Error::NoSuchCase { .. } => Some(
+                "a case is opened when its lead is disclosed; `comity leads PROGRAM` lists leads",
+            ),
+            Error::NoStep | Error::NotTaken { .. } => None,
             Error::Unanswered => Some("look at the case again before trying once more"),
             Error::KeyDestroyed { .. }
             | Error::NoRandomness { .. }

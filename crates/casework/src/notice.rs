@@ -53,6 +53,11 @@ impl How {
             How::Electronic => "electronic",
         }
     }
+
+    /// Reads the word as stored and typed.
+    pub fn read(text: &str) -> Option<How> {
+        [How::Mail, How::InPerson, How::Electronic].into_iter().find(|how| how.as_str() == text)
+    }
 }
 
 /// To whom a notice goes.

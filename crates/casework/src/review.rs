@@ -5,7 +5,7 @@
 
 use crate::closing::Because;
 use crate::verification::redacted;
-use crate::{LeadId, NotAllowed, Reviewers};
+use crate::{Actor, Case, Error, LeadId, NotAllowed, Reviewers, Step};
 use agreement::OfficerId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -56,6 +56,22 @@ pub struct Review {
     pub at: Timestamp,
     /// Until when a "not the same" is carried into later cycles; none for as long as the program lasts.
     pub expires: Option<Timestamp>,
+}
+
+impl Review {
+    /// Takes it as the step that it is.
+    pub(crate) fn on(&self, case: Case) -> Result<Case, Error> {
+        let id = case.id().to_string();
+        let officer =
+            OfficerId::new(&self.officer).map_err(|_| Error::Unreadable { column: "officer" })?;
+        let step = Step::Review(Opinion {
+            judgement: self.judgement,
+            reason: self.reason.clone(),
+            expires: self.expires,
+        });
+        case.step(&step, &Actor::Officer(officer), self.at)
+            .map_err(|why| Error::NotTaken { case: id, why })
+    }
 }
 
 /// What earlier cycles know of a pair.

@@ -7,6 +7,7 @@ pub mod database;
 pub mod postgres;
 pub mod sqlite;
 pub mod vault;
+mod writer;
 
 use crate::destroyed::{Certificate, Destroyed};
 use crate::{

@@ -607,8 +607,8 @@ fn law_packs_are_listed_shown_and_held_against_their_own_vectors() {
     check(
         &desk.call("law list"),
         &expect![[r"
-        floor      2026-11-22 The floor of Comity
-        us-cmppa   2026-11-22 Computer Matching and Privacy Protection Act, 5 U.S.C.
+        floor      2026-11-23 The floor of Comity
+        us-cmppa   2026-11-23 Computer Matching and Privacy Protection Act, 5 U.S.C.
                               552a(o)-(v)
 
         A pack is not legal advice: have it read by a lawyer of the place.
@@ -619,7 +619,7 @@ fn law_packs_are_listed_shown_and_held_against_their_own_vectors() {
     said.fits();
     let first: Vec<&str> = said.out.lines().take(4).collect();
     expect![[r"
-        us-cmppa of 2026-11-22: Computer Matching and Privacy Protection Act, 5 U.S.C.
+        us-cmppa of 2026-11-23: Computer Matching and Privacy Protection Act, 5 U.S.C.
                   552a(o)-(v)
         digest    sha256:85b002ed43820dd53379bff29ac3f4045635976c45e7d9e2510df21398f299dc
         applies   A computerised comparison of two or more automated federal systems of"]]

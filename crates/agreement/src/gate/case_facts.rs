@@ -66,12 +66,7 @@ fn acting(request: &CaseRequest, filed: &Filed, now: Timestamp) -> Map<String, V
 }
 
 /// Returns what the case holds so far.
-fn so_far(
-    gate: &Gate,
-    request: &CaseRequest,
-    filed: &Filed,
-    now: Timestamp,
-) -> Map<String, Value> {
+fn so_far(gate: &Gate, request: &CaseRequest, filed: &Filed, now: Timestamp) -> Map<String, Value> {
     let file = &request.file;
     let notice = file.notice.as_ref();
     let period_ends = notice.map(|notice| gate.response_ends(&filed.agreement, notice));
@@ -134,7 +129,9 @@ fn brought(request: &CaseRequest, now: Timestamp) -> Map<String, Value> {
         ("silence", json!(silence.is_some())),
         (
             "silence_law_kept",
-            json!(silence.is_some_and(|silence| says(&silence.citation) && silence.every_step_done)),
+            json!(
+                silence.is_some_and(|silence| says(&silence.citation) && silence.every_step_done)
+            ),
         ),
         ("citizenship", json!(action.is_some_and(|action| action.citizenship))),
         ("death", json!(death.is_some())),
@@ -153,8 +150,9 @@ fn brought(request: &CaseRequest, now: Timestamp) -> Map<String, Value> {
         ),
         (
             "undo_kept",
-            json!(undo.is_some_and(|undo| now < undo.needed_until
-                && undo.needed_until <= undo.kept_until)),
+            json!(undo.is_some_and(
+                |undo| now < undo.needed_until && undo.needed_until <= undo.kept_until
+            )),
         ),
         ("seal_cited", json!(seal.is_some_and(crate::Seal::is_cited))),
         (
@@ -169,10 +167,7 @@ fn brought(request: &CaseRequest, now: Timestamp) -> Map<String, Value> {
                 Some(StayKind::SourceStop) => "source_stop",
             }),
         ),
-        (
-            "stay_named",
-            json!(stay.is_some_and(|stay| says(&stay.order) && says(&stay.authority))),
-        ),
+        ("stay_named", json!(stay.is_some_and(|stay| says(&stay.order) && says(&stay.authority)))),
         (
             "lift_named",
             json!(stay.zip(lift).is_some_and(|(stay, lift)| {
@@ -186,10 +181,7 @@ fn brought(request: &CaseRequest, now: Timestamp) -> Map<String, Value> {
         ("by_description", json!(records.by_description)),
         ("open_matters", json!(long(records.open_matters))),
         ("persons_in_90_days", json!(long(records.persons_in_90_days.max(records.rows)))),
-        (
-            "account_roles",
-            json!(account.map(|account| words(&account.roles)).unwrap_or_default()),
-        ),
+        ("account_roles", json!(account.map(|account| words(&account.roles)).unwrap_or_default())),
     ]);
     put(&mut attributes, "account", account.map(|account| json!(account.officer)));
     put(&mut attributes, "emergency_official", emergency.map(|claim| json!(claim.official)));
@@ -231,11 +223,11 @@ fn details(
 ) -> BTreeMap<String, String> {
     let agreement = &filed.agreement;
     let file = &request.file;
-    let officers =
-        |officers: &BTreeSet<OfficerId>| list(officers.iter().map(ToString::to_string));
+    let officers = |officers: &BTreeSet<OfficerId>| list(officers.iter().map(ToString::to_string));
     let stays = facts.context.get("stays").and_then(Value::as_array);
     let stays = list(stays.into_iter().flatten().filter_map(|v| v.as_str().map(str::to_owned)));
-    let missing = agreement.verification.confirms.iter().filter(|fact| !file.confirmed.contains(fact));
+    let missing =
+        agreement.verification.confirms.iter().filter(|fact| !file.confirmed.contains(fact));
     let missing = missing.filter_map(|fact| json!(fact).as_str().map(str::to_owned));
     let (by, roles) = match &request.by {
         By::Officer { id, roles } if roles.is_empty() => {
@@ -263,7 +255,10 @@ fn details(
         ("begins", agreement.term.begins.to_string()),
         ("ends", agreement.term.ends.to_string()),
         ("stays", stays),
-        ("environment", format!("agreement {}, node {}", agreement.environment, request.environment)),
+        (
+            "environment",
+            format!("agreement {}, node {}", agreement.environment, request.environment),
+        ),
         ("stage", stage.to_owned()),
         ("reviews", file.reviews.map_or("none", super::Reviews::as_str).to_owned()),
         ("reviewed_by", officers(&file.reviewed_by)),

@@ -14,8 +14,8 @@ use super::removal::removal_powers;
 use super::{PilotStatus, Request};
 use crate::digest::canonical;
 use crate::{
-    Act, Agreement, Answer, Category, ClaimKind, CostBenefit, Digest, Error, Filed, Party,
-    PartyId, RecordSet, Role, SignerRole, Standing, Use,
+    Act, Agreement, Answer, Category, ClaimKind, CostBenefit, Digest, Error, Filed, Party, PartyId,
+    RecordSet, Role, SignerRole, Standing, Use,
 };
 
 /// An assessment of accuracy counts for so many days. The project's own number: (J) sets none.

@@ -108,6 +108,44 @@ pub struct Counts {
     pub by_reviewer: BTreeMap<OfficerId, BTreeMap<String, u64>>,
 }
 
+impl Counts {
+    /// Adds one count as stored.
+    pub(in crate::store) fn add(
+        &mut self,
+        what: &str,
+        of: &str,
+        name: &str,
+        n: u64,
+    ) -> Result<(), Error> {
+        let unreadable = Error::Unreadable { column: "tally" };
+        if what == "outcome" {
+            let outcomes = if of.is_empty() {
+                &mut self.outcomes
+            } else {
+                let officer = OfficerId::new(of).map_err(|_| unreadable)?;
+                self.by_reviewer.entry(officer).or_default()
+            };
+            outcomes.insert(name.to_owned(), n);
+            return Ok(());
+        }
+        let Some(stage) = CaseStage::read(name) else {
+            return Err(unreadable);
+        };
+        match what {
+            "standing" => {
+                self.standing.insert(stage, n);
+            }
+            "reached" => {
+                self.reached.insert(stage, n);
+            }
+            "left" => self.times.entry(stage).or_default().0 = n,
+            "seconds" => self.times.entry(stage).or_default().1 = n,
+            _other => return Err(unreadable),
+        }
+        Ok(())
+    }
+}
+
 /// A disclosure about one case, as the register has it (552a(c)(1)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disclosed {

@@ -13,10 +13,12 @@ pub(super) struct SealedLead {
 
 /// Returns the key for what was obtained in a run: its agreement's.
 pub(super) fn key_of_run(vault: &Vault, inputs: &str) -> Result<DataKey, Error> {
-    match run::agreement_in(inputs) {
-        Some(agreement) => vault.of(&agreement),
-        None => vault.house(),
-    }
+    key_of_agreement(vault, &run::agreement_in(inputs).unwrap_or_default())
+}
+
+/// Returns the key of an agreement; the house's where there is none.
+pub(super) fn key_of_agreement(vault: &Vault, agreement: &str) -> Result<DataKey, Error> {
+    if agreement.is_empty() { vault.house() } else { vault.of(agreement) }
 }
 
 pub(super) fn seal_lead(key: &DataKey, lead: &Planned) -> Result<SealedLead, Error> {

@@ -8,7 +8,8 @@ use super::vault::Vault;
 use crate::destroyed::{Certificate, Destroyed};
 use crate::{
     Disclosure, DisclosureId, Drafts, Error, Known, Lead, LeadId, Outgoing, PairKey, Pilot,
-    PilotTerms, Planned, Postgres, RecordedStay, Review, Run, Sqlite, Stage, StaysState, Store, Terms,
+    PilotTerms, Planned, Postgres, RecordedStay, Review, Run, Sqlite, Stage, StaysState, Store,
+    Terms,
 };
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
@@ -320,19 +321,39 @@ impl CaseStore for Database {
         on!(self, store => store.corrections_of(id))
     }
 
-    async fn note_delivery(&self, dispatch: &Dispatch, drafts: Drafts<'static>) -> Result<Vec<i64>, Error> {
+    async fn note_delivery(
+        &self,
+        dispatch: &Dispatch,
+        drafts: Drafts<'static>,
+    ) -> Result<Vec<i64>, Error> {
         on!(self, store => store.note_delivery(dispatch, drafts))
     }
 
-    async fn notices(&self, state: Letter, after: Option<&After>, limit: u32) -> Result<Page<NoticeLine>, Error> {
+    async fn notices(
+        &self,
+        state: Letter,
+        after: Option<&After>,
+        limit: u32,
+    ) -> Result<Page<NoticeLine>, Error> {
         on!(self, store => store.notices(state, after, limit))
     }
 
-    async fn note_printed(&self, cases: &[LeadId], now: Timestamp, drafts: Drafts<'static>) -> Result<Vec<i64>, Error> {
+    async fn note_printed(
+        &self,
+        cases: &[LeadId],
+        now: Timestamp,
+        drafts: Drafts<'static>,
+    ) -> Result<Vec<i64>, Error> {
         on!(self, store => store.note_printed(cases, now, drafts))
     }
 
-    async fn note_read(&self, cases: &[LeadId], seen: &Seen, openings: &[String], drafts: Drafts<'static>) -> Result<Vec<i64>, Error> {
+    async fn note_read(
+        &self,
+        cases: &[LeadId],
+        seen: &Seen,
+        openings: &[String],
+        drafts: Drafts<'static>,
+    ) -> Result<Vec<i64>, Error> {
         on!(self, store => store.note_read(cases, seen, openings, drafts))
     }
 
@@ -350,5 +371,9 @@ impl CaseStore for Database {
 
     async fn acknowledge_all(&self, lines: &[(i64, u64)]) -> Result<(), Error> {
         on!(self, store => store.acknowledge_all(lines))
+    }
+
+    async fn waiting_first(&self, limit: u32) -> Result<Vec<Outgoing>, Error> {
+        on!(self, store => store.waiting_first(limit))
     }
 }

@@ -6,10 +6,12 @@
 
 use super::cell::{self, key_of_run};
 use super::vault::{DataKey, Vault};
+use super::writer::Writer;
 use crate::destroyed::{Certificate, Destroyed};
 use crate::{
-    Disclosure, DisclosureId, Drafts, Error, Judgement, Known, Lead, LeadId, Outgoing, PairKey,
-    Pilot, PilotTerms, Planned, RecordedStay, Review, Run, RunState, Stage, StaysState, Store,
+    CaseStore as _, Disclosure, DisclosureId, Drafts, Error, Judgement, Known, Lead, LeadId,
+    Outgoing, PairKey, Pilot, PilotTerms, Planned, RecordedStay, Review, Run, RunState, Stage,
+    StaysState, Store,
 };
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
@@ -17,18 +19,26 @@ use sqlx::sqlite::{
 use sqlx::{Row, Sqlite as Driver, SqliteConnection, SqlitePool, Transaction};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+mod cases;
 mod destroy;
 mod open_text;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 
+/// How many read at once.
+const READERS: u32 = 4;
+
 /// A case store in one SQLite file.
 #[derive(Clone, Debug)]
 pub struct Sqlite {
     pool: SqlitePool,
+    /// In WAL mode readers see the last commit and never wait for the writer.
+    readers: SqlitePool,
     vault: Vault,
+    writer: Arc<Writer>,
 }
 
 impl Sqlite {
@@ -48,7 +58,7 @@ impl Sqlite {
             .busy_timeout(Duration::from_secs(5));
         let pool = SqlitePoolOptions::new()
             .max_connections(1)
-            .connect_with(options)
+            .connect_with(options.clone())
             .await
             .map_err(|source| Error::CannotOpen { path: path.display().to_string(), source })?;
         let version: String =
@@ -57,7 +67,10 @@ impl Sqlite {
             return Err(Error::OldSqlite { version });
         }
         MIGRATIONS.run(&pool).await?;
-        let store = Sqlite { pool, vault };
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .connect_lazy_with(options.create_if_missing(false).read_only(true));
+        let store = Sqlite { pool, readers, vault, writer: Arc::default() };
         open_text::seal(&store).await?;
         Ok(store)
     }
@@ -161,6 +174,15 @@ async fn key_of(
         .fetch_one(connection)
         .await?;
     key_of_run(&store.vault, &inputs)
+}
+
+/// Returns the digest of the agreement that a run was begun under; empty if it names none.
+async fn agreement_of(connection: &mut SqliteConnection, run: &str) -> Result<String, Error> {
+    let inputs: String = sqlx::query_scalar("SELECT inputs FROM run WHERE id = ?")
+        .bind(run)
+        .fetch_one(connection)
+        .await?;
+    Ok(crate::run::agreement_in(&inputs).unwrap_or_default())
 }
 
 async fn insert_lead(
@@ -601,6 +623,8 @@ impl Store for Sqlite {
                 return Err(Error::LeadMoved { lead: lead.to_string() });
             }
         }
+        let agreement = agreement_of(&mut tx, &run).await?;
+        cases::open_cases(&mut tx, &agreement, at, returned).await?;
         Ok(tx.commit().await?)
     }
 
@@ -663,43 +687,12 @@ impl Store for Sqlite {
         openings: &[String],
         drafts: &Drafts<'_>,
     ) -> Result<(), Error> {
-        let mut tx = self.begin().await?;
-        let row = sqlx::query("SELECT stage, pair, run FROM lead WHERE id = ?")
-            .bind(review.lead.as_str())
-            .fetch_optional(&mut *tx)
-            .await?
-            .ok_or_else(|| Error::NoSuchLead { lead: review.lead.to_string() })?;
-        let stage: String = row.try_get("stage")?;
-        let stage = Stage::read(&stage).ok_or(Error::Unreadable { column: "stage" })?;
+        let stage = self.lead(&review.lead).await?.stage;
         if stage != Stage::Open {
             return Err(Error::NotOpen { lead: review.lead.to_string(), stage: stage.as_str() });
         }
-        let key = key_of(self, &mut tx, row.try_get("run")?).await?;
-        sqlx::query(
-            "INSERT INTO judgement (lead, pair, judgement, reason, officer, at, expires) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(review.lead.as_str())
-        .bind(read_32(&row, "pair")?.as_slice())
-        .bind(review.judgement.as_str())
-        .bind(cell::seal_reason(&key, review.lead.as_str(), &review.reason)?)
-        .bind(&review.officer)
-        .bind(review.at.to_string())
-        .bind(review.expires.map(|at| at.to_string()))
-        .execute(&mut *tx)
-        .await?;
-        for opening in openings {
-            sqlx::query("INSERT INTO opening (lead, opening) VALUES (?, ?)")
-                .bind(review.lead.as_str())
-                .bind(cell::seal_opening(&key, review.lead.as_str(), opening)?)
-                .execute(&mut *tx)
-                .await?;
-        }
-        sqlx::query("UPDATE lead SET stage = 'reviewed' WHERE id = ?")
-            .bind(review.lead.as_str())
-            .execute(&mut *tx)
-            .await?;
-        put_out(&mut tx, drafts).await?;
-        Ok(tx.commit().await?)
+        let case = review.on(self.case(&review.lead).await?.case)?;
+        self.store_review(&case, openings, drafts).await
     }
 
     async fn known(

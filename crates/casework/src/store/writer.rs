@@ -3,7 +3,8 @@
 //!
 //! What one of them got wrong (another was first, its entry cannot be spelled) is found before anything of it is
 //! written, so that the others are not held up. When the database itself fails, each is tried again alone and hears its
-//! own error. The writing goes on when a caller stops waiting: nobody else's step hangs on that.
+//! own error; when it cannot be reached, all hear that. The writing goes on when a caller stops waiting: nobody else's
+//! step hangs on that.
 
 use super::cases::Moving;
 use crate::Error;
@@ -67,7 +68,7 @@ impl Writer {
     }
 
     async fn write(&self, database: &impl Together) {
-        let _rest = Rest(self);
+        let rest = Rest(self);
         loop {
             let batch: Vec<Waiting> = {
                 let mut row = self.row.lock().unwrap_or_else(PoisonError::into_inner);
@@ -75,6 +76,8 @@ impl Writer {
                 let batch: Vec<Waiting> = row.waiting.drain(..most).collect();
                 if batch.is_empty() {
                     row.at_work = false;
+                    // Another caller may begin a task of its own from here on: this one ends as it ought to.
+                    std::mem::forget(rest);
                     return;
                 }
                 batch
@@ -83,13 +86,18 @@ impl Writer {
                 batch.into_iter().map(|waiting| (waiting.moving, waiting.answer)).unzip();
             let results = match database.together(&moving).await {
                 Ok(results) => results,
+                Err(Error::Store(sqlx::Error::PoolTimedOut)) => {
+                    let unreached = || Err(Error::Store(sqlx::Error::PoolTimedOut));
+                    moving.iter().map(|_| unreached()).collect()
+                }
+                // The connection broke: whether it was before the commit or after it, nobody knows.
+                Err(Error::Store(sqlx::Error::Io(_))) => {
+                    moving.iter().map(|_| Err(Error::Unanswered)).collect()
+                }
                 Err(_) => {
                     let mut results = Vec::with_capacity(moving.len());
                     for one in moving {
-                        let alone = database.together(std::slice::from_ref(&one)).await;
-                        results.push(
-                            alone.and_then(|mut one| one.pop().unwrap_or(Err(Error::Unanswered))),
-                        );
+                        results.push(alone(database, one).await);
                     }
                     results
                 }
@@ -99,6 +107,16 @@ impl Writer {
                 let _ = answer.send(result);
             }
         }
+    }
+}
+
+/// Tries a step again without the others.
+async fn alone(database: &impl Together, moving: Moving) -> Result<Vec<i64>, Error> {
+    let mut results = database.together(std::slice::from_ref(&moving)).await?;
+    match results.pop() {
+        // It may be its own step, stored with the others after all.
+        Some(Err(Error::CaseMoved { .. })) | None => Err(Error::Unanswered),
+        Some(result) => result,
     }
 }
 

@@ -27,7 +27,10 @@ fn lead(number: usize) -> LeadId {
 
 /// Opens the cases.
 async fn begin(store: &Database) {
-    store.keep_terms(&Terms { agreement: "sha256:aa".to_owned(), ..Terms::strict() }).await.unwrap();
+    store
+        .keep_terms(&Terms { agreement: "sha256:aa".to_owned(), ..Terms::strict() })
+        .await
+        .unwrap();
     let mut run = new_run("2027Q1", "2027Q1");
     run.inputs = r#"{"model":"m1","bound":0.0,"agreement":"sha256:aa"}"#.to_owned();
     store.start(&run, &Drafts::none()).await.unwrap();
@@ -159,7 +162,10 @@ async fn kill(place: &str, keys: &Path) {
             told.insert(number, store.case(&lead(number)).await.unwrap().case.version());
         }
     }
-    assert!(acknowledged > rounds, "only {acknowledged} steps were acknowledged: nothing was tested");
+    assert!(
+        acknowledged > rounds,
+        "only {acknowledged} steps were acknowledged: nothing was tested"
+    );
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What both databases store of a case's last step beside the step itself, worked out from the case alone.
 
+use crate::store::cell;
 use crate::store::vault::Vault;
 use crate::{
     Actor, Case, CaseStage, Delivery, Error, Judgement, LeadId, Opinion, Stage, Standing, Step,
@@ -155,7 +156,7 @@ pub(in crate::store) fn seal_step(
 ) -> Result<Vec<u8>, Error> {
     let text = serde_json::to_vec(step).map_err(|_| Error::Unreadable { column: "payload" })?;
     let place = place(case.id(), case.version());
-    vault.of(&case.terms().agreement)?.seal("step", &place, "payload", &text)
+    cell::key_of_agreement(vault, &case.terms().agreement)?.seal("step", &place, "payload", &text)
 }
 
 /// Opens a step.

@@ -1,8 +1,6 @@
 //! The promises of [`CaseStore`] on PostgreSQL.
 
-use super::read::{
-    parsed, read_disclosed, read_dispatch, read_line, read_notice, read_seen,
-};
+use super::read::{parsed, read_disclosed, read_dispatch, read_line, read_notice, read_seen};
 use super::step::{Step, together};
 use super::store::column;
 use super::{Driver, Postgres, put_out};
@@ -105,16 +103,12 @@ impl CaseStore for Postgres {
             .collect::<Result<Vec<_>, Error>>()?;
         let page =
             page(lines, limit, |(line, second)| After { second: *second, id: line.id.clone() });
-        Ok(Page {
-            lines: page.lines.into_iter().map(|(line, _)| line).collect(),
-            next: page.next,
-        })
+        Ok(Page { lines: page.lines.into_iter().map(|(line, _)| line).collect(), next: page.next })
     }
 
     async fn counts(&self) -> Result<Counts, Error> {
-        let rows = sqlx::query("SELECT what, of_whom, name, n FROM tally")
-            .fetch_all(&self.pool)
-            .await?;
+        let rows =
+            sqlx::query("SELECT what, of_whom, name, n FROM tally").fetch_all(&self.pool).await?;
         let mut counts = Counts::default();
         for row in &rows {
             let (what, of, name): (String, String, String) =
@@ -249,11 +243,8 @@ impl CaseStore for Postgres {
         let key = self.vault.house()?;
         let openings = openings.iter().map(|opening| cell::seal_opening(&key, "", opening));
         let openings = openings.collect::<Result<Vec<_>, _>>()?;
-        let files: Vec<Option<&str>> = if cases.is_empty() {
-            vec![None]
-        } else {
-            column(cases, |case| Some(case.as_str()))
-        };
+        let files: Vec<Option<&str>> =
+            if cases.is_empty() { vec![None] } else { column(cases, |case| Some(case.as_str())) };
         let mut tx = self.begin().await?;
         sqlx::query(
             "INSERT INTO read_log (file, by, what, at) SELECT file, $1, $2, $3 FROM unnest($4::text[]) AS put (file)",

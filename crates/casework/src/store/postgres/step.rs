@@ -161,9 +161,7 @@ async fn why_not(connection: &mut PgConnection, id: &str) -> Result<Error, Error
         .fetch_optional(connection)
         .await?;
     Ok(match version {
-        Some(version) => {
-            Error::CaseMoved { case: id.to_owned(), version: version.cast_unsigned() }
-        }
+        Some(version) => Error::CaseMoved { case: id.to_owned(), version: version.cast_unsigned() },
         None => Error::NoSuchCase { case: id.to_owned() },
     })
 }
@@ -185,9 +183,9 @@ async fn insert_steps(connection: &mut PgConnection, steps: &[&Ready<'_>]) -> Re
 }
 
 async fn insert_openings(connection: &mut PgConnection, steps: &[&Ready<'_>]) -> Result<(), Error> {
-    let all = steps.iter().flat_map(|step| {
-        step.openings.iter().map(|opening| (step.id(), opening.as_slice()))
-    });
+    let all = steps
+        .iter()
+        .flat_map(|step| step.openings.iter().map(|opening| (step.id(), opening.as_slice())));
     let all: Vec<(&str, &[u8])> = all.collect();
     if !all.is_empty() {
         sqlx::query(
@@ -207,9 +205,8 @@ async fn put_out_all(
     connection: &mut PgConnection,
     steps: &[&Ready<'_>],
 ) -> Result<Vec<i64>, Error> {
-    let all = steps.iter().flat_map(|step| {
-        step.leaves.iter().map(|leaf| (step.second, leaf.as_slice()))
-    });
+    let all =
+        steps.iter().flat_map(|step| step.leaves.iter().map(|leaf| (step.second, leaf.as_slice())));
     let all: Vec<(i64, &[u8])> = all.collect();
     if all.is_empty() {
         return Ok(Vec::new());

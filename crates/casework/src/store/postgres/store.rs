@@ -3,15 +3,16 @@
 use super::read::{read_32, read_disclosure, read_lead, read_run, read_stage, read_stay};
 use super::step::open_cases;
 use super::{Postgres, last_second, moved, put_out};
-use crate::run::agreement_in;
 use crate::destroyed::{Certificate, Destroyed};
+use crate::run::agreement_in;
 use crate::store::{
     cell::{self, key_of_run},
     vault::DataKey,
 };
 use crate::{
-    CaseStore as _, Disclosure, DisclosureId, Drafts, Error, Judgement, Known, Lead, LeadId, Outgoing, PairKey,
-    Pilot, PilotTerms, Planned, RecordedStay, Review, Run, Stage, StaysState, Store,
+    CaseStore as _, Disclosure, DisclosureId, Drafts, Error, Judgement, Known, Lead, LeadId,
+    Outgoing, PairKey, Pilot, PilotTerms, Planned, RecordedStay, Review, Run, Stage, StaysState,
+    Store,
 };
 use sqlx::{PgConnection, Row as _};
 use std::collections::{BTreeMap, HashMap};
