@@ -19,6 +19,9 @@ pub enum Error {
         /// The version linked.
         version: String,
     },
+    /// A store that is to be filled already holds something.
+    #[error("the case store is not empty")]
+    NotEmpty,
     /// The database server is set so that it may lose what it has acknowledged.
     #[error("the database server cannot be relied on: {reason}")]
     UnfitDatabase {
@@ -218,6 +221,7 @@ impl Error {
             }
             Error::AccountThere => Some("name another officer, or change that account's roles"),
             Error::NoSuchAccount => Some("`comity account list` shows them"),
+            Error::NotEmpty => Some("restore into an empty folder or schema"),
             Error::CaseMoved { .. } => {
                 Some("look at the case again: nothing of yours was stored, and nothing is lost")
             }

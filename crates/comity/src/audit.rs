@@ -306,7 +306,8 @@ impl<'gate> Reading<'gate> {
             }
             Event::AgreementFiled { .. }
             | Event::PermitDropped { .. }
-            | Event::CorrectionReceived { .. } => {}
+            | Event::CorrectionReceived { .. }
+            | Event::DataDestroyed { .. } => {}
         }
     }
 

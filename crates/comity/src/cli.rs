@@ -4,7 +4,9 @@
 
 mod account;
 mod audit;
+mod backup;
 mod check;
+mod destroy;
 mod explain;
 mod key;
 mod law;
@@ -12,6 +14,7 @@ mod leads;
 mod link;
 mod new;
 mod receipt;
+mod restore;
 mod review;
 mod run;
 mod serve;
@@ -82,6 +85,12 @@ enum Command {
     Serve(serve::Words),
     /// Makes, lists or changes accounts of officers; the first one is made here
     Account(account::Words),
+    /// Copies case store and ledger into a folder, without any key
+    Backup(backup::Words),
+    /// Puts a backup back where there is neither case store nor ledger
+    Restore(restore::Words),
+    /// Destroys what was obtained under the agreement, once the day has come
+    Destroy(destroy::Words),
     /// Makes two files of synthetic people with known truth
     Synth(synth::Words),
 }
@@ -146,6 +155,9 @@ fn carry_out(command: Command, clock: &Clock, printer: &mut Printer) -> Result<D
             Command::Witness(words) => Box::pin(words.carry_out(clock, printer)).await,
             Command::Serve(words) => Box::pin(words.carry_out(clock, printer)).await,
             Command::Account(words) => words.carry_out(clock, printer).await,
+            Command::Backup(words) => Box::pin(words.carry_out(clock, printer)).await,
+            Command::Restore(words) => Box::pin(words.carry_out(clock, printer)).await,
+            Command::Destroy(words) => Box::pin(words.carry_out(clock, printer)).await,
             Command::Synth(words) => words.carry_out(printer),
         }
     }))

@@ -207,6 +207,22 @@ pub enum Event {
         /// Until when.
         until: String,
     },
+    /// What was obtained under an agreement was destroyed, its key first. By whose hand, is committed to.
+    #[serde(rename = "data.destroyed")]
+    DataDestroyed {
+        /// The agreement's digest.
+        agreement: String,
+        /// The day by which the agreement says so.
+        due: String,
+        /// Whether there was a key; none if an interrupted destruction had destroyed it before.
+        key: bool,
+        /// SHA-256 over the leads' numbers, in order, each with a line feed after it.
+        leads: String,
+        /// How many rows of each table.
+        rows: BTreeMap<String, u64>,
+        /// How many "not the same" stay known, without their reason.
+        kept: u64,
+    },
     /// A stay was lifted by an order of its own.
     #[serde(rename = "stay.lifted")]
     StayLifted {

@@ -10,14 +10,19 @@
 //! and [advisory locks](https://www.postgresql.org/docs/15/explicit-locking.html#ADVISORY-LOCKS), which a transaction
 //! lets go after it is seen by others.
 
+mod cases;
+mod destroy;
 mod read;
+mod step;
 mod store;
 
 use super::vault::Vault;
+use super::writer::Writer;
 use crate::{Drafts, Error};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgQueryResult};
 use sqlx::{PgConnection, Postgres as Driver, Transaction};
 use std::str::FromStr as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
@@ -30,6 +35,7 @@ const CONNECTIONS: u32 = 16;
 pub struct Postgres {
     pool: PgPool,
     vault: Vault,
+    writer: Arc<Writer>,
 }
 
 impl Postgres {
@@ -59,7 +65,7 @@ impl Postgres {
             .map_err(|source| Error::CannotOpen { path, source })?;
         fitness(&pool).await?;
         MIGRATIONS.run(&pool).await?;
-        Ok(Postgres { pool, vault })
+        Ok(Postgres { pool, vault, writer: Arc::default() })
     }
 
     /// Returns the vault whose keys the store's cells are sealed under.
@@ -67,20 +73,25 @@ impl Postgres {
         &self.vault
     }
 
+    pub(super) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
     /// Begins a transaction that writes: all others wait until it has ended.
-    async fn begin(&self) -> Result<Transaction<'static, Driver>, Error> {
+    pub(super) async fn begin(&self) -> Result<Transaction<'static, Driver>, Error> {
         // What follows must see what was committed while this waited, whatever isolation the server prefers.
-        self.pool
-            .begin_with(
-                "BEGIN ISOLATION LEVEL READ COMMITTED;
-                 SELECT pg_advisory_xact_lock(hashtextextended('comity casework ' || current_schema(), 0))",
-            )
-            .await
-            .map_err(busy)
+        let mut tx = self.pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+        sqlx::query(
+            "SELECT pg_advisory_xact_lock(hashtextextended('comity casework ' || current_schema(), 0))",
+        )
+        .execute(&mut *tx)
+        .await
+        .map_err(busy)?;
+        Ok(tx)
     }
 
     /// Begins a transaction that reads, and sees one state of the store throughout.
-    async fn begin_reading(&self) -> Result<Transaction<'static, Driver>, Error> {
+    pub(super) async fn begin_reading(&self) -> Result<Transaction<'static, Driver>, Error> {
         Ok(self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
     }
 }

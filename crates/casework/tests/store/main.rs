@@ -7,6 +7,7 @@
 )]
 
 mod faults;
+mod kill;
 mod place;
 mod promises;
 mod secrets;

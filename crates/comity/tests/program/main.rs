@@ -12,6 +12,7 @@
 mod benefits;
 mod cycles;
 mod interruption;
+mod keeping;
 mod law;
 mod place;
 mod release;
