@@ -86,6 +86,7 @@ struct Inner {
     hashing: Semaphore,
     uploads: Semaphore,
     drain: Notify,
+    sides: Mutex<std::collections::BTreeMap<String, Arc<page::Sides>>>,
 }
 
 /// What is held back by address.
@@ -143,6 +144,7 @@ impl App {
             hashing: Semaphore::new(2),
             uploads: Semaphore::new(4),
             drain: Notify::new(),
+            sides: Mutex::default(),
             config,
         };
         Ok(App { inner: Arc::new(inner) })
@@ -215,6 +217,13 @@ impl App {
     /// Waits for the node, of which one at a time makes use.
     pub async fn node(&self) -> MutexGuard<'_, Node> {
         self.inner.node.lock().await
+    }
+
+    /// Returns what is held of the files' values for review, in memory alone.
+    pub(crate) fn sides(
+        &self,
+    ) -> &Mutex<std::collections::BTreeMap<String, Arc<page::Sides>>> {
+        &self.inner.sides
     }
 
     /// Wakes what brings waiting lines to the ledger.

@@ -40,7 +40,7 @@ pub(crate) async fn ask(
     }
 }
 
-fn decided(
+pub(crate) fn decided(
     node: &Node,
     decision: &Decision,
     request: &CaseRequest,
