@@ -94,6 +94,7 @@ struct Inner {
     hashing: Semaphore,
     uploads: Semaphore,
     drain: Notify,
+    sides: Mutex<std::collections::BTreeMap<String, Arc<page::Sides>>>,
 }
 
 /// What is held back by address.
@@ -157,6 +158,7 @@ impl App {
             hashing: Semaphore::new(2),
             uploads: Semaphore::new(4),
             drain: Notify::new(),
+            sides: Mutex::default(),
             config,
         };
         Ok(App { inner: Arc::new(inner) })
@@ -248,6 +250,13 @@ impl App {
             self.inner.ledger_writable.store(is_writable, Ordering::Relaxed);
         }
         self.inner.ledger_writable.load(Ordering::Relaxed)
+    }
+
+    /// Returns what is held of the files' values for review, in memory alone.
+    pub(crate) fn sides(
+        &self,
+    ) -> &Mutex<std::collections::BTreeMap<String, Arc<page::Sides>>> {
+        &self.inner.sides
     }
 
     /// Wakes what brings waiting lines to the ledger.

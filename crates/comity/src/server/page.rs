@@ -7,6 +7,7 @@
 mod act;
 mod agreement;
 pub(crate) mod asset;
+mod case;
 mod colour;
 mod design;
 mod difference;
@@ -14,12 +15,15 @@ pub(crate) mod frame;
 mod ledger;
 mod letter;
 mod number;
+mod office;
 pub(crate) mod part;
 pub(crate) mod refused;
 mod review;
 mod stay;
 mod typed;
+mod work;
 
+pub(crate) use office::Sides;
 pub(crate) use typed::Typed;
 
 use super::{App, Error};
@@ -39,6 +43,26 @@ pub(super) fn routes() -> Router<App> {
         .route("/stays/new", get(stay::ask_new))
         .route("/stays/{number}/lift", get(stay::ask_lift).post(stay::lift))
         .route("/design", get(design::show))
+        .route("/", get(work::mine))
+        .route("/cases", get(work::all))
+        .route("/cases/{id}", get(case::show))
+        .route("/cases/{id}/review", get(case::ask_review).post(case::review))
+        .route("/cases/{id}/letter", get(case::show_letter))
+        .route("/cases/{id}/letter.pdf", get(case::letter_pdf))
+        .merge(steps())
+}
+
+/// The pages on which steps are taken: one handler, which knows its page by the address.
+fn steps() -> Router<App> {
+    act::Desk::ALL.into_iter().fold(Router::new(), |routes, desk| {
+        let path = format!("/cases/{{id}}/{}", desk.path());
+        routes.route(&path, get(case::ask_step).post(case::step))
+    })
+}
+
+/// Spells a text so that it can stand in a path.
+fn escaped(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
 }
 
 /// Draws a page.

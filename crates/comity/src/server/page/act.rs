@@ -8,6 +8,9 @@ mod answer;
 mod finding;
 mod outcome;
 
+pub(super) use finding::{said, source};
+pub(super) use outcome::because;
+
 use super::Typed;
 use super::part::{Field, Form, Part, Wrong};
 use casework::{Case, Step, StepKind};

@@ -331,6 +331,21 @@ pub(crate) fn shown(date: Date) -> String {
     date.strftime("%-d %B %Y").to_string()
 }
 
+/// Spells a day in a letter's language.
+pub(crate) fn shown_in(language: super::letter::Language, date: Date) -> String {
+    const MONTHS: [&str; 12] = [
+        "enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre", "noviembre",
+        "diciembre",
+    ];
+    match language {
+        super::letter::Language::English => shown(date),
+        super::letter::Language::Spanish => {
+            let month = usize::try_from(date.month() - 1).ok().and_then(|month| MONTHS.get(month));
+            format!("{} de {} de {}", date.day(), month.unwrap_or(&""), date.year())
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -117,6 +117,14 @@ impl fmt::Debug for Block {
     }
 }
 
+/// What the agency means to do, where no action is chosen yet.
+pub(crate) fn intends(language: Language) -> &'static str {
+    match language {
+        Language::English => "change what we pay you, or ask for some of it back",
+        Language::Spanish => "cambiar lo que le pagamos o pedir que devuelva una parte",
+    }
+}
+
 /// Writes the letter.
 pub(crate) fn letter(language: Language, facts: &Facts) -> Vec<Block> {
     match language {

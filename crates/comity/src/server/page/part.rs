@@ -319,6 +319,8 @@ pub(crate) struct Form {
     pub(crate) has_files: bool,
     /// Whether it asks only, and changes nothing (GET).
     pub(crate) asks: bool,
+    /// Whether its few fields stand in a row above a list.
+    pub(crate) is_row: bool,
     /// Set by a page that has keys.
     pub(crate) has_keys: bool,
 }
