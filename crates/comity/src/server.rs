@@ -253,9 +253,7 @@ impl App {
     }
 
     /// Returns what is held of the files' values for review, in memory alone.
-    pub(crate) fn sides(
-        &self,
-    ) -> &Mutex<std::collections::BTreeMap<String, Arc<page::Sides>>> {
+    pub(crate) fn sides(&self) -> &Mutex<std::collections::BTreeMap<String, Arc<page::Sides>>> {
         &self.inner.sides
     }
 

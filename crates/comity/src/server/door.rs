@@ -146,7 +146,9 @@ pub(crate) fn letter(app: &App, visit: &Visit, view: &LetterView) -> Response {
 pub(crate) fn me(app: &App, visit: &Visit, view: &MeView) -> Response {
     let mut page = Page::new(frame(app, visit, "What there is about you", "/me"), view.stands);
     let mut summary = vec![("Number of your letter".to_owned(), Cell::text(&view.case))];
-    summary.extend(view.answer_until.iter().map(|until| ("Answer until".to_owned(), Cell::text(until))));
+    summary.extend(
+        view.answer_until.iter().map(|until| ("Answer until".to_owned(), Cell::text(until))),
+    );
     page = page.part(Part::Summary(summary));
     if view.may_contest {
         page = page.part(Part::Buttons(vec![Link::new("/me/contest", "Answer")]));
@@ -195,22 +197,27 @@ pub(crate) fn answer(app: &App, visit: &Visit, view: &AnswerView) -> Response {
         ("wants_hearing".to_owned(), hearing.to_owned()),
     ]);
     let form = Form::new("/me/contest", &visit.csrf, "Send the answer")
-        .field(Field::long("statement", "What is not right, or what happened").hint(
-            "In your own words. You need no lawyer and no form of words",
-        ))
+        .field(
+            Field::long("statement", "What is not right, or what happened")
+                .hint("In your own words. You need no lawyer and no form of words"),
+        )
         .field(
             Field::file("papers", "Papers, if you have any", ".pdf,.png,.jpg,.jpeg,.txt")
                 .hint("PDF, JPEG, PNG or plain text, 5 MB at most")
                 .optional(),
         )
-        .field(Field::several(
-            "wants_hearing",
-            "A hearing",
-            vec![Choice::new("yes", "I want to be heard in person")],
-        ).optional())
+        .field(
+            Field::several(
+                "wants_hearing",
+                "A hearing",
+                vec![Choice::new("yes", "I want to be heard in person")],
+            )
+            .optional(),
+        )
         .again(&typed, &wrong);
     let intro = "Your answer counts even if it comes late. Nothing is done until it is decided on.";
-    let frame = frame(app, visit, "Answer", "/me").below([Link::new("/me", "What there is about you")]);
+    let frame =
+        frame(app, visit, "Answer", "/me").below([Link::new("/me", "What there is about you")]);
     draw(&Page::new(frame, intro).part(Part::Form(form)))
 }
 

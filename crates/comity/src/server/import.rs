@@ -134,8 +134,11 @@ async fn take(app: &App, row: Row) -> Result<Result<(), String>, Error> {
     match app.desk().act(&Officer { id, roles }, &case, version, step).await {
         Ok(Acted::Done(..)) => Ok(Ok(())),
         Ok(Acted::Refused(refusal)) => {
-            let reasons: Vec<_> =
-                refusal.reasons.iter().map(|reason| format!("{}: {}", reason.id, reason.reason)).collect();
+            let reasons: Vec<_> = refusal
+                .reasons
+                .iter()
+                .map(|reason| format!("{}: {}", reason.id, reason.reason))
+                .collect();
             Ok(Err(reasons.join("; ")))
         }
         Ok(Acted::NotAllowed(why)) => Ok(Err(why.to_string())),

@@ -67,11 +67,8 @@ pub(crate) async fn take(
     for paper in &papers {
         store.keep_paper(&id, paper).await?;
     }
-    let contest = Contest {
-        statement: view.statement,
-        attachments,
-        wants_hearing: view.wants_hearing,
-    };
+    let contest =
+        Contest { statement: view.statement, attachments, wants_hearing: view.wants_hearing };
     let acted = app.desk().contest(&id, version, contest).await?;
     app.done(acted)?;
     app.drain_soon();
@@ -89,8 +86,12 @@ async fn read(app: &App, mut parts: Multipart) -> Result<(AnswerView, Vec<Paper>
     let (mut view, mut papers) = (AnswerView::default(), Vec::new());
     while let Some(field) = parts.next_field().await.map_err(unreadable)? {
         match field.name().unwrap_or_default() {
-            "statement" => field.text().await.map_err(unreadable)?.trim().clone_into(&mut view.statement),
-            "wants_hearing" => view.wants_hearing = field.text().await.map_err(unreadable)? == "yes",
+            "statement" => {
+                field.text().await.map_err(unreadable)?.trim().clone_into(&mut view.statement)
+            }
+            "wants_hearing" => {
+                view.wants_hearing = field.text().await.map_err(unreadable)? == "yes"
+            }
             "papers" => {
                 let title = field.file_name().unwrap_or_default().chars().take(200).collect();
                 let bytes = field.bytes().await.map_err(unreadable)?.to_vec();
@@ -99,7 +100,9 @@ async fn read(app: &App, mut parts: Multipart) -> Result<(AnswerView, Vec<Paper>
                 }
                 let wrong = |why: &str| Err(Error::malformed("papers", why));
                 if papers.len() == PAPERS {
-                    return wrong("No more than five papers come with an answer. Bring the others by mail.");
+                    return wrong(
+                        "No more than five papers come with an answer. Bring the others by mail.",
+                    );
                 }
                 if bytes.len() > LONGEST {
                     return wrong("A paper is longer than 5 MB.");

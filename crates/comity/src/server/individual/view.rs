@@ -124,7 +124,8 @@ fn view_of(app: &App, disclosed: &Disclosed) -> DisclosedView {
         party.map_or_else(|| id.to_owned(), |party| party.name.clone())
     };
     let source = app.program().source().map(|(source, _)| source.to_string());
-    let purpose = agreement.purposes.iter().find(|purpose| purpose.id.as_str() == disclosed.purpose);
+    let purpose =
+        agreement.purposes.iter().find(|purpose| purpose.id.as_str() == disclosed.purpose);
     DisclosedView {
         at: disclosed.at.to_string(),
         what: disclosed.elements.iter().map(|element| words(element)).collect(),
@@ -151,7 +152,9 @@ pub(crate) async fn receipt(app: &App, door: &AtTheDoor, index: u64) -> Result<S
     let openings = openings
         .iter()
         .filter(|(of, _)| *of == id)
-        .map(|(_, text)| serde_json::from_str::<Opening>(text).map_err(|error| Error::failed(&error)))
+        .map(|(_, text)| {
+            serde_json::from_str::<Opening>(text).map_err(|error| Error::failed(&error))
+        })
         .collect::<Result<Vec<_>, _>>()?;
     let reader = api::reader(app)?;
     let note = reader.note().clone();
@@ -171,9 +174,13 @@ fn stands(stage: CaseStage) -> &'static str {
         CaseStage::Reviewed | CaseStage::Verifying => {
             "Somebody looked at two records that may be about you. The facts are being checked. Nothing is decided."
         }
-        CaseStage::Verified => "The facts were checked. You will get a letter before anything is done.",
+        CaseStage::Verified => {
+            "The facts were checked. You will get a letter before anything is done."
+        }
         CaseStage::Refuted => "The facts were checked, and nothing came of it.",
-        CaseStage::Noticed => "You were sent a letter. You can answer; nothing is done before your time to answer is over.",
+        CaseStage::Noticed => {
+            "You were sent a letter. You can answer; nothing is done before your time to answer is over."
+        }
         CaseStage::Contested => "You answered. Nothing is done until your answer is decided on.",
         CaseStage::Hearing => "There will be a hearing. Nothing is done until it is decided.",
         CaseStage::Decided => "Your answer was decided on.",

@@ -7,11 +7,12 @@ use crate::extract;
 use crate::server::ask::{ask, decided};
 use crate::server::{App, Error, SignedIn};
 use agreement::{
-    Act, By, CaseFile, CaseRef, CaseRequest, Decided, Decision, NoticePart, NoticeServed, ProposedAction, Reviews, Undo,
+    Act, By, CaseFile, CaseRef, CaseRequest, Decided, Decision, NoticePart, NoticeServed,
+    ProposedAction, Reviews, Undo,
 };
 use casework::{
-    Actor, Case, CaseStore as _, Database, Drafts, Heard, How, Judgement, Lead, LeadId, Moving, NotAllowed, Reviewers,
-    Seen, Sqlite, Standing, Step, StepKind, Store as _, StoredCase,
+    Actor, Case, CaseStore as _, Database, Drafts, Heard, How, Judgement, Lead, LeadId, Moving,
+    NotAllowed, Reviewers, Seen, Sqlite, Standing, Step, StepKind, Store as _, StoredCase,
 };
 use jiff::{SignedDuration, Timestamp};
 use ledger::Commitments;
@@ -33,9 +34,9 @@ pub(super) async fn store(app: &App) -> Result<Sqlite, Error> {
     let node = app.node().await;
     match &node.store {
         Database::Sqlite(store) => Ok(store.clone()),
-        Database::Postgres(_) => {
-            Err(Error::Unavailable { why: "the console's pages read cases from SQLite so far".to_owned() })
-        }
+        Database::Postgres(_) => Err(Error::Unavailable {
+            why: "the console's pages read cases from SQLite so far".to_owned(),
+        }),
     }
 }
 
@@ -62,7 +63,8 @@ pub(super) async fn act(
     let program = app.program();
     let (party, _) = program.recipient()?;
     let by = By::Officer { id: officer.officer.clone(), roles: officer.roles.clone() };
-    let mut request = CaseRequest::new(program.agreement(), act_of(step.kind()), party, program.purpose()?, by);
+    let mut request =
+        CaseRequest::new(program.agreement(), act_of(step.kind()), party, program.purpose()?, by);
     request.environment = node.environment();
     request.ledger_writable = node.drain().await.is_ok();
     request.case = CaseRef::new(id.as_str()).ok();
@@ -111,7 +113,11 @@ pub(super) async fn read(
     let mut node = app.node().await;
     let now = app.now();
     let file = file_of(&stored_case.case, now);
-    let act = if stored_case.case.stage() == casework::CaseStage::Lead { Act::READ_CASE } else { Act::READ_EVIDENCE };
+    let act = if stored_case.case.stage() == casework::CaseStage::Lead {
+        Act::READ_CASE
+    } else {
+        Act::READ_EVIDENCE
+    };
     let _permit = ask(app, &mut node, officer, act, |request| {
         request.case = CaseRef::new(id.as_str()).ok();
         request.file = file;
@@ -120,7 +126,10 @@ pub(super) async fn read(
     drop(node);
     let seen = Seen { by: officer.officer.to_string(), what: what.to_owned(), at: now };
     let none = Drafts::new(now, |_| Ok(Vec::new()));
-    store.note_read(std::slice::from_ref(id), &seen, &[], none).await.map_err(crate::Error::from)?;
+    store
+        .note_read(std::slice::from_ref(id), &seen, &[], none)
+        .await
+        .map_err(crate::Error::from)?;
     Ok((stored_case, lead))
 }
 
@@ -147,9 +156,10 @@ fn act_of(kind: StepKind) -> Act {
         StepKind::Decide => Act::DECIDE,
         StepKind::TakeEmergencyMeasure | StepKind::TakeAction => Act::TAKE_ACTION,
         StepKind::EndEmergencyMeasure | StepKind::Reverse => Act::REVERSE,
-        StepKind::Correct | StepKind::Acknowledge | StepKind::TellIndividual | StepKind::ReverseJudgement => {
-            Act::CORRECT
-        }
+        StepKind::Correct
+        | StepKind::Acknowledge
+        | StepKind::TellIndividual
+        | StepKind::ReverseJudgement => Act::CORRECT,
         StepKind::OpenDispute => Act::DISPUTE_RECORD,
         StepKind::AnswerDispute => Act::ANSWER_DISPUTE,
         StepKind::Close => Act::CLOSE,
@@ -258,7 +268,8 @@ pub(super) async fn sides(app: &App, lead: &Lead) -> Option<Arc<Sides>> {
     let run = store.run(&lead.cycle).await.ok()??;
     let leads = store.leads(Some(&lead.cycle)).await.ok()?;
     // Of what is held nothing is read: only what was disclosed is shown (invariant 10).
-    let disclosed: Vec<_> = leads.iter().filter(|one| one.returned.is_some() && one.run == lead.run).collect();
+    let disclosed: Vec<_> =
+        leads.iter().filter(|one| one.returned.is_some() && one.run == lead.run).collect();
     let program = app.program();
     let (_, source) = program.source().ok()?;
     let (_, recipient) = program.recipient().ok()?;
