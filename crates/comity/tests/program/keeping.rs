@@ -1,9 +1,7 @@
 //! What is kept comes back from a backup as it was; what was destroyed does not come back from anything.
 
 use crate::place::{Place, at};
-use casework::{
-    Actor, Because, CaseStore as _, Closing, Drafts, LeadId, Moving, Step, Store as _,
-};
+use casework::{Actor, Because, CaseStore as _, Closing, Drafts, LeadId, Moving, Step, Store as _};
 use comity::backup::{backup, restore};
 use comity::destroy::destroy;
 use comity::event::Event;
@@ -72,7 +70,10 @@ async fn a_restored_backup_has_the_same_audit_and_the_same_leads_and_goes_on() {
     let contents = restore(&place.places(), copy.path()).await.unwrap();
     assert_eq!((contents.entries, &contents.root), (audit.entries, &audit.root));
     let after = place.audit();
-    assert_eq!((&after.root, &after.proved, &after.open), (&audit.root, &audit.proved, &audit.open));
+    assert_eq!(
+        (&after.root, &after.proved, &after.open),
+        (&audit.root, &audit.proved, &audit.open)
+    );
     assert_eq!(told(&place).await, leads);
     // It is no copy to look at: it goes on.
     let mut node = place.node(at(10)).await;
