@@ -230,7 +230,7 @@ async fn ask(
 }
 
 /// Commits to what is told, field by field, each under a fresh key.
-fn commit(told: &[(&str, String)]) -> Result<(Commitments, Vec<String>), Error> {
+pub(crate) fn commit(told: &[(&str, String)]) -> Result<(Commitments, Vec<String>), Error> {
     let mut commitments = Commitments::new();
     let mut openings = Vec::new();
     for (field, value) in told {

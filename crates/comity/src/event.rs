@@ -181,6 +181,74 @@ pub enum Event {
         /// Where the ledger holds the permit.
         permit: u64,
     },
+    /// A case took a step, under the permit recorded just before this. By whom, and on which evidence, is committed to.
+    #[serde(rename = "case.stepped")]
+    CaseStepped {
+        /// The case's number, which names no person.
+        case: String,
+        /// The step's, counted from one.
+        number: u64,
+        /// What kind of step.
+        step: String,
+        /// Where the case stands after it.
+        stage: String,
+        /// When the period to answer ends, where a notice was served (RFC 3339); empty otherwise.
+        ends: String,
+    },
+    /// Cases were read, under the permits recorded just before this, one a case. By whom, is committed to.
+    #[serde(rename = "case.read")]
+    CaseRead {
+        /// How many.
+        cases: u64,
+    },
+    /// An individual saw the own case, under the permit recorded just before this.
+    #[serde(rename = "individual.saw")]
+    IndividualSaw {
+        /// How many cases.
+        cases: u64,
+    },
+    /// A correction was sent to a recipient, or sending it failed.
+    #[serde(rename = "correction.sent")]
+    CorrectionSent {
+        /// The case's number.
+        case: String,
+        /// The step that ordered it.
+        number: u64,
+        /// To whom.
+        recipient: String,
+        /// Which attempt.
+        attempt: u64,
+        /// Whether it arrived; only an acknowledgement ends the sending.
+        arrived: bool,
+    },
+    /// A member of the board voted, under the permit recorded just before this. Who, is committed to.
+    #[serde(rename = "vote.cast")]
+    VoteCast {
+        /// What on, by its digest.
+        on: String,
+        /// For or against.
+        vote: String,
+    },
+    /// Work lists or letters went out into the agency's own system, under the permit recorded just before this.
+    #[serde(rename = "work.exported")]
+    WorkExported {
+        /// What: `work-list` or `print-file`.
+        what: String,
+        /// How many cases.
+        cases: u64,
+        /// SHA-256 of the file.
+        file: String,
+    },
+    /// Results came in from the agency's own system, under the permit recorded just before this.
+    #[serde(rename = "results.imported")]
+    ResultsImported {
+        /// Rows taken.
+        taken: u64,
+        /// Rows rejected, each named to whoever brought them.
+        rejected: u64,
+        /// SHA-256 of the file.
+        file: String,
+    },
     /// A stay was recorded; from here on nothing in its scope is released.
     #[serde(rename = "stay.recorded")]
     StayRecorded {

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod backup;
 pub mod cli;
 pub mod clock;
+pub mod desk;
 pub mod destroy;
 pub mod discrepancy;
 mod error;
