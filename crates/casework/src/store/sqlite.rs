@@ -91,6 +91,10 @@ impl Sqlite {
         &self.pool
     }
 
+    pub(super) fn readers(&self) -> &SqlitePool {
+        &self.readers
+    }
+
     /// Ends all connections, so that the file stands alone, without a log beside it.
     pub(super) async fn close(self) -> Result<(), Error> {
         sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.pool).await.map_err(busy)?;
