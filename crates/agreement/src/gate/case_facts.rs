@@ -87,7 +87,7 @@ fn so_far(gate: &Gate, request: &CaseRequest, filed: &Filed, now: Timestamp) -> 
         ("sources", json!(long(file.sources))),
         ("refuted", json!(file.refuted)),
         ("notice_served", json!(notice.is_some_and(|notice| notice.served_at <= now))),
-        ("notice_states", json!(notice.map(|notice| &notice.states).unwrap_or(&BTreeSet::new()))),
+        ("notice_states", json!(notice.map_or(&BTreeSet::new(), |notice| &notice.states))),
         ("notice_returned", json!(notice.is_some_and(|notice| notice.returned))),
         ("period_over", json!(period_ends.is_some_and(|ends| ends <= now))),
         ("period_seconds_left", json!(seconds_left)),

@@ -157,7 +157,6 @@ impl Gate {
     }
 
     /// Puts facts before the rules: the agreement's digest and the grounds of a permit, or the refusal.
-    #[expect(clippy::result_large_err, reason = "a refusal is as good an answer as a permit")]
     fn weigh(
         &self,
         (act, party, purpose): (&Act, &PartyId, &PurposeId),
