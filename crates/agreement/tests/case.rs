@@ -117,8 +117,7 @@ fn ask(filed: &Filed, act: Act, by: By) -> CaseRequest {
     let party =
         if act == Act::ANSWER_DISPUTE { "payroll-administration" } else { "family-support" };
     let purpose = &filed.agreement.purposes[0].id;
-    let mut request =
-        CaseRequest::new(&filed.agreement, act.clone(), &party.parse().unwrap(), purpose, by);
+    let mut request = CaseRequest::new(&filed.agreement, act, &party.parse().unwrap(), purpose, by);
     request.case = Some("r-0001".parse().unwrap());
     request.ledger_writable = true;
     request.file = ready();
@@ -137,11 +136,11 @@ fn ask(filed: &Filed, act: Act, by: By) -> CaseRequest {
         at: now(),
     });
     request.account = Some(Account { officer: officer("fourth"), roles: BTreeSet::new() });
-    if act == Act::ADJUDICATE {
+    if request.act == Act::ADJUDICATE {
         request.file.reviews = Some(Reviews::Disagree);
-    } else if act == Act::READ_EVIDENCE {
+    } else if request.act == Act::READ_EVIDENCE {
         request.file.contest_open = true;
-    } else if act == Act::DESTROY {
+    } else if request.act == Act::DESTROY {
         request.file.closed_at = Some(now() - days(181));
     }
     request
@@ -192,7 +191,7 @@ fn each_role_may_do_what_is_its_own_and_nothing_else() {
             .collect();
         writeln!(table, "{name}: {}", may.join(", ")).unwrap();
     }
-    expect![[r#"
+    expect![[r"
         reviewer: assign, read_case, read_evidence, review_lead, adjudicate, close
         verifier: assign, read_case, read_evidence, verify, confirm, refute, open_hearing, decide, take_action, reverse, correct, close, dispute_record, answer_dispute, request_records
         notice_officer: read_case, read_evidence, serve_notice, note_returned_mail, file_contest, close, export_work, import_results
@@ -204,7 +203,7 @@ fn each_role_may_do_what_is_its_own_and_nothing_else() {
         individual: file_contest, see_own
         unproved: 
         machine: destroy
-    "#]].assert_eq(&table);
+    "]].assert_eq(&table);
 }
 
 #[test]
@@ -610,7 +609,7 @@ fn a_refusal_says_who_lacks_what_and_until_when() {
     request.file.notice = Some(NoticeServed { served_at: now() - days(1), ..notice() });
     let gate = gate();
     let refusal = gate.decide_case(&request, &filed, now()).into_permit().unwrap_err();
-    expect![[r#"
+    expect![[r"
         refused: take_action, 6 rules broken
         role-take-action is broken: a verifier takes actions (floor F5)
           here: `first` has `reviewer`
@@ -629,7 +628,7 @@ fn a_refusal_says_who_lacks_what_and_until_when() {
           confirm amount, access and period with somebody beyond the two records
         us-cmppa-p1C-period is broken: the period to contest is over, unless public health or public safety is threatened meanwhile (5 U.S.C. 552a(p)(1)(C), (p)(3))
           here: through 2027-09-30; over at 2027-10-01T04:00:00Z
-          wait until the period is over"#]].assert_eq(&refusal.to_string());
+          wait until the period is over"]].assert_eq(&refusal.to_string());
 }
 
 #[test]
