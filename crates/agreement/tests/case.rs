@@ -640,6 +640,19 @@ fn facts_of_a_case_decide_the_same_again() {
     let read: agreement::Facts = serde_json::from_str(&written).unwrap();
     assert!(gate.replay(&read).is_empty());
     assert_eq!(read.digest().unwrap(), facts.digest().unwrap());
+    // Who is the same as whom stands in them, and who it is does not.
+    let roles = [OfficerRole::Verifier];
+    for (name, place) in [("first", "officer-1"), ("third", "officer-1")] {
+        let request = ask(&filed, Act::TAKE_ACTION, by(name, &roles));
+        let facts = gate.case_facts(&request, &filed, now()).unwrap();
+        let written = serde_json::to_string(&facts.context).unwrap();
+        let names = ["first", "second", "third", "fourth"].map(|name| format!("\"{name}\""));
+        assert!(names.iter().all(|name| !written.contains(name)));
+        assert_eq!(facts.context["officer"], place);
+        let asks_reviewed =
+            facts.context["reviewed_by"].as_array().unwrap().contains(&place.into());
+        assert_eq!(asks_reviewed, name == "first");
+    }
     // The digest binds the case.
     let mut other = take(&filed);
     other.case = Some("r-0002".parse().unwrap());
