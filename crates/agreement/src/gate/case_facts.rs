@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::facts::{day, list, long, object, principal, resource};
@@ -118,10 +118,8 @@ fn so_far(
     let notice = file.notice.as_ref();
     let period_ends = notice.map(|notice| gate.response_ends(&filed.agreement, notice));
     let seconds_left = period_ends.map_or(i64::MAX, |ends| seconds_until(ends, now));
-    let retained = SignedDuration::from_hours(
-        i64::from(filed.agreement.retention.leads_days).saturating_mul(24),
-    );
-    let retention_ends = file.closed_at.and_then(|closed| closed.checked_add(retained).ok());
+    let retention = &filed.agreement.retention;
+    let kept_until = file.closed_at.map_or(retention.ends(), |at| retention.leads_end(at));
     object([
         ("stage", json!(file.stage.map_or("none", super::CaseStage::as_str))),
         ("reviews", json!(file.reviews.map_or("none", super::Reviews::as_str))),
@@ -147,14 +145,7 @@ fn so_far(
         ("late_answer", json!(file.late_answer)),
         ("corrections_open", json!(long(file.corrections_open))),
         ("undo_needed", json!(file.undo.as_ref().is_some_and(|undo| now < undo.needed_until))),
-        // Destroyed when the leads' days after the close are over, or on the agreement's last day if that is earlier.
-        (
-            "retention_over",
-            json!(
-                retention_ends.is_some_and(|ends| ends <= now)
-                    || filed.agreement.retention.destroy_by <= day(now)
-            ),
-        ),
+        ("retention_over", json!(kept_until <= now)),
     ])
 }
 
