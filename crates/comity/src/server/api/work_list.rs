@@ -124,8 +124,9 @@ pub(super) async fn list(
         cases: list.cases.len() as u64,
         file: signature::hex(&Sha256::digest(&bytes)),
     };
-    let asked = app.desk().permit(&officer.at_desk(), Act::EXPORT_WORK, |_| {}, vec![exported]);
-    let lines = app.shown(asked.await?)?.1;
+    let by = officer.at_desk();
+    let asked = app.desk().permit(&by, Act::EXPORT_WORK, |_| {}, vec![exported]).await?;
+    let (_, lines) = app.shown(asked)?;
     app.until_recorded(&lines).await?;
     Ok(Json(list))
 }
