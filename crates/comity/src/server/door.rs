@@ -113,11 +113,7 @@ pub(crate) fn sign_in(app: &App, visit: &Visit, view: &SignInView) -> Response {
         ))
         .field(Field::hidden("next", &view.next))
         .again(&typed, &wrong);
-    let mut page = Page::new(frame(app, visit, "Sign in", ""), "For officers of this agency.");
-    if let Some(issuer) = &view.issuer {
-        let link = Link::new("/sign-in/oidc", format!("Sign in with {issuer}"));
-        page = page.part(Part::Buttons(vec![link]));
-    }
+    let page = Page::new(frame(app, visit, "Sign in", ""), "For officers of this agency.");
     let elsewhere = "Did you get a letter? Then this is not the place: your own door is beside it.";
     draw(
         &page

@@ -67,8 +67,6 @@ pub const ROUTES: &[Route] = &[
     post("/sign-in", Who::Anybody),
     get("/sign-in/once/{code}", Who::Anybody),
     post("/sign-in/once/{code}", Who::Anybody),
-    get("/sign-in/oidc", Who::Anybody),
-    get("/sign-in/oidc/return", Who::Anybody),
     post("/sign-out", Who::SignedIn),
     post("/sign-out/everywhere", Who::Officers),
     get("/account", Who::Officers),

@@ -18,7 +18,11 @@ impl Watch for Nobody {
 /// Runs the example's first cycle on the server's own node, and returns the number of an open lead.
 async fn with_leads(place: &Place) -> LeadId {
     let program = place.app.program();
-    let cycle = program.schedule.cycles.first().map_or_else(|| CycleId::new("2027Q1").unwrap(), |cycle| cycle.id.clone());
+    let cycle = program
+        .schedule
+        .cycles
+        .first()
+        .map_or_else(|| CycleId::new("2027Q1").unwrap(), |cycle| cycle.id.clone());
     let mut node = place.app.node().await;
     let outcome = Box::pin(run(program, &mut node, &cycle, &mut Nobody)).await.unwrap();
     assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
@@ -33,7 +37,9 @@ async fn key(place: &Place, officer: &str, role: Role) -> String {
 }
 
 fn review(version: u64) -> String {
-    format!(r#"{{"version":{version},"step":{{"step":"review","with":{{"judgement":"same","reason":"same name, birth date and address","expires":null}}}}}}"#)
+    format!(
+        r#"{{"version":{version},"step":{{"step":"review","with":{{"judgement":"same","reason":"same name, birth date and address","expires":null}}}}}}"#
+    )
 }
 
 #[tokio::test]
@@ -55,7 +61,12 @@ async fn a_step_counts_once_from_the_version_that_was_seen_and_from_the_role_tha
     // The outer door lets a verifier ask; the gate refuses, and says by which rule.
     let answer = place.program(&verifier, "POST", &steps, Some(&review(0))).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN, "{}", answer.body);
-    let rules: Vec<_> = answer.json()["reasons"].as_array().unwrap().iter().map(|reason| reason["rule"].as_str().unwrap().to_owned()).collect();
+    let rules: Vec<_> = answer.json()["reasons"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|reason| reason["rule"].as_str().unwrap().to_owned())
+        .collect();
     assert!(rules.iter().any(|rule| rule == "role-review-lead"), "{rules:?}");
     let answer = place.program(&reviewer, "POST", &steps, Some(&review(0))).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
@@ -111,7 +122,9 @@ async fn results_are_taken_row_by_row_and_the_rejected_ones_are_named() {
     let steps = format!("/api/v1/cases/{id}/steps");
     place.program(&reviewer, "POST", &steps, Some(&review(0))).await;
     let row = |case: &str, version: u64, officer: &str, outcome: &str| {
-        format!(r#"{{"case":"{case}","version":{version},"officer":"{officer}","outcome":"{outcome}","words":"the employer wrote"}}"#)
+        format!(
+            r#"{{"case":"{case}","version":{version},"officer":"{officer}","outcome":"{outcome}","words":"the employer wrote"}}"#
+        )
     };
     let rows = [
         row(id.as_str(), 1, "verifier-1", "begun"),
@@ -127,7 +140,12 @@ async fn results_are_taken_row_by_row_and_the_rejected_ones_are_named() {
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
     let taken = answer.json();
     assert_eq!(taken["taken"], serde_json::json!([1, 6]), "{taken}");
-    let rejected: Vec<_> = taken["rejected"].as_array().unwrap().iter().map(|one| one["row"].as_u64().unwrap()).collect();
+    let rejected: Vec<_> = taken["rejected"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["row"].as_u64().unwrap())
+        .collect();
     assert_eq!(rejected, [2, 3, 4, 5]);
     let case = place.program(&reviewer, "GET", &format!("/api/v1/cases/{id}"), None).await.json();
     assert_eq!(case["stage"], "refuted");
@@ -181,10 +199,17 @@ async fn an_answer_that_the_case_does_not_take_yet_changes_nothing_and_a_paper_i
     place.post(&mut browser, "/me/sign-in", &fields).await;
     let csrf = place.get(&mut browser, "/me/contest").await.csrf();
     let send = async |statement: &str, paper: &str| {
-        let part = |name: &str, value: &str| format!("--x\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
-        let file = format!("--x\r\ncontent-disposition: form-data; name=\"papers\"; filename=\"pay.pdf\"\r\ncontent-type: application/pdf\r\n\r\n{paper}\r\n");
-        let body = format!("{}{}{file}--x--\r\n", part("csrf", &csrf), part("statement", statement));
-        let request = browser.request("POST", "/me/contest").header("content-type", "multipart/form-data; boundary=x");
+        let part = |name: &str, value: &str| {
+            format!("--x\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        let file = format!(
+            "--x\r\ncontent-disposition: form-data; name=\"papers\"; filename=\"pay.pdf\"\r\ncontent-type: application/pdf\r\n\r\n{paper}\r\n"
+        );
+        let body =
+            format!("{}{}{file}--x--\r\n", part("csrf", &csrf), part("statement", statement));
+        let request = browser
+            .request("POST", "/me/contest")
+            .header("content-type", "multipart/form-data; boundary=x");
         place.call(request.body(axum::body::Body::from(body)).unwrap()).await
     };
     let empty = send("", "%PDF-1.7").await;
@@ -193,6 +218,10 @@ async fn an_answer_that_the_case_does_not_take_yet_changes_nothing_and_a_paper_i
     assert_eq!(script.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", script.body);
     // Nothing was found yet, and no letter was served: there is nothing to answer.
     let early = send("I was paid until May.", "%PDF-1.7").await;
-    assert!([StatusCode::CONFLICT, StatusCode::FORBIDDEN].contains(&early.status), "{}", early.body);
+    assert!(
+        [StatusCode::CONFLICT, StatusCode::FORBIDDEN].contains(&early.status),
+        "{}",
+        early.body
+    );
     assert_eq!(place.app.desk().store().case(&id).await.unwrap().case.version(), 0);
 }
