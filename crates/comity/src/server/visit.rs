@@ -176,6 +176,10 @@ pub(crate) async fn answer(State(app): State<App>, mut request: Request, next: N
         Err(error) => error.into_response(),
     };
 
+    let is_said = response.extensions().get::<super::error::Problem>().is_some();
+    if response.status().is_client_error() && !is_said {
+        response = in_our_words(response.status()).into_response();
+    }
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {
         let methods = path.map(route::methods).unwrap_or_default().join(", ");
         if let Ok(value) = HeaderValue::from_str(&methods) {
@@ -202,6 +206,17 @@ pub(crate) async fn answer(State(app): State<App>, mut request: Request, next: N
     // The router's path with its placeholders: no number of a case, no address, no officer.
     tracing::info!(method, route = shown, status, milliseconds = seconds * 1000.0, "request");
     response
+}
+
+/// Says in our words what a reader of forms, addresses or bodies refused: theirs could repeat what was sent.
+fn in_our_words(status: StatusCode) -> Error {
+    match status {
+        StatusCode::NOT_FOUND => Error::NotFound,
+        StatusCode::METHOD_NOT_ALLOWED => Error::NoSuchMethod,
+        StatusCode::PAYLOAD_TOO_LARGE => Error::TooLong { most_kib: 0 },
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Error::WrongType { wanted: "a form" },
+        _ => Error::malformed("request", "it cannot be read"),
+    }
 }
 
 struct Admitted {

@@ -373,7 +373,7 @@ fn not_done(app: &App, visit: &Visit, id: &str, acted: Acted, typed: &Typed) -> 
 }
 
 /// Returns the lead that waits after one.
-async fn next_lead(store: &casework::Sqlite, case: &Case) -> Result<Option<LeadId>, Error> {
+async fn next_lead(store: &casework::Database, case: &Case) -> Result<Option<LeadId>, Error> {
     let after = case.due().map(|due| After { second: due.as_second(), id: case.id().clone() });
     let queue = Queue { stage: Some(CaseStage::Lead), after, ..Queue::default() };
     let found = store.queue(&queue, 1).await.map_err(crate::Error::from)?;
