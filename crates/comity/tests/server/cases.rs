@@ -1,35 +1,9 @@
 //! Cases through the interface and the person's door: on a real run of the example, by real officers' accounts.
 
-use super::place::{Browser, Place};
-use agreement::CycleId;
+use super::place::{Browser, Place, with_leads};
+use casework::CaseStore as _;
 use casework::store::accounts::Role;
-use casework::store::cases::Queue;
-use casework::{CaseStore as _, LeadId};
-use comity::run::{Outcome, Step, Watch, run};
 use http::StatusCode;
-
-struct Nobody;
-
-impl Watch for Nobody {
-    fn said(&mut self, _: &Step) {}
-    fn progress(&mut self, _: u64, _: u64) {}
-}
-
-/// Runs the example's first cycle on the server's own node, and returns the number of an open lead.
-async fn with_leads(place: &Place) -> LeadId {
-    let program = place.app.program();
-    let cycle = program
-        .schedule
-        .cycles
-        .first()
-        .map_or_else(|| CycleId::new("2027Q1").unwrap(), |cycle| cycle.id.clone());
-    let mut node = place.app.node().await;
-    let outcome = Box::pin(run(program, &mut node, &cycle, &mut Nobody)).await.unwrap();
-    assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
-    drop(node);
-    let page = place.app.desk().store().queue(&Queue::default(), 1).await.unwrap();
-    page.lines.first().expect("the run opened leads").id.clone()
-}
 
 async fn key(place: &Place, officer: &str, role: Role) -> String {
     place.officer(officer, &[role]).await;
@@ -45,7 +19,7 @@ fn review(version: u64) -> String {
 #[tokio::test]
 async fn a_step_counts_once_from_the_version_that_was_seen_and_from_the_role_that_may() {
     let place = Place::new().await;
-    let id = with_leads(&place).await;
+    let id = with_leads(&place.app).await;
     let reviewer = key(&place, "reviewer-1", Role::Reviewer).await;
     let verifier = key(&place, "verifier-1", Role::Verifier).await;
     let operator = key(&place, "operator-1", Role::Operator).await;
@@ -86,7 +60,7 @@ async fn a_step_counts_once_from_the_version_that_was_seen_and_from_the_role_tha
 #[tokio::test]
 async fn a_work_list_names_what_waits_page_by_page_and_says_nothing_of_a_person() {
     let place = Place::new().await;
-    with_leads(&place).await;
+    with_leads(&place.app).await;
     let operator = key(&place, "operator-1", Role::Operator).await;
     let (mut path, mut seen) = ("/api/v1/work-lists?limit=7".to_owned(), Vec::new());
     loop {
@@ -115,7 +89,7 @@ async fn a_work_list_names_what_waits_page_by_page_and_says_nothing_of_a_person(
 #[tokio::test]
 async fn results_are_taken_row_by_row_and_the_rejected_ones_are_named() {
     let place = Place::new().await;
-    let id = with_leads(&place).await;
+    let id = with_leads(&place.app).await;
     let reviewer = key(&place, "reviewer-1", Role::Reviewer).await;
     place.officer("verifier-1", &[Role::Verifier]).await;
     let operator = key(&place, "operator-1", Role::Operator).await;
@@ -155,7 +129,7 @@ async fn results_are_taken_row_by_row_and_the_rejected_ones_are_named() {
 #[tokio::test]
 async fn the_individual_sees_every_disclosure_about_them_and_can_prove_it() {
     let place = Place::new().await;
-    let id = with_leads(&place).await;
+    let id = with_leads(&place.app).await;
     let ends = jiff::Timestamp::from_second(place.now().as_second() + 30 * 86_400).unwrap();
     let code = place.app.door().notice_code(id.as_str(), ends, place.now()).await.unwrap();
     let mut browser = Browser::default();
@@ -190,7 +164,7 @@ async fn the_individual_sees_every_disclosure_about_them_and_can_prove_it() {
 #[tokio::test]
 async fn an_answer_that_the_case_does_not_take_yet_changes_nothing_and_a_paper_is_what_it_is() {
     let place = Place::new().await;
-    let id = with_leads(&place).await;
+    let id = with_leads(&place.app).await;
     let ends = jiff::Timestamp::from_second(place.now().as_second() + 30 * 86_400).unwrap();
     let code = place.app.door().notice_code(id.as_str(), ends, place.now()).await.unwrap();
     let mut browser = Browser::default();

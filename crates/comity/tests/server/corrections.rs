@@ -1,16 +1,20 @@
 //! Corrections between two nodes of ours over TLS with certificates on both sides, on this machine; and what is not
 //! taken for one.
 
-use super::place::{Place, example};
+use super::place::{Place, example, with_leads};
+use agreement::{OfficerId, PartyId};
 use axum::body::Body;
 use casework::store::accounts::Role;
+use casework::{CaseStore as _, CorrectionOrder, Standing, Step};
 use comity::Error;
 use comity::clock::Clock;
+use comity::desk::{Acted, Officer};
 use comity::server::config::{Peer, Tls};
 use comity::server::correction::{Message, send};
 use comity::server::{App, Config};
 use http::{Request, StatusCode};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use std::collections::BTreeSet;
 use std::path::Path;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -63,7 +67,7 @@ struct Pair {
     names: (String, String),
 }
 
-async fn pair(address: &str, with_tls: bool) -> Pair {
+async fn pair(to_recipient: &str, to_source: &str, with_tls: bool) -> Pair {
     let folder = tempfile::tempdir().unwrap();
     certificates(folder.path(), &["source", "recipient"]);
     // Their keys are made when they are first opened, and put into each other's settings then.
@@ -75,13 +79,13 @@ async fn pair(address: &str, with_tls: bool) -> Pair {
     copy(&path.join(&names.0).join("demonstration"), &path.join(&names.1).join("demonstration"));
     let keys = (source, open(path, &names.1, |_| {}).await.message_public_key());
     let source = open(path, &names.0, |config| {
-        let peer = Peer { address: address.to_owned(), key: keys.1.clone() };
+        let peer = Peer { address: to_recipient.to_owned(), key: keys.1.clone() };
         config.parties.insert(names.1.clone(), peer);
         config.tls = with_tls.then(|| tls(path, "source"));
     })
     .await;
     let recipient = open(path, &names.1, |config| {
-        let peer = Peer { address: "https://localhost:1".to_owned(), key: keys.0.clone() };
+        let peer = Peer { address: to_source.to_owned(), key: keys.0.clone() };
         config.parties.insert(names.0.clone(), peer);
         config.tls = with_tls.then(|| tls(path, "recipient"));
     })
@@ -105,7 +109,7 @@ fn message(pair: &Pair) -> Message {
 async fn a_correction_reaches_the_recipient_and_its_signed_answer_comes_back_once_and_again() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let pair = pair(&format!("https://localhost:{port}"), true).await;
+    let pair = pair(&format!("https://localhost:{port}"), "https://localhost:1", true).await;
     let (stop, stopped) = oneshot::channel::<()>();
     let recipient = pair.recipient.clone();
     let mut served = tokio::task::JoinSet::new();
@@ -144,6 +148,13 @@ async fn a_correction_reaches_the_recipient_and_its_signed_answer_comes_back_onc
     assert!(!has("2027Q1-0001") && !has("wages"));
 }
 
+/// Stops a node, and starts it again ten minutes later.
+async fn reopened(app: App) -> App {
+    let config = app.config().clone();
+    drop(app);
+    App::open(config, Clock::fixed("2027-01-04T09:10:00Z".parse().unwrap())).await.unwrap()
+}
+
 fn copy(from: &Path, to: &Path) {
     for file in walk(from) {
         let place = to.join(file.strip_prefix(from).unwrap());
@@ -159,7 +170,7 @@ fn walk(folder: &Path) -> Vec<std::path::PathBuf> {
 
 #[tokio::test]
 async fn what_is_not_signed_by_a_party_that_is_known_is_not_taken() {
-    let pair = pair("http://127.0.0.1:1", false).await;
+    let pair = pair("http://127.0.0.1:1", "http://127.0.0.1:1", false).await;
     let place = Place::new().await;
     let body = serde_json::to_string(&message(&pair)).unwrap();
     let post = || Request::post("/api/v1/corrections").header("content-type", "application/json");
@@ -204,4 +215,55 @@ async fn corrections_that_came_are_the_privacy_officers_to_read() {
         let answer = place.program(&key, "GET", "/api/v1/corrections", None).await;
         assert_eq!(answer.status, status, "{}", answer.body);
     }
+}
+
+#[tokio::test]
+async fn a_correction_that_an_officer_orders_is_sent_until_it_is_acknowledged_and_the_case_says_so()
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let pair = pair("https://localhost:1", &format!("https://localhost:{port}"), true).await;
+    let (app, other) = (&pair.recipient, &pair.names.0);
+    let id = with_leads(app).await;
+    let roles = BTreeSet::from([Role::PrivacyOfficer]);
+    let officer = Officer { id: OfficerId::new("privacy-1").unwrap(), roles };
+    let order = Step::Correct(CorrectionOrder {
+        words: "the wages were of another person".to_owned(),
+        recipients: BTreeSet::from([PartyId::new(other).unwrap()]),
+        splits: true,
+    });
+    let acted = app.desk().act(&officer, &id, 0, order).await.unwrap();
+    assert!(matches!(acted, Acted::Done(..)), "{acted:?}");
+    // The other party's node is not there yet: it is asked again later, and not at once.
+    drop(listener);
+    assert_eq!(app.chase_once().await.unwrap(), 0);
+    let [waiting] = app.desk().store().corrections_of(&id).await.unwrap().try_into().unwrap();
+    assert_eq!((waiting.delivery.attempts, waiting.delivery.acknowledged_at), (1, None));
+    assert_eq!(app.chase_once().await.unwrap(), 0);
+    let [waiting] = app.desk().store().corrections_of(&id).await.unwrap().try_into().unwrap();
+    assert_eq!(waiting.delivery.attempts, 1, "its time has not come");
+
+    // Ten minutes later it is due, and the node is there.
+    let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let Pair { folder, source, recipient, names } = pair;
+    let (source, app) = (reopened(source).await, reopened(recipient).await);
+    let mut served = tokio::task::JoinSet::new();
+    served.spawn({
+        let source = source.clone();
+        async move { source.serve(listener, async { drop(stopped.await) }).await }
+    });
+    assert_eq!(app.chase_once().await.unwrap(), 1);
+    let case = app.desk().store().case(&id).await.unwrap().case;
+    let Standing::Correction(correction) = case.standing() else { panic!("{:?}", case.stage()) };
+    assert_eq!(correction.outstanding().count(), 0);
+    assert_eq!(
+        correction.acknowledged().keys().map(PartyId::as_str).collect::<Vec<_>>(),
+        [names.0.as_str()]
+    );
+    assert_eq!(app.chase_once().await.unwrap(), 0);
+    assert_eq!(comity::server::correction::came(&source).await.unwrap().len(), 1);
+    stop.send(()).unwrap();
+    served.join_next().await.unwrap().unwrap().unwrap();
+    drop(folder);
 }

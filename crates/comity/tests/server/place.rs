@@ -2,7 +2,10 @@
 
 use axum::body::Body;
 use casework::store::accounts::Role;
+use casework::store::cases::Queue;
+use casework::{CaseStore as _, LeadId};
 use comity::clock::Clock;
+use comity::run::{Outcome, Step, Watch, run};
 use comity::server::{App, Config};
 use http::header::{CONTENT_TYPE, COOKIE, HOST, LOCATION, SET_COOKIE};
 use http::{HeaderMap, Request, StatusCode};
@@ -187,6 +190,25 @@ async fn open(folder: &TempDir, now: Timestamp, change: impl FnOnce(&mut Config)
     config.listen.public = Some("https://node.example".to_owned());
     change(&mut config);
     App::open(config, Clock::fixed(now)).await.unwrap()
+}
+
+struct Nobody;
+
+impl Watch for Nobody {
+    fn said(&mut self, _: &Step) {}
+    fn progress(&mut self, _: u64, _: u64) {}
+}
+
+/// Runs the example's first cycle on a server's own node, and returns the number of an open lead.
+pub(crate) async fn with_leads(app: &App) -> LeadId {
+    let program = app.program();
+    let cycle = &program.schedule.cycles.first().expect("the example has cycles").id;
+    let mut node = app.node().await;
+    let outcome = Box::pin(run(program, &mut node, cycle, &mut Nobody)).await.unwrap();
+    assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
+    drop(node);
+    let page = app.desk().store().queue(&Queue::default(), 1).await.unwrap();
+    page.lines.first().expect("the run opened leads").id.clone()
 }
 
 pub(crate) fn form(fields: &[(&str, &str)]) -> String {
