@@ -68,7 +68,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 const DRAIN_EVERY: Duration = Duration::from_millis(500);
 
 /// How often what is over is removed from the accounts.
-const SWEEP_EVERY: Duration = Duration::from_secs(3600);
+const SWEEP_EVERY: Duration = Duration::from_hours(1);
 
 /// The node as its handlers see it. Clones are the same node.
 #[derive(Clone)]

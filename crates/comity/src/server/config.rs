@@ -365,8 +365,8 @@ mod tests {
     #[test]
     fn an_unknown_key_is_refused_with_its_place() {
         let error = config("program = \"p\"\n[limits]\nbody_kb = 3\n").unwrap_err();
-        expect_test::expect![[r#"
-            `node.toml`, line 3, column 1: unknown field `body_kb`, expected one of `connections`, `request_seconds`, `body_kib`, `upload_mib`, `requests_a_minute`, `sign_ins_a_minute`, `wrong_sign_ins`"#]]
+        expect_test::expect![[r"
+            `node.toml`, line 3, column 1: unknown field `body_kb`, expected one of `connections`, `request_seconds`, `body_kib`, `upload_mib`, `requests_a_minute`, `sign_ins_a_minute`, `wrong_sign_ins`"]]
         .assert_eq(&error);
     }
 

@@ -1,6 +1,6 @@
 //! Accepts connections, with or without TLS, and hands their requests to the router until told to stop.
 //!
-//! The loop is our own because the certificate that another party's node shows has to reach the handlers; HTTP itself is
+//! The loop is our own because of what it has to bound: connections, handshakes, heads of requests. HTTP itself is
 //! hyper's. What was begun when the server is told to stop is finished, within a while. A connection that shakes hands
 //! slowly, or sends its head slowly, is let go.
 
@@ -34,10 +34,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Peer {
     /// Its address.
     pub(crate) address: IpAddr,
-    /// Whether nobody on the way can read along.
-    pub(crate) is_encrypted: bool,
-    /// Whether it has shown a certificate that a trusted authority has signed.
-    pub(crate) is_certified: bool,
 }
 
 /// Reads certificates for serving. With authorities, a client may show a certificate, and one that is shown must be
@@ -139,14 +135,11 @@ async fn attend(
     let address = from.ip().to_canonical();
     match acceptor {
         None => {
-            let peer = Peer { address, is_encrypted: false, is_certified: false };
-            answer_all(stream, peer, router, is_closing).await;
+            answer_all(stream, Peer { address }, router, is_closing).await;
         }
         Some(acceptor) => {
             if let Ok(Ok(stream)) = tokio::time::timeout(PATIENCE, acceptor.accept(stream)).await {
-                let is_certified = stream.get_ref().1.peer_certificates().is_some();
-                let peer = Peer { address, is_encrypted: true, is_certified };
-                answer_all(stream, peer, router, is_closing).await;
+                answer_all(stream, Peer { address }, router, is_closing).await;
             }
         }
     }

@@ -28,6 +28,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 /// The cookie of a session.
 const SESSION: &str = "__Host-session";
@@ -162,7 +163,10 @@ pub(crate) async fn answer(State(app): State<App>, mut request: Request, next: N
     let back = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
 
     let mut visit = None;
-    let mut response = match admit(&app, found, path, &mut request).await {
+    // A body that trickles in is waited for no longer than an answer is.
+    let patience = Duration::from_secs(app.config().limits.request_seconds);
+    let admitted = tokio::time::timeout(patience, admit(&app, found, path, &mut request)).await;
+    let mut response = match admitted.unwrap_or(Err(Error::TooSlow)) {
         Ok(admitted) => {
             request.extensions_mut().insert(admitted.visit.clone());
             let fresh = admitted.fresh_form;

@@ -130,7 +130,6 @@ pub(super) struct NewLift {
 )]
 pub(super) async fn list(State(app): State<App>) -> Result<Json<Vec<Stay>>, Error> {
     let now = app.now();
-    let names = |ids: Vec<String>| ids;
     let shown = stay::list(&app).await?.into_iter().map(|standing| {
         let stay = standing.stay;
         Stay {
@@ -141,7 +140,7 @@ pub(super) async fn list(State(app): State<App>) -> Result<Json<Vec<Stay>>, Erro
                 StayKind::SourceStop => "source_stop",
             },
             scope: ScopeGiven {
-                parties: names(stay.scope.parties.iter().map(ToString::to_string).collect()),
+                parties: stay.scope.parties.iter().map(ToString::to_string).collect(),
                 direction: match stay.scope.direction {
                     Direction::Both => Way::Both,
                     Direction::From => Way::From,
@@ -184,8 +183,8 @@ pub(super) async fn record(
     Given(given): Given<NewStay>,
 ) -> Result<(StatusCode, Json<Recorded>), Error> {
     let stay = agreement::Stay {
-        order: text("order", given.order)?,
-        authority: text("authority", given.authority)?,
+        order: text("order", &given.order)?,
+        authority: text("authority", &given.authority)?,
         kind: if given.source_stop { StayKind::SourceStop } else { StayKind::Order },
         scope: scope(given.scope)?,
         recorded: app.now(),
@@ -225,12 +224,12 @@ pub(super) async fn lift(
     Given(given): Given<NewLift>,
 ) -> Result<StatusCode, Error> {
     let number = number.parse().map_err(|_| Error::NotFound)?;
-    let (order, authority) = (text("order", given.order)?, text("authority", given.authority)?);
+    let (order, authority) = (text("order", &given.order)?, text("authority", &given.authority)?);
     stay::lift(&app, &officer, number, &order, &authority).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn text(field: &str, given: String) -> Result<String, Error> {
+fn text(field: &str, given: &str) -> Result<String, Error> {
     let text = given.trim();
     if text.is_empty() || text.chars().count() > 200 || text.contains(char::is_control) {
         return Err(Error::malformed(field, "it must be 1 to 200 characters on one line"));
@@ -271,7 +270,7 @@ fn scope(given: ScopeGiven) -> Result<Scope, Error> {
         },
         elements: elements
             .into_iter()
-            .map(|name| text("scope.elements", name))
+            .map(|name| text("scope.elements", &name))
             .collect::<Result<_, _>>()?,
         populations: populations.into_iter().map(group).collect::<Result<_, _>>()?,
         territories: territories.into_iter().map(group).collect::<Result<_, _>>()?,

@@ -8,7 +8,7 @@ use crate::desk::File;
 use crate::server::visit::AtTheDoor;
 use crate::server::{App, Error, api};
 use casework::store::cases::Disclosed;
-use casework::{Actor, CaseStage, CaseStore as _, LeadId, Standing, Store as _};
+use casework::{Actor, CaseStage, CaseStore as _, LeadId, Noticed, Standing, Store as _};
 use ledger::Opening;
 use serde::Serialize;
 use std::fmt;
@@ -98,7 +98,7 @@ pub(crate) async fn gather(app: &App, door: &AtTheDoor) -> Result<MeView, Error>
         case: case.id().to_string(),
         stage: case.stage().as_str(),
         stands: stands(case.stage()),
-        answer_until: noticed.and_then(|noticed| noticed.response_ends()).map(|at| at.to_string()),
+        answer_until: noticed.and_then(Noticed::response_ends).map(|at| at.to_string()),
         may_contest: matches!(case.standing(), Standing::Noticed(_) | Standing::Action(_)),
         disclosures: disclosed.iter().map(|one| view_of(app, one)).collect(),
         evidence: lead
