@@ -9,6 +9,7 @@ pub mod api;
 mod ask;
 pub mod config;
 pub mod correction;
+pub(crate) mod demonstration;
 mod door;
 pub mod error;
 mod flash;
