@@ -197,10 +197,9 @@ impl Calendar {
     /// Returns the day kept for a holiday that falls on a day of rest.
     fn instead(&self, holiday: &Holiday, falls: Date) -> Option<Date> {
         match (holiday.observed, falls.weekday()) {
-            (Observed::SameDay, _) => None,
             (Observed::NearestWeekday, Weekday::Saturday) => falls.yesterday().ok(),
             (Observed::NearestWeekday, Weekday::Sunday) => falls.tomorrow().ok(),
-            (Observed::NearestWeekday, _) => None,
+            (Observed::SameDay | Observed::NearestWeekday, _) => None,
             (Observed::NextWorkday, _) if !self.rests(falls) => None,
             (Observed::NextWorkday, _) => {
                 let mut next = falls.tomorrow().ok()?;

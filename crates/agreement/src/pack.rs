@@ -371,7 +371,7 @@ impl Pack {
         };
         let mut base = self.vectors.base.clone();
         if Act::OF_CASES.contains(&vector.act) {
-            base.context = self.vectors.cases.clone();
+            base.context.clone_from(&self.vectors.cases);
         }
         for key in &vector.unset {
             let (part, name) = base.part(key).ok_or_else(|| wrong(key))?;

@@ -12,7 +12,7 @@ use crate::NotAllowed;
 use crate::Terms;
 use crate::notice::{Concluded, Noticed};
 use crate::verification::redacted;
-use agreement::OfficerId;
+use agreement::{EmergencyGround, OfficerId};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -73,8 +73,10 @@ pub struct ActionOrder {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Emergency {
-    /// The official who answers for it, by name.
-    pub official: String,
+    /// Public health or public safety.
+    pub ground: EmergencyGround,
+    /// The official who declares it and answers for it.
+    pub official: OfficerId,
     /// What threatens.
     pub reason: String,
     /// When it ends: after ten days at the latest.
@@ -85,7 +87,7 @@ redacted!(ActionOrder, Emergency);
 
 impl Emergency {
     pub(crate) fn suffices(&self, now: Timestamp) -> Result<(), NotAllowed> {
-        if self.official.trim().is_empty() || self.reason.trim().is_empty() {
+        if self.reason.trim().is_empty() {
             return Err(NotAllowed::NoReason);
         }
         let last = now.checked_add(SignedDuration::from_hours(24 * EMERGENCY_DAYS));

@@ -4,8 +4,10 @@
 
 mod account;
 mod audit;
+mod backup;
 mod check;
 mod demo;
+mod destroy;
 mod explain;
 mod key;
 mod law;
@@ -13,6 +15,7 @@ mod leads;
 mod link;
 mod new;
 mod receipt;
+mod restore;
 mod review;
 mod run;
 mod serve;
@@ -28,7 +31,7 @@ use crate::node::{Answer, Node, Places};
 use crate::printer::Printer;
 use crate::program::Program;
 use agreement::{Act, Gate, OfficerId, Permit, Refusal, Request};
-use casework::{Database, Store as _};
+use casework::{Database, Keeper, Store as _};
 use clap::{Parser, Subcommand};
 use ledger::Commitments;
 use std::path::{Path, PathBuf};
@@ -85,6 +88,12 @@ enum Command {
     Demo(demo::Words),
     /// Makes, lists or changes accounts of officers; the first one is made here
     Account(account::Words),
+    /// Copies case store and ledger into a folder, without any key
+    Backup(backup::Words),
+    /// Puts a backup back where there is neither case store nor ledger
+    Restore(restore::Words),
+    /// Destroys what was obtained under the agreement, once the day has come
+    Destroy(destroy::Words),
     /// Makes two files of synthetic people with known truth
     Synth(synth::Words),
 }
@@ -150,6 +159,9 @@ fn carry_out(command: Command, clock: &Clock, printer: &mut Printer) -> Result<D
             Command::Demo(words) => Box::pin(words.carry_out(clock, printer)).await,
             Command::Serve(words) => Box::pin(words.carry_out(clock, printer)).await,
             Command::Account(words) => words.carry_out(clock, printer).await,
+            Command::Backup(words) => Box::pin(words.carry_out(clock, printer)).await,
+            Command::Restore(words) => Box::pin(words.carry_out(clock, printer)).await,
+            Command::Destroy(words) => Box::pin(words.carry_out(clock, printer)).await,
             Command::Synth(words) => words.carry_out(printer),
         }
     }))
@@ -163,7 +175,7 @@ struct Which {
     /// Where ledger, case store and reports are kept
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// Keeps the case store in PostgreSQL, at this URL; give it with every command
+    /// Keeps the case store in PostgreSQL, at this URL; COMITY_STORE says it for every command
     #[arg(long, value_name = "URL")]
     store: Option<String>,
 }
@@ -171,8 +183,16 @@ struct Which {
 impl Which {
     fn places(&self) -> Places {
         let places = Places::under(self.out.clone().unwrap_or_else(|| self.program.join("work")));
-        match &self.store {
+        let set = |name: &str| std::env::var(name).ok().filter(|text| !text.trim().is_empty());
+        let places = match self.store.clone().or_else(|| set("COMITY_STORE")) {
             Some(url) => places.on_server(url),
+            None => places,
+        };
+        match set("COMITY_KEY_COMMAND") {
+            Some(command) => {
+                let words = command.split_whitespace().map(str::to_owned);
+                places.kept_by(Keeper::Command(words.collect()))
+            }
             None => places,
         }
     }
@@ -226,7 +246,7 @@ async fn ask(
 }
 
 /// Commits to what is told, field by field, each under a fresh key.
-fn commit(told: &[(&str, String)]) -> Result<(Commitments, Vec<String>), Error> {
+pub(crate) fn commit(told: &[(&str, String)]) -> Result<(Commitments, Vec<String>), Error> {
     let mut commitments = Commitments::new();
     let mut openings = Vec::new();
     for (field, value) in told {

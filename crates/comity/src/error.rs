@@ -143,6 +143,32 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A backup is not what its list of contents says.
+    #[error("the backup in `{}` is damaged or not whole", path.display())]
+    BackupDamaged {
+        /// The backup's folder.
+        path: PathBuf,
+    },
+    /// There are no keys where a backup is to be restored.
+    #[error("there are no keys in `{}`", path.display())]
+    NoKeys {
+        /// The folder of the keys.
+        path: PathBuf,
+    },
+    /// The day has not come by which the agreement says that everything is destroyed.
+    #[error(
+        "the agreement says that what was obtained under it is destroyed by {due}: that day has not come"
+    )]
+    NotYetDue {
+        /// The day.
+        due: jiff::civil::Date,
+    },
+    /// Cases are not closed whose data would be destroyed.
+    #[error("{standing} cases under the agreement are not closed")]
+    CasesStanding {
+        /// How many.
+        standing: u64,
+    },
     /// The program cannot be run as the agreement describes it.
     #[error("{what}")]
     Unrunnable {
@@ -303,6 +329,16 @@ impl Error {
                 fixed("make the ledger's folder writable; until then every act is refused")
             }
             Error::NoFile { .. } => fixed("add it under [files] in schedule.toml"),
+            Error::BackupDamaged { .. } => {
+                fixed("take another copy of the backup, or an earlier one")
+            }
+            Error::NoKeys { .. } => fixed(
+                "put the node's folder `keys` back first: no backup holds it, and nothing opens without it",
+            ),
+            Error::NotYetDue { .. } => fixed("wait for the day, or agree on another"),
+            Error::CasesStanding { .. } => {
+                fixed("close them first: what undoing an action takes is kept until then")
+            }
             Error::ThereAlready { .. } => fixed("name another file; this one is not written over"),
             Error::Late { .. } => {
                 fixed("agree on another day and change the schedule, or wait for the next cycle")

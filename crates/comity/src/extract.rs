@@ -159,9 +159,14 @@ pub(crate) fn compared_values(
         .matched_on
         .iter()
         .map(|element| (element.name.to_string(), Kind::Text))
-        .chain(set.compared.iter().map(|element| (element.name.to_string(), kind_of(element, extracted))))
+        .chain(
+            set.compared
+                .iter()
+                .map(|element| (element.name.to_string(), kind_of(element, extracted))),
+        )
         .collect();
-    let projection = Projection::new(elements.iter().map(|(name, kind)| (name.as_str(), kind.clone())));
+    let projection =
+        Projection::new(elements.iter().map(|(name, kind)| (name.as_str(), kind.clone())));
     let spec = specification(program, extracted, cycle, &Deliveries::new());
     let other = || Error::OldSummary { what: "digest of a file" };
     let digest: admit::Digest = digest.parse().map_err(|_| other())?;

@@ -7,13 +7,15 @@
 use crate::clock::{self, Clock};
 use crate::event::{Decided, Event};
 use crate::{Error, outbox, report};
-use agreement::{Decision, Environment, Filed, Gate, Permit, Refusal, Request, Stay};
+use agreement::{Decision, Environment, Facts, Filed, Gate, Permit, Refusal, Request, Stay};
 use casework::{Database, Drafts, Keeper, Sqlite, StaysState, Store, Vault};
 use jiff::Timestamp;
 use ledger::{Commitments, Disk, Leaf, Log, Name, Recorded, Signer};
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How many seconds the clock may stand before the last entry: it is then stamped as of that entry.
 const CLOCK_TOLERANCE: i64 = 60;
@@ -149,6 +151,8 @@ pub struct Node {
     ledger: Result<Log<Disk>, String>,
     /// Why the ledger could last not be written although it is open.
     fault: Option<String>,
+    /// Whether it could last be written: for those who act on cases while it is drained.
+    writable: Arc<AtomicBool>,
     decisions: Vec<report::Decision>,
 }
 
@@ -191,17 +195,24 @@ impl Node {
         let pair_secret = store.pair_secret(&environment.to_string(), clock::random()?).await?;
         let decisions = Vec::new();
         let fault = None;
-        Ok(Node { places, store, gate, pair_secret, environment, clock, ledger, fault, decisions })
+        let writable = Arc::new(AtomicBool::new(ledger.is_ok()));
+        Ok(Node {
+            places,
+            store,
+            gate,
+            pair_secret,
+            environment,
+            clock,
+            ledger,
+            fault,
+            writable,
+            decisions,
+        })
     }
 
     /// Returns what time it is.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
-    }
-
-    /// Returns the environment that the node runs in.
-    pub fn environment(&self) -> Environment {
-        self.environment
     }
 
     /// Returns the clock.
@@ -222,6 +233,11 @@ impl Node {
         let mut filed = filed.clone();
         filed.stays = self.stays().await?.1;
         Ok(filed)
+    }
+
+    /// Returns the flag that says whether the ledger could last be written.
+    pub(crate) fn ledger_writable(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.writable)
     }
 
     /// Returns why the ledger cannot be written, if it cannot.
@@ -246,7 +262,7 @@ impl Node {
         request.ledger_writable = drained.is_ok();
         self.fault = drained.err().map(|error| error.chain());
         let decision = self.gate.decide(&request, filed, now);
-        let event = decided(&self.gate, &decision, &request, filed, now);
+        let event = decided(&decision, self.gate.facts(&request, filed, now).ok().as_ref());
         self.decisions.push(told(&decision));
         match decision {
             Decision::Permit(permit) => match self.record(vec![event]).await {
@@ -285,7 +301,7 @@ impl Node {
         self.decisions.push(told(&decision));
         // The permit's line may reach the ledger later: what follows it there says that nobody acted on it.
         let dropped = Event::PermitDropped { act: request.act.to_string() };
-        let event = decided(&self.gate, &decision, &request, filed, now);
+        let event = decided(&decision, self.gate.facts(&request, filed, now).ok().as_ref());
         self.note(vec![dropped, event]).await?;
         match decision {
             Decision::Refusal(refusal) => Ok(Answer::Refused(refusal)),
@@ -322,10 +338,12 @@ impl Node {
     /// # Errors
     /// The ledger cannot be written.
     pub async fn drain(&mut self) -> Result<Vec<(i64, Recorded)>, Error> {
-        match &mut self.ledger {
+        let drained = match &mut self.ledger {
             Ok(log) => outbox::drain(&self.store, log).await,
             Err(why) => Err(Error::NoLedger { why: why.clone() }),
-        }
+        };
+        self.writable.store(drained.is_ok(), Ordering::Release);
+        drained
     }
 
     /// Finds the evidence for a leaf that the ledger already holds.
@@ -489,18 +507,10 @@ fn told(decision: &Decision) -> report::Decision {
 }
 
 /// Puts a decision into words that let anybody decide it again.
-fn decided(
-    gate: &Gate,
-    decision: &Decision,
-    request: &Request,
-    filed: &Filed,
-    now: Timestamp,
-) -> Event {
+pub(crate) fn decided(decision: &Decision, given: Option<&Facts>) -> Event {
     let grounds = decision.grounds();
-    let given = gate.facts(request, filed, now).ok();
-    let given = given
-        .and_then(|facts| serde_json_canonicalizer::to_string(&facts).ok())
-        .unwrap_or_default();
+    let given =
+        given.and_then(|facts| serde_json_canonicalizer::to_string(facts).ok()).unwrap_or_default();
     let told = |ends: String| Decided {
         act: grounds.act.to_string(),
         party: grounds.party.to_string(),

@@ -7,6 +7,7 @@
 mod account;
 pub mod api;
 mod ask;
+mod chase;
 pub mod config;
 pub mod correction;
 pub(crate) mod demonstration;
@@ -14,6 +15,7 @@ mod door;
 pub mod error;
 mod flash;
 mod health;
+pub mod import;
 mod individual;
 mod limit;
 mod listen;
@@ -33,19 +35,21 @@ mod visit;
 pub use account::{Accounts, Means};
 pub use config::{Config, StoreUrl};
 pub use error::Error;
-pub use individual::LetterView;
+use individual::answer;
+pub use individual::{AnswerView, DisclosedView, LetterView, MeView, StepView};
 pub use sign_in::{AccountView, SignInView};
 pub use visit::{AtTheDoor, SignedIn, Visit, done};
 
 use crate::clock::Clock;
+use crate::desk::Desk;
 use crate::node::{Node, Places};
 use crate::program::Program;
 use agreement::{Gate, PartyId};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
-use casework::Store as _;
 use casework::store::accounts::AccountStore as _;
 use casework::store::accounts::sqlite::SqliteAccounts;
+use casework::{Database, Store as _};
 use jiff::Timestamp;
 use limit::Limit;
 use metrics::Metrics;
@@ -54,6 +58,7 @@ use signature::MessageKey;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, MutexGuard, Notify, Semaphore, SemaphorePermit};
@@ -79,6 +84,9 @@ struct Inner {
     message_key: MessageKey,
     client_tls: Option<Arc<ClientConfig>>,
     node: Mutex<Node>,
+    store: Database,
+    desk: Desk,
+    ledger_writable: AtomicBool,
     accounts: Accounts,
     nobodys_password: String,
     clock: Clock,
@@ -126,6 +134,9 @@ impl App {
         let node =
             Node::open(places.clone(), Gate::shipped()?, clock.clone(), environment, &origin)
                 .await?;
+        let (store, ledger_writable) =
+            (node.store.clone(), AtomicBool::new(node.ledger_fault().is_none()));
+        let desk = Desk::open(&node, &program, Gate::shipped()?).await?;
         let accounts = Accounts::open(&config).await?;
         let limits = Limits {
             requests: Limit::a_minute(config.limits.requests_a_minute),
@@ -137,6 +148,9 @@ impl App {
             client_tls,
             program,
             node: Mutex::new(node),
+            store,
+            desk,
+            ledger_writable,
             accounts,
             nobodys_password: password::nobodys()?,
             clock,
@@ -220,10 +234,27 @@ impl App {
         self.inner.node.lock().await
     }
 
+    /// Returns the case store, which answers while a run has the node.
+    pub fn store(&self) -> &Database {
+        &self.inner.store
+    }
+
+    /// Returns the desk, where acts on cases become decisions, steps and entries.
+    pub fn desk(&self) -> &Desk {
+        &self.inner.desk
+    }
+
+    /// Says whether the ledger can be written: tried now, or, while a run has the node and writes it, as of the last try.
+    pub(crate) async fn is_ledger_writable(&self) -> bool {
+        if let Ok(mut node) = self.inner.node.try_lock() {
+            let is_writable = node.drain().await.is_ok();
+            self.inner.ledger_writable.store(is_writable, Ordering::Relaxed);
+        }
+        self.inner.ledger_writable.load(Ordering::Relaxed)
+    }
+
     /// Returns what is held of the files' values for review, in memory alone.
-    pub(crate) fn sides(
-        &self,
-    ) -> &Mutex<std::collections::BTreeMap<String, Arc<page::Sides>>> {
+    pub(crate) fn sides(&self) -> &Mutex<std::collections::BTreeMap<String, Arc<page::Sides>>> {
         &self.inner.sides
     }
 
@@ -266,6 +297,9 @@ impl App {
             .route("/account", get(sign_in::account))
             .route("/account/password", post(sign_in::change_password))
             .route("/me/sign-in", get(individual::ask).post(individual::take))
+            .route("/me", get(individual::show))
+            .route("/me/contest", get(answer::ask).post(answer::take))
+            .route("/me/receipts/{index}", get(individual::receipt))
             .route("/health", get(health::health))
             .route("/metrics", get(health::metrics))
             .route("/assets/{digest}/{name}", get(door::asset))
@@ -296,6 +330,7 @@ impl App {
             served = served => served?,
             () = self.drain() => {}
             () = self.sweep() => {}
+            () = self.chase() => {}
         }
         // What waits still goes to the ledger before the end.
         self.drain_once().await;
@@ -318,6 +353,7 @@ impl App {
             .waiting()
             .await
             .map_or(-1, |lines| i64::try_from(lines.len()).unwrap_or(i64::MAX));
+        self.inner.ledger_writable.store(drained.is_ok(), Ordering::Relaxed);
         match drained {
             Ok(lines) => self.metrics().drained(lines.len() as u64, waiting),
             Err(error) => {

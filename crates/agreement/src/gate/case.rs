@@ -155,6 +155,7 @@ impl Reviews {
 }
 
 /// What a case holds so far, as whoever keeps it says.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own that rules ask for")]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CaseFile {

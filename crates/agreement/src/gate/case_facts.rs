@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::facts::{day, list, long, object, principal, resource};
@@ -22,10 +22,11 @@ impl Facts {
     ) -> Result<Self, Error> {
         let digest = filed.agreement.digest()?;
         let parties = filed.parties(now)?;
-        let standing = filed.standing(now)?;
-        let mut context = acting(request, filed, now);
-        context.extend(so_far(gate, request, filed, now));
-        context.extend(brought(request, now));
+        let standing = filed.standing_under(digest, now);
+        let places = Places::of(request);
+        let mut context = acting(request, filed, &places, now);
+        context.extend(so_far(gate, request, filed, &places, now));
+        context.extend(brought(request, &places, now));
         context.insert("stays".to_owned(), json!(stays(request, filed, &parties, digest, now)));
         let mut facts = Self {
             act: request.act.clone(),
@@ -41,8 +42,48 @@ impl Facts {
     }
 }
 
+/// The officers of a request by number: who asks is the first, the others follow in the order of their ids.
+///
+/// Rules ask only who is the same as whom. Facts are kept for ever and may stand in a ledger, so they name no officer;
+/// who it was is for a commitment to say.
+struct Places<'r>(Vec<&'r OfficerId>);
+
+impl<'r> Places<'r> {
+    fn of(request: &'r CaseRequest) -> Self {
+        let file = &request.file;
+        let claim = request.action.as_ref().and_then(|action| action.emergency.as_ref());
+        let asks = match &request.by {
+            By::Officer { id, .. } => Some(id),
+            By::Individual { .. } | By::Machine => None,
+        };
+        let others: BTreeSet<_> = [&file.reviewed_by, &file.verified_by, &file.confirmed_by]
+            .into_iter()
+            .chain([&file.acted_by])
+            .flatten()
+            .chain(claim.map(|claim| &claim.official))
+            .chain(request.account.as_ref().map(|account| &account.officer))
+            .filter(|officer| Some(*officer) != asks)
+            .collect();
+        Self(asks.into_iter().chain(others).collect())
+    }
+
+    fn one(&self, officer: &OfficerId) -> String {
+        let place = self.0.iter().position(|other| *other == officer);
+        place.map_or_else(|| "officer".to_owned(), |place| format!("officer-{}", place + 1))
+    }
+
+    fn all(&self, officers: &BTreeSet<OfficerId>) -> BTreeSet<String> {
+        officers.iter().map(|officer| self.one(officer)).collect()
+    }
+}
+
 /// Returns who acts, where, and what for.
-fn acting(request: &CaseRequest, filed: &Filed, now: Timestamp) -> Map<String, Value> {
+fn acting(
+    request: &CaseRequest,
+    filed: &Filed,
+    places: &Places<'_>,
+    now: Timestamp,
+) -> Map<String, Value> {
     let (by, officer, roles, proved) = match &request.by {
         By::Officer { id, roles } => ("officer", Some(id), words(roles), false),
         By::Individual { proved } => ("individual", None, BTreeSet::new(), *proved),
@@ -58,7 +99,7 @@ fn acting(request: &CaseRequest, filed: &Filed, now: Timestamp) -> Map<String, V
         ("officer_roles", json!(roles)),
         ("proved", json!(proved)),
     ]);
-    put(&mut attributes, "officer", officer.map(|officer| json!(officer)));
+    put(&mut attributes, "officer", officer.map(|officer| json!(places.one(officer))));
     put(&mut attributes, "case", request.case.as_ref().map(|case| json!(case)));
     let purpose = filed.agreement.purpose(&request.purpose);
     put(&mut attributes, "purpose_kind", purpose.map(|purpose| json!(purpose.kind)));
@@ -66,28 +107,32 @@ fn acting(request: &CaseRequest, filed: &Filed, now: Timestamp) -> Map<String, V
 }
 
 /// Returns what the case holds so far.
-fn so_far(gate: &Gate, request: &CaseRequest, filed: &Filed, now: Timestamp) -> Map<String, Value> {
+fn so_far(
+    gate: &Gate,
+    request: &CaseRequest,
+    filed: &Filed,
+    places: &Places<'_>,
+    now: Timestamp,
+) -> Map<String, Value> {
     let file = &request.file;
     let notice = file.notice.as_ref();
     let period_ends = notice.map(|notice| gate.response_ends(&filed.agreement, notice));
     let seconds_left = period_ends.map_or(i64::MAX, |ends| seconds_until(ends, now));
-    let retained = SignedDuration::from_hours(
-        i64::from(filed.agreement.retention.leads_days).saturating_mul(24),
-    );
-    let retention_ends = file.closed_at.and_then(|closed| closed.checked_add(retained).ok());
+    let retention = &filed.agreement.retention;
+    let kept_until = file.closed_at.map_or(retention.ends(), |at| retention.leads_end(at));
     object([
         ("stage", json!(file.stage.map_or("none", super::CaseStage::as_str))),
         ("reviews", json!(file.reviews.map_or("none", super::Reviews::as_str))),
         ("awaits_second_review", json!(file.awaits_second_review)),
-        ("reviewed_by", json!(file.reviewed_by)),
-        ("verified_by", json!(file.verified_by)),
-        ("confirmed_by", json!(file.confirmed_by)),
-        ("acted_by", json!(file.acted_by)),
+        ("reviewed_by", json!(places.all(&file.reviewed_by))),
+        ("verified_by", json!(places.all(&file.verified_by))),
+        ("confirmed_by", json!(places.all(&file.confirmed_by))),
+        ("acted_by", json!(places.all(&file.acted_by))),
         ("confirmed", json!(file.confirmed)),
         ("sources", json!(long(file.sources))),
         ("refuted", json!(file.refuted)),
         ("notice_served", json!(notice.is_some_and(|notice| notice.served_at <= now))),
-        ("notice_states", json!(notice.map(|notice| &notice.states).unwrap_or(&BTreeSet::new()))),
+        ("notice_states", json!(notice.map_or(&BTreeSet::new(), |notice| &notice.states))),
         ("notice_returned", json!(notice.is_some_and(|notice| notice.returned))),
         ("period_over", json!(period_ends.is_some_and(|ends| ends <= now))),
         ("period_seconds_left", json!(seconds_left)),
@@ -100,20 +145,13 @@ fn so_far(gate: &Gate, request: &CaseRequest, filed: &Filed, now: Timestamp) -> 
         ("late_answer", json!(file.late_answer)),
         ("corrections_open", json!(long(file.corrections_open))),
         ("undo_needed", json!(file.undo.as_ref().is_some_and(|undo| now < undo.needed_until))),
-        // Destroyed when the leads' days after the close are over, or on the agreement's last day if that is earlier.
-        (
-            "retention_over",
-            json!(
-                retention_ends.is_some_and(|ends| ends <= now)
-                    || filed.agreement.retention.destroy_by <= day(now)
-            ),
-        ),
+        ("retention_over", json!(kept_until <= now)),
     ])
 }
 
 /// Returns what the act brings: an action, a seal, a stay, an account, records asked for. What is not brought is
 /// lowered to what refuses wherever an act needs it.
-fn brought(request: &CaseRequest, now: Timestamp) -> Map<String, Value> {
+fn brought(request: &CaseRequest, places: &Places<'_>, now: Timestamp) -> Map<String, Value> {
     let says = |text: &str| !crate::reader::is_placeholder(text);
     let action = request.action.as_ref();
     let silence = action.and_then(|action| action.silence.as_ref());
@@ -183,8 +221,9 @@ fn brought(request: &CaseRequest, now: Timestamp) -> Map<String, Value> {
         ("persons_in_90_days", json!(long(records.persons_in_90_days.max(records.rows)))),
         ("account_roles", json!(account.map(|account| words(&account.roles)).unwrap_or_default())),
     ]);
-    put(&mut attributes, "account", account.map(|account| json!(account.officer)));
-    put(&mut attributes, "emergency_official", emergency.map(|claim| json!(claim.official)));
+    put(&mut attributes, "account", account.map(|account| json!(places.one(&account.officer))));
+    let official = emergency.map(|claim| json!(places.one(&claim.official)));
+    put(&mut attributes, "emergency_official", official);
     put(&mut attributes, "emergency_ground", emergency.map(|claim| json!(claim.ground)));
     attributes
 }

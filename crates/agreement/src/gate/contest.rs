@@ -24,7 +24,7 @@ impl Gate {
         let own_days = agreement.notice.mailing_days.unwrap_or(0);
         let zones = [None, agreement.notice.time_zone.as_deref()];
         let mut latest = own(agreement);
-        latest.time_zone = agreement.notice.time_zone.clone();
+        latest.time_zone.clone_from(&agreement.notice.time_zone);
         let more = if mailed { own_days } else { 0 };
         let mut end = latest.deadline(served_at, more, &Calendar::default());
         for pack in self.packs.iter().filter(|pack| agreement.laws.contains(&pack.manifest.id)) {

@@ -87,7 +87,7 @@ impl Gate {
         let reasons = self.own_reasons(request, filed, now);
         let asked = (&request.act, &request.party, &request.purpose);
         let facts = self.facts(request, filed, now);
-        let (agreement, grounds) = match self.weigh(asked, reasons, facts, filed, now) {
+        let (agreement, grounds) = match self.weigh(asked, reasons, facts.as_ref(), filed, now) {
             Ok(allowed) => allowed,
             Err(refusal) => return Decision::Refusal(refusal),
         };
@@ -111,12 +111,34 @@ impl Gate {
     /// Answers a request about a case under an agreement and what is filed about it, at an instant. The permit is for
     /// this act on this case alone, and soon over.
     pub fn decide_case(&self, request: &CaseRequest, filed: &Filed, now: Timestamp) -> Decision {
+        self.decide_case_with_facts(request, filed, now).0
+    }
+
+    /// Answers as [`Gate::decide_case`], and returns the facts the answer rests on, for whoever records them; none if
+    /// there are none. Gathering them again would cost as much as deciding.
+    pub fn decide_case_with_facts(
+        &self,
+        request: &CaseRequest,
+        filed: &Filed,
+        now: Timestamp,
+    ) -> (Decision, Option<Facts>) {
+        let facts = self.case_facts(request, filed, now);
+        let decision = self.decide_on(request, facts.as_ref(), filed, now);
+        (decision, facts.ok())
+    }
+
+    fn decide_on(
+        &self,
+        request: &CaseRequest,
+        facts: Result<&Facts, &Error>,
+        filed: &Filed,
+        now: Timestamp,
+    ) -> Decision {
         let mut reasons = self.pack_reasons(filed, now);
         if !Act::OF_CASES.contains(&request.act) {
             reasons.push(unknown_act(&request.act));
         }
         let asked = (&request.act, &request.party, &request.purpose);
-        let facts = self.case_facts(request, filed, now);
         let (agreement, grounds) = match self.weigh(asked, reasons, facts, filed, now) {
             Ok(allowed) => allowed,
             Err(refusal) => return Decision::Refusal(refusal),
@@ -157,20 +179,20 @@ impl Gate {
     }
 
     /// Puts facts before the rules: the agreement's digest and the grounds of a permit, or the refusal.
-    #[expect(clippy::result_large_err, reason = "a refusal is as good an answer as a permit")]
     fn weigh(
         &self,
         (act, party, purpose): (&Act, &PartyId, &PurposeId),
         mut reasons: Vec<Reason>,
-        facts: Result<Facts, Error>,
+        facts: Result<&Facts, &Error>,
         filed: &Filed,
         now: Timestamp,
     ) -> Result<(Digest, Box<Grounds>), Refusal> {
-        match &facts {
+        match facts {
             Ok(facts) => reasons.extend(self.replay(facts)),
             Err(error) => reasons.push(malformed(&error.to_string())),
         }
-        let agreement = filed.agreement.digest().ok();
+        let agreement = facts
+            .map_or_else(|_| filed.agreement.digest().ok(), |facts| facts.agreement.parse().ok());
         let digest = facts.ok().and_then(|facts| facts.digest().ok());
         let permitted = agreement.filter(|_| reasons.is_empty());
         let grounds = Box::new(Grounds {

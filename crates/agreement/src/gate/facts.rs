@@ -76,7 +76,7 @@ impl Facts {
     pub(super) fn gather(request: &Request, filed: &Filed, now: Timestamp) -> Result<Self, Error> {
         let digest = filed.agreement.digest()?;
         let parties = filed.parties(now)?;
-        let standing = filed.standing(now)?;
+        let standing = filed.standing_under(digest, now);
         let mut facts = Self {
             act: request.act.clone(),
             party: request.party.to_string(),

@@ -1,7 +1,8 @@
 -- The case store of one program in one schema: leads, judgements, the register of disclosures, openings, and the outbox
 -- whose rows the ledger drains in order. What is personal is here, sealed by the vault, and never in the ledger.
 --
--- The tables are those of migrations/sqlite under the same numbers. Texts compare byte by byte, as they do there.
+-- The tables and their columns are those of migrations/sqlite under the same numbers, so that a store can be copied from
+-- one database to the other; references can wait for the end of a transaction for its sake. Texts compare byte by byte.
 
 CREATE TABLE program (
     only_row     BIGINT PRIMARY KEY CHECK (only_row = 1),
@@ -26,7 +27,7 @@ CREATE UNIQUE INDEX one_live_run_a_cycle ON run (cycle) WHERE state <> 'abandone
 
 CREATE TABLE lead (
     id               TEXT COLLATE "C" PRIMARY KEY,
-    run              TEXT COLLATE "C" NOT NULL REFERENCES run (id),
+    run              TEXT COLLATE "C" NOT NULL REFERENCES run (id) DEFERRABLE,
     cycle            TEXT COLLATE "C" NOT NULL,
     pair             BYTEA NOT NULL,          -- HMAC of the two record ids under pair_secret
     case_id          BYTEA NOT NULL,          -- sealed; the recipient's own
@@ -39,7 +40,7 @@ CREATE TABLE lead (
     returned         BYTEA,                   -- sealed; JSON; NULL until released
     stage            TEXT NOT NULL CHECK (stage IN ('planned', 'held', 'open', 'reviewed', 'closed')),
     chunk            BIGINT,                  -- the release it belongs to
-    reopens          TEXT COLLATE "C" REFERENCES lead (id),
+    reopens          TEXT COLLATE "C" REFERENCES lead (id) DEFERRABLE,
     opened_at        TEXT COLLATE "C",
     UNIQUE (run, pair)
 );
@@ -48,20 +49,20 @@ CREATE INDEX lead_by_stage ON lead (stage);
 
 CREATE TABLE judgement (
     number      BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    lead        TEXT COLLATE "C" NOT NULL REFERENCES lead (id),
+    lead        TEXT COLLATE "C" NOT NULL REFERENCES lead (id) DEFERRABLE,
     pair        BYTEA NOT NULL,
     judgement   TEXT NOT NULL CHECK (judgement IN ('same', 'not-same', 'unsure')),
     reason      BYTEA NOT NULL,               -- sealed
     officer     TEXT NOT NULL,
     at          TEXT COLLATE "C" NOT NULL,
     expires     TEXT COLLATE "C",
-    reversed_by BIGINT REFERENCES judgement (number)
+    reversed_by BIGINT REFERENCES judgement (number) DEFERRABLE
 );
 CREATE INDEX judgement_by_pair ON judgement (pair);
 
 CREATE TABLE disclosure (
     id           TEXT COLLATE "C" PRIMARY KEY,
-    run          TEXT COLLATE "C" NOT NULL REFERENCES run (id),
+    run          TEXT COLLATE "C" NOT NULL REFERENCES run (id) DEFERRABLE,
     chunk        BIGINT NOT NULL,
     prepared_at  TEXT COLLATE "C" NOT NULL,
     recipient    TEXT NOT NULL,
@@ -78,8 +79,8 @@ CREATE UNIQUE INDEX one_live_disclosure_a_chunk ON disclosure (run, chunk) WHERE
 
 CREATE TABLE opening (
     number     BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    disclosure TEXT COLLATE "C" REFERENCES disclosure (id), -- NULL: of an act on the lead, such as who reviewed it
-    lead       TEXT COLLATE "C" REFERENCES lead (id),       -- NULL: of no one lead, such as who read a list
+    disclosure TEXT COLLATE "C" REFERENCES disclosure (id) DEFERRABLE, -- NULL: of an act on the lead, such as who reviewed it
+    lead       TEXT COLLATE "C" REFERENCES lead (id) DEFERRABLE,       -- NULL: of no one lead, such as who read a list
     opening    BYTEA NOT NULL                 -- sealed; JSON: field, key, value
 );
 CREATE INDEX opening_by_disclosure ON opening (disclosure);

@@ -1,10 +1,17 @@
 //! Either database, chosen when a store is opened. It only passes calls on.
 
+use super::cases::{
+    After, CaseLine, CaseStore, Counts, Disclosed, Dispatch, Letter, Moving, NoticeLine, Page,
+    Paper, Queue, Seen, StoredCase,
+};
 use super::vault::Vault;
+use crate::destroyed::{Certificate, Destroyed};
 use crate::{
     Disclosure, DisclosureId, Drafts, Error, Known, Lead, LeadId, Outgoing, PairKey, Pilot,
     PilotTerms, Planned, Postgres, RecordedStay, Review, Run, Sqlite, Stage, StaysState, Store,
+    Terms,
 };
+use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
@@ -259,7 +266,114 @@ impl Store for Database {
         on!(self, store => store.lift_stay(number, stay, by, at, drafts))
     }
 
+    async fn standing_under(&self, agreement: &str) -> Result<u64, Error> {
+        on!(self, store => store.standing_under(agreement))
+    }
+
+    async fn destroy(
+        &self,
+        agreement: &str,
+        openings: &[String],
+        certificate: Certificate<'_>,
+    ) -> Result<Destroyed, Error> {
+        on!(self, store => store.destroy(agreement, openings, certificate))
+    }
+
     async fn stays(&self) -> Result<(StaysState, Vec<RecordedStay>), Error> {
         on!(self, store => store.stays())
+    }
+}
+
+impl CaseStore for Database {
+    async fn keep_terms(&self, terms: &Terms) -> Result<(), Error> {
+        on!(self, store => store.keep_terms(terms))
+    }
+
+    async fn case(&self, id: &LeadId) -> Result<StoredCase, Error> {
+        on!(self, store => store.case(id))
+    }
+
+    async fn take(&self, moving: Moving) -> Result<Vec<i64>, Error> {
+        on!(self, store => store.take(moving))
+    }
+
+    async fn queue(&self, queue: &Queue, limit: u32) -> Result<Page<CaseLine>, Error> {
+        on!(self, store => store.queue(queue, limit))
+    }
+
+    async fn counts(&self) -> Result<Counts, Error> {
+        on!(self, store => store.counts())
+    }
+
+    async fn disclosed_about(&self, case_id: &str) -> Result<Vec<Disclosed>, Error> {
+        on!(self, store => store.disclosed_about(case_id))
+    }
+
+    async fn disclosed_on(&self, id: &LeadId) -> Result<Vec<Disclosed>, Error> {
+        on!(self, store => store.disclosed_on(id))
+    }
+
+    async fn corrections_due(&self, now: Timestamp, limit: u32) -> Result<Vec<Dispatch>, Error> {
+        on!(self, store => store.corrections_due(now, limit))
+    }
+
+    async fn corrections_of(&self, id: &LeadId) -> Result<Vec<Dispatch>, Error> {
+        on!(self, store => store.corrections_of(id))
+    }
+
+    async fn note_delivery(
+        &self,
+        dispatch: &Dispatch,
+        drafts: Drafts<'static>,
+    ) -> Result<Vec<i64>, Error> {
+        on!(self, store => store.note_delivery(dispatch, drafts))
+    }
+
+    async fn notices(
+        &self,
+        state: Letter,
+        after: Option<&After>,
+        limit: u32,
+    ) -> Result<Page<NoticeLine>, Error> {
+        on!(self, store => store.notices(state, after, limit))
+    }
+
+    async fn note_printed(
+        &self,
+        cases: &[LeadId],
+        now: Timestamp,
+        drafts: Drafts<'static>,
+    ) -> Result<Vec<i64>, Error> {
+        on!(self, store => store.note_printed(cases, now, drafts))
+    }
+
+    async fn note_read(
+        &self,
+        cases: &[LeadId],
+        seen: &Seen,
+        openings: &[String],
+        drafts: Drafts<'static>,
+    ) -> Result<Vec<i64>, Error> {
+        on!(self, store => store.note_read(cases, seen, openings, drafts))
+    }
+
+    async fn reads_of(&self, id: &LeadId, limit: u32) -> Result<Vec<Seen>, Error> {
+        on!(self, store => store.reads_of(id, limit))
+    }
+
+    async fn keep_paper(&self, id: &LeadId, paper: &Paper) -> Result<(), Error> {
+        on!(self, store => store.keep_paper(id, paper))
+    }
+
+    async fn paper(&self, id: &LeadId, digest: &str) -> Result<Option<Paper>, Error> {
+        on!(self, store => store.paper(id, digest))
+    }
+
+    async fn acknowledge_all(&self, lines: &[(i64, u64)]) -> Result<(), Error> {
+        on!(self, store => store.acknowledge_all(lines))
+    }
+
+    async fn waiting_first(&self, limit: u32) -> Result<Vec<Outgoing>, Error> {
+        on!(self, store => store.waiting_first(limit))
     }
 }

@@ -4,20 +4,26 @@
 //! by all. So lines of the outbox come to be in the order of their numbers, and a reader never finds a later one before
 //! an earlier one. The session is set to wait for the disk, and the server must be set not to lose what it acknowledges.
 //!
-//! Connections are not encrypted here: reach the server by its socket, or through a tunnel.
+//! Connections are not encrypted here: a server is reached by its socket, on this machine, or through a tunnel, and any
+//! other only where the URL says `sslmode=disable` in so many words.
 //!
 //! What this rests on: [`synchronous_commit`, `fsync`, `full_page_writes`](https://www.postgresql.org/docs/15/runtime-config-wal.html)
 //! and [advisory locks](https://www.postgresql.org/docs/15/explicit-locking.html#ADVISORY-LOCKS), which a transaction
 //! lets go after it is seen by others.
 
+mod cases;
+mod destroy;
 mod read;
+mod step;
 mod store;
 
 use super::vault::Vault;
+use super::writer::Writer;
 use crate::{Drafts, Error};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgQueryResult};
 use sqlx::{PgConnection, Postgres as Driver, Transaction};
 use std::str::FromStr as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
@@ -30,6 +36,7 @@ const CONNECTIONS: u32 = 16;
 pub struct Postgres {
     pool: PgPool,
     vault: Vault,
+    writer: Arc<Writer>,
 }
 
 impl Postgres {
@@ -45,6 +52,9 @@ impl Postgres {
             path: "the database's URL".to_owned(),
             source,
         })?;
+        if !is_near(&options, url) {
+            return Err(Error::OpenWire);
+        }
         let path = shown(&options);
         let options = options.application_name("comity casework").options([
             ("synchronous_commit", "on"),
@@ -59,7 +69,7 @@ impl Postgres {
             .map_err(|source| Error::CannotOpen { path, source })?;
         fitness(&pool).await?;
         MIGRATIONS.run(&pool).await?;
-        Ok(Postgres { pool, vault })
+        Ok(Postgres { pool, vault, writer: Arc::default() })
     }
 
     /// Returns the vault whose keys the store's cells are sealed under.
@@ -67,22 +77,38 @@ impl Postgres {
         &self.vault
     }
 
+    pub(super) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
     /// Begins a transaction that writes: all others wait until it has ended.
-    async fn begin(&self) -> Result<Transaction<'static, Driver>, Error> {
+    pub(super) async fn begin(&self) -> Result<Transaction<'static, Driver>, Error> {
         // What follows must see what was committed while this waited, whatever isolation the server prefers.
-        self.pool
-            .begin_with(
-                "BEGIN ISOLATION LEVEL READ COMMITTED;
-                 SELECT pg_advisory_xact_lock(hashtextextended('comity casework ' || current_schema(), 0))",
-            )
-            .await
-            .map_err(busy)
+        let mut tx = self.pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+        sqlx::query(
+            "SELECT pg_advisory_xact_lock(hashtextextended('comity casework ' || current_schema(), 0))",
+        )
+        .execute(&mut *tx)
+        .await
+        .map_err(busy)?;
+        Ok(tx)
     }
 
     /// Begins a transaction that reads, and sees one state of the store throughout.
-    async fn begin_reading(&self) -> Result<Transaction<'static, Driver>, Error> {
+    pub(super) async fn begin_reading(&self) -> Result<Transaction<'static, Driver>, Error> {
         Ok(self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
     }
+}
+
+/// Says whether nobody can listen on the way to a server, or whoever gave the URL answers for it.
+fn is_near(options: &PgConnectOptions, url: &str) -> bool {
+    let host = options.get_host();
+    let own = host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    options.get_socket().is_some()
+        || host == "localhost"
+        || host.starts_with('/')
+        || own
+        || url.contains("sslmode=disable")
 }
 
 /// Names server and database, and no more.
@@ -146,4 +172,29 @@ async fn put_out(
 /// Says whether a statement moved the run that it was meant to move.
 fn moved(done: &PgQueryResult, run: &str) -> Result<(), Error> {
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::RunMoved { run: run.to_owned() }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_elsewhere_is_reached_only_where_the_url_says_that_the_way_is_trusted() {
+        for (url, near) in [
+            ("postgres://a@localhost/b", true),
+            ("postgres://a@127.0.0.1/b", true),
+            ("postgres://a@127.9.9.9/b", true),
+            ("postgres://a@%2Fvar%2Frun%2Fpostgresql/b", true),
+            ("postgres://a@localhost/b?host=/run/postgresql", true),
+            ("postgres://a@db.example/b", false),
+            ("postgres://a@10.0.0.1/b", false),
+            ("postgres://a@localhost.example/b", false),
+            ("postgres://a@localhost/b?host=db.example", false),
+            ("postgres://a@db.example/b?sslmode=require", false),
+            ("postgres://a@db.example/b?sslmode=disable", true),
+        ] {
+            let options = PgConnectOptions::from_str(url).unwrap();
+            assert_eq!(is_near(&options, url), near, "{url}");
+        }
+    }
 }

@@ -6,6 +6,8 @@
 
 use super::cell::{self, key_of_run};
 use super::vault::{DataKey, Vault};
+use super::writer::Writer;
+use crate::destroyed::{Certificate, Destroyed};
 use crate::{
     CaseStore as _, Disclosure, DisclosureId, Drafts, Error, Judgement, Known, Lead, LeadId,
     Outgoing, PairKey, Pilot, PilotTerms, Planned, RecordedStay, Review, Run, RunState, Stage,
@@ -19,11 +21,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use writer::Writer;
 
 mod cases;
+mod destroy;
 mod open_text;
-mod writer;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -80,14 +81,39 @@ impl Sqlite {
     }
 
     /// Writes the file anew and empties the log beside it, so that nothing deleted is left in either.
-    async fn rewrite(&self) -> Result<(), Error> {
+    pub(super) async fn rewrite(&self) -> Result<(), Error> {
         sqlx::query("VACUUM").execute(&self.pool).await.map_err(busy)?;
         sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.pool).await.map_err(busy)?;
         Ok(())
     }
 
-    async fn begin(&self) -> Result<Transaction<'static, Driver>, Error> {
-        self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(busy)
+    pub(super) fn pool(&self) -> &SqlitePool {
+        &self.pool
+    }
+
+    pub(super) fn readers(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    /// Ends all connections, so that the file stands alone, without a log beside it.
+    pub(super) async fn close(self) -> Result<(), Error> {
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.pool).await.map_err(busy)?;
+        self.readers.close().await;
+        self.pool.close().await;
+        Ok(())
+    }
+
+    /// Begins a transaction that writes: all others wait until it has ended.
+    pub(super) async fn begin(&self) -> Result<Transaction<'static, Driver>, Error> {
+        match self.pool.begin_with("BEGIN IMMEDIATE").await {
+            // On a full disk SQLite ends a transaction by itself, and the connection's own count of them is off from
+            // then on: it goes, and another takes its place.
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                self.pool.acquire().await?.close().await?;
+                self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(busy)
+            }
+            begun => begun.map_err(busy),
+        }
     }
 }
 
@@ -684,8 +710,9 @@ impl Store for Sqlite {
         let mut connection = self.pool.acquire().await?;
         for pair in pairs {
             let not_same = sqlx::query(
-                "SELECT lead, expires FROM judgement
-                 WHERE pair = ? AND judgement = 'not-same' AND reversed_by IS NULL ORDER BY number DESC",
+                "SELECT lead, expires, number FROM judgement
+                 WHERE pair = ?1 AND judgement = 'not-same' AND reversed_by IS NULL
+                 UNION ALL SELECT lead, expires, 0 FROM not_same WHERE pair = ?1 ORDER BY number DESC",
             )
             .bind(pair.0.as_slice())
             .fetch_all(&mut *connection)
@@ -903,6 +930,19 @@ impl Store for Sqlite {
         }
         put_out(&mut tx, drafts).await?;
         Ok(tx.commit().await?)
+    }
+
+    async fn standing_under(&self, agreement: &str) -> Result<u64, Error> {
+        destroy::standing_under(self, agreement).await
+    }
+
+    async fn destroy(
+        &self,
+        agreement: &str,
+        openings: &[String],
+        certificate: Certificate<'_>,
+    ) -> Result<Destroyed, Error> {
+        destroy::destroy(self, agreement, openings, certificate).await
     }
 
     async fn stays(&self) -> Result<(StaysState, Vec<RecordedStay>), Error> {

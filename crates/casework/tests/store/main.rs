@@ -6,7 +6,10 @@
     reason = "helpers of tests fail as tests do"
 )]
 
+mod cases;
+mod copies;
 mod faults;
+mod kill;
 mod place;
 mod promises;
 mod secrets;

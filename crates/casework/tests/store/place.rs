@@ -74,8 +74,12 @@ impl Schema {
         Schema { url, keys: tempfile::tempdir().unwrap(), _server: server }
     }
 
+    pub(crate) fn keys(&self) -> &Path {
+        self.keys.path()
+    }
+
     pub(crate) fn vault(&self) -> Vault {
-        vault(self.keys.path())
+        vault(self.keys())
     }
 
     pub(crate) async fn open(&self) -> Postgres {

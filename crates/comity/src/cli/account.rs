@@ -36,12 +36,6 @@ enum What {
         /// The account is another system's: it acts by keys, and nobody signs in with it
         #[arg(long)]
         system: bool,
-        /// Who vouches for the officer (OpenID Connect), in place of a password
-        #[arg(long, value_name = "ISSUER", requires = "issued_as", conflicts_with = "system")]
-        issuer: Option<String>,
-        /// The issuer's name for the officer (`sub`)
-        #[arg(long, value_name = "NAME", requires = "issuer")]
-        issued_as: Option<String>,
         /// The file whose first line is the password, in place of the standard input
         #[arg(long, value_name = "FILE")]
         password_file: Option<PathBuf>,
@@ -97,16 +91,11 @@ impl Words {
         let accounts = Accounts::open(&config).await?;
         let now = clock.now();
         match self.what {
-            What::Add { officer, name, role, system, issuer, issued_as, password_file } => {
-                let issued = issuer.zip(issued_as);
-                let password = if system || issued.is_some() {
-                    None
-                } else {
-                    Some(first_line(password_file)?)
-                };
+            What::Add { officer, name, role, system, password_file } => {
+                let password = if system { None } else { Some(first_line(password_file)?) };
                 let roles: BTreeSet<Role> = role.into_iter().collect();
                 let made =
-                    accounts.add(&officer, &name, password.as_deref(), issued, &roles, now).await?;
+                    accounts.add(&officer, &name, password.as_deref(), None, &roles, now).await?;
                 printer.labelled("account", &officer);
                 printer.labelled("roles", &spelled(&roles));
                 say(printer, &officer, made.as_ref());

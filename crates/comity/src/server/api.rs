@@ -7,9 +7,12 @@
 //! Document: [OpenAPI 3.1](https://spec.openapis.org/oas/v3.1.0).
 
 mod body;
+mod case;
 mod ledger;
 mod program;
+mod result;
 mod stay;
+mod work_list;
 
 pub(crate) use body::{Asked, Given};
 pub(crate) use ledger::{reader, verifier};
@@ -40,6 +43,10 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         ledger::show,
         ledger::entry,
         ledger::receipt,
+        case::show,
+        case::step,
+        work_list::list,
+        result::take,
         correction::take,
         correction::list,
     ),
@@ -84,6 +91,10 @@ pub(super) fn routes() -> Router<App> {
         .route("/api/v1/program", get(program::show))
         .route("/api/v1/stays", get(stay::list).post(stay::record))
         .route("/api/v1/stays/{number}/lift", post(stay::lift))
+        .route("/api/v1/cases/{id}", get(case::show))
+        .route("/api/v1/cases/{id}/steps", post(case::step))
+        .route("/api/v1/work-lists", get(work_list::list))
+        .route("/api/v1/results", post(result::take))
         .route("/api/v1/corrections", get(correction::list).post(correction::take))
         .route("/api/v1/ledger", get(ledger::show))
         .route("/api/v1/ledger/{index}", get(ledger::entry))

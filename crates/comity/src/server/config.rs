@@ -46,9 +46,6 @@ pub struct Config {
     /// The other parties' nodes, by the party's id in the agreement.
     #[serde(default)]
     pub parties: BTreeMap<String, Peer>,
-    /// Who vouches for officers besides this node (OpenID Connect).
-    #[serde(default)]
-    pub oidc: Option<Oidc>,
 }
 
 /// Where a database is reached.
@@ -182,20 +179,6 @@ pub struct Peer {
     pub key: String,
 }
 
-/// An issuer that vouches for officers.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Oidc {
-    /// The issuer's address.
-    pub issuer: String,
-    /// What it knows this node as.
-    pub client: String,
-    /// The file with the secret that it gave us.
-    pub secret: PathBuf,
-    /// What the button says, such as `Example State`.
-    pub name: String,
-}
-
 /// The settings that a variable of the environment may give. `listen.address` is `COMITY_LISTEN_ADDRESS`.
 pub(crate) const FROM_ENVIRONMENT: &[&str] = &[
     "program",
@@ -217,10 +200,6 @@ pub(crate) const FROM_ENVIRONMENT: &[&str] = &[
     "limits.sign_ins_a_minute",
     "limits.wrong_sign_ins",
     "log.level",
-    "oidc.issuer",
-    "oidc.client",
-    "oidc.secret",
-    "oidc.name",
 ];
 
 impl Config {
@@ -261,9 +240,6 @@ impl Config {
             place(&mut tls.key);
             tls.authorities.iter_mut().for_each(place);
         }
-        if let Some(oidc) = &mut config.oidc {
-            place(&mut oidc.secret);
-        }
         Ok(config)
     }
 
@@ -280,7 +256,6 @@ impl Config {
             limits: Limits::default(),
             log: Log::default(),
             parties: BTreeMap::new(),
-            oidc: None,
         }
     }
 

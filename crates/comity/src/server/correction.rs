@@ -220,17 +220,18 @@ pub(crate) async fn list(
     State(app): State<App>,
     officer: SignedIn,
 ) -> Result<Json<Vec<Came>>, Error> {
-    let mut node = app.node().await;
     let read = agreement::Act::READ_EVIDENCE;
     // What came is open until an officer has dealt with it: that is what it is read for.
     let open = |request: &mut agreement::CaseRequest| request.file.corrections_open = 1;
-    let _permit = super::ask::ask(&app, &mut node, &officer, read, open).await?;
-    drop(node);
+    super::ask::ask(&app, &officer, read, open).await?;
     Ok(Json(came(&app).await?))
 }
 
 /// Returns the corrections that other parties sent, the latest first.
-pub(crate) async fn came(app: &App) -> Result<Vec<Came>, Error> {
+///
+/// # Errors
+/// They cannot be read.
+pub async fn came(app: &App) -> Result<Vec<Came>, Error> {
     let received = app.accounts().received(200).await?;
     let read = |one: Received| {
         let bytes = app.secret().unseal(&sealed_for(&one.party, &one.number), &one.body)?;

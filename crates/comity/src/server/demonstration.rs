@@ -9,8 +9,8 @@ use crate::Error;
 use agreement::OfficerId;
 use casework::store::accounts::Role;
 use casework::{
-    ActionKind, ActionOrder, Addressee, CaseStage, CaseStore as _, Contest, CorrectionOrder, Database, Draft,
-    Finding, Ground, Had, Heard, How, Judgement, LeadId, Opinion, Queue, Ruling, Service, Source, SourceKind, Sqlite,
+    ActionKind, ActionOrder, Addressee, CaseStage, CaseStore as _, Contest, CorrectionOrder, Draft,
+    Finding, Ground, Had, Heard, How, Judgement, LeadId, Opinion, Queue, Ruling, Service, Source, SourceKind,
     Step,
 };
 use jiff::civil::{Date, date};
@@ -248,7 +248,7 @@ impl Lived {
     }
 
     async fn take(&mut self, app: &App, by: &str, id: &LeadId, step: Step) -> Result<bool, Error> {
-        let version = store(app).await?.case(id).await?.case.version();
+        let version = app.desk().store().case(id).await?.case.version();
         let kind = step.kind();
         match act(app, &officer(by)?, id, version, &step).await {
             Ok(Acted::Done(_)) => {
@@ -269,16 +269,9 @@ impl Lived {
     }
 }
 
-async fn store(app: &App) -> Result<Sqlite, Error> {
-    match &app.node().await.store {
-        Database::Sqlite(store) => Ok(store.clone()),
-        Database::Postgres(_) => Err(Error::Unrunnable { what: "a demonstration keeps its cases on SQLite".into() }),
-    }
-}
-
 /// Returns every case at a stage, in order of their numbers.
 async fn open(app: &App, stage: CaseStage) -> Result<Vec<LeadId>, Error> {
-    let store = store(app).await?;
+    let store = app.desk().store();
     let mut queue = Queue { stage: Some(stage), ..Queue::default() };
     let mut found = Vec::new();
     loop {

@@ -4,9 +4,9 @@
 //! What they are made of is the console's ([`super::page`]); what is typed into them, [`super::sign_in`] reads.
 
 use super::error::Problem;
-use super::individual::LetterView;
+use super::individual::{AnswerView, LetterView, MeView};
 use super::page::frame::{Frame, Link, Shown};
-use super::page::part::{Cell, Field, Form, Page, Part, Tone, Wrong};
+use super::page::part::{Cell, Choice, Field, Form, Page, Part, Table, Tone, Wrong};
 use super::page::{Typed, asset};
 use super::route::{self, Who};
 use super::sign_in::{AccountView, SignInView};
@@ -113,11 +113,7 @@ pub(crate) fn sign_in(app: &App, visit: &Visit, view: &SignInView) -> Response {
         ))
         .field(Field::hidden("next", &view.next))
         .again(&typed, &wrong);
-    let mut page = Page::new(frame(app, visit, "Sign in", ""), "For officers of this agency.");
-    if let Some(issuer) = &view.issuer {
-        let link = Link::new("/sign-in/oidc", format!("Sign in with {issuer}"));
-        page = page.part(Part::Buttons(vec![link]));
-    }
+    let page = Page::new(frame(app, visit, "Sign in", ""), "For officers of this agency.");
     let elsewhere = "Did you get a letter? Then this is not the place: your own door is beside it.";
     draw(
         &page
@@ -140,6 +136,85 @@ pub(crate) fn letter(app: &App, visit: &Visit, view: &LetterView) -> Response {
         .again(&typed, &wrong);
     let intro = "For whoever got a letter from us. See what was disclosed about you, and answer.";
     draw(&Page::new(frame(app, visit, "Your letter", ""), intro).part(Part::Form(form)))
+}
+
+/// Draws what there is about the individual.
+pub(crate) fn me(app: &App, visit: &Visit, view: &MeView) -> Response {
+    let mut page = Page::new(frame(app, visit, "What there is about you", "/me"), view.stands);
+    let mut summary = vec![("Number of your letter".to_owned(), Cell::text(&view.case))];
+    summary.extend(
+        view.answer_until.iter().map(|until| ("Answer until".to_owned(), Cell::text(until))),
+    );
+    page = page.part(Part::Summary(summary));
+    if view.may_contest {
+        page = page.part(Part::Buttons(vec![Link::new("/me/contest", "Answer")]));
+    }
+    let evidence = view.evidence.iter().map(|(name, value)| (name.clone(), Cell::text(value)));
+    page = page
+        .part(Part::heading("What the other agency's records say"))
+        .part(Part::Summary(evidence.collect()));
+    if let Some(finding) = &view.finding {
+        page = page.part(Part::heading("What was found")).part(Part::text(finding));
+    }
+    let mut given = Table::new(
+        "What was disclosed about you",
+        &["When", "What", "By", "To", "Why", "Under", "Receipt"],
+    )
+    .empty("Nothing was disclosed about you.");
+    for one in &view.disclosures {
+        let receipt = one.entry.map_or_else(
+            || Cell::text(""),
+            |entry| Cell::link(format!("/me/receipts/{entry}"), format!("Entry {entry}")),
+        );
+        given.row(vec![
+            one.at.clone().into(),
+            one.what.join(", ").into(),
+            one.from.clone().into(),
+            one.to.clone().into(),
+            one.why.clone().into(),
+            one.agreement.clone().into(),
+            receipt,
+        ]);
+    }
+    let mut done = Table::new("What was done", &["When", "What"]).empty("Nothing yet.");
+    for step in &view.steps {
+        done.row(vec![step.at.clone().into(), step.what.into()]);
+    }
+    let out = Form::new("/sign-out", &visit.csrf, "Leave");
+    draw(&page.part(Part::Table(given)).part(Part::Table(done)).part(Part::Form(out)))
+}
+
+/// Draws the form of the individual's answer.
+pub(crate) fn answer(app: &App, visit: &Visit, view: &AnswerView) -> Response {
+    let wrong: Vec<_> = view.wrong.iter().map(|why| Wrong::new("statement", why)).collect();
+    let hearing = if view.wants_hearing { "yes" } else { "" };
+    let typed = Typed::new(vec![
+        ("statement".to_owned(), view.statement.clone()),
+        ("wants_hearing".to_owned(), hearing.to_owned()),
+    ]);
+    let form = Form::new("/me/contest", &visit.csrf, "Send the answer")
+        .field(
+            Field::long("statement", "What is not right, or what happened")
+                .hint("In your own words. You need no lawyer and no form of words"),
+        )
+        .field(
+            Field::file("papers", "Papers, if you have any", ".pdf,.png,.jpg,.jpeg,.txt")
+                .hint("PDF, JPEG, PNG or plain text, 5 MB at most")
+                .optional(),
+        )
+        .field(
+            Field::several(
+                "wants_hearing",
+                "A hearing",
+                vec![Choice::new("yes", "I want to be heard in person")],
+            )
+            .optional(),
+        )
+        .again(&typed, &wrong);
+    let intro = "Your answer counts even if it comes late. Nothing is done until it is decided on.";
+    let frame =
+        frame(app, visit, "Answer", "/me").below([Link::new("/me", "What there is about you")]);
+    draw(&Page::new(frame, intro).part(Part::Form(form)))
 }
 
 /// Draws the code for the next time, this once.

@@ -59,9 +59,9 @@ pub enum Error {
         wanted: &'static str,
     },
     /// The body is too long.
-    #[error("that is more than the {most_kib} KiB that are taken")]
+    #[error("that is more than is taken{}", if *most_kib > 0 { format!(": {most_kib} KiB") } else { String::new() })]
     TooLong {
-        /// How much is taken.
+        /// How much is taken; 0 where that is not known.
         most_kib: usize,
     },
     /// Too much was asked in too short a time.
@@ -249,8 +249,10 @@ impl From<casework::Error> for Error {
     fn from(error: casework::Error) -> Error {
         match error {
             casework::Error::NoSuchLead { .. }
+            | casework::Error::NoSuchCase { .. }
             | casework::Error::NoSuchStay { .. }
             | casework::Error::NoSuchAccount => Error::NotFound,
+            casework::Error::CaseMoved { .. } => Error::Moved,
             casework::Error::Busy | casework::Error::Store(_) => {
                 Error::Unavailable { why: crate::Error::from(error).chain() }
             }

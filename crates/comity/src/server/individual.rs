@@ -4,14 +4,20 @@
 //! The code counts once. Whoever comes in by it is shown another one for the next time, so that a letter that lies about
 //! opens nothing any more. A wrong code tells nothing: not whether there is such a case, nor what was wrong.
 
+pub(crate) mod answer;
+mod view;
+
+pub use answer::AnswerView;
+pub use view::{DisclosedView, MeView, StepView};
+
 use super::door;
 use super::password;
 use super::sign_in::{Counted, begin};
-use super::visit::{Visit, Visitor, see_other};
+use super::visit::{AtTheDoor, Visit, Visitor, see_other};
 use super::{App, Error};
 use axum::Form;
-use axum::extract::State;
-use axum::response::Response;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Response};
 use casework::store::accounts::{AccountStore as _, Holder};
 use http::StatusCode;
 use jiff::Timestamp;
@@ -78,4 +84,35 @@ pub(crate) async fn take(
             Ok(response)
         }
     }
+}
+
+/// Shows the individual what there is about them: as a page, or as JSON to whoever asks for that.
+pub(crate) async fn show(
+    State(app): State<App>,
+    visit: Visit,
+    door: AtTheDoor,
+    headers: http::HeaderMap,
+) -> Result<Response, Error> {
+    let view = view::gather(&app, &door).await?;
+    let accept = headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
+    if accept.is_some_and(|accept| accept.starts_with("application/json")) {
+        return Ok(axum::Json(view).into_response());
+    }
+    Ok(door::me(&app, &visit, &view))
+}
+
+/// Gives the individual the receipt of a disclosure about them.
+pub(crate) async fn receipt(
+    State(app): State<App>,
+    door: AtTheDoor,
+    Path(index): Path<String>,
+) -> Result<Response, Error> {
+    let index = index.parse().map_err(|_| Error::NotFound)?;
+    let text = view::receipt(&app, &door, index).await?;
+    let name = format!("attachment; filename=\"entry-{index}.tlog-proof\"");
+    let headers = [
+        (http::header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),
+        (http::header::CONTENT_DISPOSITION, name),
+    ];
+    Ok((headers, text).into_response())
 }

@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn a_code_counts_one_step_before_and_after_its_own() {
         let secret = code_secret().unwrap();
-        let at = |second| Timestamp::from_second(1_800_000_000 + second).unwrap();
+        let at = |second: i64| Timestamp::from_second(1_800_000_000 + second).unwrap();
         let code = code_at(&secret, at(0)).unwrap();
         for (second, counts) in [(-31, false), (-30, true), (0, true), (59, true), (60, false)] {
             assert_eq!(step_of(&code, &secret, at(second)).is_some(), counts, "{second}");

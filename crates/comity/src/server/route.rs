@@ -67,8 +67,6 @@ pub const ROUTES: &[Route] = &[
     post("/sign-in", Who::Anybody),
     get("/sign-in/once/{code}", Who::Anybody),
     post("/sign-in/once/{code}", Who::Anybody),
-    get("/sign-in/oidc", Who::Anybody),
-    get("/sign-in/oidc/return", Who::Anybody),
     post("/sign-out", Who::SignedIn),
     post("/sign-out/everywhere", Who::Officers),
     get("/account", Who::Officers),
@@ -152,10 +150,28 @@ pub const ROUTES: &[Route] = &[
     get("/api/v1/corrections", Who::Systems(&[PrivacyOfficer])),
 ];
 
-/// Finds a route by the method asked for and the router's path.
+/// Finds a route by the method asked for and its path, as the table has it.
 pub(crate) fn find(method: &http::Method, path: &str) -> Option<&'static Route> {
     let asked = if method == http::Method::HEAD { "GET" } else { method.as_str() };
     ROUTES.iter().find(|route| route.method == asked && route.path == path)
+}
+
+/// Returns the table's path for an address: who may ask is settled before it is looked whether there is such a thing. A
+/// path without placeholders comes first, as in the router.
+pub(crate) fn path_of(address: &str) -> Option<&'static str> {
+    let fits = |path: &str| {
+        let (mut asked, mut wanted) = (address.split('/'), path.split('/'));
+        loop {
+            match (asked.next(), wanted.next()) {
+                (None, None) => return true,
+                (Some(part), Some(place)) if place.starts_with('{') && !part.is_empty() => {}
+                (Some(part), Some(place)) if part == place => {}
+                _ => return false,
+            }
+        }
+    };
+    let paths = || ROUTES.iter().map(|route| route.path);
+    paths().find(|path| *path == address).or_else(|| paths().find(|path| fits(path)))
 }
 
 /// Returns the methods that a path has, for the `Allow` header; none if there is no such path.
@@ -174,6 +190,25 @@ mod tests {
             let mut again =
                 again.filter(|other| other.method == route.method && other.path == route.path);
             assert!(again.next().is_none(), "{} {}", route.method, route.path);
+        }
+    }
+
+    #[test]
+    fn an_address_is_of_the_path_that_it_fits_whole() {
+        for (address, path) in [
+            ("/", Some("/")),
+            ("/cases", Some("/cases")),
+            ("/cases/2027Q1-0001", Some("/cases/{id}")),
+            ("/cases/2027Q1-0001/review", Some("/cases/{id}/review")),
+            ("/stays/new", Some("/stays/new")),
+            ("/cases/", None),
+            ("/cases//review", None),
+            ("/cases/1/review/2", None),
+            ("//", None),
+            ("", None),
+            ("/Cases", None),
+        ] {
+            assert_eq!(path_of(address), path, "{address}");
         }
     }
 

@@ -30,8 +30,6 @@ pub struct SignInView {
     pub officer: String,
     /// What was wrong with the last attempt.
     pub wrong: Option<String>,
-    /// Who else vouches for officers, where somebody does.
-    pub issuer: Option<String>,
 }
 
 /// What an officer typed.
@@ -62,13 +60,8 @@ pub(crate) async fn ask(
     if visit.officer().is_some() {
         return see_other("/");
     }
-    let view = SignInView { next: local(&going.next), ..view(&app) };
+    let view = SignInView { next: local(&going.next), ..SignInView::default() };
     door::sign_in(&app, &visit, &view)
-}
-
-fn view(app: &App) -> SignInView {
-    let issuer = app.config().oidc.as_ref().filter(|_| cfg!(feature = "oidc"));
-    SignInView { issuer: issuer.map(|issuer| issuer.name.clone()), ..SignInView::default() }
 }
 
 /// Takes what an officer typed.
@@ -85,7 +78,6 @@ pub(crate) async fn take(
                 next: going,
                 officer: typed.officer.chars().take(64).collect(),
                 wrong: Some("The name, the password or the code is not right. A code counts once: wait for the next one.".to_owned()),
-                ..view(&app)
             };
             let mut response = door::sign_in(&app, &visit, &view);
             *response.status_mut() = http::StatusCode::UNPROCESSABLE_ENTITY;

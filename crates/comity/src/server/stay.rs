@@ -45,10 +45,9 @@ pub(crate) async fn record(
     {
         return Err(Error::malformed("until", "it must be after `from`"));
     }
-    let mut node = app.node().await;
     stay.recorded = app.now();
     stay.lifted = None;
-    let _permit = ask(app, &mut node, officer, Act::RECORD_STAY, |request| {
+    ask(app, officer, Act::RECORD_STAY, |request| {
         request.stay = Some(stay.clone());
     })
     .await?;
@@ -65,8 +64,7 @@ pub(crate) async fn record(
     };
     let text = serde_json::to_string(&stay).map_err(|error| Error::failed(&error))?;
     let drafts = drafts(stay.recorded, vec![(event, Commitments::new())]);
-    let number = node.store.record_stay(&mark, &text, &stay.recorded.to_string(), &drafts).await?;
-    drop(node);
+    let number = app.store().record_stay(&mark, &text, &stay.recorded.to_string(), &drafts).await?;
     app.drain_soon();
     Ok(Recorded { number, doubts: stay.problems(&app.program().filed) })
 }
@@ -79,15 +77,14 @@ pub(crate) async fn lift(
     order: &str,
     authority: &str,
 ) -> Result<(), Error> {
-    let mut node = app.node().await;
-    let (_, stays) = node.store.stays().await?;
+    let (_, stays) = app.store().stays().await?;
     let recorded = stays.iter().find(|stay| stay.number == number && stay.lifted.is_none());
     let recorded = recorded.ok_or(Error::NotFound)?;
     let mut stay: Stay =
         serde_json::from_str(&recorded.stay).map_err(|error| Error::failed(&error))?;
     let at = app.now();
     let lift = Lift { order: order.to_owned(), authority: authority.to_owned(), at };
-    let _permit = ask(app, &mut node, officer, Act::LIFT_STAY, |request| {
+    ask(app, officer, Act::LIFT_STAY, |request| {
         request.stay = Some(stay.clone());
         request.lift = Some(lift.clone());
     })
@@ -100,17 +97,14 @@ pub(crate) async fn lift(
     };
     let text = serde_json::to_string(&stay).map_err(|error| Error::failed(&error))?;
     let drafts = drafts(at, vec![(event, Commitments::new())]);
-    node.store.lift_stay(number, &text, order, &at.to_string(), &drafts).await?;
-    drop(node);
+    app.store().lift_stay(number, &text, order, &at.to_string(), &drafts).await?;
     app.drain_soon();
     Ok(())
 }
 
 /// Returns every stay that was recorded here, oldest first.
 pub(crate) async fn list(app: &App) -> Result<Vec<Standing>, Error> {
-    let node = app.node().await;
-    let (_, stays) = node.store.stays().await?;
-    drop(node);
+    let (_, stays) = app.store().stays().await?;
     let read = |stay: &casework::RecordedStay| {
         let read = serde_json::from_str(&stay.stay).map_err(|error| Error::failed(&error))?;
         Ok(Standing { number: stay.number, stay: read })

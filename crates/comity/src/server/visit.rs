@@ -16,7 +16,7 @@ use super::{App, Error};
 use crate::clock::Stopwatch;
 use agreement::OfficerId;
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use casework::store::accounts::{AccountStore as _, Holder, Role, Session};
@@ -153,8 +153,8 @@ impl<S: Sync> FromRequestParts<S> for AtTheDoor {
 /// Answers a request: lets it in or not, and puts on the answer what all answers carry.
 pub(crate) async fn answer(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let mut stopwatch = Stopwatch::start();
-    let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let found = path.as_deref().and_then(|path| route::find(request.method(), path));
+    let path = route::path_of(request.uri().path());
+    let found = path.and_then(|path| route::find(request.method(), path));
     let method = named(request.method());
     let for_programs = is_for_programs(request.uri().path());
     let is_asset = request.uri().path().starts_with("/assets/");
@@ -162,7 +162,7 @@ pub(crate) async fn answer(State(app): State<App>, mut request: Request, next: N
     let back = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
 
     let mut visit = None;
-    let mut response = match admit(&app, found, path.as_deref(), &mut request).await {
+    let mut response = match admit(&app, found, path, &mut request).await {
         Ok(admitted) => {
             request.extensions_mut().insert(admitted.visit.clone());
             let fresh = admitted.fresh_form;
@@ -176,8 +176,12 @@ pub(crate) async fn answer(State(app): State<App>, mut request: Request, next: N
         Err(error) => error.into_response(),
     };
 
+    let is_said = response.extensions().get::<super::error::Problem>().is_some();
+    if response.status().is_client_error() && !is_said {
+        response = in_our_words(response.status()).into_response();
+    }
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {
-        let methods = path.as_deref().map(route::methods).unwrap_or_default().join(", ");
+        let methods = path.map(route::methods).unwrap_or_default().join(", ");
         if let Ok(value) = HeaderValue::from_str(&methods) {
             response.headers_mut().insert(ALLOW, value);
         }
@@ -202,6 +206,17 @@ pub(crate) async fn answer(State(app): State<App>, mut request: Request, next: N
     // The router's path with its placeholders: no number of a case, no address, no officer.
     tracing::info!(method, route = shown, status, milliseconds = seconds * 1000.0, "request");
     response
+}
+
+/// Says in our words what a reader of forms, addresses or bodies refused: theirs could repeat what was sent.
+fn in_our_words(status: StatusCode) -> Error {
+    match status {
+        StatusCode::NOT_FOUND => Error::NotFound,
+        StatusCode::METHOD_NOT_ALLOWED => Error::NoSuchMethod,
+        StatusCode::PAYLOAD_TOO_LARGE => Error::TooLong { most_kib: 0 },
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Error::WrongType { wanted: "a form" },
+        _ => Error::malformed("request", "it cannot be read"),
+    }
 }
 
 struct Admitted {

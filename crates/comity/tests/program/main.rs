@@ -12,6 +12,11 @@
 mod benefits;
 mod cycles;
 mod interruption;
+mod keeping;
 mod law;
 mod place;
 mod release;
+mod silence;
+// The ledger's tests have the same throw-away server.
+#[path = "../../../ledger/tests/ledger/server.rs"]
+mod server;

@@ -154,7 +154,7 @@ async fn a_body_that_is_not_what_it_has_to_be_is_named_by_its_place_and_not_repe
             .unwrap();
         assert_eq!(place.call(request).await.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{kind}");
     }
-    let (_, stays) = casework::Store::stays(&place.app.node().await.store).await.unwrap();
+    let (_, stays) = casework::Store::stays(place.app.store()).await.unwrap();
     assert!(stays.is_empty());
 }
 
@@ -172,15 +172,34 @@ async fn health_says_whether_the_ledger_can_be_written_and_metrics_want_a_key() 
     assert_eq!(metrics.status, StatusCode::OK);
     let line = "comity_requests_total{method=\"GET\",route=\"/health\",status=\"200\"} 1";
     assert!(metrics.body.contains(line), "{}", metrics.body);
-    // The clock is set back behind the last entry: nothing could be dated.
+    // The ledger is gone, and the store knows of entries in it: another is never begun in its place.
     place.officer("privacy", &[Role::PrivacyOfficer]).await;
     let body = r#"{"order":"27-cv-1","authority":"Example Court"}"#;
     let privacy = place.key("privacy").await;
     place.program(&privacy, "POST", "/api/v1/stays", Some(body)).await;
+    place.app.node().await.drain().await.unwrap();
     let ledger = place.folder.path().join("work/ledger");
     std::fs::remove_dir_all(&ledger).unwrap();
     let place = place.later(1).await;
     let answer = place.get(&mut browser, "/health").await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{}", answer.body);
     assert_eq!(answer.json()["ledger"], "ill");
+}
+
+#[tokio::test]
+async fn a_stay_is_recorded_while_a_run_has_the_node_and_the_run_sees_it_before_its_next_chunk() {
+    let place = Place::new().await;
+    place.officer("privacy", &[Role::PrivacyOfficer]).await;
+    let key = place.key("privacy").await;
+    // A run holds the node, and with it the ledger, from its first step to its last.
+    let node = place.app.node().await;
+    let (before, _) = node.stays().await.unwrap();
+    let body = r#"{"order":"27-cv-1","authority":"Example Court"}"#;
+    let answer = place.program(&key, "POST", "/api/v1/stays", Some(body)).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
+    let (after, stays) = node.stays().await.unwrap();
+    assert_ne!(before, after, "a release that looked before commits no more");
+    assert_eq!(stays.len(), 1);
+    let health = place.get(&mut super::place::Browser::default(), "/health").await;
+    assert_eq!(health.status, StatusCode::OK, "{}", health.body);
 }

@@ -8,6 +8,7 @@
 )]
 
 mod api;
+mod cases;
 mod corrections;
 mod door;
 mod forms;

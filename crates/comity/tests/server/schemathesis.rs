@@ -8,7 +8,8 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 fn schemathesis() -> String {
-    let program = std::env::var("COMITY_SCHEMATHESIS").unwrap_or_else(|_| "schemathesis".to_owned());
+    let program =
+        std::env::var("COMITY_SCHEMATHESIS").unwrap_or_else(|_| "schemathesis".to_owned());
     let found = Command::new(&program).arg("--version").output();
     assert!(
         found.is_ok_and(|output| output.status.success()),

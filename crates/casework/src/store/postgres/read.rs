@@ -1,11 +1,14 @@
 //! Rows of PostgreSQL as what they stand for. It opens sealed cells and decides nothing.
 
+use crate::store::cases::{CaseLine, Disclosed, Dispatch, Letter, NoticeLine, Seen};
 use crate::store::cell;
 use crate::store::vault::Vault;
 use crate::{
-    Disclosure, DisclosureId, Error, Lead, LeadId, PairKey, Planned, RecordedStay, Run, RunState,
-    Stage,
+    CaseStage, Delivery, Disclosure, DisclosureId, Error, How, Lead, LeadId, PairKey, Planned,
+    RecordedStay, Run, RunState, Stage,
 };
+use agreement::{OfficerId, PartyId};
+use jiff::Timestamp;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
@@ -93,5 +96,94 @@ pub(super) fn read_stay(row: &PgRow) -> Result<RecordedStay, Error> {
         stay: row.try_get("stay")?,
         recorded_at: row.try_get("recorded_at")?,
         lifted: at.zip(by),
+    })
+}
+
+pub(super) fn instant(second: i64, column: &'static str) -> Result<Timestamp, Error> {
+    Timestamp::from_second(second).map_err(|_| Error::Unreadable { column })
+}
+
+pub(super) fn parsed(text: &str, column: &'static str) -> Result<Timestamp, Error> {
+    text.parse().map_err(|_| Error::Unreadable { column })
+}
+
+pub(super) fn read_line(row: &PgRow) -> Result<CaseLine, Error> {
+    let id: String = row.try_get("id")?;
+    let stage: String = row.try_get("stage")?;
+    let due: Option<i64> = row.try_get("due")?;
+    let assigned: String = row.try_get("assigned")?;
+    let named = |text: String| if text.is_empty() { None } else { Some(text) };
+    let officer =
+        |text: String| OfficerId::new(&text).map_err(|_| Error::Unreadable { column: "assigned" });
+    let version: i64 = row.try_get("version")?;
+    Ok(CaseLine {
+        id: LeadId::typed(&id),
+        stage: CaseStage::read(&stage).ok_or(Error::Unreadable { column: "stage" })?,
+        due: due.map(|second| instant(second, "due")).transpose()?,
+        assigned: named(assigned).map(officer).transpose()?,
+        county: named(row.try_get("county")?),
+        worker: named(row.try_get("worker")?),
+        weight: row.try_get("weight")?,
+        version: version.cast_unsigned(),
+        opened_at: parsed(row.try_get("opened_at")?, "opened_at")?,
+    })
+}
+
+pub(super) fn read_dispatch(row: &PgRow) -> Result<Dispatch, Error> {
+    let file: String = row.try_get("file")?;
+    let number: i64 = row.try_get("number")?;
+    let recipient: String = row.try_get("recipient")?;
+    let next: Option<i64> = row.try_get("next")?;
+    let at = |column: &'static str| -> Result<Option<Timestamp>, Error> {
+        let text: Option<String> = row.try_get(column)?;
+        text.map(|text| parsed(&text, column)).transpose()
+    };
+    Ok(Dispatch {
+        case: LeadId::typed(&file),
+        number: number.cast_unsigned(),
+        delivery: Delivery {
+            recipient: PartyId::new(&recipient)
+                .map_err(|_| Error::Unreadable { column: "recipient" })?,
+            attempts: read_u32(row, "attempts")?,
+            next: next.map(|second| instant(second, "next")).transpose()?,
+            sent_at: at("sent_at")?,
+            acknowledged_at: at("acknowledged_at")?,
+        },
+    })
+}
+
+pub(super) fn read_disclosed(row: &PgRow) -> Result<Disclosed, Error> {
+    let lead: String = row.try_get("lead")?;
+    let elements: String = row.try_get("elements")?;
+    let index: Option<i64> = row.try_get("ledger_index")?;
+    Ok(Disclosed {
+        lead: LeadId::typed(&lead),
+        at: parsed(row.try_get("released_at")?, "released_at")?,
+        recipient: row.try_get("recipient")?,
+        purpose: row.try_get("purpose")?,
+        elements: serde_json::from_str(&elements)
+            .map_err(|_| Error::Unreadable { column: "elements" })?,
+        ledger_index: index.map(i64::cast_unsigned),
+    })
+}
+
+pub(super) fn read_notice(row: &PgRow, state: Letter) -> Result<NoticeLine, Error> {
+    let file: String = row.try_get("file")?;
+    let how: Option<String> = row.try_get("how")?;
+    Ok(NoticeLine {
+        case: LeadId::typed(&file),
+        language: row.try_get("language")?,
+        how: how.as_deref().and_then(How::read),
+        letter: row.try_get("letter")?,
+        state,
+        at: instant(row.try_get("at")?, "at")?,
+    })
+}
+
+pub(super) fn read_seen(row: &PgRow) -> Result<Seen, Error> {
+    Ok(Seen {
+        by: row.try_get("by")?,
+        what: row.try_get("what")?,
+        at: parsed(row.try_get("at")?, "at")?,
     })
 }

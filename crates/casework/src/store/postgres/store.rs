@@ -1,20 +1,24 @@
 //! The promises of [`Store`] on PostgreSQL. What a run makes by the thousand goes to the server in few statements.
 
 use super::read::{read_32, read_disclosure, read_lead, read_run, read_stage, read_stay};
+use super::step::open_cases;
 use super::{Postgres, last_second, moved, put_out};
+use crate::destroyed::{Certificate, Destroyed};
+use crate::run::agreement_in;
 use crate::store::{
     cell::{self, key_of_run},
     vault::DataKey,
 };
 use crate::{
-    Disclosure, DisclosureId, Drafts, Error, Judgement, Known, Lead, LeadId, Outgoing, PairKey,
-    Pilot, PilotTerms, Planned, RecordedStay, Review, Run, Stage, StaysState, Store,
+    CaseStore as _, Disclosure, DisclosureId, Drafts, Error, Judgement, Known, Lead, LeadId,
+    Outgoing, PairKey, Pilot, PilotTerms, Planned, RecordedStay, Review, Run, Stage, StaysState,
+    Store,
 };
 use sqlx::{PgConnection, Row as _};
 use std::collections::{BTreeMap, HashMap};
 
 /// How many rows go to the server in one statement.
-const AT_ONCE: usize = 1000;
+pub(super) const AT_ONCE: usize = 1000;
 
 /// Stays are only ever added and lifted, so that the two counts together tell any two states apart.
 async fn stays_state(connection: &mut PgConnection) -> Result<StaysState, Error> {
@@ -24,17 +28,18 @@ async fn stays_state(connection: &mut PgConnection) -> Result<StaysState, Error>
     Ok(StaysState(count))
 }
 
+async fn inputs_of(connection: &mut PgConnection, run: &str) -> Result<String, Error> {
+    let inputs = sqlx::query_scalar("SELECT inputs FROM run WHERE id = $1");
+    Ok(inputs.bind(run).fetch_one(connection).await?)
+}
+
 /// Returns the key for what was obtained in a run.
 async fn key_of(
     store: &Postgres,
     connection: &mut PgConnection,
     run: &str,
 ) -> Result<DataKey, Error> {
-    let inputs: String = sqlx::query_scalar("SELECT inputs FROM run WHERE id = $1")
-        .bind(run)
-        .fetch_one(connection)
-        .await?;
-    key_of_run(&store.vault, &inputs)
+    key_of_run(&store.vault, &inputs_of(connection, run).await?)
 }
 
 async fn insert_leads(
@@ -76,7 +81,7 @@ async fn insert_leads(
     Ok(())
 }
 
-fn column<'a, T, C>(rows: &'a [T], cell: impl FnMut(&'a T) -> C) -> Vec<C> {
+pub(super) fn column<'a, T, C>(rows: &'a [T], cell: impl FnMut(&'a T) -> C) -> Vec<C> {
     rows.iter().map(cell).collect()
 }
 
@@ -88,8 +93,9 @@ async fn not_same(
     known: &mut HashMap<PairKey, Known>,
 ) -> Result<(), Error> {
     let rows = sqlx::query(
-        "SELECT lead, pair, expires FROM judgement
-         WHERE pair = ANY ($1) AND judgement = 'not-same' AND reversed_by IS NULL ORDER BY number DESC",
+        "SELECT lead, pair, expires, number FROM judgement
+         WHERE pair = ANY ($1) AND judgement = 'not-same' AND reversed_by IS NULL
+         UNION ALL SELECT lead, pair, expires, 0 FROM not_same WHERE pair = ANY ($1) ORDER BY number DESC",
     )
     .bind(pairs)
     .fetch_all(connection)
@@ -466,7 +472,8 @@ impl Store for Postgres {
         .fetch_optional(&mut *tx)
         .await?;
         let run = run.ok_or_else(|| Error::NotWaiting { disclosure: disclosure.0.clone() })?;
-        let key = key_of(self, &mut tx, &run).await?;
+        let inputs = inputs_of(&mut tx, &run).await?;
+        let key = key_of_run(&self.vault, &inputs)?;
         for (lead, values) in returned {
             let done = sqlx::query(
                 "UPDATE lead SET returned = $1, stage = 'open', opened_at = $2 WHERE id = $3 AND stage = 'planned'",
@@ -480,6 +487,8 @@ impl Store for Postgres {
                 return Err(Error::LeadMoved { lead: lead.to_string() });
             }
         }
+        let agreement = agreement_in(&inputs).unwrap_or_default();
+        open_cases(&mut tx, &agreement, at, returned).await?;
         Ok(tx.commit().await?)
     }
 
@@ -537,44 +546,12 @@ impl Store for Postgres {
         openings: &[String],
         drafts: &Drafts<'_>,
     ) -> Result<(), Error> {
-        let lead = review.lead.as_str();
-        let mut tx = self.begin().await?;
-        let row = sqlx::query("SELECT stage, pair, run FROM lead WHERE id = $1")
-            .bind(lead)
-            .fetch_optional(&mut *tx)
-            .await?
-            .ok_or_else(|| Error::NoSuchLead { lead: lead.to_owned() })?;
-        let stage = read_stage(&row)?;
+        let stage = self.lead(&review.lead).await?.stage;
         if stage != Stage::Open {
-            return Err(Error::NotOpen { lead: lead.to_owned(), stage: stage.as_str() });
+            return Err(Error::NotOpen { lead: review.lead.to_string(), stage: stage.as_str() });
         }
-        let key = key_of(self, &mut tx, row.try_get("run")?).await?;
-        sqlx::query(
-            "INSERT INTO judgement (lead, pair, judgement, reason, officer, at, expires)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        )
-        .bind(lead)
-        .bind(read_32(&row, "pair")?.as_slice())
-        .bind(review.judgement.as_str())
-        .bind(cell::seal_reason(&key, lead, &review.reason)?)
-        .bind(&review.officer)
-        .bind(review.at.to_string())
-        .bind(review.expires.map(|at| at.to_string()))
-        .execute(&mut *tx)
-        .await?;
-        for opening in openings {
-            sqlx::query("INSERT INTO opening (lead, opening) VALUES ($1, $2)")
-                .bind(lead)
-                .bind(cell::seal_opening(&key, lead, opening)?)
-                .execute(&mut *tx)
-                .await?;
-        }
-        sqlx::query("UPDATE lead SET stage = 'reviewed' WHERE id = $1")
-            .bind(lead)
-            .execute(&mut *tx)
-            .await?;
-        put_out(&mut tx, drafts).await?;
-        Ok(tx.commit().await?)
+        let case = review.on(self.case(&review.lead).await?.case)?;
+        self.store_review(&case, openings, drafts).await
     }
 
     async fn known(
@@ -760,6 +737,19 @@ impl Store for Postgres {
         }
         put_out(&mut tx, drafts).await?;
         Ok(tx.commit().await?)
+    }
+
+    async fn standing_under(&self, agreement: &str) -> Result<u64, Error> {
+        super::destroy::standing_under(self, agreement).await
+    }
+
+    async fn destroy(
+        &self,
+        agreement: &str,
+        openings: &[String],
+        certificate: Certificate<'_>,
+    ) -> Result<Destroyed, Error> {
+        super::destroy::destroy(self, agreement, openings, certificate).await
     }
 
     async fn stays(&self) -> Result<(StaysState, Vec<RecordedStay>), Error> {

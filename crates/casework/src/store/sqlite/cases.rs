@@ -7,6 +7,7 @@ use crate::store::cases::{
     Paper, Queue, Seen, StoredCase, Tally, tallies,
 };
 use crate::store::vault::Vault;
+use crate::store::writer::Together;
 use crate::{Case, CaseStage, Delivery, Drafts, Error, How, LeadId, Outgoing, Terms};
 use agreement::{OfficerId, PartyId};
 use jiff::Timestamp;
@@ -398,6 +399,22 @@ fn read_disclosed(row: &SqliteRow) -> Result<Disclosed, Error> {
     })
 }
 
+impl Together for Sqlite {
+    async fn together(&self, moving: &[Moving]) -> Result<Vec<Result<Vec<i64>, Error>>, Error> {
+        let mut tx = self.begin().await?;
+        let mut last = last_second(&mut tx).await?;
+        let mut results = Vec::with_capacity(moving.len());
+        for one in moving {
+            let step = Step { case: &one.case, drafts: &one.drafts, openings: &one.openings };
+            results.push(store_step(&mut tx, &self.vault, &step, &mut last).await?);
+        }
+        // If we crash before this, no step of these is stored and nobody was answered; after it, all are and the ledger
+        // gets their lines when the outbox is next drained.
+        tx.commit().await.map_err(busy)?;
+        Ok(results)
+    }
+}
+
 impl CaseStore for Sqlite {
     async fn keep_terms(&self, terms: &Terms) -> Result<(), Error> {
         let text =
@@ -416,7 +433,7 @@ impl CaseStore for Sqlite {
     }
 
     async fn take(&self, moving: Moving) -> Result<Vec<i64>, Error> {
-        self.writer.take(&self.pool, &self.vault, moving).await
+        self.writer.take(self, moving).await
     }
 
     async fn queue(&self, queue: &Queue, limit: u32) -> Result<Page<CaseLine>, Error> {

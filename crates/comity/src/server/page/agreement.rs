@@ -6,12 +6,12 @@
 use super::frame::Frame;
 use super::part::{Cell, Page, Part, Table, Tone};
 use super::review::words;
+use crate::server::visit::Visit;
+use crate::server::{App, Error};
 use agreement::{
     Agreement, Discrepancy, ElementRef, Filed, Role, Standing, Threshold, VerificationMethod,
     VerifiedFact,
 };
-use crate::server::visit::Visit;
-use crate::server::{App, Error};
 use axum::extract::State;
 use axum::response::Response;
 use jiff::Timestamp;
@@ -334,7 +334,17 @@ pub(crate) fn shown(date: Date) -> String {
 /// Spells a day in a letter's language.
 pub(crate) fn shown_in(language: super::letter::Language, date: Date) -> String {
     const MONTHS: [&str; 12] = [
-        "enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre", "noviembre",
+        "enero",
+        "febrero",
+        "marzo",
+        "abril",
+        "mayo",
+        "junio",
+        "julio",
+        "agosto",
+        "septiembre",
+        "octubre",
+        "noviembre",
         "diciembre",
     ];
     match language {

@@ -16,8 +16,8 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use casework::{
-    After, Case, CaseStage, CaseStore as _, Disclosed, Lead, LeadId, Opinion, Queue, Seen, Standing, Step, StepKind,
-    Store as _, StoredCase,
+    After, Case, CaseStage, CaseStore as _, Disclosed, Lead, LeadId, Opinion, Queue, Seen,
+    Standing, Step, StepKind, Store as _, StoredCase,
 };
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use jiff::tz::TimeZone;
@@ -41,7 +41,8 @@ pub(super) async fn show(
     let store = office::store(&app).await?;
     let disclosed = store.disclosed_on(&id).await.map_err(crate::Error::from)?;
     let seen = store.reads_of(&id, 20).await.map_err(crate::Error::from)?;
-    let frame = door::frame(&app, &visit, format!("Case {id}"), "/cases").below([Link::new("/cases", "Cases")]);
+    let frame = door::frame(&app, &visit, format!("Case {id}"), "/cases")
+        .below([Link::new("/cases", "Cases")]);
     Ok(super::draw(&page(frame, &stored, &lead, &disclosed, &seen, app.now())))
 }
 
@@ -58,10 +59,16 @@ fn page(
     let mut parts = vec![
         Part::Summary(vec![
             ("Stands at".into(), work::stage(case.stage())),
-            ("Next step due".into(), if case.due().is_some_and(|due| due <= now) { Cell::late(due) } else { due.into() }),
+            (
+                "Next step due".into(),
+                if case.due().is_some_and(|due| due <= now) { Cell::late(due) } else { due.into() },
+            ),
             ("Your agency’s case".into(), lead.found.case_id.clone().into()),
             ("Opened".into(), number::instant(case.opened_at()).into()),
-            ("Weight of the lead".into(), format!("{:.2}: a reason to look, and nothing more", stored.weight).into()),
+            (
+                "Weight of the lead".into(),
+                format!("{:.2}: a reason to look, and nothing more", stored.weight).into(),
+            ),
         ]),
         Part::heading("What can be done now"),
         Part::Tasks(tasks(case, now)),
@@ -74,19 +81,26 @@ fn page(
     }
     parts.push(Part::heading("Every step taken"));
     parts.push(Part::Steps(steps(case)));
-    let register = Table::new("Register of disclosures on this lead", &["When", "To whom", "What for", "Elements", "Ledger"])
-        .empty("Nothing was disclosed.")
-        .with(disclosed.iter().map(|one| {
-            vec![
-                number::instant(one.at).into(),
-                one.recipient.clone().into(),
-                one.purpose.clone().into(),
-                one.elements.join(", ").into(),
-                one.ledger_index.map_or_else(|| "waiting".to_owned(), |index| format!("entry {index}")).into(),
-            ]
-        }));
+    let register = Table::new(
+        "Register of disclosures on this lead",
+        &["When", "To whom", "What for", "Elements", "Ledger"],
+    )
+    .empty("Nothing was disclosed.")
+    .with(disclosed.iter().map(|one| {
+        vec![
+            number::instant(one.at).into(),
+            one.recipient.clone().into(),
+            one.purpose.clone().into(),
+            one.elements.join(", ").into(),
+            one.ledger_index
+                .map_or_else(|| "waiting".to_owned(), |index| format!("entry {index}"))
+                .into(),
+        ]
+    }));
     let reads = Table::new("Who has read it", &["When", "Who", "What"]).empty("Nobody.").with(
-        seen.iter().map(|one| vec![number::instant(one.at).into(), one.by.clone().into(), one.what.clone().into()]),
+        seen.iter().map(|one| {
+            vec![number::instant(one.at).into(), one.by.clone().into(), one.what.clone().into()]
+        }),
     );
     parts.push(Part::heading("Who knows of it"));
     parts.push(Part::Table(register));
@@ -118,8 +132,12 @@ fn tasks(case: &Case, now: Timestamp) -> Vec<Task> {
     let none = String::new;
     let mut tasks = Vec::new();
     match case.standing() {
-        Standing::Lead(_) => tasks.push(task("Review the lead", "review", none(), Tone::Warn, "to do")),
-        Standing::Reviewed(_) => tasks.push(task("Begin verification", "verification", none(), Tone::Warn, "to do")),
+        Standing::Lead(_) => {
+            tasks.push(task("Review the lead", "review", none(), Tone::Warn, "to do"))
+        }
+        Standing::Reviewed(_) => {
+            tasks.push(task("Begin verification", "verification", none(), Tone::Warn, "to do"))
+        }
         Standing::Verifying(verifying) => tasks.push(match verifying.proposed() {
             None => task("Propose a finding", "verification", none(), Tone::Warn, "to do"),
             Some(proposed) => task(
@@ -130,13 +148,17 @@ fn tasks(case: &Case, now: Timestamp) -> Vec<Task> {
                 "second person",
             ),
         }),
-        Standing::Verified(_) => tasks.push(task("Give notice", "notice", none(), Tone::Warn, "to do")),
+        Standing::Verified(_) => {
+            tasks.push(task("Give notice", "notice", none(), Tone::Warn, "to do"))
+        }
         Standing::Noticed(noticed) => {
             let answer = noticed.conclude(now).map(|_| ()).map_err(|why| format!("{why}."));
             tasks.push(task("Notice and returned mail", "notice", none(), Tone::Good, "served"));
             tasks.push(task("Record an answer", "contest", none(), Tone::Plain, "if one comes"));
             tasks.push(match answer {
-                Ok(()) => task("Take action, or close", "action", none(), Tone::Warn, "may be done"),
+                Ok(()) => {
+                    task("Take action, or close", "action", none(), Tone::Warn, "may be done")
+                }
                 Err(why) => task("Take action", "action", why, Tone::Plain, "not now"),
             });
         }
@@ -149,13 +171,24 @@ fn tasks(case: &Case, now: Timestamp) -> Vec<Task> {
             }
         }
         Standing::Hearing(_) => tasks.push(task("Decide", "decision", none(), Tone::Warn, "to do")),
-        Standing::Decided(_) => tasks.push(task("Act on the decision", "action", none(), Tone::Warn, "to do")),
+        Standing::Decided(_) => {
+            tasks.push(task("Act on the decision", "action", none(), Tone::Warn, "to do"))
+        }
         Standing::Action(_) | Standing::Correction(_) => {
-            tasks.push(task("Undo, correct, tell everybody", "correction", none(), Tone::Warn, "possible"));
+            tasks.push(task(
+                "Undo, correct, tell everybody",
+                "correction",
+                none(),
+                Tone::Warn,
+                "possible",
+            ));
         }
         Standing::Refuted(_) | Standing::Closed(_) => {}
     }
-    let corrects = !matches!(stage, CaseStage::Closed | CaseStage::Lead | CaseStage::Action | CaseStage::Correction);
+    let corrects = !matches!(
+        stage,
+        CaseStage::Closed | CaseStage::Lead | CaseStage::Action | CaseStage::Correction
+    );
     if corrects {
         tasks.push(task("Correct a record", "correction", none(), Tone::Plain, "if one is wrong"));
     }
@@ -190,7 +223,9 @@ fn lines(step: &Step) -> Vec<String> {
             vec![format!("{}: {}", review::words(opinion.judgement.as_str()), opinion.reason)]
         }
         Step::Find(finding) => vec![finding.words.clone()],
-        Step::Decide(ruling) => vec![format!("{}: {}", review::words(ruling.heard.as_str()), ruling.reason)],
+        Step::Decide(ruling) => {
+            vec![format!("{}: {}", review::words(ruling.heard.as_str()), ruling.reason)]
+        }
         Step::SendBack(words)
         | Step::Refute(words)
         | Step::WithdrawContest(words)
@@ -203,7 +238,11 @@ fn lines(step: &Step) -> Vec<String> {
             lines.extend((!closing.words.is_empty()).then(|| closing.words.clone()));
             lines
         }
-        Step::TakeAction(order) => vec![format!("{} from {}", review::words(order.kind.as_str()), agreement::shown(order.from))],
+        Step::TakeAction(order) => vec![format!(
+            "{} from {}",
+            review::words(order.kind.as_str()),
+            agreement::shown(order.from)
+        )],
         Step::Assign(_)
         | Step::Verify
         | Step::Confirm
@@ -286,7 +325,8 @@ pub(super) async fn review(
         Err(wrong) => {
             let (stored, lead) = office::read(&app, &officer, &id, "lead").await?;
             let sides = office::sides(&app, &lead).await;
-            let form = review::form(id.as_str(), stored.case.version(), &visit.csrf).again(&typed, &wrong);
+            let form =
+                review::form(id.as_str(), stored.case.version(), &visit.csrf).again(&typed, &wrong);
             return drawn_review(&app, &visit, &Looked { stored, lead, sides }, form).await;
         }
     };
@@ -301,14 +341,21 @@ pub(super) async fn review(
         Acted::Done(_) => {
             let next = next_lead(&store, &before).await?;
             let to = next.map_or_else(|| "/".to_owned(), |next| format!("/cases/{next}/review"));
-            Ok(done(&to, &format!("{id} is recorded: {}.", review::words(said.judgement.as_str()).to_lowercase())))
+            Ok(done(
+                &to,
+                &format!(
+                    "{id} is recorded: {}.",
+                    review::words(said.judgement.as_str()).to_lowercase()
+                ),
+            ))
         }
         other => Ok(not_done(&app, &visit, id.as_str(), other, &typed)),
     }
 }
 
 fn not_done(app: &App, visit: &Visit, id: &str, acted: Acted, typed: &Typed) -> Response {
-    let frame = door::frame(app, visit, "", "/cases").below([Link::new(format!("/cases/{id}"), format!("Case {id}"))]);
+    let frame = door::frame(app, visit, "", "/cases")
+        .below([Link::new(format!("/cases/{id}"), format!("Case {id}"))]);
     let page = match acted {
         Acted::NotAllowed(why) => refused::not_allowed(frame, id, &format!("{why}.")),
         Acted::Moved | Acted::Done(_) => {
@@ -326,7 +373,7 @@ fn not_done(app: &App, visit: &Visit, id: &str, acted: Acted, typed: &Typed) -> 
 }
 
 /// Returns the lead that waits after one.
-async fn next_lead(store: &casework::Sqlite, case: &Case) -> Result<Option<LeadId>, Error> {
+async fn next_lead(store: &casework::Database, case: &Case) -> Result<Option<LeadId>, Error> {
     let after = case.due().map(|due| After { second: due.as_second(), id: case.id().clone() });
     let queue = Queue { stage: Some(CaseStage::Lead), after, ..Queue::default() };
     let found = store.queue(&queue, 1).await.map_err(crate::Error::from)?;
@@ -341,10 +388,17 @@ async fn drawn_review(
 ) -> Result<Response, Error> {
     let (case, lead) = (&looked.stored.case, &looked.lead);
     let store = office::store(app).await?;
-    let waiting = store.counts().await.map_err(crate::Error::from)?.standing.get(&CaseStage::Lead).copied().unwrap_or_default();
+    let waiting = store
+        .counts()
+        .await
+        .map_err(crate::Error::from)?
+        .standing
+        .get(&CaseStage::Lead)
+        .copied()
+        .unwrap_or_default();
     let next = next_lead(&store, case).await?;
-    let explanation: linkage::Explanation =
-        serde_json::from_str(&lead.found.explanation).map_err(|_| crate::Error::OldSummary { what: "explanation" })?;
+    let explanation: linkage::Explanation = serde_json::from_str(&lead.found.explanation)
+        .map_err(|_| crate::Error::OldSummary { what: "explanation" })?;
     let run = store.run(&lead.cycle).await.map_err(crate::Error::from)?.and_then(|run| run.summary);
     let threshold = crate::summary::restored(run.as_deref())?.threshold.weight;
     let waterfall: Waterfall = crate::summary::waterfall(&lead.found.id, &explanation, threshold);
@@ -352,11 +406,14 @@ async fn drawn_review(
     let named = |set: Result<(&::agreement::PartyId, &::agreement::RecordSet), crate::Error>| {
         set.ok().map(|(_, set)| set.title.clone()).unwrap_or_default()
     };
-    let mut parts = vec![Part::heading("What the source’s record says"), Part::Summary(returned(lead))];
+    let mut parts =
+        vec![Part::heading("What the source’s record says"), Part::Summary(returned(lead))];
     parts.push(Part::heading("Why this is a lead"));
     parts.extend(review::weight_parts(&waterfall, &format!("{:.4}", lead.found.probability)));
-    let frame = door::frame(app, visit, format!("Lead {}", case.id()), "/cases")
-        .below([Link::new("/", "My work"), Link::new(format!("/cases/{}", case.id()), format!("Case {}", case.id()))]);
+    let frame = door::frame(app, visit, format!("Lead {}", case.id()), "/cases").below([
+        Link::new("/", "My work"),
+        Link::new(format!("/cases/{}", case.id()), format!("Case {}", case.id())),
+    ]);
     let mut frame = frame;
     frame.has_errors = !form.errors().is_empty();
     let (compared, note) = compared(looked, &explanation);
@@ -375,16 +432,28 @@ async fn drawn_review(
     }))
 }
 
-fn compared(looked: &Looked, explanation: &linkage::Explanation) -> (Vec<Compared>, Option<String>) {
+fn compared(
+    looked: &Looked,
+    explanation: &linkage::Explanation,
+) -> (Vec<Compared>, Option<String>) {
     let found = &looked.lead.found;
     let values = looked.sides.as_ref().and_then(|sides| {
-        Some((sides.source.get(&u64::from(found.source_record))?, sides.recipient.get(&u64::from(found.recipient_record))?))
+        Some((
+            sides.source.get(&u64::from(found.source_record))?,
+            sides.recipient.get(&u64::from(found.recipient_record))?,
+        ))
     });
     let level = |name: &str| {
-        let part = explanation.parts.iter().find(|part| part.comparison == name || name.starts_with(part.comparison.as_str()) || part.comparison.starts_with(name.split('_').next_back().unwrap_or(name)));
+        let part = explanation.parts.iter().find(|part| {
+            part.comparison == name
+                || name.starts_with(part.comparison.as_str())
+                || part.comparison.starts_with(name.split('_').next_back().unwrap_or(name))
+        });
         part.map_or_else(
             || (String::new(), String::new()),
-            |part| (part.label.clone(), format!("{:+.2}", part.partial_weight + part.frequency_part)),
+            |part| {
+                (part.label.clone(), format!("{:+.2}", part.partial_weight + part.frequency_part))
+            },
         )
     };
     match values {
@@ -449,7 +518,12 @@ async fn around<'a>(
     let recipients: BTreeMap<String, String> = disclosed
         .into_iter()
         .map(|one| {
-            let name = one.recipient.parse().ok().and_then(|id| agreement.party(&id)).map(|party| party.name.clone());
+            let name = one
+                .recipient
+                .parse()
+                .ok()
+                .and_then(|id| agreement.party(&id))
+                .map(|party| party.name.clone());
             (one.recipient.clone(), name.unwrap_or(one.recipient))
         })
         .collect();
@@ -473,7 +547,12 @@ struct Written {
 }
 
 /// Writes the letter of a case: dated when it was drafted, or now.
-async fn written(app: &App, case: &Case, lead: &Lead, language: Option<Language>) -> Option<Written> {
+async fn written(
+    app: &App,
+    case: &Case,
+    lead: &Lead,
+    language: Option<Language>,
+) -> Option<Written> {
     let verified = case.standing().verified()?;
     let drafted = case.steps().iter().rev().find_map(|taken| match &taken.step {
         Step::DraftNotice(draft) => Some((Language::read(&draft.language)?, taken.at)),
@@ -487,11 +566,13 @@ async fn written(app: &App, case: &Case, lead: &Lead, language: Option<Language>
     };
     let program = app.program();
     let agreement = program.agreement();
-    let gate_ends = app.node().await.gate.contest_ends(agreement, dated, Service::Mailed).ends;
+    let gate_ends = app.desk().response_ends(dated, Service::Mailed);
     let ends = gate_ends.checked_add(SignedDuration::from_hours(24 * ROOM_DAYS)).ok()?;
     let last_day = ends.to_zoned(TimeZone::UTC).date().yesterday().ok()?;
     let sides = office::sides(app, lead).await;
-    let own = sides.as_ref().and_then(|sides| sides.recipient.get(&u64::from(lead.found.recipient_record)));
+    let own = sides
+        .as_ref()
+        .and_then(|sides| sides.recipient.get(&u64::from(lead.found.recipient_record)));
     let value = |name: &str| own.and_then(|values| values.get(name)).cloned().unwrap_or_default();
     let name = format!("{} {}", value("given_name"), value("surname"));
     let addressee = [name.trim().to_owned(), value("address"), value("postcode")];
@@ -504,7 +585,12 @@ async fn written(app: &App, case: &Case, lead: &Lead, language: Option<Language>
         casework::Ground::Independent { sources, .. } => sources.iter().map(act::source).collect(),
         _ => Vec::new(),
     };
-    let public = app.config().listen.public.clone().unwrap_or_else(|| format!("http://{}", app.config().listen.address));
+    let public = app
+        .config()
+        .listen
+        .public
+        .clone()
+        .unwrap_or_else(|| format!("http://{}", app.config().listen.address));
     let facts = Facts {
         agency: party.name.clone(),
         agency_address: party.address.clone(),
@@ -525,11 +611,14 @@ async fn written(app: &App, case: &Case, lead: &Lead, language: Option<Language>
         demonstration: agreement.demonstration,
     };
     let blocks = letter::letter(language, &facts);
-    let digest = Sha256::digest(letter::text(&blocks).as_bytes()).iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string can't fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    });
+    let digest = Sha256::digest(letter::text(&blocks).as_bytes()).iter().fold(
+        String::new(),
+        |mut text, byte| {
+            // Writing to a string can't fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        },
+    );
     Some(Written { language, facts, blocks, digest, ends })
 }
 
@@ -560,8 +649,10 @@ pub(super) async fn ask_step(
 fn drawn_step(app: &App, visit: &Visit, desk: Desk, case: &Case, parts: Vec<Part>) -> Response {
     let id = case.id();
     let title = format!("{}: {id}", desk.title());
-    let frame = door::frame(app, visit, title, "/cases")
-        .below([Link::new("/cases", "Cases"), Link::new(format!("/cases/{id}"), format!("Case {id}"))]);
+    let frame = door::frame(app, visit, title, "/cases").below([
+        Link::new("/cases", "Cases"),
+        Link::new(format!("/cases/{id}"), format!("Case {id}")),
+    ]);
     super::draw(&Page::new(frame, desk.intro()).parts(parts))
 }
 
@@ -594,7 +685,8 @@ pub(super) async fn step(
         Acted::Done(case) => {
             // Where the same page goes on, it is shown again; else the case.
             let stays = matches!(step.kind(), StepKind::DraftNotice | StepKind::Verify);
-            let to = if stays { format!("/cases/{id}/{}", desk.path()) } else { format!("/cases/{id}") };
+            let to =
+                if stays { format!("/cases/{id}/{}", desk.path()) } else { format!("/cases/{id}") };
             Ok(done(&to, &format!("{}. The case stands at “{}”.", said(step.kind()), case.stage())))
         }
         other => Ok(not_done(&app, &visit, id.as_str(), other, &typed)),
@@ -637,7 +729,10 @@ pub(super) async fn show_letter(
         ])],
         below: vec![Part::Details {
             title: "For machines".into(),
-            parts: vec![Part::Summary(vec![("SHA-256 of the letter’s text".into(), Cell::code(written.digest))])],
+            parts: vec![Part::Summary(vec![(
+                "SHA-256 of the letter’s text".into(),
+                Cell::code(written.digest),
+            )])],
         }],
     }))
 }
@@ -655,14 +750,18 @@ pub(super) async fn letter_pdf(
     match letter::pdf(written.language, &written.blocks) {
         Ok(bytes) => {
             let file = format!("attachment; filename=\"letter-{id}.pdf\"");
-            Ok(([(CONTENT_TYPE, "application/pdf".to_owned()), (CONTENT_DISPOSITION, file)], bytes).into_response())
+            Ok(([(CONTENT_TYPE, "application/pdf".to_owned()), (CONTENT_DISPOSITION, file)], bytes)
+                .into_response())
         }
         Err(why) => {
             let frame = door::frame(&app, &visit, "No PDF of this letter", "/cases")
                 .below([Link::new(format!("/cases/{id}"), format!("Case {id}"))]);
             let page = Page::new(frame, "")
                 .part(Part::banner(Tone::Warn, "Why", format!("{why}.")))
-                .part(Part::Buttons(vec![Link::new(format!("/cases/{id}/letter"), "Print it from the page")]));
+                .part(Part::Buttons(vec![Link::new(
+                    format!("/cases/{id}/letter"),
+                    "Print it from the page",
+                )]));
             Ok(super::draw(&page))
         }
     }

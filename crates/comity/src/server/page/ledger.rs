@@ -6,7 +6,6 @@
 use super::frame::{Frame, Link};
 use super::number;
 use super::part::{Cell, Field, Form, Page, Part, Table, Tone};
-use jiff::Timestamp;
 use crate::server::ask::ask;
 use crate::server::visit::Visit;
 use crate::server::{App, Error, SignedIn};
@@ -14,6 +13,7 @@ use agreement::Act;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use jiff::Timestamp;
 use ledger::{Checkpoint, Entry, Policy};
 use serde::Deserialize;
 
@@ -119,15 +119,24 @@ pub(crate) fn entry(frame: Frame, index: u64, entry: &Entry, receipt: &str, size
         format!("{commitments} values are committed to, and opened from the case store alone")
             .into(),
     ));
-    let mut page = Page::new(frame, format!("It is in the ledger of {} entries whose checkpoint is signed.", number::count(size)))
-        .part(Part::Summary(rows))
-        .part(Part::Buttons(vec![
-            Link::new(format!("/ledger/{index}/receipt"), "Get its receipt"),
-            Link::new("/ledger", "All entries"),
-        ]))
-        .part(Part::text("The receipt proves this entry by itself, with no network and no database:"))
-        .part(Part::Code("comity receipt verify FILE --key ledger.vkey".into()))
-        .part(Part::Details { title: "The proof itself".into(), parts: vec![Part::Code(receipt.to_owned())] });
+    let mut page = Page::new(
+        frame,
+        format!(
+            "It is in the ledger of {} entries whose checkpoint is signed.",
+            number::count(size)
+        ),
+    )
+    .part(Part::Summary(rows))
+    .part(Part::Buttons(vec![
+        Link::new(format!("/ledger/{index}/receipt"), "Get its receipt"),
+        Link::new("/ledger", "All entries"),
+    ]))
+    .part(Part::text("The receipt proves this entry by itself, with no network and no database:"))
+    .part(Part::Code("comity receipt verify FILE --key ledger.vkey".into()))
+    .part(Part::Details {
+        title: "The proof itself".into(),
+        parts: vec![Part::Code(receipt.to_owned())],
+    });
     page.parts.push(Part::Pages {
         previous: None,
         next: (index > 0).then(|| format!("/ledger/{}", index - 1)),
@@ -192,8 +201,7 @@ pub(super) struct Asked {
 }
 
 async fn may(app: &App, officer: &SignedIn) -> Result<(), Error> {
-    let mut node = app.node().await;
-    ask(app, &mut node, officer, Act::AUDIT_READ, |_| {}).await.map(|_permit| ())
+    ask(app, officer, Act::AUDIT_READ, |_| {}).await
 }
 
 /// `GET /ledger`
@@ -245,7 +253,10 @@ pub(super) async fn receipt(
 ) -> Result<Response, Error> {
     let (index, text, _, _) = proved(&app, &officer, &index).await?;
     let file = format!("attachment; filename=\"entry-{index}.tlog-proof\"");
-    Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()), (CONTENT_DISPOSITION, file)], text)
+    Ok((
+        [(CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()), (CONTENT_DISPOSITION, file)],
+        text,
+    )
         .into_response())
 }
 

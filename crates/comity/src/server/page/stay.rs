@@ -2,11 +2,11 @@
 //! in its scope is released (floor F8); a source may stop by itself, without any order (5 U.S.C. 552a(q)(1)).
 
 use super::Typed;
-use crate::server::visit::{Visit, done};
-use crate::server::{App, Error, SignedIn, stay};
 use super::frame::{Frame, Link};
 use super::number;
 use super::part::{Cell, Choice, Field, Form, Page, Part, Table, Tone, Wrong};
+use crate::server::visit::{Visit, done};
+use crate::server::{App, Error, SignedIn, stay};
 use agreement::{Agreement, Direction, Scope, Stay, StayKind};
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
@@ -234,8 +234,11 @@ fn new_page(app: &App, visit: &Visit, form: Form) -> Response {
     let frame = crate::server::door::frame(app, visit, "Record a stay", "/stays")
         .below([Link::new("/stays", "Stays")]);
     super::draw(
-        &Page::new(frame, "It counts from the moment it is recorded. Lifting it takes an order of its own.")
-            .part(Part::Form(form)),
+        &Page::new(
+            frame,
+            "It counts from the moment it is recorded. Lifting it takes an order of its own.",
+        )
+        .part(Part::Form(form)),
     )
 }
 
@@ -281,7 +284,10 @@ pub(super) async fn record(
 fn lift_page(app: &App, visit: &Visit, number: i64, form: Form) -> Response {
     let frame = crate::server::door::frame(app, visit, format!("Lift stay {number}"), "/stays")
         .below([Link::new("/stays", "Stays")]);
-    super::draw(&Page::new(frame, "From then on releases go by the agreement and the gate again.").part(Part::Form(form)))
+    super::draw(
+        &Page::new(frame, "From then on releases go by the agreement and the gate again.")
+            .part(Part::Form(form)),
+    )
 }
 
 /// `GET /stays/{number}/lift`
@@ -302,7 +308,9 @@ pub(super) async fn lift(
     typed: Typed,
 ) -> Result<Response, Error> {
     let mut wrong = Vec::new();
-    for (name, why) in [("order", "Enter the number of the lifting order"), ("authority", "Enter who ordered it")] {
+    for (name, why) in
+        [("order", "Enter the number of the lifting order"), ("authority", "Enter who ordered it")]
+    {
         if typed.one(name).is_empty() {
             wrong.push(Wrong::new(name, why));
         }

@@ -56,9 +56,16 @@ fn due(at: Option<Timestamp>, now: Timestamp) -> Cell {
     }
 }
 
-fn table(caption: String, lines: &[CaseLine], page: Option<&str>, now: Timestamp, empty: &str) -> Table {
-    Table::new(caption, &["Case", "Stage", "Due", "Given to", "County", "Opened", "#Weight"]).empty(empty).with(
-        lines.iter().map(|line| {
+fn table(
+    caption: String,
+    lines: &[CaseLine],
+    page: Option<&str>,
+    now: Timestamp,
+    empty: &str,
+) -> Table {
+    Table::new(caption, &["Case", "Stage", "Due", "Given to", "County", "Opened", "#Weight"])
+        .empty(empty)
+        .with(lines.iter().map(|line| {
             let href = page.map_or_else(
                 || format!("/cases/{}", line.id),
                 |page| format!("/cases/{}/{page}", line.id),
@@ -67,13 +74,15 @@ fn table(caption: String, lines: &[CaseLine], page: Option<&str>, now: Timestamp
                 Cell::link(href, line.id.to_string()),
                 stage(line.stage),
                 due(line.due, now),
-                line.assigned.as_ref().map_or_else(|| "nobody yet".to_owned(), ToString::to_string).into(),
+                line.assigned
+                    .as_ref()
+                    .map_or_else(|| "nobody yet".to_owned(), ToString::to_string)
+                    .into(),
                 line.county.clone().unwrap_or_else(|| "–".to_owned()).into(),
                 number::day(line.opened_at).into(),
                 Cell::number(format!("{:.1}", line.weight)),
             ]
-        }),
-    )
+        }))
 }
 
 /// `GET /`
@@ -97,7 +106,9 @@ pub(super) async fn mine(
     );
     if mine.is_empty() {
         let tabs = page.frame.tabs.clone();
-        return Ok(super::draw(&page.part(Part::Buttons(tabs.into_iter().filter(|tab| tab.href != "/").collect()))));
+        return Ok(super::draw(
+            &page.part(Part::Buttons(tabs.into_iter().filter(|tab| tab.href != "/").collect())),
+        ));
     }
     let cards = mine.iter().map(|(stage, _, what, _)| Card {
         count: number::count(standing(*stage)),
@@ -150,7 +161,10 @@ pub(super) async fn all(
 ) -> Result<Response, Error> {
     if let Some(number) = asked.number.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
         let id = LeadId::typed(number);
-        return Ok(crate::server::visit::see_other(&format!("/cases/{}", super::escaped(id.as_str()))));
+        return Ok(crate::server::visit::see_other(&format!(
+            "/cases/{}",
+            super::escaped(id.as_str())
+        )));
     }
     let store = office::store(&app).await?;
     let chosen = asked.stage.as_deref().and_then(CaseStage::read);
@@ -165,12 +179,17 @@ pub(super) async fn all(
     let mut stages = vec![Choice::new("", "All that are open")];
     stages.extend(CaseStage::ALL.iter().map(|stage| Choice::new(stage.as_str(), stage.as_str())));
     let mut filter = Form::new("/cases", "", "Show")
-        .field(Field::select("stage", "Stage", stages).value(asked.stage.clone().unwrap_or_default()))
-        .field(Field::short("county", "County").value(county.clone().unwrap_or_default()).optional())
+        .field(
+            Field::select("stage", "Stage", stages).value(asked.stage.clone().unwrap_or_default()),
+        )
+        .field(
+            Field::short("county", "County").value(county.clone().unwrap_or_default()).optional(),
+        )
         .field(Field::short("number", "Number of a case").optional());
     filter.asks = true;
     filter.is_row = true;
-    let caption = chosen.map_or_else(|| "Open cases".to_owned(), |stage| format!("Cases at “{stage}”"));
+    let caption =
+        chosen.map_or_else(|| "Open cases".to_owned(), |stage| format!("Cases at “{stage}”"));
     let query = |after: Option<&After>| {
         let mut text = form_urlencoded::Serializer::new(String::new());
         text.append_pair("stage", asked.stage.as_deref().unwrap_or_default());
@@ -181,12 +200,15 @@ pub(super) async fn all(
         format!("/cases?{}", text.finish())
     };
     let empty = "No case is here. Leads become cases when a run discloses them; choose another stage to see more.";
-    let page = Page::new(door::frame(&app, &visit, "Cases", "/cases"), "Due first. A case is opened to read it, and that is noted.")
-        .part(Part::Form(filter))
-        .part(Part::Table(table(caption, &found.lines, None, app.now(), empty)))
-        .part(Part::Pages {
-            previous: (!is_first).then(|| query(None)),
-            next: found.next.as_ref().map(|after| query(Some(after))),
-        });
+    let page = Page::new(
+        door::frame(&app, &visit, "Cases", "/cases"),
+        "Due first. A case is opened to read it, and that is noted.",
+    )
+    .part(Part::Form(filter))
+    .part(Part::Table(table(caption, &found.lines, None, app.now(), empty)))
+    .part(Part::Pages {
+        previous: (!is_first).then(|| query(None)),
+        next: found.next.as_ref().map(|after| query(Some(after))),
+    });
     Ok(super::draw(&page))
 }

@@ -97,7 +97,18 @@ pub(super) fn action(case: &Case, around: &Around<'_>) -> Vec<Part> {
                 Part::text("5 U.S.C. 552a(p)(3). A named official answers for it, it ends after ten days at most, and it is reviewed."),
                 Part::Form(
                     form(desk, case, StepKind::TakeEmergencyMeasure, around, "Take the measure")
-                        .field(Field::line("official", "The official who answers for it"))
+                        .field(
+                            Field::line("official", "The official who answers for it")
+                                .hint("The id of their account"),
+                        )
+                        .field(Field::one(
+                            "ground",
+                            "What it threatens",
+                            vec![
+                                Choice::new("public_health", "Public health"),
+                                Choice::new("public_safety", "Public safety"),
+                            ],
+                        ))
                         .field(Field::long("reason", "What threatens"))
                         .grave(),
                 ),
@@ -275,10 +286,24 @@ pub(super) fn step(kind: StepKind, reader: &mut Reader<'_>, around: &Around<'_>)
             }))
         }
         StepKind::TakeEmergencyMeasure => {
-            let official = reader.words("official", "Name the official who answers for it");
+            let official = reader.of(
+                "official",
+                "Name the official who answers for it, by the id of their account",
+                |text| agreement::OfficerId::new(text).ok(),
+            );
+            let ground = reader.of("ground", "Say what it threatens", |text| match text {
+                "public_health" => Some(agreement::EmergencyGround::PublicHealth),
+                "public_safety" => Some(agreement::EmergencyGround::PublicSafety),
+                _ => None,
+            });
             let reason = reader.words("reason", "Say what threatens");
             let ends = days_after(reader.now, u32::try_from(EMERGENCY_DAYS).unwrap_or(10));
-            Some(Step::TakeEmergencyMeasure(Emergency { official, reason, ends }))
+            Some(Step::TakeEmergencyMeasure(Emergency {
+                ground: ground?,
+                official: official?,
+                reason,
+                ends,
+            }))
         }
         StepKind::EndEmergencyMeasure => {
             Some(Step::EndEmergencyMeasure(reader.words("reason", "Say why it ends")))

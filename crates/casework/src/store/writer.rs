@@ -3,21 +3,29 @@
 //!
 //! What one of them got wrong (another was first, its entry cannot be spelled) is found before anything of it is
 //! written, so that the others are not held up. When the database itself fails, each is tried again alone and hears its
-//! own error. The writing goes on when a caller stops waiting: nobody else's step hangs on that.
+//! own error; when it cannot be reached, all hear that. The writing goes on when a caller stops waiting: nobody else's
+//! step hangs on that.
 
-use super::cases::{Step, store_step};
-use super::{Driver, busy, last_second};
+use super::cases::Moving;
 use crate::Error;
-use crate::store::cases::Moving;
-use crate::store::vault::Vault;
-use sqlx::SqlitePool;
 use std::collections::VecDeque;
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 /// The most steps in one commit: it bounds how long the first of them waits.
 const MOST: usize = 256;
+
+/// Stores the steps of several callers in one transaction.
+pub(super) trait Together: Clone + Send + Sync + 'static {
+    /// Stores steps in one transaction. The outer error is the database's: then nothing of any of them is stored. An
+    /// inner one is of that step alone, of which nothing was written.
+    fn together(
+        &self,
+        moving: &[Moving],
+    ) -> impl Future<Output = Result<Vec<Result<Vec<i64>, Error>>, Error>> + Send;
+}
 
 /// Writes steps for many callers.
 #[derive(Debug, Default)]
@@ -42,8 +50,7 @@ impl Writer {
     /// Stores a step together with others, and answers once it is durable.
     pub(super) async fn take(
         self: &Arc<Self>,
-        pool: &SqlitePool,
-        vault: &Vault,
+        database: &impl Together,
         moving: Moving,
     ) -> Result<Vec<i64>, Error> {
         let (answer, heard) = oneshot::channel();
@@ -53,15 +60,15 @@ impl Writer {
             if !row.at_work {
                 row.at_work = true;
                 while row.tasks.try_join_next().is_some() {}
-                let (writer, pool, vault) = (Arc::clone(self), pool.clone(), vault.clone());
-                row.tasks.spawn(async move { writer.write(&pool, &vault).await });
+                let (writer, database) = (Arc::clone(self), database.clone());
+                row.tasks.spawn(async move { writer.write(&database).await });
             }
         }
         heard.await.map_err(|_| Error::Unanswered)?
     }
 
-    async fn write(&self, pool: &SqlitePool, vault: &Vault) {
-        let _rest = Rest(self);
+    async fn write(&self, database: &impl Together) {
+        let rest = Rest(self);
         loop {
             let batch: Vec<Waiting> = {
                 let mut row = self.row.lock().unwrap_or_else(PoisonError::into_inner);
@@ -69,21 +76,28 @@ impl Writer {
                 let batch: Vec<Waiting> = row.waiting.drain(..most).collect();
                 if batch.is_empty() {
                     row.at_work = false;
+                    // Another caller may begin a task of its own from here on: this one ends as it ought to.
+                    std::mem::forget(rest);
                     return;
                 }
                 batch
             };
             let (moving, answers): (Vec<_>, Vec<_>) =
                 batch.into_iter().map(|waiting| (waiting.moving, waiting.answer)).unzip();
-            let results = match together(pool, vault, &moving).await {
+            let results = match database.together(&moving).await {
                 Ok(results) => results,
+                Err(Error::Store(sqlx::Error::PoolTimedOut)) => {
+                    let unreached = || Err(Error::Store(sqlx::Error::PoolTimedOut));
+                    moving.iter().map(|_| unreached()).collect()
+                }
+                // The connection broke: whether it was before the commit or after it, nobody knows.
+                Err(Error::Store(sqlx::Error::Io(_))) => {
+                    moving.iter().map(|_| Err(Error::Unanswered)).collect()
+                }
                 Err(_) => {
                     let mut results = Vec::with_capacity(moving.len());
                     for one in moving {
-                        let alone = together(pool, vault, std::slice::from_ref(&one)).await;
-                        results.push(
-                            alone.and_then(|mut one| one.pop().unwrap_or(Err(Error::Unanswered))),
-                        );
+                        results.push(alone(database, one).await);
                     }
                     results
                 }
@@ -96,6 +110,16 @@ impl Writer {
     }
 }
 
+/// Tries a step again without the others.
+async fn alone(database: &impl Together, moving: Moving) -> Result<Vec<i64>, Error> {
+    let mut results = database.together(std::slice::from_ref(&moving)).await?;
+    match results.pop() {
+        // It may be its own step, stored with the others after all.
+        Some(Err(Error::CaseMoved { .. })) | None => Err(Error::Unanswered),
+        Some(result) => result,
+    }
+}
+
 /// Lets the next caller begin a task of its own, should this one end otherwise than it ought to.
 struct Rest<'writer>(&'writer Writer);
 
@@ -104,24 +128,4 @@ impl Drop for Rest<'_> {
         let mut row = self.0.row.lock().unwrap_or_else(PoisonError::into_inner);
         row.at_work = false;
     }
-}
-
-/// Stores steps in one transaction. The outer error is the database's: then nothing of any of them is stored.
-async fn together(
-    pool: &SqlitePool,
-    vault: &Vault,
-    moving: &[Moving],
-) -> Result<Vec<Result<Vec<i64>, Error>>, Error> {
-    let mut tx: sqlx::Transaction<'static, Driver> =
-        pool.begin_with("BEGIN IMMEDIATE").await.map_err(busy)?;
-    let mut last = last_second(&mut tx).await?;
-    let mut results = Vec::with_capacity(moving.len());
-    for one in moving {
-        let step = Step { case: &one.case, drafts: &one.drafts, openings: &one.openings };
-        results.push(store_step(&mut tx, vault, &step, &mut last).await?);
-    }
-    // If we crash before this, no step of these is stored and nobody was answered; after it, all are and the ledger
-    // gets their lines when the outbox is next drained.
-    tx.commit().await.map_err(busy)?;
-    Ok(results)
 }
