@@ -6,6 +6,7 @@ mod account;
 mod audit;
 mod backup;
 mod check;
+mod demo;
 mod destroy;
 mod explain;
 mod key;
@@ -83,6 +84,8 @@ enum Command {
     Witness(witness::Words),
     /// Serves the node: console, the person's door, and the interface for programs
     Serve(serve::Words),
+    /// Shows it all on synthetic people: a node with cases at every stage, and an account for each role
+    Demo(demo::Words),
     /// Makes, lists or changes accounts of officers; the first one is made here
     Account(account::Words),
     /// Copies case store and ledger into a folder, without any key
@@ -153,6 +156,7 @@ fn carry_out(command: Command, clock: &Clock, printer: &mut Printer) -> Result<D
             Command::Link(words) => words.carry_out(printer),
             Command::Receipt(words) => words.carry_out(printer),
             Command::Witness(words) => Box::pin(words.carry_out(clock, printer)).await,
+            Command::Demo(words) => Box::pin(words.carry_out(clock, printer)).await,
             Command::Serve(words) => Box::pin(words.carry_out(clock, printer)).await,
             Command::Account(words) => words.carry_out(clock, printer).await,
             Command::Backup(words) => Box::pin(words.carry_out(clock, printer)).await,

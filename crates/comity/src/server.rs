@@ -10,6 +10,7 @@ mod ask;
 mod chase;
 pub mod config;
 pub mod correction;
+pub(crate) mod demonstration;
 mod door;
 pub mod error;
 mod flash;

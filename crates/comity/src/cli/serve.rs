@@ -37,7 +37,7 @@ impl Words {
 }
 
 /// Waits for the interrupt of a terminal, or the stop of whatever supervises the server.
-async fn told_to_stop() {
+pub(super) async fn told_to_stop() {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut stop), Ok(mut interrupt)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))

@@ -203,6 +203,24 @@ pub(crate) const FROM_ENVIRONMENT: &[&str] = &[
 ];
 
 impl Config {
+    /// Returns the settings of a demonstration on this machine alone.
+    pub(crate) fn of_demonstration(program: PathBuf, work: PathBuf, address: SocketAddr) -> Config {
+        Config {
+            program,
+            work: Some(work),
+            store: None,
+            party: None,
+            listen: Listen { address, ..Listen::default() },
+            tls: None,
+            sessions: Sessions::default(),
+            // One machine, one person, and a browser that asks for everything at once.
+            limits: Limits { requests_a_minute: 6_000, sign_ins_a_minute: 600, ..Limits::default() },
+            log: Log { level: Level::Warn },
+            parties: BTreeMap::new(),
+            oidc: None,
+        }
+    }
+
     /// Reads the settings from a file, with what the environment puts above it. Paths in it are the file's folder's.
     ///
     /// # Errors

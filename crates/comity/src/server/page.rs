@@ -23,7 +23,8 @@ mod stay;
 mod typed;
 mod work;
 
-pub(crate) use office::Sides;
+pub(crate) use case::letter_of;
+pub(crate) use office::{Acted, Sides, act};
 pub(crate) use typed::Typed;
 
 use super::{App, Error};

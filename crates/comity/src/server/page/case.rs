@@ -622,6 +622,14 @@ async fn written(
     Some(Written { language, facts, blocks, digest, ends })
 }
 
+/// Returns the digest of the letter that a case would get in English now, and when its stated time to answer ends.
+pub(crate) async fn letter_of(app: &App, id: &LeadId) -> Option<(String, Timestamp)> {
+    let store = office::store(app).await.ok()?;
+    let (stored, lead) = (store.case(id).await.ok()?, store.lead(id).await.ok()?);
+    let written = written(app, &stored.case, &lead, Some(Language::English)).await?;
+    Some((written.digest, written.ends))
+}
+
 /// `GET /cases/{id}/{page}`
 pub(super) async fn ask_step(
     State(app): State<App>,

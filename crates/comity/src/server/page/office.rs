@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What came of taking a step.
-pub(super) enum Acted {
+pub(crate) enum Acted {
     /// It was taken.
     Done(Box<Case>),
     /// The case does not allow it.
@@ -27,7 +27,7 @@ pub(super) async fn store(app: &App) -> Result<Database, Error> {
 }
 
 /// Takes a step on a case in an officer's name.
-pub(super) async fn act(
+pub(crate) async fn act(
     app: &App,
     officer: &SignedIn,
     id: &LeadId,
