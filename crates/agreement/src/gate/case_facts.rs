@@ -56,9 +56,9 @@ impl<'r> Places<'r> {
             By::Officer { id, .. } => Some(id),
             By::Individual { .. } | By::Machine => None,
         };
-        let others: BTreeSet<_> = [&file.reviewed_by, &file.verified_by, &file.confirmed_by]
+        let had_a_part = [&file.reviewed_by, &file.verified_by, &file.confirmed_by, &file.acted_by];
+        let others: BTreeSet<_> = had_a_part
             .into_iter()
-            .chain([&file.acted_by])
             .flatten()
             .chain(claim.map(|claim| &claim.official))
             .chain(request.account.as_ref().map(|account| &account.officer))
