@@ -180,10 +180,7 @@ fn noticed() -> Case {
 }
 
 fn returned() -> Case {
-    steps(
-        noticed(),
-        &[("dot", 9, Step::NoteReturnedMail(Returned { reason: "moved".to_owned() }))],
-    )
+    steps(noticed(), &[("dot", 9, Step::NoteReturnedMail(Returned { reason: "moved".to_owned() }))])
 }
 
 fn contested() -> Case {
@@ -405,8 +402,7 @@ fn a_death_takes_a_certified_record_a_second_datum_and_notice_to_the_household()
     );
     let to_individual = Step::ServeNotice(service(5, 35));
     assert_eq!(refused(case.clone(), "dot", 5, &to_individual), NotAllowed::HouseholdNotTold);
-    let to_household =
-        Step::ServeNotice(Service { to: Addressee::Household, ..service(5, 35) });
+    let to_household = Step::ServeNotice(Service { to: Addressee::Household, ..service(5, 35) });
     assert_eq!(steps(case, &[("dot", 5, to_household)]).stage(), CaseStage::Noticed);
 }
 
@@ -488,7 +484,10 @@ fn a_contest_that_is_upheld_ends_in_no_action() {
         refused(case.clone(), "cem", 90, &Step::TakeAction(order(90))),
         NotAllowed::ContestUpheld
     );
-    assert_eq!(steps(case, &[("eve", 91, Step::Correct(correction()))]).stage(), CaseStage::Correction);
+    assert_eq!(
+        steps(case, &[("eve", 91, Step::Correct(correction()))]).stage(),
+        CaseStage::Correction
+    );
 }
 
 #[test]
@@ -515,7 +514,10 @@ fn a_late_answer_restores_what_was_taken_until_it_is_decided() {
         &[("eve", 55, ruling(Heard::NotUpheld)), ("cem", 56, Step::TakeAction(order(56)))],
     );
     assert_eq!(stands.stage(), CaseStage::Action);
-    let right = steps(late, &[("eve", 55, ruling(Heard::Upheld)), ("eve", 56, Step::Correct(correction()))]);
+    let right = steps(
+        late,
+        &[("eve", 55, ruling(Heard::Upheld)), ("eve", 56, Step::Correct(correction()))],
+    );
     let Standing::Correction(correction) = right.standing() else { panic!("no correction") };
     assert!(correction.reversed().is_some());
 }
@@ -528,7 +530,11 @@ fn an_emergency_measure_ends_after_ten_days_and_is_taken_once() {
     assert_eq!(refused(noticed(), "cem", 6, &emergency(6, 0)), NotAllowed::EmergencyTooLong);
     assert_eq!(refused(during.clone(), "cem", 20, &emergency(20, 5)), NotAllowed::EmergencyTaken);
     let ended = Step::EndEmergencyMeasure("no longer needed".to_owned());
-    assert_eq!(refused(during.clone(), "cem", 16, &ended), NotAllowed::NoEmergency, "it has lapsed");
+    assert_eq!(
+        refused(during.clone(), "cem", 16, &ended),
+        NotAllowed::NoEmergency,
+        "it has lapsed"
+    );
     let ended = steps(during, &[("cem", 10, ended)]);
     assert_eq!(ended.stage(), CaseStage::Noticed, "the notice and its period go on");
 }
@@ -572,16 +578,15 @@ fn nothing_is_served_or_taken_on_a_record_that_is_disputed() {
     let serve = Step::ServeNotice(service(5, 35));
     assert_eq!(refused(disputed.clone(), "dot", 5, &serve), NotAllowed::DisputeOpen);
     assert_eq!(disputed.due(), Some(day(20)));
-    assert!(!disputed.disputes()[0].is_overdue(day(19)) && disputed.disputes()[0].is_overdue(day(20)));
+    assert!(
+        !disputed.disputes()[0].is_overdue(day(19)) && disputed.disputes()[0].is_overdue(day(20))
+    );
     let settled = steps(disputed, &[("ben", 21, answered())]);
     assert_eq!(refused(settled.clone(), "ben", 22, &answered()), NotAllowed::NoSuchDispute);
     let late = Step::ServeNotice(service(21, 51));
     assert_eq!(steps(settled, &[("dot", 21, late)]).stage(), CaseStage::Noticed);
     let disputed = steps(noticed(), &[("ben", 6, objection(40))]);
-    assert_eq!(
-        refused(disputed, "cem", 36, &Step::TakeAction(order(36))),
-        NotAllowed::DisputeOpen
-    );
+    assert_eq!(refused(disputed, "cem", 36, &Step::TakeAction(order(36))), NotAllowed::DisputeOpen);
 }
 
 #[test]
@@ -626,8 +631,7 @@ fn the_counts_add_up_to_one_case_whatever_its_way() {
     for case in every_stage() {
         let mut standing = std::collections::BTreeMap::new();
         for version in 0..=case.steps().len() {
-            let then =
-                Case::replay(opened(), case.steps().iter().take(version).cloned()).unwrap();
+            let then = Case::replay(opened(), case.steps().iter().take(version).cloned()).unwrap();
             for tally in tallies(&then) {
                 if tally.what == "standing" {
                     *standing.entry(tally.name).or_insert(0) += tally.n;

@@ -85,11 +85,9 @@ impl Words {
         }
         // The judgement stands; should the ledger fail now, its entries wait and follow later.
         let _ = node.drain().await;
-        printer.json(
-            &serde_json::json!({ "lead": lead.as_str(), "judgement": judgement.as_str() }),
-        );
         printer
-            .labelled("review", &format!("lead {lead} is judged {}", judgement.as_str()));
+            .json(&serde_json::json!({ "lead": lead.as_str(), "judgement": judgement.as_str() }));
+        printer.labelled("review", &format!("lead {lead} is judged {}", judgement.as_str()));
         Ok(Done::Well)
     }
 }

@@ -172,10 +172,7 @@ async fn a_case_goes_from_lead_to_action_and_back_and_the_audit_finds_nothing_wr
         recipients: [recipient.clone()].into(),
         splits: false,
     };
-    assert_eq!(
-        worked.done_at(later, &eve(), Step::Reverse(order)).await,
-        CaseStage::Correction
-    );
+    assert_eq!(worked.done_at(later, &eve(), Step::Reverse(order)).await, CaseStage::Correction);
     let (mut node, desk) = worked.desk(later).await;
     let due = desk.store().corrections_due(later, 10).await.unwrap();
     assert_eq!(due.len(), 1);
@@ -306,7 +303,11 @@ async fn a_step_that_the_ledger_has_not_taken_yet_follows_once() {
     let (mut node, _) = worked.desk(day(1)).await;
     node.drain().await.unwrap();
     drop(node);
-    assert_eq!(worked.place.entries().len(), before + 2, "found in the ledger, and not written twice");
+    assert_eq!(
+        worked.place.entries().len(),
+        before + 2,
+        "found in the ledger, and not written twice"
+    );
     worked.place.assert_sound("after both stops");
 }
 
