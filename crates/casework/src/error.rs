@@ -28,6 +28,9 @@ pub enum Error {
         /// What is set wrong.
         reason: &'static str,
     },
+    /// A server would be reached over a network that anybody may listen to.
+    #[error("the way to the database server is not encrypted")]
+    OpenWire,
     /// The keys' folder cannot be read or written.
     #[error("the case store's keys in `{path}` cannot be read or written")]
     Keys {
@@ -57,6 +60,9 @@ pub enum Error {
         /// What it said.
         why: String,
     },
+    /// The keys are others than those that the store was sealed under.
+    #[error("the case store was sealed under other keys than there are")]
+    OtherKeys,
     /// A cell is sealed under a key that is not among the keys.
     #[error("the case store holds what was sealed under key {number}, which is not among its keys")]
     NoKey {
@@ -192,8 +198,11 @@ impl Error {
             Error::UnfitDatabase { .. } => {
                 Some("set `fsync`, `full_page_writes` and `synchronous_commit` to on")
             }
+            Error::OpenWire => Some(
+                "reach it by its socket or through a tunnel, or say `sslmode=disable` where the way to it is trusted",
+            ),
             Error::Keys { .. } => Some("check that the folder of the keys can be read and written"),
-            Error::KeyFile { .. } | Error::NoKey { .. } => {
+            Error::KeyFile { .. } | Error::OtherKeys | Error::NoKey { .. } => {
                 Some("put the keys back from where they are kept; without them nothing can be read")
             }
             Error::KeyCommand { .. } => Some("run the command by hand to see what it says"),

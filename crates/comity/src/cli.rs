@@ -28,7 +28,7 @@ use crate::node::{Answer, Node, Places};
 use crate::printer::Printer;
 use crate::program::Program;
 use agreement::{Act, Gate, OfficerId, Permit, Refusal, Request};
-use casework::{Database, Store as _};
+use casework::{Database, Keeper, Store as _};
 use clap::{Parser, Subcommand};
 use ledger::Commitments;
 use std::path::{Path, PathBuf};
@@ -159,7 +159,7 @@ struct Which {
     /// Where ledger, case store and reports are kept
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// Keeps the case store in PostgreSQL, at this URL; give it with every command
+    /// Keeps the case store in PostgreSQL, at this URL; COMITY_STORE says it for every command
     #[arg(long, value_name = "URL")]
     store: Option<String>,
 }
@@ -167,8 +167,16 @@ struct Which {
 impl Which {
     fn places(&self) -> Places {
         let places = Places::under(self.out.clone().unwrap_or_else(|| self.program.join("work")));
-        match &self.store {
+        let set = |name: &str| std::env::var(name).ok().filter(|text| !text.trim().is_empty());
+        let places = match self.store.clone().or_else(|| set("COMITY_STORE")) {
             Some(url) => places.on_server(url),
+            None => places,
+        };
+        match set("COMITY_KEY_COMMAND") {
+            Some(command) => {
+                let words = command.split_whitespace().map(str::to_owned);
+                places.kept_by(Keeper::Command(words.collect()))
+            }
             None => places,
         }
     }

@@ -141,6 +141,37 @@ fn the_number_of_threads_changes_no_byte() {
 }
 
 #[test]
+fn suggested_rules_keep_to_their_budget_and_can_stand_in_the_recipe() {
+    let desk = trained();
+    let suggested = |budget: u64| {
+        let words = format!("--json link suggest recipe.toml {FILES} --budget {budget}");
+        desk.call(&words).well().json()
+    };
+    let (tight, wide) = (suggested(400), suggested(20_000));
+    assert!(tight["pairs"].as_u64().unwrap() <= 400, "{tight}");
+    assert!(wide["pairs"].as_u64().unwrap() <= 20_000, "{wide}");
+    let recall = |told: &serde_json::Value| told["recall"].as_f64().unwrap();
+    assert!(recall(&tight) <= recall(&wide) && recall(&wide) > 0.9, "{tight} {wide}");
+    let recipe = desk.read("recipe.toml");
+    let (before, rest) = recipe.split_once("[[rule]]").unwrap();
+    let after = &rest[rest.find("[[comparison]]").unwrap()..];
+    desk.write("other.toml", format!("{before}{}\n{after}", wide["toml"].as_str().unwrap()));
+    let counted = desk.call(&format!("--json link block other.toml {FILES}")).well().json();
+    let last = counted["rules"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["cumulative_pairs"], wide["pairs"]);
+}
+
+#[test]
+fn no_protected_column_is_proposed_though_no_rule_uses_it() {
+    let desk = trained();
+    let column = "[[column]]\nname = \"kind\"\nfrom = [\"countryOfBirth\"]\n[[rule]]";
+    desk.write("other.toml", desk.read("recipe.toml").replacen("[[rule]]", column, 1));
+    let said = desk.call(&format!("link suggest other.toml {FILES}"));
+    assert_eq!(said.code, 2, "{}{}", said.out, said.err);
+    assert!(said.out.contains("floor F3") && said.out.contains("`countryOfBirth`"));
+}
+
+#[test]
 fn a_page_costs_no_pair() {
     let desk = trained();
     desk.call(&format!("link link model.toml {FILES} --out plain.csv")).well();

@@ -279,6 +279,11 @@ impl<'t> Blocks<'t> {
         self.told(&new_pairs.iter().enumerate().map(one).collect::<Vec<_>>())
     }
 
+    /// Returns how many pairs share a key, once for each rule that they do in.
+    pub(crate) fn pairs_to_look_at(&self) -> u64 {
+        (0..self.asked.len()).map(|rule| self.shared(rule)).sum()
+    }
+
     /// Returns how many pairs share a key of a rule, once for each layer that they do in.
     fn shared(&self, rule: usize) -> u64 {
         let link = self.tables.link();
@@ -774,6 +779,7 @@ pub(crate) fn part_of(values: &Values, index: usize, take: Take) -> Option<Part>
 }
 
 /// Returns the bytes of a value's key: equal where the keys are.
+#[cfg(feature = "plan")]
 pub(crate) fn key_bytes(values: &Values, index: usize, take: Take) -> Option<Box<[u8]>> {
     Some(match part_of(values, index, take)? {
         Part::Text(text) => text.into_bytes().into_boxed_slice(),

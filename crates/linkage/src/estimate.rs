@@ -72,7 +72,7 @@ pub fn estimate(scorer: &Scorer<'_>, seed: u64, resamples: u32) -> Result<Estima
     let (tables, model) = (scorer.tables(), scorer.model());
     let blocks = Blocks::new(tables, model.rules())?;
     let least = least_competing(ThresholdRule::Weight(model.threshold()));
-    let mut pairs = score_pairs(scorer, &blocks, Detail::Kept, least, |_| {})?.pairs;
+    let mut pairs = score_pairs(scorer, &blocks, Detail::Kept, least, None, |_| {})?.pairs;
     pairs.sort_by_key(|pair| {
         (tables.rank(Side::Source, pair.source), tables.rank(Side::Recipient, pair.recipient))
     });

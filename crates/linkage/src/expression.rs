@@ -514,6 +514,7 @@ pub(crate) fn arrow_day(day: Date) -> i32 {
 }
 
 /// Returns the date that Arrow has as this day, where the calendar reaches so far.
+#[cfg(feature = "plan")]
 pub(crate) fn from_arrow_day(day: i32) -> Option<Date> {
     EPOCH.checked_add(jiff::Span::new().try_days(day).ok()?).ok()
 }

@@ -49,6 +49,8 @@ pub(crate) struct Fused<'s, 't> {
     blocks: &'s Blocks<'t>,
     goal: Goal<'s, 't>,
     link: Link,
+    /// By source record, whether its pairs are looked at; where there is none, all are.
+    among: Option<&'s [bool]>,
     finders: Vec<Finder<'t>>,
     /// The comparisons whose first level is of equal values.
     equal_is_first: u32,
@@ -66,6 +68,7 @@ impl<'s, 't> Fused<'s, 't> {
         comparisons: &[Comparison],
         blocks: &'s Blocks<'t>,
         goal: Goal<'s, 't>,
+        among: Option<&'s [bool]>,
     ) -> Result<Self> {
         let mut words = Vec::new();
         for comparison in comparisons {
@@ -100,6 +103,7 @@ impl<'s, 't> Fused<'s, 't> {
             blocks,
             goal,
             link,
+            among,
             finders,
             equal_is_first,
             bound,

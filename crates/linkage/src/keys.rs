@@ -11,16 +11,22 @@
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
+#[cfg(feature = "plan")]
 use sha2::{Digest as _, Sha256};
 
 use crate::Result;
-use crate::block::{key_bytes, plain_codes};
+#[cfg(feature = "plan")]
+use crate::block::key_bytes;
+use crate::block::plain_codes;
 use crate::expression::{Condition, Expression, Split};
 use crate::min_hash;
 use crate::model::{Column, Link, MinHash, Rule};
-use crate::plan::KEY_BYTES;
 use crate::record::{RecordRef, Side};
 use crate::tables::{NO_VALUE, Tables, Values};
+
+/// How many bytes name a key: the first of its SHA-256, enough that two keys never share a name by chance or on purpose.
+#[cfg(feature = "plan")]
+pub(crate) const KEY_BYTES: usize = 16;
 
 /// One code a record, [`NO_VALUE`] where it has none.
 pub(crate) struct Layer {
@@ -181,6 +187,7 @@ pub(crate) fn columns_of(rule: &Rule, columns: &[Column]) -> Result<Vec<String>>
 }
 
 /// Returns how many layers a rule has.
+#[cfg(feature = "plan")]
 pub(crate) fn layers_of(rule: &Rule) -> usize {
     let near = if rule.neighbourhood.is_some() { 2 } else { 1 };
     let bands = rule.min_hash.as_ref().map_or(1, |hash| hash.bands as usize);
@@ -188,11 +195,13 @@ pub(crate) fn layers_of(rule: &Rule) -> usize {
 }
 
 /// A key that is the same wherever it is worked out: the first bytes of its SHA-256.
+#[cfg(feature = "plan")]
 pub(crate) type KeyHash = [u8; KEY_BYTES];
 
 /// Returns the key hashes of a side's records, by layer and record: equal in a layer where their codes are.
 ///
 /// `place` says where a record's value stands in a column, counted from 1, for neighbourhoods.
+#[cfg(feature = "plan")]
 pub(crate) fn key_hashes(
     tables: &Tables,
     rule: &Rule,

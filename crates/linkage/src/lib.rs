@@ -30,6 +30,7 @@ mod observe;
 mod one_to_one;
 mod parallel;
 mod pattern;
+#[cfg(feature = "plan")]
 pub mod plan;
 pub mod prepare;
 mod random;

@@ -99,7 +99,7 @@ pub fn link_in_detail(
     let (tables, model) = (scorer.tables(), scorer.model());
     let blocks = Blocks::new(tables, model.rules())?;
     let least = least_competing(ThresholdRule::Weight(model.threshold()));
-    let mut weighed = score_pairs(scorer, &blocks, detail, least, on_progress)?;
+    let mut weighed = score_pairs(scorer, &blocks, detail, least, None, on_progress)?;
     let rules =
         if blocks.is_plain() { blocks.counts_with(&weighed.new_pairs) } else { blocks.counts() };
     let by_rule = weighed.patterns_by_rule();
@@ -162,23 +162,24 @@ impl Weighed {
     }
 }
 
-/// Compares and scores every blocked pair, keeping those that weigh at least `least`.
+/// Compares and scores every blocked pair, or those of some source records, keeping those that weigh at least `least`.
 pub(crate) fn score_pairs(
     scorer: &Scorer<'_>,
     blocks: &Blocks<'_>,
     detail: Detail,
     least: f64,
+    among: Option<&[bool]>,
     on_progress: impl FnMut(Progress),
 ) -> Result<Weighed> {
     if !blocks.is_plain() {
-        return score_narrowed(scorer, blocks, least, on_progress);
+        return score_narrowed(scorer, blocks, least, among, on_progress);
     }
     let goal = match detail {
         Detail::Full => Goal::Everything { scorer, least },
         Detail::Kept => Goal::Heavy { scorer, least },
     };
     let tables = scorer.tables();
-    let fused = Fused::new(tables, scorer.model().comparisons(), blocks, goal)?;
+    let fused = Fused::new(tables, scorer.model().comparisons(), blocks, goal, among)?;
     let Tally { pairs, new_pairs, patterns, histogram } =
         fused.run(tables.threads().get(), on_progress);
     Ok(Weighed {
@@ -195,6 +196,7 @@ fn score_narrowed(
     scorer: &Scorer<'_>,
     blocks: &Blocks<'_>,
     least: f64,
+    among: Option<&[bool]>,
     mut on_progress: impl FnMut(Progress),
 ) -> Result<Weighed> {
     let rules = scorer.model().rules().len();
@@ -206,7 +208,8 @@ fn score_narrowed(
         histogram: BTreeMap::new(),
         patterns: vec![FxHashMap::default(); rules],
     };
-    for Blocked { source, recipient, rule } in blocks.pairs() {
+    let chosen = |pair: &Blocked| among.is_none_or(|among| among[pair.source.index()]);
+    for Blocked { source, recipient, rule } in blocks.pairs().filter(chosen) {
         let pattern = comparer.pattern(source, recipient);
         let weight = scorer.weight(pattern, source, recipient);
         weighed.count += 1;
@@ -237,7 +240,7 @@ pub(crate) fn count_patterns(
         }
         return Ok(sorted(counts));
     }
-    let fused = Fused::new(tables, comparisons, blocks, Goal::Patterns)?;
+    let fused = Fused::new(tables, comparisons, blocks, Goal::Patterns, None)?;
     let tally = fused.run(tables.threads().get(), |_| {});
     let by_rule: Vec<_> = tally.patterns.into_iter().map(sorted).collect();
     Ok(all_rules(&by_rule))

@@ -595,8 +595,12 @@ pub struct TrainingRecord {
     pub rounds: u32,
     /// How the threshold was set.
     pub threshold_rule: ThresholdRule,
-    /// What is expected at that threshold.
+    /// What is expected at that threshold. Where the pairs of some source records only were weighed and the threshold
+    /// was given, it is what was expected of those, in proportion.
     pub expectation: Expectation,
+    /// The source records whose pairs kin and calibration were learnt from; none where it was all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weighed_sources: Option<u64>,
     /// The standard errors of the parameters, where they were worked out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standard_errors: Option<StandardErrors>,
@@ -1068,10 +1072,6 @@ fn check_rule_parts(
         let split = Expression::read_exploded(place, sql, columns, &rule.explode)?.split(link);
         if split.rest_names(&rule.explode) {
             return Err(unsound(place, "an exploded column may stand in equalities only"));
-        }
-        if !rule.explode.is_empty() {
-            // Dealing the keys of items out to layers misses pairs in its property test, so no model may ask for it.
-            return Err(unsound(place, "`explode` can't be run yet"));
         }
         narrowed |= split.keys() > 0;
     } else if !rule.explode.is_empty() {

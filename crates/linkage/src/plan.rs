@@ -32,9 +32,6 @@ pub use link_exec::{LinkExec, ModelSource, Output};
 pub use rows::{Batches, HeldTables, RowMaker, Rows};
 pub use run::{Bounds, Linked, PlannedPair, count_patterns_bounded, link_bounded};
 
-/// How many bytes name a key: the first of its SHA-256, enough that two keys never share a name by chance or on purpose.
-pub(crate) const KEY_BYTES: usize = 16;
-
 /// Turns an error of DataFusion into one of this crate.
 pub(crate) fn failed(error: datafusion_common::DataFusionError) -> crate::Error {
     use datafusion_common::DataFusionError;

@@ -28,11 +28,12 @@ use crate::link::{Detail, score_pairs};
 use crate::maximise::furthest;
 pub use crate::maximise::{Estimate, Start, maximise};
 use crate::model::{
-    Comparison, Level, MOST_COMPARISONS, Model, Prior, Recipe, Test, TrainingRecord,
-    TrainingSession,
+    Comparison, Level, Link, MOST_COMPARISONS, Model, Prior, Recipe, Test, ThresholdRule,
+    TrainingRecord, TrainingSession,
 };
 use crate::observe::{Observed, Session, count_sessions, observe_u, shares_column};
 use crate::one_to_one::settle;
+use crate::random::Dice;
 use crate::record::Side;
 use crate::score::Scorer;
 use crate::tables::{NO_VALUE, Tables};
@@ -48,6 +49,9 @@ pub const ROUNDS: u32 = 10;
 /// The prior is an estimate, and where nearly all pairs that agree are the same ones, the rest is a small difference of
 /// two like numbers. An identifier can thus weigh at most log2(100) more than the files bear out.
 const LEAST_LEFT: f64 = 0.01;
+
+/// The most pairs, or about so many, that classes of kin and the calibration are learnt from.
+const MOST_WEIGHED: u64 = 4_000_000;
 
 /// What a level that was never seen counts.
 pub(crate) const UNSEEN: f64 = 0.5;
@@ -87,21 +91,27 @@ pub fn train(recipe: &Recipe, tables: &Tables) -> Result<Model> {
     let unset = recipe.with_parameters(prior, 0.0, comparisons.clone(), Vec::new(), None)?;
     let scorer = Scorer::new(&unset, tables)?;
     let blocks = Blocks::new(tables, recipe.rules())?;
+    let least = least_competing(recipe.threshold());
+    let chosen = choose_sources(tables, &blocks, training.seed, MOST_WEIGHED);
     let mut weighed =
-        score_pairs(&scorer, &blocks, Detail::Full, least_competing(recipe.threshold()), |_| {})?;
+        score_pairs(&scorer, &blocks, Detail::Full, least, chosen.as_deref(), |_| {})?;
     let patterns = weighed.patterns_by_rule();
     let mut pairs = weighed.pairs;
     // By the records' values, since sums of what is expected must not depend on the order of rows.
     pairs.sort_by_key(|pair| {
         (tables.rank(Side::Source, pair.source), tables.rank(Side::Recipient, pair.recipient))
     });
+    let records = [Side::Source, Side::Recipient].map(|side| u64::from(tables.records(side)));
+    let sources = chosen
+        .as_ref()
+        .map_or(records[0], |chosen| chosen.iter().filter(|chosen| **chosen).count() as u64);
     let one_partner = recipe.one_partner();
     let (classes, kin_errors) = kin::fit(
         &comparisons,
         &kin::Evidence {
             patterns: &patterns,
             pairs: &pairs,
-            sources: u64::from(tables.records(Side::Source)),
+            sources,
             one_partner,
             touched: &touched(recipe)?,
         },
@@ -111,12 +121,13 @@ pub fn train(recipe: &Recipe, tables: &Tables) -> Result<Model> {
     for pair in &mut pairs {
         pair.weight += scorer.kin_part(pair.pattern, pair.weight);
     }
-    let points = if one_partner {
-        by_second_hits(&pairs, f64::from(tables.records(Side::Source)), &[])
-    } else {
-        Vec::new()
-    };
-    let records = [Side::Source, Side::Recipient].map(|side| u64::from(tables.records(side)));
+    let points = if one_partner { by_second_hits(&pairs, sources as f64, &[]) } else { Vec::new() };
+    // A threshold that is sought needs every pair that could be kept; one that is given needs none.
+    let mut share = sources as f64 / records[0] as f64;
+    if chosen.is_some() && matches!(recipe.threshold(), ThresholdRule::TargetPrecision(_)) {
+        pairs = score_pairs(&scorer, &blocks, Detail::Kept, least, None, |_| {})?.pairs;
+        share = 1.0;
+    }
     let forecast = Forecast::new(&pairs, recipe.one_to_one(), recipe.link(), &points, records);
     let kept = settle(tables, recipe.one_to_one(), pairs).pairs;
     let threshold = from_rule(recipe.threshold(), &forecast.curve(&kept), &points)?;
@@ -130,7 +141,8 @@ pub fn train(recipe: &Recipe, tables: &Tables) -> Result<Model> {
         deterministic_pairs,
         rounds,
         threshold_rule: recipe.threshold(),
-        expectation: forecast.expectation(threshold, &kept),
+        expectation: forecast.expectation(threshold, &kept).of_share(share),
+        weighed_sources: chosen.is_some().then_some(sources),
         standard_errors: Some(StandardErrors {
             prior: deterministic_pairs.map(|pairs| prior / (pairs as f64).sqrt()),
             m: learnt.errors,
@@ -141,6 +153,26 @@ pub fn train(recipe: &Recipe, tables: &Tables) -> Result<Model> {
     };
     let model = model.with_threshold(threshold)?.with_calibration(points)?;
     Ok(model.with_training(record))
+}
+
+/// Chooses the source records whose pairs are weighed, where there are more pairs than `most`.
+///
+/// A record is chosen or not with all its pairs, since what is learnt from them is what a record's second pair is.
+/// Records are drawn in the order of their values, so the order of rows doesn't matter. Within one table a pair has no
+/// one record that it belongs to, and all are weighed.
+fn choose_sources(tables: &Tables, blocks: &Blocks<'_>, seed: u64, most: u64) -> Option<Vec<bool>> {
+    let pairs = blocks.pairs_to_look_at();
+    if tables.link() != Link::Between || pairs <= most {
+        return None;
+    }
+    let share = most as f64 / pairs as f64;
+    let mut dice = Dice::new(seed);
+    let records = tables.records(Side::Source) as usize;
+    let mut chosen = vec![false; records];
+    for rank in 0..records {
+        chosen[tables.ranked(Side::Source, rank).index()] = dice.chance(share);
+    }
+    Some(chosen)
 }
 
 /// By rule and comparison, whether they share a column.
@@ -436,7 +468,49 @@ fn with_parameters(comparisons: &[Comparison], m: &[Vec<f64>], u: &[Vec<f64>]) -
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, RecordBatch, StringArray};
+
     use super::*;
+    use crate::model::{Column, Key, Kind, Rule, Step, Take};
+    use crate::tables::Table;
+
+    #[test]
+    fn the_records_whose_pairs_are_weighed_are_chosen_by_value_and_not_by_row() {
+        let column = Column {
+            name: "name".to_owned(),
+            from: vec!["name".to_owned()],
+            source: Vec::new(),
+            recipient: Vec::new(),
+            kind: Kind::Text,
+            steps: Step::USUAL.to_vec(),
+            placeholders: None,
+        };
+        let columns = [column];
+        let key = Key { column: "name".to_owned(), against: None, take: Take::default() };
+        let rules = [Rule::of_keys(vec![key])];
+        let chosen = |shift: usize, most| {
+            let name = |row: usize| format!("n{:02}", (row + shift) % 40);
+            let names: Vec<String> = (0..40).map(name).collect();
+            let array: ArrayRef = Arc::new(StringArray::from(names.clone()));
+            let batch = [RecordBatch::try_from_iter([("name", array)]).unwrap()];
+            let tables = Tables::between(&columns, Table::new(&batch), Table::new(&batch)).unwrap();
+            let blocks = Blocks::new(&tables, &rules).unwrap();
+            let chosen = choose_sources(&tables, &blocks, 7, most)?;
+            let mut chosen: Vec<String> = names
+                .into_iter()
+                .zip(chosen)
+                .filter_map(|(name, chosen)| chosen.then_some(name))
+                .collect();
+            chosen.sort();
+            Some(chosen)
+        };
+        assert_eq!(chosen(0, 40), None, "as many pairs as may be weighed");
+        let some = chosen(0, 20).unwrap();
+        assert!((10..30).contains(&some.len()), "{}", some.len());
+        assert_eq!(chosen(13, 20).unwrap(), some);
+    }
 
     #[test]
     fn a_closer_level_weighs_no_less_once_m_is_monotone() {

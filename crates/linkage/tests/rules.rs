@@ -276,6 +276,8 @@ proptest! {
 /// A record with its other names and its day of birth.
 type Named = (Vec<&'static str>, &'static str);
 
+const BY_BIRTH: &str = r#"{ keys = [{ column = "birth" }] }"#;
+
 const LISTS: &str = r#"
 name = "lists"
 link = "LINK"
@@ -297,7 +299,12 @@ level = [
 "#;
 
 fn lists(link: &str, left: &[Named], right: &[Named]) -> (Model, Tables) {
-    let model = Model::from_toml(&LISTS.replace("LINK", link)).unwrap();
+    lists_by(BY_BIRTH, link, left, right)
+}
+
+fn lists_by(rule: &str, link: &str, left: &[Named], right: &[Named]) -> (Model, Tables) {
+    let text = LISTS.replace("LINK", link).replace(BY_BIRTH, rule);
+    let model = Model::from_toml(&text).unwrap();
     let sheet = |rows: &[Named]| {
         let row = |(names, birth): &Named| vec![names.join(";"), (*birth).to_owned()];
         let header = ["aliases", "birth"].map(str::to_owned).to_vec();
@@ -311,15 +318,40 @@ fn lists(link: &str, left: &[Named], right: &[Named]) -> (Model, Tables) {
     (model, tables.unwrap())
 }
 
-#[test]
-fn a_rule_that_explodes_a_list_is_refused() {
-    // Today's answer, and a wrong one: a record should be found by any item of its list.
-    let exploding = LISTS.replace("LINK", "between").replace(
-        r#"{ keys = [{ column = "birth" }] }"#,
-        r#"{ sql = "l.aliases = r.aliases and l.birth = r.birth", explode = ["aliases"] }"#,
-    );
-    let refused = Model::from_toml(&exploding).unwrap_err().to_string();
-    assert!(refused.contains("`explode` can't be run yet"), "{refused}");
+const EXPLODING: &str = r#"{ sql = "substr(l.aliases, 1, 2) = substr(r.aliases, 1, 2) and l.birth = r.birth", explode = ["aliases"] }"#;
+
+fn named() -> impl Strategy<Value = Vec<Named>> {
+    let name = prop::sample::select(vec!["ana", "anna", "li", "lin", "gil", "ng", "maria"]);
+    let names = prop::collection::vec(name, 0..4);
+    prop::collection::vec((names, prop::sample::select(vec!["x1", "y", "z1", ""])), 0..14)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn an_exploded_list_makes_the_pairs_that_any_of_its_items_makes(left in named(), right in named()) {
+        let makes = |one: &Named, other: &Named| {
+            let starts = |named: &Named| -> BTreeSet<String> {
+                named.0.iter().map(|name| name.chars().take(2).collect()).collect()
+            };
+            !one.1.is_empty() && one.1 == other.1 && !starts(one).is_disjoint(&starts(other))
+        };
+        let (model, both) = lists_by(EXPLODING, "between", &left, &right);
+        let mut meant = Vec::new();
+        for (place, one) in left.iter().enumerate() {
+            let others = right.iter().enumerate().filter(|(_, other)| makes(one, other));
+            meant.extend(others.map(|(other, _)| (number(place), number(other), 0)));
+        }
+        prop_assert_eq!(made(&both, model.rules()), meant);
+        let (model, one_table) = lists_by(EXPLODING, "within", &left, &[]);
+        let mut meant = Vec::new();
+        for (place, one) in left.iter().enumerate() {
+            let others = left.iter().enumerate().skip(place + 1).filter(|(_, other)| makes(one, other));
+            meant.extend(others.map(|(other, _)| (number(place), number(other), 0)));
+        }
+        prop_assert_eq!(made(&one_table, model.rules()), meant);
+    }
 }
 
 #[test]

@@ -82,6 +82,11 @@ pub(super) fn seal_pair_secret(vault: &Vault, secret: &[u8; 32]) -> Result<Vec<u
 }
 
 pub(super) fn open_pair_secret(vault: &Vault, sealed: &[u8]) -> Result<[u8; 32], Error> {
-    let secret = vault.open_cell("program", "1", "pair_secret", sealed)?;
+    // It is the first thing that anybody opens, so that it tells whether the keys are the right ones.
+    let opened = vault.open_cell("program", "1", "pair_secret", sealed);
+    let secret = opened.map_err(|error| match error {
+        Error::Unreadable { .. } | Error::NoKey { .. } => Error::OtherKeys,
+        other => other,
+    })?;
     secret.try_into().map_err(|_| Error::Unreadable { column: "pair_secret" })
 }

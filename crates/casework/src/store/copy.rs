@@ -61,7 +61,7 @@ impl Database {
             Database::Sqlite(store) => {
                 sqlx::query("VACUUM INTO ?")
                     .bind(file.display().to_string())
-                    .execute(store.pool())
+                    .execute(store.readers())
                     .await?;
             }
             Database::Postgres(store) => {

@@ -4,7 +4,8 @@
 //! by all. So lines of the outbox come to be in the order of their numbers, and a reader never finds a later one before
 //! an earlier one. The session is set to wait for the disk, and the server must be set not to lose what it acknowledges.
 //!
-//! Connections are not encrypted here: reach the server by its socket, or through a tunnel.
+//! Connections are not encrypted here: a server is reached by its socket, on this machine, or through a tunnel, and any
+//! other only where the URL says `sslmode=disable` in so many words.
 //!
 //! What this rests on: [`synchronous_commit`, `fsync`, `full_page_writes`](https://www.postgresql.org/docs/15/runtime-config-wal.html)
 //! and [advisory locks](https://www.postgresql.org/docs/15/explicit-locking.html#ADVISORY-LOCKS), which a transaction
@@ -46,24 +47,7 @@ impl Postgres {
     /// # Errors
     /// The server cannot be reached, is set so that it may lose what it acknowledged, or has tables of a newer version.
     pub async fn open(url: &str, vault: Vault) -> Result<Postgres, Error> {
-        let options = PgConnectOptions::from_str(url).map_err(|source| Error::CannotOpen {
-            // The URL may hold a password, and one that cannot be read cannot be shown without it.
-            path: "the database's URL".to_owned(),
-            source,
-        })?;
-        let path = shown(&options);
-        let options = options.application_name("comity casework").options([
-            ("synchronous_commit", "on"),
-            ("lock_timeout", "5s"),
-            ("client_min_messages", "warning"),
-        ]);
-        let pool = PgPoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(Duration::from_secs(10))
-            .connect_with(options)
-            .await
-            .map_err(|source| Error::CannotOpen { path, source })?;
-        fitness(&pool).await?;
+        let pool = connect(url, "comity casework").await?;
         MIGRATIONS.run(&pool).await?;
         Ok(Postgres { pool, vault, writer: Arc::default() })
     }
@@ -94,6 +78,43 @@ impl Postgres {
     pub(super) async fn begin_reading(&self) -> Result<Transaction<'static, Driver>, Error> {
         Ok(self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
     }
+}
+
+/// Connects to the server that a URL leads to, and holds it and the session to what is promised.
+pub(super) async fn connect(url: &str, name: &str) -> Result<PgPool, Error> {
+    let options = PgConnectOptions::from_str(url).map_err(|source| Error::CannotOpen {
+        // The URL may hold a password, and one that cannot be read cannot be shown without it.
+        path: "the database's URL".to_owned(),
+        source,
+    })?;
+    if !is_near(&options, url) {
+        return Err(Error::OpenWire);
+    }
+    let path = shown(&options);
+    let options = options.application_name(name).options([
+        ("synchronous_commit", "on"),
+        ("lock_timeout", "5s"),
+        ("client_min_messages", "warning"),
+    ]);
+    let pool = PgPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_with(options)
+        .await
+        .map_err(|source| Error::CannotOpen { path, source })?;
+    fitness(&pool).await?;
+    Ok(pool)
+}
+
+/// Says whether nobody can listen on the way to a server, or whoever gave the URL answers for it.
+fn is_near(options: &PgConnectOptions, url: &str) -> bool {
+    let host = options.get_host();
+    let own = host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    options.get_socket().is_some()
+        || host == "localhost"
+        || host.starts_with('/')
+        || own
+        || url.contains("sslmode=disable")
 }
 
 /// Names server and database, and no more.
@@ -157,4 +178,29 @@ async fn put_out(
 /// Says whether a statement moved the run that it was meant to move.
 fn moved(done: &PgQueryResult, run: &str) -> Result<(), Error> {
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::RunMoved { run: run.to_owned() }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_elsewhere_is_reached_only_where_the_url_says_that_the_way_is_trusted() {
+        for (url, near) in [
+            ("postgres://a@localhost/b", true),
+            ("postgres://a@127.0.0.1/b", true),
+            ("postgres://a@127.9.9.9/b", true),
+            ("postgres://a@%2Fvar%2Frun%2Fpostgresql/b", true),
+            ("postgres://a@localhost/b?host=/run/postgresql", true),
+            ("postgres://a@db.example/b", false),
+            ("postgres://a@10.0.0.1/b", false),
+            ("postgres://a@localhost.example/b", false),
+            ("postgres://a@localhost/b?host=db.example", false),
+            ("postgres://a@db.example/b?sslmode=require", false),
+            ("postgres://a@db.example/b?sslmode=disable", true),
+        ] {
+            let options = PgConnectOptions::from_str(url).unwrap();
+            assert_eq!(is_near(&options, url), near, "{url}");
+        }
+    }
 }

@@ -91,9 +91,14 @@ impl Sqlite {
         &self.pool
     }
 
+    pub(super) fn readers(&self) -> &SqlitePool {
+        &self.readers
+    }
+
     /// Ends all connections, so that the file stands alone, without a log beside it.
     pub(super) async fn close(self) -> Result<(), Error> {
         sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.pool).await.map_err(busy)?;
+        self.readers.close().await;
         self.pool.close().await;
         Ok(())
     }

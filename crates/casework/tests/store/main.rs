@@ -6,6 +6,8 @@
     reason = "helpers of tests fail as tests do"
 )]
 
+mod cases;
+mod copies;
 mod faults;
 mod kill;
 mod place;

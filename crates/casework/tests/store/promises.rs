@@ -448,7 +448,7 @@ macro_rules! on_every_store {
             $(
                 #[tokio::test]
                 async fn $promise() {
-                    let place = super::place::Folder::new();
+                    let place = crate::place::Folder::new();
                     super::$promise(&place.open().await).await;
                 }
             )+
@@ -458,13 +458,15 @@ macro_rules! on_every_store {
             $(
                 #[tokio::test]
                 async fn $promise() {
-                    let place = super::place::Schema::new().await;
+                    let place = crate::place::Schema::new().await;
                     super::$promise(&place.open().await).await;
                 }
             )+
         }
     };
 }
+
+pub(crate) use on_every_store;
 
 on_every_store!(
     state_and_event_are_there_together,

@@ -183,6 +183,17 @@ async fn another_key_file_opens_nothing_and_makes_nothing_new() {
 }
 
 #[tokio::test]
+async fn a_store_whose_keys_were_lost_says_so() {
+    let place = Folder::new();
+    tell(&place.open().await).await;
+    fs::remove_dir_all(place.path().join("keys")).unwrap();
+    let store = place.open().await;
+    let secret = store.pair_secret("test", [0; 32]).await;
+    assert!(matches!(secret, Err(Error::OtherKeys)), "{secret:?}");
+    assert!(secret.unwrap_err().hint().unwrap().contains("keys"));
+}
+
+#[tokio::test]
 async fn a_cell_moved_to_another_row_or_column_is_not_opened() {
     let place = Folder::new();
     let vault = place.vault();

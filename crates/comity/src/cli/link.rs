@@ -14,6 +14,7 @@ mod page;
 mod pairs;
 mod profile;
 mod run;
+mod suggest;
 mod train;
 
 use super::Done;
@@ -44,6 +45,8 @@ enum Command {
     Profile(profile::Words),
     /// Counts the pairs that each rule makes, without making any
     Block(block::Words),
+    /// Proposes rules under a budget of pairs, with their estimated recall
+    Suggest(suggest::Words),
     /// Trains a model by a recipe, without labels
     Train(train::Words),
     /// Links by a model, and writes the pairs
@@ -65,6 +68,7 @@ impl Words {
         match self.command {
             Command::Profile(words) => words.carry_out(printer),
             Command::Block(words) => words.carry_out(printer),
+            Command::Suggest(words) => words.carry_out(printer),
             Command::Train(words) => words.carry_out(printer),
             Command::Link(words) => words.carry_out(printer),
             Command::Cluster(words) => words.carry_out(printer),

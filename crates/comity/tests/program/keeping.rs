@@ -1,6 +1,7 @@
 //! What is kept comes back from a backup as it was; what was destroyed does not come back from anything.
 
 use crate::place::{Place, at};
+use crate::server::Server;
 use casework::{Actor, Because, CaseStore as _, Closing, Drafts, LeadId, Moving, Step, Store as _};
 use comity::backup::{backup, restore};
 use comity::destroy::destroy;
@@ -191,4 +192,45 @@ async fn nothing_is_destroyed_before_its_day_or_while_a_case_stands() {
         }
     }
     assert_eq!(place.leads().await.len(), leads);
+}
+
+/// A server, and the URL of its only store.
+fn server() -> (Server, String) {
+    let server = Server::start();
+    let parameters = server.parameters();
+    let host = parameters.split(' ').find_map(|part| part.strip_prefix("host=")).unwrap();
+    let url = format!("postgres://comity@localhost/postgres?host={host}");
+    (server, url)
+}
+
+#[tokio::test]
+async fn a_run_on_a_server_is_the_run_in_a_file_and_its_backup_goes_into_either() {
+    let (_server, url) = server();
+    let in_a_file = Place::with_pilot(15);
+    in_a_file.done(at(0)).await;
+    let mut on_a_server = Place::with_pilot(15);
+    on_a_server.server = Some(url);
+    on_a_server.done(at(0)).await;
+    on_a_server.assert_sound("on a server");
+    let leads = told(&on_a_server).await;
+    assert_eq!(leads, told(&in_a_file).await);
+    assert!(!on_a_server.places().casework().exists());
+    let copy = TempDir::new().unwrap();
+    let mut node = on_a_server.node(at(5)).await;
+    backup(&mut node, copy.path()).await.unwrap();
+    drop(node);
+    let audit = on_a_server.audit();
+    // The server is lost, and the program goes on with a file.
+    on_a_server.server = None;
+    lose(&on_a_server.places());
+    restore(&on_a_server.places(), copy.path()).await.unwrap();
+    assert_eq!(told(&on_a_server).await, leads);
+    assert_eq!(on_a_server.audit().root, audit.root);
+    // The file is lost, and it goes on with another server.
+    let (_server, url) = server();
+    lose(&on_a_server.places());
+    on_a_server.server = Some(url);
+    restore(&on_a_server.places(), copy.path()).await.unwrap();
+    assert_eq!(told(&on_a_server).await, leads);
+    assert_eq!(on_a_server.node(at(9)).await.ledger_fault(), None);
 }

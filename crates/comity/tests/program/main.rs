@@ -17,3 +17,6 @@ mod keeping;
 mod law;
 mod place;
 mod release;
+// The ledger's tests have the same throw-away server.
+#[path = "../../../ledger/tests/ledger/server.rs"]
+mod server;

@@ -52,6 +52,8 @@ pub(crate) struct Place {
     _folder: Option<TempDir>,
     pub(crate) folder: PathBuf,
     pub(crate) out: PathBuf,
+    /// Where the case store is, if it is on a server.
+    pub(crate) server: Option<String>,
 }
 
 impl Place {
@@ -61,6 +63,7 @@ impl Place {
         let place = Place {
             folder: folder.path().join("program"),
             out: folder.path().join("out"),
+            server: None,
             _folder: Some(folder),
         };
         fs::create_dir_all(&place.folder).unwrap();
@@ -83,7 +86,7 @@ impl Place {
 
     /// Points at a place that another process made.
     pub(crate) fn made(folder: PathBuf, out: PathBuf) -> Place {
-        Place { _folder: None, folder, out }
+        Place { _folder: None, folder, out, server: None }
     }
 
     /// Puts one text for another in a file of the program, which must hold it.
@@ -126,7 +129,11 @@ impl Place {
     }
 
     pub(crate) fn places(&self) -> Places {
-        Places::under(&self.out)
+        let places = Places::under(&self.out);
+        match &self.server {
+            Some(url) => places.on_server(url.as_str()),
+            None => places,
+        }
     }
 
     pub(crate) fn program(&self, now: Timestamp) -> Program {

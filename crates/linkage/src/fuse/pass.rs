@@ -222,6 +222,9 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
 
     fn rectangle(&mut self, rule: u16, down: Members<'_>, across: Members<'_>) {
         for (row, source) in down.records.iter().enumerate() {
+            if self.fused.among.is_some_and(|among| !among[source.index()]) {
+                continue;
+            }
             let left = down.rows.row(down.from + row);
             for (column, recipient) in across.records.iter().enumerate() {
                 self.pair(rule, *source, *recipient, left, across.rows.row(across.from + column));
@@ -231,6 +234,9 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
 
     fn triangle(&mut self, rule: u16, members: Members<'_>) {
         for (row, source) in members.records.iter().enumerate() {
+            if self.fused.among.is_some_and(|among| !among[source.index()]) {
+                continue;
+            }
             let left = members.rows.row(members.from + row);
             for (column, recipient) in members.records.iter().enumerate().skip(row + 1) {
                 let right = members.rows.row(members.from + column);

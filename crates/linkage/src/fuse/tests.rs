@@ -160,7 +160,7 @@ proptest! {
                 for least in [-1000.0, -6.6, 0.0, 12.0] {
                     let plain = score_plainly(&scorer, &blocks, least).unwrap();
                     let mut full =
-                        score_pairs(&scorer, &blocks, Detail::Full, least, |_| {}).unwrap();
+                        score_pairs(&scorer, &blocks, Detail::Full, least, None, |_| {}).unwrap();
                     prop_assert_eq!(bits(&full.pairs), bits(&plain.pairs));
                     let by_rule = full.patterns_by_rule();
                     for (patterns, expected) in by_rule.iter().zip(&plain.patterns) {
@@ -168,7 +168,7 @@ proptest! {
                         prop_assert_eq!(&patterns, expected);
                     }
                     prop_assert_eq!(full.histogram(), &plain.histogram);
-                    let kept = score_pairs(&scorer, &blocks, Detail::Kept, least, |_| {}).unwrap();
+                    let kept = score_pairs(&scorer, &blocks, Detail::Kept, least, None, |_| {}).unwrap();
                     prop_assert_eq!(bits(&kept.pairs), bits(&plain.pairs));
                     prop_assert_eq!(&kept.new_pairs, &full.new_pairs);
                     let counts: Vec<u64> =
@@ -202,7 +202,7 @@ fn the_order_of_rows_changes_no_pair() {
         let tables = tables(&model, &rows(shift), &rows(shift * 2), 50, 2);
         let scorer = Scorer::new(&model, &tables).unwrap();
         let blocks = Blocks::new(&tables, model.rules()).unwrap();
-        let kept = score_pairs(&scorer, &blocks, Detail::Kept, -20.0, |_| {}).unwrap();
+        let kept = score_pairs(&scorer, &blocks, Detail::Kept, -20.0, None, |_| {}).unwrap();
         let named = |pair: &Pair| {
             let row = |row: u32, shift: usize| (row as usize + shift) % 120;
             (
@@ -223,6 +223,41 @@ fn the_order_of_rows_changes_no_pair() {
 }
 
 #[test]
+fn the_pairs_of_some_source_records_are_those_of_all_that_are_theirs() {
+    let rows: Vec<Row> = (0..90)
+        .map(|index| {
+            [
+                ["Ana", "Anna", "José"][index % 3].to_owned(),
+                ["Gil", "Gill", "Li"][index / 3 % 3].to_owned(),
+                format!("198{}-01-11", index % 7),
+                format!("{index}"),
+                format!("0001234{:05}", index * 7),
+                "1 High Street".to_owned(),
+            ]
+        })
+        .collect();
+    let model = model(Link::Between);
+    let tables = tables(&model, &rows, &rows, 50, 2);
+    let scorer = Scorer::new(&model, &tables).unwrap();
+    let blocks = Blocks::new(&tables, model.rules()).unwrap();
+    let chosen: Vec<bool> = (0..rows.len()).map(|row| row % 4 == 1).collect();
+    for detail in [Detail::Full, Detail::Kept] {
+        let of = |among| score_pairs(&scorer, &blocks, detail, -20.0, among, |_| {}).unwrap();
+        let mut expected = of(None).pairs;
+        let all = expected.len();
+        expected.retain(|pair| chosen[pair.source.index()]);
+        let some = of(Some(&chosen));
+        assert_eq!(some.pairs, expected, "{detail:?}");
+        assert!((1..all).contains(&expected.len()));
+        if detail == Detail::Full {
+            let mut some = some;
+            let counted: u64 = some.patterns_by_rule().iter().flatten().map(|(_, n)| n).sum();
+            assert_eq!(counted, some.count);
+        }
+    }
+}
+
+#[test]
 fn nothing_comes_of_nothing() {
     for link in [Link::Between, Link::Within, Link::Both] {
         let model = model(link);
@@ -236,7 +271,8 @@ fn nothing_comes_of_nothing() {
         let scorer = Scorer::new(&model, &tables).unwrap();
         let blocks = Blocks::new(&tables, model.rules()).unwrap();
         let mut reports = Vec::new();
-        let kept = score_pairs(&scorer, &blocks, Detail::Kept, 0.0, |done| reports.push(done));
+        let kept =
+            score_pairs(&scorer, &blocks, Detail::Kept, 0.0, None, |done| reports.push(done));
         assert!(kept.unwrap().pairs.is_empty());
         assert_eq!(reports.len(), 1);
     }

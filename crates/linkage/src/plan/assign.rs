@@ -12,7 +12,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
-use super::KEY_BYTES;
+use crate::keys::KEY_BYTES;
 use crate::{Error, Result};
 
 /// The most parts that one side of a block is cut into, and so the most units that one record of it goes to.

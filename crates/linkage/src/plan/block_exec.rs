@@ -26,9 +26,9 @@ use datafusion_physical_plan::{
 };
 use futures::StreamExt;
 
-use super::KEY_BYTES;
 use super::assign::{Assignment, BlockName};
 use super::rows::{RECORD, SIDE, key_name, key_type};
+use crate::keys::KEY_BYTES;
 
 /// The column of the unit of work.
 pub(super) const UNIT: &str = "unit";

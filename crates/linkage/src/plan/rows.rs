@@ -15,10 +15,10 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use rustc_hash::FxHashMap;
 use sha2::{Digest as _, Sha256};
 
-use super::KEY_BYTES;
 use crate::block::key_bytes;
 use crate::expression::{arrow_type, value_array};
 use crate::intake::Intake;
+use crate::keys::KEY_BYTES;
 use crate::keys::{KeyHash, key_hashes, layers_of};
 use crate::model::{Kind, Link, Model, Take};
 use crate::record::{RecordRef, Side};

@@ -1,13 +1,20 @@
 //! Seals what an older version of the program wrote in the open. A text is open, a blob is sealed: the vault came with
-//! the third migration. On a store that never held any, this is six look-ups.
+//! the third migration. It is done once, and the file's own version number says that it was.
 
 use super::{Sqlite, key_of};
 use crate::Error;
 use crate::store::cell::case_digest;
 use sqlx::Row as _;
 
+/// What the file's version number is once nothing in it is open.
+const SEALED: i64 = 1;
+
 /// Seals every open text, in one transaction, and has the file written anew so that no page keeps an old one.
 pub(super) async fn seal(store: &Sqlite) -> Result<(), Error> {
+    let done: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(store.pool()).await?;
+    if done == SEALED {
+        return Ok(());
+    }
     let mut tx = store.begin().await?;
     let mut sealed = 0;
     let rows = sqlx::query(
@@ -85,6 +92,7 @@ pub(super) async fn seal(store: &Sqlite) -> Result<(), Error> {
             .await?;
         sealed += 1;
     }
+    sqlx::query("PRAGMA user_version = 1").execute(&mut *tx).await?;
     // If we crash before this, everything is open as it was, and sealed at the next start.
     tx.commit().await?;
     if sealed > 0 {
