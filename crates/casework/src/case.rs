@@ -776,3 +776,6 @@ fn close(
     }
     Ok(Standing::Closed(Closed { because, by: by.clone(), at, judged }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,27 +47,7 @@ impl Postgres {
     /// # Errors
     /// The server cannot be reached, is set so that it may lose what it acknowledged, or has tables of a newer version.
     pub async fn open(url: &str, vault: Vault) -> Result<Postgres, Error> {
-        let options = PgConnectOptions::from_str(url).map_err(|source| Error::CannotOpen {
-            // The URL may hold a password, and one that cannot be read cannot be shown without it.
-            path: "the database's URL".to_owned(),
-            source,
-        })?;
-        if !is_near(&options, url) {
-            return Err(Error::OpenWire);
-        }
-        let path = shown(&options);
-        let options = options.application_name("comity casework").options([
-            ("synchronous_commit", "on"),
-            ("lock_timeout", "5s"),
-            ("client_min_messages", "warning"),
-        ]);
-        let pool = PgPoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(Duration::from_secs(10))
-            .connect_with(options)
-            .await
-            .map_err(|source| Error::CannotOpen { path, source })?;
-        fitness(&pool).await?;
+        let pool = connect(url, "comity casework").await?;
         MIGRATIONS.run(&pool).await?;
         Ok(Postgres { pool, vault, writer: Arc::default() })
     }
@@ -98,6 +78,32 @@ impl Postgres {
     pub(super) async fn begin_reading(&self) -> Result<Transaction<'static, Driver>, Error> {
         Ok(self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
     }
+}
+
+/// Connects to the server that a URL leads to, and holds it and the session to what is promised.
+pub(super) async fn connect(url: &str, name: &str) -> Result<PgPool, Error> {
+    let options = PgConnectOptions::from_str(url).map_err(|source| Error::CannotOpen {
+        // The URL may hold a password, and one that cannot be read cannot be shown without it.
+        path: "the database's URL".to_owned(),
+        source,
+    })?;
+    if !is_near(&options, url) {
+        return Err(Error::OpenWire);
+    }
+    let path = shown(&options);
+    let options = options.application_name(name).options([
+        ("synchronous_commit", "on"),
+        ("lock_timeout", "5s"),
+        ("client_min_messages", "warning"),
+    ]);
+    let pool = PgPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_with(options)
+        .await
+        .map_err(|source| Error::CannotOpen { path, source })?;
+    fitness(&pool).await?;
+    Ok(pool)
 }
 
 /// Says whether nobody can listen on the way to a server, or whoever gave the URL answers for it.

@@ -90,6 +90,7 @@ impl Writer {
                     let unreached = || Err(Error::Store(sqlx::Error::PoolTimedOut));
                     moving.iter().map(|_| unreached()).collect()
                 }
+                Err(Error::Busy) => moving.iter().map(|_| Err(Error::Busy)).collect(),
                 // The connection broke: whether it was before the commit or after it, nobody knows.
                 Err(Error::Store(sqlx::Error::Io(_))) => {
                     moving.iter().map(|_| Err(Error::Unanswered)).collect()

@@ -13,6 +13,7 @@ mod kill;
 mod place;
 mod promises;
 mod secrets;
+mod writes;
 // The ledger's tests have the same throw-away server.
 #[path = "../../../ledger/tests/ledger/server.rs"]
 mod server;

@@ -11,6 +11,7 @@
 
 mod benefits;
 mod cycles;
+mod desk;
 mod interruption;
 mod keeping;
 mod law;

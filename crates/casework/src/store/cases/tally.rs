@@ -64,6 +64,7 @@ fn outcomes(case: &Case) -> Vec<Tally> {
                 .iter()
                 .rev()
                 .skip(1)
+                .take_while(|passage| passage.stage != CaseStage::Lead)
                 .any(|passage| passage.stage == CaseStage::Reviewed)
                 || matches!(&taken.step, Step::Adjudicate(_))
                     && case.passed().last().is_some_and(|last| last.version != case.version());

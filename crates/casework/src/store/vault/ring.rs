@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Ring {
-    keys: Vec<Wrapped>,
+    keys: Vec<Kept>,
     destroyed: Vec<Destroyed>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wrapped {
+struct Kept {
     number: u32,
     agreement: String,
     wrapped: String,
@@ -72,7 +72,7 @@ impl Ring {
     pub(super) fn add(&mut self, agreement: &str, wrapped: String) {
         let gone = self.destroyed.iter().map(|key| key.number);
         let number = self.numbers().chain(gone).max().map_or(1, |last| last + 1);
-        self.keys.push(Wrapped { number, agreement: agreement.to_owned(), wrapped });
+        self.keys.push(Kept { number, agreement: agreement.to_owned(), wrapped });
     }
 
     pub(super) fn rewrap(&mut self, number: u32, wrapped: String) {
@@ -84,7 +84,7 @@ impl Ring {
     /// Takes an agreement's key away, and remembers that it was.
     pub(super) fn remove(&mut self, agreement: &str) -> Option<u32> {
         let place = self.keys.iter().position(|key| key.agreement == agreement)?;
-        let Wrapped { number, agreement, .. } = self.keys.remove(place);
+        let Kept { number, agreement, .. } = self.keys.remove(place);
         self.destroyed.push(Destroyed { number, agreement });
         Some(number)
     }
