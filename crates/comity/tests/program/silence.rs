@@ -31,16 +31,14 @@ async fn stay(app: &App, key: &str) -> (f64, usize) {
     (stopwatch.laps()[0].1, out)
 }
 
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
-}
-
 #[test]
 fn nothing_leaves_after_the_answer_to_a_stay_that_comes_over_http_in_the_middle_of_an_export() {
     let place = Place::with_pilot(1_000);
     let mut config = Config::of_program(&place.folder);
     config.work = Some(place.out.clone());
-    let (app, key) = runtime().block_on(async {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
+    let (app, key) = runtime.block_on(async {
         let app = App::open(config, Clock::fixed(at(0))).await.unwrap();
         let roles = BTreeSet::from([Role::PrivacyOfficer]);
         app.door().add("privacy", "privacy", None, None, &roles, at(0)).await.unwrap();
@@ -50,14 +48,14 @@ fn nothing_leaves_after_the_answer_to_a_stay_that_comes_over_http_in_the_middle_
     let answered = Arc::new(AtomicBool::new(false));
     let (outcome, came) = {
         let (mut stayed, mut begun) = (None, false);
-        let (app, answered) = (&app, &answered);
+        let (app, answered, handle) = (&app, &answered, runtime.handle());
         std::thread::scope(|scope| {
             let mut watch = AtPoint::new(|point, _| {
                 if point == Point::Released && !begun {
                     begun = true;
                     let (app, key, answered) = (app.clone(), key.clone(), Arc::clone(answered));
                     stayed = Some(scope.spawn(move || {
-                        let came = runtime().block_on(stay(&app, &key));
+                        let came = handle.block_on(stay(&app, &key));
                         answered.store(true, Ordering::SeqCst);
                         came
                     }));
@@ -70,7 +68,7 @@ fn nothing_leaves_after_the_answer_to_a_stay_that_comes_over_http_in_the_middle_
                     std::thread::sleep(Duration::from_millis(20));
                 }
             });
-            let outcome = runtime().block_on(async {
+            let outcome = handle.block_on(async {
                 let mut node = app.node().await;
                 let cycle = CycleId::new("2027Q1").unwrap();
                 Box::pin(run(app.program(), &mut node, &cycle, &mut watch)).await.unwrap()
@@ -81,7 +79,7 @@ fn nothing_leaves_after_the_answer_to_a_stay_that_comes_over_http_in_the_middle_
     };
     let (seconds, out) = came;
     assert!(matches!(outcome, Outcome::Withheld(_)), "{outcome:?}");
-    let after = runtime().block_on(app.store().register("2027Q1")).unwrap().len();
+    let after = runtime.block_on(app.store().register("2027Q1")).unwrap().len();
     assert_eq!(out, after, "nothing left after the answer");
     println!(
         "time to silence: {:.1} ms from the stay's request to its answer, {out} chunks out",

@@ -27,7 +27,8 @@ async fn a_step_counts_once_from_the_version_that_was_seen_and_from_the_role_tha
     let seen = place.program(&reviewer, "GET", &case, None).await;
     assert_eq!(seen.status, StatusCode::OK, "{}", seen.body);
     let seen = seen.json();
-    assert_eq!((&seen["stage"], &seen["version"]), (&"lead".into(), &0.into()));
+    assert_eq!(seen["stage"], "lead");
+    assert_eq!(seen["version"], 0);
     assert!(!seen["returned"].as_object().unwrap().is_empty());
     assert_eq!(place.program(&operator, "GET", &case, None).await.status, StatusCode::FORBIDDEN);
     let answer = place.program(&operator, "POST", &steps, Some(&review(0))).await;

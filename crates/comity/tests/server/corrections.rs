@@ -237,10 +237,10 @@ async fn a_correction_that_an_officer_orders_is_sent_until_it_is_acknowledged_an
     // The other party's node is not there yet: it is asked again later, and not at once.
     drop(listener);
     assert_eq!(app.chase_once().await.unwrap(), 0);
-    let [waiting] = app.desk().store().corrections_of(&id).await.unwrap().try_into().unwrap();
+    let waiting = app.desk().store().corrections_of(&id).await.unwrap().remove(0);
     assert_eq!((waiting.delivery.attempts, waiting.delivery.acknowledged_at), (1, None));
     assert_eq!(app.chase_once().await.unwrap(), 0);
-    let [waiting] = app.desk().store().corrections_of(&id).await.unwrap().try_into().unwrap();
+    let waiting = app.desk().store().corrections_of(&id).await.unwrap().remove(0);
     assert_eq!(waiting.delivery.attempts, 1, "its time has not come");
 
     // Ten minutes later it is due, and the node is there.
