@@ -551,6 +551,13 @@ impl Check<'_, '_> {
             let cite = Some("5 U.S.C. 552a(o)(1)(F)");
             self.add("retention.destroy_by", what, cite, "correct one of the dates");
         }
+        let zone = agreement.notice.time_zone.as_deref();
+        if zone.is_some_and(|name| crate::clock::zone(Some(name)).is_none()) {
+            let what = "`notice.time_zone` names no time zone";
+            let cite = Some("5 U.S.C. 552a(p)(1)(C)");
+            let remedy = "write a name of the IANA database, as in `America/Chicago`";
+            self.add("notice.time_zone", what, cite, remedy);
+        }
         for (index, accuracy) in agreement.accuracy.iter().enumerate() {
             if agreement.record_set(&accuracy.record_set).is_none() {
                 let what = format!("`{}` is no record set of this agreement", accuracy.record_set);

@@ -5,9 +5,11 @@
 //! whether they are good is for the boards, and whether they are done is casework's and the ledger's to show.
 
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::term::midnight;
 use crate::{PublicKey, RecordSetId};
 
 /// Why the program is justified and what is expected of it.
@@ -83,6 +85,12 @@ pub struct Notice {
     /// The law that fixes this period, if one does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_period_citation: Option<String>,
+    /// Days added where the notice goes by mail; the Department of Defense adds 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mailing_days: Option<u32>,
+    /// The time zone in which the last day ends, by its name in the IANA database, where it ends later than the law's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
 }
 
 /// How long records made by the program are kept.
@@ -98,6 +106,29 @@ pub struct Retention {
     /// The day on which all that is left is destroyed or returned.
     #[schemars(with = "String", extend("format" = "date"))]
     pub destroy_by: Date,
+}
+
+impl Retention {
+    /// Returns the instant from which on a lead that was closed is destroyed: its days after the close, or the
+    /// agreement's last day if that comes first.
+    pub fn leads_end(&self, closed_at: Timestamp) -> Timestamp {
+        after_days(closed_at, self.leads_days).min(self.ends())
+    }
+
+    /// Returns the instant from which on the pairs of a cycle that became no lead are destroyed.
+    pub fn pairs_end(&self, finished_at: Timestamp) -> Timestamp {
+        after_days(finished_at, self.pairs_days).min(self.ends())
+    }
+
+    /// Returns the instant from which on all that is left is destroyed or returned.
+    pub fn ends(&self) -> Timestamp {
+        midnight(self.destroy_by)
+    }
+}
+
+fn after_days(at: Timestamp, days: u32) -> Timestamp {
+    let days = SignedDuration::from_hours(i64::from(days).saturating_mul(24));
+    at.checked_add(days).unwrap_or(Timestamp::MAX)
 }
 
 /// Security of the records.
@@ -202,4 +233,29 @@ pub enum CostBenefit {
         /// The statute.
         citation: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_ends_with_its_days_or_with_the_agreements_last_day_whichever_is_first() {
+        let retention = Retention {
+            statement: "x".to_owned(),
+            pairs_days: 30,
+            leads_days: 180,
+            destroy_by: "2028-02-29".parse().unwrap(),
+        };
+        let at = |text: &str| -> Timestamp { text.parse().unwrap() };
+        let closed = at("2027-06-01T12:00:00Z");
+        assert_eq!(retention.leads_end(closed), at("2027-11-28T12:00:00Z"));
+        assert_eq!(retention.pairs_end(closed), at("2027-07-01T12:00:00Z"));
+        assert_eq!(retention.leads_end(at("2027-09-02T00:00:00Z")), at("2028-02-29T00:00:00Z"));
+        assert_eq!(retention.leads_end(at("2027-09-02T00:00:01Z")), at("2028-02-29T00:00:00Z"));
+        assert_eq!(retention.leads_end(at("2027-09-01T23:59:59Z")), at("2028-02-28T23:59:59Z"));
+        assert_eq!(retention.leads_end(Timestamp::MAX), retention.ends());
+        let none = Retention { leads_days: u32::MAX, ..retention };
+        assert_eq!(none.leads_end(closed), none.ends());
+    }
 }

@@ -58,15 +58,20 @@ impl Filed {
     ///
     /// [`Error::NotCanonical`] when the agreement has no canonical form.
     pub fn standing(&self, now: Timestamp) -> Result<Standing, Error> {
-        Ok(Standing::at(
+        Ok(self.standing_under(self.agreement.digest()?, now))
+    }
+
+    /// Returns the standing where the agreement's digest is at hand, which takes longer to find than all else here.
+    pub(crate) fn standing_under(&self, digest: Digest, now: Timestamp) -> Standing {
+        Standing::at(
             now,
             &Keys::of(&self.agreement, &[]),
             required(&self.agreement.parties),
-            self.agreement.digest()?,
+            digest,
             self.agreement.environment,
             &self.signatures,
             &self.key_changes,
-        ))
+        )
     }
 
     /// Returns the agreement that this one says it continues, if it is here, and where that stands with its signers.
@@ -108,8 +113,11 @@ impl Filed {
     ///
     /// [`Error::NotCanonical`] when the agreement has no canonical form.
     pub fn parties(&self, now: Timestamp) -> Result<Vec<&Party>, Error> {
-        let digest = self.agreement.digest()?;
         let mut parties: Vec<_> = self.agreement.parties.iter().collect();
+        if self.annexes.is_empty() {
+            return Ok(parties);
+        }
+        let digest = self.agreement.digest()?;
         for annex in &self.annexes {
             if annex.agreement == digest
                 && annex.party.roles == [Role::Recipient]

@@ -5,6 +5,9 @@
 //! `laws/`: one broad permit an act, one `forbid … unless` a requirement. Agreements are data to them, never text.
 //! The gate reads no clock, no file and no database, and knows nothing of how records are linked.
 
+mod case;
+mod case_facts;
+mod contest;
 mod decide;
 mod facts;
 mod permit;
@@ -17,6 +20,10 @@ use std::str::FromStr as _;
 
 use cedar_policy::{Effect, PolicySet, Schema, ValidationMode, Validator};
 
+pub use case::{
+    Account, By, CaseFile, CaseRequest, CaseStage, Death, Decided, Emergency, EmergencyGround,
+    NoticePart, NoticeServed, ProposedAction, RecordsAsked, Reviews, Service, Silence, Undo,
+};
 pub use decide::{Decision, Grounds};
 pub use facts::Facts;
 pub use permit::Permit;

@@ -117,6 +117,8 @@ id! {
     CycleId "comity-cycle" CYCLE_PATTERN is_cycle
     /// Names an officer, as the party's own system does.
     OfficerId "comity-id" PATTERN is_id
+    /// Names a case, as its store does; never an identifier the person has.
+    CaseRef "comity-cycle" CYCLE_PATTERN is_cycle
     /// Names a claimed waiver or exemption.
     ClaimId "comity-id" PATTERN is_id
     /// Names a population or a territory, as an order or an agreement does.

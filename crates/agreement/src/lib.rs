@@ -6,8 +6,10 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 mod agreement;
+mod calendar;
 mod check;
 mod claim;
+mod clock;
 mod demonstration;
 mod digest;
 mod discrepancy;
@@ -19,6 +21,7 @@ mod gate;
 mod id;
 mod key;
 mod model;
+mod officer;
 mod pack;
 mod party;
 mod problem;
@@ -27,6 +30,7 @@ mod reader;
 mod record_set;
 mod schedule;
 mod schema;
+mod seal;
 mod signature;
 mod stay;
 mod template;
@@ -34,8 +38,10 @@ mod term;
 mod terms;
 
 pub use agreement::Agreement;
+pub use calendar::{Calendar, Holiday, HolidayRule, Observed, WeekDay};
 pub use check::law_problems;
 pub use claim::{Claim, ClaimKind, Exception, ExceptionKind};
+pub use clock::{Clock, ClockUnit, Counted, Deadline, ProgramPeriod};
 pub use demonstration::Demonstration;
 pub use digest::Digest;
 pub use discrepancy::{Discrepancy, Period};
@@ -47,18 +53,20 @@ pub use element::{Category, Element, Kind, Span};
 pub use error::Error;
 pub use filed::{Annex, FederalRegister, Filed, Publications};
 pub use gate::{
-    Act, Decision, Extract, Facts, Gate, Grounds, PackRef, Permit, PilotStatus, Reason, Refusal,
-    Request, SCHEMA,
+    Account, Act, By, CaseFile, CaseRequest, CaseStage, Death, Decided, Decision, Emergency,
+    EmergencyGround, Extract, Facts, Gate, Grounds, NoticePart, NoticeServed, PackRef, Permit,
+    PilotStatus, ProposedAction, Reason, RecordsAsked, Refusal, Request, Reviews, SCHEMA, Service,
+    Silence, Undo,
 };
 pub use id::{
-    ClaimId, CycleId, ElementName, ElementRef, GroupId, OfficerId, PackId, PartyId, ProgramId,
-    PurposeId, RecordSetId,
+    CaseRef, ClaimId, CycleId, ElementName, ElementRef, GroupId, OfficerId, PackId, PartyId,
+    ProgramId, PurposeId, RecordSetId,
 };
 pub use key::{Environment, PublicKey, SignatureBytes, SigningKey};
 pub use model::{Model, Pilot, Threshold};
+pub use officer::OfficerRole;
 pub use pack::{
-    Clock, ClockUnit, InForce, Kept, Manifest, NoticeText, Pack, Regime, Report, Required,
-    Unconfirmed, VectorOutcome,
+    InForce, Kept, Manifest, NoticeText, Pack, Regime, Report, Required, Unconfirmed, VectorOutcome,
 };
 pub use party::{Board, Party, Role};
 pub use problem::Problem;
@@ -68,6 +76,7 @@ pub use schedule::{
     Compression, Contact, Control, Cycle, Drawn, Encoding, Extracted, FileFormat, Schedule,
 };
 pub use schema::agreement_schema;
+pub use seal::Seal;
 pub use signature::{Answer, Document, KeyChange, Signature, Signer, SignerRole, Standing};
 pub use stay::{Direction, Lift, Scope, Stay, StayKind};
 pub use template::template;

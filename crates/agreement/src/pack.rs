@@ -1,6 +1,7 @@
 //! Law packs: a law as data, so that a lawyer can read it and a new law needs no release.
 //!
-//! A pack is a folder under `laws/` with `pack.toml`, `policies.cedar` and `vectors.toml`. Packs are versioned by date
+//! A pack is a folder under `laws/` with `pack.toml`, `policies.cedar` and `vectors.toml`, and where it says much of
+//! cases with `cases.cedar` and `cases.toml`. Packs are versioned by date
 //! and never edited in place; a decision names the pack's digest. The floor is a pack too, the only one that permits
 //! anything. A pack is not legal advice, and it says itself what in it is not confirmed.
 
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use crate::{Act, Digest, Error, Facts, Gate, PackId, PackRef};
+use crate::{Act, Calendar, Clock, Digest, Error, Facts, Gate, PackId, PackRef};
 
 /// Id of the floor.
 const FLOOR: &str = "floor";
@@ -48,6 +49,9 @@ pub struct Manifest {
     /// Periods the law sets.
     #[serde(default)]
     pub clocks: Vec<Clock>,
+    /// Calendars that clocks count working days by.
+    #[serde(default)]
+    pub calendars: Vec<Calendar>,
     /// Texts of notices.
     #[serde(default)]
     pub notices: Vec<NoticeText>,
@@ -102,44 +106,6 @@ pub struct Required {
     pub cite: String,
     /// What to write.
     pub remedy: String,
-}
-
-/// A period or a bound the law sets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Clock {
-    /// The clock's name.
-    pub id: String,
-    /// How many.
-    pub length: u32,
-    /// Of what.
-    pub unit: ClockUnit,
-    /// What starts it.
-    pub from: String,
-    /// The rule of this pack that holds it, if one does.
-    #[serde(default)]
-    pub rule: Option<String>,
-    /// Where it stands.
-    pub cite: String,
-    /// Whether it was checked against the official text.
-    pub confirmed: bool,
-    /// What is to be said about it.
-    #[serde(default)]
-    pub note: Option<String>,
-}
-
-/// The unit of a clock. Days are calendar days in Coordinated Universal Time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ClockUnit {
-    /// Calendar days.
-    Days,
-    /// Calendar months.
-    Months,
-    /// Years.
-    Years,
-    /// Percent; a bound and not a period.
-    Percent,
 }
 
 /// The text of a notice, with places in braces.
@@ -204,6 +170,9 @@ pub struct Unconfirmed {
 #[serde(deny_unknown_fields)]
 struct Vectors {
     base: Base,
+    /// The context of acts about cases, which have other facts.
+    #[serde(default)]
+    cases: Map<String, Value>,
     #[serde(default)]
     vector: Vec<Vector>,
 }
@@ -260,8 +229,16 @@ impl Pack {
     pub fn floor() -> Result<Self, Error> {
         Self::from_files(
             include_str!("../../../laws/floor/pack.toml"),
-            include_str!("../../../laws/floor/policies.cedar"),
-            include_str!("../../../laws/floor/vectors.toml"),
+            concat!(
+                include_str!("../../../laws/floor/policies.cedar"),
+                "\n",
+                include_str!("../../../laws/floor/cases.cedar")
+            ),
+            concat!(
+                include_str!("../../../laws/floor/vectors.toml"),
+                "\n",
+                include_str!("../../../laws/floor/cases.toml")
+            ),
         )
     }
 
@@ -288,7 +265,14 @@ impl Pack {
             let path = folder.join(name);
             std::fs::read_to_string(&path).map_err(|source| Error::PackFile { path, source })
         };
-        Self::from_files(&read("pack.toml")?, &read("policies.cedar")?, &read("vectors.toml")?)
+        // A pack that says much of cases has a second file of policies and of vectors.
+        let both = |first: &str, second: &str| -> Result<String, Error> {
+            let text = read(first)?;
+            let more = folder.join(second).exists();
+            if more { Ok(format!("{text}\n{}", read(second)?)) } else { Ok(text) }
+        };
+        let policies = both("policies.cedar", "cases.cedar")?;
+        Self::from_files(&read("pack.toml")?, &policies, &both("vectors.toml", "cases.toml")?)
     }
 
     /// Makes a pack of the texts of its three files.
@@ -307,6 +291,12 @@ impl Pack {
         let digest = Digest::from_bytes(hash.finalize().into());
         let manifest: Manifest = parse(manifest, "pack.toml", "?")?;
         let vectors = parse(vectors, "vectors.toml", manifest.id.as_str())?;
+        let calendars = manifest.calendars.iter().flat_map(Calendar::problems);
+        let clocks = manifest.clocks.iter().flat_map(|clock| clock.problems(&manifest.calendars));
+        if let Some(reason) = calendars.chain(clocks).next() {
+            let id = manifest.id.to_string();
+            return Err(Error::PackManifest { id, file: "pack.toml", reason });
+        }
         Ok(Self { manifest, policies: policies.to_owned(), vectors, digest })
     }
 
@@ -329,6 +319,25 @@ impl Pack {
     pub fn rules(&self) -> Vec<String> {
         let after = self.policies.split("@id(\"").skip(1);
         after.filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect()
+    }
+
+    /// Returns the version of a clock that is in force on a day.
+    pub fn clock(&self, id: &str, on: Date) -> Option<&Clock> {
+        self.manifest
+            .clocks
+            .iter()
+            .find(|clock| clock.id == id && clock.in_force.is_none_or(|law| law.contains(on)))
+    }
+
+    /// Returns a calendar.
+    pub fn calendar(&self, id: &str) -> Option<&Calendar> {
+        self.manifest.calendars.iter().find(|calendar| calendar.id == id)
+    }
+
+    /// Returns the calendar that a clock counts working days by; one of calendar days alone if it names none.
+    pub fn calendar_of(&self, clock: &Clock) -> Calendar {
+        let named = clock.calendar.as_ref().and_then(|id| self.calendar(id));
+        named.cloned().unwrap_or_default()
     }
 
     /// Returns what a decision records of the pack.
@@ -361,6 +370,9 @@ impl Pack {
             ),
         };
         let mut base = self.vectors.base.clone();
+        if Act::OF_CASES.contains(&vector.act) {
+            base.context.clone_from(&self.vectors.cases);
+        }
         for key in &vector.unset {
             let (part, name) = base.part(key).ok_or_else(|| wrong(key))?;
             part.remove(name).ok_or_else(|| wrong(key))?;
@@ -465,6 +477,9 @@ mod tests {
                 let number = clock.length.to_string();
                 let number = if clock.id == "pilot-bound" || clock.id == "reversals" {
                     format!("{number}0")
+                } else if clock.id == "emergency" {
+                    // Ten days, in seconds.
+                    (clock.length * 86_400).to_string()
                 } else {
                     number
                 };

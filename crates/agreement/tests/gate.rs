@@ -205,7 +205,7 @@ fn pack(policy: &str) -> Pack {
 #[test]
 fn any_error_in_a_policy_is_a_refusal() {
     let overflows = "@id(\"overflows\") @reason(\"r\") @cite(\"c\") @remedy(\"m\")
-        forbid (principal, action, resource)
+        forbid (principal, action == Action::\"run\", resource)
         when { context.volume_percent * 9223372036854775807 == 7 };";
     let gate = Gate::new(vec![pack(overflows)]).unwrap();
     let filed = file(|agreement| {

@@ -4,10 +4,10 @@
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The database file cannot be opened or created.
+    /// The database cannot be opened or created.
     #[error("the case store `{path}` cannot be opened")]
     CannotOpen {
-        /// The file.
+        /// The file, or the server and its database.
         path: String,
         /// What the database said.
         #[source]
@@ -18,6 +18,62 @@ pub enum Error {
     OldSqlite {
         /// The version linked.
         version: String,
+    },
+    /// A store that is to be filled already holds something.
+    #[error("the case store is not empty")]
+    NotEmpty,
+    /// The database server is set so that it may lose what it has acknowledged.
+    #[error("the database server cannot be relied on: {reason}")]
+    UnfitDatabase {
+        /// What is set wrong.
+        reason: &'static str,
+    },
+    /// A server would be reached over a network that anybody may listen to.
+    #[error("the way to the database server is not encrypted")]
+    OpenWire,
+    /// The keys' folder cannot be read or written.
+    #[error("the case store's keys in `{path}` cannot be read or written")]
+    Keys {
+        /// The file or folder.
+        path: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The key file is not there, is no key file, or is another than the one that wrapped the keys.
+    #[error("the key file `{path}` does not open the case store's keys")]
+    KeyFile {
+        /// The file.
+        path: String,
+    },
+    /// The command that wraps keys did not do it.
+    #[error("the key command could not {deed} a key: {why}")]
+    KeyCommand {
+        /// `wrap` or `unwrap`.
+        deed: &'static str,
+        /// Why not.
+        why: String,
+    },
+    /// The system gave no random bytes.
+    #[error("the system gave no random bytes: {why}")]
+    NoRandomness {
+        /// What it said.
+        why: String,
+    },
+    /// The keys are others than those that the store was sealed under.
+    #[error("the case store was sealed under other keys than there are")]
+    OtherKeys,
+    /// A cell is sealed under a key that is not among the keys.
+    #[error("the case store holds what was sealed under key {number}, which is not among its keys")]
+    NoKey {
+        /// The key's number.
+        number: u32,
+    },
+    /// A cell is sealed under a key that was destroyed, and so are its contents.
+    #[error("what was obtained under the agreement `{agreement}` was destroyed")]
+    KeyDestroyed {
+        /// The agreement's digest.
+        agreement: String,
     },
     /// The schema could not be brought up to date.
     #[error("the case store's tables could not be brought up to date")]
@@ -86,17 +142,76 @@ pub enum Error {
     /// A stay was recorded or lifted between look-up and release.
     #[error("a stay was recorded or lifted since they were last looked up")]
     StaysChanged,
+    /// No case has that number.
+    #[error("there is no case `{case}`")]
+    NoSuchCase {
+        /// The number asked for.
+        case: String,
+    },
+    /// Nothing was done that could be stored.
+    #[error("a case without a step is not stored")]
+    NoStep,
+    /// The step is not one that the case takes.
+    #[error("case `{case}` does not take the step")]
+    NotTaken {
+        /// The case.
+        case: String,
+        /// Why not.
+        #[source]
+        why: crate::NotAllowed,
+    },
+    /// Somebody else took a step meanwhile.
+    #[error("case `{case}` has moved on: it has taken {version} steps by now")]
+    CaseMoved {
+        /// The case.
+        case: String,
+        /// How many steps it has taken.
+        version: u64,
+    },
+    /// The steps of a case do not follow from one another.
+    #[error("step {number} of case `{case}` cannot have been taken")]
+    NotItsSteps {
+        /// The case.
+        case: String,
+        /// The step.
+        number: usize,
+        /// Why not.
+        #[source]
+        why: crate::NotAllowed,
+    },
+    /// The one who wrote for several stopped before answering.
+    #[error("it is not known whether the step was stored")]
+    Unanswered,
     /// Another process holds the program's folder.
     #[error("another run is at work on this program")]
     Busy,
+    /// An officer has one account.
+    #[error("that officer has an account already")]
+    AccountThere,
+    /// No officer of that id has an account.
+    #[error("there is no such account")]
+    NoSuchAccount,
 }
 
 impl Error {
     /// Returns what the reader can do about it, where there is something.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Error::CannotOpen { .. } => Some("check that the folder exists and can be written"),
+            Error::CannotOpen { .. } => Some(
+                "check that the folder exists and can be written, or that the server can be reached",
+            ),
             Error::OldSqlite { .. } => Some("build with the bundled SQLite, as shipped"),
+            Error::UnfitDatabase { .. } => {
+                Some("set `fsync`, `full_page_writes` and `synchronous_commit` to on")
+            }
+            Error::OpenWire => Some(
+                "reach it by its socket or through a tunnel, or say `sslmode=disable` where the way to it is trusted",
+            ),
+            Error::Keys { .. } => Some("check that the folder of the keys can be read and written"),
+            Error::KeyFile { .. } | Error::OtherKeys | Error::NoKey { .. } => {
+                Some("put the keys back from where they are kept; without them nothing can be read")
+            }
+            Error::KeyCommand { .. } => Some("run the command by hand to see what it says"),
             Error::CannotMigrate(_) => Some(
                 "the store may be of a newer version of the program; use that version, or a copy of the store",
             ),
@@ -113,7 +228,21 @@ impl Error {
             Error::Store(_) => {
                 Some("check that the disk has room and the folder can be written, then run again")
             }
-            Error::NotWaiting { .. }
+            Error::AccountThere => Some("name another officer, or change that account's roles"),
+            Error::NoSuchAccount => Some("`comity account list` shows them"),
+            Error::NotEmpty => Some("restore into an empty folder or schema"),
+            Error::CaseMoved { .. } => {
+                Some("look at the case again: nothing of yours was stored, and nothing is lost")
+            }
+            Error::NotItsSteps { .. } => Some("restore the program's folder from its last backup"),
+            Error::NoSuchCase { .. } => Some(
+                "a case is opened when its lead is disclosed; `comity leads PROGRAM` lists leads",
+            ),
+            Error::NoStep | Error::NotTaken { .. } => None,
+            Error::Unanswered => Some("look at the case again before trying once more"),
+            Error::KeyDestroyed { .. }
+            | Error::NoRandomness { .. }
+            | Error::NotWaiting { .. }
             | Error::StaysChanged
             | Error::CannotSpell { .. }
             | Error::LeadMoved { .. } => None,

@@ -61,7 +61,7 @@ impl Run {
 
     /// Returns the digest of the agreement it was begun under.
     pub fn agreement(&self) -> Option<String> {
-        self.input("agreement")?.as_str().map(str::to_owned)
+        agreement_in(&self.inputs)
     }
 
     /// Returns the lowest threshold that was allowed when it was begun.
@@ -79,4 +79,10 @@ impl Run {
         let files = self.input("files").and_then(|files| serde_json::from_value(files).ok());
         files.unwrap_or_default()
     }
+}
+
+/// Returns the digest of the agreement that a run's inputs name.
+pub(crate) fn agreement_in(inputs: &str) -> Option<String> {
+    let inputs: serde_json::Value = serde_json::from_str(inputs).ok()?;
+    inputs.get("agreement")?.as_str().map(str::to_owned)
 }

@@ -1,7 +1,16 @@
 //! The case store, behind one trait that states its promises.
 
+pub mod accounts;
+pub mod cases;
+mod cell;
+mod copy;
+pub mod database;
+pub mod postgres;
 pub mod sqlite;
+pub mod vault;
+mod writer;
 
+use crate::destroyed::{Certificate, Destroyed};
 use crate::{
     Disclosure, DisclosureId, Drafts, Error, Known, Lead, LeadId, PairKey, Pilot, PilotTerms,
     Planned, Review, Run, Stage,
@@ -36,6 +45,25 @@ pub struct RecordedStay {
 /// Which stays were recorded and lifted when they were looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StaysState(pub(crate) i64);
+
+/// The tables whose rows are of a lead, by which column, in an order in which they can be deleted.
+const LEAVES_OF_A_LEAD: &[(&str, &str)] = &[
+    ("paper", "file"),
+    ("read_log", "file"),
+    ("notice", "file"),
+    ("correction", "file"),
+    ("step", "file"),
+    ("case_file", "id"),
+    ("opening", "lead"),
+    ("judgement", "lead"),
+    ("lead", "id"),
+];
+
+/// Names the runs that were begun under an agreement.
+fn runs_under(runs: &[Run], agreement: &str) -> Vec<String> {
+    let under = runs.iter().filter(|run| run.agreement().as_deref() == Some(agreement));
+    under.map(|run| run.id.clone()).collect()
+}
 
 /// Keeps the cases of one program.
 ///
@@ -250,6 +278,18 @@ pub trait Store {
         at: &str,
         drafts: &Drafts<'_>,
     ) -> impl Future<Output = Result<(), Error>>;
+
+    /// Counts the leads and cases under an agreement that are still being worked.
+    fn standing_under(&self, agreement: &str) -> impl Future<Output = Result<u64, Error>>;
+
+    /// Deletes what was obtained under an agreement, and puts its certificate into the outbox in the same transaction.
+    /// The agreement's key is destroyed before ([`vault::Vault::destroy`]). That a pair is not the same stays known.
+    fn destroy(
+        &self,
+        agreement: &str,
+        openings: &[String],
+        certificate: Certificate<'_>,
+    ) -> impl Future<Output = Result<Destroyed, Error>>;
 
     /// Returns every stay recorded, lifted or not, and the state they are in.
     fn stays(&self) -> impl Future<Output = Result<(StaysState, Vec<RecordedStay>), Error>>;

@@ -5,6 +5,8 @@
 //! done under it, nothing is disclosed in the scope of a stay, every decision is decided again from its facts, the
 //! counts add up. What cannot be proved is said as plainly as what is wrong.
 
+mod cases;
+
 use crate::Error;
 use crate::event::{Decided, Event};
 use agreement::{
@@ -123,6 +125,7 @@ struct Reading<'gate> {
     stays: BTreeMap<String, Stay>,
     disclosures: BTreeMap<u64, Given>,
     runs: BTreeMap<String, u64>,
+    cases: BTreeMap<String, cases::Case>,
     abandoned: BTreeSet<String>,
     counted: Counted,
     open: Vec<String>,
@@ -154,6 +157,8 @@ struct Counted {
     withdrawn: u64,
     acts: u64,
     stays: u64,
+    steps: u64,
+    actions: u64,
     finished: u64,
 }
 
@@ -170,6 +175,7 @@ impl<'gate> Reading<'gate> {
             stays: BTreeMap::new(),
             disclosures: BTreeMap::new(),
             runs: BTreeMap::new(),
+            cases: BTreeMap::new(),
             abandoned: BTreeSet::new(),
             counted: Counted::default(),
             open: Vec::new(),
@@ -304,7 +310,28 @@ impl<'gate> Reading<'gate> {
                     );
                 }
             }
-            Event::AgreementFiled { .. } | Event::PermitDropped { .. } => {}
+            Event::CaseStepped { case, number, step, stage: _, ends } => {
+                self.step(index, at, &case, number, &step, &ends);
+            }
+            Event::CaseRead { .. } => self.just_permitted(index, at, &READS),
+            Event::IndividualSaw { .. } => self.just_permitted(index, at, &[Act::SEE_OWN]),
+            Event::VoteCast { .. } => self.just_permitted(index, at, &[Act::VOTE]),
+            Event::WorkExported { .. } => self.just_permitted(index, at, &[Act::EXPORT_WORK]),
+            Event::ResultsImported { .. } => {
+                self.just_permitted(index, at, &[Act::IMPORT_RESULTS]);
+            }
+            Event::CorrectionSent { case, .. } => {
+                if !self.cases.get(&case).is_some_and(|seen| seen.corrects) {
+                    let what = format!(
+                        "it sends a correction of case {case}, and none was ordered before"
+                    );
+                    self.wrong(index, &what, ORDER);
+                }
+            }
+            Event::AgreementFiled { .. }
+            | Event::PermitDropped { .. }
+            | Event::CorrectionReceived { .. }
+            | Event::DataDestroyed { .. } => {}
         }
     }
 
@@ -453,6 +480,16 @@ impl<'gate> Reading<'gate> {
             ),
         );
         say(
+            count.steps,
+            format!(
+                "{} steps of {} cases follow one another; each of {} actions has its verification by two, its notice and \
+                 the end of its period before it",
+                count.steps,
+                self.cases.len(),
+                count.actions
+            ),
+        );
+        say(
             count.finished,
             format!("{} finished runs opened as many leads as were disclosed", count.finished),
         );
@@ -466,6 +503,9 @@ impl<'gate> Reading<'gate> {
         });
     }
 }
+
+/// The acts under which a case is read.
+const READS: [Act; 2] = [Act::READ_CASE, Act::READ_EVIDENCE];
 
 const ORDER: &str =
     "entries were left out or written out of order: compare with another copy of the ledger";

@@ -2,8 +2,12 @@
 //!
 //! Exit codes: 0 done; 1 an error; 2 a refusal, which is an answer; 64 the command's words are off.
 
+mod account;
 mod audit;
+mod backup;
 mod check;
+mod demo;
+mod destroy;
 mod explain;
 mod key;
 mod law;
@@ -11,8 +15,10 @@ mod leads;
 mod link;
 mod new;
 mod receipt;
+mod restore;
 mod review;
 mod run;
+mod serve;
 mod sign;
 mod stay;
 mod synth;
@@ -21,11 +27,11 @@ mod witness;
 use crate::Error;
 use crate::clock::{self, Clock};
 use crate::event::Event;
-use crate::node::{Answer, Node, Places, make_private};
+use crate::node::{Answer, Node, Places};
 use crate::printer::Printer;
 use crate::program::Program;
 use agreement::{Act, Gate, OfficerId, Permit, Refusal, Request};
-use casework::{Sqlite, Store as _};
+use casework::{Database, Keeper, Store as _};
 use clap::{Parser, Subcommand};
 use ledger::Commitments;
 use std::path::{Path, PathBuf};
@@ -76,6 +82,18 @@ enum Command {
     Receipt(receipt::Words),
     /// Cosigns other ledgers' checkpoints, or asks others to cosign this one's
     Witness(witness::Words),
+    /// Serves the node: console, the person's door, and the interface for programs
+    Serve(serve::Words),
+    /// Shows it all on synthetic people: a node with cases at every stage, and an account for each role
+    Demo(demo::Words),
+    /// Makes, lists or changes accounts of officers; the first one is made here
+    Account(account::Words),
+    /// Copies case store and ledger into a folder, without any key
+    Backup(backup::Words),
+    /// Puts a backup back where there is neither case store nor ledger
+    Restore(restore::Words),
+    /// Destroys what was obtained under the agreement, once the day has come
+    Destroy(destroy::Words),
     /// Makes two files of synthetic people with known truth
     Synth(synth::Words),
 }
@@ -116,7 +134,11 @@ pub fn main() -> ExitCode {
 }
 
 fn carry_out(command: Command, clock: &Clock, printer: &mut Printer) -> Result<Done, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    // The server answers on every core; everything else does one thing.
+    let runtime = match command {
+        Command::Serve(_) => tokio::runtime::Builder::new_multi_thread().enable_all().build(),
+        _ => tokio::runtime::Builder::new_current_thread().enable_all().build(),
+    };
     let runtime = runtime.map_err(|source| Error::NoRuntime { source })?;
     runtime.block_on(Box::pin(async {
         match command {
@@ -134,6 +156,12 @@ fn carry_out(command: Command, clock: &Clock, printer: &mut Printer) -> Result<D
             Command::Link(words) => words.carry_out(printer),
             Command::Receipt(words) => words.carry_out(printer),
             Command::Witness(words) => Box::pin(words.carry_out(clock, printer)).await,
+            Command::Demo(words) => Box::pin(words.carry_out(clock, printer)).await,
+            Command::Serve(words) => Box::pin(words.carry_out(clock, printer)).await,
+            Command::Account(words) => words.carry_out(clock, printer).await,
+            Command::Backup(words) => Box::pin(words.carry_out(clock, printer)).await,
+            Command::Restore(words) => Box::pin(words.carry_out(clock, printer)).await,
+            Command::Destroy(words) => Box::pin(words.carry_out(clock, printer)).await,
             Command::Synth(words) => words.carry_out(printer),
         }
     }))
@@ -147,11 +175,26 @@ struct Which {
     /// Where ledger, case store and reports are kept
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
+    /// Keeps the case store in PostgreSQL, at this URL; COMITY_STORE says it for every command
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
 }
 
 impl Which {
     fn places(&self) -> Places {
-        Places::under(self.out.clone().unwrap_or_else(|| self.program.join("work")))
+        let places = Places::under(self.out.clone().unwrap_or_else(|| self.program.join("work")));
+        let set = |name: &str| std::env::var(name).ok().filter(|text| !text.trim().is_empty());
+        let places = match self.store.clone().or_else(|| set("COMITY_STORE")) {
+            Some(url) => places.on_server(url),
+            None => places,
+        };
+        match set("COMITY_KEY_COMMAND") {
+            Some(command) => {
+                let words = command.split_whitespace().map(str::to_owned);
+                places.kept_by(Keeper::Command(words.collect()))
+            }
+            None => places,
+        }
     }
 
     fn load(&self, clock: &Clock) -> Result<Program, Error> {
@@ -159,10 +202,8 @@ impl Which {
     }
 
     /// Opens the case store alone, making it if it is not there yet.
-    async fn store(&self) -> Result<Sqlite, Error> {
-        let places = self.places();
-        make_private(places.root())?;
-        Ok(Sqlite::open(&places.casework()).await?)
+    async fn open_store(&self) -> Result<Database, Error> {
+        self.places().open_store().await
     }
 
     /// Opens program and node, for a command that needs a run to have been.
@@ -171,7 +212,7 @@ impl Which {
         if !self.program.join("agreement.toml").exists() {
             return Err(Error::NoProgram { path: self.program.clone() });
         }
-        if !places.casework().exists() {
+        if !places.has_store() {
             return Err(Error::NotRun { program: self.program.clone() });
         }
         let program = self.load(clock)?;
@@ -205,7 +246,7 @@ async fn ask(
 }
 
 /// Commits to what is told, field by field, each under a fresh key.
-fn commit(told: &[(&str, String)]) -> Result<(Commitments, Vec<String>), Error> {
+pub(crate) fn commit(told: &[(&str, String)]) -> Result<(Commitments, Vec<String>), Error> {
     let mut commitments = Commitments::new();
     let mut openings = Vec::new();
     for (field, value) in told {

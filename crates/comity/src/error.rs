@@ -143,6 +143,32 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A backup is not what its list of contents says.
+    #[error("the backup in `{}` is damaged or not whole", path.display())]
+    BackupDamaged {
+        /// The backup's folder.
+        path: PathBuf,
+    },
+    /// There are no keys where a backup is to be restored.
+    #[error("there are no keys in `{}`", path.display())]
+    NoKeys {
+        /// The folder of the keys.
+        path: PathBuf,
+    },
+    /// The day has not come by which the agreement says that everything is destroyed.
+    #[error(
+        "the agreement says that what was obtained under it is destroyed by {due}: that day has not come"
+    )]
+    NotYetDue {
+        /// The day.
+        due: jiff::civil::Date,
+    },
+    /// Cases are not closed whose data would be destroyed.
+    #[error("{standing} cases under the agreement are not closed")]
+    CasesStanding {
+        /// How many.
+        standing: u64,
+    },
     /// The program cannot be run as the agreement describes it.
     #[error("{what}")]
     Unrunnable {
@@ -187,6 +213,23 @@ pub enum Error {
         /// Where.
         address: String,
     },
+    /// The server's settings are not what they have to be.
+    #[error("{place}: {why}")]
+    BadConfig {
+        /// Where.
+        place: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// A password is too weak to be taken.
+    #[error("a password has {least} characters or more, and is none of the common ones")]
+    WeakPassword {
+        /// How many it has to have.
+        least: usize,
+    },
+    /// A password could not be hashed.
+    #[error("the password cannot be hashed")]
+    NotHashed,
     /// A witness could not be asked.
     #[error("`{address}` cannot be reached: {why}")]
     Unreachable {
@@ -286,6 +329,16 @@ impl Error {
                 fixed("make the ledger's folder writable; until then every act is refused")
             }
             Error::NoFile { .. } => fixed("add it under [files] in schedule.toml"),
+            Error::BackupDamaged { .. } => {
+                fixed("take another copy of the backup, or an earlier one")
+            }
+            Error::NoKeys { .. } => fixed(
+                "put the node's folder `keys` back first: no backup holds it, and nothing opens without it",
+            ),
+            Error::NotYetDue { .. } => fixed("wait for the day, or agree on another"),
+            Error::CasesStanding { .. } => {
+                fixed("close them first: what undoing an action takes is kept until then")
+            }
             Error::ThereAlready { .. } => fixed("name another file; this one is not written over"),
             Error::Late { .. } => {
                 fixed("agree on another day and change the schedule, or wait for the next cycle")
@@ -316,6 +369,12 @@ impl Error {
             Error::Unencrypted { .. } => fixed(
                 "give --certificate, --certificate-key and --trust, or use an address of this machine",
             ),
+            Error::BadConfig { .. } => {
+                fixed("mend it there; docs/guides/serve.md lists every key with what it does")
+            }
+            Error::WeakPassword { .. } => {
+                fixed("several words that nobody would put together are good and easy to type")
+            }
             Error::Unreachable { .. } => {
                 fixed("check the address and that the witness is at work, then ask again")
             }
@@ -326,6 +385,7 @@ impl Error {
                 "403 and 404: the witness does not know this ledger's key; 422: it has seen another history, so audit both",
             ),
             Error::UnspeakableEvent
+            | Error::NotHashed
             | Error::OtherPermit
             | Error::ReaderStopped
             | Error::Unrunnable { .. }

@@ -181,6 +181,84 @@ pub enum Event {
         /// Where the ledger holds the permit.
         permit: u64,
     },
+    /// Another party's correction came and was kept, before it was acknowledged. What it says is in the store.
+    #[serde(rename = "correction.received")]
+    CorrectionReceived {
+        /// The party that sent it.
+        from: String,
+        /// The agreement's digest.
+        agreement: String,
+        /// SHA-256 of the message as it came.
+        message: String,
+    },
+    /// A case took a step, under the permit recorded just before this. By whom, and on which evidence, is committed to.
+    #[serde(rename = "case.stepped")]
+    CaseStepped {
+        /// The case's number, which names no person.
+        case: String,
+        /// The step's, counted from one.
+        number: u64,
+        /// What kind of step.
+        step: String,
+        /// Where the case stands after it.
+        stage: String,
+        /// When the period to answer ends, where a notice was served (RFC 3339); empty otherwise.
+        ends: String,
+    },
+    /// Cases were read, under the permits recorded just before this, one a case. By whom, is committed to.
+    #[serde(rename = "case.read")]
+    CaseRead {
+        /// How many.
+        cases: u64,
+    },
+    /// An individual saw the own case, under the permit recorded just before this.
+    #[serde(rename = "individual.saw")]
+    IndividualSaw {
+        /// How many cases.
+        cases: u64,
+    },
+    /// A correction was sent to a recipient, or sending it failed.
+    #[serde(rename = "correction.sent")]
+    CorrectionSent {
+        /// The case's number.
+        case: String,
+        /// The step that ordered it.
+        number: u64,
+        /// To whom.
+        recipient: String,
+        /// Which attempt.
+        attempt: u64,
+        /// Whether it arrived; only an acknowledgement ends the sending.
+        arrived: bool,
+    },
+    /// A member of the board voted, under the permit recorded just before this. Who, is committed to.
+    #[serde(rename = "vote.cast")]
+    VoteCast {
+        /// What on, by its digest.
+        on: String,
+        /// For or against.
+        vote: String,
+    },
+    /// Work lists or letters went out into the agency's own system, under the permit recorded just before this.
+    #[serde(rename = "work.exported")]
+    WorkExported {
+        /// What: `work-list` or `print-file`.
+        what: String,
+        /// How many cases.
+        cases: u64,
+        /// SHA-256 of the file.
+        file: String,
+    },
+    /// Results came in from the agency's own system, under the permit recorded just before this.
+    #[serde(rename = "results.imported")]
+    ResultsImported {
+        /// Rows taken.
+        taken: u64,
+        /// Rows rejected, each named to whoever brought them.
+        rejected: u64,
+        /// SHA-256 of the file.
+        file: String,
+    },
     /// A stay was recorded; from here on nothing in its scope is released.
     #[serde(rename = "stay.recorded")]
     StayRecorded {
@@ -196,6 +274,22 @@ pub enum Event {
         from: String,
         /// Until when.
         until: String,
+    },
+    /// What was obtained under an agreement was destroyed, its key first. By whose hand, is committed to.
+    #[serde(rename = "data.destroyed")]
+    DataDestroyed {
+        /// The agreement's digest.
+        agreement: String,
+        /// The day by which the agreement says so.
+        due: String,
+        /// Whether there was a key; none if an interrupted destruction had destroyed it before.
+        key: bool,
+        /// SHA-256 over the leads' numbers, in order, each with a line feed after it.
+        leads: String,
+        /// How many rows of each table.
+        rows: BTreeMap<String, u64>,
+        /// How many "not the same" stay known, without their reason.
+        kept: u64,
     },
     /// A stay was lifted by an order of its own.
     #[serde(rename = "stay.lifted")]

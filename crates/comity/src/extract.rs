@@ -18,7 +18,7 @@ use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType;
 use jiff::civil::date;
 use jiff::{Timestamp, ToSpan};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// The digests of files that were delivered for other cycles: the same bytes again are a doubled file.
@@ -141,6 +141,43 @@ pub(crate) fn returned(
             (*row, values.collect())
         })
         .collect())
+}
+
+/// Reads what some rows are matched on, and what the discrepancy looks at, as text: for the person who judges a lead.
+///
+/// # Errors
+/// The file is gone, or is not the one that the run read.
+pub(crate) fn compared_values(
+    program: &Program,
+    set: &RecordSet,
+    cycle: &CycleId,
+    digest: &str,
+    wanted: &BTreeSet<u64>,
+) -> Result<BTreeMap<u64, BTreeMap<String, String>>, Error> {
+    let extracted = scheduled(program, set)?;
+    let elements: Vec<(String, Kind)> = set
+        .matched_on
+        .iter()
+        .map(|element| (element.name.to_string(), Kind::Text))
+        .chain(
+            set.compared
+                .iter()
+                .map(|element| (element.name.to_string(), kind_of(element, extracted))),
+        )
+        .collect();
+    let projection =
+        Projection::new(elements.iter().map(|(name, kind)| (name.as_str(), kind.clone())));
+    let spec = specification(program, extracted, cycle, &Deliveries::new());
+    let other = || Error::OldSummary { what: "digest of a file" };
+    let digest: admit::Digest = digest.parse().map_err(|_| other())?;
+    let rows = admit::rows(&spec, &projection, wanted, &digest, Limits::default())?;
+    let values = rows.rows.iter().enumerate().map(|(place, row)| {
+        let values = elements.iter().filter_map(|(name, _)| {
+            Some((name.clone(), spelled(&value(&rows.batch, name, place)?)))
+        });
+        (*row, values.collect())
+    });
+    Ok(values.collect())
 }
 
 /// Returns one value of a batch; none where it is missing.

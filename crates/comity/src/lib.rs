@@ -6,8 +6,11 @@
 
 pub mod admit;
 pub mod audit;
+pub mod backup;
 pub mod cli;
 pub mod clock;
+pub mod desk;
+pub mod destroy;
 pub mod discrepancy;
 mod error;
 pub mod event;
@@ -20,6 +23,7 @@ pub mod program;
 pub mod release;
 pub mod report;
 pub mod run;
+pub mod server;
 mod summary;
 pub mod witness;
 

@@ -7,26 +7,45 @@
 use crate::clock::{self, Clock};
 use crate::event::{Decided, Event};
 use crate::{Error, outbox, report};
-use agreement::{Decision, Environment, Filed, Gate, Permit, Refusal, Request, Stay};
-use casework::{Drafts, Sqlite, StaysState, Store};
+use agreement::{Decision, Environment, Facts, Filed, Gate, Permit, Refusal, Request, Stay};
+use casework::{Database, Drafts, Keeper, Sqlite, StaysState, Store, Vault};
 use jiff::Timestamp;
 use ledger::{Commitments, Disk, Leaf, Log, Name, Recorded, Signer};
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How many seconds the clock may stand before the last entry: it is then stamped as of that entry.
 const CLOCK_TOLERANCE: i64 = 60;
 
 /// Where a node keeps what it keeps.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Places {
     root: PathBuf,
+    server: Option<String>,
+    keeper: Option<Keeper>,
 }
 
 impl Places {
     /// Names the places under a folder.
     pub fn under(root: impl Into<PathBuf>) -> Places {
-        Places { root: root.into() }
+        Places { root: root.into(), server: None, keeper: None }
+    }
+
+    /// Keeps the case store on the PostgreSQL server that a URL leads to, in place of a file in the folder.
+    #[must_use]
+    pub fn on_server(mut self, url: impl Into<String>) -> Places {
+        self.server = Some(url.into());
+        self
+    }
+
+    /// Has somebody else keep the key that wraps the case store's keys, in place of a file in the folder.
+    #[must_use]
+    pub fn kept_by(mut self, keeper: Keeper) -> Places {
+        self.keeper = Some(keeper);
+        self
     }
 
     /// Returns the folder itself.
@@ -59,9 +78,60 @@ impl Places {
         self.root.join("casework.sqlite")
     }
 
+    /// Returns the accounts of officers: apart from the cases, so that a copy of those lets nobody in.
+    pub fn accounts(&self) -> PathBuf {
+        self.root.join("accounts.sqlite")
+    }
+
+    /// Returns the folder of the case store's keys. No backup of the store holds them.
+    pub fn casework_keys(&self) -> PathBuf {
+        self.root.join("keys").join("casework")
+    }
+
+    /// Returns the URL of the server that keeps the case store, if one does.
+    pub fn server(&self) -> Option<&str> {
+        self.server.as_deref()
+    }
+
+    /// Says whether there may be a case store: its file is there, or it is a server's to say.
+    pub fn has_store(&self) -> bool {
+        self.server.is_some() || self.casework().exists()
+    }
+
+    /// Opens the vault, making its keys if there are none yet.
+    ///
+    /// # Errors
+    /// The keys cannot be read or written.
+    pub fn open_vault(&self) -> Result<Vault, Error> {
+        make_private(&self.root)?;
+        let folder = self.casework_keys();
+        let keeper = self.keeper.clone().unwrap_or_else(|| Keeper::File(folder.join("key")));
+        let random = || clock::random().map_err(|error| error.to_string());
+        Ok(Vault::open(&folder, keeper, random)?)
+    }
+
+    /// Opens the case store, making it if it is not there yet.
+    ///
+    /// # Errors
+    /// It cannot be opened, or its keys cannot.
+    pub async fn open_store(&self) -> Result<Database, Error> {
+        let vault = self.open_vault()?;
+        Ok(match &self.server {
+            Some(url) => Database::open(url, vault).await?,
+            None => Database::Sqlite(Sqlite::open(&self.casework(), vault).await?),
+        })
+    }
+
     /// Returns the report of a run.
     pub fn report(&self, run: &str) -> PathBuf {
         self.root.join(format!("report-{run}.html"))
+    }
+}
+
+impl fmt::Debug for Places {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A server's URL may hold a password.
+        f.debug_struct("Places").field("root", &self.root).finish_non_exhaustive()
     }
 }
 
@@ -71,7 +141,7 @@ pub struct Node {
     /// Where it keeps what it keeps.
     pub places: Places,
     /// Leads, judgements, disclosures, the outbox.
-    pub store: Sqlite,
+    pub store: Database,
     /// The rules.
     pub gate: Gate,
     /// Names pairs across cycles, and draws lots; never leaves the node.
@@ -81,6 +151,8 @@ pub struct Node {
     ledger: Result<Log<Disk>, String>,
     /// Why the ledger could last not be written although it is open.
     fault: Option<String>,
+    /// Whether it could last be written: for those who act on cases while it is drained.
+    writable: Arc<AtomicBool>,
     decisions: Vec<report::Decision>,
 }
 
@@ -107,9 +179,7 @@ impl Node {
         environment: Environment,
         origin: &str,
     ) -> Result<Node, Error> {
-        let root = places.root().to_owned();
-        make_private(&root)?;
-        let store = Sqlite::open(&places.casework()).await?;
+        let store = places.open_store().await?;
         let begun = store.last_acknowledged().await?.is_some();
         let ledger = open_ledger(&places, origin, begun);
         // Entries of one second apart, by two processes or a clock that is set by the network, are stamped in order by
@@ -125,7 +195,19 @@ impl Node {
         let pair_secret = store.pair_secret(&environment.to_string(), clock::random()?).await?;
         let decisions = Vec::new();
         let fault = None;
-        Ok(Node { places, store, gate, pair_secret, environment, clock, ledger, fault, decisions })
+        let writable = Arc::new(AtomicBool::new(ledger.is_ok()));
+        Ok(Node {
+            places,
+            store,
+            gate,
+            pair_secret,
+            environment,
+            clock,
+            ledger,
+            fault,
+            writable,
+            decisions,
+        })
     }
 
     /// Returns what time it is.
@@ -153,6 +235,11 @@ impl Node {
         Ok(filed)
     }
 
+    /// Returns the flag that says whether the ledger could last be written.
+    pub(crate) fn ledger_writable(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.writable)
+    }
+
     /// Returns why the ledger cannot be written, if it cannot.
     pub fn ledger_fault(&self) -> Option<&str> {
         self.ledger.as_ref().err().or(self.fault.as_ref()).map(String::as_str)
@@ -175,7 +262,7 @@ impl Node {
         request.ledger_writable = drained.is_ok();
         self.fault = drained.err().map(|error| error.chain());
         let decision = self.gate.decide(&request, filed, now);
-        let event = decided(&self.gate, &decision, &request, filed, now);
+        let event = decided(&decision, self.gate.facts(&request, filed, now).ok().as_ref());
         self.decisions.push(told(&decision));
         match decision {
             Decision::Permit(permit) => match self.record(vec![event]).await {
@@ -214,7 +301,7 @@ impl Node {
         self.decisions.push(told(&decision));
         // The permit's line may reach the ledger later: what follows it there says that nobody acted on it.
         let dropped = Event::PermitDropped { act: request.act.to_string() };
-        let event = decided(&self.gate, &decision, &request, filed, now);
+        let event = decided(&decision, self.gate.facts(&request, filed, now).ok().as_ref());
         self.note(vec![dropped, event]).await?;
         match decision {
             Decision::Refusal(refusal) => Ok(Answer::Refused(refusal)),
@@ -251,10 +338,12 @@ impl Node {
     /// # Errors
     /// The ledger cannot be written.
     pub async fn drain(&mut self) -> Result<Vec<(i64, Recorded)>, Error> {
-        match &mut self.ledger {
+        let drained = match &mut self.ledger {
             Ok(log) => outbox::drain(&self.store, log).await,
             Err(why) => Err(Error::NoLedger { why: why.clone() }),
-        }
+        };
+        self.writable.store(drained.is_ok(), Ordering::Release);
+        drained
     }
 
     /// Finds the evidence for a leaf that the ledger already holds.
@@ -418,18 +507,10 @@ fn told(decision: &Decision) -> report::Decision {
 }
 
 /// Puts a decision into words that let anybody decide it again.
-fn decided(
-    gate: &Gate,
-    decision: &Decision,
-    request: &Request,
-    filed: &Filed,
-    now: Timestamp,
-) -> Event {
+pub(crate) fn decided(decision: &Decision, given: Option<&Facts>) -> Event {
     let grounds = decision.grounds();
-    let given = gate.facts(request, filed, now).ok();
-    let given = given
-        .and_then(|facts| serde_json_canonicalizer::to_string(&facts).ok())
-        .unwrap_or_default();
+    let given =
+        given.and_then(|facts| serde_json_canonicalizer::to_string(facts).ok()).unwrap_or_default();
     let told = |ends: String| Decided {
         act: grounds.act.to_string(),
         party: grounds.party.to_string(),

@@ -1,22 +1,40 @@
 //! The way from the case store's outbox to the ledger: in order, once, and whatever a crash left behind.
 
 use crate::Error;
-use casework::{Outgoing, Store};
+use casework::{CaseStore, Outgoing, Store};
 use ledger::{Disk, Leaf, Log, Recorded};
+
+/// The most lines that are brought at once: so many entries at most are in the ledger and not acknowledged after a crash.
+const MOST: u32 = 4096;
 
 /// Brings everything that waits in the outbox to the ledger, and returns the evidence for each line, in order.
 ///
-/// If we crash after the ledger took a line and before the store noted it, the line is still waiting and the entry is
+/// If we crash after the ledger took lines and before the store noted them, they are still waiting and their entries are
 /// already there: the entries beyond the last one acknowledged are held against the waiting lines first, so that
 /// nothing is written twice.
 ///
 /// # Errors
 /// The ledger cannot be written (what waits goes on waiting), or it holds an entry that never was in the outbox.
-pub async fn drain<S: Store>(
+pub async fn drain<S: Store + CaseStore>(
     store: &S,
     log: &mut Log<Disk>,
 ) -> Result<Vec<(i64, Recorded)>, Error> {
-    let waiting = store.waiting().await?;
+    let mut all = Vec::new();
+    loop {
+        let recorded = drain_some(store, log).await?;
+        let is_last = recorded.len() < MOST as usize;
+        all.extend(recorded);
+        if is_last {
+            return Ok(all);
+        }
+    }
+}
+
+async fn drain_some<S: Store + CaseStore>(
+    store: &S,
+    log: &mut Log<Disk>,
+) -> Result<Vec<(i64, Recorded)>, Error> {
+    let waiting = store.waiting_first(MOST).await?;
     if waiting.is_empty() {
         return Ok(Vec::new());
     }
@@ -43,9 +61,9 @@ pub async fn drain<S: Store>(
     if !fresh.is_empty() {
         recorded.extend(numbers.zip(log.append(&fresh)?));
     }
-    for (number, evidence) in &recorded {
-        store.acknowledge(*number, evidence.index()).await?;
-    }
+    let lines: Vec<_> =
+        recorded.iter().map(|(number, evidence)| (*number, evidence.index())).collect();
+    store.acknowledge_all(&lines).await?;
     Ok(recorded)
 }
 

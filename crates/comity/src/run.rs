@@ -434,6 +434,10 @@ impl<'run> Running<'run> {
                 .map(|(set, count)| (set.to_string(), count))
                 .collect(),
         };
+        // What it finds becomes cases under the terms of the agreement it ran under.
+        let agreement = self.program.agreement();
+        let terms = casework::Terms::of(&self.program.digest.to_string(), agreement);
+        casework::CaseStore::keep_terms(&self.node.store, &terms).await?;
         self.node.store.start(&run, &self.node.drafts(vec![event])).await?;
         Ok(id)
     }

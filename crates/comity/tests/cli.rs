@@ -607,8 +607,8 @@ fn law_packs_are_listed_shown_and_held_against_their_own_vectors() {
     check(
         &desk.call("law list"),
         &expect![[r"
-        floor      2026-11-22 The floor of Comity
-        us-cmppa   2026-11-22 Computer Matching and Privacy Protection Act, 5 U.S.C.
+        floor      2026-11-23 The floor of Comity
+        us-cmppa   2026-11-23 Computer Matching and Privacy Protection Act, 5 U.S.C.
                               552a(o)-(v)
 
         A pack is not legal advice: have it read by a lawyer of the place.
@@ -619,15 +619,25 @@ fn law_packs_are_listed_shown_and_held_against_their_own_vectors() {
     said.fits();
     let first: Vec<&str> = said.out.lines().take(4).collect();
     expect![[r"
-        us-cmppa of 2026-11-22: Computer Matching and Privacy Protection Act, 5 U.S.C.
+        us-cmppa of 2026-11-23: Computer Matching and Privacy Protection Act, 5 U.S.C.
                   552a(o)-(v)
-        digest    sha256:85b002ed43820dd53379bff29ac3f4045635976c45e7d9e2510df21398f299dc
+        digest    sha256:e05b5875fd036e0b8404447ccffe6bfe5064e7353db2eb799e753bb4bc8a26dd
         applies   A computerised comparison of two or more automated federal systems of"]]
     .assert_eq(&first.join("\n"));
+    // Wrapped to the terminal, so looked for with its line ends taken out.
+    let flat = said.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    for shown in [
+        "a last day without work moves to the next working day, calendar `us-federal`, days of America/New_York, \
+         a period the program itself fixes stands instead, in force from 1990-11-05",
+        "the program's own period counts if longer, in force from 1988-10-18 to 1990-11-04",
+        "calendar `us-federal`, 11 holidays: New Year's Day;",
+    ] {
+        assert!(flat.contains(shown), "{shown}");
+    }
     check(
         &desk.call("law test us-cmppa"),
         &expect![[r"
-            vectors   75 right, 0 wrong
+            vectors   90 right, 0 wrong
             --- exit code 0
         "]],
     );

@@ -3,6 +3,7 @@
 //! It is pure, and it refuses whenever it is in doubt: `cedar-policy` skips a policy that errors, so any error in its
 //! diagnostics is a refusal here.
 
+use std::collections::BTreeSet;
 use std::str::FromStr as _;
 
 use cedar_policy::{
@@ -12,11 +13,16 @@ use cedar_policy::{
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Facts, Gate, PackRef, Permit, PilotStatus, Reason, Refusal, Request, Rule};
+use super::{
+    By, CaseRequest, Facts, Gate, PackRef, Permit, PilotStatus, Reason, Refusal, Request, Rule,
+};
 use crate::{Act, Digest, Error, Filed, PackId, PartyId, PurposeId};
 
 /// A permit ends after this, whatever the agreement says: who goes on longer asks again.
 const PERMIT_HOURS: i64 = 24;
+
+/// A permit for one act on one case ends after this: the act follows at once, and a case moves meanwhile.
+const CASE_PERMIT_MINUTES: i64 = 15;
 
 /// The gate's answer.
 #[derive(Debug)]
@@ -78,29 +84,13 @@ pub struct Grounds {
 impl Gate {
     /// Answers a request under an agreement and what is filed about it, at an instant.
     pub fn decide(&self, request: &Request, filed: &Filed, now: Timestamp) -> Decision {
-        let mut reasons = self.own_reasons(request, filed, now);
+        let reasons = self.own_reasons(request, filed, now);
+        let asked = (&request.act, &request.party, &request.purpose);
         let facts = self.facts(request, filed, now);
-        match &facts {
-            Ok(facts) => reasons.extend(self.replay(facts)),
-            Err(error) => reasons.push(malformed(&error.to_string())),
-        }
-        let agreement = filed.agreement.digest().ok();
-        let digest = facts.ok().and_then(|facts| facts.digest().ok());
-        let mut grounds = Grounds {
-            permitted: false,
-            act: request.act.clone(),
-            party: request.party.clone(),
-            purpose: request.purpose.clone(),
-            agreement,
-            now,
-            packs: self.packs.iter().map(crate::Pack::reference).collect(),
-            facts: digest,
-            rules: reasons.iter().map(|reason| reason.id.clone()).collect(),
+        let (agreement, grounds) = match self.weigh(asked, reasons, facts.as_ref(), filed, now) {
+            Ok(allowed) => allowed,
+            Err(refusal) => return Decision::Refusal(refusal),
         };
-        let (Some(agreement), true) = (agreement, reasons.is_empty()) else {
-            return Decision::Refusal(Refusal { reasons, grounds: Box::new(grounds) });
-        };
-        grounds.permitted = true;
         Decision::Permit(Permit {
             agreement,
             act: request.act.clone(),
@@ -112,8 +102,114 @@ impl Gate {
             compared: request.compared.clone(),
             caseload_id: request.caseload_id.clone(),
             leads_at_most: leads_at_most(request, filed),
-            grounds: Box::new(grounds),
+            case: None,
+            officer: None,
+            grounds,
         })
+    }
+
+    /// Answers a request about a case under an agreement and what is filed about it, at an instant. The permit is for
+    /// this act on this case alone, and soon over.
+    pub fn decide_case(&self, request: &CaseRequest, filed: &Filed, now: Timestamp) -> Decision {
+        self.decide_case_with_facts(request, filed, now).0
+    }
+
+    /// Answers as [`Gate::decide_case`], and returns the facts the answer rests on, for whoever records them; none if
+    /// there are none. Gathering them again would cost as much as deciding.
+    pub fn decide_case_with_facts(
+        &self,
+        request: &CaseRequest,
+        filed: &Filed,
+        now: Timestamp,
+    ) -> (Decision, Option<Facts>) {
+        let facts = self.case_facts(request, filed, now);
+        let decision = self.decide_on(request, facts.as_ref(), filed, now);
+        (decision, facts.ok())
+    }
+
+    fn decide_on(
+        &self,
+        request: &CaseRequest,
+        facts: Result<&Facts, &Error>,
+        filed: &Filed,
+        now: Timestamp,
+    ) -> Decision {
+        let mut reasons = self.pack_reasons(filed, now);
+        if !Act::OF_CASES.contains(&request.act) {
+            reasons.push(unknown_act(&request.act));
+        }
+        let asked = (&request.act, &request.party, &request.purpose);
+        let (agreement, grounds) = match self.weigh(asked, reasons, facts, filed, now) {
+            Ok(allowed) => allowed,
+            Err(refusal) => return Decision::Refusal(refusal),
+        };
+        let officer = match &request.by {
+            By::Officer { id, .. } => Some(id.clone()),
+            By::Individual { .. } | By::Machine => None,
+        };
+        Decision::Permit(Permit {
+            agreement,
+            act: request.act.clone(),
+            party: request.party.clone(),
+            purpose: request.purpose.clone(),
+            ends: case_permit_ends(request, filed, now),
+            matched_on: BTreeSet::new(),
+            returned: request.elements.clone(),
+            compared: BTreeSet::new(),
+            caseload_id: None,
+            leads_at_most: Some(0),
+            case: request.case.clone(),
+            officer,
+            grounds,
+        })
+    }
+
+    /// Gathers the facts of a request about a case.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotCanonical`] when the agreement has no canonical form.
+    pub fn case_facts(
+        &self,
+        request: &CaseRequest,
+        filed: &Filed,
+        now: Timestamp,
+    ) -> Result<Facts, Error> {
+        Facts::of_case(self, request, filed, now)
+    }
+
+    /// Puts facts before the rules: the agreement's digest and the grounds of a permit, or the refusal.
+    fn weigh(
+        &self,
+        (act, party, purpose): (&Act, &PartyId, &PurposeId),
+        mut reasons: Vec<Reason>,
+        facts: Result<&Facts, &Error>,
+        filed: &Filed,
+        now: Timestamp,
+    ) -> Result<(Digest, Box<Grounds>), Refusal> {
+        match facts {
+            Ok(facts) => reasons.extend(self.replay(facts)),
+            Err(error) => reasons.push(malformed(&error.to_string())),
+        }
+        let agreement = facts
+            .map_or_else(|_| filed.agreement.digest().ok(), |facts| facts.agreement.parse().ok());
+        let digest = facts.ok().and_then(|facts| facts.digest().ok());
+        let permitted = agreement.filter(|_| reasons.is_empty());
+        let grounds = Box::new(Grounds {
+            permitted: permitted.is_some(),
+            act: act.clone(),
+            party: party.clone(),
+            purpose: purpose.clone(),
+            agreement,
+            now,
+            packs: self.packs.iter().map(crate::Pack::reference).collect(),
+            facts: digest,
+            rules: reasons.iter().map(|reason| reason.id.clone()).collect(),
+        });
+        match permitted {
+            Some(agreement) => Ok((agreement, grounds)),
+            None => Err(Refusal { reasons, grounds }),
+        }
     }
 
     /// Gathers the facts that the policies decide on.
@@ -221,6 +317,15 @@ impl Gate {
         filed: &Filed,
         now: Timestamp,
     ) -> Vec<Reason> {
+        let mut reasons = self.pack_reasons(filed, now);
+        if request.threshold.is_some_and(f64::is_nan) {
+            reasons.push(malformed("the threshold is no number"));
+        }
+        reasons
+    }
+
+    /// Returns why the packs that the agreement names cannot decide.
+    fn pack_reasons(&self, filed: &Filed, now: Timestamp) -> Vec<Reason> {
         let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
         let mut reasons = Vec::new();
         for id in &filed.agreement.laws {
@@ -232,11 +337,16 @@ impl Gate {
                 Some(_) => {}
             }
         }
-        if request.threshold.is_some_and(f64::is_nan) {
-            reasons.push(malformed("the threshold is no number"));
-        }
         reasons
     }
+}
+
+/// Returns the instant a permit for an act on a case ends. What protects the person outlives the agreement and known
+/// stays, and so does its permit.
+fn case_permit_ends(request: &CaseRequest, filed: &Filed, now: Timestamp) -> Timestamp {
+    let soon = SignedDuration::from_mins(CASE_PERMIT_MINUTES);
+    let soon = now.checked_add(soon).unwrap_or(Timestamp::MAX);
+    if request.act.advances() { soon.min(permit_ends(filed, now)) } else { soon }
 }
 
 /// Returns the instant a permit ends: with the agreement, with the next stay already known, or after a day.

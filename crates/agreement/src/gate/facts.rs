@@ -14,7 +14,7 @@ use super::removal::removal_powers;
 use super::{PilotStatus, Request};
 use crate::digest::canonical;
 use crate::{
-    Act, Agreement, Answer, Category, ClaimKind, CostBenefit, Digest, Error, Filed, Party,
+    Act, Agreement, Answer, Category, ClaimKind, CostBenefit, Digest, Error, Filed, Party, PartyId,
     RecordSet, Role, SignerRole, Standing, Use,
 };
 
@@ -76,12 +76,12 @@ impl Facts {
     pub(super) fn gather(request: &Request, filed: &Filed, now: Timestamp) -> Result<Self, Error> {
         let digest = filed.agreement.digest()?;
         let parties = filed.parties(now)?;
-        let standing = filed.standing(now)?;
+        let standing = filed.standing_under(digest, now);
         let mut facts = Self {
             act: request.act.clone(),
             party: request.party.to_string(),
             agreement: digest.to_string(),
-            principal: principal(request, filed, &parties),
+            principal: principal(&request.party, filed, &parties),
             resource: resource(filed, &parties, &standing, now)?,
             context: context(request, filed, &parties, digest, now),
             details: BTreeMap::new(),
@@ -100,20 +100,20 @@ impl Facts {
 }
 
 /// Returns the attributes of the party that asks: its roles, and none if it is no party.
-fn principal(request: &Request, filed: &Filed, parties: &[&Party]) -> Map<String, Value> {
+pub(super) fn principal(asks: &PartyId, filed: &Filed, parties: &[&Party]) -> Map<String, Value> {
     let mut roles: BTreeSet<&str> = parties
         .iter()
-        .filter(|party| party.id == request.party)
+        .filter(|party| party.id == *asks)
         .flat_map(|party| party.roles.iter().map(|role| role.as_str()))
         .collect();
-    if filed.agreement.auditor.id == request.party {
+    if filed.agreement.auditor.id == *asks {
         roles.insert("auditor");
     }
-    object([("id", json!(request.party)), ("roles", json!(roles))])
+    object([("id", json!(asks)), ("roles", json!(roles))])
 }
 
 /// Returns the attributes of the agreement.
-fn resource(
+pub(super) fn resource(
     filed: &Filed,
     parties: &[&Party],
     standing: &Standing,
@@ -639,7 +639,7 @@ fn unattested<'a>(request: &Request, agreement: &'a Agreement) -> BTreeSet<&'a s
     }))
 }
 
-fn day(now: Timestamp) -> Date {
+pub(super) fn day(now: Timestamp) -> Date {
     now.to_zoned(TimeZone::UTC).date()
 }
 
@@ -648,7 +648,7 @@ fn days_since(date: Date, today: Date) -> i64 {
     date.until(today).map_or(i64::MIN, |span| i64::from(span.get_days()))
 }
 
-fn long(number: u64) -> i64 {
+pub(super) fn long(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
@@ -672,10 +672,10 @@ fn saturate(number: f64) -> i64 {
     number as i64
 }
 
-fn list(names: impl Iterator<Item = String>) -> String {
+pub(super) fn list(names: impl Iterator<Item = String>) -> String {
     names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-fn object<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
+pub(super) fn object<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

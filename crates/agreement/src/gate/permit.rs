@@ -8,7 +8,7 @@
 //! let forged = agreement::Permit {
 //!     agreement: todo!(), act: todo!(), party: todo!(), purpose: todo!(), ends: todo!(),
 //!     matched_on: todo!(), returned: todo!(), compared: todo!(), caseload_id: todo!(),
-//!     leads_at_most: todo!(), grounds: todo!(),
+//!     leads_at_most: todo!(), case: todo!(), officer: todo!(), grounds: todo!(),
 //! };
 //! ```
 //!
@@ -29,7 +29,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::decide::Grounds;
-use crate::{Act, Digest, ElementRef, PartyId, PurposeId};
+use crate::{Act, CaseRef, Digest, ElementRef, OfficerId, PartyId, PurposeId};
 
 /// The gate's leave for one act.
 #[derive(Debug)]
@@ -45,6 +45,8 @@ pub struct Permit {
     pub(super) compared: BTreeSet<ElementRef>,
     pub(super) caseload_id: Option<ElementRef>,
     pub(super) leads_at_most: Option<u64>,
+    pub(super) case: Option<CaseRef>,
+    pub(super) officer: Option<OfficerId>,
     pub(super) grounds: Box<Grounds>,
 }
 
@@ -110,6 +112,21 @@ impl Permit {
     /// Returns how many more leads may be opened, while the pilot lasts (F12).
     pub const fn leads_at_most(&self) -> Option<u64> {
         self.leads_at_most
+    }
+
+    /// Returns the case it is for; a permit for one case allows nothing on another.
+    pub const fn case(&self) -> Option<&CaseRef> {
+        self.case.as_ref()
+    }
+
+    /// Returns the officer who asked, where it is for an act on a case.
+    pub const fn officer(&self) -> Option<&OfficerId> {
+        self.officer.as_ref()
+    }
+
+    /// Tells whether it allows this act on this case at this instant, which is what whoever acts on a case asks.
+    pub fn is_for(&self, act: &Act, case: &CaseRef, now: Timestamp) -> bool {
+        self.act == *act && self.case.as_ref() == Some(case) && self.is_live(now)
     }
 
     /// Returns what the decision rested on, for the ledger.

@@ -35,6 +35,138 @@ impl Act {
     /// Read decisions, counts and ledger, as the auditor; no element.
     pub const AUDIT: Self = Self(Cow::Borrowed("audit"));
 
+    /// Give a case to an officer.
+    pub const ASSIGN: Self = Self(Cow::Borrowed("assign"));
+    /// Read a case and what it holds about a person, at work.
+    pub const READ_CASE: Self = Self(Cow::Borrowed("read_case"));
+    /// Read a case in order to hear, decide, correct or restore; outlives expiry and stay.
+    pub const READ_EVIDENCE: Self = Self(Cow::Borrowed("read_evidence"));
+    /// Judge the lead of a case, as a person: same, not same, unsure.
+    pub const REVIEW_LEAD: Self = Self(Cow::Borrowed("review_lead"));
+    /// Settle two judgements that disagree.
+    pub const ADJUDICATE: Self = Self(Cow::Borrowed("adjudicate"));
+    /// Confirm facts beyond the two records, from the start of it to its finding.
+    pub const VERIFY: Self = Self(Cow::Borrowed("verify"));
+    /// Approve, as the second person, what one officer reviewed and verified.
+    pub const CONFIRM: Self = Self(Cow::Borrowed("confirm"));
+    /// Find that the facts are otherwise.
+    pub const REFUTE: Self = Self(Cow::Borrowed("refute"));
+    /// Serve the notice of findings, or serve it again.
+    pub const SERVE_NOTICE: Self = Self(Cow::Borrowed("serve_notice"));
+    /// Note that a notice came back.
+    pub const NOTE_RETURNED_MAIL: Self = Self(Cow::Borrowed("note_returned_mail"));
+    /// Contest, as the individual, or take in what the individual wrote.
+    pub const FILE_CONTEST: Self = Self(Cow::Borrowed("file_contest"));
+    /// Open a hearing; aid goes on until its decision.
+    pub const OPEN_HEARING: Self = Self(Cow::Borrowed("open_hearing"));
+    /// Decide on a contest.
+    pub const DECIDE: Self = Self(Cow::Borrowed("decide"));
+    /// Take an adverse action. Suspending, delaying or marking a record is one.
+    pub const TAKE_ACTION: Self = Self(Cow::Borrowed("take_action"));
+    /// Undo an action; restore.
+    pub const REVERSE: Self = Self(Cow::Borrowed("reverse"));
+    /// Correct a record or withdraw a lead, and send the correction to every recipient.
+    pub const CORRECT: Self = Self(Cow::Borrowed("correct"));
+    /// Close a case.
+    pub const CLOSE: Self = Self(Cow::Borrowed("close"));
+    /// Destroy what a case holds, when its time is over.
+    pub const DESTROY: Self = Self(Cow::Borrowed("destroy"));
+    /// See what was disclosed about oneself, and one's own case.
+    pub const SEE_OWN: Self = Self(Cow::Borrowed("see_own"));
+    /// Keep an entry from the person concerned, under a cited power, until an end.
+    pub const SEAL: Self = Self(Cow::Borrowed("seal"));
+    /// Read decisions, counts and ledger in the console, as the auditor; no element.
+    pub const AUDIT_READ: Self = Self(Cow::Borrowed("audit_read"));
+    /// Record a stay, or a source's own stop.
+    pub const RECORD_STAY: Self = Self(Cow::Borrowed("record_stay"));
+    /// Lift a stay, or a part of it, under an order of its own.
+    pub const LIFT_STAY: Self = Self(Cow::Borrowed("lift_stay"));
+    /// Dispute a record of the source, as the recipient.
+    pub const DISPUTE_RECORD: Self = Self(Cow::Borrowed("dispute_record"));
+    /// Answer a dispute, as the source.
+    pub const ANSWER_DISPUTE: Self = Self(Cow::Borrowed("answer_dispute"));
+    /// Ask for records of named persons, outside a run (F4).
+    pub const REQUEST_RECORDS: Self = Self(Cow::Borrowed("request_records"));
+    /// Take work lists out into the agency's own system.
+    pub const EXPORT_WORK: Self = Self(Cow::Borrowed("export_work"));
+    /// Take results in from it; each row is still an act of its own.
+    pub const IMPORT_RESULTS: Self = Self(Cow::Borrowed("import_results"));
+    /// Vote, as a member of the board.
+    pub const VOTE: Self = Self(Cow::Borrowed("vote"));
+    /// Keep accounts and their roles, and the node.
+    pub const ADMINISTER: Self = Self(Cow::Borrowed("administer"));
+
+    /// Every act about cases and what surrounds them; [`super::Gate::decide_case`] answers these and no other.
+    pub const OF_CASES: [Self; 30] = [
+        Self::ASSIGN,
+        Self::READ_CASE,
+        Self::READ_EVIDENCE,
+        Self::REVIEW_LEAD,
+        Self::ADJUDICATE,
+        Self::VERIFY,
+        Self::CONFIRM,
+        Self::REFUTE,
+        Self::SERVE_NOTICE,
+        Self::NOTE_RETURNED_MAIL,
+        Self::FILE_CONTEST,
+        Self::OPEN_HEARING,
+        Self::DECIDE,
+        Self::TAKE_ACTION,
+        Self::REVERSE,
+        Self::CORRECT,
+        Self::CLOSE,
+        Self::DESTROY,
+        Self::SEE_OWN,
+        Self::SEAL,
+        Self::AUDIT_READ,
+        Self::RECORD_STAY,
+        Self::LIFT_STAY,
+        Self::DISPUTE_RECORD,
+        Self::ANSWER_DISPUTE,
+        Self::REQUEST_RECORDS,
+        Self::EXPORT_WORK,
+        Self::IMPORT_RESULTS,
+        Self::VOTE,
+        Self::ADMINISTER,
+    ];
+
+    /// Tells whether the act moves a case towards an action, or lets data about people out: it needs an agreement in
+    /// force, and every stay in whose scope it lies halts it (F1, F8).
+    pub fn advances(&self) -> bool {
+        [
+            Self::ASSIGN,
+            Self::READ_CASE,
+            Self::REVIEW_LEAD,
+            Self::ADJUDICATE,
+            Self::VERIFY,
+            Self::CONFIRM,
+            Self::SERVE_NOTICE,
+            Self::TAKE_ACTION,
+            Self::REQUEST_RECORDS,
+            Self::EXPORT_WORK,
+            Self::IMPORT_RESULTS,
+        ]
+        .contains(self)
+    }
+
+    /// Tells whether an order can halt the act by naming it, though it outlives stays otherwise. Not the auditor's
+    /// access (F11), nor what records and lifts stays, votes or keeps accounts.
+    pub fn can_be_named(&self) -> bool {
+        [
+            Self::READ_EVIDENCE,
+            Self::FILE_CONTEST,
+            Self::OPEN_HEARING,
+            Self::DECIDE,
+            Self::REVERSE,
+            Self::CORRECT,
+            Self::DESTROY,
+            Self::SEE_OWN,
+            Self::DISPUTE_RECORD,
+            Self::ANSWER_DISPUTE,
+        ]
+        .contains(self)
+    }
+
     /// Returns the act of this name, known or not; the gate refuses what it does not know.
     pub fn named(name: &str) -> Self {
         Self(Cow::Owned(name.to_owned()))

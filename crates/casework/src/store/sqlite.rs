@@ -1,12 +1,17 @@
-//! The case store on SQLite: one file in the program's folder, one writer.
+//! The case store on SQLite: one file in the program's folder, one writer. What is personal in it is sealed.
 //!
 //! `synchronous = FULL` is set by hand, since in WAL mode the default does not wait for the disk on commit; each
 //! writing transaction begins `IMMEDIATE`, since one that reads before it writes would otherwise fail at once when
 //! another writer is at work.
 
+use super::cell::{self, key_of_run};
+use super::vault::{DataKey, Vault};
+use super::writer::Writer;
+use crate::destroyed::{Certificate, Destroyed};
 use crate::{
-    Disclosure, DisclosureId, Drafts, Error, Judgement, Known, Lead, LeadId, Outgoing, PairKey,
-    Pilot, PilotTerms, Planned, RecordedStay, Review, Run, RunState, Stage, StaysState, Store,
+    CaseStore as _, Disclosure, DisclosureId, Drafts, Error, Judgement, Known, Lead, LeadId,
+    Outgoing, PairKey, Pilot, PilotTerms, Planned, RecordedStay, Review, Run, RunState, Stage,
+    StaysState, Store,
 };
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
@@ -14,14 +19,26 @@ use sqlx::sqlite::{
 use sqlx::{Row, Sqlite as Driver, SqliteConnection, SqlitePool, Transaction};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+mod cases;
+mod destroy;
+mod open_text;
+
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// How many read at once.
+const READERS: u32 = 4;
 
 /// A case store in one SQLite file.
 #[derive(Clone, Debug)]
 pub struct Sqlite {
     pool: SqlitePool,
+    /// In WAL mode readers see the last commit and never wait for the writer.
+    readers: SqlitePool,
+    vault: Vault,
+    writer: Arc<Writer>,
 }
 
 impl Sqlite {
@@ -29,17 +46,19 @@ impl Sqlite {
     ///
     /// # Errors
     /// The file cannot be opened, its tables are of a newer version, or the SQLite linked is one that corrupts.
-    pub async fn open(path: &Path) -> Result<Sqlite, Error> {
+    pub async fn open(path: &Path, vault: Vault) -> Result<Sqlite, Error> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
+            // What is deleted is overwritten.
+            .pragma("secure_delete", "ON")
             .busy_timeout(Duration::from_secs(5));
         let pool = SqlitePoolOptions::new()
             .max_connections(1)
-            .connect_with(options)
+            .connect_with(options.clone())
             .await
             .map_err(|source| Error::CannotOpen { path: path.display().to_string(), source })?;
         let version: String =
@@ -48,11 +67,53 @@ impl Sqlite {
             return Err(Error::OldSqlite { version });
         }
         MIGRATIONS.run(&pool).await?;
-        Ok(Sqlite { pool })
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .connect_lazy_with(options.create_if_missing(false).read_only(true));
+        let store = Sqlite { pool, readers, vault, writer: Arc::default() };
+        open_text::seal(&store).await?;
+        Ok(store)
     }
 
-    async fn begin(&self) -> Result<Transaction<'static, Driver>, Error> {
-        self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(busy)
+    /// Returns the vault whose keys the store's cells are sealed under.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    /// Writes the file anew and empties the log beside it, so that nothing deleted is left in either.
+    pub(super) async fn rewrite(&self) -> Result<(), Error> {
+        sqlx::query("VACUUM").execute(&self.pool).await.map_err(busy)?;
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.pool).await.map_err(busy)?;
+        Ok(())
+    }
+
+    pub(super) fn pool(&self) -> &SqlitePool {
+        &self.pool
+    }
+
+    pub(super) fn readers(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    /// Ends all connections, so that the file stands alone, without a log beside it.
+    pub(super) async fn close(self) -> Result<(), Error> {
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.pool).await.map_err(busy)?;
+        self.readers.close().await;
+        self.pool.close().await;
+        Ok(())
+    }
+
+    /// Begins a transaction that writes: all others wait until it has ended.
+    pub(super) async fn begin(&self) -> Result<Transaction<'static, Driver>, Error> {
+        match self.pool.begin_with("BEGIN IMMEDIATE").await {
+            // On a full disk SQLite ends a transaction by itself, and the connection's own count of them is off from
+            // then on: it goes, and another takes its place.
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                self.pool.acquire().await?.close().await?;
+                self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(busy)
+            }
+            begun => begun.map_err(busy),
+        }
     }
 }
 
@@ -78,12 +139,17 @@ fn busy(error: sqlx::Error) -> Error {
     }
 }
 
+/// Returns the time of the outbox's last line. Times never run backwards, so the last line has the latest.
+async fn last_second(connection: &mut SqliteConnection) -> Result<Option<i64>, Error> {
+    let second = sqlx::query_scalar("SELECT second FROM outbox ORDER BY number DESC LIMIT 1");
+    Ok(second.fetch_optional(connection).await?)
+}
+
 async fn put_out(
     connection: &mut SqliteConnection,
     drafts: &Drafts<'_>,
 ) -> Result<Vec<(i64, Vec<u8>)>, Error> {
-    let last: Option<i64> =
-        sqlx::query_scalar("SELECT max(second) FROM outbox").fetch_one(&mut *connection).await?;
+    let last = last_second(&mut *connection).await?;
     let (second, leaves) = drafts.spelled(last)?;
     let mut lines = Vec::with_capacity(leaves.len());
     for leaf in leaves {
@@ -102,28 +168,53 @@ fn moved(done: &sqlx::sqlite::SqliteQueryResult, run: &str) -> Result<(), Error>
     if done.rows_affected() == 1 { Ok(()) } else { Err(Error::RunMoved { run: run.to_owned() }) }
 }
 
+/// Returns the key for what was obtained in a run.
+async fn key_of(
+    store: &Sqlite,
+    connection: &mut SqliteConnection,
+    run: &str,
+) -> Result<DataKey, Error> {
+    let inputs: String = sqlx::query_scalar("SELECT inputs FROM run WHERE id = ?")
+        .bind(run)
+        .fetch_one(connection)
+        .await?;
+    key_of_run(&store.vault, &inputs)
+}
+
+/// Returns the digest of the agreement that a run was begun under; empty if it names none.
+async fn agreement_of(connection: &mut SqliteConnection, run: &str) -> Result<String, Error> {
+    let inputs: String = sqlx::query_scalar("SELECT inputs FROM run WHERE id = ?")
+        .bind(run)
+        .fetch_one(connection)
+        .await?;
+    Ok(crate::run::agreement_in(&inputs).unwrap_or_default())
+}
+
 async fn insert_lead(
     connection: &mut SqliteConnection,
+    key: &DataKey,
     run: &str,
     cycle: &str,
     lead: &Planned,
 ) -> Result<(), Error> {
     let stage = if lead.chunk.is_some() { Stage::Planned } else { Stage::Held };
+    let sealed = cell::seal_lead(key, lead)?;
     sqlx::query(
-        "INSERT INTO lead (id, run, cycle, pair, case_id, source_record, recipient_record, weight, probability,
+        "INSERT INTO lead (id, run, cycle, pair, case_id, case_digest, source_record, recipient_record, weight, probability,
              explanation, returned_digest, stage, chunk, reopens)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(lead.id.as_str())
     .bind(run)
     .bind(cycle)
     .bind(lead.pair.0.as_slice())
-    .bind(&lead.case_id)
+    .bind(sealed.case_id)
+    .bind(sealed.case_digest)
     .bind(lead.source_record)
     .bind(lead.recipient_record)
     .bind(lead.weight)
     .bind(lead.probability)
-    .bind(&lead.explanation)
+    .bind(sealed.explanation)
     .bind(lead.returned_digest.as_slice())
     .bind(stage.as_str())
     .bind(lead.chunk)
@@ -163,29 +254,29 @@ fn read_run(row: &SqliteRow) -> Result<Run, Error> {
     })
 }
 
-fn read_lead(row: &SqliteRow) -> Result<Lead, Error> {
+fn read_lead(vault: &Vault, row: &SqliteRow) -> Result<Lead, Error> {
     let stage: String = row.try_get("stage")?;
-    let returned: Option<String> = row.try_get("returned")?;
+    let returned: Option<Vec<u8>> = row.try_get("returned")?;
     let id: String = row.try_get("id")?;
     let reopens: Option<String> = row.try_get("reopens")?;
     Ok(Lead {
         found: Planned {
-            id: LeadId::typed(&id),
             pair: PairKey(read_32(row, "pair")?),
-            case_id: row.try_get("case_id")?,
+            case_id: cell::open_case_id(vault, &id, row.try_get("case_id")?)?,
             source_record: row.try_get("source_record")?,
             recipient_record: row.try_get("recipient_record")?,
             weight: row.try_get("weight")?,
             probability: row.try_get("probability")?,
-            explanation: row.try_get("explanation")?,
+            explanation: cell::open_explanation(vault, &id, row.try_get("explanation")?)?,
             returned_digest: read_32(row, "returned_digest")?,
             reopens: reopens.map(|text| LeadId::typed(&text)),
             chunk: row.try_get("chunk")?,
+            id: LeadId::typed(&id),
         },
         run: row.try_get("run")?,
         cycle: row.try_get("cycle")?,
         stage: Stage::read(&stage).ok_or(Error::Unreadable { column: "stage" })?,
-        returned: returned.map(|text| read_json(&text, "returned")).transpose()?,
+        returned: returned.map(|sealed| cell::open_returned(vault, &id, &sealed)).transpose()?,
         opened_at: row.try_get("opened_at")?,
     })
 }
@@ -209,12 +300,13 @@ fn read_disclosure(row: &SqliteRow) -> Result<Disclosure, Error> {
 
 impl Store for Sqlite {
     async fn pair_secret(&self, environment: &str, fresh: [u8; 32]) -> Result<[u8; 32], Error> {
+        let sealed = cell::seal_pair_secret(&self.vault, &fresh)?;
         let mut tx = self.begin().await?;
         sqlx::query(
             "INSERT OR IGNORE INTO program (only_row, environment, pair_secret) VALUES (1, ?, ?)",
         )
         .bind(environment)
-        .bind(fresh.as_slice())
+        .bind(sealed)
         .execute(&mut *tx)
         .await?;
         let row =
@@ -223,7 +315,7 @@ impl Store for Sqlite {
         if made_for != environment {
             return Err(Error::OtherEnvironment { made_for, asked: environment.to_owned() });
         }
-        let secret = read_32(&row, "pair_secret")?;
+        let secret = cell::open_pair_secret(&self.vault, row.try_get("pair_secret")?)?;
         tx.commit().await?;
         Ok(secret)
     }
@@ -237,10 +329,11 @@ impl Store for Sqlite {
         openings: &[String],
         drafts: &Drafts<'_>,
     ) -> Result<Vec<i64>, Error> {
+        let key = self.vault.house()?;
         let mut tx = self.begin().await?;
         for opening in openings {
             sqlx::query("INSERT INTO opening (opening) VALUES (?)")
-                .bind(opening)
+                .bind(cell::seal_opening(&key, "", opening)?)
                 .execute(&mut *tx)
                 .await?;
         }
@@ -250,7 +343,7 @@ impl Store for Sqlite {
     }
 
     async fn last_second(&self) -> Result<Option<i64>, Error> {
-        Ok(sqlx::query_scalar("SELECT max(second) FROM outbox").fetch_one(&self.pool).await?)
+        last_second(&mut *self.pool.acquire().await?).await
     }
 
     async fn file_once(&self, agreement: &str, drafts: &Drafts<'_>) -> Result<bool, Error> {
@@ -346,12 +439,13 @@ impl Store for Sqlite {
     ) -> Result<(), Error> {
         // If we crash before the commit, the run is still `started` and begins clean; after it, it goes on.
         let mut tx = self.begin().await?;
+        let key = key_of(self, &mut tx, run).await?;
         let cycle: String = sqlx::query_scalar("SELECT cycle FROM run WHERE id = ?")
             .bind(run)
             .fetch_one(&mut *tx)
             .await?;
         for lead in leads {
-            insert_lead(&mut tx, run, &cycle, lead).await?;
+            insert_lead(&mut tx, &key, run, &cycle, lead).await?;
         }
         let done = sqlx::query(
             "UPDATE run SET state = 'planned', summary = ? WHERE id = ? AND state = 'started'",
@@ -410,6 +504,7 @@ impl Store for Sqlite {
         // If we crash after this, the entry waits in the outbox and nothing has been released: the next start drains
         // the outbox, finds the disclosure prepared, and asks the gate again before it releases.
         let mut tx = self.begin().await?;
+        let key = key_of(self, &mut tx, &disclosure.run).await?;
         let mut lines = put_out(&mut tx, drafts).await?;
         let (Some((number, leaf)), true) = (lines.pop(), lines.is_empty()) else {
             let why = "a disclosure is one entry".to_owned();
@@ -436,7 +531,7 @@ impl Store for Sqlite {
             sqlx::query("INSERT INTO opening (disclosure, lead, opening) VALUES (?, ?, ?)")
                 .bind(&disclosure.id.0)
                 .bind(lead.as_str())
-                .bind(opening)
+                .bind(cell::seal_opening(&key, lead.as_str(), opening)?)
                 .execute(&mut *tx)
                 .await?;
         }
@@ -463,7 +558,8 @@ impl Store for Sqlite {
         rows.iter()
             .map(|row| {
                 let lead: String = row.try_get("lead")?;
-                Ok((LeadId::typed(&lead), row.try_get("opening")?))
+                let opening = cell::open_opening(&self.vault, &lead, row.try_get("opening")?)?;
+                Ok((LeadId::typed(&lead), opening))
             })
             .collect()
     }
@@ -509,21 +605,19 @@ impl Store for Sqlite {
         if stays_state(&mut tx).await? != stays {
             return Err(Error::StaysChanged);
         }
-        let changed = sqlx::query(
+        let run: Option<String> = sqlx::query_scalar(
             "UPDATE disclosure SET released_at = ?, ledger_index = ?
-             WHERE id = ? AND released_at IS NULL AND withdrawn_at IS NULL",
+             WHERE id = ? AND released_at IS NULL AND withdrawn_at IS NULL RETURNING run",
         )
         .bind(at)
         .bind(index.cast_signed())
         .bind(&disclosure.0)
-        .execute(&mut *tx)
+        .fetch_optional(&mut *tx)
         .await?;
-        if changed.rows_affected() != 1 {
-            return Err(Error::NotWaiting { disclosure: disclosure.0.clone() });
-        }
+        let run = run.ok_or_else(|| Error::NotWaiting { disclosure: disclosure.0.clone() })?;
+        let key = key_of(self, &mut tx, &run).await?;
         for (lead, values) in returned {
-            let values = serde_json::to_string(values)
-                .map_err(|_| Error::Unreadable { column: "returned" })?;
+            let values = cell::seal_returned(&key, lead.as_str(), values)?;
             let done = sqlx::query("UPDATE lead SET returned = ?, stage = 'open', opened_at = ? WHERE id = ? AND stage = 'planned'")
                 .bind(values)
                 .bind(at)
@@ -534,6 +628,8 @@ impl Store for Sqlite {
                 return Err(Error::LeadMoved { lead: lead.to_string() });
             }
         }
+        let agreement = agreement_of(&mut tx, &run).await?;
+        cases::open_cases(&mut tx, &agreement, at, returned).await?;
         Ok(tx.commit().await?)
     }
 
@@ -561,7 +657,7 @@ impl Store for Sqlite {
             .bind(cycle)
             .fetch_all(&self.pool)
             .await?;
-        rows.iter().map(read_lead).collect()
+        rows.iter().map(|row| read_lead(&self.vault, row)).collect()
     }
 
     async fn lead(&self, id: &LeadId) -> Result<Lead, Error> {
@@ -570,7 +666,7 @@ impl Store for Sqlite {
             .fetch_optional(&self.pool)
             .await?
             .ok_or_else(|| Error::NoSuchLead { lead: id.to_string() })?;
-        read_lead(&row)
+        read_lead(&self.vault, &row)
     }
 
     async fn count(&self, cycle: &str) -> Result<BTreeMap<Stage, u32>, Error> {
@@ -596,42 +692,12 @@ impl Store for Sqlite {
         openings: &[String],
         drafts: &Drafts<'_>,
     ) -> Result<(), Error> {
-        let mut tx = self.begin().await?;
-        let row = sqlx::query("SELECT stage, pair FROM lead WHERE id = ?")
-            .bind(review.lead.as_str())
-            .fetch_optional(&mut *tx)
-            .await?
-            .ok_or_else(|| Error::NoSuchLead { lead: review.lead.to_string() })?;
-        let stage: String = row.try_get("stage")?;
-        let stage = Stage::read(&stage).ok_or(Error::Unreadable { column: "stage" })?;
+        let stage = self.lead(&review.lead).await?.stage;
         if stage != Stage::Open {
             return Err(Error::NotOpen { lead: review.lead.to_string(), stage: stage.as_str() });
         }
-        sqlx::query(
-            "INSERT INTO judgement (lead, pair, judgement, reason, officer, at, expires) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(review.lead.as_str())
-        .bind(read_32(&row, "pair")?.as_slice())
-        .bind(review.judgement.as_str())
-        .bind(&review.reason)
-        .bind(&review.officer)
-        .bind(review.at.to_string())
-        .bind(review.expires.map(|at| at.to_string()))
-        .execute(&mut *tx)
-        .await?;
-        for opening in openings {
-            sqlx::query("INSERT INTO opening (lead, opening) VALUES (?, ?)")
-                .bind(review.lead.as_str())
-                .bind(opening)
-                .execute(&mut *tx)
-                .await?;
-        }
-        sqlx::query("UPDATE lead SET stage = 'reviewed' WHERE id = ?")
-            .bind(review.lead.as_str())
-            .execute(&mut *tx)
-            .await?;
-        put_out(&mut tx, drafts).await?;
-        Ok(tx.commit().await?)
+        let case = review.on(self.case(&review.lead).await?.case)?;
+        self.store_review(&case, openings, drafts).await
     }
 
     async fn known(
@@ -644,8 +710,9 @@ impl Store for Sqlite {
         let mut connection = self.pool.acquire().await?;
         for pair in pairs {
             let not_same = sqlx::query(
-                "SELECT lead, expires FROM judgement
-                 WHERE pair = ? AND judgement = 'not-same' AND reversed_by IS NULL ORDER BY number DESC",
+                "SELECT lead, expires, number FROM judgement
+                 WHERE pair = ?1 AND judgement = 'not-same' AND reversed_by IS NULL
+                 UNION ALL SELECT lead, expires, 0 FROM not_same WHERE pair = ?1 ORDER BY number DESC",
             )
             .bind(pair.0.as_slice())
             .fetch_all(&mut *connection)
@@ -863,6 +930,19 @@ impl Store for Sqlite {
         }
         put_out(&mut tx, drafts).await?;
         Ok(tx.commit().await?)
+    }
+
+    async fn standing_under(&self, agreement: &str) -> Result<u64, Error> {
+        destroy::standing_under(self, agreement).await
+    }
+
+    async fn destroy(
+        &self,
+        agreement: &str,
+        openings: &[String],
+        certificate: Certificate<'_>,
+    ) -> Result<Destroyed, Error> {
+        destroy::destroy(self, agreement, openings, certificate).await
     }
 
     async fn stays(&self) -> Result<(StaysState, Vec<RecordedStay>), Error> {

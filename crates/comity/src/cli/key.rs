@@ -1,6 +1,6 @@
 //! `comity key`: makes a signing key, or changes one for another.
 
-use super::{Done, shown};
+use super::{Done, Which, shown};
 use crate::Error;
 use crate::clock::{self, Clock};
 use crate::node::write_secret;
@@ -25,6 +25,8 @@ enum What {
         #[arg(long)]
         test: bool,
     },
+    /// Changes the key that wraps the case store's keys, which stay as they are
+    Rewrap(Which),
     /// States, signed with the old key, that a new one takes its place
     Rotate {
         /// The old secret's file
@@ -56,6 +58,12 @@ impl Words {
                     &format!("{} (only you can read it; keep it so)", shown(&file)),
                 );
                 printer.labelled("public", &key.public().to_string());
+            }
+            What::Rewrap(which) => {
+                which.places().open_vault()?.rotate()?;
+                printer.json(&serde_json::json!({ "rewrapped": true }));
+                printer
+                    .labelled("keys", "wrapped anew; copies of the old key open nothing any more");
             }
             What::Rotate { old, new, program, party, board } => {
                 let agreement = program::read_agreement(&program, "agreement.toml")?;

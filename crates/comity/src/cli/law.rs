@@ -3,7 +3,7 @@
 use super::Done;
 use crate::Error;
 use crate::printer::Printer;
-use agreement::{Clock, ClockUnit, Pack};
+use agreement::{Calendar, Clock, ClockUnit, Counted, Pack, ProgramPeriod};
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -86,6 +86,9 @@ fn show(printer: &Printer, pack: &Pack) {
     for clock in &manifest.clocks {
         printer.wrapped("clock     ", &clock_words(clock));
     }
+    for calendar in &manifest.calendars {
+        printer.wrapped("calendar  ", &calendar_words(calendar));
+    }
     printer.labelled("rules", &format!("{}", pack.rules().len()));
     for rule in pack.rules() {
         printer.wrapped("          ", &rule);
@@ -102,17 +105,70 @@ fn show(printer: &Printer, pack: &Pack) {
 
 fn clock_words(clock: &Clock) -> String {
     let unit = match clock.unit {
+        ClockUnit::Hours => "hours",
         ClockUnit::Days => "days",
+        ClockUnit::WorkingDays => "working days",
         ClockUnit::Months => "months",
         ClockUnit::Years => "years",
         ClockUnit::Percent => "percent",
+        ClockUnit::Count => "at most",
     };
     let sure = if clock.confirmed { "" } else { "; not confirmed against the official text" };
     let from = match clock.from.strip_prefix("back ") {
         Some(from) => format!("back {from}"),
         None => format!("from {}", clock.from),
     };
-    format!("{} {unit} {from} ({}{sure})", clock.length, clock.cite)
+    let length = if clock.unit == ClockUnit::Count {
+        format!("{unit} {} {}", clock.length, clock.from)
+    } else {
+        format!("{} {unit} {from}", clock.length)
+    };
+    format!("{length}{} ({}{sure})", counting_words(clock), clock.cite)
+}
+
+/// Says how a clock counts, where it says anything of it.
+fn counting_words(clock: &Clock) -> String {
+    let mut words = Vec::new();
+    if clock.counted == Counted::SameDay {
+        words.push("the day itself counts".to_owned());
+    }
+    if clock.mailing_days > 0 {
+        words.push(format!("{} days more by mail", clock.mailing_days));
+    }
+    if clock.ends_on_working_day {
+        words.push("a last day without work moves to the next working day".to_owned());
+    }
+    if let Some(calendar) = &clock.calendar {
+        words.push(format!("calendar `{calendar}`"));
+    }
+    if let Some(zone) = &clock.time_zone {
+        words.push(format!("days of {zone}"));
+    }
+    match clock.program_period {
+        Some(ProgramPeriod::Instead) => {
+            words.push("a period the program itself fixes stands instead".to_owned());
+        }
+        Some(ProgramPeriod::Longer) => {
+            words.push("the program's own period counts if longer".to_owned());
+        }
+        None => {}
+    }
+    if let Some(law) = clock.in_force {
+        let to = law.to.map_or_else(String::new, |to| format!(" to {to}"));
+        words.push(format!("in force from {}{to}", law.from));
+    }
+    if words.is_empty() { String::new() } else { format!("; {}", words.join(", ")) }
+}
+
+/// Names a calendar's holidays, each once.
+fn calendar_words(calendar: &Calendar) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for holiday in &calendar.holidays {
+        if !names.contains(&holiday.name.as_str()) {
+            names.push(&holiday.name);
+        }
+    }
+    format!("`{}`, {} holidays: {}", calendar.id, names.len(), names.join("; "))
 }
 
 fn test(printer: &Printer, packs: &[Pack]) -> Result<Done, Error> {

@@ -1,12 +1,12 @@
 //! `comity review`: records a person's judgement of a lead. The machine never passes one.
 
-use super::{Done, Which, ask, commit};
+use super::{Done, Which};
 use crate::Error;
 use crate::clock::Clock;
-use crate::event::Event;
+use crate::desk::{Acted, Desk, Officer};
 use crate::printer::Printer;
-use agreement::{Act, OfficerId};
-use casework::{Judgement, LeadId, Review, Store};
+use agreement::{Gate, OfficerId, OfficerRole};
+use casework::{CaseStore as _, Judgement, LeadId, Opinion, Stage, Step, Store as _};
 
 #[derive(Debug, clap::Args)]
 #[command(override_usage = "comity review [OPTIONS] <PROGRAM> <LEAD>\n           \
@@ -59,38 +59,35 @@ impl Words {
             });
         }
         let (program, mut node) = self.which.open(clock).await?;
-        let officer = OfficerId::new(&self.officer)?;
-        let permit = match ask(&program, &mut node, Act::REVIEW, Some(officer.clone())).await? {
-            Ok((_, entry)) => entry,
-            Err(refusal) => {
+        let lead = LeadId::typed(&self.lead);
+        let stage = node.store.lead(&lead).await?.stage;
+        if stage != Stage::Open {
+            let stage = stage.as_str();
+            return Err(casework::Error::NotOpen { lead: lead.to_string(), stage }.into());
+        }
+        // What an earlier interruption left waiting goes first; if that fails, the gate refuses and says so.
+        let _ = node.drain().await;
+        // Who may sit at this machine is the agency's to say; at the console, roles come with the account.
+        let officer =
+            Officer { id: OfficerId::new(&self.officer)?, roles: [OfficerRole::Reviewer].into() };
+        let desk = Desk::open(&node, &program, Gate::shipped()?).await?;
+        let version = node.store.case(&lead).await?.case.version();
+        let reason = self.reason.trim().to_owned();
+        let step = Step::Review(Opinion { judgement, reason, expires: self.expires });
+        match desk.act(&officer, &lead, version, step).await? {
+            Acted::Done(..) => {}
+            Acted::Refused(refusal) => {
+                let _ = node.drain().await;
                 printer.refusal(&refusal);
                 return Ok(Done::Refused);
             }
-        };
-        let review = Review {
-            lead: LeadId::typed(&self.lead),
-            judgement,
-            reason: self.reason.trim().to_owned(),
-            officer: officer.to_string(),
-            at: node.now(),
-            expires: self.expires,
-        };
-        // Which lead, what was said of it and by whom is committed to and not written: the ledger is for ever.
-        let told = [
-            ("lead", review.lead.to_string()),
-            ("judgement", judgement.as_str().to_owned()),
-            ("officer", officer.to_string()),
-        ];
-        let (commitments, openings) = commit(&told)?;
-        let drafts = node.drafts_with(vec![(Event::LeadReviewed { permit }, commitments)]);
-        node.store.review(&review, &openings, &drafts).await?;
-        // The judgement stands; should the ledger fail now, its entry waits and follows later.
+            Acted::NotAllowed(why) => return Err(Error::Unrunnable { what: why.to_string() }),
+        }
+        // The judgement stands; should the ledger fail now, its entries wait and follow later.
         let _ = node.drain().await;
-        printer.json(
-            &serde_json::json!({ "lead": review.lead.as_str(), "judgement": judgement.as_str() }),
-        );
         printer
-            .labelled("review", &format!("lead {} is judged {}", review.lead, judgement.as_str()));
+            .json(&serde_json::json!({ "lead": lead.as_str(), "judgement": judgement.as_str() }));
+        printer.labelled("review", &format!("lead {lead} is judged {}", judgement.as_str()));
         Ok(Done::Well)
     }
 }

@@ -58,7 +58,7 @@ impl Words {
         match self.what {
             What::Record { which, file } => record(&which, &file, clock, printer).await?,
             What::List { which } => {
-                let store = which.store().await?;
+                let store = which.open_store().await?;
                 let (_, stays) = store.stays().await?;
                 let shown: Vec<_> = stays
                     .iter()
@@ -85,7 +85,7 @@ impl Words {
                 }
             }
             What::Lift { which, number, order, authority } => {
-                let store = which.store().await?;
+                let store = which.open_store().await?;
                 let (_, stays) = store.stays().await?;
                 let recorded =
                     stays.iter().find(|stay| stay.number == number && stay.lifted.is_none());
@@ -110,7 +110,7 @@ impl Words {
 
 /// Records a stay. It takes no run before it and no readable program: a stay comes when it comes.
 async fn record(which: &Which, file: &Path, clock: &Clock, printer: &Printer) -> Result<(), Error> {
-    let store = which.store().await?;
+    let store = which.open_store().await?;
     let mut stay = Stay::read(&read(file)?, &file.display().to_string())?;
     // It counts from when it is recorded here, whatever its file says.
     stay.recorded = clock.now();

@@ -54,6 +54,21 @@ enum Form {
 }
 
 impl Words {
+    /// Asks for so many people on each side, as the demonstration does.
+    pub(super) fn people(folder: &Path, people: u32) -> Words {
+        Words {
+            folder: folder.to_owned(),
+            seed: 2027,
+            payroll_people: people,
+            caseload_people: people,
+            overlap: 0.3,
+            second_job: 0.1,
+            mistakes: 1.0,
+            form: Form::Csv,
+            linking_columns: false,
+        }
+    }
+
     pub(super) fn carry_out(self, printer: &Printer) -> Result<Done, Error> {
         let usual = Plan::small(self.seed);
         let plan = Plan {

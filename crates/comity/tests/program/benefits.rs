@@ -5,7 +5,7 @@
 
 use super::place::{Place, at};
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
-use casework::{Lead, Stage};
+use casework::{Lead, Stage, Store as _};
 use jiff::civil::Date;
 use linkage::{Explanation, Recipe, Scorer, Table, Tables};
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,6 +59,18 @@ struct Benefits {
     payroll: File,
     caseload: File,
     leads: Vec<Lead>,
+    openings: Vec<String>,
+}
+
+/// Opens all openings of what was disclosed.
+async fn openings(place: &Place) -> Vec<String> {
+    let store = place.store().await;
+    let mut found = Vec::new();
+    for disclosure in store.register("2027Q1").await.unwrap() {
+        let openings = store.openings(&disclosure.id).await.unwrap();
+        found.extend(openings.into_iter().map(|(_, opening)| opening));
+    }
+    found
 }
 
 /// The example, run once for all tests of this file.
@@ -76,6 +88,7 @@ fn benefits() -> &'static Benefits {
                         payroll: File::read(&place.folder.join("payroll.csv")),
                         caseload: File::read(&place.folder.join("caseload.csv")),
                         leads: place.leads().await,
+                        openings: openings(&place).await,
                         place,
                     }
                 }))
@@ -338,7 +351,8 @@ fn nothing_personal_is_in_the_ledger_or_in_the_report() {
 #[test]
 fn nothing_from_a_column_that_the_agreement_does_not_name_is_in_the_case_store() {
     let benefits = benefits();
-    let mut store = String::new();
+    // The files as they are, and what they hold sealed.
+    let mut store = benefits.openings.join("\n");
     for entry in fs::read_dir(&benefits.place.out).unwrap() {
         let path = entry.unwrap().path();
         if path.file_name().unwrap().to_string_lossy().starts_with("casework.sqlite") {
@@ -346,7 +360,13 @@ fn nothing_from_a_column_that_the_agreement_does_not_name_is_in_the_case_store()
         }
     }
     let open = benefits.leads.iter().find(|lead| lead.stage == Stage::Open).unwrap();
+    assert!(!store.contains(&open.found.case_id), "in the files it is sealed");
+    for lead in &benefits.leads {
+        let found = &lead.found;
+        store.push_str(&format!("{} {} {:?}\n", found.case_id, found.explanation, lead.returned));
+    }
     assert!(store.contains(&open.found.case_id), "what is named does reach it");
+    assert!(benefits.openings.iter().any(|opening| opening.contains("gross_pay")));
     let employers = benefits.payroll.values("employer");
     for (file, names) in [
         (&benefits.payroll, &["row_id", "town", "identifier"][..]),

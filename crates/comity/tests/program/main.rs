@@ -11,7 +11,14 @@
 
 mod benefits;
 mod cycles;
+mod desk;
 mod interruption;
+mod keeping;
 mod law;
 mod place;
 mod release;
+mod silence;
+// The ledger's tests have the same throw-away server, and are alone in crashing it.
+#[expect(dead_code, reason = "no test here crashes the server")]
+#[path = "../../../ledger/tests/ledger/server.rs"]
+mod server;

@@ -7,7 +7,7 @@ use agreement::{
 };
 use arrow_array::cast::AsArray as _;
 use arrow_array::{Array as _, RecordBatch};
-use casework::{Drafts, Judgement, Lead, LeadId, Review, Sqlite, Stage, Store as _};
+use casework::{Database, Drafts, Judgement, Lead, LeadId, Review, Stage, Store as _};
 use comity::audit::Audited;
 use comity::clock::Clock;
 use comity::event::Event;
@@ -52,6 +52,8 @@ pub(crate) struct Place {
     _folder: Option<TempDir>,
     pub(crate) folder: PathBuf,
     pub(crate) out: PathBuf,
+    /// Where the case store is, if it is on a server.
+    pub(crate) server: Option<String>,
 }
 
 impl Place {
@@ -61,6 +63,7 @@ impl Place {
         let place = Place {
             folder: folder.path().join("program"),
             out: folder.path().join("out"),
+            server: None,
             _folder: Some(folder),
         };
         fs::create_dir_all(&place.folder).unwrap();
@@ -83,7 +86,7 @@ impl Place {
 
     /// Points at a place that another process made.
     pub(crate) fn made(folder: PathBuf, out: PathBuf) -> Place {
-        Place { _folder: None, folder, out }
+        Place { _folder: None, folder, out, server: None }
     }
 
     /// Puts one text for another in a file of the program, which must hold it.
@@ -126,7 +129,11 @@ impl Place {
     }
 
     pub(crate) fn places(&self) -> Places {
-        Places::under(&self.out)
+        let places = Places::under(&self.out);
+        match &self.server {
+            Some(url) => places.on_server(url.as_str()),
+            None => places,
+        }
     }
 
     pub(crate) fn program(&self, now: Timestamp) -> Program {
@@ -140,8 +147,8 @@ impl Place {
         Node::open(self.places(), gate, clock, Environment::Test, origin).await.unwrap()
     }
 
-    pub(crate) async fn store(&self) -> Sqlite {
-        Sqlite::open(&self.places().casework()).await.unwrap()
+    pub(crate) async fn store(&self) -> Database {
+        self.places().open_store().await.unwrap()
     }
 
     /// Runs a cycle with a program, a node and a watch of its own.
@@ -316,7 +323,12 @@ pub(crate) fn refused(outcome: &Outcome) -> Vec<String> {
 }
 
 /// Records a stay of everything in scope, as another process would: through a store of its own.
-pub(crate) async fn record_stay(store: &Sqlite, order: &str, scope: Scope, now: Timestamp) -> i64 {
+pub(crate) async fn record_stay(
+    store: &Database,
+    order: &str,
+    scope: Scope,
+    now: Timestamp,
+) -> i64 {
     let stay = stay(order, scope, now);
     let mark = format!("{order} at {now}");
     let event = Event::StayRecorded {
@@ -333,7 +345,7 @@ pub(crate) async fn record_stay(store: &Sqlite, order: &str, scope: Scope, now: 
 }
 
 /// Lifts a stay by an order of its own.
-pub(crate) async fn lift_stay(store: &Sqlite, number: i64, now: Timestamp) {
+pub(crate) async fn lift_stay(store: &Database, number: i64, now: Timestamp) {
     let (_, stays) = store.stays().await.unwrap();
     let recorded = stays.iter().find(|stay| stay.number == number).unwrap();
     let mut stay: Stay = serde_json::from_str(&recorded.stay).unwrap();

@@ -5,7 +5,7 @@ use super::place::{
     AtPoint, Nobody, Place, at, in_stage, lift_stay, record_stay, refused, request, wait_for,
 };
 use agreement::{Act, CycleId, Decision, Permit, Scope};
-use casework::{Disclosure, Sqlite, Stage, Store as _};
+use casework::{Database, Disclosure, Stage, Store as _};
 use comity::Error;
 use comity::clock::Clock;
 use comity::event::Event;
@@ -102,7 +102,7 @@ async fn tamper(casework: &Path, statement: &'static str) -> u64 {
     sqlx::query(statement).execute(&mut connection).await.unwrap().rows_affected()
 }
 
-async fn assert_nothing_out(store: &Sqlite) {
+async fn assert_nothing_out(store: &Database) {
     let leads = store.leads(None).await.unwrap();
     assert!(!leads.is_empty());
     assert!(leads.iter().all(|lead| lead.stage != Stage::Open && lead.returned.is_none()));
@@ -179,30 +179,87 @@ async fn evidence_of_another_entry_releases_nothing() {
     boundary.assert_nothing_out().await;
 }
 
+/// Changes the first opening of a pay that is found, as somebody would who has the store's keys besides the store.
+async fn forge(place: &Place, openings: &'static str) {
+    let vault = place.places().open_vault().unwrap();
+    let run = place.store().await.run("2027Q1").await.unwrap().unwrap();
+    let key = vault.of(&run.agreement().unwrap()).unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(place.places().casework());
+    let mut connection = options.connect().await.unwrap();
+    let rows: Vec<(i64, String, Vec<u8>)> =
+        sqlx::query_as(openings).fetch_all(&mut connection).await.unwrap();
+    for (number, lead, sealed) in rows {
+        let text = vault.open_text("opening", &lead, "opening", &sealed).unwrap();
+        let mut opening: serde_json::Value = serde_json::from_str(&text).unwrap();
+        if text.contains("gross_pay") {
+            opening["value"] = "99999.99".into();
+            let forged = opening.to_string();
+            sqlx::query("UPDATE opening SET opening = ? WHERE number = ?")
+                .bind(key.seal("opening", &lead, "opening", forged.as_bytes()).unwrap())
+                .bind(number)
+                .execute(&mut connection)
+                .await
+                .unwrap();
+            return;
+        }
+    }
+    panic!("there is no opening of a pay");
+}
+
 #[tokio::test]
-async fn an_opening_that_was_tampered_with_releases_nothing() {
+async fn an_opening_that_was_forged_with_the_stores_keys_releases_nothing() {
+    let boundary = Boundary::new().await;
+    forge(
+        &boundary.place,
+        "SELECT number, lead, opening FROM opening WHERE disclosure IS NOT NULL ORDER BY number",
+    )
+    .await;
+    let permit = boundary.permit(Act::RELEASE, at(1));
+    let released = boundary.release(&permit, boundary.recorded()).await;
+    assert!(matches!(released, Err(Error::NotAsRecorded { .. })), "{released:?}");
+    boundary.assert_nothing_out().await;
+}
+
+#[tokio::test]
+async fn an_opening_that_is_missing_releases_nothing() {
+    let boundary = Boundary::new().await;
+    boundary.tamper("DELETE FROM opening WHERE number = (SELECT max(number) FROM opening)").await;
+    let permit = boundary.permit(Act::RELEASE, at(1));
+    let released = boundary.release(&permit, boundary.recorded()).await;
+    assert!(matches!(released, Err(Error::NotAsRecorded { .. })), "{released:?}");
+    boundary.assert_nothing_out().await;
+}
+
+#[tokio::test]
+async fn an_opening_that_was_tampered_with_is_not_opened_and_releases_nothing() {
     for statement in [
-        "UPDATE opening SET opening = json_set(opening, '$.value', '99999.99') WHERE number =
-             (SELECT min(number) FROM opening WHERE opening LIKE '%gross_pay%')",
-        "DELETE FROM opening WHERE number = (SELECT max(number) FROM opening)",
+        "UPDATE opening SET opening = zeroblob(length(opening)) WHERE number = (SELECT min(number) FROM opening)",
+        "UPDATE opening SET opening = '{}' WHERE number = (SELECT min(number) FROM opening)",
         "UPDATE opening SET lead = (SELECT max(id) FROM lead) WHERE number = (SELECT min(number) FROM opening)",
     ] {
         let boundary = Boundary::new().await;
         boundary.tamper(statement).await;
         let permit = boundary.permit(Act::RELEASE, at(1));
         let released = boundary.release(&permit, boundary.recorded()).await;
-        assert!(matches!(released, Err(Error::NotAsRecorded { .. })), "{statement}: {released:?}");
+        let unreadable = matches!(
+            released,
+            Err(Error::Casework(
+                casework::Error::Unreadable { column: "opening" } | casework::Error::Store(_)
+            ))
+        );
+        assert!(unreadable, "{statement}: {released:?}");
         boundary.assert_nothing_out().await;
     }
 }
 
 #[tokio::test]
-async fn a_run_that_goes_on_over_a_tampered_opening_releases_nothing() {
+async fn a_run_that_goes_on_over_a_forged_opening_releases_nothing() {
     let place = stopped_at(Point::Recorded, 0);
-    let statement =
-        "UPDATE opening SET opening = json_set(opening, '$.value', '99999.99') WHERE number =
-        (SELECT max(number) FROM opening WHERE opening LIKE '%gross_pay%')";
-    assert_eq!(tamper(&place.places().casework(), statement).await, 1);
+    forge(
+        &place,
+        "SELECT number, lead, opening FROM opening WHERE disclosure IS NOT NULL ORDER BY number DESC",
+    )
+    .await;
     let outcome = place.watched("2027Q1", at(1), &mut Nobody).await;
     assert!(matches!(outcome, Err(Error::NotAsRecorded { .. })), "{outcome:?}");
     assert_nothing_out(&place.store().await).await;
@@ -211,12 +268,12 @@ async fn a_run_that_goes_on_over_a_tampered_opening_releases_nothing() {
 /// Runs, and records a stay of everything through a store of its own when a point is passed for the nth time.
 async fn stayed_at(point: Point, nth: usize) -> (Place, Outcome) {
     let place = Place::with_pilot(ROOM);
-    let casework = place.places().casework();
+    let places = place.places();
     let mut watch = AtPoint::new(move |passed, before| {
         if (passed, before) == (point, nth) {
-            let casework = casework.clone();
+            let places = places.clone();
             wait_for(async move {
-                let store = Sqlite::open(&casework).await.unwrap();
+                let store = places.open_store().await.unwrap();
                 record_stay(&store, "27-cv-1", Scope::default(), at(0)).await;
             });
         }

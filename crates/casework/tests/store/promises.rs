@@ -1,11 +1,6 @@
 //! One suite for every store: each test states a promise of [`casework::Store`] and is run on each database.
 
-#![expect(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    reason = "a test that cannot go on says why and fails"
-)]
-
+use crate::place;
 use casework::{
     Disclosure, DisclosureId, Drafts, Error, Judgement, Known, LeadId, PairKey, PilotTerms,
     Planned, Review, Run, RunState, Sqlite, Stage, Store,
@@ -13,11 +8,11 @@ use casework::{
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
-fn at(text: &str) -> Timestamp {
+pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().expect("a fixed instant of this test")
 }
 
-fn new_run(id: &str, cycle: &str) -> Run {
+pub(crate) fn new_run(id: &str, cycle: &str) -> Run {
     Run {
         id: id.to_owned(),
         cycle: cycle.to_owned(),
@@ -29,7 +24,7 @@ fn new_run(id: &str, cycle: &str) -> Run {
     }
 }
 
-fn planned(cycle: &str, number: usize, pair: u8, chunk: Option<u32>) -> Planned {
+pub(crate) fn planned(cycle: &str, number: usize, pair: u8, chunk: Option<u32>) -> Planned {
     Planned {
         id: LeadId::new(cycle, number),
         pair: PairKey([pair; 32]),
@@ -45,7 +40,7 @@ fn planned(cycle: &str, number: usize, pair: u8, chunk: Option<u32>) -> Planned 
     }
 }
 
-fn disclosure(run: &str, chunk: u32) -> Disclosure {
+pub(crate) fn disclosure(run: &str, chunk: u32) -> Disclosure {
     Disclosure {
         id: DisclosureId(format!("{run}/{chunk}")),
         run: run.to_owned(),
@@ -60,20 +55,20 @@ fn disclosure(run: &str, chunk: u32) -> Disclosure {
     }
 }
 
-fn values(pay: &str) -> BTreeMap<String, String> {
+pub(crate) fn values(pay: &str) -> BTreeMap<String, String> {
     BTreeMap::from([("gross_pay".to_owned(), pay.to_owned())])
 }
 
-fn words(leaves: Vec<Vec<u8>>) -> Drafts<'static> {
+pub(crate) fn words(leaves: Vec<Vec<u8>>) -> Drafts<'static> {
     Drafts::new(at("2027-01-04T09:00:00Z"), move |_| Ok(leaves.clone()))
 }
 
-async fn stays<S: Store>(store: &S) -> casework::StaysState {
+pub(crate) async fn stays<S: Store>(store: &S) -> casework::StaysState {
     store.stays().await.unwrap().0
 }
 
 /// Brings a run to where lead 1 is open and lead 2 is held.
-async fn open_one<S: Store>(store: &S, cycle: &str, pair: u8) {
+pub(crate) async fn open_one<S: Store>(store: &S, cycle: &str, pair: u8) {
     store.start(&new_run(cycle, cycle), &Drafts::none()).await.unwrap();
     let leads = [planned(cycle, 1, pair, Some(0)), planned(cycle, 2, pair + 100, None)];
     store.plan(cycle, "{}", &leads, &Drafts::none()).await.unwrap();
@@ -99,7 +94,7 @@ async fn open_one<S: Store>(store: &S, cycle: &str, pair: u8) {
     store.finish(cycle, "2027-01-04T09:03:00Z", "{}", &Drafts::none()).await.unwrap();
 }
 
-fn judged(cycle: &str, judgement: Judgement, expires: Option<Timestamp>) -> Review {
+pub(crate) fn judged(cycle: &str, judgement: Judgement, expires: Option<Timestamp>) -> Review {
     Review {
         lead: LeadId::new(cycle, 1),
         judgement,
@@ -357,6 +352,75 @@ async fn nothing_is_released_after_a_stay_that_was_not_looked_at<S: Store>(store
     assert_eq!(store.prepared("2027Q1").await.unwrap().len(), 1);
 }
 
+/// Many callers at once, each with two lines: the lines of one stand together, and every caller's numbers are the ones
+/// that its lines have.
+async fn lines_of_one_caller_stand_together_whoever_else_writes<S: Store + Sync>(store: &S) {
+    let callers = (0..12_u8).map(|caller| async move {
+        let mut numbers = Vec::new();
+        for round in 0..5_u8 {
+            let leaves = vec![vec![caller, round, 0], vec![caller, round, 1]];
+            numbers.push((round, store.note(&words(leaves)).await.unwrap()));
+        }
+        (caller, numbers)
+    });
+    let told = futures_util::future::join_all(callers).await;
+    let waiting = store.waiting().await.unwrap();
+    assert_eq!(waiting.len(), 12 * 5 * 2);
+    for pair in waiting.chunks(2) {
+        assert_eq!(pair[0].leaf[..2], pair[1].leaf[..2]);
+        assert_eq!((pair[0].leaf[2], pair[1].leaf[2]), (0, 1));
+    }
+    for (caller, numbers) in told {
+        for (round, numbers) in numbers {
+            let of = |number| waiting.iter().find(|line| line.number == number).unwrap();
+            assert_eq!(of(numbers[0]).leaf, [caller, round, 0]);
+            assert_eq!(of(numbers[1]).leaf, [caller, round, 1]);
+        }
+    }
+}
+
+async fn many_leads_are_planned_and_released_in_their_order<S: Store>(store: &S) {
+    store.start(&new_run("2027Q1", "2027Q1"), &Drafts::none()).await.unwrap();
+    let leads: Vec<_> = (1..=2500_u32)
+        .map(|number| {
+            let mut lead = planned("2027Q1", number as usize, 0, Some(0));
+            lead.pair.0[..4].copy_from_slice(&number.to_be_bytes());
+            lead
+        })
+        .collect();
+    store.plan("2027Q1", "{}", &leads, &Drafts::none()).await.unwrap();
+    let one = disclosure("2027Q1", 0);
+    let openings: Vec<_> =
+        leads.iter().map(|lead| (lead.id.clone(), format!("opening of {}", lead.id))).collect();
+    store.prepare(&one, &openings, &words(vec![b"the entry".to_vec()])).await.unwrap();
+    assert_eq!(store.openings(&one.id).await.unwrap(), openings);
+    let returned: Vec<_> =
+        leads.iter().map(|lead| (lead.id.clone(), values(lead.id.as_str()))).collect();
+    store.release(&one.id, 7, "2027-01-04T09:02:00Z", stays(store).await, &returned).await.unwrap();
+    let after = store.leads(Some("2027Q1")).await.unwrap();
+    assert_eq!(after.len(), leads.len());
+    for lead in &after {
+        assert_eq!(lead.returned, Some(values(lead.found.id.as_str())));
+    }
+    let pairs: Vec<_> = leads.iter().map(|lead| lead.pair).collect();
+    let known = store.known(&pairs, "2027Q2", at("2027-06-01T00:00:00Z")).await.unwrap();
+    assert_eq!(known.len(), leads.len());
+    for lead in &leads {
+        assert_eq!(known[&lead.pair], Known::Waiting { lead: lead.id.clone() });
+    }
+}
+
+async fn what_is_personal_comes_back_as_it_went_in<S: Store>(store: &S) {
+    store.start(&new_run("2027Q1", "2027Q1"), &Drafts::none()).await.unwrap();
+    let mut odd = planned("2027Q1", 1, 1, Some(0));
+    odd.case_id = "Ł'; --\u{2603}".to_owned();
+    odd.explanation = String::new();
+    store.plan("2027Q1", "{}", &[odd.clone()], &Drafts::none()).await.unwrap();
+    let lead = store.lead(&odd.id).await.unwrap();
+    assert_eq!((lead.found.case_id, lead.found.explanation), (odd.case_id, odd.explanation));
+    assert_eq!(lead.returned, None);
+}
+
 async fn the_pair_secret_is_made_once<S: Store>(store: &S) {
     assert_eq!(store.pair_secret("test", [1; 32]).await.unwrap(), [1; 32]);
     assert_eq!(store.pair_secret("test", [2; 32]).await.unwrap(), [1; 32]);
@@ -384,14 +448,25 @@ macro_rules! on_every_store {
             $(
                 #[tokio::test]
                 async fn $promise() {
-                    let folder = tempfile::tempdir().unwrap();
-                    let store = super::Sqlite::open(&folder.path().join("casework.sqlite")).await.unwrap();
-                    super::$promise(&store).await;
+                    let place = crate::place::Folder::new();
+                    super::$promise(&place.open().await).await;
+                }
+            )+
+        }
+
+        mod on_postgres {
+            $(
+                #[tokio::test]
+                async fn $promise() {
+                    let place = crate::place::Schema::new().await;
+                    super::$promise(&place.open().await).await;
                 }
             )+
         }
     };
 }
+
+pub(crate) use on_every_store;
 
 on_every_store!(
     state_and_event_are_there_together,
@@ -410,6 +485,9 @@ on_every_store!(
     an_abandoned_run_leaves_its_cycle_free,
     a_stay_is_lifted_once_and_by_a_named_order,
     nothing_is_released_after_a_stay_that_was_not_looked_at,
+    lines_of_one_caller_stand_together_whoever_else_writes,
+    many_leads_are_planned_and_released_in_their_order,
+    what_is_personal_comes_back_as_it_went_in,
     the_pair_secret_is_made_once,
     what_was_made_in_a_test_never_serves_production,
     the_term_counts_cycles_persons_and_judgements,
@@ -417,9 +495,9 @@ on_every_store!(
 
 #[tokio::test]
 async fn a_folder_that_is_not_there_is_named_in_the_error() {
-    let folder = tempfile::tempdir().unwrap();
-    let error =
-        Sqlite::open(&folder.path().join("none").join("casework.sqlite")).await.unwrap_err();
+    let place = place::Folder::new();
+    let file = place.path().join("none").join("casework.sqlite");
+    let error = Sqlite::open(&file, place.vault()).await.unwrap_err();
     assert!(error.to_string().contains("casework.sqlite"), "{error}");
     assert!(error.hint().is_some());
 }

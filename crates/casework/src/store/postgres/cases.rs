@@ -1,0 +1,370 @@
+//! The promises of [`CaseStore`] on PostgreSQL.
+
+use super::read::{parsed, read_disclosed, read_dispatch, read_line, read_notice, read_seen};
+use super::step::{Step, together};
+use super::store::column;
+use super::{Driver, Postgres, put_out};
+use crate::store::cases::row::{fold, open_step, read_terms};
+use crate::store::cases::{
+    After, CaseLine, CaseStore, Counts, Disclosed, Dispatch, Letter, Moving, NoticeLine, Page,
+    Paper, Queue, Seen, StoredCase,
+};
+use crate::store::cell;
+use crate::store::writer::Together;
+use crate::{Case, CaseStage, Drafts, Error, LeadId, Outgoing, Terms};
+use jiff::Timestamp;
+use sqlx::{QueryBuilder, Row as _};
+
+impl Together for Postgres {
+    async fn together(&self, moving: &[Moving]) -> Result<Vec<Result<Vec<i64>, Error>>, Error> {
+        let steps: Vec<Step<'_>> = moving.iter().map(Step::of).collect();
+        together(self, &steps).await
+    }
+}
+
+impl CaseStore for Postgres {
+    async fn keep_terms(&self, terms: &Terms) -> Result<(), Error> {
+        let text =
+            serde_json::to_string(terms).map_err(|_| Error::Unreadable { column: "terms" })?;
+        sqlx::query("INSERT INTO terms (agreement, terms) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+            .bind(&terms.agreement)
+            .bind(text)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    async fn case(&self, id: &LeadId) -> Result<StoredCase, Error> {
+        // One statement and so one snapshot: a step taken meanwhile is in it whole or not at all.
+        let rows = sqlx::query(
+            "SELECT case_file.agreement, case_file.opened_at, case_file.weight, terms.terms,
+                    step.number, step.at, step.by, step.payload
+             FROM case_file LEFT JOIN terms ON terms.agreement = case_file.agreement
+                  LEFT JOIN step ON step.file = case_file.id
+             WHERE case_file.id = $1 ORDER BY step.number",
+        )
+        .bind(id.as_str())
+        .fetch_all(&self.pool)
+        .await?;
+        let file = rows.first().ok_or_else(|| Error::NoSuchCase { case: id.to_string() })?;
+        let kept: Option<String> = file.try_get("terms")?;
+        let terms = read_terms(file.try_get("agreement")?, kept.as_deref())?;
+        let mut steps = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let number: Option<i64> = row.try_get("number")?;
+            // A case without steps is one row without a step.
+            let Some(number) = number else { break };
+            let (by, at): (String, String) = (row.try_get("by")?, row.try_get("at")?);
+            let sealed: Vec<u8> = row.try_get("payload")?;
+            steps.push(open_step(&self.vault, id, number.cast_unsigned(), &by, &at, &sealed)?);
+        }
+        let case = fold(id, terms, file.try_get("opened_at")?, steps)?;
+        Ok(StoredCase { case, weight: file.try_get("weight")? })
+    }
+
+    async fn take(&self, moving: Moving) -> Result<Vec<i64>, Error> {
+        self.writer.take(self, moving).await
+    }
+
+    async fn queue(&self, queue: &Queue, limit: u32) -> Result<Page<CaseLine>, Error> {
+        let closed = queue.stage == Some(CaseStage::Closed);
+        let by = if closed { "closed_at" } else { "due" };
+        let mut query = QueryBuilder::<Driver>::new(
+            "SELECT id, stage, due, assigned, county, worker, weight, version, opened_at, closed_at
+             FROM case_file WHERE ",
+        );
+        query.push(by).push(" IS NOT NULL");
+        if let Some(officer) = &queue.assigned {
+            query.push(" AND assigned = ").push_bind(officer.as_str());
+        } else if queue.unassigned {
+            query.push(" AND assigned = ''");
+        }
+        if let Some(stage) = queue.stage.filter(|_| !closed) {
+            query.push(" AND stage = ").push_bind(stage.as_str());
+        }
+        if let Some(county) = &queue.county {
+            query.push(" AND county <> '' AND county = ").push_bind(county);
+        }
+        if let Some(worker) = &queue.worker {
+            query.push(" AND worker <> '' AND worker = ").push_bind(worker);
+        }
+        if let Some(before) = queue.due_before.filter(|_| !closed) {
+            query.push(" AND due < ").push_bind(before.as_second());
+        }
+        if let Some(after) = &queue.after {
+            query.push(" AND (").push(by).push(", id) > (").push_bind(after.second);
+            query.push(", ").push_bind(after.id.as_str()).push(")");
+        }
+        query.push(" ORDER BY ").push(by).push(", id LIMIT ").push_bind(i64::from(limit) + 1);
+        let rows = query.build().fetch_all(&self.pool).await?;
+        let lines = rows
+            .iter()
+            .map(|row| Ok((read_line(row)?, row.try_get::<i64, _>(by)?)))
+            .collect::<Result<Vec<_>, Error>>()?;
+        let page =
+            page(lines, limit, |(line, second)| After { second: *second, id: line.id.clone() });
+        Ok(Page { lines: page.lines.into_iter().map(|(line, _)| line).collect(), next: page.next })
+    }
+
+    async fn counts(&self) -> Result<Counts, Error> {
+        let rows =
+            sqlx::query("SELECT what, of_whom, name, n FROM tally").fetch_all(&self.pool).await?;
+        let mut counts = Counts::default();
+        for row in &rows {
+            let (what, of, name): (String, String, String) =
+                (row.try_get("what")?, row.try_get("of_whom")?, row.try_get("name")?);
+            let n: i64 = row.try_get("n")?;
+            counts.add(&what, &of, &name, u64::try_from(n).unwrap_or(0))?;
+        }
+        Ok(counts)
+    }
+
+    async fn disclosed_about(&self, case_id: &str) -> Result<Vec<Disclosed>, Error> {
+        let digests = cell::case_digests(&self.vault, case_id)?;
+        let rows = sqlx::query(
+            "SELECT DISTINCT lead.id AS lead, disclosure.released_at, disclosure.recipient, disclosure.purpose,
+                    disclosure.elements, disclosure.ledger_index
+             FROM lead JOIN opening ON opening.lead = lead.id JOIN disclosure ON disclosure.id = opening.disclosure
+             WHERE lead.case_digest = ANY ($1) AND disclosure.released_at IS NOT NULL
+             ORDER BY disclosure.released_at, lead.id",
+        )
+        .bind(column(&digests, <[u8; 32]>::as_slice))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(read_disclosed).collect()
+    }
+
+    async fn disclosed_on(&self, id: &LeadId) -> Result<Vec<Disclosed>, Error> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT opening.lead AS lead, disclosure.released_at, disclosure.recipient, disclosure.purpose,
+                    disclosure.elements, disclosure.ledger_index
+             FROM opening JOIN disclosure ON disclosure.id = opening.disclosure
+             WHERE opening.lead = $1 AND disclosure.released_at IS NOT NULL ORDER BY disclosure.released_at",
+        )
+        .bind(id.as_str())
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(read_disclosed).collect()
+    }
+
+    async fn corrections_due(&self, now: Timestamp, limit: u32) -> Result<Vec<Dispatch>, Error> {
+        let rows = sqlx::query(
+            "SELECT * FROM correction WHERE next IS NOT NULL AND next <= $1 ORDER BY next, file LIMIT $2",
+        )
+        .bind(now.as_second())
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(read_dispatch).collect()
+    }
+
+    async fn corrections_of(&self, id: &LeadId) -> Result<Vec<Dispatch>, Error> {
+        let rows =
+            sqlx::query("SELECT * FROM correction WHERE file = $1 ORDER BY number, recipient")
+                .bind(id.as_str())
+                .fetch_all(&self.pool)
+                .await?;
+        rows.iter().map(read_dispatch).collect()
+    }
+
+    async fn note_delivery(
+        &self,
+        dispatch: &Dispatch,
+        drafts: Drafts<'static>,
+    ) -> Result<Vec<i64>, Error> {
+        let delivery = &dispatch.delivery;
+        let mut tx = self.begin().await?;
+        // An acknowledgement that came while it was being sent is not undone.
+        sqlx::query(
+            "UPDATE correction SET attempts = greatest(attempts, $1), sent_at = $2,
+                    next = CASE WHEN acknowledged_at IS NULL THEN $3::bigint END
+             WHERE file = $4 AND number = $5 AND recipient = $6",
+        )
+        .bind(i64::from(delivery.attempts))
+        .bind(delivery.sent_at.map(|at| at.to_string()))
+        .bind(delivery.next.map(Timestamp::as_second))
+        .bind(dispatch.case.as_str())
+        .bind(dispatch.number.cast_signed())
+        .bind(delivery.recipient.as_str())
+        .execute(&mut *tx)
+        .await?;
+        let lines = put_out(&mut tx, &drafts).await?;
+        tx.commit().await?;
+        Ok(lines.into_iter().map(|(number, _)| number).collect())
+    }
+
+    async fn notices(
+        &self,
+        state: Letter,
+        after: Option<&After>,
+        limit: u32,
+    ) -> Result<Page<NoticeLine>, Error> {
+        let (second, id) = after.map_or((i64::MIN, ""), |after| (after.second, after.id.as_str()));
+        let rows = sqlx::query(
+            "SELECT * FROM notice WHERE state = $1 AND (at, file) > ($2, $3) ORDER BY at, file LIMIT $4",
+        )
+        .bind(state.as_str())
+        .bind(second)
+        .bind(id)
+        .bind(i64::from(limit) + 1)
+        .fetch_all(&self.pool)
+        .await?;
+        let lines = rows.iter().map(|row| read_notice(row, state));
+        let lines = lines.collect::<Result<Vec<_>, Error>>()?;
+        Ok(page(lines, limit, |line| After { second: line.at.as_second(), id: line.case.clone() }))
+    }
+
+    async fn note_printed(
+        &self,
+        cases: &[LeadId],
+        now: Timestamp,
+        drafts: Drafts<'static>,
+    ) -> Result<Vec<i64>, Error> {
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "UPDATE notice SET state = 'printed', at = $1 WHERE file = ANY ($2) AND state = 'drafted'",
+        )
+        .bind(now.as_second())
+        .bind(column(cases, LeadId::as_str))
+        .execute(&mut *tx)
+        .await?;
+        let lines = put_out(&mut tx, &drafts).await?;
+        tx.commit().await?;
+        Ok(lines.into_iter().map(|(number, _)| number).collect())
+    }
+
+    async fn note_read(
+        &self,
+        cases: &[LeadId],
+        seen: &Seen,
+        openings: &[String],
+        drafts: Drafts<'static>,
+    ) -> Result<Vec<i64>, Error> {
+        let key = self.vault.house()?;
+        let openings = openings.iter().map(|opening| cell::seal_opening(&key, "", opening));
+        let openings = openings.collect::<Result<Vec<_>, _>>()?;
+        let files: Vec<Option<&str>> =
+            if cases.is_empty() { vec![None] } else { column(cases, |case| Some(case.as_str())) };
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "INSERT INTO read_log (file, by, what, at) SELECT file, $1, $2, $3 FROM unnest($4::text[]) AS put (file)",
+        )
+        .bind(&seen.by)
+        .bind(&seen.what)
+        .bind(seen.at.to_string())
+        .bind(files)
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query("INSERT INTO opening (opening) SELECT * FROM unnest($1::bytea[])")
+            .bind(openings)
+            .execute(&mut *tx)
+            .await?;
+        let lines = put_out(&mut tx, &drafts).await?;
+        tx.commit().await?;
+        Ok(lines.into_iter().map(|(number, _)| number).collect())
+    }
+
+    async fn reads_of(&self, id: &LeadId, limit: u32) -> Result<Vec<Seen>, Error> {
+        let rows = sqlx::query(
+            "SELECT by, what, at FROM read_log WHERE file = $1 ORDER BY number DESC LIMIT $2",
+        )
+        .bind(id.as_str())
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(read_seen).collect()
+    }
+
+    async fn keep_paper(&self, id: &LeadId, paper: &Paper) -> Result<(), Error> {
+        let agreement: Option<String> =
+            sqlx::query_scalar("SELECT agreement FROM case_file WHERE id = $1")
+                .bind(id.as_str())
+                .fetch_optional(&self.pool)
+                .await?;
+        let agreement = agreement.ok_or_else(|| Error::NoSuchCase { case: id.to_string() })?;
+        let key = cell::key_of_agreement(&self.vault, &agreement)?;
+        let place = format!("{id}/{}", paper.digest);
+        sqlx::query(
+            "INSERT INTO paper (file, digest, media_type, title, at, bytes) VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(id.as_str())
+        .bind(&paper.digest)
+        .bind(&paper.media_type)
+        .bind(key.seal("paper", &place, "title", paper.title.as_bytes())?)
+        .bind(paper.at.to_string())
+        .bind(key.seal("paper", &place, "bytes", &paper.bytes)?)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    async fn paper(&self, id: &LeadId, digest: &str) -> Result<Option<Paper>, Error> {
+        let row = sqlx::query("SELECT * FROM paper WHERE file = $1 AND digest = $2")
+            .bind(id.as_str())
+            .bind(digest)
+            .fetch_optional(&self.pool)
+            .await?;
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let place = format!("{id}/{digest}");
+        Ok(Some(Paper {
+            digest: digest.to_owned(),
+            media_type: row.try_get("media_type")?,
+            title: self.vault.open_text("paper", &place, "title", row.try_get("title")?)?,
+            at: parsed(row.try_get("at")?, "at")?,
+            bytes: self.vault.open_cell("paper", &place, "bytes", row.try_get("bytes")?)?,
+        }))
+    }
+
+    async fn acknowledge_all(&self, lines: &[(i64, u64)]) -> Result<(), Error> {
+        // If we crash before the commit, all of them are still waiting; whoever drains next finds their entries in the
+        // ledger and acknowledges them then.
+        sqlx::query(
+            "UPDATE outbox SET ledger_index = put.ledger_index
+             FROM unnest($1::bigint[], $2::bigint[]) AS put (number, ledger_index)
+             WHERE outbox.number = put.number AND outbox.ledger_index IS NULL",
+        )
+        .bind(column(lines, |(number, _)| *number))
+        .bind(column(lines, |(_, index)| index.cast_signed()))
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    async fn waiting_first(&self, limit: u32) -> Result<Vec<Outgoing>, Error> {
+        let rows = sqlx::query(
+            "SELECT number, leaf FROM outbox WHERE ledger_index IS NULL ORDER BY number LIMIT $1",
+        )
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|row| Ok(Outgoing { number: row.try_get("number")?, leaf: row.try_get("leaf")? }))
+            .collect()
+    }
+}
+
+/// Cuts what was read to a page: one line more than asked for says that there is another.
+fn page<T>(mut lines: Vec<T>, limit: u32, place: impl Fn(&T) -> After) -> Page<T> {
+    let limit = limit as usize;
+    let more = lines.len() > limit;
+    lines.truncate(limit);
+    let next = if more { lines.last().map(place) } else { None };
+    Page { lines, next }
+}
+
+impl Postgres {
+    /// Stores the step that a judgement outside the console is.
+    pub(super) async fn store_review(
+        &self,
+        case: &Case,
+        openings: &[String],
+        drafts: &Drafts<'_>,
+    ) -> Result<(), Error> {
+        let step = Step { case, drafts, openings };
+        let mut results = together(self, &[step]).await?;
+        results.pop().unwrap_or(Err(Error::Unanswered)).map(|_| ())
+    }
+}

@@ -1,0 +1,189 @@
+//! Rows of PostgreSQL as what they stand for. It opens sealed cells and decides nothing.
+
+use crate::store::cases::{CaseLine, Disclosed, Dispatch, Letter, NoticeLine, Seen};
+use crate::store::cell;
+use crate::store::vault::Vault;
+use crate::{
+    CaseStage, Delivery, Disclosure, DisclosureId, Error, How, Lead, LeadId, PairKey, Planned,
+    RecordedStay, Run, RunState, Stage,
+};
+use agreement::{OfficerId, PartyId};
+use jiff::Timestamp;
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+
+pub(super) fn read_32(row: &PgRow, column: &'static str) -> Result<[u8; 32], Error> {
+    let bytes: Vec<u8> = row.try_get(column)?;
+    bytes.try_into().map_err(|_| Error::Unreadable { column })
+}
+
+/// Reads a number that is never negative nor large.
+pub(super) fn read_u32(row: &PgRow, column: &'static str) -> Result<u32, Error> {
+    let number: i64 = row.try_get(column)?;
+    u32::try_from(number).map_err(|_| Error::Unreadable { column })
+}
+
+pub(super) fn read_stage(row: &PgRow) -> Result<Stage, Error> {
+    let stage: String = row.try_get("stage")?;
+    Stage::read(&stage).ok_or(Error::Unreadable { column: "stage" })
+}
+
+pub(super) fn read_run(row: &PgRow) -> Result<Run, Error> {
+    let state: String = row.try_get("state")?;
+    Ok(Run {
+        id: row.try_get("id")?,
+        cycle: row.try_get("cycle")?,
+        state: RunState::read(&state).ok_or(Error::Unreadable { column: "state" })?,
+        started_at: row.try_get("started_at")?,
+        finished_at: row.try_get("finished_at")?,
+        inputs: row.try_get("inputs")?,
+        summary: row.try_get("summary")?,
+    })
+}
+
+pub(super) fn read_lead(vault: &Vault, row: &PgRow) -> Result<Lead, Error> {
+    let id: String = row.try_get("id")?;
+    let returned: Option<Vec<u8>> = row.try_get("returned")?;
+    let reopens: Option<String> = row.try_get("reopens")?;
+    let chunk: Option<i64> = row.try_get("chunk")?;
+    let chunk = chunk.map(u32::try_from).transpose();
+    Ok(Lead {
+        found: Planned {
+            pair: PairKey(read_32(row, "pair")?),
+            case_id: cell::open_case_id(vault, &id, row.try_get("case_id")?)?,
+            source_record: read_u32(row, "source_record")?,
+            recipient_record: read_u32(row, "recipient_record")?,
+            weight: row.try_get("weight")?,
+            probability: row.try_get("probability")?,
+            explanation: cell::open_explanation(vault, &id, row.try_get("explanation")?)?,
+            returned_digest: read_32(row, "returned_digest")?,
+            reopens: reopens.map(|text| LeadId::typed(&text)),
+            chunk: chunk.map_err(|_| Error::Unreadable { column: "chunk" })?,
+            id: LeadId::typed(&id),
+        },
+        run: row.try_get("run")?,
+        cycle: row.try_get("cycle")?,
+        stage: read_stage(row)?,
+        returned: returned.map(|sealed| cell::open_returned(vault, &id, &sealed)).transpose()?,
+        opened_at: row.try_get("opened_at")?,
+    })
+}
+
+pub(super) fn read_disclosure(row: &PgRow) -> Result<Disclosure, Error> {
+    let elements: String = row.try_get("elements")?;
+    let index: Option<i64> = row.try_get("ledger_index")?;
+    Ok(Disclosure {
+        id: DisclosureId(row.try_get("id")?),
+        run: row.try_get("run")?,
+        chunk: read_u32(row, "chunk")?,
+        prepared_at: row.try_get("prepared_at")?,
+        recipient: row.try_get("recipient")?,
+        purpose: row.try_get("purpose")?,
+        elements: serde_json::from_str(&elements)
+            .map_err(|_| Error::Unreadable { column: "elements" })?,
+        persons: read_u32(row, "persons")?,
+        leaf: row.try_get("leaf")?,
+        ledger_index: index.map(i64::cast_unsigned),
+    })
+}
+
+pub(super) fn read_stay(row: &PgRow) -> Result<RecordedStay, Error> {
+    let at: Option<String> = row.try_get("lifted_at")?;
+    let by: Option<String> = row.try_get("lifted_by")?;
+    Ok(RecordedStay {
+        number: row.try_get("number")?,
+        mark: row.try_get("mark")?,
+        stay: row.try_get("stay")?,
+        recorded_at: row.try_get("recorded_at")?,
+        lifted: at.zip(by),
+    })
+}
+
+pub(super) fn instant(second: i64, column: &'static str) -> Result<Timestamp, Error> {
+    Timestamp::from_second(second).map_err(|_| Error::Unreadable { column })
+}
+
+pub(super) fn parsed(text: &str, column: &'static str) -> Result<Timestamp, Error> {
+    text.parse().map_err(|_| Error::Unreadable { column })
+}
+
+pub(super) fn read_line(row: &PgRow) -> Result<CaseLine, Error> {
+    let id: String = row.try_get("id")?;
+    let stage: String = row.try_get("stage")?;
+    let due: Option<i64> = row.try_get("due")?;
+    let assigned: String = row.try_get("assigned")?;
+    let named = |text: String| if text.is_empty() { None } else { Some(text) };
+    let officer =
+        |text: String| OfficerId::new(&text).map_err(|_| Error::Unreadable { column: "assigned" });
+    let version: i64 = row.try_get("version")?;
+    Ok(CaseLine {
+        id: LeadId::typed(&id),
+        stage: CaseStage::read(&stage).ok_or(Error::Unreadable { column: "stage" })?,
+        due: due.map(|second| instant(second, "due")).transpose()?,
+        assigned: named(assigned).map(officer).transpose()?,
+        county: named(row.try_get("county")?),
+        worker: named(row.try_get("worker")?),
+        weight: row.try_get("weight")?,
+        version: version.cast_unsigned(),
+        opened_at: parsed(row.try_get("opened_at")?, "opened_at")?,
+    })
+}
+
+pub(super) fn read_dispatch(row: &PgRow) -> Result<Dispatch, Error> {
+    let file: String = row.try_get("file")?;
+    let number: i64 = row.try_get("number")?;
+    let recipient: String = row.try_get("recipient")?;
+    let next: Option<i64> = row.try_get("next")?;
+    let at = |column: &'static str| -> Result<Option<Timestamp>, Error> {
+        let text: Option<String> = row.try_get(column)?;
+        text.map(|text| parsed(&text, column)).transpose()
+    };
+    Ok(Dispatch {
+        case: LeadId::typed(&file),
+        number: number.cast_unsigned(),
+        delivery: Delivery {
+            recipient: PartyId::new(&recipient)
+                .map_err(|_| Error::Unreadable { column: "recipient" })?,
+            attempts: read_u32(row, "attempts")?,
+            next: next.map(|second| instant(second, "next")).transpose()?,
+            sent_at: at("sent_at")?,
+            acknowledged_at: at("acknowledged_at")?,
+        },
+    })
+}
+
+pub(super) fn read_disclosed(row: &PgRow) -> Result<Disclosed, Error> {
+    let lead: String = row.try_get("lead")?;
+    let elements: String = row.try_get("elements")?;
+    let index: Option<i64> = row.try_get("ledger_index")?;
+    Ok(Disclosed {
+        lead: LeadId::typed(&lead),
+        at: parsed(row.try_get("released_at")?, "released_at")?,
+        recipient: row.try_get("recipient")?,
+        purpose: row.try_get("purpose")?,
+        elements: serde_json::from_str(&elements)
+            .map_err(|_| Error::Unreadable { column: "elements" })?,
+        ledger_index: index.map(i64::cast_unsigned),
+    })
+}
+
+pub(super) fn read_notice(row: &PgRow, state: Letter) -> Result<NoticeLine, Error> {
+    let file: String = row.try_get("file")?;
+    let how: Option<String> = row.try_get("how")?;
+    Ok(NoticeLine {
+        case: LeadId::typed(&file),
+        language: row.try_get("language")?,
+        how: how.as_deref().and_then(How::read),
+        letter: row.try_get("letter")?,
+        state,
+        at: instant(row.try_get("at")?, "at")?,
+    })
+}
+
+pub(super) fn read_seen(row: &PgRow) -> Result<Seen, Error> {
+    Ok(Seen {
+        by: row.try_get("by")?,
+        what: row.try_get("what")?,
+        at: parsed(row.try_get("at")?, "at")?,
+    })
+}

@@ -1,0 +1,438 @@
+//! One suite for every database: each test states a promise of [`casework::CaseStore`].
+
+use crate::promises::{at, disclosure, new_run, planned, stays, words};
+use casework::{
+    Acknowledgement, Actor, After, Assignment, Because, Case, CaseStage, CaseStore, Closing,
+    CorrectionOrder, Draft, Drafts, Error, Finding, Ground, Had, Judgement, LeadId, Letter, Moving,
+    Opinion, Paper, Queue, Returned, Seen, Service, Source, SourceKind, Step, Store, Terms,
+};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+
+const MANY: usize = 12;
+
+fn lead(number: usize) -> LeadId {
+    LeadId::new("2027Q1", number)
+}
+
+fn officer(number: usize) -> Actor {
+    Actor::read(&format!("officer-{number}")).unwrap()
+}
+
+fn day(days: i64) -> Timestamp {
+    at("2027-01-05T10:00:00Z") + SignedDuration::from_hours(24 * days)
+}
+
+/// Opens twelve cases, listed under two counties.
+pub(crate) async fn open_cases<S: CaseStore + Store>(store: &S) {
+    let terms = Terms {
+        agreement: "sha256:aa".to_owned(),
+        county: Some("county".to_owned()),
+        worker: Some("worker".to_owned()),
+        ..Terms::strict()
+    };
+    store.keep_terms(&terms).await.unwrap();
+    // The first terms stay.
+    store.keep_terms(&Terms { response_days: 1, ..terms }).await.unwrap();
+    let mut run = new_run("2027Q1", "2027Q1");
+    run.inputs = r#"{"model":"m1","bound":0.0,"agreement":"sha256:aa"}"#.to_owned();
+    store.start(&run, &Drafts::none()).await.unwrap();
+    let leads: Vec<_> = (1..=MANY)
+        .map(|number| planned("2027Q1", number, u8::try_from(number).unwrap(), Some(0)))
+        .collect();
+    store.plan("2027Q1", "{}", &leads, &Drafts::none()).await.unwrap();
+    let one = disclosure("2027Q1", 0);
+    let openings: Vec<_> =
+        leads.iter().map(|lead| (lead.id.clone(), "opening".to_owned())).collect();
+    store.prepare(&one, &openings, &words(vec![b"release".to_vec()])).await.unwrap();
+    let returned: Vec<_> = (1..=MANY)
+        .map(|number| {
+            let county = if number % 2 == 0 { "even" } else { "odd" };
+            let values = [("county", county), ("worker", "w-7"), ("gross_pay", "100")];
+            let values = values.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            (lead(number), BTreeMap::from(values))
+        })
+        .collect();
+    let state = stays(store).await;
+    store.release(&one.id, 7, "2027-01-04T09:02:00Z", state, &returned).await.unwrap();
+}
+
+async fn get<S: CaseStore>(store: &S, number: usize) -> Case {
+    store.case(&lead(number)).await.unwrap().case
+}
+
+async fn store_it<S: CaseStore>(store: &S, case: Case) -> Result<Vec<i64>, Error> {
+    let entry = format!("{} {}", case.id(), case.version()).into_bytes();
+    let drafts = Drafts::new(case.last_at(), move |_| Ok(vec![entry.clone(), entry.clone()]));
+    store.take(Moving { case, drafts, openings: vec!["opening".to_owned()] }).await
+}
+
+/// Takes a step and stores it.
+async fn take<S: CaseStore>(store: &S, number: usize, step: Step, by: Actor, now: Timestamp) {
+    let case = get(store, number).await.step(&step, &by, now).unwrap();
+    store_it(store, case.clone()).await.unwrap();
+    assert_eq!(get(store, number).await, case, "what is stored is what was done");
+}
+
+fn assign(to: usize) -> Step {
+    let officer = officer(to).officer().cloned();
+    Step::Assign(Assignment { officer, ..Assignment::default() })
+}
+
+fn judged(judgement: Judgement) -> Step {
+    Step::Review(Opinion { judgement, reason: "birth years agree".to_owned(), expires: None })
+}
+
+fn finding() -> Finding {
+    let date = |text: &str| text.parse().unwrap();
+    Finding {
+        ground: Ground::Independent {
+            amount_cents: Some(12_000),
+            access: Some(true),
+            periods: vec![Had { from: date("2026-07-01"), to: date("2026-09-30") }],
+            sources: vec![Source {
+                kind: SourceKind::Payer,
+                reference: "letter 12".to_owned(),
+                seen: date("2027-01-06"),
+            }],
+        },
+        words: "pay that was not declared".to_owned(),
+    }
+}
+
+fn service(now: Timestamp) -> Service {
+    Service {
+        how: casework::How::Mail,
+        to: casework::Addressee::Individual,
+        language: "en".to_owned(),
+        address: "an address".to_owned(),
+        letter: "sha256:cc".to_owned(),
+        served_at: now,
+        response_ends: now + SignedDuration::from_hours(24 * 40),
+    }
+}
+
+async fn notify<S: CaseStore>(store: &S, number: usize) {
+    take(store, number, judged(Judgement::Same), officer(1), day(0)).await;
+    take(store, number, Step::Verify, officer(1), day(1)).await;
+    take(store, number, Step::Find(finding()), officer(1), day(2)).await;
+    take(store, number, Step::Confirm, officer(2), day(3)).await;
+    let draft = Draft { language: "en".to_owned(), letter: "sha256:cc".to_owned() };
+    take(store, number, Step::DraftNotice(draft), officer(3), day(4)).await;
+}
+
+async fn a_disclosed_lead_is_a_case_at_its_first_stage<S: CaseStore + Store>(store: &S) {
+    open_cases(store).await;
+    let stored = store.case(&lead(1)).await.unwrap();
+    assert_eq!((stored.case.stage(), stored.case.version()), (CaseStage::Lead, 0));
+    assert_eq!(stored.case.terms().response_days, 30, "the first terms stay");
+    assert_eq!(stored.case.opened_at(), at("2027-01-04T09:02:00Z"));
+    assert_eq!(stored.weight.to_bits(), 12.345_678_901_234_567_f64.to_bits());
+    let none = store.case(&lead(99)).await;
+    assert!(matches!(none, Err(Error::NoSuchCase { .. })), "{none:?}");
+}
+
+async fn a_case_comes_back_as_the_fold_of_its_steps<S: CaseStore + Store>(store: &S) {
+    open_cases(store).await;
+    notify(store, 1).await;
+    take(store, 1, Step::ServeNotice(service(day(5))), officer(3), day(5)).await;
+    take(
+        store,
+        1,
+        Step::NoteReturnedMail(Returned { reason: "moved".to_owned() }),
+        officer(3),
+        day(9),
+    )
+    .await;
+    let case = get(store, 1).await;
+    assert_eq!((case.stage(), case.version()), (CaseStage::Noticed, 7));
+    let lines = store.waiting().await.unwrap();
+    let of_case: Vec<_> =
+        lines.iter().filter(|line| line.leaf.starts_with(b"2027Q1-0001 ")).collect();
+    assert_eq!(of_case.len(), 14, "two lines for each step");
+}
+
+async fn of_two_officers_at_one_case_the_second_is_told_and_nothing_is_lost<
+    S: CaseStore + Store,
+>(
+    store: &S,
+) {
+    open_cases(store).await;
+    let seen = get(store, 1).await;
+    let first = seen.clone().step(&assign(1), &officer(1), day(0)).unwrap();
+    let second = seen.step(&assign(2), &officer(2), day(0)).unwrap();
+    store_it(store, first.clone()).await.unwrap();
+    let lines = store.waiting().await.unwrap().len();
+    let late = store_it(store, second).await;
+    assert!(matches!(late, Err(Error::CaseMoved { version: 1, .. })), "{late:?}");
+    assert_eq!(store.waiting().await.unwrap().len(), lines, "nothing of it is stored");
+    assert_eq!(get(store, 1).await, first);
+}
+
+async fn of_many_at_one_case_at_once_one_is_first_and_all_others_are_told<S>(store: &S)
+where
+    S: CaseStore + Store + Sync,
+{
+    open_cases(store).await;
+    let seen = get(store, 1).await;
+    let tries = (1..=20).map(|number| {
+        let case = seen.clone().step(&assign(number), &officer(number), day(0)).unwrap();
+        store_it(store, case)
+    });
+    let results = futures_util::future::join_all(tries).await;
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+    for result in results {
+        assert!(matches!(result, Ok(_) | Err(Error::CaseMoved { version: 1, .. })), "{result:?}");
+    }
+    assert_eq!(get(store, 1).await.version(), 1);
+}
+
+async fn steps_of_many_callers_are_stored_each_with_its_lines_together<S>(store: &S)
+where
+    S: CaseStore + Store + Sync,
+{
+    open_cases(store).await;
+    let callers = (1..=MANY).map(|number| async move {
+        let mut told = Vec::new();
+        for round in 0..6 {
+            let case = get(store, number).await;
+            let case = case.step(&assign(round), &officer(round), day(0)).unwrap();
+            told.push(store_it(store, case).await.unwrap());
+        }
+        (number, told)
+    });
+    let told = futures_util::future::join_all(callers).await;
+    let lines: BTreeMap<i64, Vec<u8>> =
+        store.waiting().await.unwrap().into_iter().map(|line| (line.number, line.leaf)).collect();
+    for (number, told) in told {
+        assert_eq!(get(store, number).await.version(), 6);
+        for (version, numbers) in told.into_iter().enumerate() {
+            let expected = format!("{} {}", lead(number), version + 1).into_bytes();
+            assert_eq!(numbers.len(), 2);
+            assert_eq!(numbers[1], numbers[0] + 1, "no line of another stands between");
+            assert!(numbers.iter().all(|number| lines[number] == expected));
+        }
+    }
+}
+
+async fn what_one_got_wrong_does_not_hold_up_the_others<S>(store: &S)
+where
+    S: CaseStore + Store + Sync,
+{
+    open_cases(store).await;
+    let good = get(store, 1).await.step(&assign(1), &officer(1), day(0)).unwrap();
+    let bad = get(store, 2).await.step(&assign(1), &officer(1), day(0)).unwrap();
+    let unspoken = Drafts::new(day(0), |_| Err("no words".to_owned()));
+    let without = Moving { case: get(store, 3).await, drafts: Drafts::none(), openings: vec![] };
+    let (good, bad, without) = tokio::join!(
+        store_it(store, good),
+        store.take(Moving { case: bad, drafts: unspoken, openings: vec![] }),
+        store.take(without),
+    );
+    good.unwrap();
+    assert!(matches!(bad, Err(Error::CannotSpell { .. })), "{bad:?}");
+    assert!(matches!(without, Err(Error::NoStep)), "{without:?}");
+    assert_eq!(get(store, 2).await.version(), 0);
+}
+
+async fn pages<S: CaseStore>(store: &S, mut queue: Queue, limit: u32) -> Vec<LeadId> {
+    let mut all = Vec::new();
+    loop {
+        let page = store.queue(&queue, limit).await.unwrap();
+        assert!(page.lines.len() <= limit as usize);
+        all.extend(page.lines.into_iter().map(|line| line.id));
+        match page.next {
+            Some(next) => queue.after = Some(next),
+            None => return all,
+        }
+    }
+}
+
+async fn a_list_shows_each_case_once_whatever_the_length_of_its_pages<S: CaseStore + Store>(
+    store: &S,
+) {
+    open_cases(store).await;
+    take(store, 3, assign(1), officer(1), day(0)).await;
+    take(store, 4, judged(Judgement::Same), officer(1), day(0)).await;
+    let close = Step::Close(Closing { because: Because::Superseded, words: String::new() });
+    take(store, 5, close, Actor::Machine, day(0)).await;
+    let all: BTreeSet<_> = (1..=MANY).filter(|number| *number != 5).map(lead).collect();
+    for limit in [1, 2, 11, 12, 100] {
+        let shown = pages(store, Queue::default(), limit).await;
+        assert_eq!(shown.len(), all.len(), "{limit}");
+        assert_eq!(shown.into_iter().collect::<BTreeSet<_>>(), all, "{limit}");
+    }
+    let of = |queue| pages(store, queue, 2);
+    let odd = Queue { county: Some("odd".to_owned()), ..Queue::default() };
+    assert_eq!(of(odd).await.len(), 5, "six, and one of them is closed");
+    let worker = Queue { worker: Some("w-7".to_owned()), ..Queue::default() };
+    assert_eq!(of(worker).await.len(), MANY - 1);
+    let mine = Queue { assigned: officer(1).officer().cloned(), ..Queue::default() };
+    assert_eq!(of(mine).await, [lead(3)]);
+    let nobodys = Queue { unassigned: true, ..Queue::default() };
+    assert_eq!(of(nobodys).await.len(), MANY - 2);
+    let at_stage = |stage| Queue { stage: Some(stage), ..Queue::default() };
+    assert_eq!(of(at_stage(CaseStage::Reviewed)).await, [lead(4)]);
+    assert_eq!(of(at_stage(CaseStage::Closed)).await, [lead(5)]);
+    let due = store.queue(&Queue::default(), 1).await.unwrap().lines[0].due.unwrap();
+    let before = |instant| Queue { due_before: Some(instant), ..Queue::default() };
+    assert!(of(before(due)).await.is_empty());
+    assert_eq!(of(before(due + SignedDuration::from_secs(1))).await.len(), MANY - 2);
+}
+
+async fn the_counts_are_those_of_the_cases<S: CaseStore + Store>(store: &S) {
+    open_cases(store).await;
+    take(store, 1, judged(Judgement::Same), officer(1), day(0)).await;
+    take(store, 2, judged(Judgement::NotSame), officer(2), day(0)).await;
+    take(store, 1, Step::Verify, officer(1), day(2)).await;
+    let counts = store.counts().await.unwrap();
+    let standing = |stage| counts.standing.get(&stage).copied().unwrap_or(0);
+    assert_eq!(standing(CaseStage::Lead), MANY as u64 - 2);
+    assert_eq!(standing(CaseStage::Reviewed), 0);
+    assert_eq!(standing(CaseStage::Verifying), 1);
+    assert_eq!(standing(CaseStage::Closed), 1);
+    assert_eq!(counts.reached[&CaseStage::Lead], MANY as u64);
+    assert_eq!(counts.times[&CaseStage::Reviewed], (1, 2 * 86_400));
+    assert_eq!(counts.outcomes["same"], 1);
+    assert_eq!(counts.by_reviewer[officer(2).officer().unwrap()]["not-same"], 1);
+}
+
+async fn a_judgement_that_is_taken_back_is_no_longer_known<S: CaseStore + Store>(store: &S) {
+    open_cases(store).await;
+    take(store, 1, judged(Judgement::NotSame), officer(1), day(0)).await;
+    let pair = store.lead(&lead(1)).await.unwrap().found.pair;
+    let known = async || store.known(&[pair], "2027Q2", day(1)).await.unwrap().remove(&pair);
+    let is_not_same = |known| matches!(known, Some(casework::Known::NotSame { .. }));
+    assert!(is_not_same(known().await));
+    take(store, 1, Step::ReverseJudgement("misread".to_owned()), officer(2), day(1)).await;
+    assert!(!is_not_same(known().await));
+    take(store, 1, judged(Judgement::NotSame), officer(3), day(2)).await;
+    assert!(is_not_same(known().await));
+}
+
+async fn a_correction_is_due_until_it_is_acknowledged<S: CaseStore + Store>(store: &S) {
+    open_cases(store).await;
+    take(store, 1, judged(Judgement::Same), officer(1), day(0)).await;
+    let recipients = ["family-support", "housing"].map(|name| name.parse().unwrap());
+    let order = CorrectionOrder {
+        words: "another person".to_owned(),
+        recipients: recipients.clone().into(),
+        splits: false,
+    };
+    take(store, 1, Step::Correct(order), officer(2), day(1)).await;
+    assert!(store.corrections_due(day(0), 10).await.unwrap().is_empty());
+    let due = store.corrections_due(day(1), 10).await.unwrap();
+    assert_eq!(due.len(), 2);
+    assert_eq!(store.corrections_due(day(1), 1).await.unwrap().len(), 1);
+    // Sent, and asked after later.
+    let mut sent = due[0].clone();
+    sent.delivery = sent.delivery.attempted(day(1));
+    store.note_delivery(&sent, words(vec![b"sent".to_vec()])).await.unwrap();
+    assert_eq!(store.corrections_due(day(1), 10).await.unwrap(), [due[1].clone()]);
+    let again = store.corrections_due(day(2), 10).await.unwrap();
+    assert_eq!(again.len(), 2);
+    let answered = Acknowledgement {
+        recipient: sent.delivery.recipient.clone(),
+        answer: "sha256:dd".to_owned(),
+    };
+    take(store, 1, Step::Acknowledge(answered), Actor::Machine, day(2)).await;
+    // A delivery that was noted late does not bring it back.
+    store.note_delivery(&sent, Drafts::none()).await.unwrap();
+    assert_eq!(store.corrections_due(day(9), 10).await.unwrap(), [due[1].clone()]);
+    let of_case = store.corrections_of(&lead(1)).await.unwrap();
+    assert_eq!(of_case.len(), 2);
+    let done = of_case.iter().find(|one| one.delivery.recipient == sent.delivery.recipient);
+    assert_eq!(done.unwrap().delivery.acknowledged_at, Some(day(2)));
+    assert_eq!(done.unwrap().delivery.attempts, 1);
+}
+
+async fn a_notice_is_drafted_printed_served_and_returned<S: CaseStore + Store>(store: &S) {
+    open_cases(store).await;
+    for number in [1, 2, 3] {
+        notify(store, number).await;
+    }
+    let page = store.notices(Letter::Drafted, None, 2).await.unwrap();
+    assert_eq!(page.lines.len(), 2);
+    let rest = store.notices(Letter::Drafted, page.next.as_ref(), 2).await.unwrap();
+    assert_eq!((rest.lines.len(), rest.next), (1, None));
+    store.note_printed(&[lead(1), lead(2)], day(5), words(vec![b"p".to_vec()])).await.unwrap();
+    assert_eq!(store.notices(Letter::Printed, None, 9).await.unwrap().lines.len(), 2);
+    take(store, 1, Step::ServeNotice(service(day(6))), officer(3), day(6)).await;
+    let served = store.notices(Letter::Served, None, 9).await.unwrap().lines.remove(0);
+    assert_eq!((served.case, served.at), (lead(1), day(6)));
+    assert_eq!((served.language.as_str(), served.how), ("en", Some(casework::How::Mail)));
+    let back = Step::NoteReturnedMail(Returned { reason: "moved".to_owned() });
+    take(store, 1, back, officer(3), day(9)).await;
+    assert_eq!(store.notices(Letter::Returned, None, 9).await.unwrap().lines.len(), 1);
+    take(store, 2, Step::SendBack("amount".to_owned()), officer(3), day(9)).await;
+    assert!(store.notices(Letter::Printed, None, 9).await.unwrap().lines.is_empty());
+}
+
+async fn every_disclosure_about_a_case_id_is_found_and_no_other<S: CaseStore + Store>(store: &S) {
+    open_cases(store).await;
+    let about = store.disclosed_about("C3").await.unwrap();
+    assert_eq!(about.len(), 1);
+    assert_eq!((&about[0].lead, about[0].ledger_index), (&lead(3), Some(7)));
+    assert_eq!(about[0].elements, ["gross_pay"]);
+    assert_eq!(store.disclosed_on(&lead(3)).await.unwrap(), about);
+    assert!(store.disclosed_about("C99").await.unwrap().is_empty());
+    assert!(store.disclosed_about("").await.unwrap().is_empty());
+}
+
+async fn who_reads_is_noted_and_a_paper_is_kept_once<S: CaseStore + Store>(store: &S) {
+    open_cases(store).await;
+    let seen = |what: &str| Seen { by: "officer-1".to_owned(), what: what.to_owned(), at: day(0) };
+    let opening = ["opening".to_owned()];
+    store.note_read(&[lead(1), lead(2)], &seen("a"), &opening, Drafts::none()).await.unwrap();
+    store.note_read(&[lead(1)], &seen("b"), &[], words(vec![b"read".to_vec()])).await.unwrap();
+    store.note_read(&[], &seen("c"), &[], Drafts::none()).await.unwrap();
+    assert_eq!(store.reads_of(&lead(1), 9).await.unwrap(), [seen("b"), seen("a")]);
+    assert_eq!(store.reads_of(&lead(1), 1).await.unwrap(), [seen("b")]);
+    let paper = Paper {
+        digest: "sha256:ee".to_owned(),
+        media_type: "application/pdf".to_owned(),
+        title: "pay slip".to_owned(),
+        at: day(0),
+        bytes: vec![0, 1, 255],
+    };
+    store.keep_paper(&lead(1), &paper).await.unwrap();
+    store.keep_paper(&lead(1), &Paper { at: day(1), ..paper.clone() }).await.unwrap();
+    assert_eq!(store.paper(&lead(1), "sha256:ee").await.unwrap(), Some(paper.clone()));
+    assert_eq!(store.paper(&lead(2), "sha256:ee").await.unwrap(), None);
+    let none = store.keep_paper(&lead(99), &paper).await;
+    assert!(matches!(none, Err(Error::NoSuchCase { .. })), "{none:?}");
+}
+
+async fn lines_are_acknowledged_together_and_the_first_of_them_come_first<S: CaseStore + Store>(
+    store: &S,
+) {
+    store.note(&words((0..5_u8).map(|number| vec![number]).collect())).await.unwrap();
+    let waiting = store.waiting_first(3).await.unwrap();
+    assert_eq!(waiting.iter().map(|line| line.leaf[0]).collect::<Vec<_>>(), [0, 1, 2]);
+    let lines: Vec<_> =
+        waiting.iter().zip(10..).map(|(line, index)| (line.number, index)).collect();
+    store.acknowledge_all(&lines).await.unwrap();
+    // An acknowledgement takes effect once.
+    store.acknowledge_all(&[(waiting[0].number, 99)]).await.unwrap();
+    assert_eq!(store.last_acknowledged().await.unwrap(), Some(12));
+    assert_eq!(store.waiting_first(9).await.unwrap().len(), 2);
+    let nobody = After { second: 0, id: lead(1) };
+    assert_eq!(store.notices(Letter::Drafted, Some(&nobody), 1).await.unwrap().lines.len(), 0);
+}
+
+crate::promises::on_every_store!(
+    a_disclosed_lead_is_a_case_at_its_first_stage,
+    a_case_comes_back_as_the_fold_of_its_steps,
+    of_two_officers_at_one_case_the_second_is_told_and_nothing_is_lost,
+    of_many_at_one_case_at_once_one_is_first_and_all_others_are_told,
+    steps_of_many_callers_are_stored_each_with_its_lines_together,
+    what_one_got_wrong_does_not_hold_up_the_others,
+    a_list_shows_each_case_once_whatever_the_length_of_its_pages,
+    the_counts_are_those_of_the_cases,
+    a_judgement_that_is_taken_back_is_no_longer_known,
+    a_correction_is_due_until_it_is_acknowledged,
+    a_notice_is_drafted_printed_served_and_returned,
+    every_disclosure_about_a_case_id_is_found_and_no_other,
+    who_reads_is_noted_and_a_paper_is_kept_once,
+    lines_are_acknowledged_together_and_the_first_of_them_come_first,
+);

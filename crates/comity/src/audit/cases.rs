@@ -1,0 +1,142 @@
+//! The audit of cases: each step stands right behind its permit, follows the one before it, and no action comes before its
+//! verification, its notice and the end of its period (5 U.S.C. 552a(p), floor F5 and F6).
+//!
+//! The case's own rules made it so when it was done; here anybody can see that they did, from the ledger alone.
+
+use super::{ORDER, Reading};
+use crate::desk::act_of;
+use agreement::Act;
+use casework::StepKind;
+use jiff::Timestamp;
+
+/// A case, as far as what follows is held against it.
+#[derive(Debug, Default)]
+pub(super) struct Case {
+    steps: u64,
+    confirmed: bool,
+    /// When the period of the notice ends that stands served.
+    ends: Option<Timestamp>,
+    contest_open: bool,
+    pub(super) corrects: bool,
+}
+
+impl Reading<'_> {
+    /// Reads a step of a case.
+    pub(super) fn step(
+        &mut self,
+        index: u64,
+        at: Timestamp,
+        case: &str,
+        number: u64,
+        step: &str,
+        ends: &str,
+    ) {
+        self.counted.steps += 1;
+        let Some(kind) = StepKind::read(step) else {
+            self.open.push(format!("entry {index}: this version does not know the step `{step}`"));
+            return;
+        };
+        // A recipient's signed answer is its own authority; every other step has a permit right before it.
+        if kind != StepKind::Acknowledge {
+            self.just_permitted(index, at, &[act_of(kind)]);
+        }
+        let mut faults: Vec<String> = Vec::new();
+        let seen = self.cases.entry(case.to_owned()).or_default();
+        if number != seen.steps.saturating_add(1) {
+            faults.push(format!("step {number} of case {case} follows step {}", seen.steps));
+        }
+        seen.steps = number;
+        let served = ends.parse::<Timestamp>().ok();
+        match kind {
+            StepKind::Confirm => seen.confirmed = true,
+            StepKind::SendBack | StepKind::Refute | StepKind::ReverseJudgement => {
+                seen.confirmed = false;
+            }
+            StepKind::ServeNotice => {
+                if !seen.confirmed {
+                    faults.push(format!(
+                        "notice of case {case} is served before two people verified"
+                    ));
+                }
+                match served {
+                    Some(ends) if ends > at => seen.ends = Some(ends),
+                    Some(_) | None => {
+                        // Served some time ago and noted only now: the period may have ended since.
+                        seen.ends = served;
+                        if served.is_none() {
+                            faults
+                                .push(format!("notice of case {case} names no end of its period"));
+                        }
+                    }
+                }
+            }
+            StepKind::NoteReturnedMail => seen.ends = None,
+            StepKind::FileContest => seen.contest_open = true,
+            StepKind::WithdrawContest | StepKind::Decide => seen.contest_open = false,
+            StepKind::TakeAction => {
+                self.counted.actions += 1;
+                if !seen.confirmed {
+                    faults.push(format!("action on case {case} before two people verified"));
+                }
+                if seen.contest_open {
+                    faults.push(format!("action on case {case} while a contest is open"));
+                }
+                match seen.ends {
+                    None => faults.push(format!("action on case {case} without a served notice")),
+                    Some(ends) if at < ends => {
+                        faults.push(format!(
+                            "action on case {case} before its period ended at {ends}"
+                        ));
+                    }
+                    Some(_) => {}
+                }
+            }
+            StepKind::TakeEmergencyMeasure => {
+                if seen.ends.is_none() {
+                    faults
+                        .push(format!("emergency measure on case {case} without a served notice"));
+                }
+            }
+            StepKind::Correct | StepKind::Reverse => {
+                seen.corrects = true;
+                seen.contest_open = false;
+            }
+            StepKind::Acknowledge => {
+                if !seen.corrects {
+                    faults.push(format!("case {case} has an acknowledgement and no correction"));
+                }
+            }
+            StepKind::Close => seen.contest_open = false,
+            StepKind::Review
+            | StepKind::Adjudicate
+            | StepKind::Assign
+            | StepKind::Verify
+            | StepKind::Find
+            | StepKind::DraftNotice
+            | StepKind::OpenHearing
+            | StepKind::EndEmergencyMeasure
+            | StepKind::TellIndividual
+            | StepKind::OpenDispute
+            | StepKind::AnswerDispute => {}
+        }
+        for fault in faults {
+            self.wrong(index, &fault, WORKED);
+        }
+    }
+
+    /// The permit for an act stands right before it: the two were stored in one transaction.
+    pub(super) fn just_permitted(&mut self, index: u64, at: Timestamp, acts: &[Act]) {
+        let Some(before) = index.checked_sub(1) else {
+            return self.wrong(index, "no permit stands before it", ORDER);
+        };
+        let held = self.permits.get(&before).map(|held| held.act.clone());
+        let act = acts.iter().find(|act| held.as_deref() == Some(act.as_str()));
+        match act.or(acts.first()) {
+            Some(act) => self.under(index, at, before, act, None),
+            None => self.wrong(index, "no permit stands before it", ORDER),
+        }
+    }
+}
+
+const WORKED: &str =
+    "look at the case: what was done too early is to be undone, and the individual told";

@@ -1,0 +1,33 @@
+//! `comity backup`: copies case store and ledger into a folder, without any key.
+
+use super::{Done, Which, shown};
+use crate::Error;
+use crate::clock::Clock;
+use crate::printer::{Printer, thousands};
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Words {
+    #[command(flatten)]
+    which: Which,
+    /// The folder of the backup; it must be empty or not there
+    #[arg(long, value_name = "FOLDER")]
+    to: PathBuf,
+}
+
+impl Words {
+    pub(super) async fn carry_out(self, clock: &Clock, printer: &Printer) -> Result<Done, Error> {
+        let (_, mut node) = self.which.open(clock).await?;
+        let contents = crate::backup::backup(&mut node, &self.to).await?;
+        printer.json(&contents);
+        let files = thousands(contents.files.len() as u64);
+        printer.labelled("backup", &format!("{files} files in {}", shown(&self.to)));
+        printer.labelled("ledger", &format!("{} entries", thousands(contents.entries)));
+        printer.wrapped(
+            "note      ",
+            "no key is in it: keep a copy of the folder `keys` in another place, and a new one whenever a key is \
+             changed or destroyed",
+        );
+        Ok(Done::Well)
+    }
+}

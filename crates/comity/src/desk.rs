@@ -1,0 +1,473 @@
+//! The desk: the one place where somebody's act on a case becomes a decision, a step, and entries.
+//!
+//! Steps 9 to 13 of the path. It asks the gate with what the case holds so far, takes the step, and stores state, step and
+//! the lines for the ledger in one transaction ([`casework::CaseStore::take`]): the decision, and right behind it what was
+//! done under it. The ledger is drained afterwards, in order, so that nobody waits for it but what leaves the node
+//! ([`Desk::is_recorded`]). Reading about a person is an act too, and noted before anything is shown.
+//!
+//! What it does not do: it knows no page and no address, and it sends nothing. Floor F5–F7, F9, F10; the periods are the
+//! gate's ([`agreement::Gate::contest_ends`]).
+
+mod file;
+
+use crate::clock::Clock;
+use crate::event::Event;
+use crate::node::{Node, decided, drafts, look_up_stays};
+use crate::program::Program;
+use crate::{Error, cli};
+use agreement::{
+    Act, By, CaseRef, CaseRequest, Decision, Environment, Filed, Gate, OfficerId, OfficerRole,
+    PartyId, PurposeId, Refusal,
+};
+use casework::{
+    Acknowledgement, Actor, Case, CaseStore as _, Closing, Contest, Database, Dispatch, Lead,
+    LeadId, Moving, NotAllowed, Seen, Step, StepKind, Store as _, StoredCase, Terms, Tripwire,
+};
+use file::case_file;
+use jiff::Timestamp;
+use ledger::Commitments;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Somebody at work, with the roles given under this agreement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Officer {
+    /// The pseudonym that the agency uses in its records.
+    pub id: OfficerId,
+    /// The roles.
+    pub roles: BTreeSet<OfficerRole>,
+}
+
+/// What came of an act.
+#[derive(Debug)]
+#[must_use = "a refusal is an answer, and somebody has to hear it"]
+pub enum Acted {
+    /// It was done: the case as it stands now, and its lines in the outbox.
+    Done(Box<StoredCase>, Vec<i64>),
+    /// The gate refused, and that is noted.
+    Refused(Refusal),
+    /// The case does not take the step.
+    NotAllowed(NotAllowed),
+}
+
+/// What came of asking to read.
+#[derive(Debug)]
+#[must_use = "a refusal is an answer, and somebody has to hear it"]
+pub enum Read<T> {
+    /// What was asked for, and the lines of the outbox that say who read it.
+    Shown(T, Vec<i64>),
+    /// The gate refused, and that is noted.
+    Refused(Refusal),
+}
+
+/// A case with its lead.
+#[derive(Debug)]
+pub struct File {
+    /// The case.
+    pub stored: StoredCase,
+    /// Its lead, with what was returned.
+    pub lead: Lead,
+}
+
+/// The desk of one node. Clones are the same desk.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    store: Database,
+    gate: Gate,
+    filed: Filed,
+    party: PartyId,
+    purpose: PurposeId,
+    environment: Environment,
+    clock: Clock,
+    ledger_writable: Arc<AtomicBool>,
+}
+
+/// Who asks, as the gate and the case each know it.
+struct Asker {
+    by: By,
+    actor: Actor,
+}
+
+impl Asker {
+    fn officer(officer: &Officer) -> Asker {
+        Asker {
+            by: By::Officer { id: officer.id.clone(), roles: officer.roles.clone() },
+            actor: Actor::Officer(officer.id.clone()),
+        }
+    }
+
+    fn individual() -> Asker {
+        Asker { by: By::Individual { proved: true }, actor: Actor::Individual }
+    }
+
+    fn machine() -> Asker {
+        Asker { by: By::Machine, actor: Actor::Machine }
+    }
+}
+
+impl Desk {
+    /// Opens the desk of a node, with a gate of its own: who acts does not wait for the ledger.
+    ///
+    /// # Errors
+    /// The program names no recipient or purpose, or the store cannot be written.
+    pub async fn open(node: &Node, program: &Program, gate: Gate) -> Result<Desk, Error> {
+        let (party, _) = program.recipient()?;
+        let terms = Terms::of(&program.digest.to_string(), program.agreement());
+        node.store.keep_terms(&terms).await?;
+        let inner = Inner {
+            store: node.store.clone(),
+            gate,
+            filed: program.filed.clone(),
+            party: party.clone(),
+            purpose: program.purpose()?.clone(),
+            environment: program.agreement().environment,
+            clock: node.clock().clone(),
+            ledger_writable: node.ledger_writable(),
+        };
+        Ok(Desk { inner: Arc::new(inner) })
+    }
+
+    /// Returns the store, for lists and counts: nothing sealed is read there without [`Desk::read`].
+    pub fn store(&self) -> &Database {
+        &self.inner.store
+    }
+
+    /// Returns what time it is.
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// Returns the gate.
+    pub fn gate(&self) -> &Gate {
+        &self.inner.gate
+    }
+
+    /// Returns the instant at which a notice's period would end, as agreement and law packs count it.
+    pub fn response_ends(&self, served_at: Timestamp, service: agreement::Service) -> Timestamp {
+        self.inner.gate.contest_ends(&self.inner.filed.agreement, served_at, service).ends
+    }
+
+    /// Takes an officer's step on a case that has the number of steps the officer saw.
+    ///
+    /// # Errors
+    /// Somebody else took a step meanwhile ([`casework::Error::CaseMoved`]), there is no such case, or the store fails.
+    pub async fn act(
+        &self,
+        officer: &Officer,
+        case: &LeadId,
+        version: u64,
+        step: Step,
+    ) -> Result<Acted, Error> {
+        self.take(&Asker::officer(officer), case, version, step).await
+    }
+
+    /// Files the answer of an individual who has proved to be the one.
+    ///
+    /// # Errors
+    /// As [`Desk::act`].
+    pub async fn contest(
+        &self,
+        case: &LeadId,
+        version: u64,
+        contest: Contest,
+    ) -> Result<Acted, Error> {
+        self.take(&Asker::individual(), case, version, Step::FileContest(contest)).await
+    }
+
+    /// Closes a lead that nobody has to look at any more: all that the machine may do.
+    ///
+    /// # Errors
+    /// As [`Desk::act`].
+    pub async fn close_by_machine(
+        &self,
+        case: &LeadId,
+        version: u64,
+        closing: Closing,
+    ) -> Result<Acted, Error> {
+        self.take(&Asker::machine(), case, version, Step::Close(closing)).await
+    }
+
+    /// Notes that a recipient acknowledged a correction, by the digest of its signed answer. The recipient's signature
+    /// is the authority for it; whoever calls has verified it.
+    ///
+    /// # Errors
+    /// As [`Desk::act`].
+    pub async fn note_acknowledged(
+        &self,
+        case: &LeadId,
+        acknowledgement: Acknowledgement,
+    ) -> Result<Acted, Error> {
+        let stored = self.inner.store.case(case).await?;
+        let now = self.now();
+        let step = Step::Acknowledge(acknowledgement);
+        match stored.case.step(&step, &Actor::Machine, now) {
+            Ok(case) => self.store_step(case, stored.weight, None).await,
+            Err(why) => Ok(Acted::NotAllowed(why)),
+        }
+    }
+
+    /// Notes that a correction was sent, or that sending it failed: it is sent again until it is acknowledged.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn note_sent(&self, dispatch: &Dispatch, arrived: bool) -> Result<Dispatch, Error> {
+        let now = self.now();
+        let mut sent = dispatch.clone();
+        sent.delivery = sent.delivery.attempted(now);
+        let event = Event::CorrectionSent {
+            case: sent.case.to_string(),
+            number: sent.number,
+            recipient: sent.delivery.recipient.to_string(),
+            attempt: u64::from(sent.delivery.attempts),
+            arrived,
+        };
+        let told = drafts(now, vec![(event, Commitments::new())]);
+        self.inner.store.note_delivery(&sent, told).await?;
+        Ok(sent)
+    }
+
+    /// Shows cases to an officer, once it is noted who reads them and why they may.
+    ///
+    /// # Errors
+    /// There is no such case, or the store fails.
+    pub async fn read(
+        &self,
+        officer: &Officer,
+        cases: &[LeadId],
+        what: &str,
+    ) -> Result<Read<Vec<File>>, Error> {
+        self.show(&Asker::officer(officer), &[Act::READ_CASE, Act::READ_EVIDENCE], cases, what)
+            .await
+    }
+
+    /// Shows an individual who has proved to be the one the own case.
+    ///
+    /// # Errors
+    /// As [`Desk::read`].
+    pub async fn see_own(&self, case: &LeadId) -> Result<Read<Vec<File>>, Error> {
+        let cases = std::slice::from_ref(case);
+        self.show(&Asker::individual(), &[Act::SEE_OWN], cases, "own").await
+    }
+
+    /// Asks the gate for an act that is about no one case (a vote, an export, an import, an account, a stay), and notes
+    /// the answer with the events that follow from a permit.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn permit(
+        &self,
+        officer: &Officer,
+        act: Act,
+        bring: impl FnOnce(&mut CaseRequest),
+        then: Vec<Event>,
+    ) -> Result<Read<()>, Error> {
+        let asker = Asker::officer(officer);
+        let mut request = self.request(act, &asker).await?;
+        bring(&mut request);
+        let (decision, event) = self.decide(&request).await?;
+        if let Decision::Refusal(refusal) = decision {
+            self.note(vec![(event, Commitments::new())], &[]).await?;
+            return Ok(Read::Refused(refusal));
+        }
+        let (commitments, openings) = by_whom(&asker.actor)?;
+        let mut events = vec![(event, Commitments::new())];
+        events.extend(then.into_iter().map(|event| (event, commitments.clone())));
+        let openings = if events.len() > 1 { openings } else { Vec::new() };
+        Ok(Read::Shown((), self.note(events, &openings).await?))
+    }
+
+    /// Says whether the ledger holds these lines: what leaves the node waits for it (floor F9).
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn is_recorded(&self, lines: &[i64]) -> Result<bool, Error> {
+        // The outbox is drained in order: what is before the first that waits is recorded.
+        let first = self.inner.store.waiting_first(1).await?;
+        let last = lines.iter().max();
+        Ok(first.first().is_none_or(|line| last.is_none_or(|last| *last < line.number)))
+    }
+
+    async fn take(
+        &self,
+        asker: &Asker,
+        id: &LeadId,
+        version: u64,
+        step: Step,
+    ) -> Result<Acted, Error> {
+        let stored = self.inner.store.case(id).await?;
+        let seen = stored.case.version();
+        if seen != version {
+            let case = id.to_string();
+            return Err(casework::Error::CaseMoved { case, version: seen }.into());
+        }
+        let now = self.now();
+        let mut request = self.request(act_of(step.kind()), asker).await?;
+        request.case = CaseRef::new(id.as_str()).ok();
+        request.file = case_file(&stored.case);
+        request.action = file::action(&stored.case, &step, now);
+        let (decision, event) = self.decide(&request).await?;
+        if let Decision::Refusal(refusal) = decision {
+            self.note(vec![(event, Commitments::new())], &[]).await?;
+            return Ok(Acted::Refused(refusal));
+        }
+        match stored.case.step(&step, &asker.actor, now) {
+            Ok(case) => self.store_step(case, stored.weight, Some(event)).await,
+            // Permitted, and still not the case's next step: no permit is issued, and none recorded.
+            Err(why) => Ok(Acted::NotAllowed(why)),
+        }
+    }
+
+    /// Stores a step with its lines: the decision, if the gate was asked, and right behind it what was done.
+    async fn store_step(
+        &self,
+        case: Case,
+        weight: f64,
+        permitted: Option<Event>,
+    ) -> Result<Acted, Error> {
+        let Some(taken) = case.steps().last() else {
+            return Err(casework::Error::NoStep.into());
+        };
+        let ends = match &taken.step {
+            Step::ServeNotice(service) => service.response_ends.to_string(),
+            _other => String::new(),
+        };
+        let event = Event::CaseStepped {
+            case: case.id().to_string(),
+            number: case.version(),
+            step: taken.step.kind().to_string(),
+            stage: case.stage().to_string(),
+            ends,
+        };
+        // Who did it and with what evidence is committed to and not written: the ledger is for ever.
+        let evidence = serde_json::to_vec(&taken.step).map_err(|_| Error::UnspeakableEvent)?;
+        let told = [("by", taken.by.spelled()), ("evidence", file::sha256(&evidence))];
+        let (commitments, openings) = cli::commit(&told)?;
+        let mut events: Vec<_> =
+            permitted.into_iter().map(|event| (event, Commitments::new())).collect();
+        events.push((event, commitments));
+        let drafts = drafts(self.now(), events);
+        let moving = Moving { case: case.clone(), drafts, openings };
+        let lines = self.inner.store.take(moving).await?;
+        Ok(Acted::Done(Box::new(StoredCase { case, weight }), lines))
+    }
+
+    async fn show(
+        &self,
+        asker: &Asker,
+        acts: &[Act],
+        cases: &[LeadId],
+        what: &str,
+    ) -> Result<Read<Vec<File>>, Error> {
+        let mut files = Vec::with_capacity(cases.len());
+        let mut decisions = Vec::with_capacity(cases.len());
+        for id in cases {
+            let stored = self.inner.store.case(id).await?;
+            let mut refused = None;
+            for act in acts {
+                let mut request = self.request(act.clone(), asker).await?;
+                request.case = CaseRef::new(id.as_str()).ok();
+                request.file = case_file(&stored.case);
+                match self.decide(&request).await? {
+                    (Decision::Permit(_), event) => {
+                        decisions.push((event, Commitments::new()));
+                        refused = None;
+                        break;
+                    }
+                    // The first refusal says what would have to be otherwise; the second way in is the narrower one.
+                    (Decision::Refusal(refusal), event) => {
+                        refused.get_or_insert((refusal, event));
+                    }
+                }
+            }
+            if let Some((refusal, event)) = refused {
+                self.note(vec![(event, Commitments::new())], &[]).await?;
+                return Ok(Read::Refused(refusal));
+            }
+            files.push(File { lead: self.inner.store.lead(id).await?, stored });
+        }
+        let now = self.now();
+        let (commitments, openings) = by_whom(&asker.actor)?;
+        let read = match &asker.actor {
+            Actor::Individual => Event::IndividualSaw { cases: cases.len() as u64 },
+            Actor::Officer(_) | Actor::Machine => Event::CaseRead { cases: cases.len() as u64 },
+        };
+        decisions.push((read, commitments));
+        let seen = Seen { by: asker.actor.spelled(), what: what.to_owned(), at: now };
+        let told = drafts(now, decisions);
+        let lines = self.inner.store.note_read(cases, &seen, &openings, told).await?;
+        Ok(Read::Shown(files, lines))
+    }
+
+    async fn request(&self, act: Act, asker: &Asker) -> Result<CaseRequest, Error> {
+        let inner = &self.inner;
+        let agreement = &inner.filed.agreement;
+        let advances = act.advances();
+        let mut request =
+            CaseRequest::new(agreement, act, &inner.party, &inner.purpose, asker.by.clone());
+        request.environment = inner.environment;
+        request.ledger_writable = inner.ledger_writable.load(Ordering::Acquire);
+        if advances {
+            let reversed = Tripwire::of(&inner.store.counts().await?.outcomes).reversed;
+            request.reversed_permille =
+                (reversed.part * 1000).checked_div(reversed.whole).filter(|_| reversed.whole > 0);
+        }
+        Ok(request)
+    }
+
+    async fn decide(&self, request: &CaseRequest) -> Result<(Decision, Event), Error> {
+        let inner = &self.inner;
+        let mut filed = inner.filed.clone();
+        filed.stays = look_up_stays(&inner.store).await?.1;
+        let now = self.now();
+        let decision = inner.gate.decide_case(request, &filed, now);
+        let given = inner.gate.case_facts(request, &filed, now).ok();
+        let event = decided(&decision, given.as_ref());
+        Ok((decision, event))
+    }
+
+    async fn note(
+        &self,
+        events: Vec<(Event, Commitments)>,
+        openings: &[String],
+    ) -> Result<Vec<i64>, Error> {
+        let drafts = drafts(self.now(), events);
+        Ok(self.inner.store.note_opened(openings, &drafts).await?)
+    }
+}
+
+/// Commits to who did it.
+fn by_whom(actor: &Actor) -> Result<(Commitments, Vec<String>), Error> {
+    cli::commit(&[("by", actor.spelled())])
+}
+
+/// Returns the act that the gate is asked for with a step.
+pub fn act_of(step: StepKind) -> Act {
+    match step {
+        StepKind::Review => Act::REVIEW_LEAD,
+        StepKind::Adjudicate => Act::ADJUDICATE,
+        StepKind::Assign => Act::ASSIGN,
+        StepKind::Verify | StepKind::Find | StepKind::SendBack => Act::VERIFY,
+        StepKind::Confirm => Act::CONFIRM,
+        StepKind::Refute => Act::REFUTE,
+        StepKind::DraftNotice | StepKind::ServeNotice => Act::SERVE_NOTICE,
+        StepKind::NoteReturnedMail => Act::NOTE_RETURNED_MAIL,
+        StepKind::FileContest | StepKind::WithdrawContest => Act::FILE_CONTEST,
+        StepKind::OpenHearing => Act::OPEN_HEARING,
+        StepKind::Decide => Act::DECIDE,
+        StepKind::TakeEmergencyMeasure | StepKind::TakeAction => Act::TAKE_ACTION,
+        StepKind::EndEmergencyMeasure | StepKind::Reverse => Act::REVERSE,
+        StepKind::Correct
+        | StepKind::Acknowledge
+        | StepKind::TellIndividual
+        | StepKind::ReverseJudgement => Act::CORRECT,
+        StepKind::OpenDispute => Act::DISPUTE_RECORD,
+        StepKind::AnswerDispute => Act::ANSWER_DISPUTE,
+        StepKind::Close => Act::CLOSE,
+    }
+}

@@ -1,0 +1,329 @@
+//! The officers of a demonstration, and what they do: real steps, each asked of the gate and recorded, on the leads of a
+//! real run on synthetic people. For `comity demo` alone; nothing of it is reached by a server of another program.
+
+use super::account::Accounts;
+use super::page::{Acted, act};
+use super::visit::SignedIn;
+use super::{App, Config};
+use crate::Error;
+use agreement::OfficerId;
+use casework::store::accounts::Role;
+use casework::{
+    ActionKind, ActionOrder, Addressee, CaseStage, CaseStore as _, Contest, CorrectionOrder, Draft,
+    Finding, Ground, Had, Heard, How, Judgement, LeadId, Opinion, Queue, Ruling, Service, Source,
+    SourceKind, Step,
+};
+use jiff::civil::{Date, date};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// Who plays: an id, a name, roles.
+const CAST: [(&str, &str, &[Role]); 9] = [
+    ("demo-reviewer", "Demo Reviewer", &[Role::Reviewer]),
+    ("demo-reviewer-2", "Demo Second Reviewer", &[Role::Reviewer]),
+    ("demo-verifier", "Demo Verifier", &[Role::Verifier]),
+    ("demo-verifier-2", "Demo Second Verifier", &[Role::Verifier]),
+    ("demo-notices", "Demo Notice Officer", &[Role::NoticeOfficer]),
+    ("demo-privacy", "Demo Privacy Officer", &[Role::PrivacyOfficer]),
+    ("demo-board", "Demo Board Member", &[Role::BoardMember]),
+    ("demo-auditor", "Demo Auditor", &[Role::Auditor]),
+    ("demo-operator", "Demo Operator", &[Role::Operator]),
+];
+
+/// The officers of a demonstration.
+pub(crate) struct Troupe {
+    accounts: Accounts,
+}
+
+impl fmt::Debug for Troupe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Troupe")
+    }
+}
+
+impl Troupe {
+    /// Opens the accounts of a demonstration that was made before.
+    pub(crate) async fn open(config: &Config) -> Result<Troupe, Error> {
+        Ok(Troupe { accounts: Accounts::open(config).await? })
+    }
+
+    /// Makes an account for each role. None has a password: they are entered by links that count once.
+    pub(crate) async fn make(config: &Config, now: Timestamp) -> Result<Troupe, Error> {
+        let accounts = Accounts::open(config).await?;
+        for (officer, name, roles) in CAST {
+            let roles: BTreeSet<Role> = roles.iter().copied().collect();
+            accounts.add(officer, name, None, None, &roles, now).await?;
+        }
+        Ok(Troupe { accounts })
+    }
+
+    /// Makes a link for each officer: name, roles, address.
+    pub(crate) async fn links(
+        &self,
+        now: Timestamp,
+    ) -> Result<Vec<(&'static str, String, String)>, Error> {
+        let mut links = Vec::new();
+        for (officer, name, roles) in CAST {
+            let roles: Vec<_> = roles.iter().map(|role| role.as_str().replace('_', " ")).collect();
+            links.push((name, roles.join(", "), self.accounts.once_link(officer, now).await?));
+        }
+        Ok(links)
+    }
+}
+
+fn officer(id: &str) -> Result<SignedIn, Error> {
+    let found = CAST.iter().find(|(officer, _, _)| *officer == id);
+    let roles = found.map(|(_, _, roles)| roles.iter().copied().collect()).unwrap_or_default();
+    Ok(SignedIn {
+        officer: OfficerId::new(id)?,
+        name: String::new(),
+        roles,
+        csrf: String::new(),
+        flash: None,
+    })
+}
+
+/// What was lived through so far.
+#[derive(Debug, Default)]
+pub(crate) struct Lived {
+    /// Steps taken.
+    pub(crate) steps: usize,
+    /// Cases they were taken on.
+    pub(crate) cases: usize,
+    /// What the gate or a case refused, each reason once.
+    pub(crate) refused: BTreeSet<String>,
+    /// A letter's number and code, to come in by the person's door.
+    pub(crate) letter: Option<(String, String)>,
+}
+
+impl Lived {
+    /// Judges what is open: the pilot's sample.
+    pub(crate) async fn judge_the_pilot(&mut self, app: &App, _: &Troupe) -> Result<(), Error> {
+        for id in open(app, CaseStage::Lead).await? {
+            self.review(app, &id, Judgement::Same).await?;
+        }
+        Ok(())
+    }
+
+    /// Brings the pilot's cases on, some of them to a served notice; the time to answer then runs.
+    pub(crate) async fn begin(&mut self, app: &App, _: &Troupe) -> Result<(), Error> {
+        for (number, id) in open(app, CaseStage::Reviewed).await?.into_iter().enumerate() {
+            self.cases += 1;
+            if self.find(app, &id).await? && number % 4 != 3 {
+                self.serve(app, &id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Two months later: contests, actions, corrections; and the leads that opened since are reviewed in part.
+    pub(crate) async fn go_on(&mut self, app: &App, _: &Troupe) -> Result<(), Error> {
+        for (number, id) in open(app, CaseStage::Noticed).await?.into_iter().enumerate() {
+            match number % 6 {
+                0 => self.contest(app, &id, false).await?,
+                1 => {
+                    self.contest(app, &id, true).await?;
+                    let when = app.now();
+                    self.take(app, "demo-privacy", &id, Step::OpenHearing(when)).await?;
+                }
+                2 => {
+                    self.contest(app, &id, false).await?;
+                    let ruling = Ruling {
+                        heard: if number % 4 == 0 { Heard::Upheld } else { Heard::NotUpheld },
+                        reason: "The pay slips show it (demonstration).".into(),
+                    };
+                    self.take(app, "demo-privacy", &id, Step::Decide(ruling)).await?;
+                }
+                3 | 4 => {
+                    if self.action(app, &id).await? && number % 6 == 4 {
+                        self.correct(app, &id).await?;
+                    }
+                }
+                _ => {}
+            }
+        }
+        let leads = open(app, CaseStage::Lead).await?;
+        for (number, id) in leads.into_iter().enumerate() {
+            let judgement = match number % 10 {
+                0..=5 => continue,
+                6 => Judgement::NotSame,
+                _ => Judgement::Same,
+            };
+            self.cases += 1;
+            if !self.review(app, &id, judgement).await? || judgement == Judgement::NotSame {
+                continue;
+            }
+            match number % 30 {
+                7 | 17 => {}
+                8 => drop(self.take(app, "demo-verifier", &id, Step::Verify).await?),
+                18 => drop(self.propose(app, &id).await?),
+                9 => {
+                    if self.take(app, "demo-verifier", &id, Step::Verify).await? {
+                        let words =
+                            "The employer says it was another person (demonstration).".to_owned();
+                        self.take(app, "demo-verifier", &id, Step::Refute(words)).await?;
+                    }
+                }
+                19 => {
+                    self.find(app, &id).await?;
+                }
+                _ => {
+                    if self.find(app, &id).await? {
+                        self.serve(app, &id).await?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a code for one of those who got a letter.
+    pub(crate) async fn write_to_somebody(
+        &mut self,
+        app: &App,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        if let Some(id) = open(app, CaseStage::Noticed).await?.into_iter().last() {
+            let ends = days_after(now, 30);
+            let code = app.door().notice_code(id.as_str(), ends, now).await?;
+            self.letter = Some((id.to_string(), code));
+        }
+        Ok(())
+    }
+
+    async fn review(
+        &mut self,
+        app: &App,
+        id: &LeadId,
+        judgement: Judgement,
+    ) -> Result<bool, Error> {
+        let reason = match judgement {
+            Judgement::Same => "Name, birth and home agree (demonstration)",
+            Judgement::NotSame => "Two people of one household (demonstration)",
+            Judgement::Unsure => "Too little is known to tell (demonstration)",
+        };
+        let opinion = Opinion { judgement, reason: reason.into(), expires: None };
+        self.take(app, "demo-reviewer", id, Step::Review(opinion)).await
+    }
+
+    async fn propose(&mut self, app: &App, id: &LeadId) -> Result<bool, Error> {
+        if !self.take(app, "demo-verifier", id, Step::Verify).await? {
+            return Ok(false);
+        }
+        let seen = day(app.now());
+        let ground = Ground::Independent {
+            amount_cents: Some(312_500),
+            access: Some(true),
+            periods: vec![Had { from: date(2026, 7, 1), to: date(2026, 7, 31) }],
+            sources: vec![Source {
+                kind: SourceKind::Payer,
+                reference: format!("letter to the employer on {id}"),
+                seen,
+            }],
+        };
+        let words = "The employer confirms that this was paid for July 2026 and that it was paid out (demonstration).";
+        self.take(app, "demo-verifier", id, Step::Find(Finding { ground, words: words.into() }))
+            .await
+    }
+
+    async fn find(&mut self, app: &App, id: &LeadId) -> Result<bool, Error> {
+        Ok(self.propose(app, id).await?
+            && self.take(app, "demo-verifier-2", id, Step::Confirm).await?)
+    }
+
+    async fn serve(&mut self, app: &App, id: &LeadId) -> Result<bool, Error> {
+        let Some((letter, ends)) = super::page::letter_of(app, id).await else { return Ok(false) };
+        let draft = Draft { language: "en".into(), letter: letter.clone() };
+        if !self.take(app, "demo-notices", id, Step::DraftNotice(draft)).await? {
+            return Ok(false);
+        }
+        let service = Service {
+            how: How::Mail,
+            to: Addressee::Individual,
+            language: "en".into(),
+            address: "as in the file (demonstration)".into(),
+            letter,
+            served_at: app.now(),
+            response_ends: ends,
+        };
+        self.take(app, "demo-notices", id, Step::ServeNotice(service)).await
+    }
+
+    async fn contest(&mut self, app: &App, id: &LeadId, wants_hearing: bool) -> Result<(), Error> {
+        let statement = "That job ended in June. The pay in July was for hours I worked before (demonstration).".to_owned();
+        let contest = Contest { statement, attachments: Vec::new(), wants_hearing };
+        self.take(app, "demo-notices", id, Step::FileContest(contest)).await?;
+        Ok(())
+    }
+
+    async fn action(&mut self, app: &App, id: &LeadId) -> Result<bool, Error> {
+        let order = ActionOrder {
+            kind: ActionKind::Reduced,
+            from: day(app.now()),
+            amount_cents: Some(12_000),
+            undo_plan: "The payment is raised again from the same month, and what was held back is paid (demonstration).".into(),
+            undo_until: days_after(app.now(), 731),
+        };
+        self.take(app, "demo-verifier-2", id, Step::TakeAction(order)).await
+    }
+
+    async fn correct(&mut self, app: &App, id: &LeadId) -> Result<bool, Error> {
+        let recipients = [app.party().clone()].into();
+        let order = CorrectionOrder {
+            words: "The employer corrected its report (demonstration).".into(),
+            recipients,
+            splits: false,
+        };
+        self.take(app, "demo-privacy", id, Step::Reverse(order)).await
+    }
+
+    async fn take(&mut self, app: &App, by: &str, id: &LeadId, step: Step) -> Result<bool, Error> {
+        let version = app.desk().store().case(id).await?.case.version();
+        let kind = step.kind();
+        match act(app, &officer(by)?, id, version, &step).await {
+            Ok(Acted::Done(_)) => {
+                self.steps += 1;
+                Ok(true)
+            }
+            Ok(Acted::NotAllowed(why)) => {
+                self.refused.insert(format!("{kind}: {why}"));
+                Ok(false)
+            }
+            Ok(Acted::Moved) => Ok(false),
+            Err(super::Error::Refused(refusal)) => {
+                self.refused.insert(format!("{kind}: {}", refusal.ids().join(", ")));
+                Ok(false)
+            }
+            Err(other) => Err(Error::Unrunnable {
+                what: format!("a step of the demonstration failed: {other:?}"),
+            }),
+        }
+    }
+}
+
+/// Returns every case at a stage, in order of their numbers.
+async fn open(app: &App, stage: CaseStage) -> Result<Vec<LeadId>, Error> {
+    let store = app.desk().store();
+    let mut queue = Queue { stage: Some(stage), ..Queue::default() };
+    let mut found = Vec::new();
+    loop {
+        let page = store.queue(&queue, 200).await?;
+        found.extend(page.lines.into_iter().map(|line| line.id));
+        match page.next {
+            Some(next) => queue.after = Some(next),
+            None => break,
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn days_after(now: Timestamp, days: i64) -> Timestamp {
+    now.checked_add(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MAX)
+}
+
+fn day(at: Timestamp) -> Date {
+    at.to_zoned(TimeZone::UTC).date()
+}

@@ -1,0 +1,22 @@
+//! The log: lines of JSON on the standard error stream. No line names a person, an officer or a case.
+
+use super::config::{Level, Log};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// Begins to log. A second call changes nothing.
+pub fn begin(log: &Log) {
+    let from = match log.level {
+        Level::Error => LevelFilter::ERROR,
+        Level::Warn => LevelFilter::WARN,
+        Level::Info => LevelFilter::INFO,
+        Level::Debug => LevelFilter::DEBUG,
+    };
+    let lines = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_target(false)
+        .with_writer(std::io::stderr);
+    let _ = tracing_subscriber::registry().with(from).with(lines).try_init();
+}

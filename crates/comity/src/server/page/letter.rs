@@ -1,0 +1,236 @@
+//! The notice as a letter: what was found, from where, that nothing is decided, how to contest and by when, in plain
+//! words, in the language chosen. Steps 11 and 12 of the path.
+//!
+//! [5 U.S.C. 552a(p)(1)(B)](https://www.law.cornell.edu/uscode/text/5/552a): the individual is given the findings and told
+//! of the opportunity to contest. One text serves the page, its print and the PDF, so that the three can't differ. The
+//! letter's digest is what the notice's step names; its text is personal and stays in the case store.
+
+mod english;
+mod pdf;
+mod spanish;
+
+pub(crate) use pdf::pdf;
+
+use std::fmt;
+
+/// A language that letters are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Language {
+    /// English.
+    English,
+    /// Spanish.
+    Spanish,
+}
+
+impl Language {
+    /// All of them.
+    pub(crate) const ALL: [Language; 2] = [Language::English, Language::Spanish];
+
+    /// Returns its BCP 47 code.
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Language::English => "en",
+            Language::Spanish => "es",
+        }
+    }
+
+    /// Returns its own name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Language::English => "English",
+            Language::Spanish => "Español",
+        }
+    }
+
+    /// Reads a code.
+    pub(crate) fn read(code: &str) -> Option<Language> {
+        Language::ALL.into_iter().find(|language| language.code() == code)
+    }
+}
+
+/// What a letter says. It is about a person: `Debug` shows nothing of it.
+#[derive(Clone, Default)]
+pub(crate) struct Facts {
+    /// The agency that writes.
+    pub(crate) agency: String,
+    /// Where it can be reached.
+    pub(crate) agency_address: String,
+    /// Whom it is written to: the name, and where it is sent, a line each.
+    pub(crate) addressee: Vec<String>,
+    /// The agency's own number of the case.
+    pub(crate) case_id: String,
+    /// The day it is dated.
+    pub(crate) dated: String,
+    /// The source of the records.
+    pub(crate) source: String,
+    /// The law that the exchange rests on.
+    pub(crate) authority: String,
+    /// Why the records are compared.
+    pub(crate) purpose: String,
+    /// What was found: names with values.
+    pub(crate) found: Vec<(String, String)>,
+    /// What was confirmed, in the officer's words.
+    pub(crate) confirmed: String,
+    /// Who confirmed it, beyond the records that were compared.
+    pub(crate) sources: Vec<String>,
+    /// What the agency means to do.
+    pub(crate) intends: String,
+    /// The last day to answer.
+    pub(crate) answer_by: String,
+    /// How many days that is.
+    pub(crate) days: u32,
+    /// Where to answer, by which code.
+    pub(crate) door: String,
+    pub(crate) code: Option<String>,
+    /// Whether all of it is made up.
+    pub(crate) demonstration: bool,
+}
+
+impl fmt::Debug for Facts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Facts [redacted]")
+    }
+}
+
+/// One block of a letter.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Block {
+    /// Lines that stand under each other.
+    Lines(Vec<String>),
+    /// The subject.
+    Subject(String),
+    /// A heading.
+    Heading(String),
+    /// A paragraph.
+    Text(String),
+    /// A list.
+    List(Vec<String>),
+    /// Names with values.
+    Rows(Vec<(String, String)>),
+    /// A code to type.
+    Code(String),
+}
+
+impl fmt::Debug for Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Block [redacted]")
+    }
+}
+
+/// What the agency means to do, where no action is chosen yet.
+pub(crate) fn intends(language: Language) -> &'static str {
+    match language {
+        Language::English => "change what we pay you, or ask for some of it back",
+        Language::Spanish => "cambiar lo que le pagamos o pedir que devuelva una parte",
+    }
+}
+
+/// Writes the letter.
+pub(crate) fn letter(language: Language, facts: &Facts) -> Vec<Block> {
+    match language {
+        Language::English => english::letter(facts),
+        Language::Spanish => spanish::letter(facts),
+    }
+}
+
+/// Returns the letter as plain text: what its digest is taken of.
+pub(crate) fn text(blocks: &[Block]) -> String {
+    let mut text = String::new();
+    for block in blocks {
+        match block {
+            Block::Lines(lines) => text.push_str(&lines.join("\n")),
+            Block::Subject(one) | Block::Heading(one) | Block::Text(one) | Block::Code(one) => {
+                text.push_str(one);
+            }
+            Block::List(lines) => text.push_str(
+                &lines.iter().map(|one| format!("- {one}")).collect::<Vec<_>>().join("\n"),
+            ),
+            Block::Rows(rows) => {
+                let rows: Vec<_> =
+                    rows.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+                text.push_str(&rows.join("\n"));
+            }
+        }
+        text.push_str("\n\n");
+    }
+    text
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(crate) fn facts() -> Facts {
+        Facts {
+            agency: "Department of Family Support (fictional)".into(),
+            agency_address: "20 Harbour Street, Port Columbia".into(),
+            addressee: vec!["Tomasz Kowalski".into(), "53 Station Road".into(), "PH2 6UG".into()],
+            case_id: "C0000001".into(),
+            dated: "2 April 2027".into(),
+            source: "Payroll Reporting Administration (fictional)".into(),
+            authority: "Family Support Act (fictional), section 12(b)".into(),
+            purpose: "Verify declared income.".into(),
+            found: vec![
+                ("Employer".into(), "Saltby Fisheries".into()),
+                ("Gross pay".into(), "3546.36".into()),
+            ],
+            confirmed: "The employer confirmed 3,546.36 for August.".into(),
+            sources: vec!["payer: letter 12".into()],
+            intends: "reduce the monthly payment".into(),
+            answer_by: "2 May 2027".into(),
+            days: 30,
+            door: "https://support.example/me".into(),
+            code: Some("7F3K-9QXD".into()),
+            demonstration: true,
+        }
+    }
+
+    #[test]
+    fn every_language_says_what_was_found_from_where_how_to_contest_and_by_when() {
+        for language in Language::ALL {
+            let text = text(&letter(language, &facts()));
+            for said in [
+                "Saltby Fisheries",
+                "3546.36",
+                "Payroll Reporting Administration",
+                "section 12(b)",
+                "2 May 2027",
+                "https://support.example/me",
+                "7F3K-9QXD",
+                "C0000001",
+                "30",
+                "letter 12",
+            ] {
+                assert!(text.contains(said), "{}: {said}", language.code());
+            }
+        }
+    }
+
+    #[test]
+    fn no_letter_says_that_something_is_decided() {
+        let text = text(&letter(Language::English, &facts()));
+        assert!(text.contains("Nothing has been decided"));
+        for word in ["fraud", "overpaid you", "you owe", "guilty"] {
+            assert!(!text.to_lowercase().contains(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn sentences_are_short_enough_to_be_read() {
+        for language in Language::ALL {
+            for block in letter(language, &facts()) {
+                if let Block::Text(text) = block {
+                    for sentence in text.split(['.', ':', '?']) {
+                        let words = sentence.split_whitespace().count();
+                        assert!(words <= 28, "{words} words: {sentence}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_letter_says_is_not_shown_in_debug() {
+        assert_eq!(format!("{:?}", facts()), "Facts [redacted]");
+    }
+}

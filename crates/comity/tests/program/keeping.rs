@@ -1,0 +1,236 @@
+//! What is kept comes back from a backup as it was; what was destroyed does not come back from anything.
+
+use crate::place::{Place, at};
+use crate::server::Server;
+use casework::{Actor, Because, CaseStore as _, Closing, Drafts, LeadId, Moving, Step, Store as _};
+use comity::backup::{backup, restore};
+use comity::destroy::destroy;
+use comity::event::Event;
+use comity::{Error, node::Places};
+use jiff::Timestamp;
+use ledger::Commitments;
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// A day after the one by which the example's agreement says that everything is destroyed.
+fn due() -> Timestamp {
+    "2029-01-02T09:00:00Z".parse().unwrap()
+}
+
+/// The run of few people, and a backup of it.
+async fn run_and_backed_up() -> (Place, TempDir) {
+    let place = Place::with_pilot(15);
+    place.done(at(0)).await;
+    let copy = TempDir::new().unwrap();
+    let mut node = place.node(at(5)).await;
+    let contents = backup(&mut node, copy.path()).await.unwrap();
+    assert_eq!(contents.entries, place.audit().entries);
+    (place, copy)
+}
+
+/// Takes away what a lost disk would have held: all but the keys and the anchor, which are kept elsewhere.
+fn lose(places: &Places) {
+    for file in ["casework.sqlite", "casework.sqlite-wal", "casework.sqlite-shm", "ledger.vkey"] {
+        let _ = fs::remove_file(places.root().join(file));
+    }
+    fs::remove_dir_all(places.ledger()).unwrap();
+}
+
+/// Leads in all that is stored of them, as text: they are compared, not shown.
+async fn told(place: &Place) -> Vec<String> {
+    let leads = place.leads().await;
+    leads
+        .iter()
+        .map(|lead| {
+            let found = &lead.found;
+            format!(
+                "{} {} {:?} {:?} {} {}",
+                found.id, found.case_id, lead.stage, lead.returned, found.weight, found.explanation
+            )
+        })
+        .collect()
+}
+
+fn holds(folder: &Path, text: &str) -> bool {
+    fs::read_dir(folder).unwrap().any(|item| {
+        let path = item.unwrap().path();
+        if path.is_dir() {
+            return holds(&path, text);
+        }
+        let bytes = fs::read(path).unwrap();
+        bytes.windows(text.len()).any(|part| part == text.as_bytes())
+    })
+}
+
+#[tokio::test]
+async fn a_restored_backup_has_the_same_audit_and_the_same_leads_and_goes_on() {
+    let (place, copy) = run_and_backed_up().await;
+    let (audit, leads) = (place.audit(), told(&place).await);
+    lose(&place.places());
+    let contents = restore(&place.places(), copy.path()).await.unwrap();
+    assert_eq!((contents.entries, &contents.root), (audit.entries, &audit.root));
+    let after = place.audit();
+    assert_eq!(
+        (&after.root, &after.proved, &after.open),
+        (&audit.root, &audit.proved, &audit.open)
+    );
+    assert_eq!(told(&place).await, leads);
+    // It is no copy to look at: it goes on.
+    let mut node = place.node(at(10)).await;
+    let event = Event::RunAbandoned { run: "2027Q1".to_owned(), why: "of this test".to_owned() };
+    assert_eq!(node.ledger_fault(), None);
+    node.record(vec![event]).await.unwrap();
+    assert_eq!(place.audit().entries, audit.entries + 1);
+}
+
+#[tokio::test]
+async fn a_backup_holds_no_key_and_no_personal_value() {
+    let (place, copy) = run_and_backed_up().await;
+    let lead = place.leads().await.remove(0);
+    assert!(holds(&copy.path().join("ledger"), "2027Q1"), "the search itself works");
+    assert!(!holds(copy.path(), &lead.found.case_id));
+    for key in ["ledger.secret", "casework/key"] {
+        let key = fs::read_to_string(place.out.join("keys").join(key)).unwrap();
+        assert!(!holds(copy.path(), key.trim()));
+    }
+}
+
+#[tokio::test]
+async fn a_backup_that_was_changed_or_is_not_whole_is_not_restored() {
+    let (place, copy) = run_and_backed_up().await;
+    lose(&place.places());
+    let file = copy.path().join("ledger/checkpoint");
+    let good = fs::read(&file).unwrap();
+    for bad in [Some(b"another".to_vec()), None] {
+        match bad {
+            Some(bytes) => fs::write(&file, bytes).unwrap(),
+            None => fs::remove_file(&file).unwrap(),
+        }
+        let restored = restore(&place.places(), copy.path()).await;
+        assert!(matches!(restored, Err(Error::BackupDamaged { .. })), "{restored:?}");
+        assert!(!place.places().casework().exists());
+    }
+    fs::write(&file, good).unwrap();
+    fs::write(copy.path().join("one-more"), "").unwrap();
+    let restored = restore(&place.places(), copy.path()).await;
+    assert!(matches!(restored, Err(Error::BackupDamaged { .. })), "{restored:?}");
+}
+
+#[tokio::test]
+async fn a_backup_goes_over_nothing_that_is_there_and_nowhere_without_keys() {
+    let (place, copy) = run_and_backed_up().await;
+    let restored = restore(&place.places(), copy.path()).await;
+    assert!(matches!(restored, Err(Error::ThereAlready { .. })), "{restored:?}");
+    let elsewhere = TempDir::new().unwrap();
+    let restored = restore(&Places::under(elsewhere.path().join("out")), copy.path()).await;
+    assert!(matches!(restored, Err(Error::NoKeys { .. })), "{restored:?}");
+    let mut node = place.node(at(6)).await;
+    let again = backup(&mut node, copy.path()).await;
+    assert!(matches!(again, Err(Error::ThereAlready { .. })), "{again:?}");
+}
+
+/// Closes every case of the place, as the machine may when a lead is superseded.
+async fn close_all(place: &Place) {
+    let store = place.store().await;
+    for lead in place.leads().await {
+        let Ok(stored) = store.case(&lead.found.id).await else { continue };
+        let step = Step::Close(Closing { because: Because::Superseded, words: String::new() });
+        let case = stored.case.step(&step, &Actor::Machine, at(20)).unwrap();
+        let moving = Moving { case, drafts: Drafts::none(), openings: Vec::new() };
+        store.take(moving).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_was_destroyed_is_certified_and_stays_unreadable_after_a_restore() {
+    let (place, copy) = run_and_backed_up().await;
+    let leads: Vec<LeadId> = place.leads().await.into_iter().map(|lead| lead.found.id).collect();
+    close_all(&place).await;
+    let program = place.program(due());
+    let digest = program.digest.to_string();
+    let mut node = place.node(due()).await;
+    let gone = destroy(&mut node, program.agreement(), &digest, &Commitments::new(), &[]).await;
+    let gone = gone.unwrap();
+    assert_eq!(gone.rows["lead"], leads.len() as u64);
+    assert!(gone.rows["opening"] > 0 && gone.rows["case_file"] > 0 && gone.rows["step"] > 0);
+    assert!(node.store.leads(None).await.unwrap().is_empty());
+    drop(node);
+    place.assert_sound("destroyed");
+    let certified = place.events().into_iter().any(|event| {
+        matches!(event, Event::DataDestroyed { agreement, key: true, .. } if agreement == digest)
+    });
+    assert!(certified, "the ledger has the certificate");
+    // What a backup from before brings back opens for nobody.
+    let keys = TempDir::new().unwrap();
+    fs::rename(place.out.join("ledger"), keys.path().join("ledger")).unwrap();
+    fs::create_dir(place.out.join("ledger")).unwrap();
+    lose(&place.places());
+    restore(&place.places(), copy.path()).await.unwrap();
+    let store = place.store().await;
+    for lead in &leads {
+        let opened = store.lead(lead).await;
+        assert!(matches!(opened, Err(casework::Error::KeyDestroyed { .. })), "{opened:?}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_destroyed_before_its_day_or_while_a_case_stands() {
+    let place = Place::with_pilot(15);
+    place.done(at(0)).await;
+    let leads = place.leads().await.len();
+    let program = place.program(at(1));
+    let digest = program.digest.to_string();
+    for (now, early) in [(at(1), true), (due(), false)] {
+        let mut node = place.node(now).await;
+        let refused =
+            destroy(&mut node, program.agreement(), &digest, &Commitments::new(), &[]).await;
+        match refused {
+            Err(Error::NotYetDue { .. }) => assert!(early),
+            Err(Error::CasesStanding { .. }) => assert!(!early),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(place.leads().await.len(), leads);
+}
+
+/// A server, and the URL of its only store.
+fn server() -> (Server, String) {
+    let server = Server::start();
+    let parameters = server.parameters();
+    let host = parameters.split(' ').find_map(|part| part.strip_prefix("host=")).unwrap();
+    let url = format!("postgres://comity@localhost/postgres?host={host}");
+    (server, url)
+}
+
+#[tokio::test]
+async fn a_run_on_a_server_is_the_run_in_a_file_and_its_backup_goes_into_either() {
+    let (_server, url) = server();
+    let in_a_file = Place::with_pilot(15);
+    in_a_file.done(at(0)).await;
+    let mut on_a_server = Place::with_pilot(15);
+    on_a_server.server = Some(url);
+    on_a_server.done(at(0)).await;
+    on_a_server.assert_sound("on a server");
+    let leads = told(&on_a_server).await;
+    assert_eq!(leads, told(&in_a_file).await);
+    assert!(!on_a_server.places().casework().exists());
+    let copy = TempDir::new().unwrap();
+    let mut node = on_a_server.node(at(5)).await;
+    backup(&mut node, copy.path()).await.unwrap();
+    drop(node);
+    let audit = on_a_server.audit();
+    // The server is lost, and the program goes on with a file.
+    on_a_server.server = None;
+    lose(&on_a_server.places());
+    restore(&on_a_server.places(), copy.path()).await.unwrap();
+    assert_eq!(told(&on_a_server).await, leads);
+    assert_eq!(on_a_server.audit().root, audit.root);
+    // The file is lost, and it goes on with another server.
+    let (_server, url) = server();
+    lose(&on_a_server.places());
+    on_a_server.server = Some(url);
+    restore(&on_a_server.places(), copy.path()).await.unwrap();
+    assert_eq!(told(&on_a_server).await, leads);
+    assert_eq!(on_a_server.node(at(9)).await.ledger_fault(), None);
+}

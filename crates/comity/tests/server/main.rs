@@ -1,0 +1,17 @@
+//! The server from outside: its router is called without a socket, on the example program, at a fixed time.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on says why and fails"
+)]
+
+mod api;
+mod cases;
+mod corrections;
+mod door;
+mod forms;
+mod place;
+mod routes;
+mod schemathesis;
