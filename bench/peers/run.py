@@ -228,31 +228,19 @@ class Bench:
         Path(self.words.out).write_text(json.dumps(self.result(), indent=1))
 
     def comity(self, work, folder):
-        """Comity's part: train, score and, when it is there, cluster; each a process, since that is how it is used."""
+        """Comity's part: everything in one process, then blocking and scoring alone by the model that came of it."""
         adapter = PLAN["comity"]
+        own = folder / "comity"
         fill = {
-            "recipe": HERE / work.recipe, "left": work.left, "right": work.right, "id": work.id,
-            "model": folder / "comity.toml", "pairs": folder / "comity.csv", "clusters": folder / "comity_clusters.csv",
-            "kept_from": PLAN["kept_from"], "clustered_from": PLAN["clustered_from"], "threads": PLAN["threads"],
+            "recipe": HERE / work.recipe, "left": work.left, "right": work.right, "id": work.id, "folder": own,
+            "kept_from": PLAN["kept_from"], "threads": PLAN["threads"],
         }  # fmt: skip
-        whole = {"wall": 0.0, "processor": 0.0, "peak": 0.0, "steps": {}, "pairs": None}
-        scored = None
-        for act in ("train", "score", "cluster"):
-            if not adapter[act]:
-                continue
+        for act in ("all", "score"):
             result = self.call([self.program, *(word.format(**fill) for word in adapter[act])])
             told = json.loads(result["said"])
-            for key in ("wall", "processor"):
-                whole[key] += result[key]
-            whole["peak"] = max(whole["peak"], result["peak"])
-            whole["steps"] |= {f"{act}: {step}": seconds for step, seconds in told["seconds"].items()}
-            if act == "score":
-                scored = result | {"steps": told["seconds"], "pairs": told["scored_pairs"]}
-                if work.pairs and told["scored_pairs"] != work.pairs:
-                    print(f"{work.name} comity: {told['scored_pairs']} pairs, and the rules make {work.pairs}", flush=True)
-        yield "all", whole
-        if scored:
-            yield "score", scored
+            if work.pairs and told["scored_pairs"] != work.pairs:
+                print(f"{work.name} comity: {told['scored_pairs']} pairs, and the rules make {work.pairs}", flush=True)
+            yield act, result | {"steps": told["seconds"], "pairs": told["scored_pairs"] if act == "score" else None}
 
     def splink(self, work, folder):
         model, pairs = folder / "splink.json", folder / "splink.parquet"
@@ -293,7 +281,7 @@ class Bench:
         calls = PLAN["goldenmatch"]["calls"]
         tables = {
             "splink": (folder / "splink.parquet", "left_id,right_id,match_weight,match_probability"),
-            "comity": (folder / "comity.csv", PLAN["comity"]["pairs"]),
+            "comity": (folder / "comity" / "pairs.csv", PLAN["comity"]["pairs"]),
             "goldenmatch": (folder / "goldenmatch_all" / calls["pairs_file"], calls["pairs"].format(id=work.id)),
         }
         recall = None

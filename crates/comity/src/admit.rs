@@ -64,7 +64,8 @@ pub use spec::{Compression, Csv, FileSpec, Format, Limits};
 
 /// Opens a file and returns the elements that the projection names, of every record.
 ///
-/// The digest is compared before a record is read, the control totals before anything is returned.
+/// Where a digest is stated or earlier files are known, it is compared before a record is read; the control totals are
+/// compared before anything is returned.
 ///
 /// # Errors
 ///
@@ -74,7 +75,9 @@ pub fn open(spec: &FileSpec, projection: &Projection, limits: Limits) -> Result<
     let opened = Opened::open(file, spec.compression)?;
     let manifest = spec.control.manifest.as_deref().map(control::manifest).transpose()?;
     let manifest = manifest.unwrap_or_default();
-    spec.control.admits_bytes(file, &opened.digest, &manifest)?;
+    if spec.control.asks_digest(&manifest) {
+        spec.control.admits_bytes(file, &opened.digest()?, &manifest)?;
+    }
     spec.control.admits_statement(file, &manifest)?;
 
     let reader = Reader::of(&spec.format)?;
@@ -95,7 +98,7 @@ pub fn open(spec: &FileSpec, projection: &Projection, limits: Limits) -> Result<
         table::unique(&finished, file, id)?;
     }
     let table::Finished { batch, places, caveats, seen: records, .. } = finished;
-    Ok(Admitted { batch, records, digest: opened.digest, totals, caveats, places })
+    Ok(Admitted { batch, records, digest: opened.digest()?, totals, caveats, places })
 }
 
 /// Reads the elements that the projection names, of some rows of a file admitted before, counted from 0.
@@ -114,12 +117,9 @@ pub fn rows(
     limits: Limits,
 ) -> Result<Rows, Error> {
     let opened = Opened::open(&spec.path, spec.compression)?;
-    if opened.digest != *digest {
-        return Err(Error::Changed {
-            file: spec.path.clone(),
-            before: *digest,
-            now: opened.digest,
-        });
+    let now = opened.digest()?;
+    if now != *digest {
+        return Err(Error::Changed { file: spec.path.clone(), before: *digest, now });
     }
     let mut table = Table::of_rows(spec, projection, wanted, limits)?;
     Reader::of(&spec.format)?.read(&opened, &mut table)?;

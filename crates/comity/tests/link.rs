@@ -141,6 +141,22 @@ fn the_number_of_threads_changes_no_byte() {
 }
 
 #[test]
+fn all_in_one_go_writes_what_the_three_commands_write() {
+    let desk = trained();
+    desk.call(&format!("link link model.toml {FILES}")).well();
+    desk.call(&format!("link cluster model.toml {FILES}")).well();
+    desk.call(&format!("link all recipe.toml {FILES} --out whole")).well();
+    for file in ["model.toml", "pairs.csv", "clusters.csv"] {
+        assert_eq!(desk.read(&format!("whole/{file}")), desk.read(file), "{file}");
+    }
+    desk.call(&format!("link cluster model.toml {FILES} --method connected --most-members 0"))
+        .well();
+    desk.call(&format!("link all recipe.toml {FILES} --out whole --connected --probability 0.01"))
+        .well();
+    assert_eq!(desk.read("whole/clusters.csv"), desk.read("clusters.csv"));
+}
+
+#[test]
 fn suggested_rules_keep_to_their_budget_and_can_stand_in_the_recipe() {
     let desk = trained();
     let suggested = |budget: u64| {

@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use flate2::bufread::MultiGzDecoder;
+use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Deserializer, de};
-use sha2::{Digest as _, Sha256};
+use std::cell::OnceCell;
 
 use super::error::Error;
 use super::spec::Compression;
@@ -61,11 +62,11 @@ impl FromStr for Digest {
     }
 }
 
-/// A file opened, with its digest.
+/// A file opened, with its digest once that is known.
 pub(super) struct Opened {
     path: PathBuf,
     file: File,
-    pub(super) digest: Digest,
+    digest: OnceCell<Digest>,
     pub(super) packing: Packing,
 }
 
@@ -124,8 +125,21 @@ impl Opened {
                 return Err(Error::NotPacked { file: path.to_owned(), declared: "zstd" });
             }
         };
-        let digest = digest_of(&mut file).map_err(reading)?;
-        Ok(Self { path: path.to_owned(), file, digest, packing })
+        Ok(Self { path: path.to_owned(), file, digest: OnceCell::new(), packing })
+    }
+
+    /// Returns the digest of the file as delivered. Where nobody asked before it was read, it is that of what was read.
+    pub(super) fn digest(&self) -> Result<Digest, Error> {
+        if let Some(digest) = self.digest.get() {
+            return Ok(*digest);
+        }
+        let digest = self.digest_now()?;
+        Ok(*self.digest.get_or_init(|| digest))
+    }
+
+    fn digest_now(&self) -> Result<Digest, Error> {
+        let mut file = self.whole()?;
+        digest_of(&mut file).map_err(|source| Error::Read { file: self.path.clone(), source })
     }
 
     /// Returns the file from its start, for a format that reads here and there.
@@ -138,7 +152,7 @@ impl Opened {
 
     /// Returns the unpacked bytes from the start.
     pub(super) fn unpacked(&self) -> Result<Unpacked, Error> {
-        let hashing = Hashing { file: self.whole()?, hash: Sha256::new() };
+        let hashing = Hashing { file: self.whole()?, hash: Context::new(&SHA256) };
         let input = BufReader::with_capacity(BUFFER_BYTES, hashing);
         let reading = |source| Error::Read { file: self.path.clone(), source };
         Ok(match self.packing {
@@ -153,7 +167,7 @@ impl Opened {
         })
     }
 
-    /// Sees that the bytes that were read are those whose digest was taken.
+    /// Sees that the bytes that were read are those whose digest was taken, if one was.
     pub(super) fn unchanged(&self, read: Unpacked) -> Result<(), Error> {
         let now =
             read.digest().map_err(|source| Error::Read { file: self.path.clone(), source })?;
@@ -162,17 +176,16 @@ impl Opened {
 
     /// Sees that the file still has the digest that was taken, for a format that reads here and there.
     pub(super) fn still_unchanged(&self) -> Result<(), Error> {
-        let mut file = self.whole()?;
-        let now = digest_of(&mut file)
-            .map_err(|source| Error::Read { file: self.path.clone(), source })?;
+        let now = self.digest_now()?;
         self.compare(now)
     }
 
     fn compare(&self, now: Digest) -> Result<(), Error> {
-        if now == self.digest {
+        let before = *self.digest.get_or_init(|| now);
+        if now == before {
             Ok(())
         } else {
-            Err(Error::Changed { file: self.path.clone(), before: self.digest, now })
+            Err(Error::Changed { file: self.path.clone(), before, now })
         }
     }
 
@@ -190,7 +203,7 @@ impl Opened {
 
 fn digest_of(file: &mut File) -> io::Result<Digest> {
     file.rewind()?;
-    let mut hashing = Hashing { file: file.try_clone()?, hash: Sha256::new() };
+    let mut hashing = Hashing { file: file.try_clone()?, hash: Context::new(&SHA256) };
     hashing.drain()?;
     Ok(hashing.digest())
 }
@@ -198,7 +211,7 @@ fn digest_of(file: &mut File) -> io::Result<Digest> {
 /// A file that is hashed as it is read.
 pub(super) struct Hashing {
     file: File,
-    hash: Sha256,
+    hash: Context,
 }
 
 impl Read for Hashing {
@@ -219,7 +232,9 @@ impl Hashing {
     }
 
     fn digest(self) -> Digest {
-        Digest(self.hash.finalize().into())
+        let mut digest = [0; 32];
+        digest.copy_from_slice(self.hash.finish().as_ref());
+        Digest(digest)
     }
 }
 

@@ -243,6 +243,11 @@ pub(super) fn manifest(path: &Path) -> Result<Totals, Error> {
 }
 
 impl Control {
+    /// Says whether anything is known that the bytes are compared with.
+    pub(super) fn asks_digest(&self, stated: &Totals) -> bool {
+        !self.previous.is_empty() || stated.sha256.is_some()
+    }
+
     /// Compares what is known before a record is read: the bytes.
     pub(super) fn admits_bytes(
         &self,

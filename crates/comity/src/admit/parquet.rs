@@ -32,6 +32,8 @@ pub(super) fn columns(opened: &Opened, table: &Table<'_>) -> Result<Vec<String>,
     if opened.packing != Packing::Plain {
         return Err(Error::PackedParquet { file: file(), packing: opened.packing.name() });
     }
+    // It is read here and there, so that only a digest taken before tells whether it changed meanwhile.
+    opened.digest()?;
     let corrupt = |source: ParquetError| Error::CorruptParquet { file: file(), record: 1, source };
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(opened.whole()?, options)

@@ -4,6 +4,7 @@
 //! trait here either (floor F3): see [`crate::own`]. One file a sub-command. Whoever looks people up in records held for
 //! somebody else needs an agreement, and `comity run`.
 
+mod all;
 mod block;
 mod cluster;
 mod evaluate;
@@ -49,6 +50,8 @@ enum Command {
     Suggest(suggest::Words),
     /// Trains a model by a recipe, without labels
     Train(train::Words),
+    /// Trains, links and clusters in one go, reading the files once
+    All(all::Words),
     /// Links by a model, and writes the pairs
     Link(run::Words),
     /// Makes clusters of records that are one individual
@@ -70,6 +73,7 @@ impl Words {
             Command::Block(words) => words.carry_out(printer),
             Command::Suggest(words) => words.carry_out(printer),
             Command::Train(words) => words.carry_out(printer),
+            Command::All(words) => words.carry_out(printer),
             Command::Link(words) => words.carry_out(printer),
             Command::Cluster(words) => words.carry_out(printer),
             Command::Evaluate(words) => words.carry_out(printer),

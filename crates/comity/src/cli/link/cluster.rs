@@ -13,6 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
+/// The most records of one cluster, unless something else is said.
+const MOST_MEMBERS: u32 = 100;
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Words {
     /// The model (TOML)
@@ -35,7 +38,7 @@ pub(super) struct Words {
     #[arg(long, value_enum, default_value_t = By::Correlation)]
     method: By,
     /// The most records of one cluster; 0 is no bound
-    #[arg(long, value_name = "COUNT", default_value_t = 100)]
+    #[arg(long, value_name = "COUNT", default_value_t = MOST_MEMBERS)]
     most_members: u32,
     /// A file that has nobody twice, so that no cluster takes two records of it
     #[arg(long, value_enum, value_name = "FILE")]
@@ -184,6 +187,30 @@ pub(super) fn bonds(
     Ok(members.bonds(&links.pairs)?)
 }
 
+/// Clusters with nothing else said: by connected components of any size, or by all pairs between two clusters added up,
+/// with the usual bound on members.
+pub(super) fn connected_or_correlated(
+    members: &Members<'_>,
+    scorer: &Scorer<'_>,
+    bonds: Vec<Bond>,
+    threshold: f64,
+    connected: bool,
+) -> Result<Clusters, Error> {
+    let policy = if connected {
+        Policy { method: Method::Connected, most_members: None, ..Policy::new(threshold) }
+    } else {
+        Policy {
+            method: Method::Correlation,
+            most_members: Some(MOST_MEMBERS),
+            ..Policy::new(threshold)
+        }
+    };
+    let constraints = Constraints::none().with_sources(members.sources(), []);
+    let mut weigher = if connected { None } else { Some(Weigher::new(scorer)?) };
+    let weigh = |one, other| weigher.as_mut()?.weight(one, other);
+    Ok(cluster(members.count(), bonds, &policy, &constraints, weigh)?)
+}
+
 fn read_bonds(path: &Path, tables: &Tables, members: &Members<'_>) -> Result<Vec<Bond>, Error> {
     let is_weight = |text: &str| text.parse().ok().filter(|weight: &f64| weight.is_finite());
     let named = pairs::read(path, tables, "weight", "a weight", is_weight)?;
@@ -224,7 +251,7 @@ pub(super) fn known(
     Ok((whose, name(tables, side, record)))
 }
 
-fn write_clusters(
+pub(super) fn write_clusters(
     path: &Path,
     tables: &Tables,
     members: &Members<'_>,

@@ -1,0 +1,101 @@
+//! `comity link all`: trains, links and clusters in one go, reading the files once.
+//!
+//! The same as the three commands one after the other with what they do when nothing else is said; only the reading and
+//! preparing is shared. Who wants a part of it otherwise calls that part.
+
+use super::cluster::{bonds, connected_or_correlated, write_clusters};
+use super::{CANNOT_ENTER, Done, Files, pairs, probability, weight_from};
+use crate::clock::Stopwatch;
+use crate::printer::{Printer, thousands};
+use crate::{Error, program};
+use linkage::cluster::Members;
+use linkage::model::OneToOne;
+use linkage::{Detail, Recipe, Scorer};
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Words {
+    /// The recipe (TOML)
+    recipe: PathBuf,
+    #[command(flatten)]
+    files: Files,
+    /// The folder that `model.toml`, `pairs.csv` and `clusters.csv` are written to
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    out: PathBuf,
+    /// Writes the pairs from this probability on; those of clusters are at the threshold, whatever is written
+    #[arg(long, value_name = "PROBABILITY", value_parser = probability)]
+    probability: Option<f64>,
+    /// Joins by single pairs at the threshold: connected components, of any size
+    #[arg(long)]
+    connected: bool,
+}
+
+impl Words {
+    pub(super) fn carry_out(self, printer: &Printer) -> Result<Done, Error> {
+        let recipe = Recipe::from_toml(&program::read(&self.recipe)?)?;
+        let plan = (&recipe).into();
+        if self.files.refused(&plan, printer) {
+            return Ok(Done::Refused);
+        }
+        let cannot = |source| Error::CannotWrite { path: self.out.clone(), source };
+        std::fs::create_dir_all(&self.out).map_err(cannot)?;
+        let mut watch = Stopwatch::start();
+        let (tables, _) = self.files.prepare(&plan, printer, &mut watch)?;
+        let model = linkage::train(&recipe, &tables)?;
+        let model_file = self.out.join("model.toml");
+        program::write(&model_file, &model.to_toml()?)?;
+        watch.lap("train");
+
+        let least = self.probability.map(|share| weight_from(&model, share));
+        let wide = model.with_threshold(least.unwrap_or(model.threshold()))?;
+        let scorer = Scorer::new(&wide, &tables)?;
+        let links = linkage::link_in_detail(&scorer, Detail::Kept, |_| {})?;
+        watch.lap("block, compare and score");
+        let pairs_file = self.out.join("pairs.csv");
+        pairs::write(&pairs_file, &tables, &wide, &links.pairs)?;
+        watch.lap("write pairs");
+
+        let members = Members::new(&tables)?;
+        // One-to-one has taken pairs out that clusters are made of; without it, what was found is all there is.
+        let of_clusters =
+            if wide.one_to_one() == OneToOne::Off && wide.threshold() <= model.threshold() {
+                let at_threshold = |pair: &&linkage::Pair| pair.weight >= model.threshold();
+                let kept: Vec<_> = links.pairs.iter().filter(at_threshold).copied().collect();
+                members.bonds(&kept)?
+            } else {
+                bonds(&model, model.threshold(), &tables, &members)?
+            };
+        let clusters = connected_or_correlated(
+            &members,
+            &scorer,
+            of_clusters,
+            model.threshold(),
+            self.connected,
+        )?;
+        let groups = clusters.groups();
+        let clusters_file = self.out.join("clusters.csv");
+        write_clusters(&clusters_file, &tables, &members, &groups)?;
+        watch.lap("cluster and write");
+
+        let of_more = groups.iter().filter(|group| group.len() > 1).count() as u64;
+        printer.json(&serde_json::json!({
+            "model": super::super::shown(&model_file), "digest": model.digest()?.to_string(),
+            "threshold": model.threshold(), "scored_pairs": links.scored_pairs, "all_pairs": tables.all_pairs(),
+            "pairs": links.pairs.len(), "clusters": groups.len(), "of_two_or_more": of_more,
+            "threads": tables.threads(), "seconds": super::seconds(&watch),
+        }));
+        let of = |count: u64, of: u64| format!("{} of {}", thousands(count), thousands(of));
+        printer.labelled(
+            "compare",
+            &format!("{} possible pairs", of(links.scored_pairs, tables.all_pairs())),
+        );
+        let written = |count: usize, file: &PathBuf| {
+            format!("{}, in {}", thousands(count as u64), super::super::shown(file))
+        };
+        printer.labelled("model", &super::super::shown(&model_file));
+        printer.labelled("pairs", &written(links.pairs.len(), &pairs_file));
+        printer.labelled("clusters", &written(groups.len(), &clusters_file));
+        printer.line(CANNOT_ENTER);
+        Ok(Done::Well)
+    }
+}
