@@ -594,8 +594,8 @@ fn a_clock_set_back_neither_reorders_steps_nor_ends_a_period() {
     let case = steps(noticed(), &[("ben", 1, Step::Assign(Assignment::default()))]);
     assert_eq!(case.last_at(), day(5), "no earlier than the step before");
     assert_eq!(
-        refused(case, "cem", 1, &Step::TakeAction(order(1))),
-        NotAllowed::UndoTooShort { days: 730 }
+        refused(case, "cem", 1, &Step::TakeAction(order(35))),
+        NotAllowed::PeriodRuns { ends: day(35) }
     );
 }
 
