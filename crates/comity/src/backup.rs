@@ -81,7 +81,10 @@ pub async fn restore(places: &Places, from: &Path) -> Result<Contents, Error> {
     if digests(from)? != contents.files {
         return Err(Error::BackupDamaged { path: from.to_owned() });
     }
-    for path in [places.casework(), places.ledger().join("checkpoint")] {
+    let reports = reports(from)?;
+    let beside = |report: &PathBuf| places.root().join(report.file_name().unwrap_or_default());
+    let own = [places.casework(), places.ledger().join("checkpoint"), places.ledger_key()];
+    for path in own.into_iter().chain(reports.iter().map(beside)) {
         if path.exists() {
             return Err(Error::ThereAlready { path });
         }
@@ -95,10 +98,10 @@ pub async fn restore(places: &Places, from: &Path) -> Result<Contents, Error> {
     match places.server() {
         Some(url) => {
             // The backup stays as it is: what brings its tables up to date works on a copy.
-            let beside = places.root().join("restoring.sqlite");
-            copied(CASEWORK, &beside)?;
-            let filled = Database::fill(url, &beside, places.open_vault()?).await;
-            let _ = fs::remove_file(&beside);
+            let copy = places.root().join("restoring.sqlite");
+            copied(CASEWORK, &copy)?;
+            let filled = Database::fill(url, &copy, places.open_vault()?).await;
+            let _ = fs::remove_file(&copy);
             filled?;
         }
         None => {
@@ -108,9 +111,8 @@ pub async fn restore(places: &Places, from: &Path) -> Result<Contents, Error> {
     }
     copy_folder(&from.join("ledger"), &places.ledger())?;
     copied("ledger.vkey", &places.ledger_key())?;
-    for report in reports(from)? {
-        let name = report.file_name().unwrap_or_default();
-        copy_file(&report, &places.root().join(name))?;
+    for report in &reports {
+        copy_file(report, &beside(report))?;
     }
     Ok(contents)
 }

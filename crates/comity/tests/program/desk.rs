@@ -245,7 +245,8 @@ async fn the_gate_keeps_roles_and_people_apart_whatever_the_page_shows() {
 async fn of_two_officers_at_one_case_the_second_looks_again_and_nothing_is_lost() {
     let worked = Worked::new().await;
     let (mut node, desk) = worked.desk(day(1)).await;
-    let first = desk.act(&ada(), &worked.lead, 0, review(Judgement::Same));
+    let ada = ada();
+    let first = desk.act(&ada, &worked.lead, 0, review(Judgement::Same));
     let zoe = officer("zoe", OfficerRole::Reviewer);
     let second = desk.act(&zoe, &worked.lead, 0, review(Judgement::NotSame));
     let (first, second) = tokio::join!(first, second);
