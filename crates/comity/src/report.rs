@@ -20,6 +20,7 @@
 
 mod chart;
 mod facts;
+mod funnel;
 mod link;
 mod number;
 mod page;
@@ -31,6 +32,7 @@ pub use facts::{
     Estimate, File, Level, Missing, Model, Outcome, Pack, Party, PatternCount, Reason, RecordSet,
     Report, RuleCount, Share, Step, Term, Threshold, Waterfall,
 };
+pub use funnel::funnel_svg;
 pub use link::{LinkReport, RuleFacts, SessionFacts};
 pub use waterfall::waterfall_svg;
 

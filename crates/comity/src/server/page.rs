@@ -5,6 +5,7 @@
 //! Every page works without the script.
 
 mod act;
+mod admin;
 mod agreement;
 pub(crate) mod asset;
 mod case;
@@ -17,6 +18,7 @@ mod letter;
 mod number;
 mod office;
 pub(crate) mod part;
+mod program;
 pub(crate) mod refused;
 mod review;
 mod stay;
@@ -44,6 +46,8 @@ pub(super) fn routes() -> Router<App> {
         .route("/stays/new", get(stay::ask_new))
         .route("/stays/{number}/lift", get(stay::ask_lift).post(stay::lift))
         .route("/design", get(design::show))
+        .route("/program", get(program::show))
+        .route("/admin", get(admin::show))
         .route("/", get(work::mine))
         .route("/cases", get(work::all))
         .route("/cases/{id}", get(case::show))
