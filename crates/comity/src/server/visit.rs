@@ -180,8 +180,10 @@ pub(crate) async fn answer(State(app): State<App>, mut request: Request, next: N
         Err(error) => error.into_response(),
     };
 
-    let is_said = response.extensions().get::<super::error::Problem>().is_some();
-    if response.status().is_client_error() && !is_said {
+    // Pages that show a form again have their own status; what readers refuse comes as plain text.
+    let kind = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let is_plain = kind.is_none_or(|kind| kind.starts_with("text/plain"));
+    if response.status().is_client_error() && is_plain {
         response = in_our_words(response.status()).into_response();
     }
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {
