@@ -486,7 +486,7 @@ impl Case {
                 }
                 _other => return at_once(step),
             },
-            Step::Close(closing) => close(self.standing, closing, by, at)?,
+            Step::Close(closing) => close(&self.standing, closing, by, at)?,
         };
         self.steps.push(Taken { step: step.clone(), by: by.clone(), at });
         let stage = self.standing.stage();
@@ -723,7 +723,7 @@ fn restored(
 }
 
 fn close(
-    standing: Standing,
+    standing: &Standing,
     closing: &Closing,
     by: &Actor,
     at: Timestamp,
@@ -735,11 +735,13 @@ fn close(
         .noticed()
         .and_then(Noticed::emergency)
         .is_some_and(|emergency| emergency.stands(at));
-    let is_for = match (&standing, because) {
-        (Standing::Lead(_), Because::Superseded | Because::NoAction)
-        | (
-            Standing::Reviewed(_) | Standing::Verifying(_) | Standing::Verified(_),
-            Because::NoAction | Because::Superseded,
+    let is_for = match (standing, because) {
+        (
+            Standing::Lead(_)
+            | Standing::Reviewed(_)
+            | Standing::Verifying(_)
+            | Standing::Verified(_),
+            Because::Superseded | Because::NoAction,
         )
         | (Standing::Refuted(_), Because::Refuted)
         | (Standing::Noticed(_) | Standing::Contested(_), Because::NoAction) => true,

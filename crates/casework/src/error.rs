@@ -209,7 +209,9 @@ impl Error {
             Error::CannotMigrate(_) => Some(
                 "the store may be of a newer version of the program; use that version, or a copy of the store",
             ),
-            Error::Unreadable { .. } => Some("restore the program's folder from its last backup"),
+            Error::Unreadable { .. } | Error::NotItsSteps { .. } => {
+                Some("restore the program's folder from its last backup")
+            }
             Error::NoSuchLead { .. } => Some("`comity leads PROGRAM` lists them"),
             Error::NotOpen { .. } => Some(
                 "`comity leads PROGRAM --stage open` lists the leads that wait for a judgement",
@@ -226,13 +228,13 @@ impl Error {
             Error::CaseMoved { .. } => {
                 Some("look at the case again: nothing of yours was stored, and nothing is lost")
             }
-            Error::NotItsSteps { .. } => Some("restore the program's folder from its last backup"),
             Error::NoSuchCase { .. } => Some(
                 "a case is opened when its lead is disclosed; `comity leads PROGRAM` lists leads",
             ),
-            Error::NoStep | Error::NotTaken { .. } => None,
             Error::Unanswered => Some("look at the case again before trying once more"),
-            Error::KeyDestroyed { .. }
+            Error::NoStep
+            | Error::NotTaken { .. }
+            | Error::KeyDestroyed { .. }
             | Error::NoRandomness { .. }
             | Error::NotWaiting { .. }
             | Error::StaysChanged
