@@ -44,13 +44,11 @@ pub struct Contents {
 pub async fn backup(node: &mut Node, to: &Path) -> Result<Contents, Error> {
     // What waits is brought to the ledger first, so that both agree on as much as can be.
     node.drain().await?;
-    let (entries, root) = match node.checkpoint() {
-        Some(checkpoint) => (checkpoint.size, checkpoint.root.to_string()),
-        None => {
-            let why = node.ledger_fault().unwrap_or_default().to_owned();
-            return Err(Error::NoLedger { why });
-        }
+    let Some(checkpoint) = node.checkpoint() else {
+        let why = node.ledger_fault().unwrap_or_default().to_owned();
+        return Err(Error::NoLedger { why });
     };
+    let (entries, root) = (checkpoint.size, checkpoint.root.to_string());
     make_empty(to)?;
     node.store.copy_to(&to.join(CASEWORK)).await?;
     copy_folder(&node.places.ledger(), &to.join("ledger"))?;
@@ -95,19 +93,16 @@ pub async fn restore(places: &Places, from: &Path) -> Result<Contents, Error> {
     }
     make_private(places.root())?;
     let copied = |name: &str, to: &Path| copy_file(&from.join(name), to);
-    match places.server() {
-        Some(url) => {
-            // The backup stays as it is: what brings its tables up to date works on a copy.
-            let copy = places.root().join("restoring.sqlite");
-            copied(CASEWORK, &copy)?;
-            let filled = Database::fill(url, &copy, places.open_vault()?).await;
-            let _ = fs::remove_file(&copy);
-            filled?;
-        }
-        None => {
-            copied(CASEWORK, &places.casework())?;
-            places.open_store().await?;
-        }
+    if let Some(url) = places.server() {
+        // The backup stays as it is: what brings its tables up to date works on a copy.
+        let copy = places.root().join("restoring.sqlite");
+        copied(CASEWORK, &copy)?;
+        let filled = Database::fill(url, &copy, places.open_vault()?).await;
+        let _ = fs::remove_file(&copy);
+        filled?;
+    } else {
+        copied(CASEWORK, &places.casework())?;
+        places.open_store().await?;
     }
     copy_folder(&from.join("ledger"), &places.ledger())?;
     copied("ledger.vkey", &places.ledger_key())?;
@@ -203,5 +198,5 @@ fn digest(path: &Path) -> Result<String, Error> {
         }
         digest.update(&buffer[..read]);
     }
-    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(digest.finalize().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")))
 }

@@ -32,7 +32,7 @@ async fn begin(store: &Database) {
         .await
         .unwrap();
     let mut run = new_run("2027Q1", "2027Q1");
-    run.inputs = r#"{"model":"m1","bound":0.0,"agreement":"sha256:aa"}"#.to_owned();
+    r#"{"model":"m1","bound":0.0,"agreement":"sha256:aa"}"#.clone_into(&mut run.inputs);
     store.start(&run, &Drafts::none()).await.unwrap();
     let leads: Vec<_> = (1..=CASES)
         .map(|number| planned("2027Q1", number, u8::try_from(number).unwrap(), Some(0)))

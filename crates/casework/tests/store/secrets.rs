@@ -15,7 +15,7 @@ const SECRETS: [&str; 5] =
 async fn tell<S: Store>(store: &S) {
     let [case_id, explanation, returned, opening, reason] = SECRETS;
     let mut run = new_run("2027Q1", "2027Q1");
-    run.inputs = r#"{"model":"m1","bound":0.0,"agreement":"sha256:aa"}"#.to_owned();
+    r#"{"model":"m1","bound":0.0,"agreement":"sha256:aa"}"#.clone_into(&mut run.inputs);
     store.start(&run, &Drafts::none()).await.unwrap();
     let mut lead = planned("2027Q1", 1, 1, Some(0));
     lead.case_id = case_id.to_owned();
@@ -81,7 +81,8 @@ async fn no_personal_value_is_in_a_servers_tables() {
         for row in rows {
             let text: String = row.get("row");
             for secret in SECRETS.into_iter().chain(["pair secret"]) {
-                let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+                let hex =
+                    secret.bytes().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
                 assert!(!text.contains(secret) && !text.contains(&hex), "{table}: {secret}");
             }
         }

@@ -384,7 +384,7 @@ fn returned_elements_of_a_fixed_width_file_are_read_for_the_rows_wanted() {
         .write("l.toml", "record_length = 3\n[[field]]\nname = \"n\"\nstart = 2\nlength = 2\n");
     let spec =
         FileSpec::new(folder.write("a.txt", "a10\nb\u{1}\u{1}\nc30\n"), Format::Fixed { layout });
-    let digest = Opened::open(&spec.path, Compression::Auto).unwrap().digest;
+    let digest = Opened::open(&spec.path, Compression::Auto).unwrap().digest().unwrap();
     let returned = Projection::new([("n", TEXT)]);
     let got = rows(&spec, &returned, &[0, 2].into(), &digest, Limits::default()).unwrap();
     assert_eq!(texts(&got.batch, "n"), some(&["10", "30"]));

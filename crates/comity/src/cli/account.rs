@@ -184,17 +184,13 @@ impl Words {
 
 /// Reads a password: from a file, or from whoever types it or sends it.
 fn first_line(file: Option<PathBuf>) -> Result<String, Error> {
-    let text = match file {
-        Some(file) => read(&file)?,
-        None => {
-            let mut line = String::new();
-            let input = std::io::stdin().lock().read_line(&mut line);
-            input.map_err(|source| Error::CannotRead {
-                path: "the standard input".into(),
-                source,
-            })?;
-            line
-        }
+    let text = if let Some(file) = file {
+        read(&file)?
+    } else {
+        let mut line = String::new();
+        let input = std::io::stdin().lock().read_line(&mut line);
+        input.map_err(|source| Error::CannotRead { path: "the standard input".into(), source })?;
+        line
     };
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }

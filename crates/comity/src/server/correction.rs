@@ -114,8 +114,8 @@ impl fmt::Debug for Came {
     )
 )]
 pub(crate) async fn take(State(app): State<App>, request: Request) -> Result<Response, Error> {
-    let (parts, body) = request.into_parts();
-    let kind = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let (head, body) = request.into_parts();
+    let kind = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) {
         return Err(Error::WrongType { wanted: "application/json" });
     }
@@ -123,12 +123,12 @@ pub(crate) async fn take(State(app): State<App>, request: Request) -> Result<Res
     let bytes = axum::body::to_bytes(body, most_kib * 1024).await;
     let bytes = bytes.map_err(|_| Error::TooLong { most_kib })?;
     // Whoever did not sign learns nothing of what a message has to be.
-    let party = signature::signer(&parts.headers).ok_or(Error::Unsigned)?;
+    let party = signature::signer(&head.headers).ok_or(Error::Unsigned)?;
     let peer = app.config().parties.get(&party).ok_or(Error::Unsigned)?;
     let key = signature::public_key(&peer.key).ok_or(Error::Unsigned)?;
     let now = app.now();
     let of = Of::Request { path: PATH };
-    if !signature::is_signed(&parts.headers, &key, &party, of, &bytes, now) {
+    if !signature::is_signed(&head.headers, &key, &party, of, &bytes, now) {
         return Err(Error::Unsigned);
     }
     let again = Request::post(PATH).header(CONTENT_TYPE, "application/json");

@@ -137,7 +137,8 @@ impl Lived {
                     self.take(app, "demo-privacy", &id, Step::Decide(ruling)).await?;
                 }
                 3 | 4 => {
-                    if self.action(app, &id).await? && number % 6 == 4 {
+                    let acted = self.action(app, &id).await?;
+                    if acted && number % 6 == 4 {
                         self.correct(app, &id).await?;
                     }
                 }

@@ -48,7 +48,7 @@ pub fn hash(password: &str) -> Result<String, Error> {
         rest = rest.replace(common, "");
     }
     let distinct: std::collections::BTreeSet<char> = rest.chars().collect();
-    if length < LEAST || length > MOST || distinct.len() < 4 {
+    if !(LEAST..=MOST).contains(&length) || distinct.len() < 4 {
         return Err(Error::WeakPassword { least: LEAST });
     }
     let salt = clock::random()?;
@@ -90,7 +90,7 @@ fn totp(secret: &[u8], officer: &str) -> Option<Totp> {
 
 /// Returns the address that an authenticator app reads (`otpauth://…`). It holds the secret.
 pub fn code_address(secret: &[u8], officer: &str) -> Option<String> {
-    totp(secret, officer)?.to_url().ok().map(|url| url.to_string())
+    totp(secret, officer)?.to_url().ok()
 }
 
 /// Returns the code of an instant: what the app shows. For tests and demonstrations.

@@ -109,10 +109,10 @@ pub(crate) fn sign(
     now: Timestamp,
 ) -> [(&'static str, String); 3] {
     let digest = digest(body);
-    let mut parts = of.parts();
-    parts.push((CONTENT_DIGEST, digest.clone()));
-    let params = params(&parts, now.as_second(), party);
-    let signature = key.sign(&base(&parts, &params));
+    let mut covered = of.parts();
+    covered.push((CONTENT_DIGEST, digest.clone()));
+    let params = params(&covered, now.as_second(), party);
+    let signature = key.sign(&base(&covered, &params));
     [
         (CONTENT_DIGEST, digest),
         (SIGNATURE_INPUT, format!("sig={params}")),
@@ -143,9 +143,9 @@ pub(crate) fn is_signed(
         let (_, rest) = input.split_once(";created=")?;
         let (created, _) = rest.split_once(';')?;
         let created: i64 = created.parse().ok()?;
-        let mut parts = of.parts();
-        parts.push((CONTENT_DIGEST, digest(body)));
-        let params = params(&parts, created, party);
+        let mut covered = of.parts();
+        covered.push((CONTENT_DIGEST, digest(body)));
+        let params = params(&covered, created, party);
         let is_new = created.abs_diff(now.as_second()) <= TOLERANCE.unsigned_abs();
         // Compared as a whole: what we would have written is what was written.
         let is_ours = *input == format!("sig={params}");
@@ -153,7 +153,7 @@ pub(crate) fn is_signed(
         let signature = text(headers, SIGNATURE)?.strip_prefix("sig=:")?.strip_suffix(':')?;
         let signature: [u8; 64] = BASE64_STANDARD.decode(signature).ok()?.try_into().ok()?;
         let signature = ed25519_dalek::Signature::from_bytes(&signature);
-        let holds = key.verify_strict(base(&parts, &params).as_bytes(), &signature).is_ok();
+        let holds = key.verify_strict(base(&covered, &params).as_bytes(), &signature).is_ok();
         (is_new && is_ours && is_digest && holds).then_some(())
     };
     verified().is_some()
@@ -171,8 +171,8 @@ fn digest(body: &[u8]) -> String {
     format!("sha-256=:{}:", BASE64_STANDARD.encode(Sha256::digest(body)))
 }
 
-fn params(parts: &[(&str, String)], created: i64, party: &str) -> String {
-    let names: Vec<_> = parts.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+fn params(covered: &[(&str, String)], created: i64, party: &str) -> String {
+    let names: Vec<_> = covered.iter().map(|(name, _)| format!("\"{name}\"")).collect();
     let names = names.join(" ");
     format!("({names});created={created};keyid=\"{party}\";alg=\"ed25519\";tag=\"{TAG}\"")
 }
@@ -181,9 +181,9 @@ fn params(parts: &[(&str, String)], created: i64, party: &str) -> String {
 fn base(parts: &[(&str, String)], params: &str) -> String {
     let mut base = String::new();
     for (name, value) in parts {
-        base.push_str(&format!("\"{name}\": {value}\n"));
+        base.extend(["\"", *name, "\": ", value, "\n"]);
     }
-    base.push_str(&format!("\"@signature-params\": {params}"));
+    base.extend(["\"@signature-params\": ", params]);
     base
 }
 

@@ -365,7 +365,12 @@ fn nothing_from_a_column_that_the_agreement_does_not_name_is_in_the_case_store()
     assert!(!store.contains(&open.found.case_id), "in the files it is sealed");
     for lead in &benefits.leads {
         let found = &lead.found;
-        store.push_str(&format!("{} {} {:?}\n", found.case_id, found.explanation, lead.returned));
+        store.extend([
+            &*found.case_id,
+            " ",
+            &*found.explanation,
+            &format!(" {:?}\n", lead.returned),
+        ]);
     }
     assert!(store.contains(&open.found.case_id), "what is named does reach it");
     assert!(benefits.openings.iter().any(|opening| opening.contains("gross_pay")));

@@ -46,37 +46,35 @@ fn nothing_leaves_after_the_answer_to_a_stay_that_comes_over_http_in_the_middle_
         (app, key)
     });
     let answered = Arc::new(AtomicBool::new(false));
-    let (outcome, came) = {
-        let (mut stayed, mut begun) = (None, false);
-        let (app, answered, handle) = (&app, &answered, runtime.handle());
-        std::thread::scope(|scope| {
-            let mut watch = AtPoint::new(|point, _| {
-                if point == Point::Released && !begun {
-                    begun = true;
-                    let (app, key, answered) = (app.clone(), key.clone(), Arc::clone(answered));
-                    stayed = Some(scope.spawn(move || {
-                        let came = handle.block_on(stay(&app, &key));
-                        answered.store(true, Ordering::SeqCst);
-                        came
-                    }));
+    let handle = runtime.handle().clone();
+    let (mut stayed, mut begun) = (None, false);
+    let outcome = {
+        let mut watch = AtPoint::new(|point, _| {
+            if point == Point::Released && !begun {
+                begun = true;
+                let (app, key, answered) = (app.clone(), key.clone(), Arc::clone(&answered));
+                let handle = handle.clone();
+                stayed = Some(std::thread::spawn(move || {
+                    let came = handle.block_on(stay(&app, &key));
+                    answered.store(true, Ordering::SeqCst);
+                    came
+                }));
+            }
+            // The export goes on meanwhile, at a pace at which the stay comes in its middle.
+            for _ in 0..200 {
+                if !begun || answered.load(Ordering::SeqCst) || point != Point::Released {
+                    break;
                 }
-                // The export goes on meanwhile, at a pace at which the stay comes in its middle.
-                for _ in 0..200 {
-                    if !begun || answered.load(Ordering::SeqCst) || point != Point::Released {
-                        break;
-                    }
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-            });
-            let outcome = handle.block_on(async {
-                let mut node = app.node().await;
-                let cycle = CycleId::new("2027Q1").unwrap();
-                Box::pin(run(app.program(), &mut node, &cycle, &mut watch)).await.unwrap()
-            });
-            let came = stayed.expect("a chunk was released").join().unwrap();
-            (outcome, came)
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        runtime.block_on(async {
+            let mut node = app.node().await;
+            let cycle = CycleId::new("2027Q1").unwrap();
+            Box::pin(run(app.program(), &mut node, &cycle, &mut watch)).await.unwrap()
         })
     };
+    let came = stayed.expect("a chunk was released").join().unwrap();
     let (seconds, out) = came;
     assert!(matches!(outcome, Outcome::Withheld(_)), "{outcome:?}");
     let after = runtime.block_on(app.store().register("2027Q1")).unwrap().len();

@@ -79,13 +79,13 @@ async fn a_stay_is_recorded_listed_and_lifted_and_each_is_in_the_ledger() {
     let list = place.program(&auditor, "GET", "/api/v1/stays", None).await.json();
     assert_eq!(list[0]["order"], "27-cv-1");
     assert_eq!(list[0]["stands"], true);
-    let lift = format!("/api/v1/stays/{number}/lift");
+    let to_lift = format!("/api/v1/stays/{number}/lift");
     let order = r#"{"order":"27-cv-1-B","authority":"Example Court"}"#;
-    let answer = place.program(&auditor, "POST", &lift, Some(order)).await;
+    let answer = place.program(&auditor, "POST", &to_lift, Some(order)).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
-    let answer = place.program(&privacy, "POST", &lift, Some(order)).await;
+    let answer = place.program(&privacy, "POST", &to_lift, Some(order)).await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT, "{}", answer.body);
-    let answer = place.program(&privacy, "POST", &lift, Some(order)).await;
+    let answer = place.program(&privacy, "POST", &to_lift, Some(order)).await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
     let list = place.program(&auditor, "GET", "/api/v1/stays", None).await.json();
     assert_eq!(list[0]["stands"], false);

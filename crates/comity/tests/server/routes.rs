@@ -88,17 +88,14 @@ async fn nobody_is_sent_to_sign_in_and_a_program_is_told_so() {
         let request = Browser::default().request(route.method, &address(route));
         let answer = place.call(request.body(Body::empty()).unwrap()).await;
         let what = format!("{} {}", route.method, route.path);
-        match route.who {
-            Who::Systems(_) => {
-                assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{what}");
-                assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"comity\"", "{what}");
-                assert_eq!(answer.header("content-type"), "application/problem+json", "{what}");
-            }
-            _ => {
-                assert_eq!(answer.status, StatusCode::SEE_OTHER, "{what}");
-                let door = if route.path.starts_with("/me") { "/me/sign-in" } else { "/sign-in" };
-                assert!(location(&answer).starts_with(door), "{what}: {}", location(&answer));
-            }
+        if let Who::Systems(_) = route.who {
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{what}");
+            assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"comity\"", "{what}");
+            assert_eq!(answer.header("content-type"), "application/problem+json", "{what}");
+        } else {
+            assert_eq!(answer.status, StatusCode::SEE_OTHER, "{what}");
+            let door = if route.path.starts_with("/me") { "/me/sign-in" } else { "/sign-in" };
+            assert!(location(&answer).starts_with(door), "{what}: {}", location(&answer));
         }
     }
 }

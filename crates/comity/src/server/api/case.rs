@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 
 /// A case with what it holds about a person.
 #[derive(Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "the wire has the field's words")]
 pub(super) struct Case {
     /// Its number.
     case: String,

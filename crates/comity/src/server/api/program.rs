@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 /// The matching program.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "the wire has the field's words")]
 pub(super) struct Program {
     /// Its name.
     program: String,

@@ -126,7 +126,7 @@ pub(super) async fn list(
     };
     let by = officer.at_desk();
     let asked = app.desk().permit(&by, Act::EXPORT_WORK, |_| {}, vec![exported]).await?;
-    let (_, lines) = app.shown(asked)?;
+    let ((), lines) = app.shown(asked)?;
     app.until_recorded(&lines).await?;
     Ok(Json(list))
 }

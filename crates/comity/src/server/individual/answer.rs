@@ -87,10 +87,10 @@ async fn read(app: &App, mut parts: Multipart) -> Result<(AnswerView, Vec<Paper>
     while let Some(field) = parts.next_field().await.map_err(unreadable)? {
         match field.name().unwrap_or_default() {
             "statement" => {
-                field.text().await.map_err(unreadable)?.trim().clone_into(&mut view.statement)
+                field.text().await.map_err(unreadable)?.trim().clone_into(&mut view.statement);
             }
             "wants_hearing" => {
-                view.wants_hearing = field.text().await.map_err(unreadable)? == "yes"
+                view.wants_hearing = field.text().await.map_err(unreadable)? == "yes";
             }
             "papers" => {
                 let title = field.file_name().unwrap_or_default().chars().take(200).collect();

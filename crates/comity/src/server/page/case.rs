@@ -133,10 +133,10 @@ fn tasks(case: &Case, now: Timestamp) -> Vec<Task> {
     let mut tasks = Vec::new();
     match case.standing() {
         Standing::Lead(_) => {
-            tasks.push(task("Review the lead", "review", none(), Tone::Warn, "to do"))
+            tasks.push(task("Review the lead", "review", none(), Tone::Warn, "to do"));
         }
         Standing::Reviewed(_) => {
-            tasks.push(task("Begin verification", "verification", none(), Tone::Warn, "to do"))
+            tasks.push(task("Begin verification", "verification", none(), Tone::Warn, "to do"));
         }
         Standing::Verifying(verifying) => tasks.push(match verifying.proposed() {
             None => task("Propose a finding", "verification", none(), Tone::Warn, "to do"),
@@ -149,7 +149,7 @@ fn tasks(case: &Case, now: Timestamp) -> Vec<Task> {
             ),
         }),
         Standing::Verified(_) => {
-            tasks.push(task("Give notice", "notice", none(), Tone::Warn, "to do"))
+            tasks.push(task("Give notice", "notice", none(), Tone::Warn, "to do"));
         }
         Standing::Noticed(noticed) => {
             let answer = noticed.conclude(now).map(|_| ()).map_err(|why| format!("{why}."));
@@ -172,7 +172,7 @@ fn tasks(case: &Case, now: Timestamp) -> Vec<Task> {
         }
         Standing::Hearing(_) => tasks.push(task("Decide", "decision", none(), Tone::Warn, "to do")),
         Standing::Decided(_) => {
-            tasks.push(task("Act on the decision", "action", none(), Tone::Warn, "to do"))
+            tasks.push(task("Act on the decision", "action", none(), Tone::Warn, "to do"));
         }
         Standing::Action(_) | Standing::Correction(_) => {
             tasks.push(task(
@@ -192,12 +192,12 @@ fn tasks(case: &Case, now: Timestamp) -> Vec<Task> {
     if corrects {
         tasks.push(task("Correct a record", "correction", none(), Tone::Plain, "if one is wrong"));
     }
-    let (name, state) = if stage == CaseStage::Closed {
+    let (name, how) = if stage == CaseStage::Closed {
         ("See why it was closed, or reverse the judgement", "closed")
     } else {
         ("Close the case", "with a reason")
     };
-    tasks.push(task(name, "close", none(), Tone::Plain, state));
+    tasks.push(task(name, "close", none(), Tone::Plain, how));
     tasks
 }
 
@@ -456,34 +456,31 @@ fn compared(
             },
         )
     };
-    match values {
-        Some((source, recipient)) => {
-            let mut names: Vec<&String> = source.keys().chain(recipient.keys()).collect();
-            names.sort_by_key(|name| (order(name), *name));
-            names.dedup();
-            let empty = String::new();
-            let rows = names.into_iter().map(|name| {
-                let (label, weight) = level(name);
-                let one = source.get(name).unwrap_or(&empty);
-                let other = recipient.get(name).unwrap_or(&empty);
-                let only_one = source.contains_key(name) != recipient.contains_key(name);
-                let mut row = Compared::of(review::words(name), Some((one, other)), label, weight);
-                if only_one && is_compared_on_one_side(name) {
-                    for stretch in row.source.iter_mut().chain(&mut row.recipient) {
-                        stretch.differs = false;
-                    }
+    if let Some((source, recipient)) = values {
+        let mut names: Vec<&String> = source.keys().chain(recipient.keys()).collect();
+        names.sort_by_key(|name| (order(name), *name));
+        names.dedup();
+        let empty = String::new();
+        let rows = names.into_iter().map(|name| {
+            let (label, weight) = level(name);
+            let one = source.get(name).unwrap_or(&empty);
+            let other = recipient.get(name).unwrap_or(&empty);
+            let only_one = source.contains_key(name) != recipient.contains_key(name);
+            let mut row = Compared::of(review::words(name), Some((one, other)), label, weight);
+            if only_one && is_compared_on_one_side(name) {
+                for stretch in row.source.iter_mut().chain(&mut row.recipient) {
+                    stretch.differs = false;
                 }
-                row
-            });
-            (rows.collect(), Some("Values are read from the delivered files for this page and kept nowhere. That you read them is noted.".into()))
-        }
-        None => {
-            let rows = explanation.parts.iter().map(|part| {
-                let weight = format!("{:+.2}", part.partial_weight + part.frequency_part);
-                Compared::of(review::words(&part.comparison), None, part.label.clone(), weight)
-            });
-            (rows.collect(), Some("The files of this cycle are destroyed or returned, as the agreement promises: only how close the values were is left.".into()))
-        }
+            }
+            row
+        });
+        (rows.collect(), Some("Values are read from the delivered files for this page and kept nowhere. That you read them is noted.".into()))
+    } else {
+        let rows = explanation.parts.iter().map(|part| {
+            let weight = format!("{:+.2}", part.partial_weight + part.frequency_part);
+            Compared::of(review::words(&part.comparison), None, part.label.clone(), weight)
+        });
+        (rows.collect(), Some("The files of this cycle are destroyed or returned, as the agreement promises: only how close the values were is left.".into()))
     }
 }
 

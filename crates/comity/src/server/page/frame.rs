@@ -72,15 +72,15 @@ impl Frame {
         self.lang.as_deref().unwrap_or("en")
     }
 
-    pub(crate) fn home(&self) -> &'static str {
+    pub(crate) const fn home() -> &'static str {
         "/"
     }
 
-    pub(crate) fn style(&self) -> String {
+    pub(crate) fn style() -> String {
         super::asset::href("console.css")
     }
 
-    pub(crate) fn script(&self) -> String {
+    pub(crate) fn script() -> String {
         super::asset::href("console.js")
     }
 }

@@ -52,6 +52,10 @@ impl Cell {
     }
 
     /// A number, set to the right.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "numbers are small, and a call reads better without `&`"
+    )]
     pub(crate) fn number(text: impl ToString) -> Cell {
         Cell { text: text.to_string(), is_number: true, ..Cell::default() }
     }
@@ -306,6 +310,10 @@ impl Field {
 
 /// A form: what it asks, where it goes, and what was wrong with it.
 #[derive(Clone, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is set apart from the others, by a word of its own"
+)]
 pub(crate) struct Form {
     pub(crate) action: String,
     pub(crate) csrf: String,

@@ -232,8 +232,8 @@ pub(super) fn correction(case: &Case, around: &Around<'_>) -> Vec<Part> {
 
 pub(super) fn close(case: &Case, around: &Around<'_>) -> Vec<Part> {
     let desk = Desk::Close;
-    match case.standing() {
-        Standing::Closed(closed) => vec![
+    if let Standing::Closed(closed) = case.standing() {
+        return vec![
             Part::Summary(vec![
                 ("Closed".into(), number::instant(closed.at()).into()),
                 ("Why".into(), because(closed.because()).into()),
@@ -251,19 +251,15 @@ pub(super) fn close(case: &Case, around: &Around<'_>) -> Vec<Part> {
                     .field(Field::long("reason", "Why it was wrong")),
                 )],
             },
-        ],
-        _ => {
-            let reasons = REASONS
-                .iter()
-                .map(|(reason, words)| Choice::new(reason.as_str(), *words))
-                .collect();
-            vec![Part::Form(
-                form(desk, case, StepKind::Close, around, "Close the case")
-                    .field(Field::one("because", "Why nothing more follows", reasons))
-                    .field(Field::long("words", "In your words").optional()),
-            )]
-        }
+        ];
     }
+    let reasons =
+        REASONS.iter().map(|(reason, words)| Choice::new(reason.as_str(), *words)).collect();
+    vec![Part::Form(
+        form(desk, case, StepKind::Close, around, "Close the case")
+            .field(Field::one("because", "Why nothing more follows", reasons))
+            .field(Field::long("words", "In your words").optional()),
+    )]
 }
 
 pub(super) fn step(kind: StepKind, reader: &mut Reader<'_>, around: &Around<'_>) -> Option<Step> {

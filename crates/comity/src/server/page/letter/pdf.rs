@@ -190,6 +190,9 @@ fn width(bytes: &[u8], size: f32, is_bold: bool) -> f32 {
     thousandths / 1000.0 * size * if is_bold { 1.1 } else { 1.0 }
 }
 
+/// A paragraph or heading: what it is, its place, and the pages and marks of its lines.
+type Element = (Role, Ref, Vec<(Ref, i32)>);
+
 fn written(language: Language, title: &str, pages: &[Vec<Line>]) -> Vec<u8> {
     let mut pdf = Pdf::new();
     let mut last = 0;
@@ -201,7 +204,7 @@ fn written(language: Language, title: &str, pages: &[Vec<Line>]) -> Vec<u8> {
         (next(), next(), next(), next(), next(), next());
     let ids: Vec<(Ref, Ref)> = pages.iter().map(|_| (next(), next())).collect();
     // What a reader that speaks goes by: paragraphs and headings in order, each with its lines' marks.
-    let mut elements: Vec<(Role, Ref, Vec<(Ref, i32)>)> = Vec::new();
+    let mut elements: Vec<Element> = Vec::new();
     for (page, (id, _)) in pages.iter().zip(&ids) {
         for (mark, line) in page.iter().enumerate() {
             let mark = (*id, i32::try_from(mark).unwrap_or(i32::MAX));
@@ -250,15 +253,15 @@ fn written(language: Language, title: &str, pages: &[Vec<Line>]) -> Vec<u8> {
         }
     }
     let mut nums = pdf.indirect(parents).dict();
-    let mut list = nums.insert(Name(b"Nums")).array();
+    let mut numbers = nums.insert(Name(b"Nums")).array();
     for (number, (page, _)) in ids.iter().enumerate() {
-        list.item(i32::try_from(number).unwrap_or(i32::MAX));
+        numbers.item(i32::try_from(number).unwrap_or(i32::MAX));
         let of_page = elements
             .iter()
             .flat_map(|(_, id, marks)| marks.iter().filter(|(on, _)| on == page).map(move |_| *id));
-        list.push().array().items(of_page);
+        numbers.push().array().items(of_page);
     }
-    list.finish();
+    numbers.finish();
     nums.finish();
     pdf.finish()
 }
