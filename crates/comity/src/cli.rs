@@ -133,7 +133,7 @@ fn carry_out(command: Command, clock: &Clock, printer: &mut Printer) -> Result<D
             Command::Leads(words) => words.carry_out(clock, printer).await,
             Command::Explain(words) => words.carry_out(clock, printer).await,
             Command::Review(words) => words.carry_out(clock, printer).await,
-            Command::Stay(words) => words.carry_out(clock, printer).await,
+            Command::Stay(words) => Box::pin(words.carry_out(clock, printer)).await,
             Command::Audit(words) => words.carry_out(printer),
             Command::New(words) => words.carry_out(printer),
             Command::Check(words) => words.carry_out(printer),

@@ -72,7 +72,9 @@ impl Reading<'_> {
             }
             StepKind::NoteReturnedMail => seen.ends = None,
             StepKind::FileContest => seen.contest_open = true,
-            StepKind::WithdrawContest | StepKind::Decide => seen.contest_open = false,
+            StepKind::WithdrawContest | StepKind::Decide | StepKind::Close => {
+                seen.contest_open = false;
+            }
             StepKind::TakeAction => {
                 self.counted.actions += 1;
                 if !seen.confirmed {
@@ -106,7 +108,6 @@ impl Reading<'_> {
                     faults.push(format!("case {case} has an acknowledgement and no correction"));
                 }
             }
-            StepKind::Close => seen.contest_open = false,
             StepKind::Review
             | StepKind::Adjudicate
             | StepKind::Assign

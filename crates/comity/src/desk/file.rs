@@ -109,7 +109,12 @@ pub(super) fn action(case: &Case, step: &Step, now: Timestamp) -> Option<Propose
 
 /// Returns a digest as it is written elsewhere: 64 hexadecimal digits.
 pub(super) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    use std::fmt::Write as _;
+    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+        // Writing to a text does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn reviews(case: &Case) -> Option<Reviews> {

@@ -43,7 +43,7 @@ impl<'run> Running<'run> {
         let pilot = self.pilot_so_far(bound, &earlier.id).await?;
         match self.ask_again(&earlier, &pilot).await? {
             Err(refusal) => Ok(Outcome::Refused(refusal)),
-            Ok(again) => self.release_the_rest(&earlier, again).await,
+            Ok(again) => Box::pin(self.release_the_rest(&earlier, again)).await,
         }
     }
 
@@ -214,7 +214,7 @@ impl<'run> Running<'run> {
             not_right: measured.not_right(),
             upper_bound: measured.upper_bound(),
         });
-        self.release_the_rest(&earlier, again).await
+        Box::pin(self.release_the_rest(&earlier, again)).await
     }
 }
 
