@@ -115,9 +115,11 @@ async fn whichever_write_of_a_step_fails_nothing_of_it_is_there_and_the_others_a
 async fn of_many_who_come_at_once_one_takes_the_step_and_the_others_hear_that_it_moved() {
     let folder = Folder::new();
     let store = with_cases(&folder, 1).await;
+    let seen = store.case(&lead(1)).await.unwrap();
     let mut tries = tokio::task::JoinSet::new();
     for number in 0..20 {
-        let stored = store.case(&lead(1)).await.unwrap();
+        // All of them saw the same version.
+        let stored = seen.clone();
         let (store, by) = (store.clone(), format!("officer-{number}"));
         tries.spawn(async move { store.take(moving(stored, &by, &review())).await });
     }
