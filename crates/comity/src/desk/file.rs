@@ -55,7 +55,7 @@ pub(super) fn case_file(case: &Case) -> CaseFile {
         contest_open: facts.contest_open,
         hearing: case.passed().iter().any(|passage| passage.stage == casework::CaseStage::Hearing),
         hearing_open: facts.hearing_open,
-        // A case at a hearing takes no action: nothing that was paid can have stopped.
+        // A case at a hearing takes no action, and an action is the only thing here that ends aid.
         aid_continued: true,
         decided: facts.heard.map(|heard| match heard {
             Heard::Upheld => Decided::Overturned,
@@ -76,6 +76,7 @@ pub(super) fn action(case: &Case, step: &Step, now: Timestamp) -> Option<Propose
     let death = case.facts(now).death.then(|| {
         let told = case.standing().noticed().map(casework::Noticed::service);
         Death {
+            // No finding of a death is without both: the case takes none that has no registrar's record, or only one.
             certified_record: true,
             second_datum: true,
             household_notified: told
