@@ -1,6 +1,6 @@
 //! One suite for every database: each test states a promise of [`casework::CaseStore`].
 
-use crate::promises::{at, disclosure, new_run, planned, stays, words};
+use crate::promises::{at, disclosure, planned, run_under_an_agreement, stays, words};
 use casework::{
     Acknowledgement, Actor, After, Assignment, Because, Case, CaseStage, CaseStore, Closing,
     CorrectionOrder, Draft, Drafts, Error, Finding, Ground, Had, Judgement, LeadId, Letter, Moving,
@@ -34,8 +34,7 @@ pub(crate) async fn open_cases<S: CaseStore + Store>(store: &S) {
     store.keep_terms(&terms).await.unwrap();
     // The first terms stay.
     store.keep_terms(&Terms { response_days: 1, ..terms }).await.unwrap();
-    let mut run = new_run("2027Q1", "2027Q1");
-    run.inputs = r#"{"model":"m1","bound":0.0,"agreement":"sha256:aa"}"#.to_owned();
+    let run = run_under_an_agreement();
     store.start(&run, &Drafts::none()).await.unwrap();
     let leads: Vec<_> = (1..=MANY)
         .map(|number| planned("2027Q1", number, u8::try_from(number).unwrap(), Some(0)))

@@ -5,7 +5,7 @@
 //! [`steps_until_it_is_stopped`] alone; it tells each step that was acknowledged on its output.
 
 use crate::place::{Folder, Schema, vault};
-use crate::promises::{at, disclosure, new_run, planned, stays, values};
+use crate::promises::{at, disclosure, planned, run_under_an_agreement, stays, values};
 use casework::{
     Actor, Assignment, CaseStore, Database, Drafts, LeadId, Moving, Step, Store, Terms,
 };
@@ -31,8 +31,7 @@ async fn begin(store: &Database) {
         .keep_terms(&Terms { agreement: "sha256:aa".to_owned(), ..Terms::strict() })
         .await
         .unwrap();
-    let mut run = new_run("2027Q1", "2027Q1");
-    run.inputs = r#"{"model":"m1","bound":0.0,"agreement":"sha256:aa"}"#.to_owned();
+    let run = run_under_an_agreement();
     store.start(&run, &Drafts::none()).await.unwrap();
     let leads: Vec<_> = (1..=CASES)
         .map(|number| planned("2027Q1", number, u8::try_from(number).unwrap(), Some(0)))

@@ -24,6 +24,11 @@ pub(crate) fn new_run(id: &str, cycle: &str) -> Run {
     }
 }
 
+pub(crate) fn run_under_an_agreement() -> Run {
+    let inputs = r#"{"model":"m1","bound":0.0,"agreement":"sha256:aa"}"#.to_owned();
+    Run { inputs, ..new_run("2027Q1", "2027Q1") }
+}
+
 pub(crate) fn planned(cycle: &str, number: usize, pair: u8, chunk: Option<u32>) -> Planned {
     Planned {
         id: LeadId::new(cycle, number),
@@ -412,9 +417,11 @@ async fn many_leads_are_planned_and_released_in_their_order<S: Store>(store: &S)
 
 async fn what_is_personal_comes_back_as_it_went_in<S: Store>(store: &S) {
     store.start(&new_run("2027Q1", "2027Q1"), &Drafts::none()).await.unwrap();
-    let mut odd = planned("2027Q1", 1, 1, Some(0));
-    odd.case_id = "Ł'; --\u{2603}".to_owned();
-    odd.explanation = String::new();
+    let odd = Planned {
+        case_id: "Ł'; --\u{2603}".to_owned(),
+        explanation: String::new(),
+        ..planned("2027Q1", 1, 1, Some(0))
+    };
     store.plan("2027Q1", "{}", &[odd.clone()], &Drafts::none()).await.unwrap();
     let lead = store.lead(&odd.id).await.unwrap();
     assert_eq!((lead.found.case_id, lead.found.explanation), (odd.case_id, odd.explanation));

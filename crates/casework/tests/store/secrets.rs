@@ -1,7 +1,7 @@
 //! What is personal is nowhere to be read but through the vault, and nowhere at all once its key is destroyed.
 
 use crate::place::{Folder, Schema, fixed_random};
-use crate::promises::{disclosure, judged, new_run, planned, values, words};
+use crate::promises::{disclosure, judged, planned, run_under_an_agreement, values, words};
 use casework::{Drafts, Error, Judgement, Keeper, LeadId, Sqlite, Store, Vault};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,8 +14,7 @@ const SECRETS: [&str; 5] =
 /// Writes each secret into the column that it is for.
 async fn tell<S: Store>(store: &S) {
     let [case_id, explanation, returned, opening, reason] = SECRETS;
-    let mut run = new_run("2027Q1", "2027Q1");
-    run.inputs = r#"{"model":"m1","bound":0.0,"agreement":"sha256:aa"}"#.to_owned();
+    let run = run_under_an_agreement();
     store.start(&run, &Drafts::none()).await.unwrap();
     let mut lead = planned("2027Q1", 1, 1, Some(0));
     lead.case_id = case_id.to_owned();
@@ -81,7 +80,8 @@ async fn no_personal_value_is_in_a_servers_tables() {
         for row in rows {
             let text: String = row.get("row");
             for secret in SECRETS.into_iter().chain(["pair secret"]) {
-                let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+                let hex =
+                    secret.bytes().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
                 assert!(!text.contains(secret) && !text.contains(&hex), "{table}: {secret}");
             }
         }
