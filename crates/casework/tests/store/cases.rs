@@ -1,6 +1,6 @@
 //! One suite for every database: each test states a promise of [`casework::CaseStore`].
 
-use crate::promises::{at, disclosure, new_run, planned, stays, words};
+use crate::promises::{at, disclosure, planned, run_under_an_agreement, stays, words};
 use casework::{
     Acknowledgement, Actor, After, Assignment, Because, Case, CaseStage, CaseStore, Closing,
     CorrectionOrder, Draft, Drafts, Error, Finding, Ground, Had, Judgement, LeadId, Letter, Moving,

@@ -5,7 +5,7 @@
 //! [`steps_until_it_is_stopped`] alone; it tells each step that was acknowledged on its output.
 
 use crate::place::{Folder, Schema, vault};
-use crate::promises::{at, disclosure, new_run, planned, stays, values};
+use crate::promises::{at, disclosure, planned, run_under_an_agreement, stays, values};
 use casework::{
     Actor, Assignment, CaseStore, Database, Drafts, LeadId, Moving, Step, Store, Terms,
 };

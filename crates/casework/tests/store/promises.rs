@@ -24,6 +24,11 @@ pub(crate) fn new_run(id: &str, cycle: &str) -> Run {
     }
 }
 
+pub(crate) fn run_under_an_agreement() -> Run {
+    let inputs = r#"{"model":"m1","bound":0.0,"agreement":"sha256:aa"}"#.to_owned();
+    Run { inputs, ..new_run("2027Q1", "2027Q1") }
+}
+
 pub(crate) fn planned(cycle: &str, number: usize, pair: u8, chunk: Option<u32>) -> Planned {
     Planned {
         id: LeadId::new(cycle, number),

@@ -1,7 +1,7 @@
 //! What is personal is nowhere to be read but through the vault, and nowhere at all once its key is destroyed.
 
 use crate::place::{Folder, Schema, fixed_random};
-use crate::promises::{disclosure, judged, new_run, planned, values, words};
+use crate::promises::{disclosure, judged, planned, run_under_an_agreement, values, words};
 use casework::{Drafts, Error, Judgement, Keeper, LeadId, Sqlite, Store, Vault};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
