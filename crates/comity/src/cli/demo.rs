@@ -104,14 +104,20 @@ impl Words {
         carried(run(app.program(), &mut *app.node().await, &cycle, &mut Quiet).await?)?;
         let mut lived = Lived::default();
         lived.judge_the_pilot(&app, &troupe).await?;
-        let opened = carried(run(app.program(), &mut *app.node().await, &cycle, &mut Quiet).await?)?;
+        let opened =
+            carried(run(app.program(), &mut *app.node().await, &cycle, &mut Quiet).await?)?;
         printer.labelled("leads", &opened);
         lived.begin(&app, &troupe).await?;
         drop(app);
-        let app = App::open(config.clone(), Clock::fixed(days_before(clock.now(), WENT_ON_DAYS_AGO))).await?;
+        let app =
+            App::open(config.clone(), Clock::fixed(days_before(clock.now(), WENT_ON_DAYS_AGO)))
+                .await?;
         lived.go_on(&app, &troupe).await?;
         lived.write_to_somebody(&app, clock.now()).await?;
-        printer.labelled("steps", &format!("{} taken on {} cases, each through the gate", lived.steps, lived.cases));
+        printer.labelled(
+            "steps",
+            &format!("{} taken on {} cases, each through the gate", lived.steps, lived.cases),
+        );
         for why in &lived.refused {
             printer.wrapped("refused   ", why);
         }
@@ -143,7 +149,9 @@ fn carried(outcome: Outcome) -> Result<String, Error> {
             let counts = &report.counts;
             Ok(format!("{} opened, {} held", counts.leads_opened, counts.held_for_pilot))
         }
-        Outcome::Refused(refusal) => unrunnable(format!("the gate refused the run: {}", refusal.ids().join(", "))),
+        Outcome::Refused(refusal) => {
+            unrunnable(format!("the gate refused the run: {}", refusal.ids().join(", ")))
+        }
         Outcome::Withheld(why) => unrunnable(format!("the run was withheld: {why}")),
     }
 }

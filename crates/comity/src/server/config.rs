@@ -214,10 +214,13 @@ impl Config {
             tls: None,
             sessions: Sessions::default(),
             // One machine, one person, and a browser that asks for everything at once.
-            limits: Limits { requests_a_minute: 6_000, sign_ins_a_minute: 600, ..Limits::default() },
+            limits: Limits {
+                requests_a_minute: 6_000,
+                sign_ins_a_minute: 600,
+                ..Limits::default()
+            },
             log: Log { level: Level::Warn },
             parties: BTreeMap::new(),
-            oidc: None,
         }
     }
 

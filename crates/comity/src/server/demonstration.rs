@@ -10,8 +10,8 @@ use agreement::OfficerId;
 use casework::store::accounts::Role;
 use casework::{
     ActionKind, ActionOrder, Addressee, CaseStage, CaseStore as _, Contest, CorrectionOrder, Draft,
-    Finding, Ground, Had, Heard, How, Judgement, LeadId, Opinion, Queue, Ruling, Service, Source, SourceKind,
-    Step,
+    Finding, Ground, Had, Heard, How, Judgement, LeadId, Opinion, Queue, Ruling, Service, Source,
+    SourceKind, Step,
 };
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
@@ -60,7 +60,10 @@ impl Troupe {
     }
 
     /// Makes a link for each officer: name, roles, address.
-    pub(crate) async fn links(&self, now: Timestamp) -> Result<Vec<(&'static str, String, String)>, Error> {
+    pub(crate) async fn links(
+        &self,
+        now: Timestamp,
+    ) -> Result<Vec<(&'static str, String, String)>, Error> {
         let mut links = Vec::new();
         for (officer, name, roles) in CAST {
             let roles: Vec<_> = roles.iter().map(|role| role.as_str().replace('_', " ")).collect();
@@ -73,7 +76,13 @@ impl Troupe {
 fn officer(id: &str) -> Result<SignedIn, Error> {
     let found = CAST.iter().find(|(officer, _, _)| *officer == id);
     let roles = found.map(|(_, _, roles)| roles.iter().copied().collect()).unwrap_or_default();
-    Ok(SignedIn { officer: OfficerId::new(id)?, name: String::new(), roles, csrf: String::new(), flash: None })
+    Ok(SignedIn {
+        officer: OfficerId::new(id)?,
+        name: String::new(),
+        roles,
+        csrf: String::new(),
+        flash: None,
+    })
 }
 
 /// What was lived through so far.
@@ -121,7 +130,10 @@ impl Lived {
                 }
                 2 => {
                     self.contest(app, &id, false).await?;
-                    let ruling = Ruling { heard: if number % 4 == 0 { Heard::Upheld } else { Heard::NotUpheld }, reason: "The pay slips show it (demonstration).".into() };
+                    let ruling = Ruling {
+                        heard: if number % 4 == 0 { Heard::Upheld } else { Heard::NotUpheld },
+                        reason: "The pay slips show it (demonstration).".into(),
+                    };
                     self.take(app, "demo-privacy", &id, Step::Decide(ruling)).await?;
                 }
                 3 | 4 => {
@@ -149,7 +161,8 @@ impl Lived {
                 18 => drop(self.propose(app, &id).await?),
                 9 => {
                     if self.take(app, "demo-verifier", &id, Step::Verify).await? {
-                        let words = "The employer says it was another person (demonstration).".to_owned();
+                        let words =
+                            "The employer says it was another person (demonstration).".to_owned();
                         self.take(app, "demo-verifier", &id, Step::Refute(words)).await?;
                     }
                 }
@@ -167,7 +180,11 @@ impl Lived {
     }
 
     /// Makes a code for one of those who got a letter.
-    pub(crate) async fn write_to_somebody(&mut self, app: &App, now: Timestamp) -> Result<(), Error> {
+    pub(crate) async fn write_to_somebody(
+        &mut self,
+        app: &App,
+        now: Timestamp,
+    ) -> Result<(), Error> {
         if let Some(id) = open(app, CaseStage::Noticed).await?.into_iter().last() {
             let ends = days_after(now, 30);
             let code = app.door().notice_code(id.as_str(), ends, now).await?;
@@ -176,7 +193,12 @@ impl Lived {
         Ok(())
     }
 
-    async fn review(&mut self, app: &App, id: &LeadId, judgement: Judgement) -> Result<bool, Error> {
+    async fn review(
+        &mut self,
+        app: &App,
+        id: &LeadId,
+        judgement: Judgement,
+    ) -> Result<bool, Error> {
         let reason = match judgement {
             Judgement::Same => "Name, birth and home agree (demonstration)",
             Judgement::NotSame => "Two people of one household (demonstration)",
@@ -195,14 +217,20 @@ impl Lived {
             amount_cents: Some(312_500),
             access: Some(true),
             periods: vec![Had { from: date(2026, 7, 1), to: date(2026, 7, 31) }],
-            sources: vec![Source { kind: SourceKind::Payer, reference: format!("letter to the employer on {id}"), seen }],
+            sources: vec![Source {
+                kind: SourceKind::Payer,
+                reference: format!("letter to the employer on {id}"),
+                seen,
+            }],
         };
         let words = "The employer confirms that this was paid for July 2026 and that it was paid out (demonstration).";
-        self.take(app, "demo-verifier", id, Step::Find(Finding { ground, words: words.into() })).await
+        self.take(app, "demo-verifier", id, Step::Find(Finding { ground, words: words.into() }))
+            .await
     }
 
     async fn find(&mut self, app: &App, id: &LeadId) -> Result<bool, Error> {
-        Ok(self.propose(app, id).await? && self.take(app, "demo-verifier-2", id, Step::Confirm).await?)
+        Ok(self.propose(app, id).await?
+            && self.take(app, "demo-verifier-2", id, Step::Confirm).await?)
     }
 
     async fn serve(&mut self, app: &App, id: &LeadId) -> Result<bool, Error> {
@@ -243,7 +271,11 @@ impl Lived {
 
     async fn correct(&mut self, app: &App, id: &LeadId) -> Result<bool, Error> {
         let recipients = [app.party().clone()].into();
-        let order = CorrectionOrder { words: "The employer corrected its report (demonstration).".into(), recipients, splits: false };
+        let order = CorrectionOrder {
+            words: "The employer corrected its report (demonstration).".into(),
+            recipients,
+            splits: false,
+        };
         self.take(app, "demo-privacy", id, Step::Reverse(order)).await
     }
 
@@ -264,7 +296,9 @@ impl Lived {
                 self.refused.insert(format!("{kind}: {}", refusal.ids().join(", ")));
                 Ok(false)
             }
-            Err(other) => Err(Error::Unrunnable { what: format!("a step of the demonstration failed: {other:?}") }),
+            Err(other) => Err(Error::Unrunnable {
+                what: format!("a step of the demonstration failed: {other:?}"),
+            }),
         }
     }
 }

@@ -16,27 +16,35 @@ pub(super) async fn show(
     visit: Visit,
     officer: SignedIn,
 ) -> Result<Response, Error> {
-    let account = agreement::Account { officer: officer.officer.clone(), roles: officer.roles.clone() };
+    let account =
+        agreement::Account { officer: officer.officer.clone(), roles: officer.roles.clone() };
     ask(&app, &officer, Act::ADMINISTER, |request| request.account = Some(account)).await?;
     let accounts = app.accounts().accounts(app.program_name()).await.map_err(crate::Error::from)?;
-    let table = Table::new("Accounts", &["Officer", "Name", "Roles under this agreement", "Signs in by", "State"])
-        .empty("No account yet. `comity account add` makes the first.")
-        .with(accounts.iter().map(|(account, roles)| {
-            let roles: Vec<_> = roles.iter().map(|role| role.as_str().replace('_', " ")).collect();
-            let by = match (&account.password, &account.issued) {
-                (Some(_), _) => "password and code",
-                (None, Some(_)) => "an issuer",
-                (None, None) => "key or link",
-            };
-            let state = if account.closed { Cell::tag(Tone::Plain, "closed") } else { Cell::tag(Tone::Good, "open") };
-            vec![
-                Cell::code(account.officer.clone()),
-                account.name.clone().into(),
-                if roles.is_empty() { "none".to_owned() } else { roles.join(", ") }.into(),
-                by.into(),
-                state,
-            ]
-        }));
+    let table = Table::new(
+        "Accounts",
+        &["Officer", "Name", "Roles under this agreement", "Signs in by", "State"],
+    )
+    .empty("No account yet. `comity account add` makes the first.")
+    .with(accounts.iter().map(|(account, roles)| {
+        let roles: Vec<_> = roles.iter().map(|role| role.as_str().replace('_', " ")).collect();
+        let by = match (&account.password, &account.issued) {
+            (Some(_), _) => "password and code",
+            (None, Some(_)) => "an issuer",
+            (None, None) => "key or link",
+        };
+        let state = if account.closed {
+            Cell::tag(Tone::Plain, "closed")
+        } else {
+            Cell::tag(Tone::Good, "open")
+        };
+        vec![
+            Cell::code(account.officer.clone()),
+            account.name.clone().into(),
+            if roles.is_empty() { "none".to_owned() } else { roles.join(", ") }.into(),
+            by.into(),
+            state,
+        ]
+    }));
     let page = Page::new(
         door::frame(&app, &visit, "Administration", "/admin"),
         "Who works at this node, and as what. Roles are given per agreement; who operates the node reads no case.",

@@ -19,26 +19,35 @@ pub(super) async fn show(State(app): State<App>, visit: Visit) -> Result<Respons
     let counts = store.counts().await.map_err(crate::Error::from)?;
     let runs = store.runs().await.map_err(crate::Error::from)?;
     let purpose = app.program().agreement().purposes.first().map(|one| one.statement.clone());
-    let mut page = Page::new(door::frame(&app, &visit, "Program", "/program"), purpose.unwrap_or_default());
+    let mut page =
+        Page::new(door::frame(&app, &visit, "Program", "/program"), purpose.unwrap_or_default());
     for part in parts(&counts) {
         page = page.part(part);
     }
-    let table = Table::new("Runs", &["Run", "Began", "State", "#Leads opened", "#Held", "#Pairs destroyed"])
-        .empty("No run yet. `comity run` finds the first leads.")
-        .with(runs.iter().map(|run| {
-            let report = crate::summary::restored(run.summary.as_deref()).ok().map(|report| report.counts);
-            let count = |pick: fn(&crate::report::Counts) -> u64| {
-                Cell::number(report.as_ref().map_or_else(|| "–".to_owned(), |counts| number::count(pick(counts))))
-            };
-            vec![
-                run.id.clone().into(),
-                run.started_at.clone().into(),
-                run.state.as_str().into(),
-                count(|counts| counts.leads_opened),
-                count(|counts| counts.held_for_pilot),
-                count(|counts| counts.destroyed),
-            ]
-        }));
+    let table = Table::new(
+        "Runs",
+        &["Run", "Began", "State", "#Leads opened", "#Held", "#Pairs destroyed"],
+    )
+    .empty("No run yet. `comity run` finds the first leads.")
+    .with(runs.iter().map(|run| {
+        let report =
+            crate::summary::restored(run.summary.as_deref()).ok().map(|report| report.counts);
+        let count = |pick: fn(&crate::report::Counts) -> u64| {
+            Cell::number(
+                report
+                    .as_ref()
+                    .map_or_else(|| "–".to_owned(), |counts| number::count(pick(counts))),
+            )
+        };
+        vec![
+            run.id.clone().into(),
+            run.started_at.clone().into(),
+            run.state.as_str().into(),
+            count(|counts| counts.leads_opened),
+            count(|counts| counts.held_for_pilot),
+            count(|counts| counts.destroyed),
+        ]
+    }));
     Ok(super::draw(&page.part(Part::heading("Runs")).part(Part::Table(table))))
 }
 
@@ -53,11 +62,22 @@ fn parts(counts: &Counts) -> Vec<Part> {
     }
     let closed = counts.standing.get(&CaseStage::Closed).copied().unwrap_or_default();
     let tripwire = Tripwire::of(&counts.outcomes);
-    let card = |count: String, name: &str, aside: String| Card { count, name: name.into(), href: None, aside };
-    let shares = |rate: Rate| (number::percent(rate.part, rate.whole), number::between(rate.part, rate.whole));
+    let card = |count: String, name: &str, aside: String| Card {
+        count,
+        name: name.into(),
+        href: None,
+        aside,
+    };
+    let shares = |rate: Rate| {
+        (number::percent(rate.part, rate.whole), number::between(rate.part, rate.whole))
+    };
     let rate = |rate: Rate, name: &str| {
         let (share, between) = shares(rate);
-        card(share, name, format!("{} of {}; {between} with 95 % confidence", rate.part, rate.whole))
+        card(
+            share,
+            name,
+            format!("{} of {}; {between} with 95 % confidence", rate.part, rate.whole),
+        )
     };
     let mut parts = Vec::new();
     if tripwire.is_tripped() {
@@ -68,21 +88,30 @@ fn parts(counts: &Counts) -> Vec<Part> {
         ));
     }
     parts.push(Part::Cards(vec![
-        card(number::count(standing - closed), "cases open", format!("{} closed", number::count(closed))),
+        card(
+            number::count(standing - closed),
+            "cases open",
+            format!("{} closed", number::count(closed)),
+        ),
         rate(tripwire.not_same, "of judged leads were not right"),
         rate(tripwire.refuted, "of verified leads were refuted"),
         rate(tripwire.reversed, "of what was decided was reversed"),
     ]));
     let reached: Vec<(String, u64)> = CaseStage::ALL
         .iter()
-        .map(|stage| (stage.as_str().to_owned(), counts.reached.get(stage).copied().unwrap_or_default()))
+        .map(|stage| {
+            (stage.as_str().to_owned(), counts.reached.get(stage).copied().unwrap_or_default())
+        })
         .collect();
     parts.push(Part::heading("How far cases came"));
     parts.push(Part::Figure {
         svg: funnel_svg("How many cases ever reached each stage", &reached),
         caption: "How many cases ever reached each stage. The table below says the same.".into(),
     });
-    let table = Table::new("Stages", &["Stage", "#Ever reached", "#Stand there now", "#Days at it, on average"]);
+    let table = Table::new(
+        "Stages",
+        &["Stage", "#Ever reached", "#Stand there now", "#Days at it, on average"],
+    );
     parts.push(Part::Table(table.with(CaseStage::ALL.iter().map(|stage| {
         let days = counts.times.get(stage).filter(|(left, _)| *left > 0).map_or_else(
             || "–".to_owned(),
