@@ -621,13 +621,13 @@ fn law_packs_are_listed_shown_and_held_against_their_own_vectors() {
     expect![[r"
         us-cmppa of 2026-11-23: Computer Matching and Privacy Protection Act, 5 U.S.C.
                   552a(o)-(v)
-        digest    sha256:85b002ed43820dd53379bff29ac3f4045635976c45e7d9e2510df21398f299dc
+        digest    sha256:a5b2eda5678462d0e51f721bacf696f0ad007be5c2f802d9365739caf9a21ebb
         applies   A computerised comparison of two or more automated federal systems of"]]
     .assert_eq(&first.join("\n"));
     check(
         &desk.call("law test us-cmppa"),
         &expect![[r"
-            vectors   75 right, 0 wrong
+            vectors   87 right, 0 wrong
             --- exit code 0
         "]],
     );
@@ -746,6 +746,9 @@ fn help_fits_a_terminal_and_lists_every_command() {
                        network and no database
               witness  Cosigns other ledgers' checkpoints, or asks others to cosign this
                        one's
+              backup   Copies case store and ledger into a folder, without any key
+              restore  Puts a backup back where there is neither case store nor ledger
+              destroy  Destroys what was obtained under the agreement, once the day has come
               synth    Makes two files of synthetic people with known truth
 
             Options:
