@@ -756,6 +756,9 @@ fn help_fits_a_terminal_and_lists_every_command() {
                        network and no database
               witness  Cosigns other ledgers' checkpoints, or asks others to cosign this
                        one's
+              backup   Copies case store and ledger into a folder, without any key
+              restore  Puts a backup back where there is neither case store nor ledger
+              destroy  Destroys what was obtained under the agreement, once the day has come
               synth    Makes two files of synthetic people with known truth
 
             Options:
