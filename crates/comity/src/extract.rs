@@ -143,17 +143,19 @@ pub(crate) fn returned(
         .collect())
 }
 
-/// Reads what some rows are matched on, and what the discrepancy looks at, as text: for the person who judges a lead.
+/// Reads some rows of the recipient's own records as text: for its officer who judges a lead, and for its letter.
+///
+/// The recipient's set and no other: what the source's record says beyond the returned elements is not disclosed.
 ///
 /// # Errors
 /// The file is gone, or is not the one that the run read.
-pub(crate) fn compared_values(
+pub(crate) fn own_values(
     program: &Program,
-    set: &RecordSet,
     cycle: &CycleId,
-    digest: &str,
+    digests: &BTreeMap<String, String>,
     wanted: &BTreeSet<u64>,
 ) -> Result<BTreeMap<u64, BTreeMap<String, String>>, Error> {
+    let (_, set) = program.recipient()?;
     let extracted = scheduled(program, set)?;
     let elements: Vec<(String, Kind)> = set
         .matched_on
@@ -169,6 +171,7 @@ pub(crate) fn compared_values(
         Projection::new(elements.iter().map(|(name, kind)| (name.as_str(), kind.clone())));
     let spec = specification(program, extracted, cycle, &Deliveries::new());
     let other = || Error::OldSummary { what: "digest of a file" };
+    let digest = digests.get(set.id.as_str()).ok_or_else(other)?;
     let digest: admit::Digest = digest.parse().map_err(|_| other())?;
     let rows = admit::rows(&spec, &projection, wanted, &digest, Limits::default())?;
     let values = rows.rows.iter().enumerate().map(|(place, row)| {

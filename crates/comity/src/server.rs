@@ -95,7 +95,7 @@ struct Inner {
     hashing: Semaphore,
     uploads: Semaphore,
     drain: Notify,
-    sides: Mutex<std::collections::BTreeMap<String, Arc<page::Sides>>>,
+    own: Mutex<std::collections::BTreeMap<String, Arc<page::Own>>>,
 }
 
 /// What is held back by address.
@@ -159,7 +159,7 @@ impl App {
             hashing: Semaphore::new(2),
             uploads: Semaphore::new(4),
             drain: Notify::new(),
-            sides: Mutex::default(),
+            own: Mutex::default(),
             config,
         };
         Ok(App { inner: Arc::new(inner) })
@@ -253,9 +253,9 @@ impl App {
         self.inner.ledger_writable.load(Ordering::Relaxed)
     }
 
-    /// Returns what is held of the files' values for review, in memory alone.
-    pub(crate) fn sides(&self) -> &Mutex<std::collections::BTreeMap<String, Arc<page::Sides>>> {
-        &self.inner.sides
+    /// Returns what is held of the recipient's own records, by run, in memory alone.
+    pub(crate) fn own(&self) -> &Mutex<std::collections::BTreeMap<String, Arc<page::Own>>> {
+        &self.inner.own
     }
 
     /// Wakes what brings waiting lines to the ledger.

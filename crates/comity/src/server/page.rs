@@ -26,7 +26,7 @@ mod typed;
 mod work;
 
 pub(crate) use case::letter_of;
-pub(crate) use office::{Acted, Sides, act};
+pub(crate) use office::{Acted, Own, act};
 pub(crate) use typed::Typed;
 
 use super::{App, Error};

@@ -4,7 +4,7 @@
 use super::act::{self, Around, Desk};
 use super::frame::{Frame, Link};
 use super::letter::{self, Block, Facts, Language};
-use super::office::{self, Acted, Sides};
+use super::office::{self, Acted, Own};
 use super::part::{Cell, Done, Page, Part, Parts, Table, Task, Tone};
 use super::review::{self, Compared, ReviewPage};
 use super::{Typed, agreement, number, refused, work};
@@ -294,7 +294,7 @@ pub(super) fn said(kind: StepKind) -> &'static str {
 struct Looked {
     stored: StoredCase,
     lead: Lead,
-    sides: Option<std::sync::Arc<Sides>>,
+    own: Option<std::sync::Arc<Own>>,
 }
 
 /// `GET /cases/{id}/review`
@@ -306,9 +306,9 @@ pub(super) async fn ask_review(
 ) -> Result<Response, Error> {
     let id = LeadId::typed(&id);
     let (stored, lead) = office::read(&app, &officer, &id, "lead").await?;
-    let sides = office::sides(&app, &lead).await;
+    let own = office::own(&app, &lead).await;
     let form = review::form(id.as_str(), stored.case.version(), &visit.csrf);
-    drawn_review(&app, &visit, &Looked { stored, lead, sides }, form).await
+    drawn_review(&app, &visit, &Looked { stored, lead, own }, form).await
 }
 
 /// `POST /cases/{id}/review`
@@ -324,10 +324,10 @@ pub(super) async fn review(
         Ok(said) => said,
         Err(wrong) => {
             let (stored, lead) = office::read(&app, &officer, &id, "lead").await?;
-            let sides = office::sides(&app, &lead).await;
+            let own = office::own(&app, &lead).await;
             let form =
                 review::form(id.as_str(), stored.case.version(), &visit.csrf).again(&typed, &wrong);
-            return drawn_review(&app, &visit, &Looked { stored, lead, sides }, form).await;
+            return drawn_review(&app, &visit, &Looked { stored, lead, own }, form).await;
         }
     };
     let store = office::store(&app).await?;
@@ -406,8 +406,13 @@ async fn drawn_review(
     let named = |set: Result<(&::agreement::PartyId, &::agreement::RecordSet), crate::Error>| {
         set.ok().map(|(_, set)| set.title.clone()).unwrap_or_default()
     };
-    let mut parts =
-        vec![Part::heading("What the source’s record says"), Part::Summary(returned(lead))];
+    let mut parts = Vec::new();
+    if let Some(own) = &looked.own {
+        parts.push(Part::heading("What your record says"));
+        parts.push(Part::Summary(own_record(own, lead)));
+    }
+    parts.push(Part::heading("What the source returned"));
+    parts.push(Part::Summary(returned(lead)));
     parts.push(Part::heading("Why this is a lead"));
     parts.extend(review::weight_parts(&waterfall, &format!("{:.4}", lead.found.probability)));
     let frame = door::frame(app, visit, format!("Lead {}", case.id()), "/cases").below([
@@ -416,7 +421,7 @@ async fn drawn_review(
     ]);
     let mut frame = frame;
     frame.has_errors = !form.errors().is_empty();
-    let (compared, note) = compared(looked, &explanation);
+    let (compared, note) = compared(&explanation);
     Ok(super::draw(&ReviewPage {
         frame,
         intro: "Look at the two records and say what you see. The weight is a reason to look, and no more.".into(),
@@ -432,56 +437,22 @@ async fn drawn_review(
     }))
 }
 
-fn compared(
-    looked: &Looked,
-    explanation: &linkage::Explanation,
-) -> (Vec<Compared>, Option<String>) {
-    let found = &looked.lead.found;
-    let values = looked.sides.as_ref().and_then(|sides| {
-        Some((
-            sides.source.get(&u64::from(found.source_record))?,
-            sides.recipient.get(&u64::from(found.recipient_record))?,
-        ))
+/// How close the two records are, comparison by comparison. The source's values are not shown: the agreement does not
+/// return them.
+fn compared(explanation: &linkage::Explanation) -> (Vec<Compared>, Option<String>) {
+    let rows = explanation.parts.iter().map(|part| {
+        let weight = format!("{:+.2}", part.partial_weight + part.frequency_part);
+        Compared::of(review::words(&part.comparison), None, part.label.clone(), weight)
     });
-    let level = |name: &str| {
-        let part = explanation.parts.iter().find(|part| {
-            part.comparison == name
-                || name.starts_with(part.comparison.as_str())
-                || part.comparison.starts_with(name.split('_').next_back().unwrap_or(name))
-        });
-        part.map_or_else(
-            || (String::new(), String::new()),
-            |part| {
-                (part.label.clone(), format!("{:+.2}", part.partial_weight + part.frequency_part))
-            },
-        )
-    };
-    if let Some((source, recipient)) = values {
-        let mut names: Vec<&String> = source.keys().chain(recipient.keys()).collect();
-        names.sort_by_key(|name| (order(name), *name));
-        names.dedup();
-        let empty = String::new();
-        let rows = names.into_iter().map(|name| {
-            let (label, weight) = level(name);
-            let one = source.get(name).unwrap_or(&empty);
-            let other = recipient.get(name).unwrap_or(&empty);
-            let only_one = source.contains_key(name) != recipient.contains_key(name);
-            let mut row = Compared::of(review::words(name), Some((one, other)), label, weight);
-            if only_one && is_compared_on_one_side(name) {
-                for stretch in row.source.iter_mut().chain(&mut row.recipient) {
-                    stretch.differs = false;
-                }
-            }
-            row
-        });
-        (rows.collect(), Some("Values are read from the delivered files for this page and kept nowhere. That you read them is noted.".into()))
-    } else {
-        let rows = explanation.parts.iter().map(|part| {
-            let weight = format!("{:+.2}", part.partial_weight + part.frequency_part);
-            Compared::of(review::words(&part.comparison), None, part.label.clone(), weight)
-        });
-        (rows.collect(), Some("The files of this cycle are destroyed or returned, as the agreement promises: only how close the values were is left.".into()))
-    }
+    let note = "What the source’s record says is not shown beyond the elements that the agreement returns; how close it is to yours is.";
+    (rows.collect(), Some(note.to_owned()))
+}
+
+/// The recipient's own record, in an order in which people read one.
+fn own_record(own: &Own, lead: &Lead) -> Vec<(String, Cell)> {
+    let mut values: Vec<(&String, &String)> = own.of(lead).into_iter().flatten().collect();
+    values.sort_by_key(|(name, _)| (order(name), *name));
+    values.into_iter().map(|(name, value)| (review::words(name), value.as_str().into())).collect()
 }
 
 /// Names first, then birth, then home, then the rest.
@@ -490,11 +461,6 @@ fn order(name: &str) -> usize {
         .iter()
         .position(|one| *one == name)
         .unwrap_or(usize::MAX)
-}
-
-/// What only one side has by the agreement is no difference.
-fn is_compared_on_one_side(name: &str) -> bool {
-    order(name) == usize::MAX
 }
 
 fn desk(page: &str) -> Result<Desk, Error> {
@@ -566,10 +532,8 @@ async fn written(
     let gate_ends = app.desk().response_ends(dated, Service::Mailed);
     let ends = gate_ends.checked_add(SignedDuration::from_hours(24 * ROOM_DAYS)).ok()?;
     let last_day = ends.to_zoned(TimeZone::UTC).date().yesterday().ok()?;
-    let sides = office::sides(app, lead).await;
-    let own = sides
-        .as_ref()
-        .and_then(|sides| sides.recipient.get(&u64::from(lead.found.recipient_record)));
+    let own = office::own(app, lead).await;
+    let own = own.as_ref().and_then(|own| own.of(lead));
     let value = |name: &str| own.and_then(|values| values.get(name)).cloned().unwrap_or_default();
     let name = format!("{} {}", value("given_name"), value("surname"));
     let addressee = [name.trim().to_owned(), value("address"), value("postcode")];

@@ -59,49 +59,48 @@ pub(super) async fn read(
     Ok((file.stored, file.lead))
 }
 
-/// What is matched on, of the rows that a run's leads are of: both sides' values by row. Read from the delivered files
-/// while they are there, held in memory, and kept nowhere.
+/// The recipient's own records of the leads of a run, by row. Read from its own delivered file while that is there, held
+/// in memory, and kept nowhere. The source's values are not among them: the agreement returns what it returns, and
+/// showing what was matched on would be a disclosure that nobody recorded (floor F2, F9).
 #[derive(Default)]
-pub(crate) struct Sides {
-    pub(super) source: BTreeMap<u64, BTreeMap<String, String>>,
-    pub(super) recipient: BTreeMap<u64, BTreeMap<String, String>>,
+pub(crate) struct Own {
+    rows: BTreeMap<u64, BTreeMap<String, String>>,
 }
 
-impl std::fmt::Debug for Sides {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Sides [redacted]")
+impl Own {
+    /// Returns the recipient's record of a lead.
+    pub(super) fn of(&self, lead: &Lead) -> Option<&BTreeMap<String, String>> {
+        self.rows.get(&u64::from(lead.found.recipient_record))
     }
 }
 
-/// Returns both sides' values for the leads of a lead's run; none where the files are gone, or are others by now.
-pub(super) async fn sides(app: &App, lead: &Lead) -> Option<Arc<Sides>> {
-    let mut kept = app.sides().lock().await;
-    if let Some(sides) = kept.get(&lead.run)
-        && sides.source.contains_key(&u64::from(lead.found.source_record))
+impl std::fmt::Debug for Own {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Own [redacted]")
+    }
+}
+
+/// Returns the recipient's own records for the leads of a lead's run; none where the file is gone, or another by now.
+/// Whoever asks has read the lead before, at the desk ([`read`]).
+pub(super) async fn own(app: &App, lead: &Lead) -> Option<Arc<Own>> {
+    let mut kept = app.own().lock().await;
+    if let Some(own) = kept.get(&lead.run)
+        && own.of(lead).is_some()
     {
-        return Some(sides.clone());
+        return Some(own.clone());
     }
     let store = store(app).await.ok()?;
     let run = store.run(&lead.cycle).await.ok()??;
     let leads = store.leads(Some(&lead.cycle)).await.ok()?;
     // Of what is held nothing is read: only what was disclosed is shown (invariant 10).
-    let disclosed: Vec<_> =
-        leads.iter().filter(|one| one.returned.is_some() && one.run == lead.run).collect();
-    let program = app.program();
-    let (_, source) = program.source().ok()?;
-    let (_, recipient) = program.recipient().ok()?;
+    let rows: BTreeSet<u64> = leads
+        .iter()
+        .filter(|one| one.returned.is_some() && one.run == lead.run)
+        .map(|one| u64::from(one.found.recipient_record))
+        .collect();
     let cycle = lead.cycle.parse().ok()?;
-    let files = run.files();
-    let rows = |pick: fn(&casework::Planned) -> u32| -> BTreeSet<u64> {
-        disclosed.iter().map(|one| u64::from(pick(&one.found))).collect()
-    };
-    let read = |set: &agreement::RecordSet, rows: &BTreeSet<u64>| {
-        extract::compared_values(program, set, &cycle, files.get(set.id.as_str())?, rows).ok()
-    };
-    let sides = Arc::new(Sides {
-        source: read(source, &rows(|found| found.source_record))?,
-        recipient: read(recipient, &rows(|found| found.recipient_record))?,
-    });
-    kept.insert(lead.run.clone(), sides.clone());
-    Some(sides)
+    let own = extract::own_values(app.program(), &cycle, &run.files(), &rows).ok()?;
+    let own = Arc::new(Own { rows: own });
+    kept.insert(lead.run.clone(), own.clone());
+    Some(own)
 }
