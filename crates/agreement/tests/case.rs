@@ -659,3 +659,19 @@ fn facts_of_a_case_decide_the_same_again() {
     let other = gate.case_facts(&other, &filed, now()).unwrap();
     assert_ne!(other.digest().unwrap(), facts.digest().unwrap());
 }
+
+#[test]
+fn facts_read_back_from_their_canonical_form_decide_the_same() {
+    let filed = file(|_| {});
+    for act in Act::OF_CASES {
+        let request = ask(&filed, act.clone(), by("officer-1", &[OfficerRole::Reviewer]));
+        let facts = gate().case_facts(&request, &filed, now()).unwrap();
+        let text = serde_json_canonicalizer::to_string(&facts).unwrap();
+        let read: agreement::Facts = serde_json::from_str(&text).unwrap();
+        let ids = |facts: &agreement::Facts| -> Vec<String> {
+            gate().replay(facts).into_iter().map(|reason| reason.id).collect()
+        };
+        assert_eq!(ids(&read), ids(&facts), "{act}");
+        assert!(!ids(&read).contains(&"gate-malformed".to_owned()), "{act}");
+    }
+}

@@ -38,7 +38,7 @@ impl Facts {
             details: BTreeMap::new(),
         };
         facts.details = details(gate, request, filed, &facts);
-        Ok(facts)
+        Ok(facts.spellable())
     }
 }
 

@@ -87,7 +87,18 @@ impl Facts {
             details: BTreeMap::new(),
         };
         facts.details = details(request, filed, &standing, &facts);
-        Ok(facts)
+        Ok(facts.spellable())
+    }
+
+    /// Brings every number within what JSON spells exactly, so that facts read back are the facts that were decided on.
+    ///
+    /// In canonical form a number is that of a double ([RFC 8785](https://www.rfc-editor.org/rfc/rfc8785) §3.2.2.3): a
+    /// saturated one would come back as another, and could not be decided again.
+    pub(super) fn spellable(mut self) -> Self {
+        for attributes in [&mut self.principal, &mut self.resource, &mut self.context] {
+            attributes.values_mut().for_each(keep_exact);
+        }
+        self
     }
 
     /// Returns the two entities as Cedar reads them.
@@ -96,6 +107,24 @@ impl Facts {
             { "uid": { "type": "Party", "id": self.party }, "attrs": self.principal, "parents": [] },
             { "uid": { "type": "Agreement", "id": self.agreement }, "attrs": self.resource, "parents": [] },
         ])
+    }
+}
+
+/// The largest whole number of which a double knows all below: 2^53 − 1.
+const LARGEST_EXACT: i64 = 9_007_199_254_740_991;
+
+fn keep_exact(value: &mut Value) {
+    match value {
+        Value::Number(number) => {
+            if let Some(whole) = number.as_i64() {
+                *value = json!(whole.clamp(-LARGEST_EXACT, LARGEST_EXACT));
+            } else if number.is_u64() {
+                *value = json!(LARGEST_EXACT);
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(keep_exact),
+        Value::Object(values) => values.values_mut().for_each(keep_exact),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
     }
 }
 

@@ -34,8 +34,7 @@ pub(crate) async fn open_cases<S: CaseStore + Store>(store: &S) {
     store.keep_terms(&terms).await.unwrap();
     // The first terms stay.
     store.keep_terms(&Terms { response_days: 1, ..terms }).await.unwrap();
-    let mut run = new_run("2027Q1", "2027Q1");
-    r#"{"model":"m1","bound":0.0,"agreement":"sha256:aa"}"#.clone_into(&mut run.inputs);
+    let run = run_under_an_agreement();
     store.start(&run, &Drafts::none()).await.unwrap();
     let leads: Vec<_> = (1..=MANY)
         .map(|number| planned("2027Q1", number, u8::try_from(number).unwrap(), Some(0)))

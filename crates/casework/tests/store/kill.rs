@@ -31,8 +31,7 @@ async fn begin(store: &Database) {
         .keep_terms(&Terms { agreement: "sha256:aa".to_owned(), ..Terms::strict() })
         .await
         .unwrap();
-    let mut run = new_run("2027Q1", "2027Q1");
-    r#"{"model":"m1","bound":0.0,"agreement":"sha256:aa"}"#.clone_into(&mut run.inputs);
+    let run = run_under_an_agreement();
     store.start(&run, &Drafts::none()).await.unwrap();
     let leads: Vec<_> = (1..=CASES)
         .map(|number| planned("2027Q1", number, u8::try_from(number).unwrap(), Some(0)))

@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use tempfile::TempDir;
 
-#[expect(clippy::unnecessary_wraps, reason = "the vault takes what may have nothing to draw")]
 /// Draws bytes that differ from call to call and are the same in every run.
 #[expect(clippy::unnecessary_wraps, reason = "a source of randomness may fail; this one does not")]
 pub(crate) fn fixed_random() -> Result<[u8; 32], String> {

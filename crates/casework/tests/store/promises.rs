@@ -417,9 +417,11 @@ async fn many_leads_are_planned_and_released_in_their_order<S: Store>(store: &S)
 
 async fn what_is_personal_comes_back_as_it_went_in<S: Store>(store: &S) {
     store.start(&new_run("2027Q1", "2027Q1"), &Drafts::none()).await.unwrap();
-    let mut odd = planned("2027Q1", 1, 1, Some(0));
-    "Ł'; --\u{2603}".clone_into(&mut odd.case_id);
-    odd.explanation = String::new();
+    let odd = Planned {
+        case_id: "Ł'; --\u{2603}".to_owned(),
+        explanation: String::new(),
+        ..planned("2027Q1", 1, 1, Some(0))
+    };
     store.plan("2027Q1", "{}", &[odd.clone()], &Drafts::none()).await.unwrap();
     let lead = store.lead(&odd.id).await.unwrap();
     assert_eq!((lead.found.case_id, lead.found.explanation), (odd.case_id, odd.explanation));

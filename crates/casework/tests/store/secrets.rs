@@ -14,8 +14,7 @@ const SECRETS: [&str; 5] =
 /// Writes each secret into the column that it is for.
 async fn tell<S: Store>(store: &S) {
     let [case_id, explanation, returned, opening, reason] = SECRETS;
-    let mut run = new_run("2027Q1", "2027Q1");
-    r#"{"model":"m1","bound":0.0,"agreement":"sha256:aa"}"#.clone_into(&mut run.inputs);
+    let run = run_under_an_agreement();
     store.start(&run, &Drafts::none()).await.unwrap();
     let mut lead = planned("2027Q1", 1, 1, Some(0));
     lead.case_id = case_id.to_owned();
@@ -82,7 +81,7 @@ async fn no_personal_value_is_in_a_servers_tables() {
             let text: String = row.get("row");
             for secret in SECRETS.into_iter().chain(["pair secret"]) {
                 let hex =
-                    secret.bytes().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+                    secret.bytes().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
                 assert!(!text.contains(secret) && !text.contains(&hex), "{table}: {secret}");
             }
         }

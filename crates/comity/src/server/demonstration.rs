@@ -11,9 +11,9 @@ use casework::store::accounts::Role;
 use casework::{
     ActionKind, ActionOrder, Addressee, CaseStage, CaseStore as _, Contest, CorrectionOrder, Draft,
     Finding, Ground, Had, Heard, How, Judgement, LeadId, Opinion, Queue, Ruling, Service, Source,
-    SourceKind, Step,
+    SourceKind, Step, Store as _,
 };
-use jiff::civil::{Date, date};
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
@@ -214,19 +214,28 @@ impl Lived {
             return Ok(false);
         }
         let seen = day(app.now());
+        // The employer of the demonstration confirms what it reported, lead by lead.
+        let returned = app.store().lead(id).await?.returned.unwrap_or_default();
+        let told = |element: &str| {
+            returned.iter().find(|(name, _)| name.ends_with(element)).map(|(_, value)| value)
+        };
+        let when = |element: &str| told(element).and_then(|text| text.parse().ok());
+        let amount_cents = told("gross_pay").and_then(|text| cents(text));
+        let (Some(from), Some(to)) = (when("pay_from"), when("pay_to")) else { return Ok(false) };
         let ground = Ground::Independent {
-            amount_cents: Some(312_500),
+            amount_cents,
             access: Some(true),
-            periods: vec![Had { from: date(2026, 7, 1), to: date(2026, 7, 31) }],
+            periods: vec![Had { from, to }],
             sources: vec![Source {
                 kind: SourceKind::Payer,
                 reference: format!("letter to the employer on {id}"),
                 seen,
             }],
         };
-        let words = "The employer confirms that this was paid for July 2026 and that it was paid out (demonstration).";
-        self.take(app, "demo-verifier", id, Step::Find(Finding { ground, words: words.into() }))
-            .await
+        let words = format!(
+            "The employer confirms that this was paid for {from} to {to} and that it was paid out (demonstration)."
+        );
+        self.take(app, "demo-verifier", id, Step::Find(Finding { ground, words })).await
     }
 
     async fn find(&mut self, app: &App, id: &LeadId) -> Result<bool, Error> {
@@ -327,4 +336,12 @@ fn days_after(now: Timestamp, days: i64) -> Timestamp {
 
 fn day(at: Timestamp) -> Date {
     at.to_zoned(TimeZone::UTC).date()
+}
+
+/// Reads an amount with two decimals or none.
+fn cents(text: &str) -> Option<u64> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, "00"));
+    let whole: u64 = whole.parse().ok()?;
+    let part: u64 = (part.len() == 2).then(|| part.parse().ok())??;
+    whole.checked_mul(100)?.checked_add(part)
 }

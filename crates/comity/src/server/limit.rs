@@ -19,9 +19,12 @@ pub(crate) struct Limit {
     spent: Mutex<HashMap<IpAddr, Spent>>,
 }
 
+/// What a request adds to a level.
+const REQUEST: i64 = 60;
+
 #[derive(Clone, Copy, Debug)]
 struct Spent {
-    /// In thousandths of a request.
+    /// In sixtieths of a request, so that what leaks out in a second is a whole number of them.
     level: i64,
     at: i64,
 }
@@ -36,7 +39,8 @@ impl Limit {
     pub(crate) fn ask(&self, address: IpAddr, now: Timestamp) -> Result<(), u64> {
         let address = network(address);
         let now = now.as_second();
-        let full = i64::from(self.a_minute) * 1000;
+        let a_second = i64::from(self.a_minute);
+        let full = a_second * REQUEST;
         // A poisoned lock holds counts as good as any.
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         if spent.len() >= REMEMBERED {
@@ -44,15 +48,15 @@ impl Limit {
         }
         let entry = spent.entry(address).or_insert(Spent { level: 0, at: now });
         let gone = now.saturating_sub(entry.at).clamp(0, 60);
-        entry.level = (entry.level - gone * full / 60).max(0);
+        entry.level = (entry.level - gone * a_second).max(0);
         entry.at = now.max(entry.at);
-        if entry.level + 1000 > full {
-            let over = entry.level + 1000 - full;
-            // Rounded up: who comes back then is let in.
-            let seconds = (over * 60 + full - 1) / full;
+        if entry.level + REQUEST > full {
+            let over = entry.level + REQUEST - full;
+            // Rounded up: who comes back then is let in. A limit of none lets nobody in, ever.
+            let seconds = (over + a_second - 1) / a_second.max(1);
             return Err(u64::try_from(seconds).unwrap_or(1).max(1));
         }
-        entry.level += 1000;
+        entry.level += REQUEST;
         Ok(())
     }
 }

@@ -48,7 +48,7 @@ pub fn hash(password: &str) -> Result<String, Error> {
         rest = rest.replace(common, "");
     }
     let distinct: std::collections::BTreeSet<char> = rest.chars().collect();
-    if !(LEAST..=MOST).contains(&length) || distinct.len() < 4 {
+    if !(LEAST..=MOST).contains(&length) || distinct.len() < 5 {
         return Err(Error::WeakPassword { least: LEAST });
     }
     let salt = clock::random()?;

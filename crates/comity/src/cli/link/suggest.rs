@@ -82,9 +82,12 @@ impl Words {
             ));
         }
         printer.line(&format!(
-            "{} pairs of a budget of {}; estimated on {} pairs taken as the same individuals",
+            "{} pairs together, of a budget of {}",
             thousands(found.pairs),
-            thousands(budget),
+            thousands(budget)
+        ));
+        printer.line(&format!(
+            "estimated on {} pairs taken as the same individuals",
             thousands(found.evidence_pairs)
         ));
         printer.line("");

@@ -42,6 +42,9 @@ pub(super) struct Rejected {
     why: String,
 }
 
+/// The longest name of a file of results, as the document says.
+const MOST_NAME: usize = 200;
+
 /// Takes results in. Each row is an act of the officer it names; those that are refused are named, the others count.
 #[utoipa::path(
     post,
@@ -65,6 +68,10 @@ pub(super) async fn take(
     officer: SignedIn,
     Given(given): Given<Results>,
 ) -> Result<Json<Taken>, Error> {
+    if given.file.chars().count() > MOST_NAME {
+        let why = format!("it has at most {MOST_NAME} characters");
+        return Err(Error::Malformed { field: "file".to_owned(), why });
+    }
     let file = signature::hex(&Sha256::digest(given.file.as_bytes()));
     let imported = import(&app, &officer, given.rows, file).await?;
     let rejected = imported.rejected.into_iter().map(|(row, why)| Rejected { row, why });

@@ -73,6 +73,13 @@ pub(crate) struct ReviewPage {
     pub(crate) next: Option<String>,
 }
 
+impl ReviewPage {
+    /// Says whether any value of the two records is shown.
+    fn is_read(&self) -> bool {
+        self.compared.iter().any(|row| row.is_read)
+    }
+}
+
 /// The form: judgement, reason, words.
 pub(crate) fn form(case: &str, version: u64, csrf: &str) -> Form {
     let judgement = Field::one(
