@@ -756,6 +756,12 @@ fn help_fits_a_terminal_and_lists_every_command() {
                        network and no database
               witness  Cosigns other ledgers' checkpoints, or asks others to cosign this
                        one's
+              serve    Serves the node: console, the person's door, and the interface for
+                       programs
+              demo     Shows it all on synthetic people: a node with cases at every stage,
+                       and an account for each role
+              account  Makes, lists or changes accounts of officers; the first one is made
+                       here
               backup   Copies case store and ledger into a folder, without any key
               restore  Puts a backup back where there is neither case store nor ledger
               destroy  Destroys what was obtained under the agreement, once the day has come

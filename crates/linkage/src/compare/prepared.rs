@@ -641,6 +641,10 @@ mod tests {
 
         #[test]
         fn prepared_texts_give_the_plain_bits_on_any_processor(texts in texts()) {
+            // A column's dictionary holds each text once, so two codes are always two texts.
+            let mut texts = texts;
+            texts.sort();
+            texts.dedup();
             check(&texts, Processor::detect());
             check(&texts, Processor::oldest());
         }

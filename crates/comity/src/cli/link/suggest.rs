@@ -1,6 +1,7 @@
 //! `comity link suggest`: proposes rules under a budget of pairs, with the recall that they are estimated to have.
 //!
-//! It writes nothing: the rules are printed as a recipe has them, for a person to take or leave. Columns that are
+//! It changes no recipe: the rules are told, and written to a file of their own where one is named, for a person to take
+//! or leave. Columns that are
 //! protected are refused whether a rule uses them or not, since any column could be proposed (floor F3).
 
 use super::{Done, Files, Plan};
@@ -24,6 +25,9 @@ pub(super) struct Words {
     /// The most pairs that the rules may make together; 50 for each source record, if left out
     #[arg(long, value_name = "PAIRS")]
     budget: Option<u64>,
+    /// Where the rules are written as a recipe spells them (TOML)
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
     /// What chooses the pairs that rules are judged on, where there are too many
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -90,9 +94,9 @@ impl Words {
             "estimated on {} pairs taken as the same individuals",
             thousands(found.evidence_pairs)
         ));
-        printer.line("");
-        for line in spelt.lines() {
-            printer.line(line);
+        if let Some(out) = &self.out {
+            program::write(out, &spelt)?;
+            printer.labelled("rules", &super::super::shown(out));
         }
         Ok(Done::Well)
     }
