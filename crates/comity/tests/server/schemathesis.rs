@@ -54,8 +54,12 @@ async fn no_call_makes_the_server_fail_or_answer_what_its_document_does_not_name
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     // It ends well with warnings too; that every call it made was answered as documented is what counts here.
-    let counted = said.lines().find_map(|line| line.trim().strip_suffix(" passed"));
-    let (generated, passed) = counted.and_then(|line| line.split_once(" generated, ")).unwrap();
+    let counted = |line: &str| -> Option<(String, String)> {
+        let (generated, passed) =
+            line.trim().strip_suffix(" passed")?.split_once(" generated, ")?;
+        Some((generated.to_owned(), passed.to_owned()))
+    };
+    let (generated, passed) = said.lines().find_map(counted).unwrap();
     assert_eq!(generated, passed, "{said}");
     assert!(generated.parse::<u32>().unwrap() > 100, "{said}");
 }
