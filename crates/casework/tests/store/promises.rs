@@ -422,7 +422,7 @@ async fn what_is_personal_comes_back_as_it_went_in<S: Store>(store: &S) {
         explanation: String::new(),
         ..planned("2027Q1", 1, 1, Some(0))
     };
-    store.plan("2027Q1", "{}", &[odd.clone()], &Drafts::none()).await.unwrap();
+    store.plan("2027Q1", "{}", std::slice::from_ref(&odd), &Drafts::none()).await.unwrap();
     let lead = store.lead(&odd.id).await.unwrap();
     assert_eq!((lead.found.case_id, lead.found.explanation), (odd.case_id, odd.explanation));
     assert_eq!(lead.returned, None);
