@@ -1,7 +1,7 @@
 //! The server: one agency's node over HTTP, for officers, for the individual, and for other systems.
 //!
 //! It is a door, as the command line is: it knows who asks and how an answer travels; what may be done is the gate's to
-//! say and what a case is, casework's. [`route`] is the list of who may ask for what, [`visit`] the one layer around all
+//! say and what a case is, casework's. [`route`] is the list of who may ask for what, `visit` the one layer around all
 //! handlers, `page` draws for people and `api` answers programs.
 
 mod account;

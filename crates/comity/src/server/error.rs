@@ -214,7 +214,7 @@ pub struct Reason {
 }
 
 impl IntoResponse for Error {
-    /// Answers with problem details; [`super::layer`] draws a page of them where a person asked.
+    /// Answers with problem details; `visit` draws a page of them where a person asked.
     fn into_response(self) -> Response {
         match &self {
             Error::Failed { why } => tracing::error!(why, "failed"),

@@ -1,6 +1,6 @@
 //! Passwords and codes of officers' accounts: how they are hashed, made and checked.
 //!
-//! It keeps nothing and counts nothing: the account store takes each code once, and [`super::sign_in`] counts what is
+//! It keeps nothing and counts nothing: the account store takes each code once, and `sign_in` counts what is
 //! tried in vain.
 //!
 //! Passwords: argon2id, [RFC 9106](https://www.rfc-editor.org/rfc/rfc9106), with the parameters of
