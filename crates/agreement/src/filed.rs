@@ -3,6 +3,7 @@
 //! The gate decides on what is filed and verifies every signature itself; nothing here is taken on trust but the dates
 //! of publications, which the filing party answers for. Storage is the program's affair.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
@@ -12,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use crate::digest::canonical;
 use crate::signature::Keys;
 use crate::{
-    Agreement, Answer, Digest, Error, KeyChange, Party, Role, Signature, Signer, SignerRole,
-    SigningKey, Standing, Stay,
+    Agreement, Answer, Basis, Digest, Error, KeyChange, Party, PartyId, Role, Signature, Signer,
+    SignerRole, SigningKey, Standing, Stay, SystemOfRecords,
 };
 
 /// An agreement and what has been filed about it.
@@ -27,6 +28,8 @@ pub struct Filed {
     pub key_changes: Vec<KeyChange>,
     /// Annexes by which more recipients join.
     pub annexes: Vec<Annex>,
+    /// The recipient that joined by an annex and asks here; nobody where the agreement's own recipient asks.
+    pub joined: Option<PartyId>,
     /// Transmittals, publications, reports, certificates.
     pub publications: Publications,
     /// Every stay ever recorded, lifted ones too.
@@ -45,6 +48,7 @@ impl Filed {
             signatures: Vec::new(),
             key_changes: Vec::new(),
             annexes: Vec::new(),
+            joined: None,
             publications: Publications::default(),
             stays: Vec::new(),
             previous: None,
@@ -113,21 +117,46 @@ impl Filed {
     ///
     /// [`Error::NotCanonical`] when the agreement has no canonical form.
     pub fn parties(&self, now: Timestamp) -> Result<Vec<&Party>, Error> {
-        let mut parties: Vec<_> = self.agreement.parties.iter().collect();
+        let joined = self.agreed_annexes(now)?;
+        let joined = joined.into_iter().map(|annex| &annex.party);
+        Ok(self.agreement.parties.iter().chain(joined).collect())
+    }
+
+    /// Returns the agreement as it stands for whoever asks here: the agreement itself, or, for a recipient that joined
+    /// by an annex which everybody has signed, the agreement with that recipient's caseload in the place of the first's.
+    /// Its digest is no agreement's: what is recorded names the digest of the agreement itself.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotCanonical`] when the agreement has no canonical form.
+    pub fn terms(&self, now: Timestamp) -> Result<Cow<'_, Agreement>, Error> {
+        let Some(joined) = &self.joined else { return Ok(Cow::Borrowed(&self.agreement)) };
+        let annexes = self.agreed_annexes(now)?;
+        let annex = annexes.into_iter().find(|annex| annex.party.id == *joined);
+        Ok(annex.map_or(Cow::Borrowed(&self.agreement), |annex| {
+            Cow::Owned(annex.terms(&self.agreement))
+        }))
+    }
+
+    /// Returns the annexes of this agreement that everybody has signed, and that join somebody who may join.
+    fn agreed_annexes(&self, now: Timestamp) -> Result<Vec<&Annex>, Error> {
+        let mut agreed: Vec<&Annex> = Vec::new();
         if self.annexes.is_empty() {
-            return Ok(parties);
+            return Ok(agreed);
         }
         let digest = self.agreement.digest()?;
         for annex in &self.annexes {
+            let joined = agreed.iter().map(|annex| &annex.party);
+            let parties: Vec<_> = self.agreement.parties.iter().chain(joined).collect();
             if annex.agreement == digest
                 && annex.party.roles == [Role::Recipient]
                 && self.may_join(&annex.party, &parties)
                 && annex.standing(&self.agreement, &self.key_changes, now)?.is_agreed()
             {
-                parties.push(&annex.party);
+                agreed.push(annex);
             }
         }
-        Ok(parties)
+        Ok(agreed)
     }
 
     /// Tells whether a party may join: under a name and with keys that nobody here has, the auditor included.
@@ -169,6 +198,9 @@ pub struct Annex {
     pub agreement: Digest,
     /// The party that joins.
     pub party: Party,
+    /// Its caseload; without one it can ask about single persons and run nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caseload: Option<Caseload>,
     /// Statements about the annex; they are not part of its digest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signatures: Vec<Signature>,
@@ -195,6 +227,31 @@ impl Annex {
         Ok(Digest::of(&bytes))
     }
 
+    /// Returns the agreement with the party among its own and the party's caseload in the place of the recipient's:
+    /// the same elements under the same names, so that nothing is read or returned that the agreement does not name.
+    pub fn terms(&self, agreement: &Agreement) -> Agreement {
+        let mut terms = agreement.clone();
+        terms.parties.push(self.party.clone());
+        let set = terms.record_sets.iter_mut().find(|set| set.caseload_id.is_some());
+        if let (Some(set), Some(caseload)) = (set, &self.caseload) {
+            set.owner = self.party.id.clone();
+            set.title.clone_from(&caseload.title);
+            set.approx_count = caseload.approx_count;
+            set.basis = caseload.basis.clone();
+            set.system_of_records.clone_from(&caseload.system_of_records);
+        }
+        terms
+    }
+
+    /// Returns the annex as the text of its file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnreadableFile`] when a value has no TOML form.
+    pub fn to_text(&self) -> Result<String, Error> {
+        crate::signature::write(self, "annex")
+    }
+
     /// Signs a statement about the annex and adds it.
     ///
     /// # Errors
@@ -209,6 +266,21 @@ impl Annex {
     ) -> Result<(), Error> {
         self.signatures.push(Signature::over(self.digest()?, answer, signer, at, key, None)?);
         Ok(())
+    }
+
+    /// Verifies that a statement is about this annex, by one of its signers, with the signer's key.
+    ///
+    /// # Errors
+    ///
+    /// As [`Signature::verify`].
+    pub fn verify(
+        &self,
+        signature: &Signature,
+        agreement: &Agreement,
+        key_changes: &[KeyChange],
+    ) -> Result<(), Error> {
+        let keys = Keys::of(agreement, &[&self.party]);
+        signature.verify_with(&keys, self.digest()?, agreement.environment, key_changes)
     }
 
     /// Returns where the annex stands with each of its signers.
@@ -234,6 +306,21 @@ impl Annex {
             key_changes,
         ))
     }
+}
+
+/// The caseload of a recipient that joins. Its elements are those of the agreement's own recipient.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Caseload {
+    /// What the records are, in words.
+    pub title: String,
+    /// How many records there are, about. A run over 110 % of it stops (F2).
+    pub approx_count: u64,
+    /// Why the party may use these records.
+    pub basis: Basis,
+    /// The federal system of records they belong to, if they belong to one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system_of_records: Option<SystemOfRecords>,
 }
 
 /// What happened around an agreement after it was written: each thing with its day.

@@ -12,7 +12,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::reader::Reader;
-use crate::{Agreement, CycleId, ElementName, PartyId, Problem, ProgramId, RecordSetId};
+use crate::{Agreement, Annex, CycleId, ElementName, PartyId, Problem, ProgramId, RecordSetId};
 
 /// The operations schedule of a matching program.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -22,6 +22,9 @@ pub struct Schedule {
     pub format: u32,
     /// The matching program it is for.
     pub program: ProgramId,
+    /// At the node of a recipient that joined by an annex: that recipient. Left out at every other node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<PartyId>,
     /// Where the records of each set are, by the set's name.
     pub record_sets: BTreeMap<RecordSetId, Extracted>,
     /// A threshold higher than the agreement's rule would set; never below its bound.
@@ -200,12 +203,17 @@ pub struct Contact {
 }
 
 impl Schedule {
-    /// Reads a schedule from its TOML text and checks it against its agreement.
+    /// Reads a schedule from its TOML text and checks it against its agreement and the annexes to it.
     ///
     /// # Errors
     ///
     /// Everything that is missing, wrong, unknown or still a placeholder, all at once, in the order of the file.
-    pub fn read(text: &str, file: &str, agreement: &Agreement) -> Result<Self, Vec<Problem>> {
+    pub fn read(
+        text: &str,
+        file: &str,
+        agreement: &Agreement,
+        annexes: &[Annex],
+    ) -> Result<Self, Vec<Problem>> {
         let mut reader = Reader::new(text, file, schemars::schema_for!(Self).to_value());
         let value = reader.value();
         let schedule: Option<Self> = match serde_json::from_value(value) {
@@ -217,9 +225,24 @@ impl Schedule {
             }
         };
         if let Some(schedule) = &schedule {
-            schedule.check(agreement, &mut reader);
+            match schedule.terms(agreement, annexes) {
+                Some(terms) => schedule.check(&terms, &mut reader),
+                None => reader.problem(
+                    "recipient",
+                    "`recipient` joined by no annex that names its caseload".to_owned(),
+                    Some("floor F1"),
+                    "put the annex, with `[caseload]`, into `annexes/`; leave it out at the agreement's own recipient",
+                ),
+            }
         }
         reader.finish(schedule)
+    }
+
+    /// Returns the terms for the recipient whose node this is, if the agreement or an annex names it.
+    fn terms<'a>(&self, agreement: &'a Agreement, annexes: &[Annex]) -> Option<Cow<'a, Agreement>> {
+        let Some(recipient) = &self.recipient else { return Some(Cow::Borrowed(agreement)) };
+        let annex = annexes.iter().find(|annex| annex.party.id == *recipient)?;
+        annex.caseload.as_ref().map(|_| Cow::Owned(annex.terms(agreement)))
     }
 
     /// Returns the cycle of this name.

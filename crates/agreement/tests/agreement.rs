@@ -603,7 +603,7 @@ fn a_demonstration_is_signed_in_force_and_keeps_its_length() {
 
 #[test]
 fn the_example_schedule_fits_its_agreement() {
-    let schedule = Schedule::read(SCHEDULE, "schedule.toml", &example()).unwrap();
+    let schedule = Schedule::read(SCHEDULE, "schedule.toml", &example(), &[]).unwrap();
     assert!(schedule.cycle(&"2027Q1".parse().unwrap()).is_some());
     assert_eq!(schedule.extracts().len(), example().record_sets.len());
 }
@@ -634,7 +634,7 @@ selected_on = [\"race\"]
 ";
     let text = text
         .replace("attested_by = \"payroll-administration\"", "attested_by = \"family-support\"");
-    let problems = Schedule::read(&text, "schedule.toml", &example()).unwrap_err();
+    let problems = Schedule::read(&text, "schedule.toml", &example(), &[]).unwrap_err();
     expect![[r#"
         schedule.toml:5:13: `threshold` is below 6, the bound that was approved (floor F12)
           raise it; a lower bound is a change of terms and so a new agreement

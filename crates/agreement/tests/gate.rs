@@ -459,8 +459,12 @@ fn another_recipient_joins_when_everybody_has_signed_its_annex() {
     let mut party = filed.agreement.parties[1].clone();
     party.id = "housing".parse().unwrap();
     party.key = key(50).public();
-    let mut annex =
-        Annex { agreement: filed.agreement.digest().unwrap(), party, signatures: Vec::new() };
+    let mut annex = Annex {
+        agreement: filed.agreement.digest().unwrap(),
+        party,
+        caseload: None,
+        signatures: Vec::new(),
+    };
     let request = ask(&filed, Act::TRAIN, "housing");
     let signer = |id: &str, role| agreement::Signer { id: id.parse().unwrap(), role };
     // The demonstration draws keys in the order of parties, a board after its party.
@@ -753,8 +757,12 @@ fn an_annexed_recipient_does_not_get_anothers_caseload() {
         let mut party = filed.agreement.parties[1].clone();
         party.id = id.parse().unwrap();
         party.key = key(seed).public();
-        let mut annex =
-            Annex { agreement: filed.agreement.digest().unwrap(), party, signatures: Vec::new() };
+        let mut annex = Annex {
+            agreement: filed.agreement.digest().unwrap(),
+            party,
+            caseload: None,
+            signatures: Vec::new(),
+        };
         for (id, role, seed) in [
             ("payroll-administration", SignerRole::Party, 1),
             ("payroll-administration", SignerRole::Board, 2),

@@ -30,6 +30,8 @@ pub struct Program {
     pub folder: PathBuf,
     /// The agreement and all that is filed about it.
     pub filed: Filed,
+    /// The agreement with the caseload of the recipient whose node this is, where it joined by an annex.
+    terms: Box<Agreement>,
     /// The agreement's digest.
     pub digest: Digest,
     /// The operations schedule.
@@ -58,21 +60,30 @@ impl Program {
         let drafted = read_agreement(folder, "agreement.toml")?;
         clock.is_for(drafted.environment)?;
         let schedule_path = folder.join("schedule.toml");
-        let schedule = Schedule::read(&read(&schedule_path)?, &shown(&schedule_path), &drafted)
-            .map_err(|problems| Error::Problems { problems })?;
+        let annexes = read_annexes(folder)?;
+        let schedule =
+            Schedule::read(&read(&schedule_path)?, &shown(&schedule_path), &drafted, &annexes)
+                .map_err(|problems| Error::Problems { problems })?;
         let engine = Engine::load(folder, &drafted)?;
-        let filed = if drafted.demonstration {
+        let mut filed = if drafted.demonstration {
             demonstration(folder, &drafted, places, clock)?
         } else {
             read_filed(folder, drafted)?
         };
+        filed.joined.clone_from(&schedule.recipient);
         let digest = filed.agreement.digest()?;
-        Ok(Program { folder: folder.to_owned(), filed, digest, schedule, engine })
+        // Whether everybody has signed the annex is the gate's to say: unsigned, it is refused and not an error.
+        let joining =
+            filed.annexes.iter().find(|annex| Some(&annex.party.id) == filed.joined.as_ref());
+        let terms =
+            joining.map_or_else(|| filed.agreement.clone(), |annex| annex.terms(&filed.agreement));
+        let terms = Box::new(terms);
+        Ok(Program { folder: folder.to_owned(), filed, terms, digest, schedule, engine })
     }
 
-    /// Returns the agreement.
+    /// Returns the agreement, as it stands for the recipient whose node this is.
     pub fn agreement(&self) -> &Agreement {
-        &self.filed.agreement
+        &self.terms
     }
 
     /// Returns the party that discloses and its records.
@@ -225,9 +236,7 @@ pub fn read_filed(folder: &Path, agreement: Agreement) -> Result<Filed, Error> {
     for path in listed(&folder.join("keys"))? {
         filed.key_changes.push(KeyChange::read(&read(&path)?, &shown(&path))?);
     }
-    for path in listed(&folder.join("annexes"))? {
-        filed.annexes.push(Annex::read(&read(&path)?, &shown(&path))?);
-    }
+    filed.annexes = read_annexes(folder)?;
     filed.publications = read_publications(folder)?;
     if folder.join("previous.toml").exists() {
         filed.previous = Some(read_agreement(folder, "previous.toml")?);
@@ -236,6 +245,11 @@ pub fn read_filed(folder: &Path, agreement: Agreement) -> Result<Filed, Error> {
         }
     }
     Ok(filed)
+}
+
+fn read_annexes(folder: &Path) -> Result<Vec<Annex>, Error> {
+    let read_one = |path: &PathBuf| Ok(Annex::read(&read(path)?, &shown(path))?);
+    listed(&folder.join("annexes"))?.iter().map(read_one).collect()
 }
 
 fn read_publications(folder: &Path) -> Result<Publications, Error> {
@@ -407,8 +421,10 @@ pub fn problems(path: &Path, packs: &[agreement::Pack]) -> Result<Vec<Problem>, 
     // What is missing is not also said to be broken.
     found.extend(terms.into_iter().filter(|problem| !missing.contains(&problem.cite)));
     let schedule = path.with_file_name("schedule.toml");
+    let annexes = read_annexes(path.parent().unwrap_or(Path::new(".")))?;
     if schedule.exists()
-        && let Err(problems) = Schedule::read(&read(&schedule)?, &shown(&schedule), &agreement)
+        && let Err(problems) =
+            Schedule::read(&read(&schedule)?, &shown(&schedule), &agreement, &annexes)
     {
         found.extend(problems);
     }

@@ -163,11 +163,12 @@ fn standing_stay<'stays>(
     permit: &Permit,
     now: Timestamp,
 ) -> Result<Option<&'stays Stay>, Error> {
-    let request = request_of(&filed.agreement, permit);
+    let terms = filed.terms(now)?;
+    let request = request_of(&terms, permit);
     let parties: Vec<_> =
         filed.parties(now)?.iter().map(|party| (party.id.clone(), party.roles.clone())).collect();
     let digest = permit.agreement();
-    Ok(stays.iter().find(|stay| stay.halts(&request, &filed.agreement, digest, &parties, now)))
+    Ok(stays.iter().find(|stay| stay.halts(&request, &terms, digest, &parties, now)))
 }
 
 fn request_of(agreement: &Agreement, permit: &Permit) -> Request {

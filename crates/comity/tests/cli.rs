@@ -526,6 +526,103 @@ fn a_program_that_one_board_has_not_signed_is_refused() {
     );
 }
 
+/// The program at the node of a recipient that joins by an annex, unsigned: it has the same elements and a caseload of
+/// its own.
+fn joining() -> Desk {
+    let desk = signed();
+    let made = desk.call("key new housing.secret --test --json").well().json();
+    let public = made["public"].as_str().unwrap_or_default();
+    let checked = desk.call("check benefits --json").well().json();
+    let agreement = checked["agreement"].as_str().unwrap_or_default();
+    desk.write(
+        "benefits/annexes/housing.toml",
+        format!(
+            r#"agreement = "{agreement}"
+
+[party]
+id = "housing"
+name = "Housing Department, State of Columbia (fictional)"
+roles = ["recipient"]
+federal = false
+address = "21 Harbour Street, Port Columbia"
+key = "{public}"
+
+[caseload]
+title = "Open cases of housing support with declared income"
+approx_count = 470
+
+[caseload.basis]
+citation = "Housing Act (fictional), section 4"
+statement = "The department may use its own case records to verify income."
+"#
+        ),
+    );
+    desk.edit(
+        "benefits/schedule.toml",
+        "program = \"benefits\"\n",
+        "program = \"benefits\"\nrecipient = \"housing\"\n",
+    );
+    desk.edit(
+        "benefits/schedule.toml",
+        "attested_by = \"family-support\"",
+        "attested_by = \"housing\"",
+    );
+    desk
+}
+
+const JOINED_SIGNERS: [&str; 4] = [
+    "--key payroll.secret --as payroll-administration",
+    "--key board.secret --as payroll-administration --board",
+    "--key support.secret --as family-support",
+    "--key housing.secret --as housing",
+];
+
+#[test]
+fn a_recipient_that_joined_by_an_annex_runs_with_its_own_caseload_once_everybody_has_signed_it() {
+    let desk = joining();
+    desk.call("check benefits").well();
+    for signer in JOINED_SIGNERS {
+        let said = desk.call("run benefits");
+        assert_eq!(said.code, 2, "{}", said.shown());
+        assert!(said.out.contains("F1-party is broken"), "{}", said.shown());
+        desk.call(&format!("sign benefits --annex benefits/annexes/housing.toml {signer}")).well();
+    }
+    let said = desk.call("run benefits").well();
+    assert!(said.out.contains("permit    run by housing"), "{}", said.shown());
+    assert!(said.out.contains("leads     14 opened"), "{}", said.shown());
+    desk.call("audit benefits/work").well();
+    let leads = desk.call("leads benefits --json").well().json();
+    assert_eq!(leads.as_array().unwrap().len(), 14);
+}
+
+#[test]
+fn a_joined_caseload_far_over_its_own_stated_number_stops_the_run() {
+    let desk = joining();
+    desk.edit("benefits/annexes/housing.toml", "approx_count = 470", "approx_count = 400");
+    for signer in JOINED_SIGNERS {
+        desk.call(&format!("sign benefits --annex benefits/annexes/housing.toml {signer}")).well();
+    }
+    let said = desk.call("run benefits");
+    assert_eq!(said.code, 2, "{}", said.shown());
+    assert!(said.out.contains("caseload: 500 of about 400"), "{}", said.shown());
+}
+
+#[test]
+fn an_annex_takes_no_signature_that_would_not_count_and_no_recipient_runs_without_one() {
+    let desk = joining();
+    let before = desk.read("benefits/annexes/housing.toml");
+    for words in ["--key board.secret --as family-support", "--key support.secret --as nobody"] {
+        let said =
+            desk.call(&format!("sign benefits --annex benefits/annexes/housing.toml {words}"));
+        assert_eq!(said.code, 1, "{}", said.shown());
+    }
+    assert_eq!(desk.read("benefits/annexes/housing.toml"), before);
+    desk.edit("benefits/annexes/housing.toml", "id = \"housing\"", "id = \"other\"");
+    let said = desk.call("run benefits");
+    assert_eq!(said.code, 1, "{}", said.shown());
+    assert!(said.err.contains("`recipient` joined by no annex"), "{}", said.shown());
+}
+
 #[test]
 fn a_revoked_agreement_is_refused_from_then_on() {
     let desk = signed();

@@ -23,6 +23,7 @@ impl Facts {
         let digest = filed.agreement.digest()?;
         let parties = filed.parties(now)?;
         let standing = filed.standing_under(digest, now);
+        let terms = filed.terms(now)?;
         let places = Places::of(request);
         let mut context = acting(request, filed, &places, now);
         context.extend(so_far(gate, request, filed, &places, now));
@@ -33,7 +34,7 @@ impl Facts {
             party: request.party.to_string(),
             agreement: digest.to_string(),
             principal: principal(&request.party, filed, &parties),
-            resource: resource(filed, &parties, &standing, now)?,
+            resource: resource(filed, &terms, &parties, &standing, now)?,
             context,
             details: BTreeMap::new(),
         };

@@ -77,16 +77,17 @@ impl Facts {
         let digest = filed.agreement.digest()?;
         let parties = filed.parties(now)?;
         let standing = filed.standing_under(digest, now);
+        let terms = filed.terms(now)?;
         let mut facts = Self {
             act: request.act.clone(),
             party: request.party.to_string(),
             agreement: digest.to_string(),
             principal: principal(&request.party, filed, &parties),
-            resource: resource(filed, &parties, &standing, now)?,
-            context: context(request, filed, &parties, digest, now),
+            resource: resource(filed, &terms, &parties, &standing, now)?,
+            context: context(request, filed, &terms, &parties, digest, now),
             details: BTreeMap::new(),
         };
-        facts.details = details(request, filed, &standing, &facts);
+        facts.details = details(request, &terms, &standing, &facts);
         Ok(facts.spellable())
     }
 
@@ -144,11 +145,11 @@ pub(super) fn principal(asks: &PartyId, filed: &Filed, parties: &[&Party]) -> Ma
 /// Returns the attributes of the agreement.
 pub(super) fn resource(
     filed: &Filed,
+    agreement: &Agreement,
     parties: &[&Party],
     standing: &Standing,
     now: Timestamp,
 ) -> Result<Map<String, Value>, Error> {
-    let agreement = &filed.agreement;
     let signers = |signers: &BTreeSet<crate::Signer>, role: SignerRole| -> BTreeSet<String> {
         signers.iter().filter(|s| s.role == role).map(|s| s.id.to_string()).collect()
     };
@@ -341,11 +342,11 @@ fn renewal(
 fn context(
     request: &Request,
     filed: &Filed,
+    agreement: &Agreement,
     parties: &[&Party],
     digest: Digest,
     now: Timestamp,
 ) -> Map<String, Value> {
-    let agreement = &filed.agreement;
     let today = day(now);
     let purpose = agreement.purpose(&request.purpose);
     let roles: Vec<_> = parties.iter().map(|p| (p.id.clone(), p.roles.clone())).collect();
@@ -435,11 +436,10 @@ fn context(
 /// Returns what exactly is amiss, by the names that policies use in `@detail`.
 fn details(
     request: &Request,
-    filed: &Filed,
+    agreement: &Agreement,
     standing: &Standing,
     facts: &Facts,
 ) -> BTreeMap<String, String> {
-    let agreement = &filed.agreement;
     let unsigned = |role: SignerRole| {
         list(
             standing

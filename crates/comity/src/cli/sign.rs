@@ -1,12 +1,15 @@
-//! `comity sign`: a party or board accepts, rejects or revokes an agreement, by a detached signature over its digest.
+//! `comity sign`: a party or board accepts, rejects or revokes an agreement, by a detached signature over its digest, or
+//! an annex by which another recipient joins, by one in the annex.
 
 use super::{Done, shown};
 use crate::Error;
 use crate::clock::Clock;
 use crate::printer::Printer;
 use crate::program::{self, read};
-use agreement::{Answer, Digest, Document, PartyId, Signature, Signer, SignerRole, SigningKey};
-use std::path::PathBuf;
+use agreement::{
+    Agreement, Annex, Answer, Digest, Document, PartyId, Signature, Signer, SignerRole, SigningKey,
+};
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Words {
@@ -36,6 +39,9 @@ pub(super) struct Words {
     /// The office that attests having seen it signed
     #[arg(long, value_name = "OFFICE", requires = "document")]
     attested_by: Option<String>,
+    /// Signs this annex, by which another recipient joins, and not the agreement
+    #[arg(long, value_name = "FILE", conflicts_with = "document")]
+    annex: Option<PathBuf>,
 }
 
 impl Words {
@@ -58,6 +64,9 @@ impl Words {
         let key = SigningKey::from_secret_text(&read(&self.key)?)?;
         let role = if self.board { SignerRole::Board } else { SignerRole::Party };
         let signer = Signer { id: PartyId::new(&self.party)?, role };
+        if let Some(file) = &self.annex {
+            return self.sign_annex(file, answer, &signer, agreement, &key, clock, printer);
+        }
         let document = match (&self.document, self.attested_by) {
             (Some(path), Some(attested_by)) => {
                 let bytes = std::fs::read(path)
@@ -84,6 +93,40 @@ impl Words {
             printer.labelled("attested", &document);
         }
         printer.labelled("file", &shown(&file));
+        Ok(Done::Well)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "it is what the words came to, in one call")]
+    fn sign_annex(
+        &self,
+        file: &Path,
+        answer: Answer,
+        signer: &Signer,
+        agreement: Agreement,
+        key: &SigningKey,
+        clock: &Clock,
+        printer: &Printer,
+    ) -> Result<Done, Error> {
+        let mut annex = Annex::read(&read(file)?, &shown(file))?;
+        let filed = program::read_filed(&self.program, agreement)?;
+        if annex.agreement != filed.agreement.digest()? {
+            let what = format!(
+                "the annex is to the agreement {}, and this one is {}",
+                annex.agreement,
+                filed.agreement.digest()?
+            );
+            return Err(Error::Unrunnable { what });
+        }
+        annex.sign(answer, signer, clock.now(), key)?;
+        // A signature that would not count is not written.
+        if let Some(signature) = annex.signatures.last() {
+            annex.verify(signature, &filed.agreement, &filed.key_changes)?;
+        }
+        program::write(file, &annex.to_text()?)?;
+        let digest = annex.digest()?.to_string();
+        printer.json(&serde_json::json!({ "annex": digest, "file": shown(file) }));
+        printer.labelled("sign", &format!("{signer}: {} annex {digest}", self.answer));
+        printer.labelled("file", &shown(file));
         Ok(Done::Well)
     }
 }
