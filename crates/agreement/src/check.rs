@@ -180,8 +180,11 @@ impl Check<'_, '_> {
                     key.environment(),
                     agreement.environment
                 );
-                let remedy = format!("make a key with `comity key new {}`", agreement.environment);
-                self.add(&path, what, None, &remedy);
+                let remedy = match agreement.environment {
+                    crate::Environment::Test => "make a key with `comity key new FILE --test`",
+                    crate::Environment::Production => "make a key with `comity key new FILE`",
+                };
+                self.add(&path, what, None, remedy);
             }
             if let Some(other) = seen.insert(key.to_string(), path.clone()) {
                 let what = format!("`{path}` is the same key as `{other}`");

@@ -4,7 +4,7 @@
 //! of publications, which the filing party answers for. Storage is the program's affair.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use crate::digest::canonical;
 use crate::signature::Keys;
 use crate::{
-    Agreement, Answer, Basis, Digest, Error, KeyChange, Party, PartyId, Role, Signature, Signer,
-    SignerRole, SigningKey, Standing, Stay, SystemOfRecords,
+    Accuracy, Agreement, Answer, Basis, Digest, Error, Exception, KeyChange, Party, PartyId,
+    Problem, Role, Signature, Signer, SignerRole, SigningKey, Standing, Stay, SystemOfRecords,
 };
 
 /// An agreement and what has been filed about it.
@@ -78,6 +78,28 @@ impl Filed {
         )
     }
 
+    /// Returns the standing that counts for whoever asks: that of the agreement, and for a party that joined by an annex
+    /// also who rejected or revoked the annex. It stays a party, as one does whose agreement was revoked: what outlives
+    /// the agreement outlives the annex too (floor F1).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotCanonical`] when the agreement has no canonical form.
+    pub(crate) fn standing_for(
+        &self,
+        asks: &PartyId,
+        digest: Digest,
+        now: Timestamp,
+    ) -> Result<Standing, Error> {
+        let mut standing = self.standing_under(digest, now);
+        if let Some(annex) = self.annex_for(asks, now)? {
+            let joined = annex.standing(&self.agreement, &self.key_changes, now)?;
+            standing.rejected.extend(joined.rejected);
+            standing.revoked.extend(joined.revoked);
+        }
+        Ok(standing)
+    }
+
     /// Returns the agreement that this one says it continues, if it is here, and where that stands with its signers.
     ///
     /// # Errors
@@ -110,6 +132,31 @@ impl Filed {
         Some(&self.publications).filter(|p| p.agreement.is_some() && p.agreement == digest)
     }
 
+    /// Returns what was published for whoever asks. A recipient that joins changes the program, so that what is sent and
+    /// published before it begins is about the annex: 5 U.S.C. 552a(o)(2)(A), (r), (e)(12).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotCanonical`] when agreement or annex have no canonical form.
+    pub fn published_for(
+        &self,
+        asks: &PartyId,
+        now: Timestamp,
+    ) -> Result<Option<Cow<'_, Publications>>, Error> {
+        let Some(published) = self.published() else { return Ok(None) };
+        let Some(annex) = self.annex_for(asks, now)? else {
+            return Ok(Some(Cow::Borrowed(published)));
+        };
+        let digest = annex.digest()?;
+        let joined = published.joined.get(&annex.party.id).filter(|joined| joined.annex == digest);
+        Ok(Some(Cow::Owned(Publications {
+            sent_to_committees: joined.and_then(|joined| joined.sent_to_committees),
+            reported_in_advance: joined.and_then(|joined| joined.reported_in_advance),
+            federal_register: joined.and_then(|joined| joined.federal_register.clone()),
+            ..published.clone()
+        })))
+    }
+
     /// Returns the parties that count at an instant: those of the agreement, and those that joined by an annex which
     /// everybody has signed.
     ///
@@ -117,29 +164,33 @@ impl Filed {
     ///
     /// [`Error::NotCanonical`] when the agreement has no canonical form.
     pub fn parties(&self, now: Timestamp) -> Result<Vec<&Party>, Error> {
-        let joined = self.agreed_annexes(now)?;
+        let joined = self.joined_annexes(now)?;
         let joined = joined.into_iter().map(|annex| &annex.party);
         Ok(self.agreement.parties.iter().chain(joined).collect())
     }
 
-    /// Returns the agreement as it stands for whoever asks here: the agreement itself, or, for a recipient that joined
-    /// by an annex which everybody has signed, the agreement with that recipient's caseload in the place of the first's.
+    /// Returns the agreement as it stands for whoever asks: the agreement itself, or, for a recipient that joined by an
+    /// annex which everybody has signed, and at its node, the agreement with that recipient's caseload in the place of the first's.
     /// Its digest is no agreement's: what is recorded names the digest of the agreement itself.
     ///
     /// # Errors
     ///
     /// [`Error::NotCanonical`] when the agreement has no canonical form.
-    pub fn terms(&self, now: Timestamp) -> Result<Cow<'_, Agreement>, Error> {
-        let Some(joined) = &self.joined else { return Ok(Cow::Borrowed(&self.agreement)) };
-        let annexes = self.agreed_annexes(now)?;
-        let annex = annexes.into_iter().find(|annex| annex.party.id == *joined);
-        Ok(annex.map_or(Cow::Borrowed(&self.agreement), |annex| {
+    pub fn terms(&self, asks: &PartyId, now: Timestamp) -> Result<Cow<'_, Agreement>, Error> {
+        Ok(self.annex_for(asks, now)?.map_or(Cow::Borrowed(&self.agreement), |annex| {
             Cow::Owned(annex.terms(&self.agreement))
         }))
     }
 
-    /// Returns the annexes of this agreement that everybody has signed, and that join somebody who may join.
-    fn agreed_annexes(&self, now: Timestamp) -> Result<Vec<&Annex>, Error> {
+    /// Returns the annex that counts for whoever asks: that of the recipient whose node this is, or of the party itself.
+    fn annex_for(&self, asks: &PartyId, now: Timestamp) -> Result<Option<&Annex>, Error> {
+        let joined = self.joined.as_ref().unwrap_or(asks);
+        Ok(self.joined_annexes(now)?.into_iter().find(|annex| annex.party.id == *joined))
+    }
+
+    /// Returns the annexes of this agreement that everybody has accepted, and that join somebody who may join; those that
+    /// somebody has revoked since, too.
+    fn joined_annexes(&self, now: Timestamp) -> Result<Vec<&Annex>, Error> {
         let mut agreed: Vec<&Annex> = Vec::new();
         if self.annexes.is_empty() {
             return Ok(agreed);
@@ -151,9 +202,11 @@ impl Filed {
             if annex.agreement == digest
                 && annex.party.roles == [Role::Recipient]
                 && self.may_join(&annex.party, &parties)
-                && annex.standing(&self.agreement, &self.key_changes, now)?.is_agreed()
             {
-                agreed.push(annex);
+                let standing = annex.standing(&self.agreement, &self.key_changes, now)?;
+                if standing.required.is_subset(&standing.accepted) {
+                    agreed.push(annex);
+                }
             }
         }
         Ok(agreed)
@@ -232,8 +285,13 @@ impl Annex {
     pub fn terms(&self, agreement: &Agreement) -> Agreement {
         let mut terms = agreement.clone();
         terms.parties.push(self.party.clone());
+        // Exceptions rest on the first recipient's benefit and law, so nobody else has them.
+        terms.exceptions.clear();
         let set = terms.record_sets.iter_mut().find(|set| set.caseload_id.is_some());
         if let (Some(set), Some(caseload)) = (set, &self.caseload) {
+            terms.exceptions.clone_from(&caseload.exceptions);
+            terms.accuracy.retain(|assessment| assessment.record_set != set.id);
+            terms.accuracy.extend(caseload.accuracy.iter().cloned());
             set.owner = self.party.id.clone();
             set.title.clone_from(&caseload.title);
             set.approx_count = caseload.approx_count;
@@ -241,6 +299,76 @@ impl Annex {
             set.system_of_records.clone_from(&caseload.system_of_records);
         }
         terms
+    }
+
+    /// Lists what is wrong with an annex before anybody signs it: placeholders, another agreement, a party that is no
+    /// recipient, a caseload that is not one. The lines are those of the file's text, where they can be told.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotCanonical`] when the agreement has no canonical form.
+    pub fn problems(
+        &self,
+        text: &str,
+        file: &str,
+        agreement: &Agreement,
+    ) -> Result<Vec<Problem>, Error> {
+        let mut found = Vec::new();
+        let mut add = |key: &str, what: String, cite: Option<&str>, remedy: &str| {
+            let line = text.lines().position(|line| line.trim_start().starts_with(key));
+            found.push(Problem {
+                file: file.to_owned(),
+                line: line.map_or(1, |line| line + 1),
+                column: 1,
+                what,
+                cite: cite.map(str::to_owned),
+                remedy: remedy.to_owned(),
+            });
+        };
+        if self.agreement != agreement.digest()? {
+            let what = "`agreement` is not the digest of the agreement beside it".to_owned();
+            add("agreement", what, None, "write the digest that `comity check` prints");
+        }
+        if self.party.roles != [Role::Recipient] {
+            let what = "`party.roles` is not `[\"recipient\"]`".to_owned();
+            let remedy = "whoever brings records to be searched is a party to a new agreement";
+            add("roles", what, Some("floor F1"), remedy);
+        }
+        if self.party.key.environment() != agreement.environment {
+            let what = format!("`party.key` is a {} key", self.party.key.environment());
+            add("key", what, None, "make a key for the agreement's environment");
+        }
+        let mut written = vec![
+            ("name", "party.name", &self.party.name),
+            ("address", "party.address", &self.party.address),
+        ];
+        if let Some(caseload) = &self.caseload {
+            written.extend([
+                ("title", "caseload.title", &caseload.title),
+                ("citation", "caseload.basis.citation", &caseload.basis.citation),
+                ("statement", "caseload.basis.statement", &caseload.basis.statement),
+            ]);
+            if caseload.approx_count == 0 {
+                let what = "`caseload.approx_count` is still `0`".to_owned();
+                let cite = Some("5 U.S.C. 552a(o)(1)(C)");
+                add("approx_count", what, cite, "say about how many records there are");
+            }
+            let set = agreement.record_sets.iter().find(|set| set.caseload_id.is_some());
+            let other = |assessment: &&Accuracy| Some(&assessment.record_set) != set.map(|s| &s.id);
+            if let Some(assessment) = caseload.accuracy.iter().find(other) {
+                let what = format!("`{}` is not the caseload's record set", assessment.record_set);
+                let remedy =
+                    "assess the caseload's own records under the agreement's name for them";
+                add("record_set", what, Some("5 U.S.C. 552a(o)(1)(J)"), remedy);
+            }
+        }
+        for (key, path, text) in written {
+            if crate::reader::is_placeholder(text) {
+                let what = format!("`{path}` is still a placeholder");
+                add(key, what, None, "write what is true before anybody signs");
+            }
+        }
+        Ok(found)
     }
 
     /// Returns the annex as the text of its file.
@@ -321,6 +449,12 @@ pub struct Caseload {
     /// The federal system of records they belong to, if they belong to one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system_of_records: Option<SystemOfRecords>,
+    /// How accurate these records are, 5 U.S.C. 552a(o)(1)(J); an assessment of another's records is none of these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accuracy: Vec<Accuracy>,
+    /// The exceptions from F3 that this party's own law gives it. Those of the first recipient are not inherited.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exceptions: Vec<Exception>,
 }
 
 /// What happened around an agreement after it was written: each thing with its day.
@@ -348,6 +482,26 @@ pub struct Publications {
     /// The boards' yearly reviews, 5 U.S.C. 552a(u)(3).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reviews: Vec<Date>,
+    /// The same about each annex by which a recipient joins, by that recipient.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub joined: BTreeMap<PartyId, JoinPublished>,
+}
+
+/// What was sent and published about an annex before its recipient began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JoinPublished {
+    /// The digest of the annex.
+    pub annex: Digest,
+    /// Copies sent to both oversight committees, 5 U.S.C. 552a(o)(2)(A).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_to_committees: Option<Date>,
+    /// Advance notice of the change to both committees and OMB, 5 U.S.C. 552a(r).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported_in_advance: Option<Date>,
+    /// The revised notice in the Federal Register, 5 U.S.C. 552a(e)(12).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub federal_register: Option<FederalRegister>,
 }
 
 /// A notice in the Federal Register.

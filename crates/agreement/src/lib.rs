@@ -51,7 +51,7 @@ pub use duty::{
 };
 pub use element::{Category, Element, Kind, Span};
 pub use error::Error;
-pub use filed::{Annex, Caseload, FederalRegister, Filed, Publications};
+pub use filed::{Annex, Caseload, FederalRegister, Filed, JoinPublished, Publications};
 pub use gate::{
     Account, Act, By, CaseFile, CaseRequest, CaseStage, Death, Decided, Decision, Emergency,
     EmergencyGround, Extract, Facts, Gate, Grounds, NoticePart, NoticeServed, PackRef, Permit,

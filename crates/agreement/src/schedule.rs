@@ -12,7 +12,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::reader::Reader;
-use crate::{Agreement, Annex, CycleId, ElementName, PartyId, Problem, ProgramId, RecordSetId};
+use crate::{
+    Agreement, Annex, CycleId, Digest, ElementName, PartyId, Problem, ProgramId, RecordSetId,
+};
 
 /// The operations schedule of a matching program.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -229,7 +231,7 @@ impl Schedule {
                 Some(terms) => schedule.check(&terms, &mut reader),
                 None => reader.problem(
                     "recipient",
-                    "`recipient` joined by no annex that names its caseload".to_owned(),
+                    "`recipient` joined by no annex to this agreement that names its caseload",
                     Some("floor F1"),
                     "put the annex, with `[caseload]`, into `annexes/`; leave it out at the agreement's own recipient",
                 ),
@@ -238,11 +240,22 @@ impl Schedule {
         reader.finish(schedule)
     }
 
-    /// Returns the terms for the recipient whose node this is, if the agreement or an annex names it.
+    /// Returns the annex of the recipient whose node this is, if it joined by one that names its caseload.
+    pub fn annex<'a>(&self, digest: Digest, annexes: &'a [Annex]) -> Option<&'a Annex> {
+        let recipient = self.recipient.as_ref()?;
+        annexes.iter().find(|annex| {
+            annex.agreement == digest && annex.party.id == *recipient && annex.caseload.is_some()
+        })
+    }
+
+    /// Returns the terms for the recipient whose node this is, if the agreement or an annex names it. A demonstration is
+    /// signed on the spot, by nobody who could sign an annex.
     fn terms<'a>(&self, agreement: &'a Agreement, annexes: &[Annex]) -> Option<Cow<'a, Agreement>> {
-        let Some(recipient) = &self.recipient else { return Some(Cow::Borrowed(agreement)) };
-        let annex = annexes.iter().find(|annex| annex.party.id == *recipient)?;
-        annex.caseload.as_ref().map(|_| Cow::Owned(annex.terms(agreement)))
+        if self.recipient.is_none() {
+            return Some(Cow::Borrowed(agreement));
+        }
+        let annex = self.annex(agreement.digest().ok()?, annexes)?;
+        (!agreement.demonstration).then(|| Cow::Owned(annex.terms(agreement)))
     }
 
     /// Returns the cycle of this name.

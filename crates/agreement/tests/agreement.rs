@@ -316,13 +316,13 @@ fn a_test_key_has_no_place_in_a_production_agreement() {
         "environment = \"production\"",
         expect![[r#"
             agreement.toml:37:7: `parties[0].key` is a test key in a production agreement
-              make a key with `comity key new production`
+              make a key with `comity key new FILE`
             agreement.toml:41:7: `parties[0].board.key` is a test key in a production agreement
-              make a key with `comity key new production`
+              make a key with `comity key new FILE`
             agreement.toml:49:7: `parties[1].key` is a test key in a production agreement
-              make a key with `comity key new production`
+              make a key with `comity key new FILE`
             agreement.toml:178:7: `auditor.key` is a test key in a production agreement
-              make a key with `comity key new production`
+              make a key with `comity key new FILE`
         "#]],
     );
     check(
@@ -332,13 +332,13 @@ fn a_test_key_has_no_place_in_a_production_agreement() {
             agreement.toml:11:17: a demonstration is never production
               write `environment = "test"`, or leave `demonstration` out
             agreement.toml:38:7: `parties[0].key` is a test key in a production agreement
-              make a key with `comity key new production`
+              make a key with `comity key new FILE`
             agreement.toml:42:7: `parties[0].board.key` is a test key in a production agreement
-              make a key with `comity key new production`
+              make a key with `comity key new FILE`
             agreement.toml:50:7: `parties[1].key` is a test key in a production agreement
-              make a key with `comity key new production`
+              make a key with `comity key new FILE`
             agreement.toml:179:7: `auditor.key` is a test key in a production agreement
-              make a key with `comity key new production`
+              make a key with `comity key new FILE`
         "#]],
     );
 }

@@ -7,9 +7,9 @@
 use std::collections::BTreeSet;
 
 use agreement::{
-    Act, Agreement, Annex, Answer, Category, Decision, Direction, Extract, Facts, Filed, Gate,
-    Lift, Pack, Permit, PilotStatus, Publications, Refusal, Request, Scope, Signature, SignerRole,
-    SigningKey, Stay, StayKind,
+    Act, Agreement, Annex, Answer, Caseload, Category, Decision, Direction, Extract, Facts, Filed,
+    Gate, JoinPublished, Lift, Pack, Permit, PilotStatus, Publications, Refusal, Request, Scope,
+    Signature, SignerRole, SigningKey, Stay, StayKind,
 };
 use expect_test::expect;
 use jiff::{SignedDuration, Timestamp};
@@ -453,36 +453,169 @@ fn no_agreement_serves_arrest_detention_or_removal() {
     let _ = permit(&filed, &run(&filed));
 }
 
-#[test]
-fn another_recipient_joins_when_everybody_has_signed_its_annex() {
-    let mut filed = file(|_| {});
+/// Files about the first annex what was sent and published about the agreement.
+fn publish_joining(filed: &mut Filed) {
+    let annex = &filed.annexes[0];
+    let published = JoinPublished {
+        annex: annex.digest().unwrap(),
+        sent_to_committees: filed.publications.sent_to_committees,
+        reported_in_advance: filed.publications.reported_in_advance,
+        federal_register: filed.publications.federal_register.clone(),
+    };
+    filed.publications.joined.insert(annex.party.id.clone(), published);
+}
+
+/// The signers of the worked example and a joining recipient, in the order in which the demonstration draws keys.
+const JOINING: [(&str, SignerRole, u8); 4] = [
+    ("payroll-administration", SignerRole::Party, 1),
+    ("payroll-administration", SignerRole::Board, 2),
+    ("family-support", SignerRole::Party, 3),
+    ("housing", SignerRole::Party, 50),
+];
+
+fn say(annex: &mut Annex, answer: Answer, (id, role, seed): (&str, SignerRole, u8)) {
+    let signer = agreement::Signer { id: id.parse().unwrap(), role };
+    annex.sign(answer, &signer, now(), &key(seed)).unwrap();
+}
+
+/// An annex by which housing joins with a caseload, signed by nobody yet.
+fn joining(filed: &Filed) -> Annex {
     let mut party = filed.agreement.parties[1].clone();
     party.id = "housing".parse().unwrap();
     party.key = key(50).public();
-    let mut annex = Annex {
-        agreement: filed.agreement.digest().unwrap(),
-        party,
-        caseload: None,
-        signatures: Vec::new(),
+    let set = filed.agreement.record_sets.iter().find(|set| set.caseload_id.is_some()).unwrap();
+    let accuracy = filed.agreement.accuracy.iter().filter(|of| of.record_set == set.id);
+    let caseload = Caseload {
+        title: "Open cases of housing support".into(),
+        approx_count: 470,
+        basis: set.basis.clone(),
+        system_of_records: None,
+        accuracy: accuracy.cloned().collect(),
+        exceptions: Vec::new(),
     };
-    let request = ask(&filed, Act::TRAIN, "housing");
-    let signer = |id: &str, role| agreement::Signer { id: id.parse().unwrap(), role };
-    // The demonstration draws keys in the order of parties, a board after its party.
-    for (id, role, seed) in [
-        ("payroll-administration", SignerRole::Party, 1),
-        ("payroll-administration", SignerRole::Board, 2),
-        ("family-support", SignerRole::Party, 3),
-        ("housing", SignerRole::Party, 50),
-    ] {
-        filed.annexes = vec![annex.clone()];
-        refused_by(&filed, &request, &["F1-party"]);
-        annex.sign(Answer::Accept, &signer(id, role), now(), &key(seed)).unwrap();
+    let agreement = filed.agreement.digest().unwrap();
+    Annex { agreement, party, caseload: Some(caseload), signatures: Vec::new() }
+}
+
+/// The agreement with housing's annex signed by all and everything published about it, asked at housing's node.
+fn joined(change: impl FnOnce(&mut Agreement)) -> Filed {
+    let mut filed = file(change);
+    let mut annex = joining(&filed);
+    for signer in JOINING {
+        say(&mut annex, Answer::Accept, signer);
     }
     filed.annexes = vec![annex];
-    let _ = permit(&filed, &request);
+    filed.joined = Some("housing".parse().unwrap());
+    publish_joining(&mut filed);
+    filed
+}
+
+/// A run of housing's with as many records as its annex says.
+fn joined_run(filed: &Filed) -> Request {
+    let mut request = ask(filed, Act::RUN, "housing");
+    let owner = "housing".parse().unwrap();
+    for (id, extract) in &mut request.extracts {
+        if id.as_str() == "caseload" {
+            request.counts.insert(id.clone(), 470);
+            extract.attested_by = Some(owner);
+            break;
+        }
+    }
+    request
+}
+
+#[test]
+fn another_recipient_joins_when_everybody_has_signed_its_annex() {
+    let mut filed = file(|_| {});
+    let mut annex = joining(&filed);
+    let request = ask(&filed, Act::TRAIN, "housing");
+    for signer in JOINING {
+        filed.annexes = vec![annex.clone()];
+        refused_by(&filed, &request, &["F1-party"]);
+        say(&mut annex, Answer::Accept, signer);
+    }
+    let filed = joined(|_| {});
+    let _ = permit(&filed, &joined_run(&filed));
     // Whoever brings records is a party to a new agreement.
-    filed.annexes[0].party.roles.push(agreement::Role::Source);
-    refused_by(&filed, &request, &["F1-party"]);
+    let mut brings = filed.clone();
+    brings.annexes[0].party.roles.push(agreement::Role::Source);
+    assert!(refusal(&brings, &joined_run(&filed)).ids().contains(&"F1-party"));
+}
+
+#[test]
+fn a_joined_recipient_inherits_no_exception_assessment_or_publication_of_the_first() {
+    let exception = |agreement: &mut Agreement| {
+        let set = agreement.record_sets.iter_mut().find(|set| set.caseload_id.is_some()).unwrap();
+        set.compared[0].category = Category::Disability;
+        agreement.exceptions = vec![agreement::Exception {
+            kind: agreement::ExceptionKind::BenefitItself,
+            category: Category::Disability,
+            citation: "Family Support Act (fictional), section 3".into(),
+            reason: "The benefit is for people with a disability.".into(),
+        }];
+    };
+    let filed = file(exception);
+    let _ = permit(&filed, &run(&filed));
+    let filed = joined(exception);
+    let broken = refusal(&filed, &joined_run(&filed));
+    assert!(broken.ids().iter().any(|id| id.starts_with("F3-")), "{:?}", broken.ids());
+
+    let mut filed = joined(|_| {});
+    if let Some(caseload) = &mut filed.annexes[0].caseload {
+        caseload.accuracy.clear();
+    }
+    filed.annexes[0].signatures.clear();
+    let mut annex = filed.annexes[0].clone();
+    for signer in JOINING {
+        say(&mut annex, Answer::Accept, signer);
+    }
+    filed.annexes = vec![annex];
+    publish_joining(&mut filed);
+    refused_by(&filed, &joined_run(&filed), &["us-cmppa-o1J-accuracy"]);
+
+    let mut filed = joined(|_| {});
+    filed.publications.joined.clear();
+    let broken = refusal(&filed, &joined_run(&filed));
+    for id in ["us-cmppa-o2-committees", "us-cmppa-r-reported", "us-cmppa-e12-published"] {
+        assert!(broken.ids().contains(&id), "{id}: {:?}", broken.ids());
+    }
+}
+
+#[test]
+fn who_revokes_an_annex_stops_the_recipient_that_joined_by_it_and_nobody_else() {
+    let mut filed = joined(|_| {});
+    say(&mut filed.annexes[0], Answer::Revoke, JOINING[0]);
+    refused_by(&filed, &joined_run(&filed), &["F1-revoked"]);
+    // It stays a party: what outlives the agreement is its too.
+    assert_eq!(filed.parties(now()).unwrap().len(), 3);
+    filed.joined = None;
+    let _ = permit(&filed, &run(&filed));
+}
+
+#[test]
+fn what_is_wrong_with_an_annex_is_listed_before_anybody_signs() {
+    let filed = file(|_| {});
+    let mut annex = joining(&filed);
+    assert_eq!(annex.problems("", "annex.toml", &filed.agreement).unwrap(), []);
+    annex.agreement = agreement::Digest::of(b"another");
+    annex.party.address = "TODO".into();
+    annex.party.roles.push(agreement::Role::Source);
+    if let Some(caseload) = &mut annex.caseload {
+        caseload.approx_count = 0;
+        caseload.basis.citation = "TODO".into();
+    }
+    let text = annex.to_text().unwrap();
+    let problems = annex.problems(&text, "annex.toml", &filed.agreement).unwrap();
+    let listed: Vec<String> = problems.iter().map(|problem| problem.what.clone()).collect();
+    expect![[r#"
+        `agreement` is not the digest of the agreement beside it
+        `party.roles` is not `["recipient"]`
+        `caseload.approx_count` is still `0`
+        `party.address` is still a placeholder
+        `caseload.basis.citation` is still a placeholder
+        "#]]
+    .assert_eq(&(listed.join("\n") + "\n"));
+    assert!(problems.iter().all(|problem| problem.file == "annex.toml" && problem.line > 0));
 }
 
 #[test]
@@ -774,6 +907,7 @@ fn an_annexed_recipient_does_not_get_anothers_caseload() {
         annex
     };
     filed.annexes = vec![joined(&filed, "housing", 50)];
+    publish_joining(&mut filed);
     for act in [Act::RUN, Act::READ, Act::REVIEW] {
         refused_by(&filed, &ask(&filed, act, "housing"), &["F4-own-caseload"]);
     }

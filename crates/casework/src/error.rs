@@ -1,5 +1,7 @@
 //! What can go wrong with the case store. A refusal is not here: that is the gate's answer.
 
+use sqlx::migrate::MigrateError;
+
 /// Why the case store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -77,7 +79,7 @@ pub enum Error {
     },
     /// The schema could not be brought up to date.
     #[error("the case store's tables could not be brought up to date")]
-    CannotMigrate(#[from] sqlx::migrate::MigrateError),
+    CannotMigrate(#[from] MigrateError),
     /// A statement failed.
     #[error("the case store did not answer")]
     Store(#[from] sqlx::Error),
@@ -198,7 +200,7 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Error::CannotOpen { .. } => Some(
-                "check that the folder exists and can be written, or that the server can be reached",
+                "check that the folder exists and can be written and that its disk has room, or that the server can be reached",
             ),
             Error::OldSqlite { .. } => Some("build with the bundled SQLite, as shipped"),
             Error::UnfitDatabase { .. } => {
@@ -207,11 +209,18 @@ impl Error {
             Error::OpenWire => Some(
                 "reach it by its socket or through a tunnel, or say `sslmode=disable` where the way to it is trusted",
             ),
-            Error::Keys { .. } => Some("check that the folder of the keys can be read and written"),
+            Error::Keys { .. } => Some(
+                "check that the folder of the keys can be read and written, and that its disk has room",
+            ),
             Error::KeyFile { .. } | Error::OtherKeys | Error::NoKey { .. } => {
                 Some("put the keys back from where they are kept; without them nothing can be read")
             }
             Error::KeyCommand { .. } => Some("run the command by hand to see what it says"),
+            // Writing the tables failed: that says nothing of the version.
+            Error::CannotMigrate(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..))
+            | Error::Store(_) => Some(
+                "free some space on the disk, or name a folder on another (--out), and see that it can be written; then run again",
+            ),
             Error::CannotMigrate(_) => Some(
                 "the store may be of a newer version of the program; use that version, or a copy of the store",
             ),
@@ -227,9 +236,6 @@ impl Error {
             }
             Error::RunMoved { .. } | Error::Busy => Some("wait for it to end, then try again"),
             Error::NoSuchStay { .. } => Some("`comity stay list PROGRAM` shows them"),
-            Error::Store(_) => {
-                Some("check that the disk has room and the folder can be written, then run again")
-            }
             Error::AccountThere => Some("name another officer, or change that account's roles"),
             Error::NoSuchAccount => Some("`comity account list` shows them"),
             Error::NotEmpty => Some("restore into an empty folder or schema"),
@@ -248,6 +254,24 @@ impl Error {
             | Error::StaysChanged
             | Error::CannotSpell { .. }
             | Error::LeadMoved { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_store_of_another_version_is_called_one() {
+        let hint = |error: MigrateError| Error::from(error).hint().unwrap();
+        let full = || sqlx::Error::Protocol("database or disk is full".to_owned());
+        for failed in [MigrateError::Execute(full()), MigrateError::ExecuteMigration(full(), 1)] {
+            let said = hint(failed);
+            assert!(said.contains("space") && !said.contains("version"), "{said}");
+        }
+        for other in [MigrateError::VersionMissing(9), MigrateError::VersionMismatch(9)] {
+            assert!(hint(other).contains("newer version"));
         }
     }
 }

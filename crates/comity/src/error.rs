@@ -47,6 +47,16 @@ pub enum Error {
         /// What the agreement names.
         agreed: String,
     },
+    /// What lies in the folder is another party's.
+    #[error("`{}` is the node of `{found}`, and `{wanted}` asks", path.display())]
+    OtherNode {
+        /// The folder.
+        path: PathBuf,
+        /// The origin of the ledger that is there.
+        found: String,
+        /// The origin of whoever asks.
+        wanted: String,
+    },
     /// The clock stands before the ledger's last entry.
     #[error("the clock says {now}, and the ledger's last entry is of {last}")]
     ClockSetBack {
@@ -266,6 +276,41 @@ pub enum Error {
     /// The system's random source failed.
     #[error("the system gives no random bytes")]
     NoRandom(#[from] getrandom::Error),
+    /// A key was changed for another before.
+    #[error("the old key of `{signer}` was changed for another before")]
+    ReplacedKey {
+        /// Whose key, in what capacity.
+        signer: String,
+    },
+    /// A file has too few records to train a model on.
+    #[error("`{}` has {}, and training needs at least {needed}", path.display(), counted(*rows))]
+    TooFewRecords {
+        /// The file.
+        path: PathBuf,
+        /// How many it has.
+        rows: usize,
+        /// How many are needed.
+        needed: usize,
+    },
+    /// A column that a comparison needs has no value in a file.
+    #[error("`{}`: no record has a value for `{column}`, so `{comparison}` cannot be trained", path.display())]
+    NoValue {
+        /// The file.
+        path: PathBuf,
+        /// The recipe's column.
+        column: String,
+        /// The comparison that uses it.
+        comparison: String,
+    },
+    /// The recipient's own file is not as promised.
+    #[error("{error}")]
+    OwnFile {
+        /// The recipient.
+        recipient: String,
+        /// What is wrong.
+        #[source]
+        error: crate::admit::Error,
+    },
     /// The agency's file is not as promised.
     #[error(transparent)]
     Admit(#[from] crate::admit::Error),
@@ -305,6 +350,9 @@ impl Error {
             }
             Error::OtherModel { .. } => fixed(
                 "use the file that was agreed on, or put the new digest into a new agreement: `comity check` prints it",
+            ),
+            Error::OtherNode { .. } => fixed(
+                "name a folder of its own with `--out`: what one recipient was given, another does not read",
             ),
             Error::ClockSetBack { .. } => {
                 fixed("set the machine's clock right; entries cannot be dated before others")
@@ -357,11 +405,16 @@ impl Error {
             Error::NotAsRecorded { .. } => {
                 fixed("restore the case store from its last backup; nothing was released")
             }
-            Error::Linkage(linkage::Error::TooFewRecords { .. }) => fixed(
-                "deliver the whole files; a model for a few records has to be agreed on as model.toml",
-            ),
-            Error::Linkage(linkage::Error::EmptyColumn { .. }) => fixed(
+            Error::TooFewRecords { .. } | Error::Linkage(linkage::Error::TooFewRecords { .. }) => {
+                fixed(
+                    "deliver the whole files; a model for a few records has to be agreed on as model.toml",
+                )
+            }
+            Error::NoValue { .. } | Error::Linkage(linkage::Error::EmptyColumn { .. }) => fixed(
                 "ask for a file with the column filled; to do without it is another recipe, and so another agreement",
+            ),
+            Error::ReplacedKey { .. } => fixed(
+                "name the secret of the newest key; the program's `keys` folder holds the changes so far",
             ),
             Error::BadCertificate { .. } => fixed(
                 "give PEM files: the certificate with those above it, and its own private key",
@@ -394,6 +447,10 @@ impl Error {
             | Error::Report(_)
             | Error::Linkage(_) => None,
             Error::Admit(error) => error.hint(),
+            // Admit knows no owner and speaks of the source.
+            Error::OwnFile { recipient, error } => {
+                error.hint().map(|hint| hint.replace("the source", &format!("`{recipient}`")))
+            }
             Error::Agreement(agreement::Error::UnreadableFile { .. }) => {
                 fixed("mend the file, or put the one back that was filed")
             }
@@ -425,6 +482,10 @@ impl Error {
         }
         text
     }
+}
+
+fn counted(rows: usize) -> String {
+    if rows == 1 { "1 record".to_owned() } else { format!("{rows} records") }
 }
 
 fn lines(problems: &[agreement::Problem]) -> String {

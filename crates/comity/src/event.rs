@@ -26,6 +26,9 @@ pub enum Event {
         environment: String,
         /// Whether it only shows how things work.
         demonstration: bool,
+        /// The digest of the annex by which the recipient here joined, if it did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        annex: Option<String>,
     },
     /// The gate permitted an act.
     #[serde(rename = "decision.permitted")]

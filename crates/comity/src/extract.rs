@@ -14,12 +14,13 @@ use agreement::{
 };
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Decimal128Type};
-use arrow_array::{Array, RecordBatch};
+use arrow_array::{Array, RecordBatch, StringArray};
 use arrow_schema::DataType;
-use jiff::civil::date;
+use jiff::civil::{Date, date};
 use jiff::{Timestamp, ToSpan};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The digests of files that were delivered for other cycles: the same bytes again are a doubled file.
 pub(crate) type Deliveries = BTreeSet<admit::Digest>;
@@ -34,6 +35,8 @@ pub(crate) struct Table {
     pub spec: FileSpec,
     /// What was read of it.
     pub admitted: Admitted,
+    /// By element, how many dates could not be read by the schedule's format; such a date is no value.
+    pub unread: BTreeMap<String, u64>,
 }
 
 /// Counts the records of a set's file and holds them against its control totals. No element is read.
@@ -47,8 +50,19 @@ pub(crate) fn count(
     earlier: &Deliveries,
 ) -> Result<u64, Error> {
     let spec = specification(program, scheduled(program, set)?, cycle, earlier);
-    let admitted = admit::open(&spec, &Projection::default(), Limits::default())?;
+    let admitted = admit::open(&spec, &Projection::default(), Limits::default())
+        .map_err(|error| of_owner(program, set, error))?;
     Ok(admitted.records)
+}
+
+/// Words what to do about a file by who owns it: the recipient's own file is not the source's to mend.
+fn of_owner(program: &Program, set: &RecordSet, error: admit::Error) -> Error {
+    match program.recipient() {
+        Ok((recipient, own)) if own.id == set.id => {
+            Error::OwnFile { recipient: recipient.to_string(), error }
+        }
+        _ => Error::Admit(error),
+    }
 }
 
 /// Says that a permit is for this program, for one of these acts, and has not ended.
@@ -57,7 +71,8 @@ fn under(program: &Program, permit: &Permit, acts: &[Act], now: Timestamp) -> Re
     if is_mine && permit.is_live(now) { Ok(()) } else { Err(Error::OtherPermit) }
 }
 
-/// Opens the file of a record set: what is matched on as text, what is compared as what it is, the caseload's ids.
+/// Opens the file of a record set: what is matched on as text, with dates in ISO 8601 where the schedule says how they
+/// are written; what is compared as what it is; the caseload's ids.
 ///
 /// # Errors
 /// The schedule names no file, or the file is not as promised.
@@ -100,8 +115,68 @@ pub(crate) fn open(
     let mut spec = specification(program, extracted, cycle, earlier);
     // A case is named once; a person may well have two employers.
     spec.id = caseload_id.map(ToString::to_string);
-    let admitted = admit::open(&spec, &projection, Limits::default())?;
-    Ok(Table { spec, admitted })
+    let mut admitted = admit::open(&spec, &projection, Limits::default())
+        .map_err(|error| of_owner(program, set, error))?;
+    let mut unread: BTreeMap<String, u64> = BTreeMap::new();
+    for (_, element) in set.elements() {
+        let is_matched_on = permit.matched_on().contains(&set.reference(&element.name));
+        if is_matched_on
+            && !unread.contains_key(element.name.as_str())
+            && element.kind == agreement::Kind::Date
+            && let Some(format) = extracted.date_formats.get(&element.name)
+        {
+            if !is_readable(format) {
+                return Err(Error::Admit(admit::Error::DateFormat {
+                    file: spec.path,
+                    column: column(extracted, &element.name),
+                    format: format.clone(),
+                }));
+            }
+            let has_dates = extracted.format == FileFormat::Parquet;
+            let name = element.name.as_str();
+            let (batch, count) = dated(&admitted.batch, name, format, has_dates);
+            admitted.batch = batch;
+            unread.insert(name.to_owned(), count);
+        }
+    }
+    Ok(Table { spec, admitted, unread })
+}
+
+/// Says whether a format is one that a date can be written and read by.
+fn is_readable(format: &str) -> bool {
+    let sample = date(2001, 2, 3);
+    let written = jiff::fmt::strtime::format(format, sample);
+    written.and_then(|text| Date::strptime(format, text)).is_ok_and(|read| read == sample)
+}
+
+/// Reads a column of text by a date format and puts ISO 8601 in its place; what does not read is no value, and counted.
+/// A file that keeps dates as such has handed them on as ISO 8601 already.
+fn dated(batch: &RecordBatch, name: &str, format: &str, has_dates: bool) -> (RecordBatch, u64) {
+    let schema = batch.schema();
+    let mut columns = batch.columns().to_vec();
+    let found = schema.index_of(name).ok().and_then(|index| columns.get_mut(index));
+    let mut unread = 0;
+    if let Some(column) = found
+        && let Some(texts) = column.as_string_opt::<i32>()
+    {
+        let by_format = |text: &str| {
+            let read = Date::strptime(format, text).ok();
+            read.or_else(|| text.parse::<Date>().ok().filter(|_| has_dates))
+        };
+        let dates: StringArray = texts
+            .iter()
+            .map(|text| {
+                let read = text.and_then(|text| by_format(text.trim()));
+                unread += u64::from(text.is_some() && read.is_none());
+                read.map(|date| date.to_string())
+            })
+            .collect();
+        *column = Arc::new(dates);
+    }
+    // INVARIANT: one column of text took the place of another of the same length.
+    #[expect(clippy::expect_used, reason = "the columns have the lengths and the types they had")]
+    let batch = RecordBatch::try_new(schema, columns).expect("columns as they were");
+    (batch, unread)
 }
 
 /// Reads the returned elements of some rows, as text, in the order of the rows wanted.
@@ -346,6 +421,36 @@ fn column(extracted: &Extracted, element: &ElementName) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dates_are_handed_on_in_iso_8601_and_those_that_do_not_read_are_counted() {
+        let column = |texts: &[Option<&str>]| -> RecordBatch {
+            let array: arrow_array::ArrayRef = Arc::new(StringArray::from(texts.to_vec()));
+            RecordBatch::try_from_iter_with_nullable([("born", array, true)]).unwrap()
+        };
+        let given = column(&[
+            Some("31/12/1980"),
+            Some(" 01/02/1990 "),
+            Some("1980-12-31"),
+            Some("?"),
+            None,
+        ]);
+        for (has_dates, third, count) in [(false, None, 2), (true, Some("1980-12-31"), 1)] {
+            let (read, unread) = dated(&given, "born", "%d/%m/%Y", has_dates);
+            assert_eq!(read, column(&[Some("1980-12-31"), Some("1990-02-01"), third, None, None]));
+            assert_eq!(unread, count);
+        }
+        let (same, unread) = dated(&given, "another", "%d/%m/%Y", false);
+        assert_eq!((same, unread), (given, 0));
+    }
+
+    #[test]
+    fn a_format_without_a_day_is_none() {
+        for (format, is) in [("%d/%m/%Y", true), ("%Y-%m-%d", true), ("%m/%Y", false), ("d", false)]
+        {
+            assert_eq!(is_readable(format), is, "{format}");
+        }
+    }
 
     #[test]
     fn sums_are_spelled_with_two_decimals_and_their_sign() {

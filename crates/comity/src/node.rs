@@ -182,6 +182,16 @@ impl Node {
         let store = places.open_store().await?;
         let begun = store.last_acknowledged().await?.is_some();
         let ledger = open_ledger(&places, origin, begun);
+        // What lies here was obtained by the party whose ledger this is, and nobody else reads it (floor F4, F10).
+        if let Ok(log) = &ledger
+            && log.origin().as_str() != origin
+        {
+            return Err(Error::OtherNode {
+                path: places.root().to_owned(),
+                found: log.origin().to_string(),
+                wanted: origin.to_owned(),
+            });
+        }
         // Entries of one second apart, by two processes or a clock that is set by the network, are stamped in order by
         // the store; a clock that stands minutes back is somebody's mistake.
         let last =

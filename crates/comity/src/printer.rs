@@ -191,6 +191,13 @@ impl Watch for Printer {
                     self.wrapped("          ", caveat);
                 }
             }
+            Step::Unread { element, unread, records } => {
+                let (unread, records) = (thousands(*unread), thousands(*records));
+                self.wrapped(
+                    "dates     ",
+                    &format!("{element}: {unread} of {records} could not be read"),
+                );
+            }
             Step::Trained { recipe, model } => {
                 self.labelled(
                     "train",
@@ -241,10 +248,11 @@ impl Watch for Printer {
             }
             Step::Released { persons, elements, chunks, entry } => {
                 let chunk = if *chunks == 1 { "chunk" } else { "chunks" };
+                let who = if *persons == 1 { "person" } else { "persons" };
                 self.wrapped(
                     "release   ",
                     &format!(
-                        "{elements} elements about {} persons in {chunks} {chunk}, after entry {entry}",
+                        "{elements} elements about {} {who} in {chunks} {chunk}, after entry {entry}",
                         thousands(*persons)
                     ),
                 );

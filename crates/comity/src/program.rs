@@ -73,8 +73,7 @@ impl Program {
         filed.joined.clone_from(&schedule.recipient);
         let digest = filed.agreement.digest()?;
         // Whether everybody has signed the annex is the gate's to say: unsigned, it is refused and not an error.
-        let joining =
-            filed.annexes.iter().find(|annex| Some(&annex.party.id) == filed.joined.as_ref());
+        let joining = schedule.annex(digest, &filed.annexes);
         let terms =
             joining.map_or_else(|| filed.agreement.clone(), |annex| annex.terms(&filed.agreement));
         let terms = Box::new(terms);
@@ -247,9 +246,23 @@ pub fn read_filed(folder: &Path, agreement: Agreement) -> Result<Filed, Error> {
     Ok(filed)
 }
 
+/// Reads the annexes of a folder. Two for one party under one agreement would leave open which of them counts.
 fn read_annexes(folder: &Path) -> Result<Vec<Annex>, Error> {
-    let read_one = |path: &PathBuf| Ok(Annex::read(&read(path)?, &shown(path))?);
-    listed(&folder.join("annexes"))?.iter().map(read_one).collect()
+    let mut annexes: Vec<Annex> = Vec::new();
+    for path in listed(&folder.join("annexes"))? {
+        let annex = Annex::read(&read(&path)?, &shown(&path))?;
+        let same = |one: &Annex| one.agreement == annex.agreement && one.party.id == annex.party.id;
+        if annexes.iter().any(same) {
+            let what = format!(
+                "`{}` joins `{}`, and so does another annex in `annexes/`: keep the one that was signed",
+                shown(&path),
+                annex.party.id
+            );
+            return Err(Error::Unrunnable { what });
+        }
+        annexes.push(annex);
+    }
+    Ok(annexes)
 }
 
 fn read_publications(folder: &Path) -> Result<Publications, Error> {
@@ -284,33 +297,57 @@ fn demonstration(
     let publications = read_publications(folder)?;
     let made =
         drafted.demonstration(&publications, clock.now(), || randoms.pop().unwrap_or_default())?;
-    // If we crash in here, `of` is not there and the next start makes the demonstration anew.
+    // It is made beside its place and then moved there whole: another process that begins at the same time finds all of
+    // it or nothing, and if we crash in here the next start makes it anew.
     make_private(places.root())?;
-    let _ = fs::remove_file(&of);
-    if place.exists() {
-        fs::remove_dir_all(&place)
-            .map_err(|source| Error::CannotWrite { path: place.clone(), source })?;
-    }
+    let cannot = |path: &Path| {
+        let path = path.to_owned();
+        move |source| Error::CannotWrite { path, source }
+    };
+    let making = tempfile_beside(places.root())?;
     let to_toml = |value: Result<String, toml::ser::Error>, what| {
         value.map_err(|_| Error::OldSummary { what })
     };
     let agreement = to_toml(toml::to_string(&made.filed.agreement), "agreement")?;
     let note = "# A demonstration: dates moved to the day it was made, signed on the spot with throw-away keys.\n";
-    write(&place.join("agreement.toml"), &format!("{note}{agreement}"))?;
+    write(&making.join("agreement.toml"), &format!("{note}{agreement}"))?;
     let publications = to_toml(toml::to_string(&made.filed.publications), "publications")?;
-    write(&place.join("publications.toml"), &publications)?;
+    write(&making.join("publications.toml"), &publications)?;
     for signature in &made.filed.signatures {
         let name = signature.signer().to_string().replace([' ', '/', ':'], "-");
-        write(&place.join("signatures").join(format!("{name}.toml")), &signature.to_text()?)?;
+        write(&making.join("signatures").join(format!("{name}.toml")), &signature.to_text()?)?;
     }
     for (signer, key) in &made.keys {
         let name = signer.to_string().replace([' ', '/', ':'], "-");
-        write_secret(&place.join("keys").join(format!("{name}.secret")), &key.to_secret_text())?;
+        write_secret(&making.join("keys").join(format!("{name}.secret")), &key.to_secret_text())?;
     }
-    write(&of, &origin)?;
+    write(&making.join("of"), &origin)?;
+    if fs::rename(&making, &place).is_err() {
+        // One is there: an old one makes room, and one that was made meanwhile is as good as ours.
+        let fresh = fs::read_to_string(&of).is_ok_and(|text| text.trim() == origin)
+            && read_agreement(&place, "agreement.toml").is_ok_and(|made| today <= made.term.ends);
+        if fresh {
+            fs::remove_dir_all(&making).map_err(cannot(&making))?;
+        } else {
+            fs::remove_dir_all(&place).map_err(cannot(&place))?;
+            fs::rename(&making, &place).map_err(cannot(&place))?;
+        }
+    }
     // Read back what was written: what the run uses is what lies there for anybody to check.
     let written = read_agreement(&place, "agreement.toml")?;
     read_filed(&place, written)
+}
+
+/// Makes a folder of a name that nobody else has taken.
+fn tempfile_beside(root: &Path) -> Result<PathBuf, Error> {
+    use std::fmt::Write as _;
+    let mut name = "demonstration-".to_owned();
+    for byte in &clock::random()?[..8] {
+        let _ = write!(name, "{byte:02x}");
+    }
+    let folder = root.join(name);
+    make_private(&folder)?;
+    Ok(folder)
 }
 
 /// Reads a file as text.
@@ -405,28 +442,135 @@ fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// Lists every problem of an agreement and, where it can be read, of the schedule beside it.
+/// What `check` found in a program's folder.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// All that is missing or wrong.
+    pub problems: Vec<Problem>,
+    /// The digest of the agreement, where it can be read.
+    pub agreement: Option<Digest>,
+    /// The digest of each annex, by its file.
+    pub annexes: Vec<(String, Digest)>,
+}
+
+/// Lists every problem of an agreement and of the files beside it that are there.
 ///
 /// # Errors
 /// A file cannot be read.
-pub fn problems(path: &Path, packs: &[agreement::Pack]) -> Result<Vec<Problem>, Error> {
-    let agreement = match Agreement::read(&read(path)?, &shown(path)) {
+pub fn check(path: &Path, packs: &[agreement::Pack]) -> Result<Checked, Error> {
+    let mut checked = Checked::default();
+    let text = read(path)?;
+    let agreement = match Agreement::read(&text, &shown(path)) {
         Ok(agreement) => agreement,
-        Err(problems) => return Ok(problems),
+        Err(problems) => {
+            checked.problems = problems;
+            return Ok(checked);
+        }
     };
-    let mut found = agreement::law_problems(&read(path)?, &shown(path), packs);
+    checked.agreement = Some(agreement.digest()?);
+    let found = &mut checked.problems;
+    found.extend(agreement::law_problems(&text, &shown(path), packs));
     let gate = agreement::Gate::new(packs.to_vec())?;
     let missing: Vec<_> = found.iter().map(|problem| problem.cite.clone()).collect();
-    let terms = agreement::terms_problems(&agreement, &read(path)?, &shown(path), &gate);
+    let terms = agreement::terms_problems(&agreement, &text, &shown(path), &gate);
     // What is missing is not also said to be broken.
     found.extend(terms.into_iter().filter(|problem| !missing.contains(&problem.cite)));
+    let folder = path.parent().unwrap_or(Path::new("."));
+    for file in listed(&folder.join("annexes"))? {
+        let text = read(&file)?;
+        match Annex::read(&text, &shown(&file)) {
+            Ok(annex) => {
+                found.extend(annex.problems(&text, &shown(&file), &agreement)?);
+                checked.annexes.push((shown(&file), annex.digest()?));
+            }
+            Err(error) => found.push(problem(&file, &error, "write it as the guide shows")),
+        }
+    }
     let schedule = path.with_file_name("schedule.toml");
-    let annexes = read_annexes(path.parent().unwrap_or(Path::new(".")))?;
-    if schedule.exists()
-        && let Err(problems) =
-            Schedule::read(&read(&schedule)?, &shown(&schedule), &agreement, &annexes)
+    match read_annexes(folder) {
+        Ok(annexes) if schedule.exists() => {
+            let read = Schedule::read(&read(&schedule)?, &shown(&schedule), &agreement, &annexes);
+            found.extend(read.err().unwrap_or_default());
+        }
+        // What cannot be read has been listed; two for one party have not.
+        Err(error @ Error::Unrunnable { .. }) => {
+            found.push(problem(&folder.join("annexes"), &error, "take the other out"));
+        }
+        Ok(_) | Err(_) => {}
+    }
+    found.extend(filed_problems(folder, &agreement)?);
+    Ok(checked)
+}
+
+/// Lists what a folder lacks before a run can be asked for.
+pub fn missing_files(folder: &Path) -> Vec<Problem> {
+    let lacks = |name: &str| !folder.join(name).exists();
+    let mut found = Vec::new();
+    if lacks("schedule.toml") {
+        let remedy = "say where the files lie: the worked example has a commented one";
+        found.push(problem(&folder.join("schedule.toml"), &"it is not there", remedy));
+    }
+    if lacks("recipe.toml") && lacks("model.toml") {
+        let remedy = "say how records are linked: the worked example has a commented recipe";
+        found.push(problem(&folder.join("recipe.toml"), &"it is not there, nor a model", remedy));
+    }
+    found
+}
+
+/// Lists what is wrong with recipe or model, signatures and publications, where they are there.
+fn filed_problems(folder: &Path, agreement: &Agreement) -> Result<Vec<Problem>, Error> {
+    let mut found = Vec::new();
+    let engine = if agreement.model.digest.is_some() { "model.toml" } else { "recipe.toml" };
+    let engine = folder.join(engine);
+    if engine.exists()
+        && let Err(error) = Engine::load(folder, agreement)
     {
-        found.extend(problems);
+        let remedy = "put the file's digest, which is printed below, into the agreement, or the agreed file here";
+        found.push(problem(&engine, &error, remedy));
+    }
+    let mut changes = Vec::new();
+    for path in listed(&folder.join("keys"))? {
+        match KeyChange::read(&read(&path)?, &shown(&path)) {
+            Ok(change) => changes.push(change),
+            Err(error) => found.push(problem(&path, &error, "make it with `comity key rotate`")),
+        }
+    }
+    for path in listed(&folder.join("signatures"))? {
+        let verified = Signature::read(&read(&path)?, &shown(&path))
+            .and_then(|signature| signature.verify(agreement, &changes));
+        if let Err(error) = verified {
+            found.push(problem(&path, &error, "take it out, and sign with `comity sign`"));
+        }
+    }
+    let path = folder.join("publications.toml");
+    if path.exists() && !agreement.demonstration {
+        let digest = agreement.digest()?;
+        match Publications::read(&read(&path)?, &shown(&path)) {
+            Ok(publications) if publications.agreement == Some(digest) => {}
+            Ok(_) => {
+                let what =
+                    "it does not say that it is about this agreement, so that nothing in it counts";
+                found.push(problem(
+                    &path,
+                    &what,
+                    &format!("write `agreement = \"{digest}\"` at its top"),
+                ));
+            }
+            Err(error) => {
+                found.push(problem(&path, &error, "compare it with the worked example's"))
+            }
+        }
     }
     Ok(found)
+}
+
+fn problem(path: &Path, what: &dyn std::fmt::Display, remedy: &str) -> Problem {
+    Problem {
+        file: shown(path),
+        line: 1,
+        column: 1,
+        what: what.to_string(),
+        cite: None,
+        remedy: remedy.to_owned(),
+    }
 }

@@ -163,7 +163,7 @@ fn standing_stay<'stays>(
     permit: &Permit,
     now: Timestamp,
 ) -> Result<Option<&'stays Stay>, Error> {
-    let terms = filed.terms(now)?;
+    let terms = filed.terms(permit.party(), now)?;
     let request = request_of(&terms, permit);
     let parties: Vec<_> =
         filed.parties(now)?.iter().map(|party| (party.id.clone(), party.roles.clone())).collect();

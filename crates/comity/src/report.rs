@@ -29,8 +29,8 @@ mod waterfall;
 
 pub use facts::{
     Agreement, AsOf, Bin, Checkpoint, Comparison, Counts, Decision, Destroyed, Disclosure,
-    Estimate, File, Level, Missing, Model, Outcome, Pack, Party, PatternCount, Reason, RecordSet,
-    Report, RuleCount, Share, Step, Term, Threshold, Waterfall,
+    Estimate, FailedPilot, File, Kin, Level, Missing, Model, Outcome, Pack, Party, PatternCount,
+    Reason, RecordSet, Report, RuleCount, Share, Step, Term, Threshold, Unread, Waterfall,
 };
 pub use funnel::funnel_svg;
 pub use link::{LinkReport, RuleFacts, SessionFacts};

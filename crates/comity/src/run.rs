@@ -16,7 +16,7 @@ use crate::extract::{self, Deliveries, Table};
 use crate::node::{Answer, Node};
 use crate::program::{Engine, Program};
 use crate::release::Withheld;
-use crate::report::Report;
+use crate::report::{Report, Share, Unread};
 use agreement::{
     Act, CycleId, PartyId, Permit, PurposeId, RecordSet, RecordSetId, Refusal, Request,
 };
@@ -58,9 +58,10 @@ pub struct Tried {
     pub possible: u64,
     /// The threshold, as a weight.
     pub threshold: f64,
-    /// Leads expected to be right, by the model's own reckoning from the base rate.
+    /// Pairs over the threshold that are expected to be of one person, by the model's own reckoning from the base rate.
+    /// These are pairs and not yet leads: how many of them have the discrepancy cannot be known without looking.
     pub expected_true: f64,
-    /// Leads expected to be wrong.
+    /// Pairs over the threshold that are expected not to be.
     pub expected_false: f64,
 }
 
@@ -151,8 +152,9 @@ pub async fn run(
     Ok(Outcome::Done(Box::new(run.finish(&id, report).await?)))
 }
 
-/// Says what a run would bring: pairs a rule, and true and false leads expected from the base rate. It opens the files
-/// under a recorded permit, lets out counts alone, and opens no lead.
+/// Says what a run would bring: pairs a rule, and true and false pairs over the threshold expected from the base rate.
+/// Which of them have the discrepancy, and so become leads, is not looked at. It opens the files under a recorded permit,
+/// lets out counts alone, and opens no lead.
 ///
 /// # Errors
 /// As [`run`].
@@ -174,7 +176,7 @@ pub async fn try_out(
         Engine::Recipe(recipe) => {
             let request = run.request(Act::TRAIN, &counts, &pilot);
             let (permit, _) = ask!(run, request, TriedOutcome::Refused);
-            run.train(&permit, recipe, &tables)?
+            run.train(&permit, recipe, &tables, &admitted)?
         }
     };
     let model = run.bounded(model)?;
@@ -219,6 +221,61 @@ impl Admitted<'_> {
         ])
     }
 
+    /// Counts the dates of each element that could not be read, by the schedule's format or by the model's.
+    pub(crate) fn unread(
+        &self,
+        columns: &[linkage::model::Column],
+        missing: &[linkage::Missing],
+    ) -> Vec<Unread> {
+        let mut told = Vec::new();
+        for (side, set, table) in [
+            (Side::Source, self.source_set, &self.source),
+            (Side::Recipient, self.recipient_set, &self.recipient),
+        ] {
+            let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+            for column in columns {
+                let linkage::model::Kind::Date(_) = column.kind else { continue };
+                let own = match side {
+                    Side::Source => &column.source,
+                    Side::Recipient => &column.recipient,
+                };
+                let from = if own.is_empty() { &column.from } else { own };
+                let of = missing.iter().find(|of| of.side == side && of.column == column.name);
+                // Two columns may be made of one element: what neither can read is one value.
+                let count = counts.entry(from.join(" ")).or_default();
+                *count = (*count).max(of.map_or(0, |of| of.unreadable));
+            }
+            for (element, count) in &table.unread {
+                *counts.entry(element.clone()).or_default() += count;
+            }
+            let of = table.admitted.batch.num_rows() as u64;
+            told.extend(counts.into_iter().filter(|(_, count)| *count > 0).map(
+                |(element, count)| Unread {
+                    element: format!("{}.{element}", set.id),
+                    share: Share { count, of },
+                },
+            ));
+        }
+        told
+    }
+
+    /// Names the file that no model could be trained on.
+    fn named(&self, error: linkage::Error) -> Error {
+        let path = |side| match side {
+            Side::Source => self.source.spec.path.clone(),
+            Side::Recipient => self.recipient.spec.path.clone(),
+        };
+        match error {
+            linkage::Error::TooFewRecords { side, rows, needed } => {
+                Error::TooFewRecords { path: path(side), rows, needed }
+            }
+            linkage::Error::EmptyColumn { side, column, comparison } => {
+                Error::NoValue { path: path(side), column, comparison }
+            }
+            other => Error::Linkage(other),
+        }
+    }
+
     fn digests(&self) -> BTreeMap<String, String> {
         BTreeMap::from([
             (self.source_set.id.to_string(), self.source.admitted.digest.to_string()),
@@ -261,6 +318,12 @@ impl<'run> Running<'run> {
             program: agreement.program.to_string(),
             environment: agreement.environment.to_string(),
             demonstration: agreement.demonstration,
+            annex: self
+                .program
+                .schedule
+                .annex(self.program.digest, &self.program.filed.annexes)
+                .map(|annex| annex.digest().map(|digest| digest.to_string()))
+                .transpose()?,
         };
         if self
             .node
@@ -442,15 +505,20 @@ impl<'run> Running<'run> {
         Ok(id)
     }
 
-    /// 4  prepare: tables to normalised columns.
-    fn prepare(&self, admitted: &Admitted<'_>) -> Result<Tables, Error> {
+    /// 4  prepare: tables to normalised columns. A date that does not read is told, for it is missing from then on.
+    fn prepare(&mut self, admitted: &Admitted<'_>) -> Result<Tables, Error> {
         let columns = match &self.program.engine {
             Engine::Recipe(recipe) => recipe.columns(),
             Engine::Model(model) => model.columns(),
         };
         let source = std::slice::from_ref(&admitted.source.admitted.batch);
         let recipient = std::slice::from_ref(&admitted.recipient.admitted.batch);
-        Ok(Tables::between(columns, linkage::Table::new(source), linkage::Table::new(recipient))?)
+        let (source, recipient) = (linkage::Table::new(source), linkage::Table::new(recipient));
+        let tables = Tables::between(columns, source, recipient)?;
+        for Unread { element, share } in admitted.unread(columns, tables.missing()) {
+            self.watch.said(&Step::Unread { element, unread: share.count, records: share.of });
+        }
+        Ok(tables)
     }
 
     /// Trains the model by the agreed recipe, or takes the agreed model.
@@ -470,7 +538,7 @@ impl<'run> Running<'run> {
                 Answer::Permitted(permit, entry) => (permit, entry),
                 Answer::Refused(refusal) => return Ok(Err(refusal)),
             };
-        let model = self.bounded(self.train(&permit, recipe, tables)?)?;
+        let model = self.bounded(self.train(&permit, recipe, tables, admitted)?)?;
         let (recipe, digest) = (recipe.digest()?.to_string(), model.digest()?.to_string());
         let event = Event::ModelTrained {
             run: id.to_owned(),
@@ -484,12 +552,18 @@ impl<'run> Running<'run> {
     }
 
     /// Trains under a permit for just that; counts and parameters alone come out.
-    fn train(&self, permit: &Permit, recipe: &Recipe, tables: &Tables) -> Result<Model, Error> {
+    fn train(
+        &self,
+        permit: &Permit,
+        recipe: &Recipe,
+        tables: &Tables,
+        admitted: &Admitted<'_>,
+    ) -> Result<Model, Error> {
         let is_mine = permit.act() == &Act::TRAIN && permit.agreement() == self.program.digest;
         if !is_mine || !permit.is_live(self.node.now()) {
             return Err(Error::OtherPermit);
         }
-        Ok(linkage::train(recipe, tables)?)
+        linkage::train(recipe, tables).map_err(|error| admitted.named(error))
     }
 
     /// Raises the threshold to the bound that was approved, or to the schedule's tighter one.

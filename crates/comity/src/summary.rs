@@ -5,8 +5,8 @@ use crate::node::Node;
 use crate::program::{Engine, Program};
 use crate::report::{
     Agreement, AsOf, Bin, Checkpoint, Comparison, Counts, Destroyed, Disclosure, Estimate, File,
-    Level, Missing, Model, Pack, Party, PatternCount, RecordSet, Report, RuleCount, Share, Step,
-    Term, Threshold, Waterfall,
+    Kin, Level, Missing, Model, Pack, Party, PatternCount, RecordSet, Report, RuleCount, Share,
+    Step, Term, Threshold, Waterfall,
 };
 use crate::run::Admitted;
 use crate::{Error, extract};
@@ -14,6 +14,7 @@ use agreement::{CycleId, Kind, Use};
 use arrow_array::RecordBatch;
 use casework::{LeadId, Store};
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use linkage::model::OneToOne;
 use linkage::{Explanation, Links, Scorer, Side};
 use serde::Serialize;
 use sha2::Sha256;
@@ -133,6 +134,8 @@ pub(crate) fn report(
             held_for_pilot: counted.held,
             destroyed: links.scored_pairs - counted.planned - counted.held,
         },
+        kept: kept(model.one_to_one()).to_owned(),
+        failed_pilot: None,
         term: Term::default(),
         model: Model {
             digest: model.digest()?.to_string(),
@@ -142,6 +145,7 @@ pub(crate) fn report(
             },
             prior: scorer.prior(),
             comparisons: comparisons(scorer),
+            kin: kin(model),
         },
         distribution: links
             .histogram
@@ -160,6 +164,7 @@ pub(crate) fn report(
             }),
         },
         missing: missing(links),
+        unread: admitted.unread(model.columns(), &links.missing),
         patterns: patterns(explanations),
         waterfalls: explanations
             .iter()
@@ -256,8 +261,8 @@ pub(crate) fn waterfall_of(called: &str, explanation: &Explanation, threshold: f
             .map(|part| Step {
                 comparison: part.comparison.clone(),
                 level: part.label.clone(),
-                m: part.m.unwrap_or(1.0),
-                u: part.u.unwrap_or(1.0),
+                m: part.m,
+                u: part.u,
                 weight: part.partial_weight,
                 frequency: part.frequency_part,
             })
@@ -290,6 +295,26 @@ pub(crate) fn comparisons(scorer: &Scorer<'_>) -> Vec<Comparison> {
             levels: levels(index, comparison),
         })
         .collect()
+}
+
+/// Returns the classes of kin of a model.
+pub(crate) fn kin(model: &linkage::Model) -> Vec<Kin> {
+    let one = |class: &linkage::KinClass| Kin {
+        for_each_same: class.for_each_same,
+        levels: class.levels.clone(),
+    };
+    model.kin().iter().map(one).collect()
+}
+
+/// Says which pairs are left when each record keeps as many as the model lets it.
+fn kept(rule: OneToOne) -> &'static str {
+    match rule {
+        OneToOne::Off => "left of these: a record may be in several pairs",
+        OneToOne::Greedy | OneToOne::Optimal => "left when each record may be in one pair only",
+        OneToOne::EachSource => {
+            "left when each of the source’s records may be in one pair only; the recipient’s may be in several"
+        }
+    }
 }
 
 fn threshold_rule(rule: &agreement::Threshold) -> String {
@@ -379,4 +404,44 @@ pub(crate) fn identity(admitted: &Admitted<'_>, batch: &RecordBatch, row: usize)
             value.trim().to_lowercase()
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_worded_by_the_model_s_rule() {
+        for (rule, word) in [
+            (OneToOne::Off, "several pairs"),
+            (OneToOne::Greedy, "each record may be in one pair only"),
+            (OneToOne::Optimal, "each record may be in one pair only"),
+            (OneToOne::EachSource, "the recipient’s may be in several"),
+        ] {
+            assert!(kept(rule).contains(word), "{rule:?}");
+        }
+    }
+
+    #[test]
+    fn a_part_without_m_and_u_is_shown_without_them() {
+        let part = linkage::Part {
+            comparison: linkage::KIN.to_owned(),
+            level: 0,
+            label: "akin".to_owned(),
+            m: None,
+            u: None,
+            partial_weight: -3.0,
+            frequency_part: 0.0,
+        };
+        let explanation = Explanation {
+            source: linkage::RecordRef::new(0),
+            recipient: linkage::RecordRef::new(0),
+            prior: -13.0,
+            parts: vec![part],
+            weight: -16.0,
+            probability: 0.0,
+        };
+        let drawn = waterfall_of("a pair", &explanation, 4.0);
+        assert_eq!((drawn.steps[0].m, drawn.steps[0].u), (None, None));
+    }
 }

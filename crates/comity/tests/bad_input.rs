@@ -174,7 +174,7 @@ fn a_case_that_stands_twice_stops_the_run() {
         &expect![[r"
             --- standard error
             error: `benefits/caseload.csv`: line 2 and line 40 have the same `case_id`
-            hint: the source has to deliver one record for each; or another element tells them apart
+            hint: `family-support` has to deliver one record for each; or another element tells them apart
             --- exit code 1
         "]],
     );
@@ -220,11 +220,102 @@ fn one_record_is_too_few_to_train_on() {
         1,
         &expect![[r"
         --- standard error
-        error: the source table has 1 rows, and training needs at least 2
+        error: `benefits/payroll.csv` has 1 record, and training needs at least 2
         hint: deliver the whole files; a model for a few records has to be agreed on as model.toml
         --- exit code 1
     "]],
     );
+}
+
+#[test]
+fn a_recipients_file_that_is_cut_off_is_the_recipients_to_deliver_again() {
+    stops_too(
+        |desk| desk.write(CASELOAD, ""),
+        &expect![[r"
+            --- standard error
+            error: `benefits/caseload.csv` is empty
+            hint: the transfer was probably broken off; ask `family-support` to deliver the file again
+            --- exit code 1
+        "]],
+    );
+}
+
+#[test]
+fn a_file_in_utf_16_has_to_be_converted() {
+    stops(
+        |desk| {
+            let text = desk.read(PAYROLL);
+            let bytes = std::iter::once(0xfeff).chain(text.encode_utf16());
+            desk.write(PAYROLL, bytes.flat_map(u16::to_le_bytes).collect::<Vec<u8>>());
+        },
+        1,
+        &expect![[r"
+            --- standard error
+            error: `benefits/payroll.csv` begins with the mark of UTF-16 and is declared as UTF-8
+            hint: convert the file to UTF-8, such as with `iconv`, or have the source write UTF-8
+            --- exit code 1
+        "]],
+    );
+}
+
+/// Writes the caseload's dates of birth, the first so many of them, as `31/12/1980`; returns how many there were.
+fn day_first(desk: &Desk, records: usize) -> usize {
+    let text = desk.read(CASELOAD);
+    let mut count = 0;
+    let lines = text.lines().enumerate().map(|(number, line)| {
+        let mut fields: Vec<String> = line.split(',').map(str::to_owned).collect();
+        if number > 0 && number <= records && !fields[3].is_empty() {
+            let parts: Vec<&str> = fields[3].split('-').rev().collect();
+            assert_eq!(parts.len(), 3, "line {number} has its date of birth there");
+            fields[3] = parts.join("/");
+            count += 1;
+        }
+        fields.join(",")
+    });
+    let lines: Vec<String> = lines.collect();
+    desk.write(CASELOAD, lines.join("\n") + "\n");
+    count
+}
+
+/// Says in the schedule how the caseload writes dates of birth.
+fn with_date_format(desk: &Desk, format: &str) {
+    let columns = "telephone = \"phone\"\n";
+    let formats =
+        format!("{columns}\n[record_sets.caseload.date_formats]\ndate_of_birth = \"{format}\"\n");
+    desk.edit(SCHEDULE, columns, &formats);
+}
+
+#[test]
+fn dates_that_are_matched_on_are_read_by_the_schedules_format() {
+    let desk = Desk::small();
+    day_first(&desk, 500);
+    with_date_format(&desk, "%d/%m/%Y");
+    let said = desk.call("run benefits").well();
+    assert!(said.out.contains("leads     14 opened"), "{}", said.out);
+    assert!(!said.out.contains("could not be read"), "{}", said.out);
+    let desk = Desk::small();
+    with_date_format(&desk, "day/month");
+    let said = desk.call("run benefits");
+    assert_eq!(said.code, 1);
+    assert!(said.err.contains("the date format `day/month` of `birth_date`"), "{}", said.err);
+}
+
+#[test]
+fn dates_that_cannot_be_read_are_counted_and_told() {
+    for format in [None, Some("%Y-%m-%d")] {
+        let desk = Desk::small();
+        let count = day_first(&desk, 250);
+        if let Some(format) = format {
+            with_date_format(&desk, format);
+        }
+        let told = format!("dates     caseload.date_of_birth: {count} of 500 could not be read");
+        let said = desk.call("run benefits").well();
+        assert!(said.out.contains(&told), "{format:?}: {}", said.out);
+        let report = desk.read("benefits/work/report-2027Q1.html");
+        let row =
+            format!("<th scope=\"row\">caseload.date_of_birth</th><td class=\"n\">{count}</td>");
+        assert!(report.contains(&row), "{format:?}");
+    }
 }
 
 #[test]
@@ -279,7 +370,7 @@ fn a_column_without_a_value_that_a_comparison_needs_stops_the_run() {
         &expect![[r"
                       no record has a value for `given_name`
             --- standard error
-            error: the column `given_name` of the source table has no value at all, so `given_name` cannot be trained
+            error: `benefits/payroll.csv`: no record has a value for `given_name`, so `given_name` cannot be trained
             hint: ask for a file with the column filled; to do without it is another recipe, and so another agreement
             --- exit code 1
         "]],
@@ -560,8 +651,13 @@ fn a_disk_that_fills_up_anywhere_is_an_error_or_a_refusal_and_the_next_run_goes_
         }
         assert!([1, 2].contains(&said.code), "{kibibytes} KiB: {}{}", said.out, said.err);
         assert!(!said.err.contains("panicked"), "{kibibytes} KiB: {}", said.err);
-        let is_told = said.err.contains("hint: ") || said.out.contains("    do:   ");
+        // What to do about it fits: room on the disk, or a ledger that can be written. The store's version is not it.
+        let hint = said.err.split("hint: ").nth(1).unwrap_or_default();
+        let remedy = said.out.split("    do:   ").nth(1).unwrap_or_default();
+        let is_told =
+            hint.contains("room") || hint.contains("space") || remedy.contains("writable");
         assert!(is_told, "{kibibytes} KiB: {}{}", said.out, said.err);
+        assert!(!hint.contains("version"), "{kibibytes} KiB: {hint}");
         // With room again, the run starts clean or goes on.
         let said = desk.call("run benefits");
         assert_eq!(said.code, 0, "after {kibibytes} KiB: {}{}", said.out, said.err);

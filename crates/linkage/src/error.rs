@@ -127,7 +127,7 @@ pub enum Error {
         given: crate::Link,
     },
     /// A table is too small for there to be anything to learn.
-    #[error("the {side} table has {rows} rows, and training needs at least {needed}")]
+    #[error("the {side} table has {}, and training needs at least {needed}", counted(*rows))]
     TooFewRecords {
         /// Which table.
         side: crate::Side,
@@ -267,6 +267,11 @@ pub enum Error {
 /// A result whose failure is this crate's [`enum@Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// Counts rows in words.
+fn counted(rows: usize) -> String {
+    if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -390,7 +395,7 @@ mod tests {
             there is no record 9 in the source table, which has 8
             the tables were prepared by other columns than those of the model `m`
             the model `m` links between two tables, and the tables were prepared to link within one table
-            the recipient table has 1 rows, and training needs at least 2
+            the recipient table has 1 row, and training needs at least 2
             the column `born` of the source table has no value at all, so `birth` cannot be trained
             the training rule `surname` makes no pair
             the deterministic rules make no pair, so the prior cannot be taken from them

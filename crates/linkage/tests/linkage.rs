@@ -502,7 +502,7 @@ fn what_cannot_be_trained_on_is_named() {
 
     assert_eq!(
         message(RECIPE, &people[..1], &people),
-        "the source table has 1 rows, and training needs at least 2"
+        "the source table has 1 row, and training needs at least 2"
     );
     assert_eq!(
         message(RECIPE, &people, &without(|row| row.1.clear())),

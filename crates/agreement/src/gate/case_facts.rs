@@ -22,8 +22,8 @@ impl Facts {
     ) -> Result<Self, Error> {
         let digest = filed.agreement.digest()?;
         let parties = filed.parties(now)?;
-        let standing = filed.standing_under(digest, now);
-        let terms = filed.terms(now)?;
+        let standing = filed.standing_for(&request.party, digest, now)?;
+        let terms = filed.terms(&request.party, now)?;
         let places = Places::of(request);
         let mut context = acting(request, filed, &places, now);
         context.extend(so_far(gate, request, filed, &places, now));

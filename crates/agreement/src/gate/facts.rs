@@ -76,15 +76,16 @@ impl Facts {
     pub(super) fn gather(request: &Request, filed: &Filed, now: Timestamp) -> Result<Self, Error> {
         let digest = filed.agreement.digest()?;
         let parties = filed.parties(now)?;
-        let standing = filed.standing_under(digest, now);
-        let terms = filed.terms(now)?;
+        let standing = filed.standing_for(&request.party, digest, now)?;
+        let terms = filed.terms(&request.party, now)?;
+        let published = filed.published_for(&request.party, now)?;
         let mut facts = Self {
             act: request.act.clone(),
             party: request.party.to_string(),
             agreement: digest.to_string(),
             principal: principal(&request.party, filed, &parties),
             resource: resource(filed, &terms, &parties, &standing, now)?,
-            context: context(request, filed, &terms, &parties, digest, now),
+            context: context(request, filed, &terms, &parties, digest, published.as_deref(), now),
             details: BTreeMap::new(),
         };
         facts.details = details(request, &terms, &standing, &facts);
@@ -270,14 +271,13 @@ pub(super) fn resource(
     if let Some(digest) = agreement.model.recipe_digest {
         attributes.insert("recipe_digest".into(), json!(digest));
     }
-    attributes.extend(renewal(filed, parties, standing, now)?);
+    attributes.extend(renewal(filed, standing, now)?);
     Ok(attributes)
 }
 
 /// Returns the attributes that only a renewal or a following agreement needs.
 fn renewal(
     filed: &Filed,
-    parties: &[&Party],
     standing: &Standing,
     now: Timestamp,
 ) -> Result<Map<String, Value>, Error> {
@@ -311,7 +311,9 @@ fn renewal(
         .collect();
     let mut boards = standing.required.iter().filter(|s| s.role == SignerRole::Board).peekable();
     let approved = boards.peek().is_some() && boards.all(|board| approved.contains(&board.id));
-    let recipients: BTreeSet<_> = parties
+    // Who joined by an annex was no party before: what ran under the agreement before is the others' to certify.
+    let recipients: BTreeSet<_> = agreement
+        .parties
         .iter()
         .filter(|party| party.roles.contains(&Role::Recipient))
         .map(|party| &party.id)
@@ -345,6 +347,7 @@ fn context(
     agreement: &Agreement,
     parties: &[&Party],
     digest: Digest,
+    published: Option<&crate::Publications>,
     now: Timestamp,
 ) -> Map<String, Value> {
     let today = day(now);
@@ -413,7 +416,7 @@ fn context(
     put("recipe_digest", request.recipe_digest.map(|digest| json!(digest)));
     put("threshold_milli", request.threshold.map(|weight| json!(milli_down(weight))));
     let nothing = crate::Publications::default();
-    let published = filed.published().unwrap_or(&nothing);
+    let published = published.unwrap_or(&nothing);
     let written = |text: &str| !crate::reader::is_placeholder(text);
     put(
         "public_copy",

@@ -47,6 +47,7 @@ impl Sqlite {
     /// # Errors
     /// The file cannot be opened, its tables are of a newer version, or the SQLite linked is one that corrupts.
     pub async fn open(path: &Path, vault: Vault) -> Result<Sqlite, Error> {
+        make_private(path);
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -115,6 +116,13 @@ impl Sqlite {
             begun => begun.map_err(busy),
         }
     }
+}
+
+/// Makes the file if it is not there, so that its owner alone can read it, whatever the folder allows; SQLite gives the
+/// files that it puts beside it the same mode. Where this fails, so does opening, which says why.
+fn make_private(path: &Path) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let _ = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
 }
 
 /// Says whether a SQLite version is free of the WAL-reset defect (fixed in 3.51.3).

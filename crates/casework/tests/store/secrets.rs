@@ -55,6 +55,19 @@ fn holding(folder: &Path, text: &str) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn the_file_and_what_is_beside_it_are_their_owners_alone() {
+    let place = Folder::new();
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let store = place.open().await;
+    tell(&store).await;
+    for beside in ["", "-wal", "-shm"] {
+        let path = place.path().join(format!("casework.sqlite{beside}"));
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", path.display());
+    }
+}
+
+#[tokio::test]
 async fn no_personal_value_is_in_the_file_or_beside_it() {
     let place = Folder::new();
     let store = place.open().await;

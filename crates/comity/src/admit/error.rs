@@ -253,8 +253,14 @@ impl Error {
             Self::WrongEncoding { .. } => {
                 "set `encoding` to what the source writes, `utf-8` or `windows-1252`"
             }
+            Self::OtherEncoding { found, .. } if *found == "UTF-8" => {
+                "set `encoding` in the schedule to `utf-8`, or leave it out"
+            }
+            Self::OtherEncoding { declared, .. } if *declared == "UTF-8" => {
+                "convert the file to UTF-8, such as with `iconv`, or have the source write UTF-8"
+            }
             Self::OtherEncoding { .. } => {
-                "set `encoding` to `utf-8`, and have the source write UTF-8"
+                "convert the file to UTF-8, or have the source write it, and set `encoding` to `utf-8`"
             }
             Self::FieldTooLong { .. } => {
                 "a quote may be left open before it; if not, ask the source what it delivered there"
@@ -394,6 +400,8 @@ mod tests {
             Error::WrongEncoding { file: file(), place, column: column(), encoding: "UTF-8" },
             Error::WrongEncoding { file: file(), place, column: column(), encoding: "ISO 8859-1" },
             Error::OtherEncoding { file: file(), found: "UTF-16", declared: "UTF-8" },
+            Error::OtherEncoding { file: file(), found: "UTF-16", declared: "windows-1252" },
+            Error::OtherEncoding { file: file(), found: "UTF-8", declared: "windows-1252" },
             Error::FieldTooLong { file: file(), place, column: column(), limit: 10 },
             Error::NotADate { file: file(), place, column: column(), format: "%Y%m%d".into() },
             Error::DateFormat { file: file(), column: column(), format: "yyyy".into() },
@@ -506,7 +514,11 @@ mod tests {
             `in/claims.csv`, line 7: column `surname` is not ISO 8859-1
               hint: set `encoding` to what the source writes, `utf-8` or `windows-1252`
             `in/claims.csv` begins with the mark of UTF-16 and is declared as UTF-8
-              hint: set `encoding` to `utf-8`, and have the source write UTF-8
+              hint: convert the file to UTF-8, such as with `iconv`, or have the source write UTF-8
+            `in/claims.csv` begins with the mark of UTF-16 and is declared as windows-1252
+              hint: convert the file to UTF-8, or have the source write it, and set `encoding` to `utf-8`
+            `in/claims.csv` begins with the mark of UTF-8 and is declared as windows-1252
+              hint: set `encoding` in the schedule to `utf-8`, or leave it out
             `in/claims.csv`, line 7: column `surname` is longer than 10 bytes
               hint: a quote may be left open before it; if not, ask the source what it delivered there
             `in/claims.csv`, line 7: column `surname` is not a date like `%Y%m%d`

@@ -4,7 +4,7 @@ use super::Done;
 use crate::Error;
 use crate::printer::Printer;
 use crate::program::{self, read};
-use agreement::{Agreement, Pack, Problem};
+use agreement::{Pack, Problem};
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -15,37 +15,46 @@ pub(super) struct Words {
 
 impl Words {
     pub(super) fn carry_out(self, printer: &Printer) -> Result<Done, Error> {
-        let file = if self.file.is_dir() { self.file.join("agreement.toml") } else { self.file };
-        let problems = program::problems(&file, &Pack::shipped()?)?;
-        let engine = engine_digest(&file)?;
-        if !problems.is_empty() {
-            printer.json(&serde_json::json!({
-                "problems": problems.iter().map(told).collect::<Vec<_>>(),
-                "agreement": null,
-                "engine": engine,
-            }));
-            for problem in &problems {
-                for line in problem.to_string().lines() {
-                    let indent = line.len() - line.trim_start().len();
-                    printer.hanging(&" ".repeat(indent), "    ", line);
-                }
-            }
-            let count = problems.len();
-            if let Some((name, digest)) = &engine {
-                printer.labelled(name, digest);
-            }
-            printer.labelled("check", &format!("{count} to mend in {}", file.display()));
-            return Ok(Done::Wrong);
+        let whole = self.file.is_dir();
+        let file = if whole { self.file.join("agreement.toml") } else { self.file };
+        let mut checked = program::check(&file, &Pack::shipped()?)?;
+        if whole {
+            let folder = file.parent().unwrap_or(std::path::Path::new("."));
+            checked.problems.extend(program::missing_files(folder));
         }
-        let name = file.display().to_string();
-        let agreement = Agreement::read(&read(&file)?, &name)
-            .map_err(|problems| Error::Problems { problems })?;
-        let digest = agreement.digest()?.to_string();
-        printer.json(&serde_json::json!({ "problems": [], "agreement": digest, "engine": engine }));
-        printer.labelled("check", "nothing is missing or wrong");
-        printer.labelled("agreement", &digest);
+        let engine = engine_digest(&file);
+        let agreement = checked.agreement.map(|digest| digest.to_string());
+        let annexes: Vec<_> =
+            checked.annexes.iter().map(|(file, digest)| (file, digest.to_string())).collect();
+        printer.json(&serde_json::json!({
+            "problems": checked.problems.iter().map(told).collect::<Vec<_>>(),
+            "agreement": agreement,
+            "annexes": annexes,
+            "engine": engine,
+        }));
+        for problem in &checked.problems {
+            for line in problem.to_string().lines() {
+                let indent = line.len() - line.trim_start().len();
+                printer.hanging(&" ".repeat(indent), "    ", line);
+            }
+        }
+        let is_sound = checked.problems.is_empty();
+        if is_sound {
+            printer.labelled("check", "nothing is missing or wrong");
+        }
+        if let Some(digest) = agreement {
+            printer.labelled("agreement", &digest);
+        }
+        for (file, digest) in &annexes {
+            printer.labelled("annex", &format!("{digest} {file}"));
+        }
         if let Some((name, digest)) = engine {
             printer.labelled(&name, &digest);
+        }
+        if !is_sound {
+            let count = checked.problems.len();
+            printer.labelled("check", &format!("{count} to mend in {}", file.display()));
+            return Ok(Done::Wrong);
         }
         Ok(Done::Well)
     }
@@ -58,20 +67,15 @@ fn told(problem: &Problem) -> serde_json::Value {
     })
 }
 
-/// Returns the digest of the recipe or model beside the agreement, as the agreement would name it.
-fn engine_digest(agreement: &std::path::Path) -> Result<Option<(String, String)>, Error> {
+/// Returns the digest of the recipe or model beside the agreement, as the agreement would name it. One that cannot be
+/// read is among the problems.
+fn engine_digest(agreement: &std::path::Path) -> Option<(String, String)> {
     let beside = |name: &str| Some(agreement.with_file_name(name)).filter(|path| path.exists());
+    let named = |name: &str, digest: String| Some((name.to_owned(), digest));
     if let Some(path) = beside("model.toml") {
-        return Ok(Some((
-            "model".to_owned(),
-            linkage::Model::from_toml(&read(&path)?)?.digest()?.to_string(),
-        )));
+        let model = linkage::Model::from_toml(&read(&path).ok()?).ok()?;
+        return named("model", model.digest().ok()?.to_string());
     }
-    if let Some(path) = beside("recipe.toml") {
-        return Ok(Some((
-            "recipe".to_owned(),
-            linkage::Recipe::from_toml(&read(&path)?)?.digest()?.to_string(),
-        )));
-    }
-    Ok(None)
+    let recipe = linkage::Recipe::from_toml(&read(&beside("recipe.toml")?).ok()?).ok()?;
+    named("recipe", recipe.digest().ok()?.to_string())
 }

@@ -6,7 +6,7 @@ use crate::printer::{Printer, called, thousands};
 use crate::{Error, program};
 use casework::{Lead, Stage, Store};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Words {
@@ -19,7 +19,7 @@ pub(super) struct Words {
     #[arg(long, value_parser = ["open", "reviewed", "held", "closed"], hide_possible_values = true)]
     stage: Option<String>,
     /// Writes the leads with their returned elements to this file, as CSV or JSON by its ending
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = exported)]
     export: Option<PathBuf>,
     /// The officer who reads
     #[arg(long)]
@@ -64,7 +64,7 @@ impl Words {
             return Ok(Done::Refused);
         }
         if let Some(file) = &self.export {
-            let text = if file.extension().is_some_and(|ending| ending == "json") {
+            let text = if ends_in(file, "json") {
                 serde_json::to_string_pretty(&rows).unwrap_or_default() + "\n"
             } else {
                 csv(&rows)
@@ -78,6 +78,20 @@ impl Words {
         list(printer, &rows, &self.which, stage);
         Ok(Done::Well)
     }
+}
+
+/// Reads the name of the file that leads are exported to: its ending says how they are written.
+fn exported(text: &str) -> Result<PathBuf, String> {
+    let file = PathBuf::from(text);
+    if ends_in(&file, "csv") || ends_in(&file, "json") {
+        Ok(file)
+    } else {
+        Err("leads are written as CSV or JSON: let the name end in .csv or .json".to_owned())
+    }
+}
+
+fn ends_in(file: &Path, wanted: &str) -> bool {
+    file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case(wanted))
 }
 
 fn row(lead: Lead) -> Row {

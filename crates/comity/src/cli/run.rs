@@ -4,7 +4,7 @@ use super::{Done, Which, open_node, shown};
 use crate::clock::Clock;
 use crate::printer::{Printer, called, thousands};
 use crate::program::Program;
-use crate::report::Report;
+use crate::report::{FailedPilot, Report};
 use crate::run::{Outcome, Tried, TriedOutcome, run, try_out};
 use crate::{Error, extract, node};
 use agreement::{CycleId, Decision, Gate, Request};
@@ -66,10 +66,16 @@ impl Words {
                 let counts = &report.counts;
                 let (opened, held) =
                     (thousands(counts.leads_opened), thousands(counts.held_for_pilot));
-                printer.labelled(
-                    "leads",
-                    &format!("{opened} opened, {held} held until the pilot is judged"),
-                );
+                if let Some(pilot) = &report.failed_pilot {
+                    let text = format!("{opened} opened, {held} held: the pilot has failed");
+                    printer.labelled("leads", &text);
+                    for (label, text) in failed(pilot) {
+                        printer.wrapped(label, &text);
+                    }
+                } else {
+                    let text = format!("{opened} opened, {held} held until the pilot is judged");
+                    printer.labelled("leads", &text);
+                }
                 self.say(printer, &node, &report);
             }
             Outcome::Refused(refusal) => {
@@ -169,6 +175,22 @@ fn refuse_unrecorded(
     Ok(Done::Refused)
 }
 
+/// Says how a pilot failed, and what can be done.
+fn failed(pilot: &FailedPilot) -> [(&'static str, String); 2] {
+    let measured = pilot.not_right as f64 / pilot.judged.max(1) as f64;
+    let shown = format!(
+        "{} of {} judged leads were not right ({:.1} %), surely no more than {:.1} %; the agreement wants less than {:.1} %",
+        thousands(pilot.not_right),
+        thousands(pilot.judged),
+        measured * 100.0,
+        pilot.upper_bound * 100.0,
+        pilot.bound * 100.0
+    );
+    let remedy = "what is held stays held under this model (floor F12): agree on a new or a tightened one, which begins a \
+                  pilot of its own";
+    [("pilot     ", shown), ("          ", remedy.to_owned())]
+}
+
 fn say_tried(printer: &Printer, tried: &Tried) {
     printer.json(tried);
     for (rule, alone, cumulative) in &tried.rules {
@@ -186,6 +208,25 @@ fn say_tried(printer: &Printer, tried: &Tried) {
             tried.expected_true, tried.threshold, tried.expected_false
         ),
     );
-    printer.labelled("", "before discrepancy and one-to-one, from the base rate alone");
+    printer.wrapped(
+        "          ",
+        "pairs, from the base rate alone, before discrepancy and one-to-one; how many have the discrepancy cannot be \
+         known without looking",
+    );
     printer.labelled("dry run", "no lead was opened; the permits are in the ledger");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pilot_that_failed_is_told_with_its_share_its_bound_and_what_to_do() {
+        let pilot = FailedPilot { judged: 40, not_right: 3, upper_bound: 0.182_6, bound: 0.1 };
+        let [(_, shown), (_, remedy)] = failed(&pilot);
+        for part in ["3 of 40", "7.5 %", "18.3 %", "10.0 %"] {
+            assert!(shown.contains(part), "{part}: {shown}");
+        }
+        assert!(remedy.contains("F12") && remedy.contains("a new or a tightened one"));
+    }
 }

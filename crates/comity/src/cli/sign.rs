@@ -107,15 +107,12 @@ impl Words {
         clock: &Clock,
         printer: &Printer,
     ) -> Result<Done, Error> {
-        let mut annex = Annex::read(&read(file)?, &shown(file))?;
+        let text = read(file)?;
+        let mut annex = Annex::read(&text, &shown(file))?;
         let filed = program::read_filed(&self.program, agreement)?;
-        if annex.agreement != filed.agreement.digest()? {
-            let what = format!(
-                "the annex is to the agreement {}, and this one is {}",
-                annex.agreement,
-                filed.agreement.digest()?
-            );
-            return Err(Error::Unrunnable { what });
+        let problems = annex.problems(&text, &shown(file), &filed.agreement)?;
+        if !problems.is_empty() {
+            return Err(Error::Problems { problems });
         }
         annex.sign(answer, signer, clock.now(), key)?;
         // A signature that would not count is not written.

@@ -42,6 +42,12 @@ pub struct Report {
     pub rules: Vec<RuleCount>,
     /// How many were left after each step.
     pub counts: Counts,
+    /// What the pairs are that were left at the step of [`Counts::one_to_one`]; empty in a report of an earlier version.
+    #[serde(default)]
+    pub kept: String,
+    /// The pilot, where people judged it to the end and it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_pilot: Option<FailedPilot>,
     /// What the term has come to so far, this cycle included.
     pub term: Term,
     /// The model.
@@ -52,6 +58,9 @@ pub struct Report {
     pub threshold: Threshold,
     /// How often each column had no value.
     pub missing: Vec<Missing>,
+    /// Dates that could not be read, and so count as missing; none for a report of an earlier version.
+    #[serde(default)]
+    pub unread: Vec<Unread>,
     /// How many leads have which levels, the most frequent first.
     pub patterns: Vec<PatternCount>,
     /// How the weight of some leads came about; the page draws the first few.
@@ -186,7 +195,7 @@ pub struct Counts {
     pub scored: u64,
     /// Of these, at or above the threshold.
     pub above_threshold: u64,
-    /// Of these, left when each record takes part in one pair at most.
+    /// Of these, left when each record keeps as many pairs as the model lets it.
     pub one_to_one: u64,
     /// Of these, in the recipient's caseload.
     pub in_caseload: u64,
@@ -202,6 +211,19 @@ pub struct Counts {
     pub held_for_pilot: u64,
     /// Pairs destroyed when the cycle closed.
     pub destroyed: u64,
+}
+
+/// A pilot that people judged to the end and that failed.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct FailedPilot {
+    /// Leads judged.
+    pub judged: u64,
+    /// Of these, not right, or not to be told.
+    pub not_right: u64,
+    /// The upper bound of the false share.
+    pub upper_bound: f64,
+    /// The false share that the agreement wants it surely below.
+    pub bound: f64,
 }
 
 /// What all cycles of the term have come to.
@@ -226,6 +248,18 @@ pub struct Model {
     pub prior: f64,
     /// Its comparisons.
     pub comparisons: Vec<Comparison>,
+    /// Its classes of kin; none where it knows only the same person and strangers.
+    #[serde(default)]
+    pub kin: Vec<Kin>,
+}
+
+/// A class of pairs that are neither one person nor strangers: of one household, or namesakes.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Kin {
+    /// How many pairs of it there are for each pair of one person.
+    pub for_each_same: f64,
+    /// How often such a pair reaches each level, comparison by comparison, in the model's order.
+    pub levels: Vec<Vec<f64>>,
 }
 
 /// One comparison of the model.
@@ -294,6 +328,15 @@ pub struct Missing {
     pub recipient: Share,
 }
 
+/// How many dates of an element could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Unread {
+    /// The record set and the element.
+    pub element: String,
+    /// How many of its records.
+    pub share: Share,
+}
+
 /// Some of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Share {
@@ -336,10 +379,10 @@ pub struct Step {
     pub comparison: String,
     /// The level the pair reached.
     pub level: String,
-    /// How often two records of the same person reach it.
-    pub m: f64,
-    /// How often two records of different people reach it.
-    pub u: f64,
+    /// How often two records of the same person reach it; none for a missing value, and for what kin take off.
+    pub m: Option<f64>,
+    /// How often two records of different people reach it; none where there is no m.
+    pub u: Option<f64>,
     /// The partial weight.
     pub weight: f64,
     /// The frequency part: more for a rare value, less for a common one.

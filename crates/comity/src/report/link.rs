@@ -187,6 +187,10 @@ impl Page<'_> {
         number::probability(*value.borrow())
     }
 
+    fn chance(&self, value: impl Borrow<Option<f64>>) -> String {
+        number::chance(*value.borrow())
+    }
+
     fn percent(&self, share: impl Borrow<f64>) -> String {
         number::percent(*share.borrow())
     }

@@ -57,6 +57,11 @@ pub(super) fn probability(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
+/// Returns a probability, and a dash where there is none.
+pub(super) fn chance(value: Option<f64>) -> String {
+    value.map_or_else(|| "\u{2013}".to_owned(), probability)
+}
+
 /// Returns a share as a percentage with one decimal.
 pub(super) fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
@@ -94,6 +99,7 @@ mod tests {
         ] {
             assert_eq!(probability(value), text);
         }
+        assert_eq!((chance(None), chance(Some(1.0))), ("\u{2013}".to_owned(), "1.000".to_owned()));
         assert_eq!(percent(0.9951), "99.5 %");
         assert_eq!(percent(share(1, 0)), "0.0 %");
     }

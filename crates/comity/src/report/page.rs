@@ -7,7 +7,9 @@ use std::borrow::Borrow;
 
 use askama::Template;
 
-use super::facts::{Outcome, Reason, Report, Share, Step, Waterfall};
+use super::facts::{
+    Comparison, Kin, Level, Model, Outcome, Reason, Report, Share, Step, Waterfall,
+};
 use super::{chart, number, waterfall_svg};
 
 /// How many leads the page draws.
@@ -19,10 +21,14 @@ const WATERFALLS_SHOWN: usize = 3;
 pub(super) struct Page<'a> {
     report: &'a Report,
     model: String,
+    kin: Vec<Akin<'a>>,
     distribution: String,
     missing: String,
     waterfalls: Vec<Drawn<'a>>,
 }
+
+/// A comparison with what each class of kin reaches, level by level; nothing where the model knows no kin.
+type Akin<'a> = (&'a Comparison, Vec<(&'a Level, Vec<String>)>);
 
 /// A waterfall drawn, with the running weight for its table.
 struct Drawn<'a> {
@@ -36,6 +42,7 @@ impl<'a> Page<'a> {
         Self {
             report,
             model: chart::model(&report.model),
+            kin: kin(&report.model),
             distribution: chart::distribution(&report.distribution, &report.threshold),
             missing: chart::missing(&report.missing),
             waterfalls: report.waterfalls.iter().take(WATERFALLS_SHOWN).map(Drawn::of).collect(),
@@ -44,6 +51,12 @@ impl<'a> Page<'a> {
 
     fn refusals(&self) -> usize {
         self.report.decisions.iter().filter(|decision| decision.outcome.is_refusal()).count()
+    }
+
+    /// Says whether the leads' patterns have a part more than there are comparisons: what kin take off.
+    fn has_kin(&self) -> bool {
+        let comparisons = self.report.model.comparisons.len();
+        self.report.patterns.iter().any(|pattern| pattern.levels.len() > comparisons)
     }
 
     fn rows(&self) -> u64 {
@@ -88,6 +101,10 @@ impl Page<'_> {
         number::probability(*value.borrow())
     }
 
+    fn chance(&self, value: impl Borrow<Option<f64>>) -> String {
+        number::chance(*value.borrow())
+    }
+
     fn percent(&self, share: impl Borrow<f64>) -> String {
         number::percent(*share.borrow())
     }
@@ -96,6 +113,26 @@ impl Page<'_> {
         let share = share.borrow();
         number::percent(number::share(share.count, share.of))
     }
+}
+
+/// Puts the classes of kin beside the comparisons and levels they are of.
+fn kin(model: &Model) -> Vec<Akin<'_>> {
+    if model.kin.is_empty() {
+        return Vec::new();
+    }
+    let reached = |place: usize, level: usize| -> Vec<String> {
+        let one = |class: &Kin| {
+            number::chance(class.levels.get(place).and_then(|levels| levels.get(level)).copied())
+        };
+        model.kin.iter().map(one).collect()
+    };
+    let of = model.comparisons.iter().enumerate();
+    of.map(|(place, comparison)| {
+        let levels = comparison.levels.iter().enumerate();
+        let levels: Vec<_> = levels.map(|(index, level)| (level, reached(place, index))).collect();
+        (comparison, levels)
+    })
+    .collect()
 }
 
 impl Outcome {

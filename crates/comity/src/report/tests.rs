@@ -15,7 +15,7 @@ fn level(name: &str, m: f64, u: f64) -> Level {
 
 fn step(comparison: &str, level: &Level, frequency: f64) -> Step {
     let Level { name, m, u, weight } = level.clone();
-    Step { comparison: text(comparison), level: name, m, u, weight, frequency }
+    Step { comparison: text(comparison), level: name, m: Some(m), u: Some(u), weight, frequency }
 }
 
 /// A small report with something in every place.
@@ -44,6 +44,12 @@ fn small() -> Report {
         step("surname", &surname.levels[0], 1.4),
         step("date of birth", &born.levels[0], 0.0),
         step("given name", &given.levels[1], 0.0),
+        Step {
+            comparison: text("kin"),
+            level: text("of one household, or else akin"),
+            weight: -2.4,
+            ..Step::default()
+        },
     ];
     let prior = -13.2;
     let weight = steps.iter().fold(prior, |weight, step| weight + step.weight + step.frequency);
@@ -143,12 +149,28 @@ fn small() -> Report {
             held_for_pilot: 100,
             destroyed: 148_817,
         },
+        kept: text("left when each record may be in one pair only"),
+        failed_pilot: None,
         term: Term { cycles: 2, leads_opened: 61, judged: 40 },
         model: Model {
             digest: text("5f0e77"),
             origin: text("trained in this cycle without labels, by the recipe in the agreement"),
             prior,
             comparisons: vec![surname, given, born],
+            kin: vec![
+                Kin {
+                    for_each_same: 1.7,
+                    levels: vec![
+                        vec![0.62, 0.05, 0.33],
+                        vec![0.02, 0.98],
+                        vec![0.001, 0.009, 0.99],
+                    ],
+                },
+                Kin {
+                    for_each_same: 0.04,
+                    levels: vec![vec![0.97, 0.01, 0.02], vec![0.03, 0.97], vec![0.88, 0.02, 0.1]],
+                },
+            ],
         },
         distribution: bins
             .iter()
@@ -187,14 +209,28 @@ fn small() -> Report {
                 recipient: Share { count: 30_200, of: 48_210 },
             },
         ],
+        unread: vec![Unread {
+            element: text("caseload.date_of_birth"),
+            share: Share { count: 2000, of: 48_210 },
+        }],
         patterns: vec![
             PatternCount {
-                levels: vec![text("the same"), text("the same"), text("the same")],
+                levels: vec![
+                    text("the same"),
+                    text("the same"),
+                    text("the same"),
+                    text("of one household, or else akin"),
+                ],
                 weights: (13.1, 19.4),
                 leads: 20,
             },
             PatternCount {
-                levels: vec![text("the same"), text("different"), text("the same")],
+                levels: vec![
+                    text("the same"),
+                    text("different"),
+                    text("the same"),
+                    text("of one household, or else akin"),
+                ],
                 weights: (8.9, 8.9),
                 leads: 7,
             },
@@ -315,6 +351,78 @@ fn every_chart_has_a_title_a_description_and_its_table() {
             assert!(figure.contains(part), "{part}");
         }
     }
+}
+
+/// The cells of a row, or the columns of a header, each as many columns as it spans.
+fn columns(row: &str) -> usize {
+    let cells = row.split("<th").skip(1).chain(row.split("<td").skip(1));
+    cells
+        .filter(|cell| cell.starts_with([' ', '>']))
+        .map(|cell| {
+            let tag = cell.split('>').next().unwrap();
+            let span = tag.split("colspan=\"").nth(1);
+            span.map_or(1, |span| span.split('"').next().unwrap().parse::<usize>().unwrap())
+        })
+        .sum()
+}
+
+#[test]
+fn the_rows_of_leads_by_pattern_have_as_many_cells_as_their_header_with_kin_and_without() {
+    let mut without = small();
+    without.model.kin.clear();
+    for pattern in &mut without.patterns {
+        pattern.levels.pop();
+    }
+    for report in [small(), without] {
+        let page = report.html().unwrap();
+        let table = page.split("<caption>Leads by pattern</caption>").nth(1).unwrap();
+        let table = table.split("</table>").next().unwrap();
+        let rows: Vec<usize> = table.split("<tr").skip(1).map(columns).collect();
+        assert_eq!(rows.len(), 3, "a header and two patterns");
+        let kin = usize::from(!report.model.kin.is_empty());
+        assert_eq!(rows[0], report.model.comparisons.len() + kin + 2);
+        assert!(rows.iter().all(|row| *row == rows[0]), "{rows:?}");
+    }
+}
+
+#[test]
+fn kin_are_in_the_model_s_section_and_have_neither_m_nor_u() {
+    let page = small().html().unwrap();
+    let table = page.split("<caption>Classes of kin").nth(1).unwrap();
+    let table = table.split("</table>").next().unwrap();
+    for shown in ["Kin 1: 1.700 pairs for", "Kin 2: 0.0400 pairs for", ">0.620<", ">0.880<"] {
+        assert!(table.contains(shown), "{shown}");
+    }
+    let row = page.split("<th scope=\"row\">kin</th>").nth(1).unwrap();
+    let row = row.split("</tr>").next().unwrap();
+    assert_eq!(row.matches(">\u{2013}</td>").count(), 2, "{row}");
+    assert!(!Report::default().html().unwrap().contains("Classes of kin"));
+}
+
+#[test]
+fn dates_that_could_not_be_read_are_told_where_values_are_missing() {
+    let page = small().html().unwrap();
+    let section = page.split("<section id=\"missing\">").nth(1).unwrap();
+    let section = section.split("</section>").next().unwrap();
+    for shown in ["caseload.date_of_birth", ">2,000<", ">4.1 %<"] {
+        assert!(section.contains(shown), "{shown}");
+    }
+    assert!(!Report::default().html().unwrap().contains("Dates that could not be read"));
+}
+
+#[test]
+fn a_report_of_an_earlier_version_is_still_read() {
+    let mut earlier = serde_json::to_value(small()).unwrap();
+    let fields = earlier.as_object_mut().unwrap();
+    for name in ["kept", "unread"] {
+        fields.remove(name).unwrap();
+    }
+    fields["model"].as_object_mut().unwrap().remove("kin").unwrap();
+    fields["waterfalls"][0]["steps"][0]["m"] = serde_json::json!(0.91);
+    let read: Report = serde_json::from_value(earlier).unwrap();
+    assert_eq!(read.counts, small().counts);
+    let page = read.html().unwrap();
+    assert!(page.contains("<th scope=\"row\">left of these</th>"));
 }
 
 #[test]

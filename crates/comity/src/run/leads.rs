@@ -2,7 +2,7 @@
 
 use super::{Admitted, Running, Step};
 use crate::event::Event;
-use crate::report::Report;
+use crate::report::{FailedPilot, Report};
 use crate::{Error, discrepancy, extract, summary};
 use agreement::{Permit, PilotStatus};
 use casework::{Known, LeadId, PairKey, Pilot, PilotTerms, Planned, Store};
@@ -58,6 +58,21 @@ impl PilotSoFar {
     pub(super) fn reversed_permille(&self) -> Option<u64> {
         let (judged, not_right) = (u64::from(self.all.judged()), u64::from(self.all.not_right()));
         (judged > self.sample).then(|| (not_right * 1000).div_ceil(judged))
+    }
+
+    /// Returns what the judgements show, where all of the pilot was judged and it did not pass.
+    pub(super) fn failed(&self) -> Option<FailedPilot> {
+        let is_judged = |pilot: &&Pilot| u64::from(pilot.judged()) >= self.sample;
+        let failed = [&self.all, &self.measured]
+            .into_iter()
+            .filter(is_judged)
+            .find(|pilot| !pilot.passed())?;
+        Some(FailedPilot {
+            judged: u64::from(failed.judged()),
+            not_right: u64::from(failed.not_right()),
+            upper_bound: failed.upper_bound(),
+            bound: self.bound,
+        })
     }
 
     /// Says whether what was held may be opened.

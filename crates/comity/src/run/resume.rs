@@ -154,7 +154,7 @@ impl<'run> Running<'run> {
     pub(super) async fn look_at_the_pilot_again(&mut self, earlier: Run) -> Result<Outcome, Error> {
         // What a crash left waiting when the run was closed is recorded now, if it can be.
         let _ = self.node.drain().await;
-        let report = summary::restored(earlier.summary.as_deref())?;
+        let mut report = summary::restored(earlier.summary.as_deref())?;
         let path = self.node.places.report(&earlier.id);
         if !path.exists() {
             crate::program::write(&path, &report.html()?)?;
@@ -170,6 +170,7 @@ impl<'run> Running<'run> {
         let same_agreement =
             earlier.agreement().as_deref() == Some(self.program.digest.to_string().as_str());
         if held.is_empty() || !pilot.passed() || !same_agreement {
+            report.failed_pilot = pilot.failed().filter(|_| !held.is_empty() && same_agreement);
             return Ok(Outcome::Again(Box::new(report)));
         }
         // The gate is asked before anything is set going again.

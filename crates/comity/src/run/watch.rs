@@ -33,6 +33,15 @@ pub enum Step {
         /// What an officer should look at.
         caveats: Vec<String>,
     },
+    /// Dates could not be read, and so are missing.
+    Unread {
+        /// The record set and the element.
+        element: String,
+        /// How many could not be read.
+        unread: u64,
+        /// Of how many records.
+        records: u64,
+    },
     /// A model was trained.
     Trained {
         /// The recipe's digest.

@@ -107,7 +107,7 @@ impl Desk {
             self.edit("benefits/agreement.toml", &format!("test-ed25519:{drafted}"), public);
         }
         // Publications are of one agreement and say of which.
-        let checked = self.call("check benefits --json").well().json();
+        let checked = self.call("check benefits --json").json();
         let agreement = checked["agreement"].as_str().unwrap();
         let publications = self.read("benefits/publications.toml");
         let named = format!("agreement = \"{agreement}\"\n{publications}");

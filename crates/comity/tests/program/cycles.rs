@@ -169,7 +169,11 @@ async fn a_pilot_with_one_lead_unjudged_or_one_too_many_wrong_keeps_the_rest_hel
         let place = piloted(judgement, 1).await;
         let held = in_stage(&place.leads().await, Stage::Held);
         let outcome = place.run("2027Q1", at(2)).await;
-        assert!(matches!(outcome, Outcome::Again(_)), "{judgement:?}: {outcome:?}");
+        let Outcome::Again(report) = outcome else { panic!("{judgement:?}: {outcome:?}") };
+        // It is told that the pilot has failed, and not that somebody still has to judge it.
+        let failed = report.failed_pilot.unwrap();
+        assert_eq!((failed.judged, failed.not_right), (u64::from(SAMPLE), 1), "{judgement:?}");
+        assert!(failed.upper_bound >= failed.bound, "{judgement:?}: {failed:?}");
         assert_eq!(in_stage(&place.leads().await, Stage::Held), held, "{judgement:?}");
         // Nor does another cycle open anything under that model.
         next_cycle(&place, "2027Q2", a_cent_more);
@@ -188,7 +192,8 @@ async fn a_pilot_that_is_not_judged_to_the_end_keeps_the_rest_held() {
     let judged: Vec<_> = open.into_iter().skip(1).map(|lead| (lead, Judgement::Same)).collect();
     place.judge_all(&judged, at(1)).await;
     let outcome = place.run("2027Q1", at(2)).await;
-    assert!(matches!(outcome, Outcome::Again(_)), "{outcome:?}");
+    let Outcome::Again(report) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(report.failed_pilot, None, "it is not judged to the end");
     assert_eq!(place.disclosed(), u64::from(SAMPLE));
 }
 

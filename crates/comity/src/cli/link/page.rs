@@ -36,6 +36,7 @@ pub(super) fn report(
             origin: origin(training),
             prior: scorer.prior(),
             comparisons: summary::comparisons(scorer),
+            kin: summary::kin(model),
         },
         errors: training.map(errors).unwrap_or_default(),
         frequency: (model.comparisons().iter())
