@@ -68,6 +68,19 @@ level = [
 ]
 "#;
 
+/// Rules by neighbourhood besides: each takes two layers more.
+const NEAR: &str = r#"
+    { neighbourhood = { column = "birth", window = 2 }, keys = [{ column = "given", take = { prefix = 1 } }] },
+    { neighbourhood = { column = "pay", window = 1 } },
+    { neighbourhood = { column = "surname", window = 1 }, sql = "l.birth < r.birth" },
+"#;
+
+fn with_neighbours(link: &str) -> Arc<Model> {
+    let rules = MODEL.replacen("\n]\n\n[[comparison]]", &format!("{NEAR}]\n\n[[comparison]]"), 1);
+    assert!(rules.contains(NEAR));
+    Arc::new(Model::from_toml(&rules.replace("LINK", link)).unwrap())
+}
+
 fn model(link: &str) -> Arc<Model> {
     Arc::new(Model::from_toml(&MODEL.replace("LINK", link)).unwrap())
 }
@@ -165,7 +178,7 @@ proptest! {
         left in rows(60), right in rows(60), turn in 0usize..50,
     ) {
         for link in ["between", "within"] {
-            let model = model(link);
+            let model = with_neighbours(link);
             let right: &[_] = if link == "between" { &right } else { &[] };
             let meant = plain(&model, &left, right);
             for (partitions, size) in [(1, 1), (2, 2), (4, 7), (16, 49), (1, 50), (2, 51), (4, 100)] {
@@ -262,13 +275,19 @@ fn what_is_wrong_with_a_table_or_rule_comes_through_the_plan() {
         matches!(&lacking, Err(Error::MissingColumn { side: Side::Source | Side::Recipient, column }) if column == "surname"),
         "{lacking:?}"
     );
-    let near = MODEL.replace("LINK", "between").replace(
-        "{ keys = [{ column = \"surname\" }] },",
-        "{ neighbourhood = { column = \"surname\", window = 2 } },",
-    );
-    let near = Arc::new(Model::from_toml(&near).unwrap());
+    let lists = MODEL
+        .replace("LINK", "between")
+        .replace(
+            "column = [\n",
+            "column = [\n    { name = \"names\", from = [\"given\"], kind = { list = \";\" } },\n",
+        )
+        .replace(
+            "{ keys = [{ column = \"surname\" }] },",
+            "{ sql = \"l.names = r.names\", explode = [\"names\"] },",
+        );
+    let lists = Arc::new(Model::from_toml(&lists).unwrap());
     let held = HeldTables::new(Vec::new(), Vec::new());
-    let refused = planned(&near, held, 0.0, &bounds(1 << 20, 2, 8, 100));
+    let refused = planned(&lists, held, 0.0, &bounds(1 << 20, 2, 8, 100));
     assert!(matches!(refused, Err(Error::UnplannableRule { .. })));
 }
 
