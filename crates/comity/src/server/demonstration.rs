@@ -10,8 +10,8 @@ use agreement::OfficerId;
 use casework::store::accounts::Role;
 use casework::{
     ActionKind, ActionOrder, Addressee, CaseStage, CaseStore as _, Contest, CorrectionOrder, Draft,
-    Finding, Ground, Had, Heard, How, Judgement, LeadId, Opinion, Queue, Ruling, Service, Source,
-    SourceKind, Step, Store as _,
+    Finding, Ground, Had, Heard, How, Judgement, LeadId, Opinion, Queue, Returned, Ruling, Service,
+    Source, SourceKind, Step, Store as _,
 };
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -111,8 +111,16 @@ impl Lived {
     pub(crate) async fn begin(&mut self, app: &App, _: &Troupe) -> Result<(), Error> {
         for (number, id) in open(app, CaseStage::Reviewed).await?.into_iter().enumerate() {
             self.cases += 1;
-            if self.find(app, &id).await? && number % 4 != 3 {
-                self.serve(app, &id).await?;
+            if !self.find(app, &id).await? {
+                continue;
+            }
+            // A fourth of the letters waits for the printer; of the others, some come back.
+            if number % 4 == 3 {
+                self.draft(app, &id).await?;
+            } else if self.serve(app, &id).await? && number % 16 == 1 {
+                let reason = "Moved, no new address (demonstration)".to_owned();
+                let returned = Step::NoteReturnedMail(Returned { reason });
+                self.take(app, "demo-notices", &id, returned).await?;
             }
         }
         Ok(())
@@ -243,12 +251,22 @@ impl Lived {
             && self.take(app, "demo-verifier-2", id, Step::Confirm).await?)
     }
 
-    async fn serve(&mut self, app: &App, id: &LeadId) -> Result<bool, Error> {
-        let Some((letter, ends)) = super::page::letter_of(app, id).await else { return Ok(false) };
+    /// Writes the letter, and says which it is and when its time to answer ends.
+    async fn draft(
+        &mut self,
+        app: &App,
+        id: &LeadId,
+    ) -> Result<Option<(String, Timestamp)>, Error> {
+        let written = super::page::letter_of(app, &officer("demo-notices")?, id).await;
+        let failed = |error: super::Error| Error::Unrunnable { what: format!("no letter was written: {error}") };
+        let Some((letter, ends)) = written.map_err(failed)? else { return Ok(None) };
         let draft = Draft { language: "en".into(), letter: letter.clone() };
-        if !self.take(app, "demo-notices", id, Step::DraftNotice(draft)).await? {
-            return Ok(false);
-        }
+        let drafted = self.take(app, "demo-notices", id, Step::DraftNotice(draft)).await?;
+        Ok(drafted.then_some((letter, ends)))
+    }
+
+    async fn serve(&mut self, app: &App, id: &LeadId) -> Result<bool, Error> {
+        let Some((letter, ends)) = self.draft(app, id).await? else { return Ok(false) };
         let service = Service {
             how: How::Mail,
             to: Addressee::Individual,
@@ -280,7 +298,8 @@ impl Lived {
     }
 
     async fn correct(&mut self, app: &App, id: &LeadId) -> Result<bool, Error> {
-        let recipients = [app.party().clone()].into();
+        let (source, _) = app.program().source()?;
+        let recipients = [source.clone()].into();
         let order = CorrectionOrder {
             words: "The employer corrected its report (demonstration).".into(),
             recipients,
