@@ -26,7 +26,8 @@ export async function as(browser, link, options = {}) {
   // A link counts once: whoever came in by it in an earlier scene is still in.
   const state = told.states && link ? `${told.states}/${link.split("/").pop()}.json` : null;
   if (state && existsSync(state)) options.storageState = state;
-  const context = await browser.newContext({ baseURL: told.base, ...options });
+  // Nothing glides: what is looked at next is where it will be.
+  const context = await browser.newContext({ baseURL: told.base, reducedMotion: "reduce", ...options });
   const page = await context.newPage();
   const wrong = [];
   page.on("pageerror", (error) => wrong.push(String(error)));

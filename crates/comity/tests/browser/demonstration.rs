@@ -30,13 +30,13 @@ fn start(folder: &std::path::Path) -> Demonstration {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let said = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
     let (mut base, mut links, mut letter) = (String::new(), BTreeMap::new(), None);
     let mut last = String::new();
-    for line in lines {
+    for line in said {
         let line = line.trim().to_owned();
         if let Some((_, address)) = line.split_once("listening").filter(|_| base.is_empty()) {
-            base = address.trim().to_owned();
+            address.trim().clone_into(&mut base);
         } else if let Some(rest) = line.strip_prefix("number ") {
             let (number, code) = rest.split_once(", code ").unwrap();
             letter = Some((number.to_owned(), code.to_owned()));

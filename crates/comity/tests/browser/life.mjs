@@ -138,6 +138,7 @@ async function action() {
   await send(second, "take-action", {
     kind: "reduced", from: told.days.from, amount: "120", undo: "The payment is raised again from the same month.",
   });
+  assert.match(await second.locator("main").innerText(), /Action taken/);
   await stands(second, told.id, "action");
   assert.deepEqual(second.wrong, []);
   return {};

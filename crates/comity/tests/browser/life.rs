@@ -124,14 +124,14 @@ const CAST: [(&str, Role); 5] = [
 ];
 
 /// Plays a scene about a case, with a new link for each officer.
-async fn scene(app: &App, port: u16, part: &str, id: &LeadId, more: Value) -> Value {
+async fn scene(app: &App, port: u16, name: &str, id: &LeadId, more: Value) -> Value {
     let mut links = BTreeMap::new();
     for (officer, _) in CAST {
         links.insert(officer, app.door().once_link(officer, app.now()).await.unwrap());
     }
     let mut told = json!({
         "base": format!("http://localhost:{port}"),
-        "part": part,
+        "part": name,
         "id": id.as_str(),
         "links": links,
         "days": { "from": "2026-08-01", "to": "2026-08-31", "seen": "2027-01-03" },
@@ -155,35 +155,35 @@ async fn a_case_lives_from_lead_to_action_and_whoever_contests_and_wins_is_put_r
     assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
     let lines = app.store().queue(&Queue::default(), 2).await.unwrap().lines;
     let (silent, contested) = (lines[0].id.clone(), lines[1].id.clone());
-    let code = while_served(&app, port, async {
-        scene(&app, port, "letter", &silent, json!({})).await;
+    while_served(&app, port, scene(&app, port, "letter", &silent, json!({}))).await;
+    drop(app);
+
+    // Fifty days after the letter nobody has answered: action may be taken. Another letter goes out.
+    let app = nodes.open(recipient, "2027-02-23").await;
+    let code = Box::pin(while_served(&app, port, async {
+        let days = json!({ "days": { "from": "2027-03-01" } });
+        scene(&app, port, "action", &silent, days).await;
         scene(&app, port, "letter", &contested, json!({})).await["code"].clone()
-    })
+    }))
     .await;
     drop(app);
 
-    // Ten days later the one person answers, and wins. The correction reaches the source's node.
+    // Ten days later the person answers, and wins. The correction reaches the source's node.
     let (app, source) =
-        (nodes.open(recipient, "2027-01-14").await, nodes.open(&nodes.source, "2027-01-14").await);
-    let next = while_served(&app, port, async {
+        (nodes.open(recipient, "2027-03-05").await, nodes.open(&nodes.source, "2027-03-05").await);
+    let next = Box::pin(while_served(&app, port, async {
         let next = scene(&app, port, "contest", &contested, json!({ "code": code })).await;
         scene(&app, port, "decide", &contested, json!({})).await;
         let acknowledged =
             while_served(&source, nodes.source.port, async { app.chase_once().await.unwrap() });
-        assert_eq!(acknowledged.await, 1);
+        assert_eq!(Box::pin(acknowledged).await, 1);
         let next = json!({ "next": next["next"] });
         scene(&app, port, "corrected", &contested, next.clone()).await;
         next
-    })
+    }))
     .await;
     assert!(next["next"].is_string());
     let came = comity::server::correction::came(&source).await.unwrap();
     assert_eq!(came.len(), 1);
     assert_eq!(came[0].correction.words, "The job ended in June.");
-    drop((app, source));
-
-    // Fifty days after the letter the other has not answered: action may be taken.
-    let app = nodes.open(recipient, "2027-02-23").await;
-    let days = json!({ "days": { "from": "2027-03-01" } });
-    while_served(&app, port, scene(&app, port, "action", &silent, days)).await;
 }

@@ -38,7 +38,10 @@ try {
     await light.context().close();
     await dark.context().close();
   }
-  assert.deepEqual(problems, []);
+  if (problems.length) {
+    console.error(problems.join("\n"));
+    assert.fail(`${problems.length} problems`);
+  }
   found(counts);
 } finally {
   await browser.close();

@@ -4,7 +4,7 @@
 use super::place::{Answer, Browser, Place, location, with_leads};
 use axum::body::Body;
 use casework::store::accounts::{AccountStore as _, Role};
-use casework::{CaseStore as _, LeadId, Opinion, Step, Store as _};
+use casework::{CaseStore as _, LeadId, Opinion, Step};
 use casework::{Finding, Ground, Had, Judgement, Source, SourceKind};
 use comity::desk::{Acted, Officer};
 use http::StatusCode;
@@ -111,7 +111,7 @@ async fn a_work_list_is_made_fetched_and_recorded_and_a_stay_holds_back_one_that
 
     place.officer("privacy-1", &[Role::PrivacyOfficer]).await;
     let key = place.key("privacy-1").await;
-    let stay = r#"{"kind":"order","order":"27-cv-1","authority":"District Court (fictional)"}"#;
+    let stay = r#"{"order":"27-cv-1","authority":"District Court (fictional)"}"#;
     let stayed = place.program(&key, "POST", "/api/v1/stays", Some(stay)).await;
     assert_eq!(stayed.status, StatusCode::CREATED, "{}", stayed.body);
     let held = place.get(&mut operator, &format!("{csv}/file")).await;
@@ -258,8 +258,11 @@ async fn a_form_with_errors_shows_a_case_again_only_to_who_may_read_it_and_that_
     let mut notices = officer(&place, "notices-1", Role::NoticeOfficer).await;
     let path = format!("/cases/{id}/notice");
     let csrf = place.get(&mut notices, &path).await.csrf();
+    let fields = [("csrf", &*csrf), ("step", "draft-notice"), ("version", "4"), ("language", "en")];
+    let drafted = place.post(&mut notices, &path, &fields).await;
+    assert_eq!(drafted.status, StatusCode::SEE_OTHER, "{}", drafted.body);
     let before = place.app.store().reads_of(&id, 100).await.unwrap().len();
-    let fields = [("csrf", &*csrf), ("step", "serve-notice"), ("version", "4")];
+    let fields = [("csrf", &*csrf), ("step", "serve-notice"), ("version", "5")];
     let again = place.post(&mut notices, &path, &fields).await;
     assert!(again.body.contains("There is a problem"), "{}", again.body);
     assert_eq!(place.app.store().reads_of(&id, 100).await.unwrap().len(), before + 1);

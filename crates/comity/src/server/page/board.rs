@@ -165,6 +165,8 @@ async fn report(
         let wrong = vec![Wrong::new("year", format!("Enter a year such as {now}"))];
         return Ok(super::wrong(drawn(app, visit, officer, wrong).await?));
     };
+    // What waits belongs into it: it is brought to the ledger first.
+    app.is_ledger_writable().await;
     let (folder, key) =
         (crate::server::places(app.config()).ledger(), crate::server::api::verifier(app)?);
     let size = crate::server::api::reader(app)?.checkpoint().size;
@@ -225,7 +227,7 @@ async fn vote(app: &App, officer: &SignedIn, typed: &Typed) -> Result<Response, 
 }
 
 /// What a report says.
-pub(super) async fn report_parts(
+pub(super) fn report_parts(
     app: &App,
     id: &str,
     report: &Report,

@@ -379,9 +379,6 @@ async fn drawn_review(
     let threshold = crate::summary::restored(run.as_deref())?.threshold.weight;
     let waterfall: Waterfall = crate::summary::waterfall(&lead.found.id, &explanation, threshold);
     let program = app.program();
-    let named = |set: Result<(&::agreement::PartyId, &::agreement::RecordSet), crate::Error>| {
-        set.ok().map(|(_, set)| set.title.clone()).unwrap_or_default()
-    };
     let mut parts = Vec::new();
     let own = office::own(app, file).await.unwrap_or_default();
     parts.push(Part::heading("What your record says"));
@@ -405,8 +402,8 @@ async fn drawn_review(
     Ok(super::draw(&ReviewPage {
         frame,
         intro: "Look at the two records and say what you see. The weight is a reason to look, and no more.".into(),
-        source: named(program.source()),
-        recipient: named(program.recipient()),
+        source: "The source returned".into(),
+        recipient: "Your record".into(),
         sides,
         compared: compared(&explanation),
         note: "What the source’s record says is shown only where the agreement returns it; how close the rest is to yours is above.".into(),

@@ -110,7 +110,7 @@ pub(super) async fn show(
         Some(Ended::Taken(imported)) => page.parts(taken_parts(imported)),
         Some(Ended::Reported(report)) => {
             let may_vote = officer.is(Role::BoardMember);
-            page.parts(board::report_parts(&app, &id, report, may_vote, &visit.csrf).await?)
+            page.parts(board::report_parts(&app, &id, report, may_vote, &visit.csrf)?)
         }
     };
     Ok(super::draw(&page))

@@ -467,7 +467,9 @@ impl Part {
                 }
             }
             Part::Details { parts, .. } => {
-                parts.iter_mut().for_each(|part| part.number_forms(forms));
+                for part in parts {
+                    part.number_forms(forms);
+                }
             }
             _ => {}
         }

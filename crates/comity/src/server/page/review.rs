@@ -91,7 +91,9 @@ pub(crate) fn sides(
 fn held_against<'a>(rule: &'a Discrepancy, pairs: &mut Vec<(&'a ElementRef, &'a ElementRef)>) {
     match rule {
         Discrepancy::All { of } | Discrepancy::Any { of } => {
-            of.iter().for_each(|rule| held_against(rule, pairs));
+            for rule in of {
+                held_against(rule, pairs);
+            }
         }
         Discrepancy::PeriodsOverlap { one, other, .. } => {
             pairs.push((&one.from, &other.from));

@@ -59,7 +59,8 @@ async fn of_the_agreement(app: &App) -> Result<Vec<Task>, Error> {
             if standing.is_agreed() {
                 "By every party and board that it names.".to_owned()
             } else {
-                "Not by everybody yet: `comity sign` signs, and signatures lie beside the agreement.".to_owned()
+                "Not by everybody yet: comity sign signs, and signatures lie beside the agreement."
+                    .to_owned()
             },
             Some("/agreements"),
         ),
@@ -90,7 +91,7 @@ async fn of_the_node(app: &App) -> Result<Vec<Task>, Error> {
     tasks.push(step(
         "Keys are there",
         places.ledger_key().exists(),
-        "Back up the folder `work/keys` apart from the databases: nobody can check that from here.",
+        "Back up the folder work/keys apart from the databases: nobody can check that from here.",
         None,
     ));
     let is_open = app.config().listen.address.ip().is_loopback();
@@ -100,9 +101,9 @@ async fn of_the_node(app: &App) -> Result<Vec<Task>, Error> {
         if app.is_encrypted() {
             "Certificates are set.".to_owned()
         } else if is_open {
-            "It listens on this machine alone. For others: `[tls]`, or `listen.public` behind a proxy.".to_owned()
+            "It listens on this machine alone. For others: set [tls], or listen.public behind a proxy.".to_owned()
         } else {
-            "Set `[tls]`, or `listen.public` behind a proxy.".to_owned()
+            "Set [tls], or listen.public behind a proxy.".to_owned()
         },
         None,
     ));
@@ -112,7 +113,7 @@ async fn of_the_node(app: &App) -> Result<Vec<Task>, Error> {
         "Other parties’ nodes are known",
         known >= others,
         format!(
-            "{known} of {others}. Corrections are sent to them and taken from them: `[parties.…]`, with a key that was compared over another channel."
+            "{known} of {others}. Corrections are sent to them and taken from them. They stand under [parties.…], with a key that was compared over another channel."
         ),
         None,
     ));
@@ -152,7 +153,7 @@ async fn of_the_people(app: &App) -> Result<Vec<Task>, Error> {
         !runs.is_empty(),
         match runs.first() {
             Some(run) => format!("{} of {}.", run.id, run.started_at),
-            None => "`comity run PROGRAM --cycle … --dry-run` shows what it would do, without releasing anything.".to_owned(),
+            None => "comity run PROGRAM --cycle … --dry-run shows what it would do, without releasing anything.".to_owned(),
         },
         Some("/program"),
     ));
