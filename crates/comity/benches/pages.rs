@@ -18,7 +18,7 @@ use casework::{
     Store as _,
 };
 use comity::clock::Clock;
-use comity::run::{Step, Watch, run};
+use comity::run::{Outcome, Step, Watch, run};
 use comity::server::{App, Config};
 use http::header::{CONTENT_TYPE, COOKIE, HOST, SET_COOKIE};
 use http::{Request, Response};
@@ -54,7 +54,8 @@ async fn main() {
     let now: Timestamp = "2027-01-04T09:00:00Z".parse().unwrap();
     let app = App::open(config, Clock::fixed(now)).await.unwrap();
     let cycle = app.program().schedule.cycles.first().unwrap().id.clone();
-    Box::pin(run(app.program(), &mut *app.node().await, &cycle, &mut Nobody)).await.unwrap();
+    let outcome = run(app.program(), &mut *app.node().await, &cycle, &mut Nobody).await.unwrap();
+    assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
     let id = app.store().queue(&Queue::default(), 1).await.unwrap().lines.remove(0).id;
     fill(&app, &id, cases, now).await;
     let standing: u64 = app.store().counts().await.unwrap().standing.values().sum();
