@@ -27,7 +27,9 @@
     const look = async () => {
       const answer = await fetch(running.dataset.progress, { headers: { accept: "application/json" } }).catch(() => null);
       if (!answer || !answer.ok) return window.setTimeout(look, 4000);
-      const { done, of, ended } = await answer.json();
+      const seen = await answer.json().catch(() => null);
+      if (!seen) return;
+      const { done, of, ended } = seen;
       if (ended) return window.location.reload();
       const bar = first("progress", running);
       bar.max = of;

@@ -17,7 +17,7 @@ use crate::program::Program;
 use crate::{Error, cli};
 use agreement::{
     Act, By, CaseRef, CaseRequest, Decision, Environment, Filed, Gate, OfficerId, OfficerRole,
-    PartyId, PurposeId, Refusal,
+    PartyId, Permit, PurposeId, Refusal,
 };
 use casework::{
     Acknowledgement, Actor, Case, CaseStore as _, Closing, Contest, Database, Dispatch, Lead,
@@ -61,13 +61,15 @@ pub enum Read<T> {
     Refused(Refusal),
 }
 
-/// A case with its lead.
+/// A case with its lead, and the leave to read them: what else is opened about the case is opened under it.
 #[derive(Debug)]
 pub struct File {
     /// The case.
     pub stored: StoredCase,
     /// Its lead, with what was returned.
     pub lead: Lead,
+    /// The gate's leave, for this case alone.
+    pub permit: Permit,
 }
 
 /// The desk of one node. Clones are the same desk.
@@ -368,15 +370,15 @@ impl Desk {
         let mut decisions = Vec::with_capacity(cases.len());
         for id in cases {
             let stored = self.inner.store.case(id).await?;
-            let mut refused = None;
+            let (mut refused, mut permitted) = (None, None);
             for act in acts {
                 let mut request = self.request(act.clone(), asker).await?;
                 request.case = CaseRef::new(id.as_str()).ok();
                 request.file = case_file(&stored.case);
                 match self.decide(&request).await? {
-                    (Decision::Permit(_), event) => {
+                    (Decision::Permit(permit), event) => {
                         decisions.push((event, Commitments::new()));
-                        refused = None;
+                        permitted = Some(permit);
                         break;
                     }
                     // The first refusal says what would have to be otherwise; the second way in is the narrower one.
@@ -385,11 +387,16 @@ impl Desk {
                     }
                 }
             }
-            if let Some((refusal, event)) = refused {
-                self.note(vec![(event, Commitments::new())], &[]).await?;
-                return Ok(Read::Refused(refusal));
-            }
-            files.push(File { lead: self.inner.store.lead(id).await?, stored });
+            let permit = match (permitted, refused) {
+                (Some(permit), _) => permit,
+                (None, Some((refusal, event))) => {
+                    self.note(vec![(event, Commitments::new())], &[]).await?;
+                    return Ok(Read::Refused(refusal));
+                }
+                // Nobody asks for no act; if somebody did, nothing would be shown.
+                (None, None) => return Err(Error::OtherPermit),
+            };
+            files.push(File { lead: self.inner.store.lead(id).await?, stored, permit });
         }
         let now = self.now();
         let (commitments, openings) = by_whom(&asker.actor)?;

@@ -223,13 +223,16 @@ pub(crate) fn returned(
 /// The recipient's set and no other: what the source's record says beyond the returned elements is not disclosed.
 ///
 /// # Errors
-/// The file is gone, or is not the one that the run read.
+/// The permit is not for reading a case under this agreement, or the file is gone or not the one that the run read.
 pub(crate) fn own_values(
     program: &Program,
+    permit: &Permit,
+    now: Timestamp,
     cycle: &CycleId,
     digests: &BTreeMap<String, String>,
     wanted: &BTreeSet<u64>,
 ) -> Result<BTreeMap<u64, BTreeMap<String, String>>, Error> {
+    under(program, permit, &[Act::READ_CASE, Act::READ_EVIDENCE], now)?;
     let (_, set) = program.recipient()?;
     let extracted = scheduled(program, set)?;
     let elements: Vec<(String, Kind)> = set

@@ -5,6 +5,7 @@
 //! crate reads the clock, and only `cli` knows the command line.
 
 pub mod admit;
+pub mod annual;
 pub mod audit;
 pub mod backup;
 pub mod cli;

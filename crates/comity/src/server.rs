@@ -12,6 +12,7 @@ pub mod config;
 pub mod correction;
 pub(crate) mod demonstration;
 mod door;
+mod errand;
 pub mod error;
 mod flash;
 mod health;
@@ -21,12 +22,12 @@ mod limit;
 mod listen;
 pub mod log;
 mod metrics;
-#[expect(dead_code, reason = "the pages join one by one")]
 mod page;
 pub mod password;
 pub mod route;
 mod secret;
 mod send;
+mod sheet;
 mod sign_in;
 mod signature;
 pub mod stay;
@@ -55,6 +56,7 @@ use limit::Limit;
 use metrics::Metrics;
 use secret::Secret;
 use signature::MessageKey;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -95,7 +97,8 @@ struct Inner {
     hashing: Semaphore,
     uploads: Semaphore,
     drain: Notify,
-    own: Mutex<std::collections::BTreeMap<String, Arc<page::Own>>>,
+    errands: errand::Errands,
+    own: Mutex<BTreeMap<String, page::Own>>,
 }
 
 /// What is held back by address.
@@ -159,6 +162,7 @@ impl App {
             hashing: Semaphore::new(2),
             uploads: Semaphore::new(4),
             drain: Notify::new(),
+            errands: errand::Errands::default(),
             own: Mutex::default(),
             config,
         };
@@ -254,8 +258,13 @@ impl App {
     }
 
     /// Returns what is held of the recipient's own records, by run, in memory alone.
-    pub(crate) fn own(&self) -> &Mutex<std::collections::BTreeMap<String, Arc<page::Own>>> {
+    pub(crate) fn own(&self) -> &Mutex<BTreeMap<String, page::Own>> {
         &self.inner.own
+    }
+
+    /// Returns what takes longer than a page.
+    pub(crate) fn errands(&self) -> &errand::Errands {
+        &self.inner.errands
     }
 
     /// Wakes what brings waiting lines to the ledger.

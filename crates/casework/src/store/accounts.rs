@@ -138,7 +138,22 @@ pub struct Received {
     pub at: i64,
 }
 
-/// Keeps accounts, sessions, keys and codes.
+/// How a member of the board voted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vote {
+    /// What on, by its digest.
+    pub subject: String,
+    /// What on, in words.
+    pub title: String,
+    /// The member.
+    pub member: String,
+    /// Whether it was for it.
+    pub is_for: bool,
+    /// When, in seconds.
+    pub at: i64,
+}
+
+/// Keeps accounts, sessions, keys, codes and the board's votes.
 ///
 /// # Promises
 /// 1. **Durable on return**, as [`Store`](crate::Store).
@@ -313,6 +328,12 @@ pub trait AccountStore {
 
     /// Returns the messages received, the latest first, at most so many.
     fn received(&self, limit: u32) -> impl Future<Output = Result<Vec<Received>, Error>> + Send;
+
+    /// Keeps a member's vote; an earlier one of theirs on the same subject is replaced.
+    fn keep_vote(&self, vote: &Vote) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Returns every vote, the latest first.
+    fn votes(&self) -> impl Future<Output = Result<Vec<Vote>, Error>> + Send;
 
     /// Removes sessions, codes and attempts that are over: sessions not used since, codes that ended before, attempts
     /// made before an instant.

@@ -10,8 +10,8 @@ use agreement::OfficerId;
 use casework::store::accounts::Role;
 use casework::{
     ActionKind, ActionOrder, Addressee, CaseStage, CaseStore as _, Contest, CorrectionOrder, Draft,
-    Finding, Ground, Had, Heard, How, Judgement, LeadId, Opinion, Queue, Ruling, Service, Source,
-    SourceKind, Step, Store as _,
+    Finding, Ground, Had, Heard, How, Judgement, LeadId, Opinion, Queue, Returned, Ruling, Service,
+    Source, SourceKind, Step, Store as _,
 };
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -111,8 +111,16 @@ impl Lived {
     pub(crate) async fn begin(&mut self, app: &App, _: &Troupe) -> Result<(), Error> {
         for (number, id) in open(app, CaseStage::Reviewed).await?.into_iter().enumerate() {
             self.cases += 1;
-            if self.find(app, &id).await? && number % 4 != 3 {
-                self.serve(app, &id).await?;
+            if !self.find(app, &id).await? {
+                continue;
+            }
+            // A fourth of the letters waits for the printer; of the others, some come back.
+            if number % 4 == 3 {
+                self.draft(app, &id).await?;
+            } else if self.serve(app, &id).await? && number % 16 == 1 {
+                let reason = "Moved, no new address (demonstration)".to_owned();
+                let returned = Step::NoteReturnedMail(Returned { reason });
+                self.take(app, "demo-notices", &id, returned).await?;
             }
         }
         Ok(())
@@ -120,30 +128,33 @@ impl Lived {
 
     /// Two months later: contests, actions, corrections; and the leads that opened since are reviewed in part.
     pub(crate) async fn go_on(&mut self, app: &App, _: &Troupe) -> Result<(), Error> {
-        for (number, id) in open(app, CaseStage::Noticed).await?.into_iter().enumerate() {
-            match number % 6 {
-                0 => self.contest(app, &id, false).await?,
-                1 => {
-                    self.contest(app, &id, true).await?;
-                    let when = app.now();
-                    self.take(app, "demo-privacy", &id, Step::OpenHearing(when)).await?;
-                }
-                2 => {
-                    self.contest(app, &id, false).await?;
-                    let ruling = Ruling {
-                        heard: if number % 4 == 0 { Heard::Upheld } else { Heard::NotUpheld },
-                        reason: "The pay slips show it (demonstration).".into(),
-                    };
-                    self.take(app, "demo-privacy", &id, Step::Decide(ruling)).await?;
-                }
-                3 | 4 => {
-                    let acted = self.action(app, &id).await?;
-                    if acted && number % 6 == 4 {
-                        self.correct(app, &id).await?;
-                    }
-                }
-                _ => {}
+        // What is reversed stays a small part of what was decided, from the first on: more of it, and the gate would stop
+        // the program, as it should (floor F12). So actions and contests that came to nothing stand first.
+        let noticed: Vec<LeadId> = open(app, CaseStage::Noticed).await?;
+        let of = |rest: usize| noticed.iter().enumerate().filter(move |(n, _)| n % 6 == rest);
+        let mut acted = Vec::new();
+        for (_, id) in of(3).chain(of(4)) {
+            if self.action(app, id).await? {
+                acted.push(id.clone());
             }
+        }
+        for (_, id) in of(2) {
+            self.contest(app, id, false).await?;
+            self.rule(app, id, Heard::NotUpheld).await?;
+        }
+        for (number, id) in of(0).map(|(_, id)| id).enumerate() {
+            self.contest(app, id, false).await?;
+            if number == 0 {
+                self.rule(app, id, Heard::Upheld).await?;
+            }
+        }
+        for (_, id) in of(1) {
+            self.contest(app, id, true).await?;
+            let when = app.now();
+            self.take(app, "demo-privacy", id, Step::OpenHearing(when)).await?;
+        }
+        for id in acted.iter().take(acted.len() / 10) {
+            self.correct(app, id).await?;
         }
         let leads = open(app, CaseStage::Lead).await?;
         for (number, id) in leads.into_iter().enumerate() {
@@ -243,12 +254,24 @@ impl Lived {
             && self.take(app, "demo-verifier-2", id, Step::Confirm).await?)
     }
 
-    async fn serve(&mut self, app: &App, id: &LeadId) -> Result<bool, Error> {
-        let Some((letter, ends)) = super::page::letter_of(app, id).await else { return Ok(false) };
+    /// Writes the letter, and says which it is and when its time to answer ends.
+    async fn draft(
+        &mut self,
+        app: &App,
+        id: &LeadId,
+    ) -> Result<Option<(String, Timestamp)>, Error> {
+        let written = super::page::letter_of(app, &officer("demo-notices")?, id).await;
+        let failed = |error: super::Error| Error::Unrunnable {
+            what: format!("no letter was written: {error}"),
+        };
+        let Some((letter, ends)) = written.map_err(failed)? else { return Ok(None) };
         let draft = Draft { language: "en".into(), letter: letter.clone() };
-        if !self.take(app, "demo-notices", id, Step::DraftNotice(draft)).await? {
-            return Ok(false);
-        }
+        let drafted = self.take(app, "demo-notices", id, Step::DraftNotice(draft)).await?;
+        Ok(drafted.then_some((letter, ends)))
+    }
+
+    async fn serve(&mut self, app: &App, id: &LeadId) -> Result<bool, Error> {
+        let Some((letter, ends)) = self.draft(app, id).await? else { return Ok(false) };
         let service = Service {
             how: How::Mail,
             to: Addressee::Individual,
@@ -268,6 +291,15 @@ impl Lived {
         Ok(())
     }
 
+    async fn rule(&mut self, app: &App, id: &LeadId, heard: Heard) -> Result<bool, Error> {
+        let reason = match heard {
+            Heard::NotUpheld => "The pay was for July (demonstration).",
+            Heard::Upheld | Heard::UpheldInPart => "The pay slips show it (demonstration).",
+        };
+        let ruling = Ruling { heard, reason: reason.into() };
+        self.take(app, "demo-privacy", id, Step::Decide(ruling)).await
+    }
+
     async fn action(&mut self, app: &App, id: &LeadId) -> Result<bool, Error> {
         let order = ActionOrder {
             kind: ActionKind::Reduced,
@@ -280,7 +312,8 @@ impl Lived {
     }
 
     async fn correct(&mut self, app: &App, id: &LeadId) -> Result<bool, Error> {
-        let recipients = [app.party().clone()].into();
+        let (source, _) = app.program().source()?;
+        let recipients = [source.clone()].into();
         let order = CorrectionOrder {
             words: "The employer corrected its report (demonstration).".into(),
             recipients,

@@ -18,10 +18,11 @@ use axum::response::{Html, IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 
 /// The places of the console, in the order of their tabs; which of them are shown, the officer's roles say.
-const TABS: [(&str, &str); 11] = [
+const TABS: [(&str, &str); 12] = [
     ("/", "My work"),
     ("/cases", "Cases"),
     ("/work-lists", "Work lists"),
+    ("/results", "Results"),
     ("/print-files", "Print files"),
     ("/returned-mail", "Returned mail"),
     ("/program", "Program"),

@@ -3,6 +3,7 @@
 //!
 //! Whoever brings the rows needs leave to bring them, and gets no leave for what the rows do.
 
+use super::errand::Progress;
 use super::visit::SignedIn;
 use super::{App, Error};
 use crate::desk::{Acted, Officer};
@@ -12,6 +13,8 @@ use casework::store::accounts::AccountStore as _;
 use casework::{Finding, Ground, Had, LeadId, Source, Step};
 use serde::Deserialize;
 use std::fmt;
+
+pub(crate) mod table;
 
 /// How many rows are taken at once.
 pub const MOST: usize = 1000;
@@ -72,19 +75,27 @@ impl fmt::Debug for Row {
 pub struct Imported {
     /// The numbers of the rows that were taken, from one.
     pub taken: Vec<u64>,
-    /// The numbers of those that were not, with the reason.
-    pub rejected: Vec<(u64, String)>,
+    /// The numbers of those that were not, with the case they name and the reason.
+    pub rejected: Vec<(u64, String, String)>,
+    /// How many minutes the rows that were taken say they took.
+    pub minutes: u64,
+    /// How many rows were not looked at, because it was cancelled.
+    pub left: u64,
 }
 
-/// Takes rows in, one after the other.
+/// A row as it was read: what it says, or the case it names and why it cannot be taken.
+pub type Told<T> = Result<T, (String, String)>;
+
+/// Takes rows in, one after the other, until it is cancelled.
 ///
 /// # Errors
 /// Whoever brings them may not, there are too many, or the store fails; what was taken before that is taken.
 pub(crate) async fn import(
     app: &App,
     officer: &SignedIn,
-    rows: Vec<Row>,
+    rows: Vec<Told<Row>>,
     file: String,
+    progress: &Progress,
 ) -> Result<Imported, Error> {
     if rows.len() > MOST {
         return Err(Error::malformed("rows", format!("there are more than {MOST}")));
@@ -93,12 +104,27 @@ pub(crate) async fn import(
     let bringer = officer.at_desk();
     let asked = app.desk().permit(&bringer, Act::IMPORT_RESULTS, |_| {}, Vec::new());
     app.shown(asked.await?)?;
+    progress.begins(rows.len() as u64);
     let mut imported = Imported::default();
     for (row, number) in rows.into_iter().zip(1..) {
-        match take(app, row).await? {
-            Ok(()) => imported.taken.push(number),
-            Err(why) => imported.rejected.push((number, why)),
+        if progress.is_cancelled() {
+            imported.left += 1;
+            continue;
         }
+        match row {
+            Err((case, why)) => imported.rejected.push((number, case, why)),
+            Ok(row) => {
+                let (case, minutes) = (row.case.clone(), row.minutes);
+                match take(app, row).await? {
+                    Ok(()) => {
+                        imported.taken.push(number);
+                        imported.minutes += u64::from(minutes.unwrap_or_default());
+                    }
+                    Err(why) => imported.rejected.push((number, case, why)),
+                }
+            }
+        }
+        progress.goes_on();
     }
     let event = Event::ResultsImported {
         taken: imported.taken.len() as u64,
@@ -131,7 +157,12 @@ async fn take(app: &App, row: Row) -> Result<Result<(), String>, Error> {
             words: row.words,
         }),
     };
-    match app.desk().act(&Officer { id, roles }, &case, version, step).await {
+    said(app.desk().act(&Officer { id, roles }, &case, version, step).await)
+}
+
+/// Says why an act was not done, for whoever brought its row.
+pub(crate) fn said(acted: Result<Acted, crate::Error>) -> Result<Result<(), String>, Error> {
+    match acted {
         Ok(Acted::Done(..)) => Ok(Ok(())),
         Ok(Acted::Refused(refusal)) => {
             let reasons: Vec<_> = refusal

@@ -4,30 +4,38 @@
 //! A page is made of values and knows no socket. It hides what would be refused, and decides nothing: the gate does.
 //! Every page works without the script.
 
+mod account;
 mod act;
 mod admin;
 mod agreement;
 pub(crate) mod asset;
+mod board;
 mod case;
 mod colour;
 mod design;
 mod difference;
+mod errand;
 pub(crate) mod frame;
 mod ledger;
 mod letter;
+mod mail;
 mod number;
 mod office;
 pub(crate) mod part;
 mod program;
 pub(crate) mod refused;
 mod review;
+mod setup;
 mod stay;
 mod typed;
+mod upload;
 mod work;
+mod work_list;
+mod written;
 
-pub(crate) use case::letter_of;
 pub(crate) use office::{Acted, Own, act};
 pub(crate) use typed::Typed;
+pub(crate) use written::letter_of;
 
 use super::{App, Error};
 use askama::Template;
@@ -47,13 +55,24 @@ pub(super) fn routes() -> Router<App> {
         .route("/stays/{number}/lift", get(stay::ask_lift).post(stay::lift))
         .route("/design", get(design::show))
         .route("/program", get(program::show))
-        .route("/admin", get(admin::show))
+        .route("/board", get(board::show).post(board::act))
+        .route("/admin", get(admin::show).post(admin::act))
+        .route("/setup", get(setup::show).post(setup::act))
+        .route("/work-lists", get(work_list::ask).post(work_list::make))
+        .route("/results", get(work_list::ask_results).post(work_list::take_results))
+        .route("/print-files", get(mail::ask).post(mail::make))
+        .route("/returned-mail", get(mail::ask_mail).post(mail::take_mail))
+        .route("/errands", get(errand::all))
+        .route("/errands/{id}", get(errand::show))
+        .route("/errands/{id}/cancel", axum::routing::post(errand::cancel))
+        .route("/errands/{id}/file", get(errand::fetch))
         .route("/", get(work::mine))
         .route("/cases", get(work::all))
         .route("/cases/{id}", get(case::show))
         .route("/cases/{id}/review", get(case::ask_review).post(case::review))
-        .route("/cases/{id}/letter", get(case::show_letter))
-        .route("/cases/{id}/letter.pdf", get(case::letter_pdf))
+        .route("/cases/{id}/papers/{digest}", get(case::paper))
+        .route("/cases/{id}/letter", get(written::show).post(written::send))
+        .route("/cases/{id}/letter.pdf", get(written::show_pdf))
         .merge(steps())
 }
 
@@ -68,6 +87,12 @@ fn steps() -> Router<App> {
 /// Spells a text so that it can stand in a path.
 fn escaped(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
+/// Says that what was typed is not what it has to be.
+fn wrong(mut response: Response) -> Response {
+    *response.status_mut() = http::StatusCode::UNPROCESSABLE_ENTITY;
+    response
 }
 
 /// Draws a page.

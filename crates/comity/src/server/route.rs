@@ -51,6 +51,7 @@ const REVIEW: Who = Who::Roles(&[Reviewer]);
 const VERIFY: Who = Who::Roles(&[Verifier]);
 const NOTICE: Who = Who::Roles(&[NoticeOfficer]);
 const CONTEST: Who = Who::Roles(&[NoticeOfficer, PrivacyOfficer]);
+const PAPERS: Who = Who::Roles(&[Verifier, NoticeOfficer, PrivacyOfficer]);
 const HEAR: Who = Who::Roles(&[Verifier, PrivacyOfficer]);
 const PRIVACY: Who = Who::Roles(&[PrivacyOfficer]);
 const STAYS: Who = Who::Roles(&[PrivacyOfficer, BoardMember, Auditor]);
@@ -58,6 +59,7 @@ const BOARD: Who = Who::Roles(&[BoardMember, Auditor]);
 const LEDGER: Who = Who::Roles(&[Auditor]);
 const OPERATE: Who = Who::Roles(&[Operator]);
 const OUT_AND_IN: Who = Who::Roles(&[NoticeOfficer, Operator]);
+const ERRANDS: Who = Who::Roles(&[NoticeOfficer, Operator, BoardMember, Auditor]);
 
 /// Every route.
 pub const ROUTES: &[Route] = &[
@@ -85,9 +87,11 @@ pub const ROUTES: &[Route] = &[
     get("/cases/{id}/notice", NOTICE),
     post("/cases/{id}/notice", NOTICE),
     get("/cases/{id}/letter", CASES),
+    post("/cases/{id}/letter", NOTICE),
     get("/cases/{id}/letter.pdf", CASES),
     get("/cases/{id}/contest", CONTEST),
     post("/cases/{id}/contest", CONTEST),
+    get("/cases/{id}/papers/{digest}", PAPERS),
     get("/cases/{id}/hearing", HEAR),
     post("/cases/{id}/hearing", HEAR),
     get("/cases/{id}/decision", HEAR),
@@ -108,7 +112,7 @@ pub const ROUTES: &[Route] = &[
     post("/stays", PRIVACY),
     post("/stays/{number}/lift", PRIVACY),
     get("/board", BOARD),
-    post("/board", Who::Roles(&[BoardMember])),
+    post("/board", BOARD),
     get("/ledger", LEDGER),
     get("/ledger/{index}", LEDGER),
     get("/ledger/{index}/receipt", LEDGER),
@@ -119,10 +123,18 @@ pub const ROUTES: &[Route] = &[
     // Those who live in another system.
     get("/work-lists", OUT_AND_IN),
     post("/work-lists", OUT_AND_IN),
-    get("/print-files", OUT_AND_IN),
-    post("/print-files", OUT_AND_IN),
-    get("/returned-mail", OUT_AND_IN),
-    post("/returned-mail", OUT_AND_IN),
+    get("/results", OUT_AND_IN),
+    post("/results", OUT_AND_IN),
+    // Letters are about persons: who operates the node takes none out.
+    get("/print-files", NOTICE),
+    post("/print-files", NOTICE),
+    get("/returned-mail", NOTICE),
+    post("/returned-mail", NOTICE),
+    // What takes longer than a page; each officer sees their own.
+    get("/errands", ERRANDS),
+    get("/errands/{id}", ERRANDS),
+    post("/errands/{id}/cancel", ERRANDS),
+    get("/errands/{id}/file", ERRANDS),
     // The person's door.
     get("/me/sign-in", Who::Anybody),
     post("/me/sign-in", Who::Anybody),

@@ -9,6 +9,7 @@
 
 mod api;
 mod cases;
+mod console;
 mod corrections;
 mod door;
 mod forms;

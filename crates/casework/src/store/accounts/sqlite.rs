@@ -1,6 +1,6 @@
 //! Accounts on SQLite: one file beside the case store, one writer, many readers.
 
-use super::{AccessKey, Account, AccountStore, Attempt, Holder, Received, Role, Session};
+use super::{AccessKey, Account, AccountStore, Attempt, Holder, Received, Role, Session, Vote};
 use crate::Error;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
@@ -521,6 +521,35 @@ impl AccountStore for SqliteAccounts {
                         .try_into()
                         .map_err(|_| Error::Unreadable { column: "digest" })?,
                     body: row.try_get("body")?,
+                    at: row.try_get("at")?,
+                })
+            })
+            .collect()
+    }
+
+    async fn keep_vote(&self, vote: &Vote) -> Result<(), Error> {
+        sqlx::query("INSERT OR REPLACE INTO vote (subject, title, member, is_for, at) VALUES (?, ?, ?, ?, ?)")
+            .bind(&vote.subject)
+            .bind(&vote.title)
+            .bind(&vote.member)
+            .bind(vote.is_for)
+            .bind(vote.at)
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    async fn votes(&self) -> Result<Vec<Vote>, Error> {
+        let rows = sqlx::query("SELECT * FROM vote ORDER BY at DESC, subject, member")
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Vote {
+                    subject: row.try_get("subject")?,
+                    title: row.try_get("title")?,
+                    member: row.try_get("member")?,
+                    is_for: row.try_get("is_for")?,
                     at: row.try_get("at")?,
                 })
             })

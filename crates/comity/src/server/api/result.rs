@@ -1,6 +1,7 @@
 //! Results for programs: what officers found in the agency's own system.
 
 use super::Given;
+use crate::server::errand::Progress;
 use crate::server::error::Problem;
 use crate::server::import::{Row, import};
 use crate::server::visit::SignedIn;
@@ -73,7 +74,8 @@ pub(super) async fn take(
         return Err(Error::Malformed { field: "file".to_owned(), why });
     }
     let file = signature::hex(&Sha256::digest(given.file.as_bytes()));
-    let imported = import(&app, &officer, given.rows, file).await?;
-    let rejected = imported.rejected.into_iter().map(|(row, why)| Rejected { row, why });
+    let rows = given.rows.into_iter().map(Ok).collect();
+    let imported = import(&app, &officer, rows, file, &Progress::default()).await?;
+    let rejected = imported.rejected.into_iter().map(|(row, _, why)| Rejected { row, why });
     Ok(Json(Taken { taken: imported.taken, rejected: rejected.collect() }))
 }

@@ -83,7 +83,7 @@ async fn see(app: &App, door: &AtTheDoor) -> Result<File, Error> {
 
 /// Gathers what the individual sees.
 pub(crate) async fn gather(app: &App, door: &AtTheDoor) -> Result<MeView, Error> {
-    let File { stored, lead } = see(app, door).await?;
+    let File { stored, lead, .. } = see(app, door).await?;
     let case = stored.case;
     let mut disclosed = app.desk().store().disclosed_about(&lead.found.case_id).await?;
     disclosed.sort_by_key(|one| one.at);
@@ -139,7 +139,7 @@ fn view_of(app: &App, disclosed: &Disclosed) -> DisclosedView {
 
 /// Makes the receipt of a disclosure about the individual, with what opens their own values in it and nobody else's.
 pub(crate) async fn receipt(app: &App, door: &AtTheDoor, index: u64) -> Result<String, Error> {
-    let File { stored, lead } = see(app, door).await?;
+    let File { stored, lead, .. } = see(app, door).await?;
     let id = stored.case.id().clone();
     let disclosed = app.desk().store().disclosed_on(&id).await?;
     if !disclosed.iter().any(|one| one.ledger_index == Some(index)) {

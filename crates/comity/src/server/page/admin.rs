@@ -1,7 +1,10 @@
-//! Administration: the node's officers and their roles under this agreement, as the operator sees them. The operator reads
-//! no case. Accounts are made and changed at the command line (`comity account`), beside the server.
+//! Administration: the node's officers and their roles under this agreement, as the operator sees and changes them. The
+//! operator reads no case.
 
-use super::part::{Cell, Page, Part, Table, Tone};
+use super::Typed;
+use super::account::{self, Came, add_form, close_form, roles_form};
+use super::frame::Link;
+use super::part::{Cell, Form, Page, Part, Table, Tone};
 use crate::server::ask::ask;
 use crate::server::visit::Visit;
 use crate::server::{App, Error, SignedIn, door};
@@ -18,6 +21,10 @@ pub(super) async fn show(
 ) -> Result<Response, Error> {
     // To see accounts changes none, so the request names none.
     ask(&app, &officer, Act::ADMINISTER, |_| {}).await?;
+    drawn(&app, &visit, add_form("/admin", &visit.csrf)).await
+}
+
+async fn drawn(app: &App, visit: &Visit, add: Form) -> Result<Response, Error> {
     let accounts = app.accounts().accounts(app.program_name()).await.map_err(crate::Error::from)?;
     let table = Table::new(
         "Accounts",
@@ -25,7 +32,7 @@ pub(super) async fn show(
     )
     .empty("No account yet. `comity account add` makes the first.")
     .with(accounts.iter().map(|(account, roles)| {
-        let roles: Vec<_> = roles.iter().map(|role| role.as_str().replace('_', " ")).collect();
+        let roles: Vec<_> = roles.iter().map(|role| account::said(*role)).collect();
         let by = match (&account.password, &account.issued) {
             (Some(_), _) => "password and code",
             (None, Some(_)) => "an issuer",
@@ -44,17 +51,63 @@ pub(super) async fn show(
             state,
         ]
     }));
-    let page = Page::new(
-        door::frame(&app, &visit, "Administration", "/admin"),
+    let me = visit.officer().map(|officer| officer.officer.to_string()).unwrap_or_default();
+    let others: Vec<String> = accounts
+        .iter()
+        .filter(|(account, _)| !account.closed && account.officer != me)
+        .map(|(account, _)| account.officer.clone())
+        .collect();
+    let opened = !add.errors().is_empty();
+    let mut page = Page::new(
+        door::frame(app, visit, "Administration", "/admin"),
         "Who works at this node, and as what. Roles are given per agreement; who operates the node reads no case.",
     )
     .part(Part::Table(table))
-    .part(Part::Details {
-        title: "Make or change an account".into(),
+    .part(Part::Buttons(vec![Link::new("/setup", "Is the node ready?")]));
+    // A form that came back with errors is not hidden.
+    page = if opened {
+        page.part(Part::heading("Make an account")).part(Part::Form(add))
+    } else {
+        page.part(Part::Details { title: "Make an account".into(), parts: vec![Part::Form(add)] })
+    };
+    if !others.is_empty() {
+        page = page
+            .part(Part::Details {
+                title: "Change roles".into(),
+                parts: vec![Part::Form(roles_form("/admin", &visit.csrf, &others))],
+            })
+            .part(Part::Details {
+                title: "Close an account".into(),
+                parts: vec![
+                    Part::text(
+                        "A closed account is not opened again; its id stays in the ledger’s past.",
+                    ),
+                    Part::Form(close_form("/admin", &visit.csrf, &others)),
+                ],
+            });
+    }
+    page = page.part(Part::Details {
+        title: "Keys of other systems, and lost means to sign in".into(),
         parts: vec![
-            Part::text("At the command line of the node, so that no account can be made by whoever finds a browser open:"),
+            Part::text("At the command line of the node, beside the server:"),
             Part::Code("comity account --help".into()),
         ],
     });
     Ok(super::draw(&page))
+}
+
+/// `POST /admin`
+pub(super) async fn act(
+    State(app): State<App>,
+    visit: Visit,
+    officer: SignedIn,
+    typed: Typed,
+) -> Result<Response, Error> {
+    match account::act(&app, &visit, &officer, &typed, "/admin").await? {
+        Came::Answer(response) => Ok(response),
+        Came::Wrong(wrong) => {
+            let form = add_form("/admin", &visit.csrf).again(&typed, &wrong);
+            Ok(super::wrong(drawn(&app, &visit, form).await?))
+        }
+    }
 }

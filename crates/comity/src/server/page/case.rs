@@ -3,16 +3,17 @@
 
 use super::act::{self, Around, Desk};
 use super::frame::{Frame, Link};
-use super::letter::{self, Block, Facts, Language};
-use super::office::{self, Acted, Own};
-use super::part::{Cell, Done, Page, Part, Parts, Table, Task, Tone};
+use super::letter::Language;
+use super::office::{self, Acted, OwnRecord};
+use super::part::{Cell, Done, Page, Part, Table, Task, Tone};
 use super::review::{self, Compared, ReviewPage};
+use super::written::{self, returned};
 use super::{Typed, agreement, number, refused, work};
+use crate::desk::File;
 use crate::report::Waterfall;
 use crate::server::visit::{Visit, done};
 use crate::server::{App, Error, SignedIn, door};
-use ::agreement::Service;
-use askama::Template;
+use ::agreement::Role;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use casework::{
@@ -20,14 +21,8 @@ use casework::{
     Standing, Step, StepKind, Store as _, StoredCase,
 };
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
-use sha2::{Digest as _, Sha256};
+use jiff::Timestamp;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-
-/// Days that a letter's stated last day has over the law's, as room for printing and posting. The project's own number.
-const ROOM_DAYS: i64 = 7;
 
 /// `GET /cases/{id}`
 pub(super) async fn show(
@@ -37,7 +32,7 @@ pub(super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
     let id = LeadId::typed(&id);
-    let (stored, lead) = office::read(&app, &officer, &id, "case").await?;
+    let File { stored, lead, .. } = office::read(&app, &officer, &id, "case").await?;
     let store = office::store(&app).await?;
     let disclosed = store.disclosed_on(&id).await.map_err(crate::Error::from)?;
     let seen = store.reads_of(&id, 20).await.map_err(crate::Error::from)?;
@@ -106,16 +101,6 @@ fn page(
     parts.push(Part::Table(register));
     parts.push(Part::Details { title: "Who has read it".into(), parts: vec![Part::Table(reads)] });
     Page::new(frame, "").parts(parts)
-}
-
-fn returned(lead: &Lead) -> Vec<(String, Cell)> {
-    let values = lead.returned.iter().flatten();
-    values
-        .map(|(element, value)| {
-            let name = element.rsplit('.').next().unwrap_or(element);
-            (review::words(name), Cell::text(value.clone()))
-        })
-        .collect()
 }
 
 /// What can be done, in the order of a case's life; what cannot is said with why.
@@ -290,13 +275,6 @@ pub(super) fn said(kind: StepKind) -> &'static str {
     }
 }
 
-/// What the review page is drawn from.
-struct Looked {
-    stored: StoredCase,
-    lead: Lead,
-    own: Option<std::sync::Arc<Own>>,
-}
-
 /// `GET /cases/{id}/review`
 pub(super) async fn ask_review(
     State(app): State<App>,
@@ -305,10 +283,9 @@ pub(super) async fn ask_review(
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
     let id = LeadId::typed(&id);
-    let (stored, lead) = office::read(&app, &officer, &id, "lead").await?;
-    let own = office::own(&app, &lead).await;
-    let form = review::form(id.as_str(), stored.case.version(), &visit.csrf);
-    drawn_review(&app, &visit, &Looked { stored, lead, own }, form).await
+    let file = office::read(&app, &officer, &id, "lead").await?;
+    let form = review::form(id.as_str(), file.stored.case.version(), &visit.csrf);
+    drawn_review(&app, &visit, &file, form).await
 }
 
 /// `POST /cases/{id}/review`
@@ -323,11 +300,10 @@ pub(super) async fn review(
     let said = match review::said(&typed) {
         Ok(said) => said,
         Err(wrong) => {
-            let (stored, lead) = office::read(&app, &officer, &id, "lead").await?;
-            let own = office::own(&app, &lead).await;
-            let form =
-                review::form(id.as_str(), stored.case.version(), &visit.csrf).again(&typed, &wrong);
-            return drawn_review(&app, &visit, &Looked { stored, lead, own }, form).await;
+            let file = office::read(&app, &officer, &id, "lead").await?;
+            let form = review::form(id.as_str(), file.stored.case.version(), &visit.csrf)
+                .again(&typed, &wrong);
+            return drawn_review(&app, &visit, &file, form).await;
         }
     };
     let store = office::store(&app).await?;
@@ -383,10 +359,10 @@ async fn next_lead(store: &casework::Database, case: &Case) -> Result<Option<Lea
 async fn drawn_review(
     app: &App,
     visit: &Visit,
-    looked: &Looked,
+    file: &File,
     form: super::part::Form,
 ) -> Result<Response, Error> {
-    let (case, lead) = (&looked.stored.case, &looked.lead);
+    let (case, lead) = (&file.stored.case, &file.lead);
     let store = office::store(app).await?;
     let waiting = store
         .counts()
@@ -403,13 +379,13 @@ async fn drawn_review(
     let threshold = crate::summary::restored(run.as_deref())?.threshold.weight;
     let waterfall: Waterfall = crate::summary::waterfall(&lead.found.id, &explanation, threshold);
     let program = app.program();
-    let named = |set: Result<(&::agreement::PartyId, &::agreement::RecordSet), crate::Error>| {
-        set.ok().map(|(_, set)| set.title.clone()).unwrap_or_default()
-    };
     let mut parts = Vec::new();
-    if let Some(own) = &looked.own {
-        parts.push(Part::heading("What your record says"));
-        parts.push(Part::Summary(own_record(own, lead)));
+    let own = office::own(app, file).await.unwrap_or_default();
+    parts.push(Part::heading("What your record says"));
+    if own.is_empty() {
+        parts.push(Part::text("Your agency’s file of this run is not here any more."));
+    } else {
+        parts.push(Part::Summary(own_record(&own)));
     }
     parts.push(Part::heading("What the source returned"));
     parts.push(Part::Summary(returned(lead)));
@@ -421,14 +397,16 @@ async fn drawn_review(
     ]);
     let mut frame = frame;
     frame.has_errors = !form.errors().is_empty();
-    let (compared, note) = compared(&explanation);
+    let values = lead.returned.clone().unwrap_or_default();
+    let sides = review::sides(&program.agreement().discrepancy, &values, &own);
     Ok(super::draw(&ReviewPage {
         frame,
         intro: "Look at the two records and say what you see. The weight is a reason to look, and no more.".into(),
-        source: named(program.source()),
-        recipient: named(program.recipient()),
-        compared,
-        note,
+        source: "The source returned".into(),
+        recipient: "Your record".into(),
+        sides,
+        compared: compared(&explanation),
+        note: "What the source’s record says is shown only where the agreement returns it; how close the rest is to yours is above.".into(),
         parts,
         form,
         position: format!("{} leads wait for review.", number::count(waiting)),
@@ -437,20 +415,19 @@ async fn drawn_review(
     }))
 }
 
-/// How close the two records are, comparison by comparison. The source's values are not shown: the agreement does not
-/// return them.
-fn compared(explanation: &linkage::Explanation) -> (Vec<Compared>, Option<String>) {
-    let rows = explanation.parts.iter().map(|part| {
-        let weight = format!("{:+.2}", part.partial_weight + part.frequency_part);
-        Compared::of(review::words(&part.comparison), None, part.label.clone(), weight)
+/// How close the two records are, comparison by comparison.
+fn compared(explanation: &linkage::Explanation) -> Vec<Compared> {
+    let rows = explanation.parts.iter().map(|part| Compared {
+        name: review::words(&part.comparison),
+        level: part.label.clone(),
+        weight: format!("{:+.2}", part.partial_weight + part.frequency_part),
     });
-    let note = "What the source’s record says is not shown beyond the elements that the agreement returns; how close it is to yours is.";
-    (rows.collect(), Some(note.to_owned()))
+    rows.collect()
 }
 
 /// The recipient's own record, in an order in which people read one.
-fn own_record(own: &Own, lead: &Lead) -> Vec<(String, Cell)> {
-    let mut values: Vec<(&String, &String)> = own.of(lead).into_iter().flatten().collect();
+fn own_record(own: &OwnRecord) -> Vec<(String, Cell)> {
+    let mut values: Vec<(&String, &String)> = own.iter().collect();
     values.sort_by_key(|(name, _)| (order(name), *name));
     values.into_iter().map(|(name, value)| (review::words(name), value.as_str().into())).collect()
 }
@@ -471,26 +448,28 @@ fn desk(page: &str) -> Result<Desk, Error> {
 async fn around<'a>(
     app: &App,
     visit: &'a Visit,
-    case: &Case,
-    lead: &Lead,
+    file: &File,
     language: Option<Language>,
 ) -> Result<Around<'a>, Error> {
+    let case = &file.stored.case;
     let store = office::store(app).await?;
     let disclosed = store.disclosed_on(case.id()).await.map_err(crate::Error::from)?;
     let agreement = app.program().agreement();
+    // Everybody who holds what is put right: those to whom it was disclosed, and the source whose record it was. What
+    // this agency holds is put right by the step itself.
+    let sources = agreement.parties_as(Role::Source).map(|party| party.id.to_string());
     let recipients: BTreeMap<String, String> = disclosed
         .into_iter()
-        .map(|one| {
-            let name = one
-                .recipient
-                .parse()
-                .ok()
-                .and_then(|id| agreement.party(&id))
-                .map(|party| party.name.clone());
-            (one.recipient.clone(), name.unwrap_or(one.recipient))
+        .map(|one| one.recipient)
+        .chain(sources)
+        .filter(|id| id != app.party().as_str())
+        .map(|id| {
+            let party = id.parse().ok().and_then(|id| agreement.party(&id));
+            let name = party.map_or_else(|| id.clone(), |party| party.name.clone());
+            (id, name)
         })
         .collect();
-    let written = written(app, case, lead, language).await;
+    let written = written::written(app, file, language, None).await;
     Ok(Around {
         csrf: &visit.csrf,
         now: app.now(),
@@ -498,97 +477,6 @@ async fn around<'a>(
         address: written.map(|written| written.facts.addressee.join("\n")).unwrap_or_default(),
         recipients: recipients.into_iter().collect(),
     })
-}
-
-/// A letter as it is written for a case.
-struct Written {
-    language: Language,
-    facts: Facts,
-    blocks: Vec<Block>,
-    digest: String,
-    ends: Timestamp,
-}
-
-/// Writes the letter of a case: dated when it was drafted, or now.
-async fn written(
-    app: &App,
-    case: &Case,
-    lead: &Lead,
-    language: Option<Language>,
-) -> Option<Written> {
-    let verified = case.standing().verified()?;
-    let drafted = case.steps().iter().rev().find_map(|taken| match &taken.step {
-        Step::DraftNotice(draft) => Some((Language::read(&draft.language)?, taken.at)),
-        _ => None,
-    });
-    // A language asked for is a letter to be drafted now; otherwise it is the one that was drafted.
-    let (language, dated) = match (language, drafted) {
-        (Some(language), _) => (language, app.now()),
-        (None, Some((language, at))) => (language, at),
-        (None, None) => (Language::English, app.now()),
-    };
-    let program = app.program();
-    let agreement = program.agreement();
-    let gate_ends = app.desk().response_ends(dated, Service::Mailed);
-    let ends = gate_ends.checked_add(SignedDuration::from_hours(24 * ROOM_DAYS)).ok()?;
-    let last_day = ends.to_zoned(TimeZone::UTC).date().yesterday().ok()?;
-    let own = office::own(app, lead).await;
-    let own = own.as_ref().and_then(|own| own.of(lead));
-    let value = |name: &str| own.and_then(|values| values.get(name)).cloned().unwrap_or_default();
-    let name = format!("{} {}", value("given_name"), value("surname"));
-    let addressee = [name.trim().to_owned(), value("address"), value("postcode")];
-    let (source, _) = program.source().ok()?;
-    let (recipient, _) = program.recipient().ok()?;
-    let purpose = agreement.purposes.first()?;
-    let party = agreement.party(recipient)?;
-    let found = returned(lead).into_iter().map(|(name, cell)| (name, cell.text)).collect();
-    let sources = match &verified.finding().ground {
-        casework::Ground::Independent { sources, .. } => sources.iter().map(act::source).collect(),
-        _ => Vec::new(),
-    };
-    let public = app
-        .config()
-        .listen
-        .public
-        .clone()
-        .unwrap_or_else(|| format!("http://{}", app.config().listen.address));
-    let facts = Facts {
-        agency: party.name.clone(),
-        agency_address: party.address.clone(),
-        addressee: addressee.into_iter().filter(|line| !line.is_empty()).collect(),
-        case_id: lead.found.case_id.clone(),
-        dated: agreement::shown_in(language, dated.to_zoned(TimeZone::UTC).date()),
-        source: agreement.party(source)?.name.clone(),
-        authority: purpose.authority.first().map(|one| one.citation.clone()).unwrap_or_default(),
-        purpose: purpose.statement.clone(),
-        found,
-        confirmed: verified.finding().words.clone(),
-        sources,
-        intends: letter::intends(language).to_owned(),
-        answer_by: agreement::shown_in(language, last_day),
-        days: agreement.notice.response_period_days,
-        door: format!("{}/me", public.trim_end_matches('/')),
-        code: None,
-        demonstration: agreement.demonstration,
-    };
-    let blocks = letter::letter(language, &facts);
-    let digest = Sha256::digest(letter::text(&blocks).as_bytes()).iter().fold(
-        String::new(),
-        |mut text, byte| {
-            // Writing to a string can't fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        },
-    );
-    Some(Written { language, facts, blocks, digest, ends })
-}
-
-/// Returns the digest of the letter that a case would get in English now, and when its stated time to answer ends.
-pub(crate) async fn letter_of(app: &App, id: &LeadId) -> Option<(String, Timestamp)> {
-    let store = office::store(app).await.ok()?;
-    let (stored, lead) = (store.case(id).await.ok()?, store.lead(id).await.ok()?);
-    let written = written(app, &stored.case, &lead, Some(Language::English)).await?;
-    Some((written.digest, written.ends))
 }
 
 /// `GET /cases/{id}/{page}`
@@ -601,10 +489,10 @@ pub(super) async fn ask_step(
 ) -> Result<Response, Error> {
     let desk = desk(uri.path().rsplit('/').next().unwrap_or_default())?;
     let id = LeadId::typed(&id);
-    let (stored, lead) = office::read(&app, &officer, &id, desk.path()).await?;
-    let around = around(&app, &visit, &stored.case, &lead, None).await?;
-    let parts = act::parts(desk, &stored.case, &around);
-    Ok(drawn_step(&app, &visit, desk, &stored.case, parts))
+    let file = office::read(&app, &officer, &id, desk.path()).await?;
+    let around = around(&app, &visit, &file, None).await?;
+    let parts = act::parts(desk, &file.stored.case, &around);
+    Ok(drawn_step(&app, &visit, desk, &file.stored.case, parts))
 }
 
 fn drawn_step(app: &App, visit: &Visit, desk: Desk, case: &Case, parts: Vec<Part>) -> Response {
@@ -628,17 +516,17 @@ pub(super) async fn step(
 ) -> Result<Response, Error> {
     let desk = desk(uri.path().rsplit('/').next().unwrap_or_default())?;
     let id = LeadId::typed(&id);
-    let store = office::store(&app).await?;
-    let stored = store.case(&id).await.map_err(|_| Error::NotFound)?;
-    let lead = store.lead(&id).await.map_err(|_| Error::NotFound)?;
+    // What the form shows again, and what a letter says, is read under the gate's leave too.
+    let file = office::read(&app, &officer, &id, desk.path()).await?;
+    let case = &file.stored.case;
     let is_draft = typed.one("step") == StepKind::DraftNotice.as_str();
     let language = is_draft.then(|| Language::read(typed.one("language"))).flatten();
-    let around = around(&app, &visit, &stored.case, &lead, language).await?;
-    let step = match act::step(desk, &stored.case, &typed, &around) {
+    let around = around(&app, &visit, &file, language).await?;
+    let step = match act::step(desk, case, &typed, &around) {
         Ok(step) => step,
         Err(wrong) => {
-            let parts = act::again(act::parts(desk, &stored.case, &around), &typed, &wrong);
-            return Ok(drawn_step(&app, &visit, desk, &stored.case, parts));
+            let parts = act::again(act::parts(desk, case, &around), &typed, &wrong);
+            return Ok(drawn_step(&app, &visit, desk, case, parts));
         }
     };
     let version = typed.one("version").parse().unwrap_or(u64::MAX);
@@ -654,76 +542,24 @@ pub(super) async fn step(
     }
 }
 
-/// The letter as a page.
-#[derive(Template)]
-#[template(path = "console/letter.html")]
-struct LetterPage {
-    frame: Frame,
-    intro: String,
-    language: Language,
-    blocks: Vec<Block>,
-    above: Vec<Part>,
-    below: Vec<Part>,
-}
-
-/// `GET /cases/{id}/letter`
-pub(super) async fn show_letter(
+/// `GET /cases/{id}/papers/{digest}`
+pub(super) async fn paper(
     State(app): State<App>,
-    visit: Visit,
     officer: SignedIn,
-    Path(id): Path<String>,
+    Path((id, digest)): Path<(String, String)>,
 ) -> Result<Response, Error> {
     let id = LeadId::typed(&id);
-    let (stored, lead) = office::read(&app, &officer, &id, "letter").await?;
-    let written = written(&app, &stored.case, &lead, None).await.ok_or(Error::NotFound)?;
-    let mut frame = door::frame(&app, &visit, format!("Letter: {id}"), "/cases")
-        .below([Link::new(format!("/cases/{id}"), format!("Case {id}"))]);
-    frame.alone = true;
-    Ok(super::draw(&LetterPage {
-        frame,
-        intro: "Print it from your browser: only the letter is printed.".into(),
-        language: written.language,
-        blocks: written.blocks,
-        above: vec![Part::Buttons(vec![
-            Link::new(format!("/cases/{id}/letter.pdf"), "As PDF"),
-            Link::new(format!("/cases/{id}/notice"), "Back to the notice"),
-        ])],
-        below: vec![Part::Details {
-            title: "For machines".into(),
-            parts: vec![Part::Summary(vec![(
-                "SHA-256 of the letter’s text".into(),
-                Cell::code(written.digest),
-            )])],
-        }],
-    }))
-}
-
-/// `GET /cases/{id}/letter.pdf`
-pub(super) async fn letter_pdf(
-    State(app): State<App>,
-    visit: Visit,
-    officer: SignedIn,
-    Path(id): Path<String>,
-) -> Result<Response, Error> {
-    let id = LeadId::typed(&id);
-    let (stored, lead) = office::read(&app, &officer, &id, "letter").await?;
-    let written = written(&app, &stored.case, &lead, None).await.ok_or(Error::NotFound)?;
-    match letter::pdf(written.language, &written.blocks) {
-        Ok(bytes) => {
-            let file = format!("attachment; filename=\"letter-{id}.pdf\"");
-            Ok(([(CONTENT_TYPE, "application/pdf".to_owned()), (CONTENT_DISPOSITION, file)], bytes)
-                .into_response())
-        }
-        Err(why) => {
-            let frame = door::frame(&app, &visit, "No PDF of this letter", "/cases")
-                .below([Link::new(format!("/cases/{id}"), format!("Case {id}"))]);
-            let page = Page::new(frame, "")
-                .part(Part::banner(Tone::Warn, "Why", format!("{why}.")))
-                .part(Part::Buttons(vec![Link::new(
-                    format!("/cases/{id}/letter"),
-                    "Print it from the page",
-                )]));
-            Ok(super::draw(&page))
-        }
-    }
+    let file = office::read(&app, &officer, &id, "paper").await?;
+    // Named in the answer, or it is none of this case's.
+    let contest = file.stored.case.standing().contested();
+    let is_named = contest.is_some_and(|one| one.contest().attachments.contains(&digest));
+    let paper = app.store().paper(&id, &digest).await?.filter(|_| is_named);
+    let paper = paper.ok_or(Error::NotFound)?;
+    let short: String = digest.chars().take(12).collect();
+    // Fetched and not shown: what somebody handed in is not drawn under this server's name.
+    let headers = [
+        (CONTENT_TYPE, paper.media_type),
+        (CONTENT_DISPOSITION, format!("attachment; filename=\"paper-{short}\"")),
+    ];
+    Ok((headers, paper.bytes).into_response())
 }

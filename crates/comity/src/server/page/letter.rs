@@ -59,6 +59,8 @@ pub(crate) struct Facts {
     pub(crate) addressee: Vec<String>,
     /// The agency's own number of the case.
     pub(crate) case_id: String,
+    /// The letter's own number, which the person's door asks for.
+    pub(crate) number: String,
     /// The day it is dated.
     pub(crate) dated: String,
     /// The source of the records.
@@ -166,6 +168,7 @@ pub(super) mod tests {
             agency_address: "20 Harbour Street, Port Columbia".into(),
             addressee: vec!["Tomasz Kowalski".into(), "53 Station Road".into(), "PH2 6UG".into()],
             case_id: "C0000001".into(),
+            number: "2027Q1-0001".into(),
             dated: "2 April 2027".into(),
             source: "Payroll Reporting Administration (fictional)".into(),
             authority: "Family Support Act (fictional), section 12(b)".into(),
@@ -198,6 +201,7 @@ pub(super) mod tests {
                 "https://support.example/me",
                 "7F3K-9QXD",
                 "C0000001",
+                "2027Q1-0001",
                 "30",
                 "letter 12",
             ] {

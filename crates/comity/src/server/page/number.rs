@@ -21,6 +21,11 @@ pub(crate) fn instant(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
+/// Spells the date of an instant for the name of a file.
+pub(crate) fn date(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::UTC).date().to_string()
+}
+
 /// Spells the day of an instant, in UTC.
 pub(crate) fn day(at: Timestamp) -> String {
     super::agreement::shown(at.to_zoned(TimeZone::UTC).date())

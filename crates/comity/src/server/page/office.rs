@@ -3,12 +3,12 @@
 //!
 //! It decides nothing: what may follow is the case's to say, who may take it the gate's.
 
-use crate::desk;
+use crate::desk::{self, File};
 use crate::extract;
 use crate::server::{App, Error, SignedIn};
-use casework::{Case, Database, Lead, LeadId, NotAllowed, Step, Store as _, StoredCase};
+use agreement::{Act, CaseRef};
+use casework::{Case, Database, Lead, LeadId, NotAllowed, Step, Store as _};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// What came of taking a step.
 pub(crate) enum Acted {
@@ -46,30 +46,34 @@ pub(crate) async fn act(
 }
 
 /// Reads a case for an officer: asked for, and recorded before it is shown.
-pub(super) async fn read(
+pub(crate) async fn read(
     app: &App,
     officer: &SignedIn,
     id: &LeadId,
     what: &str,
-) -> Result<(StoredCase, Lead), Error> {
+) -> Result<File, Error> {
     let read = app.desk().read(&officer.at_desk(), std::slice::from_ref(id), what).await?;
     let (files, lines) = app.shown(read)?;
     app.until_recorded(&lines).await?;
-    let file = files.into_iter().next().ok_or(Error::NotFound)?;
-    Ok((file.stored, file.lead))
+    files.into_iter().next().ok_or(Error::NotFound)
 }
 
 /// The recipient's own records of the leads of a run, by row. Read from its own delivered file while that is there, held
 /// in memory, and kept nowhere. The source's values are not among them: the agreement returns what it returns, and
 /// showing what was matched on would be a disclosure that nobody recorded (floor F2, F9).
+///
+/// The file is opened under the leave to read one case, and what it says of a case is shown under that case's own.
 #[derive(Default)]
 pub(crate) struct Own {
-    rows: BTreeMap<u64, BTreeMap<String, String>>,
+    rows: BTreeMap<u64, OwnRecord>,
 }
+
+/// The recipient's own record, by element.
+pub(super) type OwnRecord = BTreeMap<String, String>;
 
 impl Own {
     /// Returns the recipient's record of a lead.
-    pub(super) fn of(&self, lead: &Lead) -> Option<&BTreeMap<String, String>> {
+    fn of(&self, lead: &Lead) -> Option<&OwnRecord> {
         self.rows.get(&u64::from(lead.found.recipient_record))
     }
 }
@@ -80,13 +84,15 @@ impl std::fmt::Debug for Own {
     }
 }
 
-/// Returns the recipient's own records for the leads of a lead's run; none where the file is gone, or another by now.
-/// Whoever asks has read the lead before, at the desk ([`read`]).
-pub(super) async fn own(app: &App, lead: &Lead) -> Option<Arc<Own>> {
+/// Returns the recipient's own record of a case, under the leave to read it; none where the file is gone, or another by
+/// now.
+pub(super) async fn own(app: &App, file: &File) -> Option<OwnRecord> {
+    let (lead, permit) = (&file.lead, &file.permit);
+    let case = CaseRef::new(lead.found.id.as_str()).ok()?;
+    let mut acts = [Act::READ_CASE, Act::READ_EVIDENCE].into_iter();
+    acts.any(|act| permit.is_for(&act, &case, app.now())).then_some(())?;
     let mut kept = app.own().lock().await;
-    if let Some(own) = kept.get(&lead.run)
-        && own.of(lead).is_some()
-    {
+    if let Some(own) = kept.get(&lead.run).and_then(|own| own.of(lead)) {
         return Some(own.clone());
     }
     let store = store(app).await.ok()?;
@@ -99,8 +105,10 @@ pub(super) async fn own(app: &App, lead: &Lead) -> Option<Arc<Own>> {
         .map(|one| u64::from(one.found.recipient_record))
         .collect();
     let cycle = lead.cycle.parse().ok()?;
-    let own = extract::own_values(app.program(), &cycle, &run.files(), &rows).ok()?;
-    let own = Arc::new(Own { rows: own });
-    kept.insert(lead.run.clone(), own.clone());
-    Some(own)
+    let files = run.files();
+    let own = extract::own_values(app.program(), permit, app.now(), &cycle, &files, &rows).ok()?;
+    let own = Own { rows: own };
+    let found = own.of(lead).cloned();
+    kept.insert(lead.run.clone(), own);
+    found
 }

@@ -331,6 +331,8 @@ pub(crate) struct Form {
     pub(crate) is_row: bool,
     /// Set by a page that has keys.
     pub(crate) has_keys: bool,
+    /// Put before the ids of its fields: a page may have several forms that ask for the same.
+    pub(crate) prefix: String,
 }
 
 impl Form {
@@ -374,12 +376,20 @@ impl Form {
         self
     }
 
-    /// Returns what is wrong, for the summary at the top.
-    pub(crate) fn errors(&self) -> Vec<(&'static str, &str)> {
-        let wrong = |field: &'_ Field| field.wrong.clone().map(|_| field.name);
+    /// Says what is wrong with one field, a file's too.
+    pub(crate) fn put_wrong(&mut self, name: &str, why: impl Into<String>) {
+        if let Some(field) = self.fields.iter_mut().find(|field| field.name == name) {
+            field.wrong = Some(why.into());
+        }
+    }
+
+    /// Returns what is wrong, for the summary at the top: the id of the field, and why.
+    pub(crate) fn errors(&self) -> Vec<(String, &str)> {
         self.fields
             .iter()
-            .filter_map(|field| Some((wrong(field)?, field.wrong.as_deref()?)))
+            .filter_map(|field| {
+                Some((format!("{}{}", self.prefix, field.name), field.wrong.as_deref()?))
+            })
             .collect()
     }
 }
@@ -446,6 +456,38 @@ impl Part {
     pub(crate) fn banner(tone: Tone, title: impl Into<String>, line: impl Into<String>) -> Part {
         Part::Banner { tone, title: title.into(), lines: vec![line.into()], link: None }
     }
+
+    /// Gives each form but the first a prefix, so that no two fields of a page have one id.
+    fn number_forms(&mut self, forms: &mut usize) {
+        match self {
+            Part::Form(form) => {
+                *forms += 1;
+                if *forms > 1 {
+                    form.prefix = format!("form{forms}-");
+                }
+            }
+            Part::Details { parts, .. } => {
+                for part in parts {
+                    part.number_forms(forms);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns what is wrong with its forms.
+    pub(crate) fn errors(&self) -> Vec<(String, &str)> {
+        match self {
+            Part::Form(form) => form.errors(),
+            Part::Details { parts, .. } => parts.iter().flat_map(Part::errors).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Says whether it has to be seen at once: what somebody has to mend is not hidden.
+    pub(crate) fn is_wrong(&self) -> bool {
+        !self.errors().is_empty()
+    }
 }
 
 /// A page: a frame, a heading, an introduction, and parts.
@@ -456,17 +498,18 @@ pub(crate) struct Page {
     /// What the page is for, in a sentence.
     pub(crate) intro: String,
     pub(crate) parts: Vec<Part>,
+    /// How many forms it has so far.
+    forms: usize,
 }
 
 impl Page {
     pub(crate) fn new(frame: Frame, intro: impl Into<String>) -> Page {
-        Page { frame, intro: intro.into(), parts: Vec::new() }
+        Page { frame, intro: intro.into(), parts: Vec::new(), forms: 0 }
     }
 
-    pub(crate) fn part(mut self, part: Part) -> Page {
-        if let Part::Form(form) = &part {
-            self.frame.has_errors |= !form.errors().is_empty();
-        }
+    pub(crate) fn part(mut self, mut part: Part) -> Page {
+        part.number_forms(&mut self.forms);
+        self.frame.has_errors |= !part.errors().is_empty();
         self.parts.push(part);
         self
     }
@@ -479,14 +522,8 @@ impl Page {
     }
 
     /// Returns what is wrong with the page's forms.
-    fn errors(&self) -> Vec<(&'static str, &str)> {
-        self.parts
-            .iter()
-            .flat_map(|part| match part {
-                Part::Form(form) => form.errors(),
-                _ => Vec::new(),
-            })
-            .collect()
+    fn errors(&self) -> Vec<(String, &str)> {
+        self.parts.iter().flat_map(Part::errors).collect()
     }
 }
 

@@ -1,5 +1,5 @@
-//! The page where a reviewer spends the day: one lead side by side, what differs marked inside the values, why it
-//! weighs what it weighs, and three answers. Step 9 of the path.
+//! The page where a reviewer spends the day: what was returned beside what the agency holds, with what
+//! differs marked inside the values, why it weighs what it weighs, and three answers. Step 9 of the path.
 //!
 //! It works by a plain form; the script adds keys. A second reviewer of a blind review sees nothing of the first.
 //! Judgements are the officer's own: nothing is chosen beforehand, whatever the weight.
@@ -9,8 +9,10 @@ use super::difference::{self, Stretch};
 use super::frame::Frame;
 use super::part::{Cell, Choice, Field, Form, FormPart, Part, Parts, Table, Wrong};
 use crate::report::{Waterfall, waterfall_svg};
+use agreement::{Discrepancy, ElementRef};
 use askama::Template;
 use casework::Judgement;
+use std::collections::BTreeMap;
 
 /// What a reviewer commonly says, and for which judgement.
 const REASONS: &[(&str, &str, &str)] = &[
@@ -22,34 +24,85 @@ const REASONS: &[(&str, &str, &str)] = &[
     ("6", "other", "Something else, in my words"),
 ];
 
-/// One element of both records.
+/// One comparison: how close the two records are in it.
 #[derive(Debug)]
 pub(crate) struct Compared {
-    /// What the element is called, in words.
+    /// What was compared, in words.
     pub(crate) name: String,
-    /// The source's value, cut where it differs.
-    pub(crate) source: Vec<Stretch>,
-    /// The recipient's.
-    pub(crate) recipient: Vec<Stretch>,
-    /// Whether the values could be read: files are destroyed when their time has come.
-    pub(crate) is_read: bool,
     /// What the comparison came to.
     pub(crate) level: String,
     /// What it added to the weight.
     pub(crate) weight: String,
 }
 
-impl Compared {
-    /// Compares two values as they are shown.
-    pub(crate) fn of(
-        name: String,
-        values: Option<(&str, &str)>,
-        level: String,
-        weight: String,
-    ) -> Compared {
-        let (source, recipient) =
-            values.map(|(one, other)| difference::between(one, other)).unwrap_or_default();
-        Compared { name, source, recipient, is_read: values.is_some(), level, weight }
+/// A value that was returned, beside the recipient's own that the agreement holds it against.
+pub(crate) struct Side {
+    /// What the two are, in words.
+    pub(crate) name: String,
+    /// The source's value, cut where it differs.
+    pub(crate) source: Vec<Stretch>,
+    /// The recipient's.
+    pub(crate) recipient: Vec<Stretch>,
+}
+
+impl std::fmt::Debug for Side {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Side").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Side {
+    /// Puts two values side by side.
+    fn of(name: String, source: &str, recipient: &str) -> Side {
+        let (source, recipient) = difference::between(source, recipient);
+        Side { name, source, recipient }
+    }
+}
+
+/// Puts what was returned beside the recipient's own record, pair by pair as the agreement's discrepancy holds them
+/// against each other. What was not returned has no side: it is not disclosed (floor F2).
+pub(crate) fn sides(
+    rule: &Discrepancy,
+    returned: &BTreeMap<String, String>,
+    own: &BTreeMap<String, String>,
+) -> Vec<Side> {
+    let mut pairs = Vec::new();
+    held_against(rule, &mut pairs);
+    let value = |element: &ElementRef| returned.get(&element.to_string()).map(String::as_str);
+    let mine = |element: &ElementRef| own.get(element.element.as_str()).map(String::as_str);
+    let mut sides: Vec<Side> = Vec::new();
+    for (one, other) in pairs {
+        for (theirs, ours) in [(one, other), (other, one)] {
+            let (Some(source), Some(recipient)) = (value(theirs), mine(ours)) else { continue };
+            let name = format!(
+                "{} / {}",
+                words(theirs.element.as_str()),
+                words(ours.element.as_str()).to_lowercase()
+            );
+            if sides.iter().all(|side| side.name != name) {
+                sides.push(Side::of(name, source, recipient));
+            }
+        }
+    }
+    sides
+}
+
+/// Gathers which elements a rule holds against which.
+fn held_against<'a>(rule: &'a Discrepancy, pairs: &mut Vec<(&'a ElementRef, &'a ElementRef)>) {
+    match rule {
+        Discrepancy::All { of } | Discrepancy::Any { of } => {
+            for rule in of {
+                held_against(rule, pairs);
+            }
+        }
+        Discrepancy::PeriodsOverlap { one, other, .. } => {
+            pairs.push((&one.from, &other.from));
+            pairs.push((&one.to, &other.to));
+        }
+        Discrepancy::AmountExceeds { amount, over, .. } => pairs.push((amount, over)),
+        Discrepancy::AmountDiffers { amount: one, from: other, .. }
+        | Discrepancy::ValueDiffers { value: one, from: other } => pairs.push((one, other)),
+        Discrepancy::PresentInBoth { .. } => {}
     }
 }
 
@@ -62,22 +115,17 @@ pub(crate) struct ReviewPage {
     /// The two parties, as column heads.
     pub(crate) source: String,
     pub(crate) recipient: String,
+    /// What was returned beside what the recipient holds.
+    pub(crate) sides: Vec<Side>,
     pub(crate) compared: Vec<Compared>,
-    /// Why values are not shown, or what the reader should know of them.
-    pub(crate) note: Option<String>,
+    /// What the reader should know of them.
+    pub(crate) note: String,
     /// What is below the table: what was returned, the waterfall, history.
     pub(crate) parts: Vec<Part>,
     pub(crate) form: Form,
     pub(crate) position: String,
     pub(crate) previous: Option<String>,
     pub(crate) next: Option<String>,
-}
-
-impl ReviewPage {
-    /// Says whether any value of the two records is shown.
-    fn is_read(&self) -> bool {
-        self.compared.iter().any(|row| row.is_read)
-    }
 }
 
 /// The form: judgement, reason, words.

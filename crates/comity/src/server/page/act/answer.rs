@@ -130,6 +130,15 @@ fn serve(case: &Case, around: &Around<'_>, language: &str) -> super::super::part
         .field(Field::long("address", "Where to").value(around.address.clone()))
 }
 
+/// Leads to what the person handed in.
+fn papers(case: &Case, digests: &[String]) -> Option<Part> {
+    let link = |(digest, number): (&String, u32)| {
+        Link::new(format!("/cases/{}/papers/{digest}", case.id()), format!("Fetch paper {number}"))
+    };
+    let links: Vec<Link> = digests.iter().zip(1..).map(link).collect();
+    (!links.is_empty()).then_some(Part::Buttons(links))
+}
+
 pub(super) fn contest(case: &Case, around: &Around<'_>) -> Vec<Part> {
     let desk = Desk::Contest;
     let mut parts = Vec::new();
@@ -141,12 +150,20 @@ pub(super) fn contest(case: &Case, around: &Around<'_>) -> Vec<Part> {
                 if contested.is_late() { "late: it counts all the same" } else { "yes" }.into(),
             ),
             ("In their own words".into(), contested.contest().statement.clone().into()),
-            ("Papers".into(), contested.contest().attachments.len().to_string().into()),
+            (
+                "Papers".into(),
+                match contested.contest().attachments.len() {
+                    0 => "none".to_owned(),
+                    count => format!("{count}, below"),
+                }
+                .into(),
+            ),
             (
                 "Asks for a hearing".into(),
                 if contested.contest().wants_hearing { "yes" } else { "no" }.into(),
             ),
         ]));
+        parts.extend(papers(case, &contested.contest().attachments));
         if let Standing::Contested(_) = case.standing() {
             parts.push(Part::Details {
                 title: "The person takes it back".into(),
@@ -220,10 +237,11 @@ pub(super) fn decision(case: &Case, around: &Around<'_>) -> Vec<Part> {
         Standing::Contested(_) | Standing::Hearing(_) => {
             let mut parts = Vec::new();
             if let Some(contested) = case.standing().contested() {
-                parts.push(Part::Summary(vec![
-                    ("The person says".into(), contested.contest().statement.clone().into()),
-                    ("Papers".into(), contested.contest().attachments.len().to_string().into()),
-                ]));
+                parts.push(Part::Summary(vec![(
+                    "The person says".into(),
+                    contested.contest().statement.clone().into(),
+                )]));
+                parts.extend(papers(case, &contested.contest().attachments));
             }
             parts.push(Part::Form(
                 form(Desk::Decision, case, StepKind::Decide, around, "Record the decision")

@@ -42,8 +42,12 @@ pub(super) fn letter(facts: &Facts) -> Vec<Block> {
         ]),
     ]);
     if let Some(code) = &facts.code {
-        blocks.push(Block::Text("Your code to see the case online, for you alone:".into()));
+        blocks.push(Block::Text(format!(
+            "To see the case online, use the number {} and this code. It is for you alone, and works once.",
+            facts.number
+        )));
         blocks.push(Block::Code(code.clone()));
+        blocks.push(Block::Text("When you use it, you are shown a code for the next time.".into()));
     }
     blocks.extend([
         Block::Heading("Why we may do this".into()),

@@ -42,8 +42,12 @@ pub(super) fn letter(facts: &Facts) -> Vec<Block> {
         ]),
     ]);
     if let Some(code) = &facts.code {
-        blocks.push(Block::Text("Su código para ver el caso en línea, solo para usted:".into()));
+        blocks.push(Block::Text(format!(
+            "Para ver el caso en línea, use el número {} y este código. Es solo para usted y sirve una vez.",
+            facts.number
+        )));
         blocks.push(Block::Code(code.clone()));
+        blocks.push(Block::Text("Al usarlo, recibirá otro código para la próxima vez.".into()));
     }
     blocks.extend([
         Block::Heading("Por qué podemos hacer esto".into()),
