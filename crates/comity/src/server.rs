@@ -24,6 +24,7 @@ mod metrics;
 #[expect(dead_code, reason = "the pages join one by one")]
 mod page;
 pub mod password;
+mod retire;
 pub mod route;
 mod secret;
 mod send;
@@ -47,8 +48,7 @@ use crate::program::Program;
 use agreement::{Gate, PartyId};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
-use casework::store::accounts::AccountStore as _;
-use casework::store::accounts::sqlite::SqliteAccounts;
+use casework::store::accounts::{AccountDatabase, AccountStore as _};
 use casework::{Database, Store as _};
 use jiff::Timestamp;
 use limit::Limit;
@@ -225,7 +225,7 @@ impl App {
     }
 
     /// Returns the accounts as they are kept.
-    pub fn accounts(&self) -> &SqliteAccounts {
+    pub fn accounts(&self) -> &AccountDatabase {
         &self.inner.accounts.store
     }
 
@@ -331,6 +331,7 @@ impl App {
             () = self.drain() => {}
             () = self.sweep() => {}
             () = self.chase() => {}
+            () = Box::pin(self.retire()) => {}
         }
         // What waits still goes to the ledger before the end.
         self.drain_once().await;
