@@ -133,6 +133,7 @@ impl Lived {
                     let ruling = Ruling {
                         heard: if number % 4 == 0 { Heard::Upheld } else { Heard::NotUpheld },
                         reason: "The pay slips show it (demonstration).".into(),
+                        aid_continued: None,
                     };
                     self.take(app, "demo-privacy", &id, Step::Decide(ruling)).await?;
                 }
@@ -244,8 +245,8 @@ impl Lived {
     }
 
     async fn serve(&mut self, app: &App, id: &LeadId) -> Result<bool, Error> {
-        let Some((letter, ends)) = super::page::letter_of(app, id).await else { return Ok(false) };
-        let draft = Draft { language: "en".into(), letter: letter.clone() };
+        let Some(letter) = super::page::letter_of(app, id).await else { return Ok(false) };
+        let draft = Draft { language: "en".into(), letter: letter.digest.clone() };
         if !self.take(app, "demo-notices", id, Step::DraftNotice(draft)).await? {
             return Ok(false);
         }
@@ -254,9 +255,10 @@ impl Lived {
             to: Addressee::Individual,
             language: "en".into(),
             address: "as in the file (demonstration)".into(),
-            letter,
+            letter: letter.digest,
+            states: letter.states,
             served_at: app.now(),
-            response_ends: ends,
+            response_ends: letter.ends,
         };
         self.take(app, "demo-notices", id, Step::ServeNotice(service)).await
     }

@@ -3,7 +3,7 @@
 
 use super::act::{self, Around, Desk};
 use super::frame::{Frame, Link};
-use super::letter::{self, Block, Facts, Language};
+use super::letter::{self, Block, Composed, Facts, Language};
 use super::office::{self, Acted, Own};
 use super::part::{Cell, Done, Page, Part, Parts, Table, Task, Tone};
 use super::review::{self, Compared, ReviewPage};
@@ -11,7 +11,7 @@ use super::{Typed, agreement, number, refused, work};
 use crate::report::Waterfall;
 use crate::server::visit::{Visit, done};
 use crate::server::{App, Error, SignedIn, door};
-use ::agreement::Service;
+use ::agreement::{NoticePart, Service};
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
@@ -23,7 +23,7 @@ use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// Days that a letter's stated last day has over the law's, as room for printing and posting. The project's own number.
@@ -494,7 +494,7 @@ async fn around<'a>(
     Ok(Around {
         csrf: &visit.csrf,
         now: app.now(),
-        letter: written.as_ref().map(|written| (written.digest.clone(), written.ends)),
+        letter: written.as_ref().map(Written::composed),
         address: written.map(|written| written.facts.addressee.join("\n")).unwrap_or_default(),
         recipients: recipients.into_iter().collect(),
     })
@@ -507,6 +507,13 @@ struct Written {
     blocks: Vec<Block>,
     digest: String,
     ends: Timestamp,
+    states: BTreeSet<NoticePart>,
+}
+
+impl Written {
+    fn composed(&self) -> Composed {
+        Composed { digest: self.digest.clone(), ends: self.ends, states: self.states.clone() }
+    }
 }
 
 /// Writes the letter of a case: dated when it was drafted, or now.
@@ -544,7 +551,10 @@ async fn written(
     let found = returned(lead).into_iter().map(|(name, cell)| (name, cell.text)).collect();
     let sources = match &verified.finding().ground {
         casework::Ground::Independent { sources, .. } => sources.iter().map(act::source).collect(),
-        _ => Vec::new(),
+        casework::Ground::Death { certified, second } => {
+            [certified, second].into_iter().map(act::source).collect()
+        }
+        casework::Ground::BoardFinding { .. } => Vec::new(),
     };
     let public = app
         .config()
@@ -572,23 +582,22 @@ async fn written(
         demonstration: agreement.demonstration,
     };
     let blocks = letter::letter(language, &facts);
-    let digest = Sha256::digest(letter::text(&blocks).as_bytes()).iter().fold(
-        String::new(),
-        |mut text, byte| {
-            // Writing to a string can't fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        },
-    );
-    Some(Written { language, facts, blocks, digest, ends })
+    let text = letter::text(&blocks);
+    let digest = Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string can't fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    });
+    let states = letter::states(&facts, &text);
+    Some(Written { language, facts, blocks, digest, ends, states })
 }
 
-/// Returns the digest of the letter that a case would get in English now, and when its stated time to answer ends.
-pub(crate) async fn letter_of(app: &App, id: &LeadId) -> Option<(String, Timestamp)> {
+/// Returns the letter that a case would get in English now.
+pub(crate) async fn letter_of(app: &App, id: &LeadId) -> Option<Composed> {
     let store = office::store(app).await.ok()?;
     let (stored, lead) = (store.case(id).await.ok()?, store.lead(id).await.ok()?);
     let written = written(app, &stored.case, &lead, Some(Language::English)).await?;
-    Some((written.digest, written.ends))
+    Some(written.composed())
 }
 
 /// `GET /cases/{id}/{page}`
