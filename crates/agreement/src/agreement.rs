@@ -8,10 +8,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Accuracy, Auditor, Claim, CostBenefit, Digest, Discrepancy, Element, ElementRef, Environment,
-    Error, Exception, Justification, Model, Notice, PackId, Party, PartyId, Pilot, Problem,
-    ProgramId, Purpose, PurposeId, RecordSet, RecordSetId, Redisclosure, Retention, Role, Security,
-    Term, Use, UseOfRecords, Verification,
+    Accuracy, Auditor, Claim, CostBenefit, Digest, Discrepancy, Disputing, Element, ElementRef,
+    Environment, Error, Exception, Justification, Model, Notice, PackId, Party, PartyId, Pilot,
+    Problem, ProgramId, Purpose, PurposeId, RecordSet, RecordSetId, Redisclosure, Retention,
+    Reviewers, Reviewing, Role, Security, Term, Use, UseOfRecords, Verification,
 };
 
 /// A matching agreement.
@@ -57,6 +57,14 @@ pub struct Agreement {
     pub model: Model,
     /// The pilot a new model begins with.
     pub pilot: Pilot,
+    /// How leads are reviewed; by one person where nothing is said.
+    #[schemars(extend("x-cite" = "floor F5"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Reviewing>,
+    /// How disputes about the source's records are answered; within thirty days where nothing is said.
+    #[schemars(extend("x-cite" = "floor F7"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disputes: Option<Disputing>,
     /// How individuals are told.
     #[schemars(extend("x-cite" = "5 U.S.C. 552a(o)(1)(D)"))]
     pub notice: Notice,
@@ -140,6 +148,17 @@ impl Agreement {
         self.record_set(&reference.record_set)?
             .elements()
             .find(|(_, element)| element.name == reference.element)
+    }
+
+    /// Returns how many people judge a lead.
+    pub fn reviewers(&self) -> Reviewers {
+        self.review.as_ref().map_or(Reviewers::One, |review| review.reviewers)
+    }
+
+    /// Returns within how many days the source answers a dispute; thirty where nothing is said, which is the project's
+    /// own number.
+    pub fn dispute_days(&self) -> u32 {
+        self.disputes.as_ref().map_or(30, |disputes| disputes.answer_days)
     }
 
     /// Returns the elements that pairs are compared on.

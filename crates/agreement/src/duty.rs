@@ -1,5 +1,5 @@
-//! What the parties undertake around a run: verification, notice, retention, security, use, redisclosure, accuracy,
-//! audit, costs.
+//! What the parties undertake around a run: review, verification, notice, disputes, retention, security, use,
+//! redisclosure, accuracy, audit, costs.
 //!
 //! 5 U.S.C. 552a(o)(1)(B) and (D)–(K), (p), (u)(4). The reader makes sure that they are there and are no placeholders;
 //! whether they are good is for the boards, and whether they are done is casework's and the ledger's to show.
@@ -66,6 +66,37 @@ pub enum VerifiedFact {
     Access,
     /// The period or periods in which the individual had it.
     Period,
+}
+
+/// How leads are reviewed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reviewing {
+    /// How many people judge a lead.
+    pub reviewers: Reviewers,
+}
+
+/// How many people judge a lead.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Reviewers {
+    /// One.
+    One,
+    /// Two, of whom the second does not see what the first said; where they differ, a third settles it.
+    TwoBlind,
+}
+
+/// How a recipient's dispute of a source's record is answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Disputing {
+    /// Within how many days the source answers, counted from the day it is told.
+    #[schemars(extend("x-least" = 1))]
+    pub answer_days: u32,
+    /// Who answers at the source.
+    pub answered_by: String,
 }
 
 /// How individuals are told.

@@ -11,6 +11,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::canonical;
+use crate::memo::Memo;
 use crate::signature::Keys;
 use crate::{
     Accuracy, Agreement, Answer, Basis, Digest, Error, Exception, KeyChange, Party, PartyId,
@@ -38,6 +39,7 @@ pub struct Filed {
     pub previous: Option<Agreement>,
     /// Statements about the agreement that this one continues: that it was agreed, and how it ran.
     pub previous_signatures: Vec<Signature>,
+    memo: Memo,
 }
 
 impl Filed {
@@ -53,7 +55,17 @@ impl Filed {
             stays: Vec::new(),
             previous: None,
             previous_signatures: Vec::new(),
+            memo: Memo::default(),
         }
+    }
+
+    /// Returns the agreement's digest.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotCanonical`] when the agreement has no canonical form.
+    pub(crate) fn digest(&self) -> Result<Digest, Error> {
+        self.memo.digest(&self.agreement)
     }
 
     /// Returns where the agreement stands with each of its signers.
@@ -62,14 +74,14 @@ impl Filed {
     ///
     /// [`Error::NotCanonical`] when the agreement has no canonical form.
     pub fn standing(&self, now: Timestamp) -> Result<Standing, Error> {
-        Ok(self.standing_under(self.agreement.digest()?, now))
+        Ok(self.standing_under(self.digest()?, now))
     }
 
-    /// Returns the standing where the agreement's digest is at hand, which takes longer to find than all else here.
+    /// Returns the standing where the agreement's digest is at hand.
     pub(crate) fn standing_under(&self, digest: Digest, now: Timestamp) -> Standing {
         Standing::at(
             now,
-            &Keys::of(&self.agreement, &[]),
+            &Keys::of(&self.agreement, &[]).remembering(&self.memo),
             required(&self.agreement.parties),
             digest,
             self.agreement.environment,
@@ -110,13 +122,13 @@ impl Filed {
         now: Timestamp,
     ) -> Result<Option<(&Agreement, Standing)>, Error> {
         let Some(previous) = &self.previous else { return Ok(None) };
-        let digest = previous.digest()?;
+        let digest = self.memo.digest(previous)?;
         if Some(digest) != self.agreement.continues {
             return Ok(None);
         }
         let standing = Standing::at(
             now,
-            &Keys::of(previous, &[]),
+            &Keys::of(previous, &[]).remembering(&self.memo),
             required(&previous.parties),
             digest,
             previous.environment,
@@ -128,7 +140,7 @@ impl Filed {
 
     /// Returns what was published about this very agreement; what was published about another is nothing here.
     pub fn published(&self) -> Option<&Publications> {
-        let digest = self.agreement.digest().ok();
+        let digest = self.digest().ok();
         Some(&self.publications).filter(|p| p.agreement.is_some() && p.agreement == digest)
     }
 
@@ -195,7 +207,7 @@ impl Filed {
         if self.annexes.is_empty() {
             return Ok(agreed);
         }
-        let digest = self.agreement.digest()?;
+        let digest = self.digest()?;
         for annex in &self.annexes {
             let joined = agreed.iter().map(|annex| &annex.party);
             let parties: Vec<_> = self.agreement.parties.iter().chain(joined).collect();

@@ -18,7 +18,9 @@ mod request;
 use std::collections::BTreeMap;
 use std::str::FromStr as _;
 
-use cedar_policy::{Effect, PolicySet, Schema, ValidationMode, Validator};
+use cedar_policy::{
+    ActionConstraint, Effect, EntityUid, PolicySet, Schema, ValidationMode, Validator,
+};
 
 pub use case::{
     Account, By, CaseFile, CaseRequest, CaseStage, Death, Decided, Emergency, EmergencyGround,
@@ -31,6 +33,7 @@ pub use refusal::{PackRef, Reason, Refusal};
 pub use request::{Act, Extract, PilotStatus, Request};
 
 use crate::{Error, Pack, PackId};
+use decide::Seen;
 
 /// The Cedar schema that all policies are checked against.
 pub const SCHEMA: &str = include_str!("../../../laws/schema.cedarschema");
@@ -40,6 +43,10 @@ pub const SCHEMA: &str = include_str!("../../../laws/schema.cedarschema");
 pub struct Gate {
     schema: Schema,
     policies: PolicySet,
+    /// Of each act, the policies that speak of it: the others cannot bear on it, since their scope names other acts.
+    by_act: BTreeMap<String, PolicySet>,
+    /// Party and agreement as Cedar last saw them.
+    seen: Seen,
     rules: BTreeMap<String, Rule>,
     packs: Vec<Pack>,
 }
@@ -67,6 +74,8 @@ impl Gate {
         let mut gate = Self {
             schema: schema()?,
             policies: PolicySet::new(),
+            by_act: BTreeMap::new(),
+            seen: Seen::default(),
             rules: BTreeMap::new(),
             packs: Vec::new(),
         };
@@ -74,6 +83,7 @@ impl Gate {
         for pack in packs {
             gate.add(pack)?;
         }
+        gate.by_act = by_act(&gate.schema, &gate.policies)?;
         Ok(gate)
     }
 
@@ -159,6 +169,29 @@ impl Gate {
         self.packs.push(pack);
         Ok(())
     }
+}
+
+/// Sorts policies by the acts that their scope names, groups of acts included.
+fn by_act(schema: &Schema, policies: &PolicySet) -> Result<BTreeMap<String, PolicySet>, Error> {
+    let wrong = |reason: String| Error::PackManifest {
+        id: "laws".to_owned(),
+        file: "schema.cedarschema",
+        reason,
+    };
+    let groups = schema.action_entities().map_err(|error| wrong(error.to_string()))?;
+    let mut by_act = BTreeMap::new();
+    for act in schema.actions() {
+        let among = |named: &EntityUid| named == act || groups.is_ancestor_of(named, act);
+        let own = policies.policies().filter(|policy| match policy.action_constraint() {
+            ActionConstraint::Any => true,
+            ActionConstraint::Eq(named) => among(&named),
+            ActionConstraint::In(named) => named.iter().any(among),
+        });
+        let own =
+            PolicySet::from_policies(own.cloned()).map_err(|error| wrong(error.to_string()))?;
+        by_act.insert(act.id().unescaped().to_owned(), own);
+    }
+    Ok(by_act)
 }
 
 /// Parses the schema that ships with the program.

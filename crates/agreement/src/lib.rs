@@ -20,6 +20,7 @@ mod filed;
 mod gate;
 mod id;
 mod key;
+mod memo;
 mod model;
 mod officer;
 mod pack;
@@ -46,8 +47,9 @@ pub use demonstration::Demonstration;
 pub use digest::Digest;
 pub use discrepancy::{Discrepancy, Period};
 pub use duty::{
-    Accuracy, Auditor, CostBenefit, Justification, Notice, Redisclosure, RedisclosureException,
-    Retention, Security, UseOfRecords, Verification, VerificationMethod, VerifiedFact,
+    Accuracy, Auditor, CostBenefit, Disputing, Justification, Notice, Redisclosure,
+    RedisclosureException, Retention, Reviewers, Reviewing, Security, UseOfRecords, Verification,
+    VerificationMethod, VerifiedFact,
 };
 pub use element::{Category, Element, Kind, Span};
 pub use error::Error;

@@ -361,6 +361,15 @@ impl Pack {
     }
 
     fn decide(&self, gate: &Gate, vector: &Vector) -> Result<VectorOutcome, Error> {
+        let facts = self.facts(vector)?;
+        let mut found: Vec<_> = gate.replay(&facts).into_iter().map(|reason| reason.id).collect();
+        let mut expected = vector.refused_by.clone();
+        found.sort();
+        expected.sort();
+        Ok(VectorOutcome { name: vector.name.clone(), act: vector.act.clone(), expected, found })
+    }
+
+    fn facts(&self, vector: &Vector) -> Result<Facts, Error> {
         let wrong = |key: &str| Error::PackManifest {
             id: self.manifest.id.to_string(),
             file: "vectors.toml",
@@ -381,13 +390,7 @@ impl Pack {
             let (part, name) = base.part(key).ok_or_else(|| wrong(key))?;
             part.insert(name.to_owned(), value.clone());
         }
-        let facts =
-            Facts::of_vector(vector.act.clone(), base.principal, base.resource, base.context);
-        let mut found: Vec<_> = gate.replay(&facts).into_iter().map(|reason| reason.id).collect();
-        let mut expected = vector.refused_by.clone();
-        found.sort();
-        expected.sort();
-        Ok(VectorOutcome { name: vector.name.clone(), act: vector.act.clone(), expected, found })
+        Ok(Facts::of_vector(vector.act.clone(), base.principal, base.resource, base.context))
     }
 }
 
@@ -427,6 +430,31 @@ mod tests {
         let mut packs = vec![Pack::floor().unwrap()];
         packs.extend(Pack::shipped().unwrap());
         packs
+    }
+
+    #[test]
+    fn the_policies_of_an_act_decide_as_all_of_them_do() {
+        let gate = Gate::shipped().unwrap();
+        let acts: Vec<Act> = packs()
+            .iter()
+            .flat_map(|pack| pack.vectors.vector.iter().map(|vector| vector.act.clone()))
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect();
+        for pack in packs() {
+            for (number, vector) in pack.vectors.vector.iter().enumerate() {
+                let facts = pack.facts(vector).unwrap();
+                let of_a_case = Act::OF_CASES.contains(&vector.act);
+                let alike: Vec<_> =
+                    acts.iter().filter(|act| Act::OF_CASES.contains(act) == of_a_case).collect();
+                // As its own act, and as one of the others that take such facts.
+                for act in [&vector.act, alike[number % alike.len()]] {
+                    let facts = facts.clone().put_as(act);
+                    let whole = gate.replay_by(gate.policies(), &facts);
+                    assert_eq!(gate.replay(&facts), whole, "{act}: {}", vector.name);
+                }
+            }
+        }
     }
 
     #[test]

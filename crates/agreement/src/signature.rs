@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::canonical;
 use crate::key::SignatureBytes;
+use crate::memo::Memo;
 use crate::{Agreement, Digest, Environment, Error, Party, PartyId, PublicKey, SigningKey};
 
 /// In what capacity somebody signs.
@@ -209,7 +210,7 @@ impl Signature {
             });
         }
         let signer = self.signer();
-        let Some(first) = keys.0.get(&signer) else {
+        let Some(first) = keys.all.get(&signer) else {
             return Err(Error::UnknownSigner { signer: signer.id, role: signer.role });
         };
         let own = KeyChange::key_at(first, &signer, changes, self.at);
@@ -217,11 +218,11 @@ impl Signature {
         // A board that signs on paper may have its party attest the document with the party's key.
         let attested = (self.document.is_some() && signer.role == SignerRole::Board)
             .then(|| Signer { id: signer.id.clone(), role: SignerRole::Party })
-            .and_then(|party| KeyChange::key_at(keys.0.get(&party)?, &party, changes, self.at));
+            .and_then(|party| KeyChange::key_at(keys.all.get(&party)?, &party, changes, self.at));
         if Some(&self.key) != own.as_ref() && Some(&self.key) != attested.as_ref() {
             return Err(Error::OtherKey { signer: signer.id, role: signer.role });
         }
-        if self.key.verifies(&self.statement()?, &self.signature) {
+        if keys.memo.is_genuine(self)? {
             Ok(())
         } else {
             Err(Error::WrongSignature { signer: signer.id })
@@ -229,14 +230,18 @@ impl Signature {
     }
 
     /// Returns the bytes that are signed.
-    fn statement(&self) -> Result<Vec<u8>, Error> {
+    pub(crate) fn statement(&self) -> Result<Vec<u8>, Error> {
         statement("comity agreement statement, version 1", self)
     }
 }
 
 /// The keys of everybody who signs an agreement.
 #[derive(Debug)]
-pub(crate) struct Keys(BTreeMap<Signer, PublicKey>);
+pub(crate) struct Keys {
+    all: BTreeMap<Signer, PublicKey>,
+    /// Which statements were found to verify before.
+    memo: Memo,
+}
 
 impl Keys {
     /// Returns the keys the agreement names, and those of parties that join.
@@ -251,7 +256,12 @@ impl Keys {
         }
         let auditor = Signer { id: agreement.auditor.id.clone(), role: SignerRole::Auditor };
         keys.insert(auditor, agreement.auditor.key.clone());
-        Self(keys)
+        Self { all: keys, memo: Memo::default() }
+    }
+
+    /// Remembers which statements were found to verify.
+    pub(crate) fn remembering(self, memo: &Memo) -> Self {
+        Self { memo: memo.clone(), ..self }
     }
 }
 

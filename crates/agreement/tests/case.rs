@@ -202,7 +202,7 @@ fn each_role_may_do_what_is_its_own_and_nothing_else() {
         (no role): 
         individual: file_contest, see_own
         unproved: 
-        machine: destroy
+        machine: close, destroy
     "]].assert_eq(&table);
 }
 
@@ -436,7 +436,7 @@ fn a_death_is_shown_twice_and_told() {
         (Death { second_datum: false, ..told }, &["F6-death"]),
         (Death { household_notified: false, ..told }, &["F6-death"]),
     ] {
-        changed(|request| request.action.as_mut().unwrap().death = Some(death), ids);
+        changed(|request| request.file.death = Some(death), ids);
     }
 }
 
@@ -617,13 +617,13 @@ fn a_refusal_says_who_lacks_what_and_until_when() {
         F5-second-person is broken: who reviewed did not verify alone: another person verified, or approved (floor F5)
           here: `first`
           let a verifier who did not review approve (`confirm`)
-        F6-verified is broken: the facts were confirmed beyond the matched record, as many as the agreement names, or the board's finding is filed (floor F6(1); 5 U.S.C. 552a(p)(1)(A), (p)(2))
+        F6-verified is broken: the facts were confirmed beyond the matched record, as many as the agreement names; or the board's finding is filed; or a death is shown by a certified record and a second datum (floor F6(1), F6 on death; 5 U.S.C. 552a(p)(1)(A), (p)(2))
           here: `access`, `period`
           let a verifier confirm the facts that are missing with payer, registrar or the individual
         F6-period is broken: the period to answer is over, or an emergency is declared (floor F6(3); 5 U.S.C. 552a(p)(1)(C), (p)(3))
           here: through 2027-09-30; over at 2027-10-01T04:00:00Z
           wait until the period is over
-        us-cmppa-p1A-verified is broken: the facts are verified independently as to amount, access and period, or the board has found instead that what is returned is identity and amounts only and is right (5 U.S.C. 552a(p)(1)(A), (p)(2))
+        us-cmppa-p1A-verified is broken: the facts are verified independently as to amount, access and period; or, where a death is what was found and none of these applies, by a certified record and a second datum; or the board has found instead that what is returned is identity and amounts only and is right (5 U.S.C. 552a(p)(1)(A), (p)(2) (“where applicable”))
           here: `access`, `period`
           confirm amount, access and period with somebody beyond the two records
         us-cmppa-p1C-period is broken: the period to contest is over, unless public health or public safety is threatened meanwhile (5 U.S.C. 552a(p)(1)(C), (p)(3))

@@ -238,7 +238,10 @@ async fn no_action_is_permitted_without_verification_notice_and_the_end_of_the_p
     for needed in [
         "context.reviews == \"same\" && !context.reviewed_by.isEmpty()",
         "(context.confirmed.containsAll(resource.verifies) && context.sources >= 1 && !resource.verifies.isEmpty())
-            || (resource.verification_method == \"board_finding\" && resource.board_finding_filed)",
+            || (resource.verification_method == \"board_finding\" && resource.board_finding_filed)
+            || (context.death && context.death_certified && context.death_second_datum)",
+        "!context.death || (context.death_certified && context.death_second_datum && context.household_notified)",
+        "!(resource has two_reviewers && resource.two_reviewers) || (context has judged_by && context.judged_by >= 2)",
         "context.notice_served && context.notice_states.contains(\"right_to_contest\")
             && !context.notice_returned",
         "context.period_over
@@ -250,7 +253,8 @@ async fn no_action_is_permitted_without_verification_notice_and_the_end_of_the_p
         prove(&bound(needed), &["take_action"]).await;
     }
     let verified = "(context.confirmed.containsAll(resource.verifies) && context.sources >= 1)
-        || resource.board_finding_filed";
+        || resource.board_finding_filed
+        || (context.death && context.death_certified && context.death_second_datum)";
     prove(&bound(verified), &["serve_notice"]).await;
 }
 
@@ -258,16 +262,19 @@ async fn no_action_is_permitted_without_verification_notice_and_the_end_of_the_p
 async fn no_action_under_us_cmppa_rests_on_fewer_facts_than_the_law_lists() {
     let facts = "!resource.laws.contains(\"us-cmppa\")
         || (context.confirmed.containsAll([\"amount\", \"access\", \"period\"]) && context.sources >= 1)
-        || (resource.board_finding_filed && [\"identity\", \"money\"].containsAll(resource.returned_categories))";
+        || (resource.board_finding_filed && [\"identity\", \"money\"].containsAll(resource.returned_categories))
+        || (context.death && context.death_certified && context.death_second_datum)";
     prove(&bound(facts), &["serve_notice", "take_action"]).await;
 }
 
 #[tokio::test]
-async fn the_machine_closes_leads_and_destroys_what_is_past_its_time_and_nothing_else() {
+async fn the_machine_closes_and_destroys_what_is_past_its_time_and_nothing_else() {
     let others: Vec<_> =
         cases().into_iter().filter(|act| act != "close" && act != "destroy").collect();
     prove(&bound("context.by != \"machine\""), &strs(&others)).await;
-    prove(&bound("context.by != \"machine\" || context.stage == \"lead\""), &["close"]).await;
+    let waits_for_nobody = "!context.contest_open && !context.hearing_open && !context.late_answer
+        && context.corrections_open <= 0";
+    prove(&bound(waits_for_nobody), &["close"]).await;
     let past = "context.retention_over && !context.undo_needed && !context.contest_open";
     prove(&bound(past), &["destroy"]).await;
 }

@@ -44,24 +44,30 @@ struct Words {
     cases: u64,
     steps: u64,
     seconds: u64,
+    fills: bool,
+    works: bool,
 }
 
 fn words() -> Option<Words> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [store, folder, cases, steps, seconds] = words.as_slice() else { return None };
+    let (words, only) = words.split_at_checked(5)?;
+    let [store, folder, cases, steps, seconds] = words else { return None };
+    let only = only.first().map(String::as_str);
     Some(Words {
         store: store.clone(),
         folder: folder.into(),
         cases: cases.parse().ok()?,
         steps: steps.parse().ok()?,
         seconds: seconds.parse().ok()?,
+        fills: only != Some("work"),
+        works: only != Some("fill"),
     })
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Failure> {
     let Some(words) = words() else {
-        println!("usage: load STORE FOLDER CASES STEPS-A-CASE SECONDS");
+        println!("usage: load STORE FOLDER CASES STEPS-A-CASE SECONDS [fill | work]");
         return Ok(());
     };
     let keys = words.folder.join("keys");
@@ -73,12 +79,15 @@ async fn main() -> Result<(), Failure> {
     };
     println!("| {kind} | |\n| --- | ---: |");
     row("the disk's plain appends of 4 KiB, each durable", &rate(syncs(&words.folder)?));
-    let filled = fill(&store, &words).await?;
     row("cases", &words.cases.to_string());
     row("steps", &(words.cases * words.steps).to_string());
-    row("steps taken while filling, 64 callers", &rate(filled));
-    queues(&store, &words).await?;
-    steps(&store, &words).await?;
+    if words.fills {
+        row("steps taken while filling, 64 callers", &rate(fill(&store, &words).await?));
+    }
+    if words.works {
+        queues(&store, &words).await?;
+        steps(&store, &words).await?;
+    }
     row("resident memory, highest", &format!("{} MiB", resident()? / 1024));
     Ok(())
 }

@@ -62,6 +62,10 @@ pub struct Ruling {
     pub heard: Heard,
     /// Why, in words that the individual can read.
     pub reason: String,
+    /// After a hearing: where the agency's own records show that aid went on until this decision. Without it there is
+    /// no action (floor F6, Goldberg v. Kelly).
+    #[serde(default)]
+    pub aid_continued: Option<String>,
 }
 
 redacted!(Contest, Ruling);

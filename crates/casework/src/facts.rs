@@ -29,6 +29,10 @@ pub struct CaseFacts {
     pub board_finding: bool,
     /// Whether the finding is of a death.
     pub death: bool,
+    /// Whether a registrar's certified record shows it.
+    pub death_certified: bool,
+    /// Whether a second datum, from elsewhere, shows it too.
+    pub death_second_datum: bool,
     /// When the notice was served, if it was and the mail has not come back.
     pub served_at: Option<Timestamp>,
     /// When its period ends.
@@ -45,6 +49,8 @@ pub struct CaseFacts {
     pub hearing_open: bool,
     /// How a contest was decided.
     pub heard: Option<Heard>,
+    /// Whether the agency's records show that aid went on until it was.
+    pub aid_continued: bool,
     /// Whether the source has not answered a dispute.
     pub dispute_open: bool,
     /// Until when an action can be undone, where one was taken.
@@ -75,6 +81,8 @@ impl CaseFacts {
             sources: finding.map_or(0, |one| u32::try_from(one.sources()).unwrap_or(u32::MAX)),
             board_finding: finding.is_some_and(crate::Finding::is_boards),
             death: finding.is_some_and(crate::Finding::is_of_death),
+            death_certified: finding.is_some_and(crate::Finding::has_certified_death),
+            death_second_datum: finding.is_some_and(crate::Finding::has_second_datum),
             served_at: noticed
                 .filter(|noticed| noticed.returned_at.is_none())
                 .map(|noticed| noticed.service.served_at),
@@ -90,6 +98,8 @@ impl CaseFacts {
                 Standing::Action(action) => action.concluded.heard(),
                 _other => None,
             },
+            aid_continued: matches!(standing, Standing::Decided(decided)
+                if decided.ruling.aid_continued.as_ref().is_some_and(|shown| !shown.trim().is_empty())),
             dispute_open: case.disputes().iter().any(crate::Dispute::is_open),
             undo_until: match standing {
                 Standing::Action(action) => Some(action.order.undo_until),

@@ -28,8 +28,10 @@ use crate::action::Emergency;
 use crate::contest::Heard;
 use crate::verification::{Verified, redacted};
 use crate::{NotAllowed, Terms};
+use agreement::NoticePart;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// How a notice is served.
@@ -94,6 +96,9 @@ pub struct Service {
     pub address: String,
     /// SHA-256 of the letter as sent.
     pub letter: String,
+    /// What the letter as sent says: whoever writes it reads it over. An action needs all three, (p)(1)(B).
+    #[serde(default)]
+    pub states: BTreeSet<NoticePart>,
     /// When it was mailed or given.
     pub served_at: Timestamp,
     /// When the period to answer ends, as the law pack computes it: on this instant it is over.

@@ -59,6 +59,29 @@ const LEAVES_OF_A_LEAD: &[(&str, &str)] = &[
     ("lead", "id"),
 ];
 
+/// What is destroyed: all that was obtained in some runs, or for some leads.
+#[derive(Clone, Copy, Debug)]
+enum Doomed<'names> {
+    /// The leads of these runs.
+    Runs(&'names [String]),
+    /// These leads.
+    Leads(&'names [String]),
+}
+
+impl Doomed<'_> {
+    fn names(&self) -> &[String] {
+        match self {
+            Doomed::Runs(names) | Doomed::Leads(names) => names,
+        }
+    }
+}
+
+/// What stays of leads that are destroyed: that two records are not of one person, without its reason, for it protects
+/// somebody. A list of leads follows.
+const KEEP_NOT_SAME: &str =
+    "INSERT INTO not_same (pair, lead, expires) SELECT pair, lead, expires FROM judgement
+     WHERE judgement = 'not-same' AND reversed_by IS NULL AND lead IN";
+
 /// Names the runs that were begun under an agreement.
 fn runs_under(runs: &[Run], agreement: &str) -> Vec<String> {
     let under = runs.iter().filter(|run| run.agreement().as_deref() == Some(agreement));
@@ -290,6 +313,24 @@ pub trait Store {
         openings: &[String],
         certificate: Certificate<'_>,
     ) -> impl Future<Output = Result<Destroyed, Error>>;
+
+    /// Names cases under an agreement that were closed before an instant, those closed first coming first, at most so many.
+    fn closed_before(
+        &self,
+        agreement: &str,
+        before: jiff::Timestamp,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<LeadId>, Error>> + Send;
+
+    /// Deletes what was obtained for these leads, and puts its certificate into the outbox in the same transaction. The
+    /// agreement's key stays, since others are sealed under it too. That a pair is not the same stays known.
+    fn destroy_leads(
+        &self,
+        agreement: &str,
+        leads: &[LeadId],
+        openings: &[String],
+        certificate: Certificate<'_>,
+    ) -> impl Future<Output = Result<Destroyed, Error>> + Send;
 
     /// Returns every stay recorded, lifted or not, and the state they are in.
     fn stays(&self) -> impl Future<Output = Result<(StaysState, Vec<RecordedStay>), Error>>;

@@ -37,7 +37,7 @@ pub struct Terms {
     pub undo_days: u32,
     /// Within how many days the next step of a case is due, where no law says when. The project's own, not the law's.
     pub work_days: u32,
-    /// Within how many days a source answers a dispute. The project's own, not the law's.
+    /// Within how many days a source answers a dispute: the agreement's number, or the project's own.
     pub dispute_days: u32,
     /// The returned element that names the county a case is listed under.
     pub county: Option<String>,
@@ -52,7 +52,12 @@ impl Terms {
             agreement: digest.to_owned(),
             method: agreement.verification.method,
             confirms: agreement.verification.confirms.iter().copied().collect(),
+            reviewers: match agreement.reviewers() {
+                agreement::Reviewers::One => Reviewers::One,
+                agreement::Reviewers::TwoBlind => Reviewers::TwoBlind,
+            },
             response_days: agreement.notice.response_period_days,
+            dispute_days: agreement.dispute_days(),
             ..Terms::strict()
         }
     }
@@ -72,5 +77,23 @@ impl Terms {
             county: None,
             worker: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = include_str!("../../../examples/benefits/agreement.toml");
+
+    #[test]
+    fn an_agreement_can_ask_for_two_reviewers_and_for_an_answer_to_disputes() {
+        let read = |text: &str| Terms::of("sha256:aa", &Agreement::read(text, "a").unwrap());
+        let silent = read(TEXT);
+        assert_eq!((silent.reviewers, silent.dispute_days), (Reviewers::One, 30));
+        let asks = "[review]\nreviewers = \"two_blind\"\n\n[disputes]\nanswer_days = 10\n\
+                    answered_by = \"the records office\"\n\n[verification]";
+        let asking = read(&TEXT.replace("[verification]", asks));
+        assert_eq!((asking.reviewers, asking.dispute_days), (Reviewers::TwoBlind, 10));
     }
 }

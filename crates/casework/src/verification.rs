@@ -54,6 +54,12 @@ pub struct Source {
     pub seen: Date,
 }
 
+impl Source {
+    fn is_named(&self) -> bool {
+        !self.reference.trim().is_empty()
+    }
+}
+
 /// A period in which the individual had what was found, first and last day.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -129,7 +135,9 @@ impl Finding {
         match &self.ground {
             Ground::Independent { sources, .. } => sources.len(),
             Ground::BoardFinding { .. } => 0,
-            Ground::Death { .. } => 2,
+            Ground::Death { certified, second } => {
+                [certified, second].into_iter().filter(|source| source.is_named()).count()
+            }
         }
     }
 
@@ -141,6 +149,18 @@ impl Finding {
     /// Says whether it is of a death.
     pub fn is_of_death(&self) -> bool {
         matches!(self.ground, Ground::Death { .. })
+    }
+
+    /// Says whether a registrar's certified record shows the death that it is of.
+    pub fn has_certified_death(&self) -> bool {
+        matches!(&self.ground, Ground::Death { certified, .. }
+            if certified.kind == SourceKind::Registrar && certified.is_named())
+    }
+
+    /// Says whether a second datum, which is not the first again, shows the death that it is of.
+    pub fn has_second_datum(&self) -> bool {
+        matches!(&self.ground, Ground::Death { certified, second }
+            if second.is_named() && second.reference.trim() != certified.reference.trim())
     }
 
     /// Holds it to what the agreement asks.
@@ -174,14 +194,8 @@ impl Finding {
                     Err(NotAllowed::NoBoardFinding)
                 }
             },
-            Ground::Death { certified, second } => {
-                let named = |source: &Source| !source.reference.trim().is_empty();
-                let apart = certified.reference.trim() != second.reference.trim();
-                if certified.kind == SourceKind::Registrar
-                    && named(certified)
-                    && named(second)
-                    && apart
-                {
+            Ground::Death { .. } => {
+                if self.has_certified_death() && self.has_second_datum() {
                     Ok(())
                 } else {
                     Err(NotAllowed::DeathNotCertified)

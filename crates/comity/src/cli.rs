@@ -25,15 +25,14 @@ mod synth;
 mod witness;
 
 use crate::Error;
-use crate::clock::{self, Clock};
-use crate::event::Event;
+use crate::clock::Clock;
+use crate::event::{Event, commit};
 use crate::node::{Answer, Node, Places};
 use crate::printer::Printer;
 use crate::program::Program;
 use agreement::{Act, Gate, OfficerId, Permit, Refusal, Request};
 use casework::{Database, Keeper, Store as _};
 use clap::{Parser, Subcommand};
-use ledger::Commitments;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -243,18 +242,6 @@ async fn ask(
         Answer::Permitted(permit, entry) => Ok((*permit, entry)),
         Answer::Refused(refusal) => Err(refusal),
     })
-}
-
-/// Commits to what is told, field by field, each under a fresh key.
-pub(crate) fn commit(told: &[(&str, String)]) -> Result<(Commitments, Vec<String>), Error> {
-    let mut commitments = Commitments::new();
-    let mut openings = Vec::new();
-    for (field, value) in told {
-        let (commitment, opening) = ledger::commit(clock::random()?, field, value.clone().into())?;
-        commitments.insert((*field).to_owned(), vec![commitment]);
-        openings.push(serde_json::to_string(&opening).map_err(|_| Error::UnspeakableEvent)?);
-    }
-    Ok((commitments, openings))
 }
 
 /// Asks for leave to read leads, and notes that they were read and by whom before anything is shown.

@@ -10,25 +10,26 @@
 
 mod file;
 
+use crate::Error;
 use crate::clock::Clock;
-use crate::event::Event;
-use crate::node::{Node, decided, drafts, look_up_stays};
+use crate::event::{Event, commit};
+use crate::node::{Node, decided, drafts, read_stays};
 use crate::program::Program;
-use crate::{Error, cli};
 use agreement::{
-    Act, By, CaseRef, CaseRequest, Decision, Environment, Filed, Gate, OfficerId, OfficerRole,
-    PartyId, Permit, PurposeId, Refusal,
+    Act, Agreement, By, CaseRef, CaseRequest, Decision, Environment, Filed, Gate, OfficerId,
+    OfficerRole, PartyId, Permit, PurposeId, Refusal,
 };
 use casework::{
     Acknowledgement, Actor, Case, CaseStore as _, Closing, Contest, Database, Dispatch, Lead,
-    LeadId, Moving, NotAllowed, Seen, Step, StepKind, Store as _, StoredCase, Terms, Tripwire,
+    LeadId, Moving, NotAllowed, Seen, StaysState, Step, StepKind, Store as _, StoredCase, Terms,
+    Tripwire,
 };
 use file::case_file;
 use jiff::Timestamp;
 use ledger::Commitments;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Somebody at work, with the roles given under this agreement.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +83,10 @@ pub struct Desk {
 struct Inner {
     store: Database,
     gate: Gate,
-    filed: Filed,
+    /// What is filed, without stays.
+    as_filed: Filed,
+    /// What is filed with the stays as they last were.
+    filed: Mutex<Option<(StaysState, Arc<Filed>)>>,
     party: PartyId,
     purpose: PurposeId,
     environment: Environment,
@@ -125,7 +129,8 @@ impl Desk {
         let inner = Inner {
             store: node.store.clone(),
             gate,
-            filed: program.filed.clone(),
+            as_filed: program.filed.clone(),
+            filed: Mutex::new(None),
             party: party.clone(),
             purpose: program.purpose()?.clone(),
             environment: program.agreement().environment,
@@ -145,6 +150,19 @@ impl Desk {
         self.inner.clock.now()
     }
 
+    /// Returns the agreement that it works under.
+    pub fn agreement(&self) -> &Agreement {
+        &self.inner.as_filed.agreement
+    }
+
+    /// Returns the agreement's digest.
+    ///
+    /// # Errors
+    /// The agreement has no canonical form.
+    pub fn digest(&self) -> Result<String, Error> {
+        Ok(self.agreement().digest()?.to_string())
+    }
+
     /// Returns the gate.
     pub fn gate(&self) -> &Gate {
         &self.inner.gate
@@ -152,7 +170,7 @@ impl Desk {
 
     /// Returns the instant at which a notice's period would end, as agreement and law packs count it.
     pub fn response_ends(&self, served_at: Timestamp, service: agreement::Service) -> Timestamp {
-        self.inner.gate.contest_ends(&self.inner.filed.agreement, served_at, service).ends
+        self.inner.gate.contest_ends(&self.inner.as_filed.agreement, served_at, service).ends
     }
 
     /// Takes an officer's step on a case that has the number of steps the officer saw.
@@ -349,7 +367,7 @@ impl Desk {
         // Who did it and with what evidence is committed to and not written: the ledger is for ever.
         let evidence = serde_json::to_vec(&taken.step).map_err(|_| Error::UnspeakableEvent)?;
         let told = [("by", taken.by.spelled()), ("evidence", file::sha256(&evidence))];
-        let (commitments, openings) = cli::commit(&told)?;
+        let (commitments, openings) = commit(&told)?;
         let mut events: Vec<_> =
             permitted.into_iter().map(|event| (event, Commitments::new())).collect();
         events.push((event, commitments));
@@ -411,9 +429,17 @@ impl Desk {
         Ok(Read::Shown(files, lines))
     }
 
+    /// Asks whether what a closed case holds may be destroyed by a timer now; the answer is the caller's to note.
+    pub(crate) async fn may_destroy(&self, case: &Case) -> Result<(Decision, Event), Error> {
+        let mut request = self.request(Act::DESTROY, &Asker::machine()).await?;
+        request.case = CaseRef::new(case.id().as_str()).ok();
+        request.file = case_file(case);
+        self.decide(&request).await
+    }
+
     async fn request(&self, act: Act, asker: &Asker) -> Result<CaseRequest, Error> {
         let inner = &self.inner;
-        let agreement = &inner.filed.agreement;
+        let agreement = &inner.as_filed.agreement;
         let advances = act.advances();
         let mut request =
             CaseRequest::new(agreement, act, &inner.party, &inner.purpose, asker.by.clone());
@@ -428,14 +454,34 @@ impl Desk {
     }
 
     async fn decide(&self, request: &CaseRequest) -> Result<(Decision, Event), Error> {
-        let inner = &self.inner;
-        let mut filed = inner.filed.clone();
-        filed.stays = look_up_stays(&inner.store).await?.1;
-        let now = self.now();
-        let decision = inner.gate.decide_case(request, &filed, now);
-        let given = inner.gate.case_facts(request, &filed, now).ok();
+        let filed = self.filed().await?;
+        let (decision, given) = self.inner.gate.decide_case_with_facts(request, &filed, self.now());
         let event = decided(&decision, given.as_ref());
         Ok((decision, event))
+    }
+
+    /// Returns what is filed, with the stays as they are now: they are looked up for each act, and read again when there
+    /// is another (floor F8).
+    async fn filed(&self) -> Result<Arc<Filed>, Error> {
+        let (state, recorded) = self.inner.store.stays().await?;
+        let known =
+            |known: &(StaysState, Arc<Filed>)| (known.0 == state).then(|| Arc::clone(&known.1));
+        let seen = self
+            .inner
+            .filed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .and_then(known);
+        if let Some(filed) = seen {
+            return Ok(filed);
+        }
+        let mut filed = self.inner.as_filed.clone();
+        filed.stays = read_stays(&recorded)?;
+        let filed = Arc::new(filed);
+        *self.inner.filed.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((state, Arc::clone(&filed)));
+        Ok(filed)
     }
 
     async fn note(
@@ -450,7 +496,7 @@ impl Desk {
 
 /// Commits to who did it.
 fn by_whom(actor: &Actor) -> Result<(Commitments, Vec<String>), Error> {
-    cli::commit(&[("by", actor.spelled())])
+    commit(&[("by", actor.spelled())])
 }
 
 /// Returns the act that the gate is asked for with a step.

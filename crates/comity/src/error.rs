@@ -199,14 +199,6 @@ pub enum Error {
         /// The folder of the keys.
         path: PathBuf,
     },
-    /// The day has not come by which the agreement says that everything is destroyed.
-    #[error(
-        "the agreement says that what was obtained under it is destroyed by {due}: that day has not come"
-    )]
-    NotYetDue {
-        /// The day.
-        due: jiff::civil::Date,
-    },
     /// Cases are not closed whose data would be destroyed.
     #[error("{standing} cases under the agreement are not closed")]
     CasesStanding {
@@ -429,7 +421,6 @@ impl Error {
             Error::NoKeys { .. } => fixed(
                 "put the node's folder `keys` back first: no backup holds it, and nothing opens without it",
             ),
-            Error::NotYetDue { .. } => fixed("wait for the day, or agree on another"),
             Error::CasesStanding { .. } => {
                 fixed("close them first: what undoing an action takes is kept until then")
             }

@@ -5,7 +5,7 @@
 //! ledger knows none of this; [`crate::audit`] reads it back. The schema has a version (the entry's), and a kind once
 //! written is never given another meaning.
 
-use crate::Error;
+use crate::{Error, clock};
 use jiff::Timestamp;
 use ledger::{Commitments, Entry, Facts, Kind, Leaf};
 use serde::{Deserialize, Serialize};
@@ -362,6 +362,19 @@ impl Event {
             _ => Err(unspoken()),
         }
     }
+}
+
+/// Commits to what is told, field by field, each under a fresh key: what of an event must be shown about one person
+/// later, and does not stand in it.
+pub(crate) fn commit(told: &[(&str, String)]) -> Result<(Commitments, Vec<String>), Error> {
+    let mut commitments = Commitments::new();
+    let mut openings = Vec::new();
+    for (field, value) in told {
+        let (commitment, opening) = ledger::commit(clock::random()?, field, value.clone().into())?;
+        commitments.insert((*field).to_owned(), vec![commitment]);
+        openings.push(serde_json::to_string(&opening).map_err(|_| Error::UnspeakableEvent)?);
+    }
+    Ok((commitments, openings))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::clock::{self, Clock};
 use crate::event::{Decided, Event};
 use crate::{Error, outbox, report};
 use agreement::{Decision, Environment, Facts, Filed, Gate, Permit, Refusal, Request, Stay};
-use casework::{Database, Drafts, Keeper, Sqlite, StaysState, Store, Vault};
+use casework::{Database, Drafts, Keeper, RecordedStay, Sqlite, StaysState, Store, Vault};
 use jiff::Timestamp;
 use ledger::{Commitments, Disk, Leaf, Log, Name, Recorded, Signer};
 use std::fmt;
@@ -179,7 +179,7 @@ impl Node {
         environment: Environment,
         origin: &str,
     ) -> Result<Node, Error> {
-        let store = places.open_store().await?;
+        let store = Box::pin(places.open_store()).await?;
         let begun = store.last_acknowledged().await?.is_some();
         let ledger = open_ledger(&places, origin, begun);
         // What lies here was obtained by the party whose ledger this is, and nobody else reads it (floor F4, F10).
@@ -243,6 +243,11 @@ impl Node {
         let mut filed = filed.clone();
         filed.stays = self.stays().await?.1;
         Ok(filed)
+    }
+
+    /// Returns the environment that it runs in.
+    pub(crate) fn environment(&self) -> Environment {
+        self.environment
     }
 
     /// Returns the flag that says whether the ledger could last be written.
@@ -421,13 +426,20 @@ pub(crate) fn make_private(folder: &Path) -> Result<(), Error> {
 /// The store cannot be read.
 pub async fn look_up_stays<S: Store>(store: &S) -> Result<(StaysState, Vec<Stay>), Error> {
     let (state, recorded) = store.stays().await?;
-    let stays = recorded
+    Ok((state, read_stays(&recorded)?))
+}
+
+/// Reads stays as they are stored.
+///
+/// # Errors
+/// One is of another version.
+pub(crate) fn read_stays(recorded: &[RecordedStay]) -> Result<Vec<Stay>, Error> {
+    recorded
         .iter()
         .map(|stay| {
             serde_json::from_str(&stay.stay).map_err(|_| Error::OldSummary { what: "stay" })
         })
-        .collect::<Result<_, _>>()?;
-    Ok((state, stays))
+        .collect()
 }
 
 /// Opens the ledger, or begins it where there is none. A key that is missing where a ledger is, or a ledger that is

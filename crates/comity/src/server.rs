@@ -24,6 +24,7 @@ pub mod log;
 mod metrics;
 mod page;
 pub mod password;
+mod retire;
 pub mod route;
 mod secret;
 mod send;
@@ -48,8 +49,7 @@ use crate::program::Program;
 use agreement::{Gate, PartyId};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
-use casework::store::accounts::AccountStore as _;
-use casework::store::accounts::sqlite::SqliteAccounts;
+use casework::store::accounts::{AccountDatabase, AccountStore as _};
 use casework::{Database, Store as _};
 use jiff::Timestamp;
 use limit::Limit;
@@ -229,7 +229,7 @@ impl App {
     }
 
     /// Returns the accounts as they are kept.
-    pub fn accounts(&self) -> &SqliteAccounts {
+    pub fn accounts(&self) -> &AccountDatabase {
         &self.inner.accounts.store
     }
 
@@ -340,6 +340,7 @@ impl App {
             () = self.drain() => {}
             () = self.sweep() => {}
             () = self.chase() => {}
+            () = Box::pin(self.retire()) => {}
         }
         // What waits still goes to the ledger before the end.
         self.drain_once().await;

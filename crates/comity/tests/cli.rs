@@ -870,8 +870,8 @@ fn law_packs_are_listed_shown_and_held_against_their_own_vectors() {
     check(
         &desk.call("law list"),
         &expect![[r"
-        floor      2026-11-23 The floor of Comity
-        us-cmppa   2026-11-23 Computer Matching and Privacy Protection Act, 5 U.S.C.
+        floor      2026-11-27 The floor of Comity
+        us-cmppa   2026-11-27 Computer Matching and Privacy Protection Act, 5 U.S.C.
                               552a(o)-(v)
 
         A pack is not legal advice: have it read by a lawyer of the place.
@@ -882,7 +882,7 @@ fn law_packs_are_listed_shown_and_held_against_their_own_vectors() {
     said.fits();
     let first: Vec<&str> = said.out.lines().take(4).collect();
     expect![[r"
-        us-cmppa of 2026-11-23: Computer Matching and Privacy Protection Act, 5 U.S.C.
+        us-cmppa of 2026-11-27: Computer Matching and Privacy Protection Act, 5 U.S.C.
                   552a(o)-(v)
         digest    sha256:e05b5875fd036e0b8404447ccffe6bfe5064e7353db2eb799e753bb4bc8a26dd
         applies   A computerised comparison of two or more automated federal systems of"]]

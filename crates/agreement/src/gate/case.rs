@@ -177,6 +177,8 @@ pub struct CaseFile {
     pub confirmed: BTreeSet<VerifiedFact>,
     /// How many sources beyond the matched record confirmed them: payer, registrar, the individual.
     pub sources: u64,
+    /// What shows a death, where that is what was found.
+    pub death: Option<Death>,
     /// Whether verification showed that the finding is wrong.
     pub refuted: bool,
     /// The last notice that was served, if one was.
@@ -279,8 +281,6 @@ pub struct ProposedAction {
     pub silence: Option<Silence>,
     /// Whether it decides on citizenship or status.
     pub citizenship: bool,
-    /// What shows a death, where the action rests on one.
-    pub death: Option<Death>,
     /// The emergency, where it cannot wait for the period, (p)(3).
     pub emergency: Option<Emergency>,
     /// What undoing it takes.

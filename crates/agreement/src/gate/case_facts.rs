@@ -20,7 +20,7 @@ impl Facts {
         filed: &Filed,
         now: Timestamp,
     ) -> Result<Self, Error> {
-        let digest = filed.agreement.digest()?;
+        let digest = filed.digest()?;
         let parties = filed.parties(now)?;
         let standing = filed.standing_for(&request.party, digest, now)?;
         let terms = filed.terms(&request.party, now)?;
@@ -117,6 +117,7 @@ fn so_far(
 ) -> Map<String, Value> {
     let file = &request.file;
     let notice = file.notice.as_ref();
+    let death = file.death;
     let period_ends = notice.map(|notice| gate.response_ends(&filed.agreement, notice));
     let seconds_left = period_ends.map_or(i64::MAX, |ends| seconds_until(ends, now));
     let retention = &filed.agreement.retention;
@@ -126,12 +127,17 @@ fn so_far(
         ("reviews", json!(file.reviews.map_or("none", super::Reviews::as_str))),
         ("awaits_second_review", json!(file.awaits_second_review)),
         ("reviewed_by", json!(places.all(&file.reviewed_by))),
+        ("judged_by", json!(file.reviewed_by.len())),
         ("verified_by", json!(places.all(&file.verified_by))),
         ("confirmed_by", json!(places.all(&file.confirmed_by))),
         ("acted_by", json!(places.all(&file.acted_by))),
         ("confirmed", json!(file.confirmed)),
         ("sources", json!(long(file.sources))),
         ("refuted", json!(file.refuted)),
+        ("death", json!(death.is_some())),
+        ("death_certified", json!(death.is_some_and(|death| death.certified_record))),
+        ("death_second_datum", json!(death.is_some_and(|death| death.second_datum))),
+        ("household_notified", json!(death.is_some_and(|death| death.household_notified))),
         ("notice_served", json!(notice.is_some_and(|notice| notice.served_at <= now))),
         ("notice_states", json!(notice.map_or(&BTreeSet::new(), |notice| &notice.states))),
         ("notice_returned", json!(notice.is_some_and(|notice| notice.returned))),
@@ -156,7 +162,6 @@ fn brought(request: &CaseRequest, places: &Places<'_>, now: Timestamp) -> Map<St
     let says = |text: &str| !crate::reader::is_placeholder(text);
     let action = request.action.as_ref();
     let silence = action.and_then(|action| action.silence.as_ref());
-    let death = action.and_then(|action| action.death);
     let emergency = action.and_then(|action| action.emergency.as_ref());
     let undo = action.and_then(|action| action.undo.as_ref());
     let records = request.records.clone().unwrap_or_default();
@@ -173,10 +178,6 @@ fn brought(request: &CaseRequest, places: &Places<'_>, now: Timestamp) -> Map<St
             ),
         ),
         ("citizenship", json!(action.is_some_and(|action| action.citizenship))),
-        ("death", json!(death.is_some())),
-        ("death_certified", json!(death.is_some_and(|death| death.certified_record))),
-        ("death_second_datum", json!(death.is_some_and(|death| death.second_datum))),
-        ("household_notified", json!(death.is_some_and(|death| death.household_notified))),
         ("emergency", json!(emergency.is_some())),
         ("emergency_explained", json!(emergency.is_some_and(|claim| says(&claim.reason)))),
         (

@@ -5,13 +5,15 @@
 
 use std::collections::BTreeSet;
 use std::str::FromStr as _;
+use std::sync::{Mutex, PoisonError};
 
 use cedar_policy::{
     Authorizer, Context, Decision as CedarDecision, Entities, EntityId, EntityTypeName, EntityUid,
-    Request as CedarRequest,
+    PolicySet, Request as CedarRequest,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{
     By, CaseRequest, Facts, Gate, PackRef, Permit, PilotStatus, Reason, Refusal, Request, Rule,
@@ -23,6 +25,28 @@ const PERMIT_HOURS: i64 = 24;
 
 /// A permit for one act on one case ends after this: the act follows at once, and a case moves meanwhile.
 const CASE_PERMIT_MINUTES: i64 = 15;
+
+/// Party and agreement as Cedar last saw them, with all that they were made of: they count for that alone.
+#[derive(Debug, Default)]
+pub(super) struct Seen(Mutex<Option<Box<SeenEntities>>>);
+
+#[derive(Debug)]
+struct SeenEntities {
+    party: String,
+    agreement: String,
+    principal: Map<String, Value>,
+    resource: Map<String, Value>,
+    entities: Entities,
+}
+
+impl SeenEntities {
+    fn is_of(&self, facts: &Facts) -> bool {
+        self.party == facts.party
+            && self.agreement == facts.agreement
+            && self.principal == facts.principal
+            && self.resource == facts.resource
+    }
+}
 
 /// The gate's answer.
 #[derive(Debug)]
@@ -191,8 +215,8 @@ impl Gate {
             Ok(facts) => reasons.extend(self.replay(facts)),
             Err(error) => reasons.push(malformed(&error.to_string())),
         }
-        let agreement = facts
-            .map_or_else(|_| filed.agreement.digest().ok(), |facts| facts.agreement.parse().ok());
+        let agreement =
+            facts.map_or_else(|_| filed.digest().ok(), |facts| facts.agreement.parse().ok());
         let digest = facts.ok().and_then(|facts| facts.digest().ok());
         let permitted = agreement.filter(|_| reasons.is_empty());
         let grounds = Box::new(Grounds {
@@ -225,11 +249,19 @@ impl Gate {
     /// that is broken, none for a permit. What the gate decides by itself, before there are facts, is not among them:
     /// [`Gate::own_rule_ids`].
     pub fn replay(&self, facts: &Facts) -> Vec<Reason> {
+        match self.by_act.get(facts.act.as_str()) {
+            Some(policies) => self.replay_by(policies, facts),
+            None => vec![unknown_act(&facts.act)],
+        }
+    }
+
+    /// Decides facts by some of the policies: those of the act, or all, which comes to the same.
+    pub(crate) fn replay_by(&self, policies: &PolicySet, facts: &Facts) -> Vec<Reason> {
         let (request, entities) = match self.cedar(facts) {
             Ok(input) => input,
             Err(reason) => return vec![*reason],
         };
-        let response = Authorizer::new().is_authorized(&request, &self.policies, &entities);
+        let response = Authorizer::new().is_authorized(&request, policies, &entities);
         let mut reasons = Vec::new();
         if response.decision() == CedarDecision::Deny {
             reasons.extend(response.diagnostics().reason().map(|id| self.reason(id, facts)));
@@ -272,13 +304,30 @@ impl Gate {
             Some((&self.schema, &action)),
         )
         .map_err(|error| Box::new(malformed(&error.to_string())))?;
-        let entities = Entities::from_json_value(facts.entities(), Some(&self.schema))
-            .map_err(|error| Box::new(malformed(&error.to_string())))?;
+        let entities = self.entities(facts)?;
         let principal = uid("Party", &facts.party)?;
         let resource = uid("Agreement", &facts.agreement)?;
         let request = CedarRequest::new(principal, action, resource, context, Some(&self.schema))
             .map_err(|error| Box::new(malformed(&error.to_string())))?;
         Ok((request, entities))
+    }
+
+    /// Turns party and agreement into what Cedar evaluates: of one node they are mostly the same as the last time.
+    fn entities(&self, facts: &Facts) -> Result<Entities, Box<Reason>> {
+        let mut seen = self.seen.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(seen) = seen.as_ref().filter(|seen| seen.is_of(facts)) {
+            return Ok(seen.entities.clone());
+        }
+        let entities = Entities::from_json_value(facts.entities(), Some(&self.schema))
+            .map_err(|error| Box::new(malformed(&error.to_string())))?;
+        *seen = Some(Box::new(SeenEntities {
+            party: facts.party.clone(),
+            agreement: facts.agreement.clone(),
+            principal: facts.principal.clone(),
+            resource: facts.resource.clone(),
+            entities: entities.clone(),
+        }));
+        Ok(entities)
     }
 
     /// Returns every rule of the gate as the reason it gives when broken, the floor's first. Permits are left out.

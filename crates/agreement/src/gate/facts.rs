@@ -72,9 +72,15 @@ impl Facts {
         }
     }
 
+    /// Returns the same facts about another act.
+    #[cfg(test)]
+    pub(crate) fn put_as(self, act: &Act) -> Self {
+        Self { act: act.clone(), ..self }
+    }
+
     /// Gathers the facts of a request.
     pub(super) fn gather(request: &Request, filed: &Filed, now: Timestamp) -> Result<Self, Error> {
-        let digest = filed.agreement.digest()?;
+        let digest = filed.digest()?;
         let parties = filed.parties(now)?;
         let standing = filed.standing_for(&request.party, digest, now)?;
         let terms = filed.terms(&request.party, now)?;
@@ -259,6 +265,10 @@ pub(super) fn resource(
         ("cost_benefit", json!(cost_benefit(agreement, today))),
         ("continues", json!(agreement.continues.is_some())),
     ]);
+    // Said only where it is so: facts that were kept before agreements could ask for it are decided again as they are.
+    if agreement.reviewers() == crate::Reviewers::TwoBlind {
+        attributes.insert("two_reviewers".into(), json!(true));
+    }
     if let Some(element) = agreement.caseload_id() {
         attributes.insert("caseload_id".into(), json!(element));
     }

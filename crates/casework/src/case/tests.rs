@@ -9,7 +9,7 @@ use crate::notice::{Addressee, Draft, How, Returned};
 use crate::step::Acknowledgement;
 use crate::verification::{Finding, Ground, Had, Source, SourceKind};
 use crate::{Reviewers, store::cases::tallies};
-use agreement::{EmergencyGround, PartyId, VerificationMethod, VerifiedFact};
+use agreement::{EmergencyGround, NoticePart, PartyId, VerificationMethod, VerifiedFact};
 use expect_test::expect_file;
 use std::fmt::Write as _;
 
@@ -66,6 +66,7 @@ fn service(served: i64, ends: i64) -> Service {
         language: "en".to_owned(),
         address: "1 Example Street".to_owned(),
         letter: "letter".to_owned(),
+        states: [NoticePart::Findings, NoticePart::RightToContest, NoticePart::LastDay].into(),
         served_at: day(served),
         response_ends: day(ends),
     }
@@ -81,7 +82,8 @@ fn contest(wants_hearing: bool) -> Step {
 }
 
 fn ruling(heard: Heard) -> Step {
-    Step::Decide(Ruling { heard, reason: "as the papers show".to_owned() })
+    let reason = "as the papers show".to_owned();
+    Step::Decide(Ruling { heard, reason, aid_continued: Some("payment 12".to_owned()) })
 }
 
 fn order(on: i64) -> ActionOrder {

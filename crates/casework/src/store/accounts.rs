@@ -5,7 +5,12 @@
 //! No secret comes here as such: passwords come hashed, codes and keys as digests, the secrets of time-based codes
 //! sealed. It is kept apart from the cases, so that nobody waits for a case's transaction to sign in.
 
+mod database;
+mod kept;
+pub mod postgres;
 pub mod sqlite;
+
+pub use database::AccountDatabase;
 
 pub use agreement::OfficerRole as Role;
 

@@ -1,6 +1,7 @@
 //! Cases in the store, behind a trait of their own that states its promises: steps, lists, counts, the register of
 //! disclosures about one case, corrections under way, notices to be sent, papers handed in, and who read what.
 
+pub(in crate::store) mod ready;
 pub(in crate::store) mod row;
 mod tally;
 

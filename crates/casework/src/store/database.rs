@@ -279,6 +279,25 @@ impl Store for Database {
         on!(self, store => store.destroy(agreement, openings, certificate))
     }
 
+    async fn closed_before(
+        &self,
+        agreement: &str,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<LeadId>, Error> {
+        on!(self, store => store.closed_before(agreement, before, limit))
+    }
+
+    async fn destroy_leads(
+        &self,
+        agreement: &str,
+        leads: &[LeadId],
+        openings: &[String],
+        certificate: Certificate<'_>,
+    ) -> Result<Destroyed, Error> {
+        on!(self, store => store.destroy_leads(agreement, leads, openings, certificate))
+    }
+
     async fn stays(&self) -> Result<(StaysState, Vec<RecordedStay>), Error> {
         on!(self, store => store.stays())
     }

@@ -47,7 +47,7 @@ impl Postgres {
     /// # Errors
     /// The server cannot be reached, is set so that it may lose what it acknowledged, or has tables of a newer version.
     pub async fn open(url: &str, vault: Vault) -> Result<Postgres, Error> {
-        let pool = connect(url, "comity casework").await?;
+        let pool = connect(url, "comity casework", None).await?;
         MIGRATIONS.run(&pool).await?;
         Ok(Postgres { pool, vault, writer: Arc::default() })
     }
@@ -81,7 +81,9 @@ impl Postgres {
 }
 
 /// Connects to the server that a URL leads to, and holds it and the session to what is promised.
-pub(super) async fn connect(url: &str, name: &str) -> Result<PgPool, Error> {
+///
+/// The schema is the URL's, or the one that is named here in place of it.
+pub(super) async fn connect(url: &str, name: &str, schema: Option<&str>) -> Result<PgPool, Error> {
     let options = PgConnectOptions::from_str(url).map_err(|source| Error::CannotOpen {
         // The URL may hold a password, and one that cannot be read cannot be shown without it.
         path: "the database's URL".to_owned(),
@@ -96,6 +98,10 @@ pub(super) async fn connect(url: &str, name: &str) -> Result<PgPool, Error> {
         ("lock_timeout", "5s"),
         ("client_min_messages", "warning"),
     ]);
+    let options = match schema {
+        Some(schema) => options.options([("search_path", schema)]),
+        None => options,
+    };
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(Duration::from_secs(10))

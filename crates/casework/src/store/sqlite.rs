@@ -84,6 +84,11 @@ impl Sqlite {
     /// Writes the file anew and empties the log beside it, so that nothing deleted is left in either.
     pub(super) async fn rewrite(&self) -> Result<(), Error> {
         sqlx::query("VACUUM").execute(&self.pool).await.map_err(busy)?;
+        self.empty_log().await
+    }
+
+    /// Empties the log beside the file.
+    pub(super) async fn empty_log(&self) -> Result<(), Error> {
         sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.pool).await.map_err(busy)?;
         Ok(())
     }
@@ -953,8 +958,38 @@ impl Store for Sqlite {
         destroy::destroy(self, agreement, openings, certificate).await
     }
 
+    async fn closed_before(
+        &self,
+        agreement: &str,
+        before: jiff::Timestamp,
+        limit: u32,
+    ) -> Result<Vec<LeadId>, Error> {
+        let ids: Vec<String> = sqlx::query_scalar(
+            "SELECT id FROM case_file WHERE closed_at IS NOT NULL AND closed_at <= ? AND agreement = ?
+             ORDER BY closed_at, id LIMIT ?",
+        )
+        .bind(before.as_second())
+        .bind(agreement)
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(ids.iter().map(|id| LeadId::typed(id)).collect())
+    }
+
+    async fn destroy_leads(
+        &self,
+        agreement: &str,
+        leads: &[LeadId],
+        openings: &[String],
+        certificate: Certificate<'_>,
+    ) -> Result<Destroyed, Error> {
+        let leads: Vec<String> = leads.iter().map(ToString::to_string).collect();
+        destroy::destroy_leads(self, agreement, &leads, openings, certificate).await
+    }
+
     async fn stays(&self) -> Result<(StaysState, Vec<RecordedStay>), Error> {
-        let mut tx = self.begin().await?;
+        // Two statements of one snapshot: it holds every stay whose recording has returned to anybody.
+        let mut tx = self.readers.begin().await?;
         let state = stays_state(&mut tx).await?;
         let rows = sqlx::query("SELECT * FROM stay ORDER BY number").fetch_all(&mut *tx).await?;
         let stays = rows

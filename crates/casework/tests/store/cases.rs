@@ -106,6 +106,7 @@ fn service(now: Timestamp) -> Service {
         language: "en".to_owned(),
         address: "an address".to_owned(),
         letter: "sha256:cc".to_owned(),
+        states: [agreement::NoticePart::Findings].into(),
         served_at: now,
         response_ends: now + SignedDuration::from_hours(24 * 40),
     }

@@ -1,7 +1,7 @@
 //! A program that takes steps on cases is killed at random moments. Whatever it has acknowledged is there, once; each
 //! case is the fold of its steps; the outbox has one line for each step, in the order in which they were stored.
 //!
-//! A hundred times, and thousands of times in the long run. The program is this test program, started again to run
+//! A hundred times on each database, and two thousand times in the long run. The program is this test program, started again to run
 //! [`steps_until_it_is_stopped`] alone; it tells each step that was acknowledged on its output.
 
 use crate::place::{Folder, Schema, vault};
@@ -140,14 +140,21 @@ async fn hold(store: &Database, told: &BTreeMap<usize, u64>, round: u64) {
     }
 }
 
-async fn kill(place: &str, keys: &Path) {
-    let rounds: u64 = if env::var_os("COMITY_LONG").is_some() { 2000 } else { 50 };
+/// How many stores are worked one after the other: reading a case costs its steps, and killing is what takes time here.
+fn laps() -> u64 {
+    if env::var_os("COMITY_LONG").is_some() { 40 } else { 2 }
+}
+
+/// How often the program is killed on one store.
+const ROUNDS: u64 = 50;
+
+async fn kill(place: &str, keys: &Path, lap: u64) {
     let store = Database::open(place, vault(keys)).await.unwrap();
     begin(&store).await;
     drop(store);
     let mut told: BTreeMap<usize, u64> = BTreeMap::new();
     let mut acknowledged = 0;
-    for round in 0..rounds {
+    for round in lap * ROUNDS..(lap + 1) * ROUNDS {
         // Moments between 20 and 221 ms, spread by a fixed sequence: some fall into opening the store.
         for (number, version) in killed_after(place, keys, 20 + round * 7919 % 202) {
             let last = told.insert(number, version).unwrap_or(0);
@@ -162,19 +169,23 @@ async fn kill(place: &str, keys: &Path) {
         }
     }
     assert!(
-        acknowledged > rounds,
+        acknowledged > ROUNDS,
         "only {acknowledged} steps were acknowledged: nothing was tested"
     );
 }
 
 #[tokio::test]
 async fn nothing_is_lost_or_doubled_by_kills_on_sqlite() {
-    let folder = Folder::new();
-    kill(&folder.file().display().to_string(), folder.path()).await;
+    for lap in 0..laps() {
+        let folder = Folder::new();
+        kill(&folder.file().display().to_string(), folder.path(), lap).await;
+    }
 }
 
 #[tokio::test]
 async fn nothing_is_lost_or_doubled_by_kills_on_postgres() {
-    let place = Schema::new().await;
-    kill(&place.url, place.keys()).await;
+    for lap in 0..laps() {
+        let place = Schema::new().await;
+        kill(&place.url, place.keys(), lap).await;
+    }
 }

@@ -6,6 +6,7 @@
     reason = "helpers of tests fail as tests do"
 )]
 
+mod accounts;
 mod cases;
 mod copies;
 mod faults;

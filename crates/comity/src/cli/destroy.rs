@@ -1,10 +1,11 @@
 //! `comity destroy`: destroys what was obtained under the agreement, once the day has come, and certifies it.
 
-use super::{Done, Which, commit};
+use super::{Done, Which};
 use crate::Error;
 use crate::clock::Clock;
+use crate::destroy::Destroying;
 use crate::printer::{Printer, thousands};
-use agreement::OfficerId;
+use agreement::{By, OfficerId, OfficerRole};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Words {
@@ -20,16 +21,16 @@ impl Words {
         let (program, mut node) = self.which.open(clock).await?;
         clock.is_for(program.agreement().environment)?;
         let officer = OfficerId::new(&self.officer)?;
-        let (commitments, openings) = commit(&[("officer", officer.to_string())])?;
-        let digest = program.digest.to_string();
-        let destroyed = crate::destroy::destroy(
-            &mut node,
-            program.agreement(),
-            &digest,
-            &commitments,
-            &openings,
-        )
-        .await?;
+        // Whoever owns the folder and its keys keeps the node: an operator, whom the gate lets destroy what is over.
+        let by = By::Officer { id: officer, roles: [OfficerRole::Operator].into() };
+        let destroyed = match crate::destroy::destroy(&mut node, &program, by).await? {
+            Destroying::Done(destroyed) => destroyed,
+            Destroying::Refused(refusal) => {
+                printer.refusal(&refusal);
+                return Ok(Done::Refused);
+            }
+        };
+        let digest = &destroyed.agreement;
         printer.json(&serde_json::json!({
             "agreement": destroyed.agreement, "rows": destroyed.rows,
             "leads": destroyed.leads, "kept": destroyed.kept,

@@ -1,13 +1,12 @@
 //! A case put as the gate asks about it: what it holds so far, and what an action brings. Nothing personal is in it.
 
 use agreement::{
-    CaseFile, CaseStage, Death, Decided, Emergency, NoticePart, NoticeServed, ProposedAction,
-    Reviews, Service, Undo,
+    CaseFile, CaseStage, Death, Decided, Emergency, NoticeServed, ProposedAction, Reviews, Service,
+    Undo,
 };
 use casework::{Actor, Case, Heard, How, Judgement, Reviewers, Standing, Step, StepKind};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeSet;
 
 /// Puts a case as the gate asks about it.
 pub(super) fn case_file(case: &Case) -> CaseFile {
@@ -32,6 +31,14 @@ pub(super) fn case_file(case: &Case) -> CaseFile {
         acted_by: acted_by.collect(),
         confirmed: facts.confirmed,
         sources: u64::from(facts.sources),
+        death: facts.death.then(|| Death {
+            certified_record: facts.death_certified,
+            second_datum: facts.death_second_datum,
+            household_notified: noticed.is_some_and(|noticed| {
+                noticed.service().to == casework::Addressee::Household
+                    && noticed.returned_at().is_none()
+            }),
+        }),
         refuted: matches!(standing, Standing::Refuted(_)),
         notice: noticed.map(|noticed| {
             let service = noticed.service();
@@ -42,12 +49,7 @@ pub(super) fn case_file(case: &Case) -> CaseFile {
                     How::InPerson | How::Electronic => Service::Given,
                 },
                 told_until: Some(service.response_ends),
-                // The letter that was served is the one that was drafted, and none is drafted without its three parts.
-                states: BTreeSet::from([
-                    NoticePart::Findings,
-                    NoticePart::RightToContest,
-                    NoticePart::LastDay,
-                ]),
+                states: service.states.clone(),
                 returned: facts.returned_mail_open,
             }
         }),
@@ -55,8 +57,7 @@ pub(super) fn case_file(case: &Case) -> CaseFile {
         contest_open: facts.contest_open,
         hearing: case.passed().iter().any(|passage| passage.stage == casework::CaseStage::Hearing),
         hearing_open: facts.hearing_open,
-        // A case at a hearing takes no action, and an action is the only thing here that ends aid.
-        aid_continued: true,
+        aid_continued: facts.aid_continued,
         decided: facts.heard.map(|heard| match heard {
             Heard::Upheld => Decided::Overturned,
             Heard::UpheldInPart | Heard::NotUpheld => Decided::Upheld,
@@ -73,26 +74,14 @@ pub(super) fn case_file(case: &Case) -> CaseFile {
 
 /// Puts what a step would do to the individual, if it is an action.
 pub(super) fn action(case: &Case, step: &Step, now: Timestamp) -> Option<ProposedAction> {
-    let death = case.facts(now).death.then(|| {
-        let told = case.standing().noticed().map(casework::Noticed::service);
-        Death {
-            // No finding of a death is without both: the case takes none that has no registrar's record, or only one.
-            certified_record: true,
-            second_datum: true,
-            household_notified: told
-                .is_some_and(|service| service.to == casework::Addressee::Household),
-        }
-    });
     let days = SignedDuration::from_hours(24 * i64::from(case.terms().undo_days));
     let needed_until = now.checked_add(days).unwrap_or(Timestamp::MAX);
     match step {
         Step::TakeAction(order) => Some(ProposedAction {
-            death,
             undo: Some(Undo { kept_until: order.undo_until, needed_until }),
             ..ProposedAction::default()
         }),
         Step::TakeEmergencyMeasure(measure) => Some(ProposedAction {
-            death,
             emergency: Some(Emergency {
                 ground: measure.ground,
                 official: measure.official.clone(),

@@ -9,15 +9,16 @@ use super::places;
 use super::secret::{Carried, Secret};
 use crate::{Error, program};
 use agreement::OfficerId;
+use casework::store::accounts::postgres::PostgresAccounts;
 use casework::store::accounts::sqlite::SqliteAccounts;
-use casework::store::accounts::{Account, AccountStore as _, Holder, Role};
+use casework::store::accounts::{Account, AccountDatabase, AccountStore as _, Holder, Role};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::fmt;
 
 /// The accounts of a node, with the secret that they are kept under.
 pub struct Accounts {
-    pub(crate) store: SqliteAccounts,
+    pub(crate) store: AccountDatabase,
     pub(crate) secret: Secret,
     program: String,
 }
@@ -53,7 +54,10 @@ impl Accounts {
         let agreement = program::read_agreement(&config.program, "agreement.toml")?;
         let places = places(config);
         crate::node::make_private(places.root())?;
-        let store = SqliteAccounts::open(&places.accounts()).await?;
+        let store = match places.server() {
+            Some(url) => AccountDatabase::Postgres(PostgresAccounts::open(url).await?),
+            None => AccountDatabase::Sqlite(SqliteAccounts::open(&places.accounts()).await?),
+        };
         let secret = Secret::open(&places)?;
         Ok(Accounts { store, secret, program: agreement.program.to_string() })
     }

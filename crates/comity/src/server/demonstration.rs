@@ -2,7 +2,7 @@
 //! real run on synthetic people. For `comity demo` alone; nothing of it is reached by a server of another program.
 
 use super::account::Accounts;
-use super::page::{Acted, act};
+use super::page::{Acted, Composed, act};
 use super::visit::SignedIn;
 use super::{App, Config};
 use crate::Error;
@@ -259,27 +259,28 @@ impl Lived {
         &mut self,
         app: &App,
         id: &LeadId,
-    ) -> Result<Option<(String, Timestamp)>, Error> {
+    ) -> Result<Option<Composed>, Error> {
         let written = super::page::letter_of(app, &officer("demo-notices")?, id).await;
         let failed = |error: super::Error| Error::Unrunnable {
             what: format!("no letter was written: {error}"),
         };
-        let Some((letter, ends)) = written.map_err(failed)? else { return Ok(None) };
-        let draft = Draft { language: "en".into(), letter: letter.clone() };
+        let Some(letter) = written.map_err(failed)? else { return Ok(None) };
+        let draft = Draft { language: "en".into(), letter: letter.digest.clone() };
         let drafted = self.take(app, "demo-notices", id, Step::DraftNotice(draft)).await?;
-        Ok(drafted.then_some((letter, ends)))
+        Ok(drafted.then_some(letter))
     }
 
     async fn serve(&mut self, app: &App, id: &LeadId) -> Result<bool, Error> {
-        let Some((letter, ends)) = self.draft(app, id).await? else { return Ok(false) };
+        let Some(letter) = self.draft(app, id).await? else { return Ok(false) };
         let service = Service {
             how: How::Mail,
             to: Addressee::Individual,
             language: "en".into(),
             address: "as in the file (demonstration)".into(),
-            letter,
+            letter: letter.digest,
+            states: letter.states,
             served_at: app.now(),
-            response_ends: ends,
+            response_ends: letter.ends,
         };
         self.take(app, "demo-notices", id, Step::ServeNotice(service)).await
     }
@@ -296,7 +297,7 @@ impl Lived {
             Heard::NotUpheld => "The pay was for July (demonstration).",
             Heard::Upheld | Heard::UpheldInPart => "The pay slips show it (demonstration).",
         };
-        let ruling = Ruling { heard, reason: reason.into() };
+        let ruling = Ruling { heard, reason: reason.into(), aid_continued: None };
         self.take(app, "demo-privacy", id, Step::Decide(ruling)).await
     }
 

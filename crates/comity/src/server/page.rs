@@ -33,6 +33,7 @@ mod work;
 mod work_list;
 mod written;
 
+pub(crate) use letter::Composed;
 pub(crate) use office::{Acted, Own, act};
 pub(crate) use typed::Typed;
 pub(crate) use written::letter_of;

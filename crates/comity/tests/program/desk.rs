@@ -1,7 +1,7 @@
 //! The desk: a case's whole life through the gate, the store and the ledger, and what a failure in between leaves behind.
 
 use super::place::{Place, at};
-use agreement::{Gate, OfficerId, OfficerRole};
+use agreement::{Gate, NoticePart, OfficerId, OfficerRole};
 use casework::{
     Acknowledgement, ActionKind, ActionOrder, Addressee, Because, CaseStage, CaseStore as _,
     Closing, Contest, CorrectionOrder, Draft, Finding, Ground, Had, Heard, How, Judgement, LeadId,
@@ -65,15 +65,37 @@ fn finding() -> Step {
     })
 }
 
-fn served(on: i64, ends: Timestamp) -> Step {
-    Step::ServeNotice(Service {
+fn service(on: i64, ends: Timestamp) -> Service {
+    Service {
         how: How::Mail,
         to: Addressee::Individual,
         language: "en".to_owned(),
         address: "1 Example Street".to_owned(),
         letter: "letter".to_owned(),
+        states: [NoticePart::Findings, NoticePart::RightToContest, NoticePart::LastDay].into(),
         served_at: day(on),
         response_ends: ends,
+    }
+}
+
+fn ruling(heard: Heard, aid_continued: Option<&str>) -> Step {
+    let reason = "the papers show it".to_owned();
+    Step::Decide(Ruling { heard, reason, aid_continued: aid_continued.map(str::to_owned) })
+}
+
+/// A death, by a registrar's record and a second datum.
+fn death() -> Step {
+    let source = |kind, reference: &str| Source {
+        kind,
+        reference: reference.to_owned(),
+        seen: "2027-01-05".parse().unwrap(),
+    };
+    Step::Find(Finding {
+        ground: Ground::Death {
+            certified: source(SourceKind::Registrar, "register 12"),
+            second: source(SourceKind::Document, "letter 8"),
+        },
+        words: "the person died in March".to_owned(),
     })
 }
 
@@ -95,7 +117,10 @@ struct Worked {
 
 impl Worked {
     async fn new() -> Worked {
-        let place = Place::with_pilot(40);
+        Worked::at(Place::with_pilot(40)).await
+    }
+
+    async fn at(place: Place) -> Worked {
         place.done(at(0)).await;
         let node = place.node(at(1)).await;
         let page = node.store.queue(&Queue::default(), 1).await.unwrap();
@@ -143,17 +168,116 @@ impl Worked {
 
     /// Serves a notice on the fifth day, and returns when its period ends.
     async fn noticed(&self) -> Timestamp {
+        self.noticed_with(finding(), |_| {}).await
+    }
+
+    /// Serves a notice of a finding on the fifth day, changed as is said, and returns when its period ends.
+    async fn noticed_with(&self, finding: Step, change: impl Fn(&mut Service)) -> Timestamp {
         self.done(1, &ada(), review(Judgement::Same)).await;
         self.done(2, &ben(), Step::Verify).await;
-        self.done(3, &ben(), finding()).await;
+        self.done(3, &ben(), finding).await;
         self.done(4, &cem(), Step::Confirm).await;
         let draft = Draft { language: "en".to_owned(), letter: "letter".to_owned() };
         self.done(5, &dot(), Step::DraftNotice(draft)).await;
         let (_, desk) = self.desk(day(5)).await;
         let ends = desk.response_ends(day(5), agreement::Service::Mailed);
-        assert_eq!(self.done(5, &dot(), served(5, ends)).await, CaseStage::Noticed);
+        let mut service = service(5, ends);
+        change(&mut service);
+        let served = self.done(5, &dot(), Step::ServeNotice(service)).await;
+        assert_eq!(served, CaseStage::Noticed);
         ends
     }
+}
+
+#[tokio::test]
+async fn an_agreement_that_asks_for_two_reviewers_gets_two_and_a_third_where_they_differ() {
+    let place = Place::with_pilot(40);
+    let asks = "[review]\nreviewers = \"two_blind\"\n\n[verification]";
+    place.edit("agreement.toml", "[verification]", asks);
+    let worked = Worked::at(place).await;
+    let zoe = officer("zoe", OfficerRole::Reviewer);
+    let tia = officer("tia", OfficerRole::Reviewer);
+    assert_eq!(worked.done(1, &ada(), review(Judgement::Same)).await, CaseStage::Lead);
+    let alone = worked.refused(day(1), &ben(), Step::Verify).await;
+    assert_eq!(alone, ["F5-reviewed", "F5-two-reviewers"]);
+    let twice = worked.refused(day(1), &ada(), review(Judgement::Same)).await;
+    assert_eq!(twice, ["F5-second-reviewer"]);
+    assert_eq!(worked.done(2, &zoe, review(Judgement::NotSame)).await, CaseStage::Lead);
+    let differ = worked.refused(day(2), &ben(), Step::Verify).await;
+    assert_eq!(differ, ["F5-reviewed"]);
+    let settle = || {
+        let reason = "looked at both".to_owned();
+        Step::Adjudicate(Opinion { judgement: Judgement::Same, reason, expires: None })
+    };
+    let own = worked.refused(day(3), &zoe, settle()).await;
+    assert_eq!(own, ["F5-adjudicator"]);
+    assert_eq!(worked.done(3, &tia, settle()).await, CaseStage::Reviewed);
+    assert_eq!(worked.done(4, &ben(), Step::Verify).await, CaseStage::Verifying);
+    worked.place.assert_sound("after a third reviewer");
+}
+
+#[tokio::test]
+async fn a_notice_that_does_not_say_all_three_things_is_no_ground_for_an_action() {
+    for part in [NoticePart::Findings, NoticePart::RightToContest, NoticePart::LastDay] {
+        let worked = Worked::new().await;
+        let ends =
+            worked.noticed_with(finding(), |service| drop(service.states.remove(&part))).await;
+        let refused = worked.refused(ends, &cem(), action(ends)).await;
+        assert!(refused.contains(&"F6-notice".to_owned()), "{part:?}: {refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn after_a_hearing_there_is_no_action_unless_the_records_show_that_aid_went_on() {
+    for (shown, rules) in
+        [(None, &["F6-aid"][..]), (Some(" "), &["F6-aid"]), (Some("payment 12"), &[])]
+    {
+        let worked = Worked::new().await;
+        let ends = worked.noticed().await;
+        let contest = Contest {
+            statement: "I left that employer".to_owned(),
+            attachments: Vec::new(),
+            wants_hearing: true,
+        };
+        worked.done(10, &dot(), Step::FileContest(contest)).await;
+        worked.done(12, &eve(), Step::OpenHearing(day(20))).await;
+        worked.done(20, &eve(), ruling(Heard::NotUpheld, shown)).await;
+        if rules.is_empty() {
+            assert_eq!(worked.done_at(ends, &cem(), action(ends)).await, CaseStage::Action);
+        } else {
+            assert_eq!(worked.refused(ends, &cem(), action(ends)).await, rules);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_death_is_acted_on_once_the_household_has_notice_and_without_amount_access_and_period() {
+    let worked = Worked::new().await;
+    let to_household = |service: &mut Service| service.to = Addressee::Household;
+    let ends = worked.noticed_with(death(), to_household).await;
+    assert_eq!(worked.done_at(ends, &cem(), action(ends)).await, CaseStage::Action);
+    worked.place.assert_sound("after a death");
+}
+
+#[tokio::test]
+async fn the_machine_closes_an_action_that_nobody_can_undo_any_more_and_never_moves_a_case_on() {
+    let worked = Worked::new().await;
+    let ends = worked.noticed().await;
+    worked.done_at(ends, &cem(), action(ends)).await;
+    let close = || Closing { because: Because::ActionStands, words: String::new() };
+    let by_machine = async |now| {
+        let (mut node, desk) = worked.desk(now).await;
+        let version = desk.store().case(&worked.lead).await.unwrap().case.version();
+        let acted = desk.close_by_machine(&worked.lead, version, close()).await.unwrap();
+        node.drain().await.unwrap();
+        acted
+    };
+    let early = by_machine(ends + SignedDuration::from_hours(24)).await;
+    assert!(matches!(early, Acted::NotAllowed(NotAllowed::CanBeUndone { .. })), "{early:?}");
+    let after = ends + SignedDuration::from_hours(24 * 732);
+    let Acted::Done(stored, _) = by_machine(after).await else { panic!("not closed") };
+    assert_eq!(stored.case.stage(), CaseStage::Closed);
+    worked.place.assert_sound("after the machine closed");
 }
 
 #[tokio::test]
@@ -215,10 +339,9 @@ async fn an_upheld_contest_ends_without_an_action() {
     let during = worked.refused(day(11), &cem(), action(day(11))).await;
     assert!(during.contains(&"F6-contest".to_owned()), "{during:?}");
     worked.done(12, &eve(), Step::OpenHearing(day(20))).await;
-    let ruling = |heard| Step::Decide(Ruling { heard, reason: "the papers show it".to_owned() });
-    let partial = worked.refused(day(20), &cem(), ruling(Heard::NotUpheld)).await;
+    let partial = worked.refused(day(20), &cem(), ruling(Heard::NotUpheld, None)).await;
     assert!(partial.contains(&"F5-impartial".to_owned()), "{partial:?}");
-    assert_eq!(worked.done(20, &eve(), ruling(Heard::Upheld)).await, CaseStage::Decided);
+    assert_eq!(worked.done(20, &eve(), ruling(Heard::Upheld, None)).await, CaseStage::Decided);
     let never = worked.refused(ends, &cem(), action(ends)).await;
     assert!(never.contains(&"F6-decided".to_owned()), "{never:?}");
     worked.place.assert_sound("after the contest");

@@ -2,13 +2,14 @@
 
 use crate::place::{Place, at};
 use crate::server::Server;
+use agreement::{By, Gate, OfficerRole, Refusal};
 use casework::{Actor, Because, CaseStore as _, Closing, Drafts, LeadId, Moving, Step, Store as _};
 use comity::backup::{backup, restore};
-use comity::destroy::destroy;
+use comity::desk::Desk;
+use comity::destroy::{Destroying, destroy, destroy_closed};
 use comity::event::Event;
 use comity::{Error, node::Places};
-use jiff::Timestamp;
-use ledger::Commitments;
+use jiff::{SignedDuration, Timestamp};
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
@@ -157,8 +158,9 @@ async fn what_was_destroyed_is_certified_and_stays_unreadable_after_a_restore() 
     let program = place.program(at(1));
     let digest = program.digest.to_string();
     let mut node = place.node(due(&place)).await;
-    let gone = destroy(&mut node, program.agreement(), &digest, &Commitments::new(), &[]).await;
-    let gone = gone.unwrap();
+    let Destroying::Done(gone) = destroy(&mut node, &program, operator()).await.unwrap() else {
+        panic!("refused");
+    };
     assert_eq!(gone.rows["lead"], leads.len() as u64);
     assert!(gone.rows["opening"] > 0 && gone.rows["case_file"] > 0 && gone.rows["step"] > 0);
     assert!(node.store.leads(None).await.unwrap().is_empty());
@@ -187,15 +189,69 @@ async fn nothing_is_destroyed_before_its_day_or_while_a_case_stands() {
     let digest = program.digest.to_string();
     for (now, early) in [(at(1), true), (due(&place), false)] {
         let mut node = place.node(now).await;
-        let refused =
-            destroy(&mut node, program.agreement(), &digest, &Commitments::new(), &[]).await;
-        match refused {
-            Err(Error::NotYetDue { .. }) => assert!(early),
+        match destroy(&mut node, &program, operator()).await {
+            Ok(Destroying::Refused(refusal)) => {
+                assert!(early);
+                assert_eq!(rules(&refusal), ["F7-destroy"]);
+            }
             Err(Error::CasesStanding { .. }) => assert!(!early),
             other => panic!("{other:?}"),
         }
     }
     assert_eq!(place.leads().await.len(), leads);
+    place.assert_sound("after a refusal to destroy");
+}
+
+fn operator() -> By {
+    By::Officer { id: "oto".parse().unwrap(), roles: [OfficerRole::Operator].into() }
+}
+
+fn rules(refusal: &Refusal) -> Vec<&str> {
+    refusal.reasons.iter().map(|one| one.id.as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_reviewer_destroys_nothing_though_the_day_has_come() {
+    let place = Place::with_pilot(15);
+    place.done(at(0)).await;
+    close_all(&place).await;
+    let program = place.program(at(1));
+    let mut node = place.node(due(&place)).await;
+    let by = By::Officer { id: "ada".parse().unwrap(), roles: [OfficerRole::Reviewer].into() };
+    let Destroying::Refused(refusal) = destroy(&mut node, &program, by).await.unwrap() else {
+        panic!("permitted");
+    };
+    assert_eq!(rules(&refusal), ["role-destroy"]);
+    assert!(!node.store.leads(None).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_a_case_holds_is_destroyed_so_many_days_after_it_was_closed_and_certified() {
+    let place = Place::with_pilot(15);
+    place.done(at(0)).await;
+    let all = place.leads().await.len();
+    let days = place.program(at(1)).agreement().retention.leads_days;
+    let after = at(20) + SignedDuration::from_hours(24 * i64::from(days));
+    let destroyed = async |now| {
+        let mut node = place.node(now).await;
+        let program = place.program(at(1));
+        let desk = Desk::open(&node, &program, Gate::shipped().unwrap()).await.unwrap();
+        let destroyed = destroy_closed(&desk).await.unwrap();
+        node.drain().await.unwrap();
+        destroyed
+    };
+    assert_eq!(destroyed(after).await, 0, "none is closed");
+    close_all(&place).await;
+    assert_eq!(destroyed(after - SignedDuration::from_secs(1)).await, 0, "a second too early");
+    let gone = destroyed(after).await;
+    assert!(gone > 0);
+    assert_eq!(place.leads().await.len() as u64, all as u64 - gone);
+    assert_eq!(destroyed(after).await, 0, "once");
+    let certificates = place.events().into_iter().filter(|event| {
+        matches!(event, Event::DataDestroyed { key: false, rows, .. } if rows["case_file"] == gone)
+    });
+    assert_eq!(certificates.count(), 1);
+    place.assert_sound("after the timer");
 }
 
 /// A server, and the URL of its only store.

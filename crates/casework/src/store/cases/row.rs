@@ -1,5 +1,6 @@
 //! What both databases store of a case's last step beside the step itself, worked out from the case alone.
 
+use crate::store::cases::StoredCase;
 use crate::store::cell;
 use crate::store::vault::Vault;
 use crate::{
@@ -198,4 +199,42 @@ pub(in crate::store) fn fold(
     let opened_at = opened_at.parse().map_err(|_| Error::Unreadable { column: "opened_at" })?;
     Case::replay(Case::open(id.clone(), terms, opened_at), steps)
         .map_err(|(number, why)| Error::NotItsSteps { case: id.to_string(), number, why })
+}
+
+/// Reads a case with its opening, what the agreement asks of it, and all its steps, as one statement. Either database
+/// numbers its one parameter so.
+pub(in crate::store) const CASE_WITH_STEPS: &str =
+    "SELECT case_file.agreement, case_file.opened_at, case_file.weight, terms.terms,
+            step.number, step.at, step.by, step.payload
+     FROM case_file LEFT JOIN terms ON terms.agreement = case_file.agreement
+          LEFT JOIN step ON step.file = case_file.id
+     WHERE case_file.id = $1 ORDER BY step.number";
+
+/// Reads the rows of [`CASE_WITH_STEPS`].
+pub(in crate::store) fn read_case<R>(
+    vault: &Vault,
+    id: &LeadId,
+    rows: &[R],
+) -> Result<StoredCase, Error>
+where
+    R: sqlx::Row,
+    for<'r> &'r str: sqlx::ColumnIndex<R>,
+    for<'r> Option<&'r str>: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    for<'r> &'r str: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    for<'r> &'r [u8]: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    for<'r> Option<i64>: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    for<'r> f64: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+{
+    let file = rows.first().ok_or_else(|| Error::NoSuchCase { case: id.to_string() })?;
+    let terms = read_terms(file.try_get("agreement")?, file.try_get("terms")?)?;
+    let mut steps = Vec::with_capacity(rows.len());
+    for row in rows {
+        // A case without steps is one row without a step.
+        let Some(number) = row.try_get::<Option<i64>, _>("number")? else { break };
+        let (by, at, sealed): (&str, &str, &[u8]) =
+            (row.try_get("by")?, row.try_get("at")?, row.try_get("payload")?);
+        steps.push(open_step(vault, id, number.cast_unsigned(), by, at, sealed)?);
+    }
+    let case = fold(id, terms, file.try_get("opened_at")?, steps)?;
+    Ok(StoredCase { case, weight: file.try_get("weight")? })
 }

@@ -1,10 +1,11 @@
 //! The promises of [`CaseStore`] on PostgreSQL.
 
 use super::read::{parsed, read_disclosed, read_dispatch, read_line, read_notice, read_seen};
-use super::step::{Step, together};
+use super::step::together;
 use super::store::column;
 use super::{Driver, Postgres, put_out};
-use crate::store::cases::row::{fold, open_step, read_terms};
+use crate::store::cases::ready::Step;
+use crate::store::cases::row::{CASE_WITH_STEPS, read_case};
 use crate::store::cases::{
     After, CaseLine, CaseStore, Counts, Disclosed, Dispatch, Letter, Moving, NoticeLine, Page,
     Paper, Queue, Seen, StoredCase,
@@ -36,30 +37,8 @@ impl CaseStore for Postgres {
 
     async fn case(&self, id: &LeadId) -> Result<StoredCase, Error> {
         // One statement and so one snapshot: a step taken meanwhile is in it whole or not at all.
-        let rows = sqlx::query(
-            "SELECT case_file.agreement, case_file.opened_at, case_file.weight, terms.terms,
-                    step.number, step.at, step.by, step.payload
-             FROM case_file LEFT JOIN terms ON terms.agreement = case_file.agreement
-                  LEFT JOIN step ON step.file = case_file.id
-             WHERE case_file.id = $1 ORDER BY step.number",
-        )
-        .bind(id.as_str())
-        .fetch_all(&self.pool)
-        .await?;
-        let file = rows.first().ok_or_else(|| Error::NoSuchCase { case: id.to_string() })?;
-        let kept: Option<String> = file.try_get("terms")?;
-        let terms = read_terms(file.try_get("agreement")?, kept.as_deref())?;
-        let mut steps = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let number: Option<i64> = row.try_get("number")?;
-            // A case without steps is one row without a step.
-            let Some(number) = number else { break };
-            let (by, at): (String, String) = (row.try_get("by")?, row.try_get("at")?);
-            let sealed: Vec<u8> = row.try_get("payload")?;
-            steps.push(open_step(&self.vault, id, number.cast_unsigned(), &by, &at, &sealed)?);
-        }
-        let case = fold(id, terms, file.try_get("opened_at")?, steps)?;
-        Ok(StoredCase { case, weight: file.try_get("weight")? })
+        let rows = sqlx::query(CASE_WITH_STEPS).bind(id.as_str()).fetch_all(&self.pool).await?;
+        read_case(&self.vault, id, &rows)
     }
 
     async fn take(&self, moving: Moving) -> Result<Vec<i64>, Error> {
@@ -364,7 +343,7 @@ impl Postgres {
         drafts: &Drafts<'_>,
     ) -> Result<(), Error> {
         let step = Step { case, drafts, openings };
-        let mut results = together(self, &[step]).await?;
+        let mut results = Box::pin(together(self, &[step])).await?;
         results.pop().unwrap_or(Err(Error::Unanswered)).map(|_| ())
     }
 }

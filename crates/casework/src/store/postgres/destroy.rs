@@ -3,7 +3,7 @@
 
 use super::{Postgres, busy, put_out};
 use crate::destroyed::{Certificate, Destroyed};
-use crate::store::{LEAVES_OF_A_LEAD, cell, runs_under};
+use crate::store::{Doomed, KEEP_NOT_SAME, LEAVES_OF_A_LEAD, cell, runs_under};
 use crate::{Error, Store as _};
 use sqlx::{AssertSqlSafe, PgConnection};
 
@@ -19,31 +19,27 @@ pub(super) async fn standing_under(store: &Postgres, agreement: &str) -> Result<
     Ok(count.cast_unsigned())
 }
 
+/// Destroys all that was obtained under an agreement, or for some leads under it.
 pub(super) async fn destroy(
     store: &Postgres,
     agreement: &str,
+    leads: Option<&[String]>,
     openings: &[String],
     certificate: Certificate<'_>,
 ) -> Result<Destroyed, Error> {
     let runs = runs_under(&store.runs().await?, agreement);
+    let doomed = leads.map_or(Doomed::Runs(&runs), Doomed::Leads);
     let mut tx = store.begin().await?;
+    let select =
+        AssertSqlSafe(format!("SELECT id FROM lead WHERE id IN {} ORDER BY id", list(doomed)));
     let leads: Vec<String> =
-        sqlx::query_scalar("SELECT id FROM lead WHERE run = ANY ($1) ORDER BY id")
-            .bind(&runs)
-            .fetch_all(&mut *tx)
-            .await?;
+        sqlx::query_scalar(select).bind(doomed.names()).fetch_all(&mut *tx).await?;
     let mut destroyed = Destroyed::new(agreement, &leads);
-    destroyed.kept = of_leads(
-        &mut tx,
-        &runs,
-        "INSERT INTO not_same (pair, lead, expires) SELECT pair, lead, expires FROM judgement
-         WHERE judgement = 'not-same' AND reversed_by IS NULL AND lead IN",
-    )
-    .await?;
-    of_leads(&mut tx, &runs, "UPDATE lead SET reopens = NULL WHERE reopens IN").await?;
+    destroyed.kept = of_leads(&mut tx, doomed, KEEP_NOT_SAME).await?;
+    of_leads(&mut tx, doomed, "UPDATE lead SET reopens = NULL WHERE reopens IN").await?;
     for (table, column) in LEAVES_OF_A_LEAD {
         let delete = format!("DELETE FROM {table} WHERE {column} IN");
-        destroyed.count(table, of_leads(&mut tx, &runs, &delete).await?);
+        destroyed.count(table, of_leads(&mut tx, doomed, &delete).await?);
     }
     let key = store.vault.house()?;
     for opening in openings {
@@ -57,13 +53,20 @@ pub(super) async fn destroy(
     Ok(destroyed)
 }
 
-/// Carries out a statement for the leads of runs.
+/// Carries out a statement that a list of leads follows.
 async fn of_leads(
     connection: &mut PgConnection,
-    runs: &[String],
+    doomed: Doomed<'_>,
     statement: &str,
 ) -> Result<u64, Error> {
-    let statement = format!("{statement} (SELECT id FROM lead WHERE run = ANY ($1))");
-    let done = sqlx::query(AssertSqlSafe(statement)).bind(runs).execute(connection).await?;
+    let statement = AssertSqlSafe(format!("{statement} {}", list(doomed)));
+    let done = sqlx::query(statement).bind(doomed.names()).execute(connection).await?;
     Ok(done.rows_affected())
+}
+
+fn list(doomed: Doomed<'_>) -> &'static str {
+    match doomed {
+        Doomed::Runs(_) => "(SELECT id FROM lead WHERE run = ANY ($1))",
+        Doomed::Leads(_) => "(SELECT unnest($1::text[]))",
+    }
 }

@@ -1,87 +1,14 @@
-//! Steps on PostgreSQL: those of many callers in one transaction and few statements. What one of them got wrong is
-//! found before anything of it is written, so that the others are not held up.
+//! Steps on PostgreSQL: those of many callers in one transaction and few statements.
 
 use super::store::column;
 use super::{Postgres, last_second};
-use crate::store::cases::row::{Beside, Row, beside, read_terms, seal_step};
-use crate::store::cases::{Letter, Moving, Tally, tallies};
-use crate::store::cell;
-use crate::store::vault::Vault;
-use crate::{Case, Drafts, Error, LeadId};
+use crate::store::cases::ready::{Ready, Step, counted, sums};
+use crate::store::cases::row::{Beside, read_terms};
+use crate::store::cases::{Letter, Tally, tallies};
+use crate::{Case, Error, LeadId};
 use jiff::Timestamp;
 use sqlx::{PgConnection, Row as _};
 use std::collections::BTreeMap;
-
-/// A step as it is stored: the case after it, the entries that tell of it, and what opens them.
-pub(super) struct Step<'step> {
-    pub(super) case: &'step Case,
-    pub(super) drafts: &'step Drafts<'step>,
-    pub(super) openings: &'step [String],
-}
-
-impl<'step> Step<'step> {
-    pub(super) fn of(moving: &'step Moving) -> Step<'step> {
-        Step { case: &moving.case, drafts: &moving.drafts, openings: &moving.openings }
-    }
-}
-
-/// A step with all of it spelled and sealed.
-struct Ready<'step> {
-    case: &'step Case,
-    row: Row,
-    taken_at: String,
-    by: String,
-    kind: &'static str,
-    payload: Vec<u8>,
-    second: i64,
-    leaves: Vec<Vec<u8>>,
-    openings: Vec<Vec<u8>>,
-    beside: Vec<(Beside<'step>, Option<Vec<u8>>)>,
-}
-
-impl<'step> Ready<'step> {
-    fn of(vault: &Vault, step: &Step<'step>, last: &mut Option<i64>) -> Result<Self, Error> {
-        let case = step.case;
-        let taken = case.steps().last().ok_or(Error::NoStep)?;
-        let id = case.id().as_str();
-        let (second, leaves) = step.drafts.spelled(*last)?;
-        let key = cell::key_of_agreement(vault, &case.terms().agreement)?;
-        let openings = step.openings.iter().map(|text| cell::seal_opening(&key, id, text));
-        let sealed = |change: Beside<'step>| {
-            let reason = match &change {
-                Beside::Judgement { opinion, .. } => {
-                    Some(cell::seal_reason(&key, id, &opinion.reason)?)
-                }
-                _other => None,
-            };
-            Ok((change, reason))
-        };
-        let ready = Ready {
-            case,
-            row: Row::of(case),
-            taken_at: taken.at.to_string(),
-            by: taken.by.spelled(),
-            kind: taken.step.kind().as_str(),
-            payload: seal_step(vault, case, &taken.step)?,
-            second,
-            openings: openings.collect::<Result<_, _>>()?,
-            beside: beside(case).into_iter().map(sealed).collect::<Result<_, Error>>()?,
-            leaves,
-        };
-        if !ready.leaves.is_empty() {
-            *last = Some(second);
-        }
-        Ok(ready)
-    }
-
-    fn id(&self) -> &str {
-        self.case.id().as_str()
-    }
-
-    fn version(&self) -> i64 {
-        self.case.version().cast_signed()
-    }
-}
 
 /// Stores steps in one transaction. The outer error is the database's: then nothing of any of them is stored.
 pub(super) async fn together(
@@ -114,7 +41,7 @@ pub(super) async fn together(
             store_beside(&mut tx, step.id(), step.version(), change, reason.as_deref()).await?;
         }
     }
-    count(&mut tx, taken_steps.iter().flat_map(|step| tallies(step.case)).collect()).await?;
+    count(&mut tx, &counted(&taken_steps)).await?;
     insert_openings(&mut tx, &taken_steps).await?;
     let mut numbers = put_out_all(&mut tx, &taken_steps).await?.into_iter();
     for (place, step) in &taken {
@@ -307,26 +234,20 @@ async fn store_beside(
     Ok(())
 }
 
-/// Adds to the counts. Each is changed once, whatever changes it.
-async fn count(connection: &mut PgConnection, changes: Vec<Tally>) -> Result<(), Error> {
-    let mut sums: BTreeMap<(&str, String, &str), i64> = BTreeMap::new();
-    for change in changes {
-        let sum = sums.entry((change.what, change.of, change.name)).or_default();
-        *sum = sum.saturating_add(change.n);
-    }
+/// Adds to the counts.
+async fn count(connection: &mut PgConnection, sums: &[Tally]) -> Result<(), Error> {
     if sums.is_empty() {
         return Ok(());
     }
-    let sums: Vec<_> = sums.iter().collect();
     sqlx::query(
         "INSERT INTO tally (what, of_whom, name, n)
          SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
          ON CONFLICT (what, of_whom, name) DO UPDATE SET n = tally.n + excluded.n",
     )
-    .bind(column(&sums, |((what, _, _), _)| *what))
-    .bind(column(&sums, |((_, of, _), _)| of.as_str()))
-    .bind(column(&sums, |((_, _, name), _)| *name))
-    .bind(column(&sums, |(_, n)| **n))
+    .bind(column(sums, |one| one.what))
+    .bind(column(sums, |one| one.of.as_str()))
+    .bind(column(sums, |one| one.name))
+    .bind(column(sums, |one| one.n))
     .execute(connection)
     .await?;
     Ok(())
@@ -369,7 +290,7 @@ pub(super) async fn open_cases(
         .bind(column(returned, |(_, values)| listed(&terms.worker, values)))
         .execute(&mut *connection)
         .await?;
-        count(connection, cases.iter().flat_map(tallies).collect()).await?;
+        count(connection, &sums(cases.iter().flat_map(tallies))).await?;
     }
     Ok(())
 }

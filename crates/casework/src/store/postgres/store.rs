@@ -749,7 +749,36 @@ impl Store for Postgres {
         openings: &[String],
         certificate: Certificate<'_>,
     ) -> Result<Destroyed, Error> {
-        super::destroy::destroy(self, agreement, openings, certificate).await
+        super::destroy::destroy(self, agreement, None, openings, certificate).await
+    }
+
+    async fn closed_before(
+        &self,
+        agreement: &str,
+        before: jiff::Timestamp,
+        limit: u32,
+    ) -> Result<Vec<LeadId>, Error> {
+        let ids: Vec<String> = sqlx::query_scalar(
+            "SELECT id FROM case_file WHERE closed_at IS NOT NULL AND closed_at <= $1 AND agreement = $2
+             ORDER BY closed_at, id LIMIT $3",
+        )
+        .bind(before.as_second())
+        .bind(agreement)
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(ids.iter().map(|id| LeadId::typed(id)).collect())
+    }
+
+    async fn destroy_leads(
+        &self,
+        agreement: &str,
+        leads: &[LeadId],
+        openings: &[String],
+        certificate: Certificate<'_>,
+    ) -> Result<Destroyed, Error> {
+        let leads: Vec<String> = leads.iter().map(ToString::to_string).collect();
+        super::destroy::destroy(self, agreement, Some(&leads), openings, certificate).await
     }
 
     async fn stays(&self) -> Result<(StaysState, Vec<RecordedStay>), Error> {

@@ -1,12 +1,12 @@
 //! Cases on SQLite.
 
 use super::{Driver, Sqlite, busy, cell, last_second, put_out, read_json};
-use crate::store::cases::row::{Beside, Row, beside, fold, open_step, read_terms, seal_step};
+use crate::store::cases::ready::{Ready, Step, counted, sums};
+use crate::store::cases::row::{Beside, CASE_WITH_STEPS, read_case, read_terms};
 use crate::store::cases::{
     After, CaseLine, CaseStore, Counts, Disclosed, Dispatch, Letter, Moving, NoticeLine, Page,
     Paper, Queue, Seen, StoredCase, Tally, tallies,
 };
-use crate::store::vault::Vault;
 use crate::store::writer::Together;
 use crate::{Case, CaseStage, Delivery, Drafts, Error, How, LeadId, Outgoing, Terms};
 use agreement::{OfficerId, PartyId};
@@ -15,99 +15,126 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row as _, SqliteConnection};
 use std::collections::BTreeMap;
 
-/// A step as it is stored: the case after it, the entries that tell of it, and what opens them.
-pub(super) struct Step<'step> {
-    pub(super) case: &'step Case,
-    pub(super) drafts: &'step Drafts<'step>,
-    pub(super) openings: &'step [String],
+/// Stores steps in one transaction and few statements. The outer error is the database's: then nothing of any of them is
+/// stored. An inner one is of that step alone, of which nothing was written.
+async fn together(
+    store: &Sqlite,
+    steps: &[Step<'_>],
+) -> Result<Vec<Result<Vec<i64>, Error>>, Error> {
+    let mut tx = store.begin().await?;
+    let mut last = last_second(&mut tx).await?;
+    let mut results: Vec<Result<Vec<i64>, Error>> = Vec::with_capacity(steps.len());
+    let mut taken = Vec::with_capacity(steps.len());
+    for (place, step) in steps.iter().enumerate() {
+        let mut then = last;
+        results.push(match Ready::of(&store.vault, step, &mut then) {
+            Ok(ready) if move_case(&mut tx, &ready).await? => {
+                last = then;
+                taken.push((place, ready));
+                Ok(Vec::new())
+            }
+            Ok(late) => Err(moved(&mut tx, late.id()).await?),
+            Err(error) => Err(error),
+        });
+    }
+    let ready: Vec<&Ready<'_>> = taken.iter().map(|(_, step)| step).collect();
+    insert_steps(&mut tx, &ready).await?;
+    for step in &ready {
+        for (change, reason) in &step.beside {
+            store_beside(&mut tx, step.id(), step.version(), change, reason.as_deref()).await?;
+        }
+    }
+    count(&mut tx, &counted(&ready)).await?;
+    insert_openings(&mut tx, &ready).await?;
+    let mut numbers = put_out_all(&mut tx, &ready).await?;
+    for (place, step) in &taken {
+        results[*place] = Ok(numbers.by_ref().take(step.leaves.len()).collect());
+    }
+    // If we crash before this, no step of these is stored and nobody was answered; after it, all are and the ledger
+    // gets their lines when the outbox is next drained.
+    tx.commit().await.map_err(busy)?;
+    Ok(results)
 }
 
-/// Stores a case's last step and all that goes with it. The inner error is this step's alone, and nothing of it was
-/// written; the outer one is the database's.
-pub(super) async fn store_step(
-    connection: &mut SqliteConnection,
-    vault: &Vault,
-    step: &Step<'_>,
-    last: &mut Option<i64>,
-) -> Result<Result<Vec<i64>, Error>, Error> {
-    let case = step.case;
-    let Some(taken) = case.steps().last() else {
-        return Ok(Err(Error::NoStep));
-    };
-    // All that can be wrong with this step alone is found before its first write.
-    let id = case.id().as_str();
-    let ready = || -> Result<_, Error> {
-        let (second, leaves) = step.drafts.spelled(*last)?;
-        let payload = seal_step(vault, case, &taken.step)?;
-        let key = cell::key_of_agreement(vault, &case.terms().agreement)?;
-        let openings = step.openings.iter().map(|text| cell::seal_opening(&key, id, text));
-        let openings = openings.collect::<Result<Vec<_>, _>>()?;
-        let beside = beside(case);
-        let reasons = beside.iter().map(|change| match change {
-            Beside::Judgement { opinion, .. } => {
-                cell::seal_reason(&key, id, &opinion.reason).map(Some)
-            }
-            _other => Ok(None),
-        });
-        let reasons = reasons.collect::<Result<Vec<_>, _>>()?;
-        Ok((second, leaves, payload, openings, beside, reasons))
-    };
-    let (second, leaves, payload, openings, beside, reasons) = match ready() {
-        Ok(ready) => ready,
-        Err(error) => return Ok(Err(error)),
-    };
-    let row = Row::of(case);
-    let version = case.version().cast_signed();
+/// Moves a case that is as it was when its step was worked out, and says whether it was.
+async fn move_case(connection: &mut SqliteConnection, step: &Ready<'_>) -> Result<bool, Error> {
+    let row = &step.row;
     let done = sqlx::query(
         "UPDATE case_file SET stage = ?, due = ?, assigned = coalesce(?, assigned), county = coalesce(?, county),
              worker = coalesce(?, worker), version = ?, closed_at = ? WHERE id = ? AND version = ?",
     )
     .bind(row.stage)
     .bind(row.due)
-    .bind(row.assigned)
-    .bind(row.county)
-    .bind(row.worker)
-    .bind(version)
+    .bind(row.assigned.as_deref())
+    .bind(row.county.as_deref())
+    .bind(row.worker.as_deref())
+    .bind(step.version())
     .bind(row.closed_at)
-    .bind(id)
-    .bind(version.saturating_sub(1))
-    .execute(&mut *connection)
+    .bind(step.id())
+    .bind(step.version().saturating_sub(1))
+    .execute(connection)
     .await?;
-    if done.rows_affected() != 1 {
-        return Ok(Err(moved(connection, id).await?));
+    Ok(done.rows_affected() == 1)
+}
+
+async fn insert_steps(
+    connection: &mut SqliteConnection,
+    steps: &[&Ready<'_>],
+) -> Result<(), Error> {
+    if steps.is_empty() {
+        return Ok(());
     }
-    sqlx::query("INSERT INTO step (file, number, at, by, kind, payload) VALUES (?, ?, ?, ?, ?, ?)")
-        .bind(id)
-        .bind(version)
-        .bind(taken.at.to_string())
-        .bind(taken.by.spelled())
-        .bind(taken.step.kind().as_str())
-        .bind(payload)
-        .execute(&mut *connection)
-        .await?;
-    for (change, reason) in beside.iter().zip(reasons) {
-        store_beside(connection, id, version, change, reason).await?;
-    }
-    count(connection, &tallies(case)).await?;
-    if !openings.is_empty() {
+    let mut query =
+        QueryBuilder::<Driver>::new("INSERT INTO step (file, number, at, by, kind, payload) ");
+    query.push_values(steps, |mut row, step| {
+        row.push_bind(step.id()).push_bind(step.version()).push_bind(step.taken_at.as_str());
+        row.push_bind(step.by.as_str()).push_bind(step.kind).push_bind(step.payload.as_slice());
+    });
+    query.build().execute(connection).await?;
+    Ok(())
+}
+
+async fn insert_openings(
+    connection: &mut SqliteConnection,
+    steps: &[&Ready<'_>],
+) -> Result<(), Error> {
+    let all = steps.iter().flat_map(|step| step.openings.iter().map(|one| (step.id(), one)));
+    let all: Vec<_> = all.collect();
+    for some in all.chunks(AT_ONCE) {
         let mut query = QueryBuilder::<Driver>::new("INSERT INTO opening (lead, opening) ");
-        query.push_values(openings, |mut row, opening| {
-            row.push_bind(id).push_bind(opening);
+        query.push_values(some, |mut row, (lead, opening)| {
+            row.push_bind(*lead).push_bind(opening.as_slice());
         });
         query.build().execute(&mut *connection).await?;
     }
-    let mut lines = Vec::with_capacity(leaves.len());
-    for leaf in leaves {
-        let done = sqlx::query("INSERT INTO outbox (second, leaf) VALUES (?, ?)")
-            .bind(second)
-            .bind(leaf)
-            .execute(&mut *connection)
-            .await?;
-        lines.push(done.last_insert_rowid());
-        *last = Some(second);
-    }
-    Ok(Ok(lines))
+    Ok(())
 }
+
+/// Puts the steps' lines into the outbox, those of one step one after the other, and returns their numbers in order.
+async fn put_out_all(
+    connection: &mut SqliteConnection,
+    steps: &[&Ready<'_>],
+) -> Result<std::vec::IntoIter<i64>, Error> {
+    let all = steps.iter().flat_map(|step| step.leaves.iter().map(|leaf| (step.second, leaf)));
+    let all: Vec<_> = all.collect();
+    let mut numbers = Vec::with_capacity(all.len());
+    for some in all.chunks(AT_ONCE) {
+        let mut query = QueryBuilder::<Driver>::new("INSERT INTO outbox (second, leaf) ");
+        query.push_values(some, |mut row, (second, leaf)| {
+            row.push_bind(*second).push_bind(leaf.as_slice());
+        });
+        let done = query.build().execute(&mut *connection).await?;
+        // INVARIANT: nobody else writes while this transaction does, and AUTOINCREMENT gives each row the number after
+        // the last one's: the rows of one statement have consecutive numbers, and the last one's is what is told.
+        let last = done.last_insert_rowid();
+        let count = i64::try_from(some.len()).unwrap_or(i64::MAX);
+        numbers.extend(last - count + 1..=last);
+    }
+    Ok(numbers.into_iter())
+}
+
+/// How many rows go into the database in one statement; SQLite takes some 32,000 values.
+const AT_ONCE: usize = 1000;
 
 /// Says why a case did not take a step: somebody was first, or there is no such case.
 async fn moved(connection: &mut SqliteConnection, id: &str) -> Result<Error, Error> {
@@ -126,7 +153,7 @@ async fn store_beside(
     id: &str,
     version: i64,
     change: &Beside<'_>,
-    reason: Option<Vec<u8>>,
+    reason: Option<&[u8]>,
 ) -> Result<(), Error> {
     let notice =
         "INSERT INTO notice (file, language, how, letter, state, at) VALUES (?, ?, ?, ?, ?, ?)
@@ -278,49 +305,9 @@ pub(super) async fn open_cases(
         .bind(lead.as_str())
         .execute(&mut *connection)
         .await?;
-        for change in tallies(&case) {
-            match changes.iter_mut().find(|one| one.what == change.what && one.name == change.name)
-            {
-                Some(one) => one.n = one.n.saturating_add(change.n),
-                None => changes.push(change),
-            }
-        }
+        changes.extend(tallies(&case));
     }
-    count(connection, &changes).await
-}
-
-/// Reads a case: its opening, and the steps that were taken.
-pub(super) async fn read_case(
-    connection: &mut SqliteConnection,
-    vault: &Vault,
-    id: &LeadId,
-) -> Result<StoredCase, Error> {
-    // Two statements of one snapshot: a step taken between them would be there without its version.
-    let file = sqlx::query(
-        "SELECT case_file.agreement AS agreement, opened_at, weight, terms
-         FROM case_file LEFT JOIN terms ON terms.agreement = case_file.agreement WHERE id = ?",
-    )
-    .bind(id.as_str())
-    .fetch_optional(&mut *connection)
-    .await?
-    .ok_or_else(|| Error::NoSuchCase { case: id.to_string() })?;
-    let rows =
-        sqlx::query("SELECT number, at, by, payload FROM step WHERE file = ? ORDER BY number")
-            .bind(id.as_str())
-            .fetch_all(connection)
-            .await?;
-    let steps = rows
-        .iter()
-        .map(|row| {
-            let number: i64 = row.try_get("number")?;
-            let (by, at): (String, String) = (row.try_get("by")?, row.try_get("at")?);
-            open_step(vault, id, number.cast_unsigned(), &by, &at, row.try_get("payload")?)
-        })
-        .collect::<Result<Vec<_>, Error>>()?;
-    let kept: Option<String> = file.try_get("terms")?;
-    let terms = read_terms(file.try_get("agreement")?, kept.as_deref())?;
-    let case = fold(id, terms, file.try_get("opened_at")?, steps)?;
-    Ok(StoredCase { case, weight: file.try_get("weight")? })
+    count(connection, &sums(changes)).await
 }
 
 fn instant(second: i64, column: &'static str) -> Result<Timestamp, Error> {
@@ -401,17 +388,8 @@ fn read_disclosed(row: &SqliteRow) -> Result<Disclosed, Error> {
 
 impl Together for Sqlite {
     async fn together(&self, moving: &[Moving]) -> Result<Vec<Result<Vec<i64>, Error>>, Error> {
-        let mut tx = self.begin().await?;
-        let mut last = last_second(&mut tx).await?;
-        let mut results = Vec::with_capacity(moving.len());
-        for one in moving {
-            let step = Step { case: &one.case, drafts: &one.drafts, openings: &one.openings };
-            results.push(store_step(&mut tx, &self.vault, &step, &mut last).await?);
-        }
-        // If we crash before this, no step of these is stored and nobody was answered; after it, all are and the ledger
-        // gets their lines when the outbox is next drained.
-        tx.commit().await.map_err(busy)?;
-        Ok(results)
+        let steps: Vec<Step<'_>> = moving.iter().map(Step::of).collect();
+        together(self, &steps).await
     }
 }
 
@@ -428,8 +406,9 @@ impl CaseStore for Sqlite {
     }
 
     async fn case(&self, id: &LeadId) -> Result<StoredCase, Error> {
-        let mut tx = self.readers.begin().await?;
-        read_case(&mut tx, &self.vault, id).await
+        // One statement and so one snapshot: a step taken meanwhile is in it whole or not at all.
+        let rows = sqlx::query(CASE_WITH_STEPS).bind(id.as_str()).fetch_all(&self.readers).await?;
+        read_case(&self.vault, id, &rows)
     }
 
     async fn take(&self, moving: Moving) -> Result<Vec<i64>, Error> {
@@ -763,9 +742,8 @@ impl Sqlite {
         openings: &[String],
         drafts: &Drafts<'_>,
     ) -> Result<(), Error> {
-        let mut tx = self.begin().await?;
-        let mut last = last_second(&mut tx).await?;
-        store_step(&mut tx, &self.vault, &Step { case, drafts, openings }, &mut last).await??;
-        Ok(tx.commit().await?)
+        let step = Step { case, drafts, openings };
+        let mut results = Box::pin(together(self, &[step])).await?;
+        results.pop().unwrap_or(Err(Error::Unanswered)).map(|_| ())
     }
 }

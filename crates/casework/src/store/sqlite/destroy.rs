@@ -2,7 +2,7 @@
 
 use super::{Sqlite, busy, put_out};
 use crate::destroyed::{Certificate, Destroyed};
-use crate::store::{LEAVES_OF_A_LEAD, cell, runs_under};
+use crate::store::{Doomed, KEEP_NOT_SAME, LEAVES_OF_A_LEAD, cell, runs_under};
 use crate::{Error, Store as _};
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
@@ -19,33 +19,54 @@ pub(super) async fn standing_under(store: &Sqlite, agreement: &str) -> Result<u6
     Ok(count.cast_unsigned())
 }
 
+/// Destroys all that was obtained under an agreement.
 pub(super) async fn destroy(
     store: &Sqlite,
     agreement: &str,
     openings: &[String],
     certificate: Certificate<'_>,
 ) -> Result<Destroyed, Error> {
-    let runs = serde_json::to_string(&runs_under(&store.runs().await?, agreement))
-        .map_err(|_| Error::Unreadable { column: "id" })?;
+    let runs = runs_under(&store.runs().await?, agreement);
+    let destroyed =
+        destroy_some(store, agreement, Doomed::Runs(&runs), openings, certificate).await?;
+    // If we crash before this, the rows are gone and their key is; what is left in free pages opens for nobody.
+    store.rewrite().await?;
+    Ok(destroyed)
+}
+
+/// Destroys what was obtained for some leads. Their key stays, so that their pages are overwritten and the log beside the
+/// file is emptied.
+pub(super) async fn destroy_leads(
+    store: &Sqlite,
+    agreement: &str,
+    leads: &[String],
+    openings: &[String],
+    certificate: Certificate<'_>,
+) -> Result<Destroyed, Error> {
+    let destroyed =
+        destroy_some(store, agreement, Doomed::Leads(leads), openings, certificate).await?;
+    store.empty_log().await?;
+    Ok(destroyed)
+}
+
+async fn destroy_some(
+    store: &Sqlite,
+    agreement: &str,
+    doomed: Doomed<'_>,
+    openings: &[String],
+    certificate: Certificate<'_>,
+) -> Result<Destroyed, Error> {
     let mut tx = store.begin().await?;
-    let leads: Vec<String> = sqlx::query_scalar(
-        "SELECT id FROM lead WHERE run IN (SELECT value FROM json_each(?)) ORDER BY id",
-    )
-    .bind(&runs)
-    .fetch_all(&mut *tx)
-    .await?;
+    let select =
+        AssertSqlSafe(format!("SELECT id FROM lead WHERE id IN {} ORDER BY id", list(doomed)));
+    let leads: Vec<String> =
+        sqlx::query_scalar(select).bind(named(doomed)?).fetch_all(&mut *tx).await?;
     let mut destroyed = Destroyed::new(agreement, &leads);
-    destroyed.kept = of_leads(
-        &mut tx,
-        &runs,
-        "INSERT INTO not_same (pair, lead, expires) SELECT pair, lead, expires FROM judgement
-         WHERE judgement = 'not-same' AND reversed_by IS NULL AND lead IN",
-    )
-    .await?;
-    of_leads(&mut tx, &runs, "UPDATE lead SET reopens = NULL WHERE reopens IN").await?;
+    destroyed.kept = of_leads(&mut tx, doomed, KEEP_NOT_SAME).await?;
+    of_leads(&mut tx, doomed, "UPDATE lead SET reopens = NULL WHERE reopens IN").await?;
     for (table, column) in LEAVES_OF_A_LEAD {
         let delete = format!("DELETE FROM {table} WHERE {column} IN");
-        destroyed.count(table, of_leads(&mut tx, &runs, &delete).await?);
+        destroyed.count(table, of_leads(&mut tx, doomed, &delete).await?);
     }
     let key = store.vault.house()?;
     for opening in openings {
@@ -56,19 +77,27 @@ pub(super) async fn destroy(
     }
     put_out(&mut tx, &certificate(&destroyed)).await?;
     tx.commit().await.map_err(busy)?;
-    // If we crash before this, the rows are gone and their key is; what is left in free pages opens for nobody.
-    store.rewrite().await?;
     Ok(destroyed)
 }
 
-/// Carries out a statement for the leads of runs.
+/// Carries out a statement that a list of leads follows.
 async fn of_leads(
     connection: &mut SqliteConnection,
-    runs: &str,
+    doomed: Doomed<'_>,
     statement: &str,
 ) -> Result<u64, Error> {
-    let statement =
-        format!("{statement} (SELECT id FROM lead WHERE run IN (SELECT value FROM json_each(?)))");
-    let done = sqlx::query(AssertSqlSafe(statement)).bind(runs).execute(connection).await?;
+    let statement = AssertSqlSafe(format!("{statement} {}", list(doomed)));
+    let done = sqlx::query(statement).bind(named(doomed)?).execute(connection).await?;
     Ok(done.rows_affected())
+}
+
+fn list(doomed: Doomed<'_>) -> &'static str {
+    match doomed {
+        Doomed::Runs(_) => "(SELECT id FROM lead WHERE run IN (SELECT value FROM json_each(?)))",
+        Doomed::Leads(_) => "(SELECT value FROM json_each(?))",
+    }
+}
+
+fn named(doomed: Doomed<'_>) -> Result<String, Error> {
+    serde_json::to_string(doomed.names()).map_err(|_| Error::Unreadable { column: "id" })
 }

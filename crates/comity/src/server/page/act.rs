@@ -12,6 +12,7 @@ pub(super) use finding::{said, source};
 pub(super) use outcome::because;
 
 use super::Typed;
+use super::letter::Composed;
 use super::part::{Field, Form, Part, Wrong};
 use casework::{Case, Step, StepKind};
 use jiff::civil::Date;
@@ -142,7 +143,7 @@ pub(crate) struct Around<'a> {
     pub(crate) csrf: &'a str,
     pub(crate) now: Timestamp,
     /// SHA-256 of the letter as drafted now, and when its stated time to answer ends.
-    pub(crate) letter: Option<(String, Timestamp)>,
+    pub(crate) letter: Option<Composed>,
     /// Where the letter would go.
     pub(crate) address: String,
     /// To whom something was disclosed.
@@ -176,7 +177,7 @@ pub(crate) fn step(
     };
     let mut reader = Reader { typed, now: around.now, wrong: Vec::new() };
     let step = match desk {
-        Desk::Verification => finding::step(kind, &mut reader),
+        Desk::Verification => finding::step(kind, case, &mut reader),
         Desk::Notice | Desk::Contest | Desk::Hearing | Desk::Decision => {
             answer::step(kind, case, &mut reader, around)
         }

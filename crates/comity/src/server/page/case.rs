@@ -473,7 +473,7 @@ async fn around<'a>(
     Ok(Around {
         csrf: &visit.csrf,
         now: app.now(),
-        letter: written.as_ref().map(|written| (written.digest.clone(), written.ends)),
+        letter: written.as_ref().map(written::Written::composed),
         address: written.map(|written| written.facts.addressee.join("\n")).unwrap_or_default(),
         recipients: recipients.into_iter().collect(),
     })

@@ -11,6 +11,9 @@ mod spanish;
 
 pub(crate) use pdf::pdf;
 
+use agreement::NoticePart;
+use jiff::Timestamp;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// A language that letters are written in.
@@ -158,6 +161,34 @@ pub(crate) fn text(blocks: &[Block]) -> String {
     text
 }
 
+/// A letter as the steps of a case name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Composed {
+    /// SHA-256 of its text.
+    pub(crate) digest: String,
+    /// When the time to answer that it states is over.
+    pub(crate) ends: Timestamp,
+    /// What it says.
+    pub(crate) states: BTreeSet<NoticePart>,
+}
+
+/// Reads a letter over: what 552a(p)(1)(B) asks of it that stands in its text.
+pub(crate) fn states(facts: &Facts, text: &str) -> BTreeSet<NoticePart> {
+    let says = |words: &str| !words.trim().is_empty() && text.contains(words);
+    let found = says(&facts.confirmed)
+        && says(&facts.source)
+        && facts.found.iter().all(|(name, value)| text.contains(&format!("{name}: {value}")));
+    let contest = says(&facts.door) && says(&facts.agency_address);
+    [
+        (NoticePart::Findings, found),
+        (NoticePart::RightToContest, contest),
+        (NoticePart::LastDay, says(&facts.answer_by)),
+    ]
+    .into_iter()
+    .filter_map(|(part, said)| said.then_some(part))
+    .collect()
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
@@ -207,6 +238,24 @@ pub(super) mod tests {
             ] {
                 assert!(text.contains(said), "{}: {said}", language.code());
             }
+        }
+    }
+
+    #[test]
+    fn a_letter_states_what_stands_in_it_and_nothing_else() {
+        use NoticePart::{Findings, LastDay, RightToContest};
+        let stated = |facts: &Facts, text: &str| Vec::from_iter(states(facts, text));
+        for language in Language::ALL {
+            let facts = facts();
+            let text = text(&letter(language, &facts));
+            assert_eq!(stated(&facts, &text), [Findings, RightToContest, LastDay]);
+            let without = |words: &str| text.replace(words, "");
+            assert_eq!(stated(&facts, &without("3546.36")), [RightToContest, LastDay]);
+            assert_eq!(stated(&facts, &without(&facts.confirmed)), [RightToContest, LastDay]);
+            assert_eq!(stated(&facts, &without(&facts.door)), [Findings, LastDay]);
+            assert_eq!(stated(&facts, &without("2 May 2027")), [Findings, RightToContest]);
+            let nothing = Facts { answer_by: String::new(), ..facts };
+            assert_eq!(stated(&nothing, &text), [Findings, RightToContest]);
         }
     }
 

@@ -359,7 +359,8 @@ async fn one(app: &App, officer: &SignedIn, row: Mailed) -> Result<Result<(), St
                 },
                 language: written.language.code().to_owned(),
                 address: written.facts.addressee.join("\n"),
-                letter: written.digest,
+                letter: written.digest.clone(),
+                states: written.composed().states,
                 served_at,
                 // The letter's stated last day holds, or the law's where that is later.
                 response_ends: ends.max(written.ends),

@@ -8,14 +8,14 @@
 use super::act;
 use super::agreement::shown_in;
 use super::frame::{Frame, Link};
-use super::letter::{self, Block, Facts, Language};
+use super::letter::{self, Block, Composed, Facts, Language};
 use super::office;
 use super::part::{Cell, Field, Form, Page, Part, Parts, Tone};
 use super::{Typed, number, review};
 use crate::desk::File;
 use crate::server::visit::Visit;
 use crate::server::{App, Error, SignedIn, door, signature};
-use agreement::Service;
+use agreement::{NoticePart, Service};
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
@@ -24,6 +24,7 @@ use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
 
 /// Days that a letter's stated last day has over the law's, as room for printing and posting. The project's own number.
 const ROOM_DAYS: i64 = 7;
@@ -40,6 +41,14 @@ pub(crate) struct Written {
     pub(crate) digest: String,
     /// When its stated time to answer ends.
     pub(crate) ends: Timestamp,
+    /// What it says of what the law asks.
+    states: BTreeSet<NoticePart>,
+}
+
+impl Written {
+    pub(crate) fn composed(&self) -> Composed {
+        Composed { digest: self.digest.clone(), ends: self.ends, states: self.states.clone() }
+    }
 }
 
 impl std::fmt::Debug for Written {
@@ -94,7 +103,10 @@ pub(crate) async fn written(
     let found = returned(lead).into_iter().map(|(name, cell)| (name, cell.text)).collect();
     let sources = match &verified.finding().ground {
         casework::Ground::Independent { sources, .. } => sources.iter().map(act::source).collect(),
-        _ => Vec::new(),
+        casework::Ground::Death { certified, second } => {
+            [certified, second].into_iter().map(act::source).collect()
+        }
+        casework::Ground::BoardFinding { .. } => Vec::new(),
     };
     let public = app
         .config()
@@ -123,10 +135,12 @@ pub(crate) async fn written(
         demonstration: agreement.demonstration,
     };
     let plain = letter::letter(language, &facts);
-    let digest = signature::hex(&Sha256::digest(letter::text(&plain).as_bytes()));
+    let text = letter::text(&plain);
+    let digest = signature::hex(&Sha256::digest(text.as_bytes()));
+    let states = letter::states(&facts, &text);
     facts.code = code;
     let blocks = letter::letter(language, &facts);
-    Some(Written { language, facts, blocks, digest, ends })
+    Some(Written { language, facts, blocks, digest, ends, states })
 }
 
 /// Writes a copy of a case's letter to be sent, with a code of its own.
@@ -145,15 +159,15 @@ fn days_after(at: Timestamp, days: i64) -> Option<Timestamp> {
     at.checked_add(SignedDuration::from_hours(24 * days)).ok()
 }
 
-/// Returns the digest of the letter that a case would get in English now, and when its stated time to answer ends.
+/// Returns the letter that a case would get in English now.
 pub(crate) async fn letter_of(
     app: &App,
     officer: &SignedIn,
     id: &LeadId,
-) -> Result<Option<(String, Timestamp)>, Error> {
+) -> Result<Option<Composed>, Error> {
     let file = office::read(app, officer, id, "letter").await?;
     let written = written(app, &file, Some(Language::English), None).await;
-    Ok(written.map(|written| (written.digest, written.ends)))
+    Ok(written.as_ref().map(Written::composed))
 }
 
 /// The letter as a page.

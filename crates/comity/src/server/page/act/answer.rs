@@ -243,7 +243,7 @@ pub(super) fn decision(case: &Case, around: &Around<'_>) -> Vec<Part> {
                 )]));
                 parts.extend(papers(case, &contested.contest().attachments));
             }
-            parts.push(Part::Form(
+            let mut decide =
                 form(Desk::Decision, case, StepKind::Decide, around, "Record the decision")
                     .field(Field::one(
                         "heard",
@@ -254,8 +254,14 @@ pub(super) fn decision(case: &Case, around: &Around<'_>) -> Vec<Part> {
                             Choice::new("not-upheld", "The finding stands"),
                         ],
                     ))
-                    .field(Field::long("reason", "Why, in words that the person can read")),
-            ));
+                    .field(Field::long("reason", "Why, in words that the person can read"));
+            if let Standing::Hearing(_) = case.standing() {
+                let aid = Field::short("aid", "Where it shows that aid went on until today")
+                    .hint("The payment record's number. Without it no action can follow.")
+                    .optional();
+                decide = decide.field(aid);
+            }
+            parts.push(Part::Form(decide));
             parts
         }
         Standing::Decided(decided) => vec![Part::Summary(vec![
@@ -280,7 +286,7 @@ pub(super) fn step(
     match kind {
         StepKind::DraftNotice => {
             let language = reader.of("language", "Choose a language", Language::read)?;
-            let (letter, _) = around.letter.clone()?;
+            let letter = around.letter.clone()?.digest;
             Some(Step::DraftNotice(Draft { language: language.code().to_owned(), letter }))
         }
         StepKind::ServeNotice => {
@@ -297,15 +303,16 @@ pub(super) fn step(
             })?;
             let language = reader.of("language", "Choose a language", Language::read)?;
             let address = reader.words("address", "Enter where it was sent");
-            let (letter, response_ends) = around.letter.clone()?;
+            let letter = around.letter.clone()?;
             let served = Service {
                 how,
                 to,
                 language: language.code().to_owned(),
                 address,
-                letter,
+                letter: letter.digest,
+                states: letter.states,
                 served_at: reader.now,
-                response_ends,
+                response_ends: letter.ends,
             };
             Some(Step::ServeNotice(served))
         }
@@ -327,7 +334,9 @@ pub(super) fn step(
         StepKind::Decide => {
             let heard = reader.of("heard", "Choose the decision", Heard::read)?;
             let reason = reader.words("reason", "Say why");
-            Some(Step::Decide(Ruling { heard, reason }))
+            let aid = reader.typed.one("aid").trim().to_owned();
+            let aid_continued = (!aid.is_empty()).then_some(aid);
+            Some(Step::Decide(Ruling { heard, reason, aid_continued }))
         }
         _ => None,
     }

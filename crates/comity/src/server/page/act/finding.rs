@@ -11,9 +11,6 @@ use casework::{
     Step, StepKind,
 };
 
-/// How many days a source has to answer a dispute. The project's own number, not the law's.
-const DISPUTE_DAYS: u32 = 30;
-
 pub(super) fn parts(case: &Case, around: &Around<'_>) -> Vec<Part> {
     let desk = Desk::Verification;
     let mut parts = match case.standing() {
@@ -195,7 +192,7 @@ fn disputes(case: &Case, around: &Around<'_>) -> Vec<Part> {
     parts
 }
 
-pub(super) fn step(kind: StepKind, reader: &mut Reader<'_>) -> Option<Step> {
+pub(super) fn step(kind: StepKind, case: &Case, reader: &mut Reader<'_>) -> Option<Step> {
     match kind {
         StepKind::Verify => Some(Step::Verify),
         StepKind::Confirm => Some(Step::Confirm),
@@ -239,7 +236,7 @@ pub(super) fn step(kind: StepKind, reader: &mut Reader<'_>) -> Option<Step> {
             Some(Step::OpenDispute(Objection {
                 element,
                 reason,
-                answer_due: days_after(reader.now, DISPUTE_DAYS),
+                answer_due: days_after(reader.now, case.terms().dispute_days),
             }))
         }
         StepKind::AnswerDispute => {

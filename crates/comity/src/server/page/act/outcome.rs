@@ -318,7 +318,8 @@ pub(super) fn step(kind: StepKind, reader: &mut Reader<'_>, around: &Around<'_>)
                 "in-person" => Some(How::InPerson),
                 _ => None,
             })?;
-            let (letter, _) = around.letter.clone().unwrap_or_default();
+            let letter = around.letter.as_ref().map(|letter| letter.digest.clone());
+            let letter = letter.unwrap_or_default();
             Some(Step::TellIndividual(Told { how, letter }))
         }
         StepKind::Close => {
