@@ -36,6 +36,7 @@ mod stay;
 mod template;
 mod term;
 mod terms;
+mod witnesses;
 
 pub use agreement::Agreement;
 pub use calendar::{Calendar, Holiday, HolidayRule, Observed, WeekDay};
@@ -73,7 +74,7 @@ pub use problem::Problem;
 pub use purpose::{Authority, Purpose, PurposeKind};
 pub use record_set::{Basis, RecordSet, SystemOfRecords, Use};
 pub use schedule::{
-    Compression, Contact, Control, Cycle, Drawn, Encoding, Extracted, FileFormat, Schedule,
+    Compression, Contact, Control, Cycle, Drawn, Encoding, Extracted, FileFormat, Reached, Schedule,
 };
 pub use schema::agreement_schema;
 pub use seal::Seal;
@@ -82,3 +83,4 @@ pub use stay::{Direction, Lift, Scope, Stay, StayKind};
 pub use template::template;
 pub use term::Term;
 pub use terms::terms_problems;
+pub use witnesses::{WitnessKey, WitnessMember, Witnesses};

@@ -15,6 +15,7 @@ use crate::event::Event;
 use crate::extract::{self, Deliveries, Table};
 use crate::node::{Answer, Node};
 use crate::program::{Engine, Program};
+use crate::quorum::Quorum;
 use crate::release::Withheld;
 use crate::report::Report;
 use agreement::{
@@ -262,12 +263,9 @@ impl<'run> Running<'run> {
             environment: agreement.environment.to_string(),
             demonstration: agreement.demonstration,
         };
-        if self
-            .node
-            .store
-            .file_once(&self.program.digest.to_string(), &self.node.drafts(vec![event]))
-            .await?
-        {
+        let digest = self.program.digest.to_string();
+        let events = std::iter::once(event).chain(Quorum::filed(agreement, &digest)).collect();
+        if self.node.store.file_once(&digest, &self.node.drafts(events)).await? {
             // If the ledger cannot be written now, the gate will say so; the line waits in the outbox.
             let _ = self.node.drain().await;
         }
