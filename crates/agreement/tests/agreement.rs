@@ -810,7 +810,8 @@ fn the_schedule_says_where_as_many_witnesses_are_reached_as_a_release_waits_for(
     let text = format!("{TEXT}{}", quorum(1, &[("court", COURT)]));
     let agreement = Agreement::read(&text, "agreement.toml").unwrap();
     let found = |more: &str, agreement: &Agreement| -> Vec<String> {
-        let problems = Schedule::read(&format!("{SCHEDULE}{more}"), "schedule.toml", agreement);
+        let problems =
+            Schedule::read(&format!("{SCHEDULE}{more}"), "schedule.toml", agreement, &[]);
         problems.err().unwrap_or_default().into_iter().map(|problem| problem.what).collect()
     };
     let reached = |id: &str, address: &str| {
