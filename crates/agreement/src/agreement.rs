@@ -12,6 +12,7 @@ use crate::{
     Environment, Error, Exception, Justification, Model, Notice, PackId, Party, PartyId, Pilot,
     Problem, ProgramId, Purpose, PurposeId, RecordSet, RecordSetId, Redisclosure, Retention,
     Reviewers, Reviewing, Role, Security, Term, Use, UseOfRecords, Verification,
+    Witnesses,
 };
 
 /// A matching agreement.
@@ -91,6 +92,10 @@ pub struct Agreement {
     /// Who audits, with what access.
     #[schemars(extend("x-cite" = "5 U.S.C. 552a(o)(1)(K)"))]
     pub auditor: Auditor,
+    /// The witnesses whose cosignatures a release waits for, if it waits for any.
+    #[schemars(extend("x-cite" = "floor F9"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witnesses: Option<Witnesses>,
     /// The analysis of costs and benefits, or the board's waiver.
     #[schemars(extend("x-cite" = "5 U.S.C. 552a(u)(4)"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -76,6 +76,7 @@ impl Check<'_, '_> {
         self.discrepancy();
         self.model();
         self.duties();
+        self.witnesses();
         self.exceptions();
         self.claims();
     }
@@ -190,6 +191,56 @@ impl Check<'_, '_> {
                 let what = format!("`{path}` is the same key as `{other}`");
                 self.add(&path, what, None, "give each signer a key of its own");
             }
+        }
+    }
+
+    fn witnesses(&mut self) {
+        const F9: Option<&str> = Some("floor F9");
+        let Some(witnesses) = &self.agreement.witnesses else { return };
+        let members = &witnesses.members;
+        let ids = members.iter().map(|member| member.id.as_str());
+        self.unique("witnesses.members", ids.clone());
+        let count = u32::try_from(members.len()).unwrap_or(u32::MAX);
+        if !(1..=count).contains(&witnesses.quorum) {
+            let what = format!(
+                "`witnesses.quorum` is {}, and there are {count} witnesses",
+                witnesses.quorum
+            );
+            self.add(
+                "witnesses.quorum",
+                what,
+                F9,
+                "ask for one of them at least, and for no more than there are",
+            );
+        }
+        let longest = crate::witnesses::LONGEST_WAIT_SECONDS;
+        if !(1..=longest).contains(&witnesses.within_seconds) {
+            let what = format!("`witnesses.within_seconds` is {}", witnesses.within_seconds);
+            let remedy = format!("write a number from 1 to {longest}");
+            self.add("witnesses.within_seconds", what, F9, &remedy);
+        }
+        let mut seen = BTreeSet::new();
+        for (index, member) in members.iter().enumerate() {
+            let path = format!("witnesses.members[{index}].key");
+            if self.reader.is_sound(&[&path]) && !seen.insert(&member.key) {
+                let what = format!("`{}` has the key of another witness", member.id);
+                self.add(
+                    &path,
+                    what,
+                    F9,
+                    "a witness that stands there twice counts once: name another",
+                );
+            }
+        }
+        for (index, id) in ids.enumerate().filter(|(_, id)| *id == "none") {
+            let path = format!("witnesses.members[{index}].id");
+            let what = format!("no witness can be called `{id}`");
+            self.add(
+                &path,
+                what,
+                F9,
+                "give it another name: in a policy it means that nobody is asked",
+            );
         }
     }
 

@@ -41,6 +41,14 @@ pub enum Error {
         /// The text as given.
         text: String,
     },
+    /// A text is not a witness's public key.
+    #[error(
+        "`{text}` is not a witness's public key: write it as `comity witness key` prints it, `name+id+base64`"
+    )]
+    NotAWitnessKey {
+        /// The text as given.
+        text: String,
+    },
     /// A key file is not one. Its text is never shown.
     #[error(
         "the key file is damaged: its first line must say `comity signing key, test environment` or `comity signing key, production environment`, its last line 64 hexadecimal digits"
@@ -222,6 +230,7 @@ mod tests {
             Error::NotAnElement { text: "payroll".into() },
             Error::NotADigest { text: "sha256:0".into() },
             Error::NotAKey { text: "ed25519:0".into() },
+            Error::NotAWitnessKey { text: "court+0+AA".into() },
             Error::NotAKeyFile,
             Error::NotASignature,
             Error::WrongEnvironment { key: Environment::Test, agreement: Environment::Production },
@@ -276,6 +285,7 @@ mod tests {
             `payroll` does not name an element: write record set, point, element, as in `payroll.gross_pay`
             `sha256:0` is not a digest: write `sha256:` and 64 hexadecimal digits
             `ed25519:0` is not a public key: write `ed25519:` or `test-ed25519:` and 64 hexadecimal digits
+            `court+0+AA` is not a witness's public key: write it as `comity witness key` prints it, `name+id+base64`
             the key file is damaged: its first line must say `comity signing key, test environment` or `comity signing key, production environment`, its last line 64 hexadecimal digits
             a signature is not 128 hexadecimal digits
             a key for `test` cannot sign for `production`: keys are never promoted

@@ -37,6 +37,7 @@ mod stay;
 mod template;
 mod term;
 mod terms;
+mod witnesses;
 
 pub use agreement::Agreement;
 pub use calendar::{Calendar, Holiday, HolidayRule, Observed, WeekDay};
@@ -75,7 +76,7 @@ pub use problem::Problem;
 pub use purpose::{Authority, Purpose, PurposeKind};
 pub use record_set::{Basis, RecordSet, SystemOfRecords, Use};
 pub use schedule::{
-    Compression, Contact, Control, Cycle, Drawn, Encoding, Extracted, FileFormat, Schedule,
+    Compression, Contact, Control, Cycle, Drawn, Encoding, Extracted, FileFormat, Reached, Schedule,
 };
 pub use schema::agreement_schema;
 pub use seal::Seal;
@@ -84,3 +85,4 @@ pub use stay::{Direction, Lift, Scope, Stay, StayKind};
 pub use template::template;
 pub use term::Term;
 pub use terms::terms_problems;
+pub use witnesses::{WitnessKey, WitnessMember, Witnesses};

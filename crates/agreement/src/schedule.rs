@@ -38,6 +38,9 @@ pub struct Schedule {
     /// Whom to call.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contacts: Vec<Contact>,
+    /// Where the agreement's witnesses are reached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub witnesses: Vec<Reached>,
 }
 
 /// Where the records of a set are, and how they are laid out.
@@ -204,6 +207,16 @@ pub struct Contact {
     pub reach: String,
 }
 
+/// Where a witness is reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reached {
+    /// The witness, by its name in the agreement.
+    pub id: PartyId,
+    /// Its address (C2SP tlog-witness): `https://…`, or `http://…` on this machine.
+    pub address: String,
+}
+
 impl Schedule {
     /// Reads a schedule from its TOML text and checks it against its agreement and the annexes to it.
     ///
@@ -291,6 +304,44 @@ impl Schedule {
             let what = format!("`threshold` is below {bound}, the bound that was approved");
             let remedy = "raise it; a lower bound is a change of terms and so a new agreement";
             add("threshold", what, Some("floor F12"), remedy);
+        }
+        let members = agreement.witnesses.as_ref().map_or(&[][..], |them| &them.members);
+        for (index, reached) in self.witnesses.iter().enumerate() {
+            let path = format!("witnesses[{index}]");
+            if !members.iter().any(|member| member.id == reached.id) {
+                let what = format!("`{}` is no witness of the agreement", reached.id);
+                add(
+                    &format!("{path}.id"),
+                    what,
+                    None,
+                    "take it out, or name it as the agreement does",
+                );
+            }
+            let scheme =
+                ["https://", "http://"].iter().any(|scheme| reached.address.starts_with(scheme));
+            if !scheme || reached.address.contains(char::is_whitespace) {
+                let what = format!("`{}` is no address", reached.address);
+                add(
+                    &format!("{path}.address"),
+                    what,
+                    None,
+                    "write it as in https://court.example.gov/witness",
+                );
+            }
+        }
+        if let Some(witnesses) = &agreement.witnesses {
+            let is_reached = |member: &&crate::WitnessMember| {
+                self.witnesses.iter().any(|reached| reached.id == member.id)
+            };
+            let reached = members.iter().filter(is_reached).count();
+            if (reached as u64) < u64::from(witnesses.quorum) {
+                let what = format!(
+                    "a release waits for {} witnesses, and an address is given for {reached}",
+                    witnesses.quorum
+                );
+                let remedy = "add a `[[witnesses]]` with `id` and `address` for each";
+                add("witnesses", what, Some("floor F9"), remedy);
+            }
         }
         for set in &agreement.record_sets {
             if !self.record_sets.contains_key(&set.id) {

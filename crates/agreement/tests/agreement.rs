@@ -763,3 +763,69 @@ fn terms_that_the_gate_would_refuse_are_listed_before_anybody_signs() {
           file the analysis or the waiver
     "#]].assert_eq(&problems(&text));
 }
+
+const COURT: &str = "court.example+ce9a41e8+BNdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea";
+const INSPECTOR: &str = "inspector.example+4c950ee3+BD1AF8PoQ4lakrcKp00bfrycmCzPLsSWjMDNVfEq9GYM";
+
+/// The terms of a quorum of so many of these witnesses.
+fn quorum(count: u32, witnesses: &[(&str, &str)]) -> String {
+    let mut text = format!("\n[witnesses]\nquorum = {count}\nwithin_seconds = 60\n");
+    for (id, key) in witnesses {
+        let member = format!("\n[[witnesses.members]]\nid = \"{id}\"\nkey = \"{key}\"\n");
+        text.push_str(&member);
+    }
+    text
+}
+
+#[test]
+fn a_quorum_is_of_witnesses_that_are_there_each_with_a_key_of_its_own() {
+    let both = quorum(2, &[("court", COURT), ("inspector", INSPECTOR)]);
+    let found = |from: &str, to: &str| -> Vec<String> {
+        assert!(both.contains(from), "{both}");
+        let text = format!("{TEXT}{}", both.replace(from, to));
+        let problems = Agreement::read(&text, "agreement.toml").err().unwrap_or_default();
+        problems.into_iter().map(|problem| problem.what).collect()
+    };
+    assert_eq!(found("", ""), Vec::<String>::new());
+    for (from, to, expected) in [
+        ("quorum = 2", "quorum = 0", "`witnesses.quorum` is 0, and there are 2 witnesses"),
+        ("quorum = 2", "quorum = 3", "`witnesses.quorum` is 3, and there are 2 witnesses"),
+        ("seconds = 60", "seconds = 0", "`witnesses.within_seconds` is 0"),
+        ("seconds = 60", "seconds = 3601", "`witnesses.within_seconds` is 3601"),
+        (INSPECTOR, COURT, "`inspector` has the key of another witness"),
+        ("\"inspector\"", "\"court\"", "`court` stands twice in `witnesses.members`"),
+        ("court.example+", "court.example.org+", "is not a witness's public key"),
+        (COURT, "TODO", "is still a placeholder"),
+    ] {
+        let found = found(from, to);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains(expected), "{found:?}");
+    }
+    let with = Agreement::read(&format!("{TEXT}{both}"), "agreement.toml").unwrap();
+    assert_ne!(with.digest().unwrap(), example().digest().unwrap());
+}
+
+#[test]
+fn the_schedule_says_where_as_many_witnesses_are_reached_as_a_release_waits_for() {
+    let text = format!("{TEXT}{}", quorum(1, &[("court", COURT)]));
+    let agreement = Agreement::read(&text, "agreement.toml").unwrap();
+    let found = |more: &str, agreement: &Agreement| -> Vec<String> {
+        let problems =
+            Schedule::read(&format!("{SCHEDULE}{more}"), "schedule.toml", agreement, &[]);
+        problems.err().unwrap_or_default().into_iter().map(|problem| problem.what).collect()
+    };
+    let reached = |id: &str, address: &str| {
+        format!("\n[[witnesses]]\nid = \"{id}\"\naddress = \"{address}\"\n")
+    };
+    let court = reached("court", "https://court.example/witness");
+    assert_eq!(found(&court, &agreement), Vec::<String>::new());
+    let missing = "a release waits for 1 witnesses, and an address is given for 0";
+    assert_eq!(found("", &agreement), [missing]);
+    let other = found(&reached("police", "https://police.example/"), &agreement);
+    assert_eq!(other.len(), 2, "{other:?}");
+    assert_eq!(
+        found(&reached("court", "court.example"), &agreement),
+        ["`court.example` is no address"]
+    );
+    assert_eq!(found(&court, &example()), ["`court` is no witness of the agreement"]);
+}

@@ -21,6 +21,7 @@ mod notice;
 mod pilot;
 mod review;
 mod run;
+mod sealed_entry;
 mod stage;
 mod step;
 pub mod store;
@@ -46,6 +47,7 @@ pub use notice::{Addressee, Concluded, Draft, How, Noticed, Returned, Service};
 pub use pilot::{Pilot, PilotTerms};
 pub use review::{Judged, Judgement, Known, Opinion, Review, Reviewed, Waiting};
 pub use run::{Run, RunState};
+pub use sealed_entry::SealedEntry;
 pub use stage::CaseStage;
 pub use step::{Acknowledgement, Assignment, Step, StepKind, Taken};
 pub use store::cases::{

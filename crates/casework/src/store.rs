@@ -13,7 +13,7 @@ mod writer;
 use crate::destroyed::{Certificate, Destroyed};
 use crate::{
     Disclosure, DisclosureId, Drafts, Error, Known, Lead, LeadId, PairKey, Pilot, PilotTerms,
-    Planned, Review, Run, Stage,
+    Planned, Review, Run, SealedEntry, Stage,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
@@ -50,6 +50,7 @@ pub struct StaysState(pub(crate) i64);
 const LEAVES_OF_A_LEAD: &[(&str, &str)] = &[
     ("paper", "file"),
     ("read_log", "file"),
+    ("sealed_entry", "lead"),
     ("notice", "file"),
     ("correction", "file"),
     ("step", "file"),
@@ -331,6 +332,21 @@ pub trait Store {
         openings: &[String],
         certificate: Certificate<'_>,
     ) -> impl Future<Output = Result<Destroyed, Error>> + Send;
+
+    /// Seals an entry from the individual of a lead, with the openings of what the sealing's own entry commits to.
+    /// Returns its lines in the outbox.
+    fn seal_entry(
+        &self,
+        sealed: &SealedEntry,
+        openings: &[String],
+        drafts: &Drafts<'_>,
+    ) -> impl Future<Output = Result<Vec<i64>, Error>>;
+
+    /// Returns the sealed entries of a lead, ended or not, in the order in which they were sealed.
+    fn sealed_entries(
+        &self,
+        lead: &LeadId,
+    ) -> impl Future<Output = Result<Vec<SealedEntry>, Error>>;
 
     /// Returns every stay recorded, lifted or not, and the state they are in.
     fn stays(&self) -> impl Future<Output = Result<(StaysState, Vec<RecordedStay>), Error>>;

@@ -1,19 +1,26 @@
 //! The audit of meaning: what the ledger's entries say together, once [`ledger::audit()`] has shown that they are what
-//! was signed. Offline, from files alone.
+//! was signed. From files alone, in a folder, on a stick or on a web server.
 //!
 //! The ledger knows no event; here each is read back and held against the ones before it: a permit precedes what was
-//! done under it, nothing is disclosed in the scope of a stay, every decision is decided again from its facts, the
-//! counts add up. What cannot be proved is said as plainly as what is wrong.
+//! done under it, nothing is disclosed in the scope of a stay, every decision is decided again from its facts, a
+//! correction reaches every recipient, the counts add up. What cannot be proved is said as plainly as what is wrong;
+//! of what a pruned ledger no longer has, nothing is presumed.
 
 mod cases;
+mod corrections;
+mod gone;
+mod quorum;
+mod replay;
 
 use crate::Error;
 use crate::event::{Decided, Event};
 use agreement::{
-    Act, Digest, ElementRef, Facts, Gate, PartyId, PurposeId, Request, Role, Scope, Stay, StayKind,
+    Act, Digest, ElementRef, Gate, PartyId, PurposeId, Request, Role, Scope, Seal, Stay, StayKind,
 };
+use gone::Gone;
 use jiff::Timestamp;
-use ledger::{Checkpoint, Directory, Entry, Outcome, Verifier};
+use ledger::{Checkpoint, Directory, Entry, Files, Outcome, Policy, Verifier};
+use replay::{Replay, Replayed};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -31,6 +38,8 @@ pub struct Audited {
     pub proved: Vec<String>,
     /// What could not be proved or disproved, and what it would take.
     pub open: Vec<String>,
+    /// What was destroyed, and so can be opened by nobody any more.
+    pub erased: Vec<String>,
     /// What lies beside the ledger and nobody answers for.
     pub unauthenticated: Vec<String>,
     /// What is wrong; empty if nothing is.
@@ -46,6 +55,24 @@ pub struct Wrong {
     pub what: String,
     /// What to do about it.
     pub remedy: String,
+    /// The entry's index, where it is an entry.
+    #[serde(skip)]
+    index: Option<u64>,
+}
+
+impl Wrong {
+    /// Says what is wrong with a file, or with something else that has a name.
+    pub fn with(
+        place: impl Into<String>,
+        what: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Wrong {
+        Wrong { place: place.into(), what: what.into(), remedy: remedy.into(), index: None }
+    }
+
+    fn at(index: u64, what: &str, remedy: &str) -> Wrong {
+        Wrong { index: Some(index), ..Wrong::with(format!("entry {index}"), what, remedy) }
+    }
 }
 
 impl Audited {
@@ -65,9 +92,29 @@ pub fn audit(
     held: &[Checkpoint],
     gate: &Gate,
 ) -> Result<Audited, Error> {
-    let mut reading = Reading::new(gate);
-    let outcome = ledger::audit(&Directory::new(folder), key, held, |index, entry| {
-        reading.take(index, entry);
+    audit_files(&Directory::new(folder), key, held, gate)
+}
+
+/// Audits a ledger wherever its files are, under its public key.
+///
+/// # Errors
+/// A file cannot be read. What is wrong with the ledger is no error but an outcome.
+pub fn audit_files<F: Files + Sync>(
+    files: &F,
+    key: &Verifier,
+    held: &[Checkpoint],
+    gate: &Gate,
+) -> Result<Audited, Error> {
+    let mut reading = Reading::new(key);
+    let outcome = std::thread::scope(|scope| {
+        let mut replay = Replay::begin(scope, gate);
+        let outcome = ledger::audit(files, key, held, |index, entry| {
+            if let Some(decided) = reading.take(index, entry) {
+                replay.take(index, decided);
+            }
+        });
+        reading.replayed(replay.end());
+        outcome
     })?;
     Ok(match outcome {
         Outcome::Sound(bytes) => {
@@ -82,9 +129,16 @@ pub fn audit(
                     count.entries, count.bundles, count.tiles
                 ),
             ];
+            if let Some(pruned) = &bytes.pruned {
+                proved.push(format!(
+                    "its key has signed that entries below {} may be gone, by this rule: {}",
+                    pruned.below, pruned.rule
+                ));
+            }
             if count.held > 0 {
                 proved.push(format!("it continues {} checkpoint held by the auditor", count.held));
             }
+            reading.hold(files, &bytes)?;
             reading.finish(&mut proved);
             Audited {
                 origin: bytes.origin.to_string(),
@@ -92,6 +146,7 @@ pub fn audit(
                 root: bytes.root.to_string(),
                 proved,
                 open: reading.open,
+                erased: reading.erased,
                 unauthenticated: bytes.unauthenticated,
                 wrong: reading.wrong,
             }
@@ -104,13 +159,12 @@ pub fn audit(
             open: vec![
                 "what the entries mean was not looked at: they are not what was signed".to_owned(),
             ],
+            erased: Vec::new(),
             unauthenticated: Vec::new(),
             wrong: findings
                 .iter()
-                .map(|finding| Wrong {
-                    place: finding.file.clone(),
-                    what: finding.fault.to_string(),
-                    remedy: finding.remedy().to_owned(),
+                .map(|finding| {
+                    Wrong::with(&finding.file, finding.fault.to_string(), finding.remedy())
                 })
                 .collect(),
         },
@@ -118,16 +172,28 @@ pub fn audit(
 }
 
 /// What has been read so far: only what later entries are held against.
-struct Reading<'gate> {
-    gate: &'gate Gate,
-    packs: BTreeSet<String>,
+struct Reading<'key> {
+    /// The ledger's own key.
+    key: &'key Verifier,
     permits: BTreeMap<u64, Held>,
     stays: BTreeMap<String, Stay>,
     disclosures: BTreeMap<u64, Given>,
-    runs: BTreeMap<String, u64>,
+    runs: BTreeMap<String, Begun>,
     cases: BTreeMap<String, cases::Case>,
+    corrections: BTreeMap<(String, u64), corrections::Ordered>,
+    /// The witnesses of each agreement that asks for some.
+    quorums: BTreeMap<String, Policy>,
+    /// The checkpoints that they cosigned, which this ledger must continue.
+    seen: Vec<Checkpoint>,
     abandoned: BTreeSet<String>,
+    /// What rests on entries that a pruned ledger no longer has.
+    gone: Gone,
+    /// Kinds that this version does not know: the first entry of each, and how many.
+    unknown: BTreeMap<String, (u64, u64)>,
+    /// When the last seal ends.
+    sealed_until: Option<Timestamp>,
     counted: Counted,
+    erased: Vec<String>,
     open: Vec<String>,
     wrong: Vec<Wrong>,
 }
@@ -139,6 +205,15 @@ struct Held {
     ends: Timestamp,
 }
 
+/// Where a run began, as far as this ledger still shows it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Begun {
+    /// At an entry that is there.
+    Here,
+    /// Before the first entry that is left.
+    Before,
+}
+
 /// A disclosure, until its run ends.
 struct Given {
     run: String,
@@ -146,6 +221,8 @@ struct Given {
     parties: Parties,
     stayed: Option<String>,
     withdrawn: bool,
+    /// Enough witnesses have cosigned it, where its agreement asks for some.
+    cosigned: bool,
 }
 
 #[derive(Default)]
@@ -159,43 +236,75 @@ struct Counted {
     stays: u64,
     steps: u64,
     actions: u64,
+    corrections: u64,
+    corrected: u64,
+    cosigned: u64,
+    seals: u64,
     finished: u64,
 }
 
-impl<'gate> Reading<'gate> {
-    fn new(gate: &'gate Gate) -> Self {
-        let packs = gate.packs().iter().map(|pack| {
-            let pack = pack.reference();
-            format!("{} {} {}", pack.id, pack.version, pack.digest)
-        });
+impl<'key> Reading<'key> {
+    fn new(key: &'key Verifier) -> Self {
         Reading {
-            gate,
-            packs: packs.collect(),
+            key,
             permits: BTreeMap::new(),
             stays: BTreeMap::new(),
             disclosures: BTreeMap::new(),
             runs: BTreeMap::new(),
             cases: BTreeMap::new(),
+            corrections: BTreeMap::new(),
+            quorums: BTreeMap::new(),
+            seen: Vec::new(),
             abandoned: BTreeSet::new(),
+            gone: Gone::default(),
+            unknown: BTreeMap::new(),
+            sealed_until: None,
             counted: Counted::default(),
+            erased: Vec::new(),
             open: Vec::new(),
             wrong: Vec::new(),
         }
     }
 
-    fn take(&mut self, index: u64, entry: &Entry) {
+    /// Holds the ledger against the checkpoints that witnesses cosigned, as its own entries name them.
+    fn hold<F: Files + Sync>(&mut self, files: &F, bytes: &ledger::Audit) -> Result<(), Error> {
+        let start = bytes.pruned.as_ref().map_or(0, |pruned| pruned.below);
+        let (held, gone): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.seen).into_iter().partition(|one| one.size >= start);
+        self.gone.disclosures += gone.len() as u64;
+        if held.is_empty() {
+            return Ok(());
+        }
+        if let Outcome::Unsound(findings) = ledger::audit::bytes(files, self.key, &held)? {
+            for finding in findings {
+                let what = format!("a checkpoint that witnesses cosigned: {}", finding.fault);
+                self.wrong.push(Wrong::with(&finding.file, what, finding.remedy()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what came of deciding every decision again.
+    fn replayed(&mut self, replayed: Replayed) {
+        self.counted.replayed = replayed.same;
+        self.open.extend(replayed.open());
+        self.wrong.extend(replayed.wrong.into_values());
+        self.wrong.sort_by_key(|wrong| wrong.index);
+    }
+
+    /// Reads an entry, and returns the decision that it holds, to be decided again.
+    fn take(&mut self, index: u64, entry: &Entry) -> Option<Decided> {
+        self.gone.begin(index);
         let at = entry.at();
         let Some(event) = Event::of(entry) else {
-            self.open.push(format!(
-                "entry {index}: this version does not know the kind `{}`",
-                entry.kind()
-            ));
-            return;
+            self.unknown.entry(entry.kind().to_string()).or_insert((index, 0)).1 += 1;
+            return None;
         };
         match event {
             Event::Permitted(decided) => {
-                self.replay(index, &decided);
-                self.permit(index, at, decided);
+                self.counted.decisions += 1;
+                self.permit(index, at, &decided);
+                return Some(decided);
             }
             Event::Refused(decided) => {
                 self.counted.refusals += 1;
@@ -206,11 +315,12 @@ impl<'gate> Reading<'gate> {
                         "ask the node's operator for the record of the refusal",
                     );
                 }
-                self.replay(index, &decided);
+                self.counted.decisions += 1;
+                return Some(decided);
             }
             Event::RunStarted { run, permit, .. } => {
                 self.under(index, at, permit, &Act::RUN, None);
-                self.runs.insert(run, index);
+                self.runs.insert(run, Begun::Here);
             }
             Event::ModelTrained { run, permit, .. } => {
                 self.under(index, at, permit, &Act::TRAIN, None);
@@ -239,7 +349,8 @@ impl<'gate> Reading<'gate> {
                 self.under(index, at, permit, &Act::RELEASE, Some(&agreement));
                 let parties = Parties { agreement, source, recipient, purpose, elements };
                 let stayed = self.stayed(index, at, &parties);
-                let given = Given { run, persons, parties, stayed, withdrawn: false };
+                let given =
+                    Given { run, persons, parties, stayed, withdrawn: false, cosigned: false };
                 self.disclosures.insert(index, given);
             }
             Event::LeadsRead { permit, .. } => self.under(index, at, permit, &Act::READ, None),
@@ -251,6 +362,7 @@ impl<'gate> Reading<'gate> {
                         given.stayed = self.stayed(index, at, &given.parties);
                         self.disclosures.insert(disclosure, given);
                     }
+                    None if self.gone.has(disclosure) => self.gone.disclosures += 1,
                     None => self.wrong(
                         index,
                         "it resumes a disclosure that the ledger does not hold before it",
@@ -264,6 +376,7 @@ impl<'gate> Reading<'gate> {
                         given.withdrawn = true;
                         self.counted.withdrawn += 1;
                     }
+                    None if self.gone.has(disclosure) => self.gone.disclosures += 1,
                     None => self.wrong(
                         index,
                         "it withdraws a disclosure that the ledger does not hold before it",
@@ -273,6 +386,12 @@ impl<'gate> Reading<'gate> {
             }
             Event::RunFinished { run, opened, .. } => {
                 self.of_run(index, &run);
+                self.quorum_of_run(&run);
+                if self.runs.get(&run) == Some(&Begun::Before) {
+                    // Some of its disclosures may be among what is gone: their sum says nothing.
+                    self.gone.finished += 1;
+                    return None;
+                }
                 self.counted.finished += 1;
                 let given: u64 = (self.disclosures.values())
                     .filter(|given| given.run == run && !given.withdrawn)
@@ -302,7 +421,10 @@ impl<'gate> Reading<'gate> {
                 }
             }
             Event::StayLifted { stay, .. } => {
-                if self.stays.remove(&stay).is_none() {
+                let stood = self.stays.remove(&stay).is_some();
+                if !stood && self.gone.any() {
+                    self.gone.stays += 1;
+                } else if !stood {
                     self.wrong(
                         index,
                         &format!("it lifts stay `{stay}`, which was not standing"),
@@ -313,29 +435,43 @@ impl<'gate> Reading<'gate> {
             Event::CaseStepped { case, number, step, stage: _, ends } => {
                 self.step(index, at, &case, number, &step, &ends);
             }
+            Event::CorrectionOrdered { case, number, recipients } => {
+                self.correction_ordered(index, &case, number, recipients);
+            }
+            Event::CorrectionAcknowledged { case, number, recipient, answer: _ } => {
+                self.correction_acknowledged(index, &case, number, &recipient);
+            }
             Event::CaseRead { .. } => self.just_permitted(index, at, &READS),
             Event::IndividualSaw { .. } => self.just_permitted(index, at, &[Act::SEE_OWN]),
+            Event::EntrySealed { power, authority, from, until } => {
+                self.just_permitted(index, at, &[Act::SEAL]);
+                self.sealed(index, at, power, authority, &from, &until);
+            }
             Event::VoteCast { .. } => self.just_permitted(index, at, &[Act::VOTE]),
             Event::WorkExported { .. } => self.just_permitted(index, at, &[Act::EXPORT_WORK]),
             Event::ResultsImported { .. } => {
                 self.just_permitted(index, at, &[Act::IMPORT_RESULTS]);
             }
-            Event::CorrectionSent { case, .. } => {
-                if !self.cases.get(&case).is_some_and(|seen| seen.corrects) {
-                    let what = format!(
-                        "it sends a correction of case {case}, and none was ordered before"
-                    );
-                    self.wrong(index, &what, ORDER);
-                }
+            Event::CorrectionSent { case, number, recipient, arrived, .. } => {
+                self.correction_sent(index, &case, number, &recipient, arrived);
+            }
+            Event::WitnessesAgreed { agreement, quorum, within_seconds: _, members } => {
+                self.witnesses_agreed(index, agreement, quorum, &members);
+            }
+            Event::CheckpointCosigned { run: _, disclosure, size, note } => {
+                self.cosigned(index, disclosure, size, &note);
+            }
+            Event::DataDestroyed { agreement, due, key, rows, .. } => {
+                self.destroyed(index, at, &agreement, &due, key, &rows);
             }
             Event::AgreementFiled { .. }
             | Event::PermitDropped { .. }
-            | Event::CorrectionReceived { .. }
-            | Event::DataDestroyed { .. } => {}
+            | Event::CorrectionReceived { .. } => {}
         }
+        None
     }
 
-    fn permit(&mut self, index: u64, at: Timestamp, decided: Decided) {
+    fn permit(&mut self, index: u64, at: Timestamp, decided: &Decided) {
         let Ok(ends) = decided.ends.parse::<Timestamp>() else {
             return self.wrong(
                 index,
@@ -350,7 +486,8 @@ impl<'gate> Reading<'gate> {
                 "treat all that was done under it as done without one",
             );
         }
-        self.permits.insert(index, Held { act: decided.act, agreement: decided.agreement, ends });
+        let (act, agreement) = (decided.act.clone(), decided.agreement.clone());
+        self.permits.insert(index, Held { act, agreement, ends });
     }
 
     /// The permit precedes the act: an earlier entry permits it, for this act and agreement, and had not ended.
@@ -362,6 +499,10 @@ impl<'gate> Reading<'gate> {
         act: &Act,
         agreement: Option<&str>,
     ) {
+        if permit < index && self.gone.has(permit) {
+            self.gone.permits += 1;
+            return;
+        }
         self.counted.acts += 1;
         let held = self.permits.get(&permit).filter(|_| permit < index);
         let fault = match held {
@@ -390,9 +531,62 @@ impl<'gate> Reading<'gate> {
         if self.abandoned.contains(run) {
             self.wrong(index, &format!("run {run} was abandoned before it"), ORDER);
         }
-        if !self.runs.contains_key(run) {
+        if self.runs.contains_key(run) {
+            return;
+        }
+        if self.gone.any() {
+            self.runs.insert(run.to_owned(), Begun::Before);
+        } else {
             self.wrong(index, &format!("run {run} has not started before it"), ORDER);
         }
+    }
+
+    /// An entry was sealed: under a cited power, and not for ever (floor F10).
+    fn sealed(
+        &mut self,
+        index: u64,
+        at: Timestamp,
+        power: String,
+        authority: String,
+        from: &str,
+        until: &str,
+    ) {
+        let remedy = "show the person what was kept from them: nothing allowed it";
+        let (Ok(from), Ok(until)) = (from.parse(), until.parse()) else {
+            return self.wrong(index, "a seal has no beginning or no end", remedy);
+        };
+        let seal = Seal { power, authority, from, until };
+        if !seal.is_cited() {
+            self.wrong(index, "a seal cites no power or no authority", remedy);
+        }
+        if until <= at || until == Timestamp::MAX {
+            self.wrong(index, "a seal had ended before it was put on, or never ends", remedy);
+        }
+        self.counted.seals += 1;
+        self.sealed_until = self.sealed_until.max(Some(until));
+    }
+
+    /// Says what was destroyed, and what of this ledger nobody can open any more.
+    fn destroyed(
+        &mut self,
+        index: u64,
+        at: Timestamp,
+        agreement: &str,
+        due: &str,
+        key: bool,
+        rows: &BTreeMap<String, u64>,
+    ) {
+        let under = |given: &&Given| given.parties.agreement == agreement && !given.withdrawn;
+        let disclosures = self.disclosures.values().filter(under);
+        let (count, persons) = disclosures
+            .fold((0_u64, 0_u64), |(count, persons), given| (count + 1, persons + given.persons));
+        let openings = rows.get("opening").copied().unwrap_or_default();
+        let key = if key { "its key and " } else { "" };
+        let gone = if self.gone.any() { ", and of those that are gone" } else { "" };
+        self.erased.push(format!(
+            "entry {index}: what was obtained under agreement {agreement} was destroyed at {at} (due {due}): {key}{openings} \
+             openings; what {count} disclosures about {persons} persons commit to{gone} cannot be opened any more"
+        ));
     }
 
     /// Returns the stay in whose scope a disclosure lies, if there is one.
@@ -405,41 +599,6 @@ impl<'gate> Reading<'gate> {
         };
         let found = self.stays.values().find(|stay| stay.applies(&request, agreement, &roles, at));
         found.map(|stay| stay.order.clone())
-    }
-
-    /// Decides a decision again from its facts, if the packs that decided are at hand.
-    fn replay(&mut self, index: u64, decided: &Decided) {
-        self.counted.decisions += 1;
-        if let Some(pack) = decided.packs.iter().find(|pack| !self.packs.contains(*pack)) {
-            self.open.push(format!("entry {index}: to decide it again takes the law pack {pack}"));
-            return;
-        }
-        let Ok(facts) = serde_json::from_str::<Facts>(&decided.given) else {
-            self.open.push(format!(
-                "entry {index}: its facts cannot be read, so it cannot be decided again"
-            ));
-            return;
-        };
-        let is_its_own = facts.act.as_str() == decided.act && facts.agreement == decided.agreement;
-        if !is_its_own {
-            let remedy = "ask the node's operator which facts it was decided on";
-            return self.wrong(index, "its facts are of another act or agreement", remedy);
-        }
-        let again: BTreeSet<String> =
-            self.gate.replay(&facts).into_iter().map(|reason| reason.id).collect();
-        // What only the gate itself can object to (an unknown pack, a number that is none) is not in the facts.
-        let told: BTreeSet<String> = decided
-            .rules
-            .iter()
-            .filter(|rule| self.gate.has_rule(rule) || again.contains(*rule))
-            .cloned()
-            .collect();
-        if again == told {
-            self.counted.replayed += 1;
-        } else {
-            let what = format!("decided again it breaks {again:?}, and it says {told:?}");
-            self.wrong(index, &what, "ask the node's operator which program and packs decided it");
-        }
     }
 
     fn finish(&mut self, proved: &mut Vec<String>) {
@@ -455,6 +614,16 @@ impl<'gate> Reading<'gate> {
                 "tell the authority that ordered the stay, and recall what was disclosed",
             );
         }
+        for (kind, (first, count)) in &self.unknown {
+            let others =
+                if *count > 1 { format!(", and {} more", count - 1) } else { String::new() };
+            let text =
+                format!("entry {first}{others}: this version does not know the kind `{kind}`");
+            self.open.push(text);
+        }
+        self.corrections_end();
+        self.quorums_end();
+        self.gone.say(&mut self.open);
         let count = &self.counted;
         let mut say = |n: u64, sentence: String| {
             if n > 0 && self.wrong.is_empty() {
@@ -490,17 +659,36 @@ impl<'gate> Reading<'gate> {
             ),
         );
         say(
+            count.cosigned,
+            format!(
+                "each of {} disclosures was in a checkpoint that its agreement's quorum of witnesses cosigned, before its \
+                 run ended",
+                count.cosigned
+            ),
+        );
+        let until = self.sealed_until.unwrap_or_default();
+        say(
+            count.seals,
+            format!(
+                "each of {} seals cites its power and its authority and ends, the last at {until}",
+                count.seals
+            ),
+        );
+        say(
+            count.corrections,
+            format!(
+                "{} corrections were ordered, and {} reached every recipient on record",
+                count.corrections, count.corrected
+            ),
+        );
+        say(
             count.finished,
             format!("{} finished runs opened as many leads as were disclosed", count.finished),
         );
     }
 
     fn wrong(&mut self, index: u64, what: &str, remedy: &str) {
-        self.wrong.push(Wrong {
-            place: format!("entry {index}"),
-            what: what.to_owned(),
-            remedy: remedy.to_owned(),
-        });
+        self.wrong.push(Wrong::at(index, what, remedy));
     }
 }
 
@@ -542,6 +730,7 @@ impl Parties {
             environment: agreement::Environment::Test,
             cycle: None,
             ledger_writable: true,
+            quorum_missed: false,
             model_digest: None,
             recipe_digest: None,
             threshold: None,
@@ -640,14 +829,14 @@ mod tests {
 
     /// Reads events an hour apart, and returns what is wrong.
     fn wrong(events: &[Event]) -> Vec<String> {
-        let gate = Gate::shipped().unwrap();
-        let mut reading = Reading::new(&gate);
+        let key = ledger::Signer::from_random(ledger::Name::new("l.example").unwrap(), [1; 32]);
+        let mut reading = Reading::new(key.verifier());
         let first: Timestamp = "2027-01-04T00:00:00Z".parse().unwrap();
         for (index, event) in events.iter().enumerate() {
             let hours = i64::try_from(index).unwrap();
             let at = first + jiff::SignedDuration::from_hours(hours);
             let leaf = event.to_leaf(at, Commitments::new(), [7; 32]).unwrap();
-            reading.take(index as u64, &leaf.to_entry().unwrap());
+            let _ = reading.take(index as u64, &leaf.to_entry().unwrap());
         }
         reading.finish(&mut Vec::new());
         reading.wrong.iter().map(|wrong| format!("{}: {}", wrong.place, wrong.what)).collect()

@@ -18,10 +18,12 @@ mod receipt;
 mod restore;
 mod review;
 mod run;
+mod seal;
 mod serve;
 mod sign;
 mod stay;
 mod synth;
+mod tls;
 mod witness;
 
 use crate::Error;
@@ -63,7 +65,9 @@ enum Command {
     Review(review::Words),
     /// Records, lists or lifts a stay of an authority, or a source's own stop
     Stay(stay::Words),
-    /// Verifies a ledger offline, bytes and meaning
+    /// Keeps a disclosure from the person concerned for a time, under a cited power
+    Seal(seal::Words),
+    /// Verifies a ledger in a folder or at an address, bytes and meaning
     Audit(audit::Words),
     /// Begins a program with a commented agreement
     New(new::Words),
@@ -77,7 +81,7 @@ enum Command {
     Law(law::Words),
     /// Links files of your own, without an agreement: profile, train, link, evaluate …
     Link(link::Words),
-    /// Makes the receipt of a ledger's entry, or verifies one with no network and no database
+    /// Makes the receipt of a ledger's entry, verifies one with no network and no database, or finds a person's entries
     Receipt(receipt::Words),
     /// Cosigns other ledgers' checkpoints, or asks others to cosign this one's
     Witness(witness::Words),
@@ -146,6 +150,7 @@ fn carry_out(command: Command, clock: &Clock, printer: &mut Printer) -> Result<D
             Command::Explain(words) => words.carry_out(clock, printer).await,
             Command::Review(words) => words.carry_out(clock, printer).await,
             Command::Stay(words) => Box::pin(words.carry_out(clock, printer)).await,
+            Command::Seal(words) => Box::pin(words.carry_out(clock, printer)).await,
             Command::Audit(words) => words.carry_out(printer),
             Command::New(words) => words.carry_out(printer),
             Command::Check(words) => words.carry_out(printer),

@@ -21,7 +21,7 @@ use agreement::{
 };
 use casework::{
     Acknowledgement, Actor, Case, CaseStore as _, Closing, Contest, Database, Dispatch, Lead,
-    LeadId, Moving, NotAllowed, Seen, StaysState, Step, StepKind, Store as _, StoredCase, Terms,
+    LeadId, Moving, NotAllowed, SealedEntry, Seen, StaysState, Step, StepKind, Store as _, StoredCase, Terms,
     Tripwire,
 };
 use file::case_file;
@@ -302,6 +302,44 @@ impl Desk {
         Ok(Read::Shown((), self.note(events, &openings).await?))
     }
 
+    /// Keeps a disclosure about a lead from its individual for a time, under a power that a law gives (floor F10). The
+    /// sealing is recorded; whom it is about is not said there, nor to the gate, whose facts are recorded too.
+    ///
+    /// # Errors
+    /// The entry is no disclosure on this lead, or the store fails.
+    pub async fn seal(&self, officer: &Officer, sealed: SealedEntry) -> Result<Read<()>, Error> {
+        let disclosed = self.inner.store.disclosed_on(&sealed.lead).await?;
+        if !disclosed.iter().any(|one| one.ledger_index == Some(sealed.entry)) {
+            let lead = sealed.lead.to_string();
+            return Err(Error::NothingToSeal { entry: sealed.entry, lead });
+        }
+        let asker = Asker::officer(officer);
+        let mut request = self.request(Act::SEAL, &asker).await?;
+        request.seal = Some(sealed.seal.clone());
+        let (decision, event) = self.decide(&request).await?;
+        if let Decision::Refusal(refusal) = decision {
+            self.note(vec![(event, Commitments::new())], &[]).await?;
+            return Ok(Read::Refused(refusal));
+        }
+        let told = [
+            ("by", asker.actor.spelled()),
+            ("entry", sealed.entry.to_string()),
+            ("lead", sealed.lead.to_string()),
+        ];
+        let (commitments, openings) = cli::commit(&told)?;
+        let seal = &sealed.seal;
+        let happened = Event::EntrySealed {
+            power: seal.power.clone(),
+            authority: seal.authority.clone(),
+            from: seal.from.to_string(),
+            until: seal.until.to_string(),
+        };
+        let events = vec![(event, Commitments::new()), (happened, commitments)];
+        let drafts = drafts(self.now(), events);
+        let lines = self.inner.store.seal_entry(&sealed, &openings, &drafts).await?;
+        Ok(Read::Shown((), lines))
+    }
+
     /// Says whether the ledger holds these lines: what leaves the node waits for it (floor F9).
     ///
     /// # Errors
@@ -371,6 +409,8 @@ impl Desk {
         let mut events: Vec<_> =
             permitted.into_iter().map(|event| (event, Commitments::new())).collect();
         events.push((event, commitments));
+        // To whom a correction goes, and who has it, is nobody's secret: an auditor sees that it reached all.
+        events.extend(file::told_of_correction(&case).map(|event| (event, Commitments::new())));
         let drafts = drafts(self.now(), events);
         let moving = Moving { case: case.clone(), drafts, openings };
         let lines = self.inner.store.take(moving).await?;

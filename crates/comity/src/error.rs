@@ -249,6 +249,43 @@ pub enum Error {
         /// Where.
         address: String,
     },
+    /// Too few witnesses cosigned in the time that the agreement gives them.
+    #[error(
+        "fewer than {quorum} of {members} witnesses cosigned within {seconds} seconds: {}",
+        if refused.is_empty() { "the others did not answer".to_owned() } else { refused.join("; ") }
+    )]
+    QuorumMissed {
+        /// How many are asked for.
+        quorum: u32,
+        /// Of how many.
+        members: usize,
+        /// Within how many seconds.
+        seconds: u32,
+        /// What the others answered.
+        refused: Vec<String>,
+    },
+    /// A release came without the cosignatures that its agreement asks for.
+    #[error(
+        "the agreement makes a release wait for witnesses, and nothing shows that enough have cosigned"
+    )]
+    NoQuorum,
+    /// An entry that is no disclosure on the lead was to be sealed.
+    #[error("entry {entry} is no disclosure on lead `{lead}`, so there is nothing to seal")]
+    NothingToSeal {
+        /// The entry.
+        entry: u64,
+        /// The lead.
+        lead: String,
+    },
+    /// A server would show its certificate, and nobody says whose word is taken for it.
+    #[error("`{address}` is encrypted, and no authority is named whose certificates are taken")]
+    NoAuthority {
+        /// Where.
+        address: String,
+    },
+    /// An address was given where only the key beside a ledger would tell whose it is.
+    #[error("a ledger from afar comes with no key that could be trusted")]
+    NoKeyFromAfar,
     /// The server's settings are not what they have to be.
     #[error("{place}: {why}")]
     BadConfig {
@@ -459,6 +496,18 @@ impl Error {
             Error::Unencrypted { .. } => fixed(
                 "give --certificate, --certificate-key and --trust, or use an address of this machine",
             ),
+            Error::QuorumMissed { .. } | Error::NoQuorum => fixed(
+                "see that the witnesses answer at the addresses in schedule.toml, then go on with the run",
+            ),
+            Error::NothingToSeal { .. } => {
+                fixed("look up where the ledger holds the disclosure: the case's page shows it")
+            }
+            Error::NoAuthority { .. } => fixed(
+                "give --trust with the certificates of the authorities (PEM); the system keeps those of the web in one file",
+            ),
+            Error::NoKeyFromAfar => {
+                fixed("give --key with the ledger's public key, from another hand than the ledger")
+            }
             Error::BadConfig { .. } => {
                 fixed("mend it there; docs/guides/serve.md lists every key with what it does")
             }

@@ -9,7 +9,7 @@ use crate::{Error, clock};
 use jiff::Timestamp;
 use ledger::{Commitments, Entry, Facts, Kind, Leaf};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,31 @@ pub enum Event {
         /// The digest of the annex by which the recipient here joined, if it did.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         annex: Option<String>,
+    },
+    /// Which witnesses the agreement just filed makes a release wait for, and how many of them.
+    #[serde(rename = "witnesses.agreed")]
+    WitnessesAgreed {
+        /// The agreement's digest.
+        agreement: String,
+        /// How many of them must have cosigned.
+        quorum: u64,
+        /// How long a release waits for them.
+        within_seconds: u64,
+        /// Each by its name in the agreement, with its public key (C2SP vkey).
+        members: BTreeMap<String, String>,
+    },
+    /// As many witnesses as the agreement asks for have cosigned a checkpoint that holds a disclosure, which waited for it
+    /// and is released next.
+    #[serde(rename = "checkpoint.cosigned")]
+    CheckpointCosigned {
+        /// The run.
+        run: String,
+        /// Where the ledger holds the disclosure.
+        disclosure: u64,
+        /// How many entries they saw.
+        size: u64,
+        /// The checkpoint with their signatures (C2SP signed-note).
+        note: String,
     },
     /// The gate permitted an act.
     #[serde(rename = "decision.permitted")]
@@ -220,6 +245,28 @@ pub enum Event {
         /// How many cases.
         cases: u64,
     },
+    /// The step just before this ordered a correction, which goes to every recipient on record.
+    #[serde(rename = "correction.ordered")]
+    CorrectionOrdered {
+        /// The case's number.
+        case: String,
+        /// The step that ordered it.
+        number: u64,
+        /// To whom it must go.
+        recipients: BTreeSet<String>,
+    },
+    /// A recipient acknowledged a correction, as the step just before this notes.
+    #[serde(rename = "correction.acknowledged")]
+    CorrectionAcknowledged {
+        /// The case's number.
+        case: String,
+        /// The step that ordered it.
+        number: u64,
+        /// Who acknowledged.
+        recipient: String,
+        /// SHA-256 of its signed answer.
+        answer: String,
+    },
     /// A correction was sent to a recipient, or sending it failed.
     #[serde(rename = "correction.sent")]
     CorrectionSent {
@@ -261,6 +308,19 @@ pub enum Event {
         rejected: u64,
         /// SHA-256 of the file.
         file: String,
+    },
+    /// An entry is kept from the individual for a time, under the permit recorded just before this. Which entry, about which
+    /// lead, and by whom, is committed to: that would be the hint that the seal is there to avoid.
+    #[serde(rename = "entry.sealed")]
+    EntrySealed {
+        /// The section of law that gives the power.
+        power: String,
+        /// Who ordered it.
+        authority: String,
+        /// From when on (RFC 3339).
+        from: String,
+        /// Until when: no seal is without an end.
+        until: String,
     },
     /// A stay was recorded; from here on nothing in its scope is released.
     #[serde(rename = "stay.recorded")]

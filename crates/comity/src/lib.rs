@@ -21,11 +21,14 @@ pub mod outbox;
 pub mod own;
 pub mod printer;
 pub mod program;
+pub mod quorum;
 pub mod release;
+pub mod remote;
 pub mod report;
 pub mod run;
 pub mod server;
 mod summary;
+mod web;
 pub mod witness;
 
 pub use error::Error;

@@ -6,16 +6,19 @@
 
 use crate::clock::{self, Clock};
 use crate::event::{Decided, Event};
+use crate::program::Program;
+use crate::quorum::Quorum;
 use crate::{Error, outbox, report};
 use agreement::{Decision, Environment, Facts, Filed, Gate, Permit, Refusal, Request, Stay};
 use casework::{Database, Drafts, Keeper, RecordedStay, Sqlite, StaysState, Store, Vault};
 use jiff::Timestamp;
-use ledger::{Commitments, Disk, Leaf, Log, Name, Recorded, Signer};
+use ledger::{Commitments, Disk, Leaf, Log, Name, Recorded, Signer, Verifier};
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio_rustls::rustls::ClientConfig;
 
 /// How many seconds the clock may stand before the last entry: it is then stamped as of that entry.
 const CLOCK_TOLERANCE: i64 = 60;
@@ -154,6 +157,8 @@ pub struct Node {
     /// Whether it could last be written: for those who act on cases while it is drained.
     writable: Arc<AtomicBool>,
     decisions: Vec<report::Decision>,
+    /// How witnesses are asked whose addresses are encrypted.
+    witness_tls: Option<Arc<ClientConfig>>,
 }
 
 /// What came of asking the gate.
@@ -217,7 +222,28 @@ impl Node {
             fault,
             writable,
             decisions,
+            witness_tls: None,
         })
+    }
+
+    /// Sets how witnesses are asked whose addresses are encrypted.
+    pub fn ask_witnesses_over(&mut self, tls: Option<Arc<ClientConfig>>) {
+        self.witness_tls = tls;
+    }
+
+    /// Returns how witnesses are asked whose addresses are encrypted.
+    pub(crate) fn witness_tls(&self) -> Option<Arc<ClientConfig>> {
+        self.witness_tls.clone()
+    }
+
+    /// Returns the quorum of witnesses that a program's releases wait for on this node's ledger, if for any.
+    pub(crate) fn quorum(&self, program: &Program) -> Result<Option<Quorum>, Error> {
+        if program.agreement().witnesses.is_none() {
+            return Ok(None);
+        }
+        let key = crate::program::read(&self.places.ledger_key())?;
+        let log = Verifier::parse(key.trim())?;
+        Quorum::of(program.agreement(), &program.schedule, &log)
     }
 
     /// Returns what time it is.

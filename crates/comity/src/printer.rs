@@ -257,6 +257,11 @@ impl Watch for Printer {
                     ),
                 );
             }
+            Step::Cosigned { by } => {
+                let by: Vec<_> = by.iter().map(|(name, at)| format!("{name} at {at}")).collect();
+                self.wrapped("cosigned  ", &by.join(", "));
+            }
+            Step::QuorumMissed { why } => self.wrapped("quorum    ", why),
             Step::Withheld { why } => self.wrapped("withheld  ", &why.to_string()),
         }
     }

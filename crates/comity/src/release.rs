@@ -1,5 +1,6 @@
 //! Step 8a: release. The one place where returned elements leave their owner, and the boundary that nothing crosses
-//! without evidence: a live permit, an entry that is durable under a signed checkpoint, and no stay (floor F8, F9).
+//! without evidence: a live permit, an entry that is durable under a signed checkpoint, the cosignatures that the agreement
+//! makes it wait for, and no stay (floor F8, F9).
 //!
 //! What is released is what the ledger recorded, and nothing else: every value must open a commitment of the entry,
 //! and every commitment must be opened. [`release`] takes its [`Recorded`] by value, so one entry releases once.
@@ -8,10 +9,12 @@ use crate::Error;
 use crate::clock::{self, Clock};
 use crate::event::Event;
 use crate::node::look_up_stays;
+use crate::quorum::Cosigned;
 use agreement::{Act, Agreement, Filed, Permit, Request, Stay};
-use casework::{Disclosure, LeadId, StaysState, Store};
+use casework::{Disclosure, LeadId, StaysState, Store, Vault};
 use jiff::Timestamp;
-use ledger::{Commitments, Leaf, Opening, Recorded};
+use ledger::finder::TAG;
+use ledger::{Commitments, Finder, Leaf, Opening, Recorded};
 use std::collections::BTreeMap;
 
 /// What came of trying to release.
@@ -45,40 +48,61 @@ impl std::fmt::Display for Withheld {
     }
 }
 
-/// Commits to the returned elements of some leads, field by field, each under a fresh key.
+/// Commits to the returned elements of some leads, field by field, each under a fresh key, and tags each so that the
+/// person finds it with their finder and nobody else does.
 ///
 /// # Errors
 /// There is no randomness, or a value cannot be committed to.
 pub fn commit(
-    returned: &[(LeadId, BTreeMap<String, String>)],
+    returned: &[(LeadId, Finder, BTreeMap<String, String>)],
 ) -> Result<(Commitments, Vec<(LeadId, String)>), Error> {
     let mut commitments = Commitments::new();
     let mut openings = Vec::new();
-    for (lead, values) in returned {
+    for (lead, finder, values) in returned {
         // The lead's number is committed to as a field of its own: it ties the person's fields together for whoever
         // holds the openings, and for nobody else.
         let lead_itself = (LEAD.to_owned(), lead.to_string());
         for (field, value) in std::iter::once(lead_itself).chain(values.clone()) {
             let (commitment, opening) = ledger::commit(clock::random()?, &field, value.into())?;
-            commitments.entry(field).or_default().push(commitment);
-            let opening = serde_json::to_string(&opening).map_err(|_| Error::UnspeakableEvent)?;
-            openings.push((lead.clone(), opening));
+            let made = [(field.clone(), commitment, opening)].into_iter();
+            let tag = (field == LEAD).then(|| finder.tag(&commitment)).transpose()?;
+            let tag = tag.map(|(commitment, opening)| (TAG.to_owned(), commitment, opening));
+            for (field, commitment, opening) in made.chain(tag) {
+                commitments.entry(field).or_default().push(commitment);
+                let opening =
+                    serde_json::to_string(&opening).map_err(|_| Error::UnspeakableEvent)?;
+                openings.push((lead.clone(), opening));
+            }
         }
     }
     Ok((commitments, openings))
 }
 
-/// The field under which a lead's number is committed to.
-const LEAD: &str = "lead";
+/// The field under which a lead's number is committed to, and beside which the person's tag stands.
+pub const LEAD: &str = "lead";
+
+/// Returns what finds the disclosures of one run about the person of a case, and of no other run: each has its own, so that
+/// what is kept from the person for a time is not given away by what they were given before. It ends with the agreement's
+/// key.
+///
+/// # Errors
+/// The agreement's key was destroyed, or the keys cannot be read.
+pub fn finder(vault: &Vault, agreement: &str, run: &str, case_id: &str) -> Result<Finder, Error> {
+    // INVARIANT: a run's name holds no line feed, so no two pairs are spelled alike.
+    let whose = format!("{run}\n{case_id}");
+    Ok(Finder::from_secret(vault.of(agreement)?.digest("finder", &whose)))
+}
 
 /// Releases a disclosure to its recipient.
 ///
 /// # Errors
-/// The permit is for another act or agreement, the evidence is for another entry, the openings are not what the entry
-/// commits to, or the store fails. Nothing is released then.
+/// The permit is for another act or agreement, the evidence is for another entry, the agreement makes a release wait for
+/// witnesses and `cosigned` does not show that enough of them saw this entry, the openings are not what the entry commits
+/// to, or the store fails. Nothing is released then.
 pub async fn release<S: Store>(
     permit: &Permit,
     recorded: Recorded,
+    cosigned: Option<Cosigned>,
     disclosure: &Disclosure,
     filed: &Filed,
     clock: &Clock,
@@ -88,6 +112,11 @@ pub async fn release<S: Store>(
     let not_as_recorded = || Error::NotAsRecorded { disclosure: disclosure.id.0.clone() };
     if *recorded.leaf_hash() != leaf.hash() {
         return Err(not_as_recorded());
+    }
+    if let Some(witnesses) = &filed.agreement.witnesses
+        && !cosigned.is_some_and(|cosigned| cosigned.suffices(witnesses, recorded.index()))
+    {
+        return Err(Error::NoQuorum);
     }
     let entry = leaf.to_entry()?;
     let Some(Event::Disclosed {
@@ -198,6 +227,12 @@ fn open(
                 return None;
             }
             returned.push((lead, BTreeMap::new()));
+        } else if opening.field() == TAG {
+            // It says whom it is of to nobody but them; an entry from before there were tags has none.
+            let (current, _) = returned.last()?;
+            if *current != lead {
+                return None;
+            }
         } else {
             let (current, values) = returned.last_mut()?;
             if *current != lead {
@@ -224,19 +259,41 @@ mod tests {
             .collect()
     }
 
+    fn tagged() -> Vec<(LeadId, Finder, BTreeMap<String, String>)> {
+        let finder = |number| Finder::from_secret([number; 32]);
+        (1..).zip(leads()).map(|(number, (lead, values))| (lead, finder(number), values)).collect()
+    }
+
     #[test]
     fn what_was_committed_to_is_what_opens() {
-        let (commitments, openings) = commit(&leads()).unwrap();
+        let (commitments, openings) = commit(&tagged()).unwrap();
         assert_eq!(open(openings, &commitments), Some(leads()));
     }
 
     #[test]
+    fn each_person_is_found_by_their_own_finder_at_their_own_place() {
+        let (commitments, _) = commit(&tagged()).unwrap();
+        for (place, (_, finder, _)) in tagged().iter().enumerate() {
+            assert_eq!(finder.find(&commitments, LEAD), [place]);
+        }
+    }
+
+    #[test]
+    fn an_entry_from_before_there_were_tags_still_opens() {
+        let (mut commitments, openings) = commit(&tagged()).unwrap();
+        commitments.remove(TAG);
+        let old: Vec<_> =
+            openings.into_iter().filter(|(_, text)| !text.contains("\"tag\"")).collect();
+        assert_eq!(open(old, &commitments), Some(leads()));
+    }
+
+    #[test]
     fn a_value_changed_dropped_doubled_or_moved_to_another_lead_does_not_open() {
-        let (commitments, openings) = commit(&leads()).unwrap();
-        let text = openings[1].1.replace("E1", "E9");
-        assert_ne!(text, openings[1].1, "the value stands in the opening");
+        let (commitments, openings) = commit(&tagged()).unwrap();
+        let text = openings[2].1.replace("E1", "E9");
+        assert_ne!(text, openings[2].1, "the value stands in the opening");
         let mut changed = openings.clone();
-        changed[1].1 = text;
+        changed[2].1 = text;
         assert_eq!(open(changed, &commitments), None, "changed");
         let mut dropped = openings.clone();
         dropped.pop();
@@ -245,10 +302,10 @@ mod tests {
         doubled.push(openings[1].clone());
         assert_eq!(open(doubled, &commitments), None, "doubled");
         let mut moved = openings.clone();
-        moved[1].0 = LeadId::new("2027Q1", 2);
+        moved[2].0 = LeadId::new("2027Q1", 2);
         assert_eq!(open(moved, &commitments), None, "moved");
         let mut swapped = openings;
-        swapped.swap(1, 4);
+        swapped.swap(2, 6);
         assert_eq!(open(swapped, &commitments), None, "swapped between leads");
     }
 }

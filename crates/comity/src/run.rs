@@ -15,6 +15,7 @@ use crate::event::Event;
 use crate::extract::{self, Deliveries, Table};
 use crate::node::{Answer, Node};
 use crate::program::{Engine, Program};
+use crate::quorum::Quorum;
 use crate::release::Withheld;
 use crate::report::{Report, Share, Unread};
 use agreement::{
@@ -325,12 +326,9 @@ impl<'run> Running<'run> {
                 .map(|annex| annex.digest().map(|digest| digest.to_string()))
                 .transpose()?,
         };
-        if self
-            .node
-            .store
-            .file_once(&self.program.digest.to_string(), &self.node.drafts(vec![event]))
-            .await?
-        {
+        let digest = self.program.digest.to_string();
+        let events = std::iter::once(event).chain(Quorum::filed(agreement, &digest)).collect();
+        if self.node.store.file_once(&digest, &self.node.drafts(events)).await? {
             // If the ledger cannot be written now, the gate will say so; the line waits in the outbox.
             let _ = self.node.drain().await;
         }

@@ -9,16 +9,16 @@
 
 use crate::Error;
 use crate::clock::Clock;
+use crate::web::{Address, read_authorities, unreachable};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, Uri};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ledger::witness::{Answer, BYTES};
 use ledger::{Note, Reader, Store, Witness};
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,11 +26,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig, crypto};
-use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 /// How many connections are open at once; who comes when they are is waited for.
 const CONNECTIONS: usize = 64;
@@ -58,11 +58,7 @@ impl Certificates {
             let list = list.collect::<Result<Vec<_>, _>>().map_err(|_| bad())?;
             if list.is_empty() { Err(bad()) } else { Ok(list) }
         };
-        let mut roots = RootCertStore::empty();
-        for authority in list(trusted)? {
-            let bad = |_| Error::BadCertificate { path: trusted.to_owned() };
-            roots.add(authority).map_err(bad)?;
-        }
+        let roots = read_authorities(trusted)?;
         let bad = |_| Error::BadCertificate { path: key.to_owned() };
         let secret = PrivateKeyDer::from_pem_file(key).map_err(bad)?;
         Ok(Certificates { own: list(own)?, key: secret, trusted: Arc::new(roots) })
@@ -273,65 +269,19 @@ async fn post(
     certificates: Option<Arc<ClientConfig>>,
     body: String,
 ) -> Result<Answer, Error> {
-    let failed = |error: &dyn std::error::Error| unreachable(address, &error.to_string());
-    let prefix = address.trim_end_matches('/');
-    let uri: Uri = format!("{prefix}/add-checkpoint")
-        .parse()
-        .map_err(|_| unreachable(address, "it is no address"))?;
-    let host = uri.host().ok_or_else(|| unreachable(address, "it names no host"))?.to_owned();
-    let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-    let encrypted = match uri.scheme_str() {
-        Some("https") => true,
-        Some("http") => false,
-        _ => return Err(unreachable(address, "it begins with neither https nor http")),
-    };
-    let is_here = bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    if !encrypted && !is_here {
+    let web = Address::parse(address)?;
+    if !web.is_encrypted && !web.is_here() {
         return Err(Error::Unencrypted { address: address.to_owned() });
     }
-    let port = uri.port_u16().unwrap_or(if encrypted { 443 } else { 80 });
-    let stream = TcpStream::connect((bare.as_str(), port)).await.map_err(|error| failed(&error))?;
-    let request = Request::post(uri.path())
-        .header(hyper::header::HOST, uri.authority().map_or("", |authority| authority.as_str()))
+    let failed = |error: &dyn std::error::Error| web.unreachable(&error.to_string());
+    let request = Request::post(format!("{}/add-checkpoint", web.path))
+        .header(hyper::header::HOST, &web.authority)
         .body(Full::new(Bytes::from(body)))
         .map_err(|error| failed(&error))?;
-    if !encrypted {
-        return exchange(stream, request, address).await;
-    }
-    let config = certificates.ok_or_else(|| Error::Unencrypted { address: address.to_owned() })?;
-    let name = ServerName::try_from(bare).map_err(|error| failed(&error))?;
-    let stream =
-        TlsConnector::from(config).connect(name, stream).await.map_err(|error| failed(&error))?;
-    exchange(stream, request, address).await
-}
-
-async fn exchange<T>(
-    stream: T,
-    request: Request<Full<Bytes>>,
-    address: &str,
-) -> Result<Answer, Error>
-where
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let failed = |error: &dyn std::error::Error| unreachable(address, &error.to_string());
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| failed(&error))?;
-    let answer = async {
-        let response = sender.send_request(request).await.map_err(|error| failed(&error))?;
-        let status = response.status().as_u16();
-        let body = Limited::new(response.into_body(), BYTES).collect().await;
-        let body = body.map_err(|_| unreachable(address, "its answer is too long or cut short"))?;
-        Ok(Answer::parse(status, &body.to_bytes())?)
-    };
-    tokio::pin!(connection, answer);
-    tokio::select! {
-        answered = &mut answer => answered,
-        // The connection ends first when the other side closes it; the answer may be complete by then.
-        _ = &mut connection => answer.await,
-    }
-}
-
-fn unreachable(address: &str, why: &str) -> Error {
-    Error::Unreachable { address: address.to_owned(), why: why.to_owned() }
+    let mut connection = web.connect(certificates.as_ref()).await?;
+    let response = connection.send(request).await.map_err(|error| failed(&error))?;
+    let status = response.status().as_u16();
+    let body = Limited::new(response.into_body(), BYTES).collect().await;
+    let body = body.map_err(|_| web.unreachable("its answer is too long or cut short"))?;
+    Ok(Answer::parse(status, &body.to_bytes())?)
 }

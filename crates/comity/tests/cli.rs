@@ -1007,7 +1007,9 @@ fn help_fits_a_terminal_and_lists_every_command() {
               review   Records a person's judgement of a lead
               stay     Records, lists or lifts a stay of an authority, or a source's own
                        stop
-              audit    Verifies a ledger offline, bytes and meaning
+              seal     Keeps a disclosure from the person concerned for a time, under a
+                       cited power
+              audit    Verifies a ledger in a folder or at an address, bytes and meaning
               new      Begins a program with a commented agreement
               check    Lists everything missing or wrong in an agreement and its schedule
               key      Makes a key, or changes one for another
@@ -1015,8 +1017,8 @@ fn help_fits_a_terminal_and_lists_every_command() {
               law      Lists, shows or tests law packs
               link     Links files of your own, without an agreement: profile, train, link,
                        evaluate …
-              receipt  Makes the receipt of a ledger's entry, or verifies one with no
-                       network and no database
+              receipt  Makes the receipt of a ledger's entry, verifies one with no network
+                       and no database, or finds a person's entries
               witness  Cosigns other ledgers' checkpoints, or asks others to cosign this
                        one's
               serve    Serves the node: console, the person's door, and the interface for
@@ -1046,6 +1048,7 @@ fn help_fits_a_terminal_and_lists_every_command() {
         "stay record",
         "stay list",
         "stay lift",
+        "seal",
         "audit",
         "new",
         "check",

@@ -253,7 +253,7 @@ fn audit_to<F: Files + Sync + ?Sized>(
         files,
         size: checkpoint.size,
         start,
-        held,
+        held: in_order(held),
         edge: Edge::default(),
         copies: BTreeMap::new(),
         last_at: None,
@@ -285,13 +285,21 @@ fn audit_to<F: Files + Sync + ?Sized>(
     }
 }
 
+/// Puts checkpoints in order of their sizes: there may be one for each of many releases.
+fn in_order(held: &[Checkpoint]) -> Vec<&Checkpoint> {
+    let mut held: Vec<_> = held.iter().collect();
+    held.sort_by_key(|held| held.size);
+    held
+}
+
 /// An audit under way.
 struct Auditor<'a, F: ?Sized> {
     files: &'a F,
     size: u64,
     /// The first entry that must be there.
     start: u64,
-    held: &'a [Checkpoint],
+    /// In order of their sizes.
+    held: Vec<&'a Checkpoint>,
     edge: Edge,
     /// The narrower copies of each tile that lie beside it.
     copies: BTreeMap<(Level, u64), Vec<Tile>>,
@@ -402,7 +410,7 @@ impl<F: Files + Sync + ?Sized> Auditor<'_, F> {
             let fault = Fault::OtherRoot { size: self.size };
             self.findings.push(Finding { file: CHECKPOINT.to_owned(), fault });
         }
-        for held in self.held {
+        for held in std::mem::take(&mut self.held) {
             // One from before the first entry that is left cannot be shown to be continued.
             if held.origin != checkpoint.origin || held.size > self.size || held.size < self.start {
                 self.not_continued(held.size);
@@ -503,12 +511,19 @@ impl<F: Files + Sync + ?Sized> Auditor<'_, F> {
 
     /// Compares the tree as it was at this size with the checkpoints held of it.
     fn compare_held(&mut self, size: u64) {
-        let held = self.held;
-        for held in held.iter().filter(|held| held.size == size) {
-            if self.edge.root() == held.root {
+        let from = self.held.partition_point(|held| held.size < size);
+        let roots: Vec<Hash> = self
+            .held
+            .iter()
+            .skip(from)
+            .take_while(|held| held.size == size)
+            .map(|held| held.root)
+            .collect();
+        for root in roots {
+            if self.edge.root() == root {
                 self.verified.held += 1;
             } else {
-                self.not_continued(held.size);
+                self.not_continued(size);
             }
         }
     }

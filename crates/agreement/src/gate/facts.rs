@@ -421,6 +421,7 @@ fn context(
         }
     };
     put("purpose_kind", purpose.map(|purpose| json!(purpose.kind)));
+    put("quorum_missed", agreement.witnesses.as_ref().map(|_| json!(request.quorum_missed)));
     put("caseload_id", request.caseload_id.as_ref().map(|element| json!(element)));
     put("model_digest", request.model_digest.map(|digest| json!(digest)));
     put("recipe_digest", request.recipe_digest.map(|digest| json!(digest)));

@@ -220,6 +220,8 @@ pub struct Request {
     pub cycle: Option<CycleId>,
     /// Whether an entry could be written to the ledger just now (F9).
     pub ledger_writable: bool,
+    /// Whether the witnesses that the agreement names were waited for and too few of them cosigned (F9).
+    pub quorum_missed: bool,
     /// The digest of the model in use, once there is one.
     pub model_digest: Option<Digest>,
     /// The digest of the recipe the model is or was trained by.
@@ -286,6 +288,7 @@ impl Request {
             environment: agreement.environment,
             cycle: None,
             ledger_writable: false,
+            quorum_missed: false,
             model_digest: agreement.model.digest,
             recipe_digest: agreement.model.recipe_digest,
             threshold: None,

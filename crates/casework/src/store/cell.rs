@@ -1,7 +1,7 @@
 //! The cells that both databases keep sealed, one function a cell, so that neither can seal one otherwise than the other.
 
 use super::vault::{DataKey, Vault};
-use crate::{Error, Planned, run};
+use crate::{Error, LeadId, Planned, SealedEntry, run};
 use std::collections::BTreeMap;
 
 /// What a database stores of a lead's personal columns.
@@ -71,6 +71,25 @@ pub(super) fn seal_opening(key: &DataKey, lead: &str, opening: &str) -> Result<V
 
 pub(super) fn open_opening(vault: &Vault, lead: &str, sealed: &[u8]) -> Result<String, Error> {
     vault.open_text("opening", lead, "opening", sealed)
+}
+
+pub(super) fn seal_sealed_entry(key: &DataKey, sealed: &SealedEntry) -> Result<Vec<u8>, Error> {
+    let text =
+        serde_json::to_vec(&sealed.seal).map_err(|_| Error::Unreadable { column: "seal" })?;
+    key.seal("sealed_entry", sealed.lead.as_str(), "seal", &text)
+}
+
+pub(super) fn open_sealed_entry(
+    vault: &Vault,
+    lead: &LeadId,
+    entry: i64,
+    sealed: &[u8],
+) -> Result<SealedEntry, Error> {
+    let unreadable = || Error::Unreadable { column: "seal" };
+    let text = vault.open_cell("sealed_entry", lead.as_str(), "seal", sealed)?;
+    let seal = serde_json::from_slice(&text).map_err(|_| unreadable())?;
+    let entry = u64::try_from(entry).map_err(|_| unreadable())?;
+    Ok(SealedEntry { lead: lead.clone(), entry, seal })
 }
 
 pub(super) fn seal_reason(key: &DataKey, lead: &str, reason: &str) -> Result<Vec<u8>, Error> {

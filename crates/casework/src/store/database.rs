@@ -8,8 +8,8 @@ use super::vault::Vault;
 use crate::destroyed::{Certificate, Destroyed};
 use crate::{
     Disclosure, DisclosureId, Drafts, Error, Known, Lead, LeadId, Outgoing, PairKey, Pilot,
-    PilotTerms, Planned, Postgres, RecordedStay, Review, Run, Sqlite, Stage, StaysState, Store,
-    Terms,
+    PilotTerms, Planned, Postgres, RecordedStay, Review, Run, SealedEntry, Sqlite, Stage,
+    StaysState, Store, Terms,
 };
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
@@ -243,6 +243,19 @@ impl Store for Database {
 
     async fn register(&self, run: &str) -> Result<Vec<Disclosure>, Error> {
         on!(self, store => store.register(run))
+    }
+
+    async fn seal_entry(
+        &self,
+        sealed: &SealedEntry,
+        openings: &[String],
+        drafts: &Drafts<'_>,
+    ) -> Result<Vec<i64>, Error> {
+        on!(self, store => store.seal_entry(sealed, openings, drafts))
+    }
+
+    async fn sealed_entries(&self, lead: &LeadId) -> Result<Vec<SealedEntry>, Error> {
+        on!(self, store => store.sealed_entries(lead))
     }
 
     async fn record_stay(

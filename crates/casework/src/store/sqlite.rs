@@ -10,8 +10,8 @@ use super::writer::Writer;
 use crate::destroyed::{Certificate, Destroyed};
 use crate::{
     CaseStore as _, Disclosure, DisclosureId, Drafts, Error, Judgement, Known, Lead, LeadId,
-    Outgoing, PairKey, Pilot, PilotTerms, Planned, RecordedStay, Review, Run, RunState, Stage,
-    StaysState, Store,
+    Outgoing, PairKey, Pilot, PilotTerms, Planned, RecordedStay, Review, Run, RunState,
+    SealedEntry, Stage, StaysState, Store,
 };
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
@@ -899,6 +899,42 @@ impl Store for Sqlite {
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(read_disclosure).collect()
+    }
+
+    async fn seal_entry(
+        &self,
+        sealed: &SealedEntry,
+        openings: &[String],
+        drafts: &Drafts<'_>,
+    ) -> Result<Vec<i64>, Error> {
+        let key = self.vault.house()?;
+        let mut tx = self.begin().await?;
+        sqlx::query("INSERT INTO sealed_entry (lead, entry, seal) VALUES (?, ?, ?)")
+            .bind(sealed.lead.as_str())
+            .bind(sealed.entry.cast_signed())
+            .bind(cell::seal_sealed_entry(&key, sealed)?)
+            .execute(&mut *tx)
+            .await?;
+        for opening in openings {
+            sqlx::query("INSERT INTO opening (opening) VALUES (?)")
+                .bind(cell::seal_opening(&key, "", opening)?)
+                .execute(&mut *tx)
+                .await?;
+        }
+        let lines = put_out(&mut tx, drafts).await?;
+        tx.commit().await?;
+        Ok(lines.into_iter().map(|(number, _)| number).collect())
+    }
+
+    async fn sealed_entries(&self, lead: &LeadId) -> Result<Vec<SealedEntry>, Error> {
+        let rows: Vec<(i64, Vec<u8>)> =
+            sqlx::query_as("SELECT entry, seal FROM sealed_entry WHERE lead = ? ORDER BY number")
+                .bind(lead.as_str())
+                .fetch_all(self.pool())
+                .await?;
+        rows.iter()
+            .map(|(entry, seal)| cell::open_sealed_entry(&self.vault, lead, *entry, seal))
+            .collect()
     }
 
     async fn record_stay(

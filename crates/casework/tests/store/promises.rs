@@ -3,7 +3,7 @@
 use crate::place;
 use casework::{
     Disclosure, DisclosureId, Drafts, Error, Judgement, Known, LeadId, PairKey, PilotTerms,
-    Planned, Review, Run, RunState, Sqlite, Stage, Store,
+    Planned, Review, Run, RunState, SealedEntry, Sqlite, Stage, Store,
 };
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -121,6 +121,34 @@ async fn state_and_event_are_there_together<S: Store>(store: &S) {
         waiting.iter().map(|line| line.leaf.as_slice()).collect::<Vec<_>>(),
         [b"run started"]
     );
+}
+
+async fn a_sealed_entry_is_kept_with_its_event_and_hides_until_its_end<S: Store>(store: &S) {
+    open_one(store, "2027Q1", 1).await;
+    let lead = LeadId::new("2027Q1", 1);
+    let seal = agreement::Seal {
+        power: "5 U.S.C. 552a(c)(3)".to_owned(),
+        authority: "a court".to_owned(),
+        from: at("2027-02-01T00:00:00Z"),
+        until: at("2027-03-01T00:00:00Z"),
+    };
+    let sealed = SealedEntry { lead: lead.clone(), entry: 7, seal };
+    let before = store.waiting().await.unwrap().len();
+    let (openings, told) = (["opening".to_owned()], words(vec![b"sealed".to_vec()]));
+    let lines = store.seal_entry(&sealed, &openings, &told).await.unwrap();
+    assert_eq!(lines.len(), 1);
+    assert_eq!(store.waiting().await.unwrap().len(), before + 1);
+    // Of a lead that there is not, neither is kept.
+    let nobody = SealedEntry { lead: LeadId::new("2027Q1", 99), ..sealed.clone() };
+    assert!(store.seal_entry(&nobody, &[], &words(vec![b"never".to_vec()])).await.is_err());
+    assert_eq!(store.waiting().await.unwrap().len(), before + 1);
+    let kept = store.sealed_entries(&lead).await.unwrap();
+    assert_eq!(kept, [sealed]);
+    assert_eq!(store.sealed_entries(&LeadId::new("2027Q1", 2)).await.unwrap(), []);
+    let hides = |entry, now| SealedEntry::any_hides(&kept, &lead, entry, at(now));
+    assert!(hides(7, "2027-02-01T00:00:00Z") && hides(7, "2027-02-28T23:59:59Z"));
+    assert!(!hides(7, "2027-01-31T23:59:59Z") && !hides(7, "2027-03-01T00:00:00Z"));
+    assert!(!hides(8, "2027-02-15T00:00:00Z"));
 }
 
 async fn the_outbox_never_runs_backwards<S: Store>(store: &S) {
@@ -477,6 +505,7 @@ pub(crate) use on_every_store;
 
 on_every_store!(
     state_and_event_are_there_together,
+    a_sealed_entry_is_kept_with_its_event_and_hides_until_its_end,
     the_outbox_keeps_its_order_and_forgets_what_is_acknowledged,
     the_outbox_never_runs_backwards,
     a_judgement_counts_for_the_bounds_at_which_its_lead_was_drawn,

@@ -17,7 +17,10 @@ pub(super) struct Case {
     /// When the period of the notice ends that stands served.
     ends: Option<Timestamp>,
     contest_open: bool,
-    pub(super) corrects: bool,
+    /// The step that last ordered a correction.
+    ordered: Option<u64>,
+    /// Its first steps are among what a pruned ledger no longer has: what they were is not presumed.
+    began_before: bool,
 }
 
 impl Reading<'_> {
@@ -41,10 +44,14 @@ impl Reading<'_> {
             self.just_permitted(index, at, &[act_of(kind)]);
         }
         let mut faults: Vec<String> = Vec::new();
+        let any_gone = self.gone.any();
         let seen = self.cases.entry(case.to_owned()).or_default();
-        if number != seen.steps.saturating_add(1) {
+        if seen.steps == 0 && number > 1 && any_gone {
+            *seen = Case { began_before: true, ..Case::default() };
+        } else if number != seen.steps.saturating_add(1) {
             faults.push(format!("step {number} of case {case} follows step {}", seen.steps));
         }
+        let sequence = faults.len();
         seen.steps = number;
         let served = ends.parse::<Timestamp>().ok();
         match kind {
@@ -100,11 +107,11 @@ impl Reading<'_> {
                 }
             }
             StepKind::Correct | StepKind::Reverse => {
-                seen.corrects = true;
+                seen.ordered = Some(number);
                 seen.contest_open = false;
             }
             StepKind::Acknowledge => {
-                if !seen.corrects {
+                if seen.ordered.is_none() {
                     faults.push(format!("case {case} has an acknowledgement and no correction"));
                 }
             }
@@ -120,8 +127,19 @@ impl Reading<'_> {
             | StepKind::OpenDispute
             | StepKind::AnswerDispute => {}
         }
+        let ordered = seen.ordered;
+        if seen.began_before && faults.len() > sequence {
+            faults.truncate(sequence);
+            self.gone.steps += 1;
+        }
         for fault in faults {
             self.wrong(index, &fault, WORKED);
+        }
+        match kind {
+            StepKind::Correct | StepKind::Reverse => self.correction_begins(index, case, number),
+            StepKind::Acknowledge => self.correction_step(case, ordered),
+            StepKind::Close => self.correction_closes(index, case, ordered),
+            _other => {}
         }
     }
 
@@ -130,6 +148,10 @@ impl Reading<'_> {
         let Some(before) = index.checked_sub(1) else {
             return self.wrong(index, "no permit stands before it", ORDER);
         };
+        if self.gone.has(before) {
+            self.gone.permits += 1;
+            return;
+        }
         let held = self.permits.get(&before).map(|held| held.act.clone());
         let act = acts.iter().find(|act| held.as_deref() == Some(act.as_str()));
         match act.or(acts.first()) {

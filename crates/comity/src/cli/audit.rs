@@ -2,9 +2,12 @@
 
 use super::Done;
 use crate::Error;
-use crate::audit::{Audited, Wrong, audit};
+use crate::audit::{Audited, Wrong, audit, audit_files};
 use crate::printer::{Printer, thousands};
 use crate::program::read;
+use crate::remote::Remote;
+use crate::web;
+use crate::witness::Certificates;
 use agreement::Gate;
 use ledger::{Checkpoint, Note, Policy, Verifier};
 use std::path::PathBuf;
@@ -14,9 +17,10 @@ type Witnessed = Option<Result<String, Wrong>>;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Words {
-    /// The ledger's folder, or the folder that holds it
-    folder: PathBuf,
-    /// The ledger's public key (a vkey file); the one beside the ledger if left out
+    /// The ledger's folder, or the folder that holds it, or the address of one on a web server (https://…)
+    #[arg(value_name = "LEDGER")]
+    ledger: String,
+    /// The ledger's public key (a vkey file); the one beside the ledger if left out, which an address never has
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     /// A checkpoint you hold from before: the ledger must continue it
@@ -31,21 +35,31 @@ pub(super) struct Words {
     /// Law packs to decide decisions again with, besides those that ship with the program
     #[arg(long, value_name = "FOLDER")]
     pack: Vec<PathBuf>,
+    /// The authorities whose certificates an address with https may show (PEM)
+    #[arg(long, value_name = "FILE")]
+    trust: Option<PathBuf>,
+    /// Our certificate for a server that asks for one, with those above it (PEM)
+    #[arg(long, value_name = "FILE", requires_all = ["certificate_key", "trust"])]
+    certificate: Option<PathBuf>,
+    /// Its private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    certificate_key: Option<PathBuf>,
+}
+
+/// Where the ledger is.
+enum Source {
+    Folder(PathBuf),
+    Server(Remote),
 }
 
 impl Words {
     pub(super) fn carry_out(self, printer: &Printer) -> Result<Done, Error> {
-        let inside = |folder: &PathBuf| folder.join("checkpoint").exists();
-        let candidates = [
-            self.folder.clone(),
-            self.folder.join("ledger"),
-            self.folder.join("work").join("ledger"),
-        ];
-        let folder = candidates
-            .into_iter()
-            .find(inside)
-            .ok_or_else(|| Error::NoLedgerThere { path: self.folder.clone() })?;
-        let key = self.key.clone().unwrap_or_else(|| folder.with_file_name("ledger.vkey"));
+        let source = self.source()?;
+        let key = match (&self.key, &source) {
+            (Some(key), _) => key.clone(),
+            (None, Source::Folder(folder)) => folder.with_file_name("ledger.vkey"),
+            (None, Source::Server(_)) => return Err(Error::NoKeyFromAfar),
+        };
         let verifier = Verifier::parse(read(&key)?.trim())?;
         let held = self
             .held
@@ -56,7 +70,15 @@ impl Words {
         let packs = self.pack.iter().map(|pack| agreement::Pack::read_folder(pack));
         let packs = packs.collect::<Result<Vec<_>, _>>()?;
         let gate = if packs.is_empty() { Gate::shipped()? } else { Gate::new(packs)? };
-        let mut audited = audit(&folder, &verifier, &held, &gate)?;
+        let mut audited = match &source {
+            Source::Folder(folder) => audit(folder, &verifier, &held, &gate)?,
+            Source::Server(remote) => {
+                let mut audited = audit_files(remote, &verifier, &held, &gate)?;
+                let text = "a web server does not say what else it has: what lies beside the ledger was not looked for";
+                audited.open.push(text.to_owned());
+                audited
+            }
+        };
         match witnessed {
             Some(Ok(sentence)) if audited.is_sound() => audited.proved.push(sentence),
             Some(Ok(_)) => {}
@@ -69,6 +91,25 @@ impl Words {
         printer.json(&audited);
         self.say(printer, &audited);
         Ok(if audited.is_sound() { Done::Well } else { Done::Wrong })
+    }
+
+    /// Finds the ledger: at an address, in the folder, or in the place for it under a program's folder.
+    fn source(&self) -> Result<Source, Error> {
+        if self.ledger.starts_with("https://") || self.ledger.starts_with("http://") {
+            let tls = match (&self.certificate, &self.certificate_key, &self.trust) {
+                (Some(own), Some(key), Some(trust)) => {
+                    Some(Certificates::read(own, key, trust)?.client()?)
+                }
+                (_, _, Some(trust)) => Some(web::without_own_certificate(trust)?),
+                _ => None,
+            };
+            return Ok(Source::Server(Remote::open(&self.ledger, tls)?));
+        }
+        let folder = PathBuf::from(&self.ledger);
+        let candidates =
+            [folder.clone(), folder.join("ledger"), folder.join("work").join("ledger")];
+        let found = candidates.into_iter().find(|folder| folder.join("checkpoint").exists());
+        found.map(Source::Folder).ok_or(Error::NoLedgerThere { path: folder })
     }
 
     /// Judges the cosigned checkpoint, if one was given, and adds it to those that the ledger must continue.
@@ -86,11 +127,11 @@ impl Words {
                 held.push(accepted.checkpoint);
                 Ok(format!("it continues the {size} entries cosigned by {}", names.join(", ")))
             }
-            Err(error) => Err(Wrong {
-                place: cosigned.display().to_string(),
-                what: error.to_string(),
-                remedy: error.hint().unwrap_or("ask its keeper for the true one").to_owned(),
-            }),
+            Err(error) => Err(Wrong::with(
+                cosigned.display().to_string(),
+                error.to_string(),
+                error.hint().unwrap_or("ask its keeper for the true one"),
+            )),
         };
         Ok((Some(judged), held))
     }
@@ -106,13 +147,16 @@ impl Words {
         for sentence in &audited.proved {
             printer.wrapped("proved    ", sentence);
         }
+        for sentence in &audited.erased {
+            printer.wrapped("erased    ", sentence);
+        }
         for sentence in &audited.open {
             printer.wrapped("open      ", sentence);
         }
         for place in &audited.unauthenticated {
             printer.wrapped(
                 "beside    ",
-                &format!("`{place}` lies in the ledger's folder and is no part of the ledger"),
+                &format!("`{place}`: nobody answers for it; it is no part of what was signed"),
             );
         }
         for wrong in &audited.wrong {

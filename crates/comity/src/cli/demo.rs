@@ -62,7 +62,7 @@ impl Words {
             (Lived::default(), Troupe::open(&config).await?)
         } else {
             printer.labelled("demo", "synthetic people, invented agencies, throw-away keys");
-            self.make(&config, clock, printer).await?
+            Box::pin(self.make(&config, clock, printer)).await?
         };
         let app = App::open(config, clock.clone()).await?;
         printer.labelled("folder", &shown(&folder));
@@ -101,11 +101,12 @@ impl Words {
         let app = App::open(config.clone(), Clock::fixed(began)).await?;
         let cycle = "2027Q1".parse()?;
         // The pilot's sample first; when people have judged it, the rest opens.
-        carried(run(app.program(), &mut *app.node().await, &cycle, &mut Quiet).await?)?;
+        carried(Box::pin(run(app.program(), &mut *app.node().await, &cycle, &mut Quiet)).await?)?;
         let mut lived = Lived::default();
         lived.judge_the_pilot(&app, &troupe).await?;
-        let opened =
-            carried(run(app.program(), &mut *app.node().await, &cycle, &mut Quiet).await?)?;
+        let opened = carried(
+            Box::pin(run(app.program(), &mut *app.node().await, &cycle, &mut Quiet)).await?,
+        )?;
         printer.labelled("leads", &opened);
         lived.begin(&app, &troupe).await?;
         drop(app);

@@ -2,10 +2,12 @@
 
 use super::{Done, shown};
 use crate::Error;
+use crate::event::Event;
 use crate::printer::{Printer, thousands};
 use crate::program::{read, write_private};
+use crate::release::LEAD;
 use ledger::receipt::Told;
-use ledger::{Directory, Note, Opening, Policy, Reader, Receipt, Verifier};
+use ledger::{Directory, Finder, Note, Opening, Outcome, Policy, Reader, Receipt, Verifier};
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -34,6 +36,17 @@ enum What {
         /// What opens some of the entry's commitments: a JSON list. Personal data.
         #[arg(long, value_name = "FILE")]
         openings: Option<PathBuf>,
+    },
+    /// Finds the disclosures about a person in a copy of a ledger, by what the person was given at their door
+    Find {
+        /// The ledger's folder
+        ledger: PathBuf,
+        /// The person's finders, one a line. Personal data
+        #[arg(long, value_name = "FILE")]
+        finder: PathBuf,
+        /// The ledger's public key; the one beside the ledger if left out
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
     },
     /// Verifies a receipt, with no network and no database
     Verify {
@@ -72,6 +85,14 @@ impl Words {
                 printer.labelled("receipt", &shown(&to));
                 Ok(Done::Well)
             }
+            What::Find { ledger, finder, key } => {
+                let key = key.unwrap_or_else(|| ledger.with_file_name("ledger.vkey"));
+                let verifier = Verifier::parse(read(&key)?.trim())?;
+                let text = read(&finder)?;
+                let finders = text.split_whitespace().map(Finder::parse);
+                let finders = finders.collect::<Result<Vec<_>, _>>()?;
+                find(printer, &Directory::new(&ledger), &verifier, &finders)
+            }
             What::Verify { file, key, policy } => {
                 let policy = match (&key, &policy) {
                     (_, Some(policy)) => Policy::parse(read(policy)?.as_bytes())?,
@@ -99,6 +120,49 @@ impl Words {
             }
         }
     }
+}
+
+/// Finds the entries with a tag of these finders, in a ledger whose bytes are all as they were signed.
+fn find(
+    printer: &Printer,
+    files: &Directory,
+    verifier: &Verifier,
+    finders: &[Finder],
+) -> Result<Done, Error> {
+    let mut found = Vec::new();
+    let outcome = ledger::audit(files, verifier, &[], |index, entry| {
+        let commitments = entry.commitments();
+        if finders.iter().any(|finder| !finder.find(commitments, LEAD).is_empty()) {
+            found.push((index, entry.clone()));
+        }
+    })?;
+    if let Outcome::Unsound(findings) = outcome {
+        let wrong: Vec<_> = findings.iter().map(ToString::to_string).collect();
+        printer.json(&serde_json::json!({ "sound": false, "wrong": wrong }));
+        for finding in &wrong {
+            printer.wrapped("WRONG     ", finding);
+        }
+        printer.labelled("ledger", "NOT sound: nothing in it is to be relied on");
+        return Ok(Done::Wrong);
+    }
+    let shown: Vec<_> = found
+        .iter()
+        .map(|(index, entry)| {
+            serde_json::json!({ "index": index, "at": entry.at().to_string(), "facts": entry.facts() })
+        })
+        .collect();
+    printer.json(&serde_json::json!({ "sound": true, "found": shown }));
+    for (index, entry) in &found {
+        if let Some(Event::Disclosed { source, recipient, purpose, elements, .. }) =
+            Event::of(entry)
+        {
+            let what = elements.join(", ");
+            let text = format!("{} {source} to {recipient}, for {purpose}: {what}", entry.at());
+            printer.wrapped(&format!("entry {index:<4}"), &text);
+        }
+    }
+    printer.labelled("found", &format!("{} disclosures about you", thousands(found.len() as u64)));
+    Ok(Done::Well)
 }
 
 fn read_openings(file: &std::path::Path) -> Result<Vec<Opening>, Error> {

@@ -1,5 +1,6 @@
 //! `comity run`: the main job.
 
+use super::tls::Tls;
 use super::{Done, Which, open_node, shown};
 use crate::clock::Clock;
 use crate::printer::{Printer, called, thousands};
@@ -19,6 +20,8 @@ pub(super) struct Words {
     /// Says what the gate would answer and what a run would bring, and opens no lead
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    tls: Tls,
 }
 
 impl Words {
@@ -43,6 +46,8 @@ impl Words {
             }
             node => node?,
         };
+        let certificates = self.tls.read()?;
+        node.ask_witnesses_over(certificates.map(|own| own.client()).transpose()?);
         if program.agreement().demonstration {
             printer.labelled("demo", "synthetic people, throw-away keys, dates moved to today");
         }

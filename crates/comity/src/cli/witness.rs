@@ -1,12 +1,13 @@
 //! `comity witness`: makes a witness's key, serves it, and asks other witnesses to cosign this ledger.
 
+use super::tls::Tls;
 use super::{Done, shown};
 use crate::Error;
 use crate::clock::{self, Clock};
 use crate::node::write_secret;
 use crate::printer::Printer;
 use crate::program::{read, write};
-use crate::witness::{Certificates, ask, serve};
+use crate::witness::{ask, serve};
 use ledger::{Cosigner, Directory, Disk, Name, Note, Policy, Reader, Verifier, Witness};
 use std::path::PathBuf;
 
@@ -55,28 +56,6 @@ enum What {
         #[command(flatten)]
         tls: Tls,
     },
-}
-
-#[derive(Debug, clap::Args)]
-struct Tls {
-    /// Our certificate, with those above it (PEM)
-    #[arg(long, value_name = "FILE", requires_all = ["certificate_key", "trust"])]
-    certificate: Option<PathBuf>,
-    /// Its private key (PEM)
-    #[arg(long, value_name = "FILE", requires = "certificate")]
-    certificate_key: Option<PathBuf>,
-    /// The authorities whose certificates the other side may show (PEM)
-    #[arg(long, value_name = "FILE", requires = "certificate")]
-    trust: Option<PathBuf>,
-}
-
-impl Tls {
-    fn read(&self) -> Result<Option<Certificates>, Error> {
-        match (&self.certificate, &self.certificate_key, &self.trust) {
-            (Some(own), Some(key), Some(trust)) => Ok(Some(Certificates::read(own, key, trust)?)),
-            _ => Ok(None),
-        }
-    }
 }
 
 impl Words {

@@ -1,12 +1,35 @@
 //! A case put as the gate asks about it: what it holds so far, and what an action brings. Nothing personal is in it.
 
+use crate::event::Event;
 use agreement::{
     CaseFile, CaseStage, Death, Decided, Emergency, NoticeServed, ProposedAction, Reviews, Service,
     Undo,
 };
-use casework::{Actor, Case, Heard, How, Judgement, Reviewers, Standing, Step, StepKind};
+use casework::{Actor, Case, Heard, How, Judgement, Reviewers, Standing, Step, StepKind, Taken};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
+
+/// Returns what the ledger says of a correction with the last step: to whom it goes, or who acknowledged it.
+pub(super) fn told_of_correction(case: &Case) -> Option<Event> {
+    let steps = case.steps();
+    let ordered = |taken: &Taken| matches!(taken.step, Step::Correct(_) | Step::Reverse(_));
+    let number = steps.iter().rposition(ordered)? as u64 + 1;
+    let case_number = case.id().to_string();
+    match &steps.last()?.step {
+        Step::Correct(order) | Step::Reverse(order) => Some(Event::CorrectionOrdered {
+            case: case_number,
+            number,
+            recipients: order.recipients.iter().map(ToString::to_string).collect(),
+        }),
+        Step::Acknowledge(acknowledgement) => Some(Event::CorrectionAcknowledged {
+            case: case_number,
+            number,
+            recipient: acknowledgement.recipient.to_string(),
+            answer: acknowledgement.answer.clone(),
+        }),
+        _other => None,
+    }
+}
 
 /// Puts a case as the gate asks about it.
 pub(super) fn case_file(case: &Case) -> CaseFile {

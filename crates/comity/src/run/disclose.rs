@@ -3,11 +3,12 @@
 use super::{Admitted, Point, Running, Step};
 use crate::event::Event;
 use crate::node::{Answer, mark};
+use crate::quorum::Cosigned;
 use crate::release::{self, Released, Withheld};
 use crate::{Error, extract};
 use agreement::{Permit, Refusal, Request};
 use casework::{Disclosure, DisclosureId, LeadId, Stage, Store};
-use ledger::{Leaf, Recorded};
+use ledger::{Finder, Leaf, Recorded};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What came of releasing chunk by chunk.
@@ -61,6 +62,8 @@ impl Running<'_> {
             )?
             .into_iter()
             .collect();
+            let agreement = permit.agreement().to_string();
+            let vault = self.node.store.vault();
             let returned: Vec<_> = leads
                 .iter()
                 .map(|lead| {
@@ -70,7 +73,8 @@ impl Running<'_> {
                         .into_iter()
                         .map(|(element, value)| (element.to_string(), value))
                         .collect();
-                    Ok((lead.id.clone(), values))
+                    let finder = release::finder(vault, &agreement, id, &lead.case_id)?;
+                    Ok((lead.id.clone(), finder, values))
                 })
                 .collect::<Result<_, Error>>()?;
             let disclosure = self.prepare_disclosure(id, chunk, permit, entry, &returned).await?;
@@ -84,7 +88,11 @@ impl Running<'_> {
             };
             self.watch.passed(Point::Recorded);
             let index = recorded.index();
-            match self.let_out(permit, recorded, &disclosure).await? {
+            let cosigned = match self.quorum(permit, admitted, id, index).await? {
+                Ok(cosigned) => cosigned,
+                Err(refusal) => return Ok(Chunks::Refused(refusal)),
+            };
+            match self.let_out(permit, recorded, cosigned, &disclosure).await? {
                 Released::Out(out) => {
                     persons += u64::from(out);
                     last = Some(index);
@@ -124,20 +132,50 @@ impl Running<'_> {
         }
     }
 
-    /// The ledger could not be written where an entry had to come first: the answer is a refusal (floor F9), which is
-    /// recorded once it can be.
+    /// Waits for the witnesses that the agreement names, and records that enough of them have cosigned before anything is
+    /// let out. Too few in time is a refusal: what was recorded waits, and goes out when the run is gone on with.
+    pub(super) async fn quorum(
+        &mut self,
+        permit: &Permit,
+        admitted: &Admitted<'_>,
+        id: &str,
+        disclosure: u64,
+    ) -> Result<Result<Option<Cosigned>, Refusal>, Error> {
+        let Some(quorum) = self.node.quorum(self.program)? else { return Ok(Ok(None)) };
+        let ledger = self.node.places.ledger();
+        let cosigned = match quorum.wait(&ledger, self.node.witness_tls()).await {
+            Ok(cosigned) => cosigned,
+            Err(failure @ Error::QuorumMissed { .. }) => {
+                self.watch.said(&Step::QuorumMissed { why: failure.to_string() });
+                return Ok(Err(self.unrecorded(failure, permit, admitted).await?));
+            }
+            Err(failure) => return Err(failure),
+        };
+        match self.node.record(vec![cosigned.event(id, disclosure)]).await {
+            Ok(_) => {
+                self.watch.said(&Step::Cosigned { by: cosigned.by().to_vec() });
+                Ok(Ok(Some(cosigned)))
+            }
+            Err(failure) => Ok(Err(self.unrecorded(failure, permit, admitted).await?)),
+        }
+    }
+
+    /// The ledger could not be written where an entry had to come first, or too few witnesses saw it: the answer is a
+    /// refusal (floor F9), which is recorded once it can be.
     async fn unrecorded(
         &mut self,
         failure: Error,
         permit: &Permit,
         admitted: &Admitted<'_>,
     ) -> Result<Refusal, Error> {
-        if !matches!(failure, Error::Ledger(_) | Error::NoLedger { .. }) {
+        let quorum_missed = matches!(failure, Error::QuorumMissed { .. });
+        if !quorum_missed && !matches!(failure, Error::Ledger(_) | Error::NoLedger { .. }) {
             return Err(failure);
         }
         let pilot = self.pilot_so_far(self.program.lowest_threshold(), self.cycle.as_str()).await?;
         let request = Request {
             party: permit.party().clone(),
+            quorum_missed,
             ..self.request(permit.act().clone(), &admitted.counts(), &pilot)
         };
         match self.ask(request).await? {
@@ -152,7 +190,7 @@ impl Running<'_> {
         chunk: u32,
         permit: &Permit,
         entry: u64,
-        returned: &[(LeadId, BTreeMap<String, String>)],
+        returned: &[(LeadId, Finder, BTreeMap<String, String>)],
     ) -> Result<Disclosure, Error> {
         let (commitments, openings) = release::commit(returned)?;
         let elements: Vec<String> = permit.returned().iter().map(ToString::to_string).collect();
@@ -190,12 +228,14 @@ impl Running<'_> {
         &mut self,
         permit: &Permit,
         recorded: Recorded,
+        cosigned: Option<Cosigned>,
         disclosure: &Disclosure,
     ) -> Result<Released, Error> {
         let index = recorded.index();
         match release::release(
             permit,
             recorded,
+            cosigned,
             disclosure,
             &self.program.filed,
             self.node.clock(),

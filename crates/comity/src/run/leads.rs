@@ -95,8 +95,9 @@ pub(super) fn permille(share: f64) -> u64 {
 
 /// Leads a chunk, so that its entry with a commitment for every field stays within an entry's size.
 pub(super) fn chunk_size(elements: usize) -> usize {
-    // A commitment takes 47 bytes in the entry, of which 65,535 may be used; the lead's number is one field more.
-    (48_000 / (47 * (elements + 1))).clamp(1, CHUNK)
+    // A commitment takes 47 bytes in the entry, of which 65,535 may be used; the lead's number and the
+    // person's tag are two fields more.
+    (48_000 / (47 * (elements + 2))).clamp(1, CHUNK)
 }
 
 /// Chooses what is opened now: everything, or as many as the pilot has room for, drawn by lot. The lot is the keyed

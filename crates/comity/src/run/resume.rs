@@ -91,7 +91,13 @@ impl<'run> Running<'run> {
             };
             let _ = self.node.record(vec![event]).await?;
             self.watch.passed(Point::Recorded);
-            if let Released::Withheld(why) = self.let_out(&permit, recorded, &disclosure).await? {
+            let index = recorded.index();
+            let cosigned = match self.quorum(&permit, &admitted, &earlier.id, index).await? {
+                Ok(cosigned) => cosigned,
+                Err(refusal) => return Ok(Outcome::Refused(refusal)),
+            };
+            let let_out = self.let_out(&permit, recorded, cosigned, &disclosure).await?;
+            if let Released::Withheld(why) = let_out {
                 return Ok(Outcome::Withheld(why));
             }
             self.watch.passed(Point::Released);

@@ -104,6 +104,16 @@ pub enum Step {
         /// Where the ledger holds it.
         entry: u64,
     },
+    /// Enough of the agreement's witnesses have cosigned.
+    Cosigned {
+        /// Who, and when.
+        by: Vec<(String, jiff::Timestamp)>,
+    },
+    /// Too few witnesses cosigned in time: nothing more is released.
+    QuorumMissed {
+        /// How many were asked for, how long, and what was answered.
+        why: String,
+    },
     /// A chunk was withheld.
     Withheld {
         /// Why.

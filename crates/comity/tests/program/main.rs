@@ -16,6 +16,7 @@ mod interruption;
 mod keeping;
 mod law;
 mod place;
+mod quorum;
 mod release;
 mod silence;
 // The ledger's tests have the same throw-away server, and are alone in crashing it.

@@ -82,8 +82,8 @@ impl Boundary {
         now: Timestamp,
     ) -> Result<Released, Error> {
         let filed = &self.program.filed;
-        release(permit, recorded, &self.disclosure, filed, &Clock::fixed(now), &self.node.store)
-            .await
+        let (clock, store) = (Clock::fixed(now), &self.node.store);
+        release(permit, recorded, None, &self.disclosure, filed, &clock, store).await
     }
 
     async fn assert_nothing_out(&self) {

@@ -1,8 +1,10 @@
 //! Cases through the interface and the person's door: on a real run of the example, by real officers' accounts.
 
 use super::place::{Browser, Place, with_leads};
-use casework::CaseStore as _;
+use agreement::OfficerId;
 use casework::store::accounts::Role;
+use casework::{CaseStore as _, LeadId, SealedEntry};
+use comity::desk::{Officer, Read};
 use http::StatusCode;
 
 async fn key(place: &Place, officer: &str, role: Role) -> String {
@@ -154,7 +156,11 @@ async fn the_individual_sees_every_disclosure_about_them_and_can_prove_it() {
     let told = ledger::Receipt::parse(receipt.body.as_bytes()).unwrap().read(&policy).unwrap();
     // Their own values are opened, and nobody else's: the entry commits to those of all forty.
     let evidence = seen["evidence"].as_array().unwrap().len();
-    assert_eq!(told.openings.len(), evidence + 1, "the values, and the lead they are of");
+    assert_eq!(told.openings.len(), evidence + 2, "the values, the lead they are of, and its tag");
+    // Their finder finds that entry in the ledger, and another's finds nothing there at their place.
+    let finders = seen["finders"].as_array().unwrap();
+    let finder = ledger::Finder::parse(finders[0].as_str().unwrap()).unwrap();
+    assert_eq!(finder.find(told.entry.commitments(), "lead").len(), 1);
     assert!(told.entry.commitments().values().map(Vec::len).sum::<usize>() > told.openings.len());
     for other in ["0", "999999", "x"] {
         let answer = place.get(&mut browser, &format!("/me/receipts/{other}")).await;
@@ -199,4 +205,88 @@ async fn an_answer_that_the_case_does_not_take_yet_changes_nothing_and_a_paper_i
         early.body
     );
     assert_eq!(place.app.desk().store().case(&id).await.unwrap().case.version(), 0);
+}
+
+/// Comes in by the door of a case, and returns a browser that is in.
+async fn at_the_door(place: &Place, id: &LeadId) -> Browser {
+    let ends = jiff::Timestamp::from_second(place.now().as_second() + 30 * 86_400).unwrap();
+    let code = place.app.door().notice_code(id.as_str(), ends, place.now()).await.unwrap();
+    let mut browser = Browser::default();
+    let csrf = place.get(&mut browser, "/me/sign-in").await.csrf();
+    let fields = [("csrf", &*csrf), ("number", id.as_str()), ("code", &*code)];
+    assert_eq!(place.post(&mut browser, "/me/sign-in", &fields).await.status, StatusCode::OK);
+    browser
+}
+
+async fn seen(place: &Place, browser: &Browser) -> serde_json::Value {
+    let request = browser.request("GET", "/me").header("accept", "application/json");
+    place.call(request.body(axum::body::Body::empty()).unwrap()).await.json()
+}
+
+#[tokio::test]
+async fn a_sealed_disclosure_is_absent_without_a_hint_and_there_again_after_its_end() {
+    let place = Place::new().await;
+    let id = with_leads(&place.app).await;
+    let mut browser = at_the_door(&place, &id).await;
+    let before = seen(&place, &browser).await;
+    let entry = before["disclosures"][0]["entry"].as_u64().unwrap();
+    let until = jiff::Timestamp::from_second(place.now().as_second() + 600).unwrap();
+    let seal = agreement::Seal {
+        power: "5 U.S.C. 552a(c)(3), (b)(7)".to_owned(),
+        authority: "Example District Court".to_owned(),
+        from: place.now(),
+        until,
+    };
+    let officer = |role| Officer { id: OfficerId::new("pia").unwrap(), roles: [role].into() };
+    let sealed =
+        |seal: &agreement::Seal| SealedEntry { lead: id.clone(), entry, seal: seal.clone() };
+    let desk = place.app.desk();
+
+    // Neither without the role nor without a power.
+    let reviewer = officer(Role::Reviewer);
+    let refused = desk.seal(&reviewer, sealed(&seal)).await.unwrap();
+    assert!(matches!(refused, Read::Refused(why) if why.ids() == ["role-seal"]));
+    let uncited = agreement::Seal { power: "n/a".to_owned(), ..seal.clone() };
+    let refused = desk.seal(&officer(Role::PrivacyOfficer), sealed(&uncited)).await.unwrap();
+    assert!(matches!(refused, Read::Refused(why) if why.ids() == ["F10-seal"]));
+    let other = SealedEntry { entry: entry + 1, ..sealed(&seal) };
+    assert!(desk.seal(&officer(Role::PrivacyOfficer), other).await.is_err());
+    assert_eq!(seen(&place, &browser).await, before);
+
+    // Sealed, the person sees what they would see had there never been such an entry, and nothing more.
+    let done = desk.seal(&officer(Role::PrivacyOfficer), sealed(&seal)).await.unwrap();
+    let (_, lines) = place.app.shown(done).unwrap();
+    place.app.until_recorded(&lines).await.unwrap();
+    let mut never = before.clone();
+    for part in ["disclosures", "evidence", "finders"] {
+        never[part] = serde_json::json!([]);
+    }
+    assert_eq!(seen(&place, &browser).await, never);
+    let hidden = place.get(&mut browser, &format!("/me/receipts/{entry}")).await;
+    let absent = place.get(&mut browser, "/me/receipts/999999").await;
+    assert_eq!((hidden.status, &hidden.body), (absent.status, &absent.body));
+
+    // The sealing is in the ledger, and neither whom nor what it is about: not in the decision's facts either.
+    let folder = ledger::Directory::new(place.folder.path().join("work/ledger"));
+    let key = std::fs::read_to_string(place.folder.path().join("work/ledger.vkey")).unwrap();
+    let key = ledger::Verifier::parse(key.trim()).unwrap();
+    let mut told = Vec::new();
+    let outcome = ledger::audit(&folder, &key, &[], |_, entry| {
+        told.push((entry.kind().to_string(), serde_json::to_string(entry.facts()).unwrap()));
+    });
+    assert!(matches!(outcome, Ok(ledger::Outcome::Sound(_))));
+    let at = told.iter().position(|(kind, _)| kind == "entry.sealed").unwrap();
+    for (_, facts) in &told[at - 1..=at] {
+        assert!(!facts.contains(id.as_str()), "{facts}");
+    }
+    let gate = agreement::Gate::shipped().unwrap();
+    let audited = comity::audit::audit_files(&folder, &key, &[], &gate).unwrap();
+    assert!(audited.is_sound(), "{:#?}", audited.wrong);
+    assert!(audited.proved.iter().any(|one| one.starts_with("each of 1 seals cites its power")));
+
+    // After its end nobody has to do anything.
+    let place = place.later(599).await;
+    assert_eq!(seen(&place, &browser).await, never);
+    let place = place.later(1).await;
+    assert_eq!(seen(&place, &browser).await, before);
 }

@@ -8,9 +8,12 @@ use crate::desk::File;
 use crate::server::visit::AtTheDoor;
 use crate::server::{App, Error, api};
 use casework::store::cases::Disclosed;
-use casework::{Actor, CaseStage, CaseStore as _, LeadId, Noticed, Standing, Store as _};
+use casework::{
+    Actor, CaseStage, CaseStore as _, LeadId, Noticed, SealedEntry, Standing, Store as _,
+};
 use ledger::Opening;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// What the person concerned sees.
@@ -34,6 +37,8 @@ pub struct MeView {
     pub finding: Option<String>,
     /// What was done on the case, by whom in general, and when.
     pub steps: Vec<StepView>,
+    /// What finds the disclosures above in any copy of the ledger (`comity receipt find`): the person's own, and secret.
+    pub finders: Vec<String>,
 }
 
 /// A disclosure about the person.
@@ -85,8 +90,12 @@ async fn see(app: &App, door: &AtTheDoor) -> Result<File, Error> {
 pub(crate) async fn gather(app: &App, door: &AtTheDoor) -> Result<MeView, Error> {
     let File { stored, lead, .. } = see(app, door).await?;
     let case = stored.case;
-    let mut disclosed = app.desk().store().disclosed_about(&lead.found.case_id).await?;
+    let all = app.desk().store().disclosed_about(&lead.found.case_id).await?;
+    let (hidden, mut disclosed) = part(app, all).await?;
     disclosed.sort_by_key(|one| one.at);
+    // What a sealed entry disclosed is not told by another way in.
+    let returned = lead.returned.filter(|_| !hidden.iter().any(|one| one.lead == *case.id()));
+    let finders = finders(app, &lead.found.case_id, &hidden, &disclosed).await?;
     let noticed = case.standing().noticed();
     let served = noticed.is_some();
     let steps = case.steps().iter().filter_map(|taken| {
@@ -101,8 +110,7 @@ pub(crate) async fn gather(app: &App, door: &AtTheDoor) -> Result<MeView, Error>
         answer_until: noticed.and_then(Noticed::response_ends).map(|at| at.to_string()),
         may_contest: matches!(case.standing(), Standing::Noticed(_) | Standing::Action(_)),
         disclosures: disclosed.iter().map(|one| view_of(app, one)).collect(),
-        evidence: lead
-            .returned
+        evidence: returned
             .into_iter()
             .flatten()
             .map(|(name, value)| (words(&name), value))
@@ -114,7 +122,49 @@ pub(crate) async fn gather(app: &App, door: &AtTheDoor) -> Result<MeView, Error>
             .filter(|_| served)
             .map(|verified| verified.finding().words.clone()),
         steps: steps.collect(),
+        finders,
     })
+}
+
+/// Parts what is sealed just now from what the person sees. Sealed or never there, the person sees the same (floor F10).
+async fn part(app: &App, all: Vec<Disclosed>) -> Result<(Vec<Disclosed>, Vec<Disclosed>), Error> {
+    let (mut hidden, mut shown) = (Vec::new(), Vec::new());
+    let now = app.now();
+    for one in all {
+        let sealed = app.store().sealed_entries(&one.lead).await?;
+        let is_hidden = one
+            .ledger_index
+            .is_some_and(|entry| SealedEntry::any_hides(&sealed, &one.lead, entry, now));
+        if is_hidden { &mut hidden } else { &mut shown }.push(one);
+    }
+    Ok((hidden, shown))
+}
+
+/// Returns what finds the disclosures that are shown. One finder is for a whole run, so that of a run in which anything
+/// about the person is sealed is kept back with it.
+async fn finders(
+    app: &App,
+    case_id: &str,
+    hidden: &[Disclosed],
+    shown: &[Disclosed],
+) -> Result<Vec<String>, Error> {
+    let mut of_runs = [BTreeSet::new(), BTreeSet::new()];
+    for (of_run, disclosed) in of_runs.iter_mut().zip([hidden, shown]) {
+        for one in disclosed {
+            of_run.insert(app.store().lead(&one.lead).await?.run);
+        }
+    }
+    let [sealed, told] = of_runs;
+    let mut finders = Vec::new();
+    for run in app.store().runs().await?.iter().filter(|run| told.contains(&run.id)) {
+        if !sealed.contains(&run.id) {
+            let agreement = run.agreement().unwrap_or_default();
+            let vault = app.store().vault();
+            let finder = crate::release::finder(vault, &agreement, &run.id, case_id)?;
+            finders.push(finder.to_secret_text());
+        }
+    }
+    Ok(finders)
 }
 
 fn view_of(app: &App, disclosed: &Disclosed) -> DisclosedView {
@@ -141,7 +191,7 @@ fn view_of(app: &App, disclosed: &Disclosed) -> DisclosedView {
 pub(crate) async fn receipt(app: &App, door: &AtTheDoor, index: u64) -> Result<String, Error> {
     let File { stored, lead, .. } = see(app, door).await?;
     let id = stored.case.id().clone();
-    let disclosed = app.desk().store().disclosed_on(&id).await?;
+    let (_, disclosed) = part(app, app.desk().store().disclosed_on(&id).await?).await?;
     if !disclosed.iter().any(|one| one.ledger_index == Some(index)) {
         return Err(Error::NotFound);
     }

@@ -1,0 +1,10 @@
+-- Entries that are kept from the individual for a time under a cited power. When a seal ends, it stands in the seal; a row
+-- goes with its lead.
+
+CREATE TABLE sealed_entry (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    lead   TEXT NOT NULL REFERENCES lead (id),
+    entry  INTEGER NOT NULL,                  -- where the ledger holds it
+    seal   BLOB NOT NULL                      -- power, authority, from and until (JSON), sealed
+);
+CREATE INDEX sealed_entry_by_lead ON sealed_entry (lead);
