@@ -31,6 +31,7 @@ def main():
     words.add_argument("--comity", default="target/release/comity", help="the program, built for release")
     words.add_argument("--sizes", default="100k", help="of plan.toml, with commas between; or none")
     words.add_argument("--rounds", type=int, default=3)
+    words.add_argument("--peer-rounds", type=int, help="in how many of them the peers take part, which need minutes; all")
     words.add_argument("--programs", default=",".join(PROGRAMS))
     words.add_argument("--febrl4", help="a folder with the Febrl data set 4; left out, that part is")
     words.add_argument("--cache", default=default_cache(), help="where environments and files are kept")
@@ -207,6 +208,8 @@ class Bench:
             # Who begins changes from round to round, since a first run may find the machine colder.
             turn = (number - 1) % max(len(self.programs), 1)
             for program in self.programs[turn:] + self.programs[:turn]:
+                if program != "comity" and number > (self.words.peer_rounds or number):
+                    continue
                 try:
                     for act, result in getattr(self, program)(work, folder):
                         self.note(work, program, act, number, result)

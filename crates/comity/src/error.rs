@@ -78,6 +78,9 @@ pub enum Error {
     /// The thread that reads a file came to grief.
     #[error("reading a file was broken off")]
     ReaderStopped,
+    /// A thread that spells rows of a file came to grief.
+    #[error("writing a file was broken off")]
+    WriterStopped,
     /// A record named on the command line is in no file.
     #[error("no record of {side} is known by the id given")]
     NoSuchRecord {
@@ -527,6 +530,7 @@ impl Error {
             | Error::NotHashed
             | Error::OtherPermit
             | Error::ReaderStopped
+            | Error::WriterStopped
             | Error::Unrunnable { .. }
             | Error::NoRandom(_)
             | Error::NoRuntime { .. }

@@ -21,6 +21,7 @@ use agreement::{
     RecordSet, Role, Schedule, Signature, Threshold,
 };
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 /// A matching program, read from its folder.
@@ -383,6 +384,48 @@ pub fn write_in_pieces(
     content: impl FnOnce(&mut fs::File) -> Result<(), Error>,
 ) -> Result<(), Error> {
     write_with(path, 0o644, content)
+}
+
+/// Writes rows to a file that was opened by [`write_in_pieces`], spelling them on so many threads, in their order.
+///
+/// `spell` gets rows that stand one after another, and how many stand before them.
+///
+/// # Errors
+/// The file cannot be written, or what went wrong while rows were spelled.
+pub fn write_rows<T: Sync>(
+    file: &mut fs::File,
+    path: &Path,
+    threads: NonZeroUsize,
+    rows: &[T],
+    spell: impl Fn(usize, &[T], &mut Vec<u8>) -> Result<(), Error> + Sync,
+) -> Result<(), Error> {
+    use std::io::Write as _;
+    /// What is spelled in one piece, so that little stands in memory.
+    const PIECE: usize = 1 << 15;
+    let mut buffers = vec![Vec::new(); threads.get()];
+    for (wave, rows) in rows.chunks(PIECE * threads.get()).enumerate() {
+        let before = wave * PIECE * threads.get();
+        let pieces = rows.chunks(PIECE).enumerate();
+        let spelled: Vec<Result<(), Error>> = std::thread::scope(|scope| {
+            let spelled: Vec<_> = pieces
+                .zip(&mut buffers)
+                .map(|((piece, rows), buffer)| {
+                    let spell = &spell;
+                    scope.spawn(move || {
+                        buffer.clear();
+                        spell(before + piece * PIECE, rows, buffer)
+                    })
+                })
+                .collect();
+            spelled.into_iter().map(|one| one.join().unwrap_or(Err(Error::WriterStopped))).collect()
+        });
+        for (spelled, buffer) in spelled.into_iter().zip(&buffers) {
+            spelled?;
+            let cannot = |source| Error::CannotWrite { path: path.to_owned(), source };
+            file.write_all(buffer).map_err(cannot)?;
+        }
+    }
+    Ok(())
 }
 
 fn write_as(path: &Path, text: &str, mode: u32) -> Result<(), Error> {

@@ -628,23 +628,60 @@ pub(crate) fn plain_codes(tables: &Tables, rule: &Rule) -> Result<(Vec<u32>, Vec
             }
             continue;
         }
-        // Two codes make one, numbered as they come: the numbers only need to be equal where both are.
-        let mut joined: FxHashMap<(u32, u32), u32> = FxHashMap::default();
-        let mut last = NO_VALUE;
-        let mut join = |sofar: &mut u32, next: u32| {
-            *sofar = match (*sofar, next) {
-                (NO_VALUE, _) | (_, NO_VALUE) => NO_VALUE,
-                both => *joined.entry(both).or_insert_with(|| next_code(&mut last)),
-            };
-        };
-        for (sofar, code) in source.iter_mut().zip(first) {
-            join(sofar, codes.source[*code as usize]);
-        }
-        for (sofar, code) in recipient.iter_mut().zip(second) {
-            join(sofar, codes.recipient()[*code as usize]);
-        }
+        let left = first.iter().map(|code| codes.source[*code as usize]);
+        let right = second.iter().map(|code| codes.recipient()[*code as usize]);
+        join(&mut source, &mut recipient, left, right);
     }
     Ok((source, recipient))
+}
+
+/// Makes one code of two, which is equal where both are.
+///
+/// Records are put together by the first code and then, few at a time, by the second: a table of all the pairs of codes
+/// would be looked up all over memory.
+fn join(
+    source: &mut [u32],
+    recipient: &mut [u32],
+    left: impl Iterator<Item = u32> + Clone,
+    right: impl Iterator<Item = u32> + Clone,
+) {
+    let most = source.iter().chain(&*recipient).max().map_or(0, |code| *code as usize);
+    let mut ends = vec![0u32; most + 2];
+    for code in source.iter().chain(&*recipient) {
+        ends[*code as usize + 1] += 1;
+    }
+    // Records without the first code stand with none.
+    ends[1] = 0;
+    for code in 1..ends.len() {
+        ends[code] += ends[code - 1];
+    }
+    let mut grouped = vec![(NO_VALUE, 0u32); ends[most + 1] as usize];
+    let keyed = source.iter().zip(left).chain(recipient.iter().zip(right));
+    for (row, (code, next)) in (0u32..).zip(keyed) {
+        if *code != NO_VALUE {
+            let place = &mut ends[*code as usize];
+            grouped[*place as usize] = (next, row);
+            *place += 1;
+        }
+    }
+    // Each group now ends where the next one began.
+    let mut last = NO_VALUE;
+    let mut from = 0;
+    for to in ends.into_iter().take(most + 1).skip(1) {
+        let group = &mut grouped[from..to as usize];
+        from = to as usize;
+        group.sort_unstable();
+        for same in group.chunk_by(|one, other| one.0 == other.0) {
+            let code = if same[0].0 == NO_VALUE { NO_VALUE } else { next_code(&mut last) };
+            for (_, row) in same {
+                let row = *row as usize;
+                match row.checked_sub(source.len()) {
+                    None => source[row] = code,
+                    Some(row) => recipient[row] = code,
+                }
+            }
+        }
+    }
 }
 
 impl KeyedRule {

@@ -16,7 +16,7 @@ pub mod number;
 pub mod phonetic;
 pub mod place;
 pub mod prepared;
-mod simd;
+pub(crate) mod simd;
 pub mod text;
 mod words;
 

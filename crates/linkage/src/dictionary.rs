@@ -39,6 +39,11 @@ impl Texts {
         self.ends.push(self.letters.len());
     }
 
+    fn shrink_to_fit(&mut self) {
+        self.letters.shrink_to_fit();
+        self.ends.shrink_to_fit();
+    }
+
     /// Takes the last text away.
     pub(crate) fn pop(&mut self) {
         self.ends.pop();
@@ -78,55 +83,110 @@ impl<S: AsRef<str>> FromIterator<S> for Texts {
 }
 
 /// Numbers texts as they first come, from 1.
-#[derive(Default)]
+///
+/// Where most texts come once or twice, a table of those seen costs a look all over memory for each, and tells little. Then
+/// it is given up, and each text has a number of its own from there on; putting them in order brings equal ones together.
 pub(crate) struct TextNumbers {
     texts: Texts,
-    /// The hash of a text and its number, so that growing looks at no text.
-    seen: HashTable<(u32, u32)>,
+    /// The hash of a text and its number, so that growing looks at no text. None once it was given up.
+    seen: Option<HashTable<(u32, u32)>>,
+    asked: u32,
+}
+
+/// After this many texts it is decided whether a table of those seen pays.
+const TRIED: u32 = 1 << 16;
+
+impl Default for TextNumbers {
+    fn default() -> Self {
+        Self { texts: Texts::default(), seen: Some(HashTable::new()), asked: 0 }
+    }
 }
 
 impl TextNumbers {
     pub(crate) fn number(&mut self, text: &str) -> u32 {
+        if self.asked == TRIED && self.texts.len() > TRIED as usize / 2 {
+            self.seen = None;
+        }
+        self.asked = self.asked.saturating_add(1);
+        let Some(seen) = &mut self.seen else {
+            self.texts.push(text);
+            return next_number(self.texts.len());
+        };
         let hash = short_hash(text);
         let texts = &self.texts;
         let same = |(other, number): &(u32, u32)| {
             *other == hash && texts.get(*number as usize - 1) == text
         };
-        if let Some((_, number)) = self.seen.find(spread(hash), same) {
+        if let Some((_, number)) = seen.find(spread(hash), same) {
             return *number;
         }
         self.texts.push(text);
         // Tables hold fewer rows than 32 bits can number.
         let number = next_number(self.texts.len());
-        self.seen.insert_unique(spread(hash), (hash, number), |(hash, _)| spread(*hash));
+        seen.insert_unique(spread(hash), (hash, number), |(hash, _)| spread(*hash));
         number
     }
 
-    /// Returns the texts in ascending order, and for each number its place in that order, counted from 1.
+    /// Returns the texts in ascending order, each once, and for each number its place in that order, counted from 1.
     pub(crate) fn in_order(self) -> (Texts, Vec<u32>) {
-        let Self { texts, seen } = self;
+        let Self { texts, seen, .. } = self;
         drop(seen);
-        // The first eight bytes decide most comparisons without a look at the text. Bytes are in the order of characters.
-        let first = |text: &str| {
-            let mut bytes = [0; 8];
-            let length = text.len().min(8);
-            bytes[..length].copy_from_slice(&text.as_bytes()[..length]);
-            u64::from_be_bytes(bytes)
-        };
-        let mut order: Vec<(u64, u32)> =
-            (0..).zip(texts.iter()).map(|(index, text)| (first(text), index)).collect();
-        order.sort_unstable_by(|one, other| {
-            one.0
-                .cmp(&other.0)
-                .then_with(|| texts.get(one.1 as usize).cmp(texts.get(other.1 as usize)))
-        });
+        let mut order: Vec<Sorted> =
+            (0..).zip(texts.iter()).map(|(index, text)| Sorted::new(index, text)).collect();
+        order.sort_unstable_by(|one, other| one.compare(other, &texts));
         let mut places = vec![NO_VALUE; order.len() + 1];
         let mut sorted = Texts::with_capacity(order.len(), texts.letters.len());
-        for (place, (_, index)) in (1..).zip(&order) {
-            places[*index as usize + 1] = place;
-            sorted.push(texts.get(*index as usize));
+        let mut place = 0;
+        for same in order.chunk_by(|one, other| one.compare(other, &texts).is_eq()) {
+            place += 1;
+            for one in same {
+                places[one.index as usize + 1] = place;
+            }
+            same[0].put(&mut sorted, &texts);
         }
+        sorted.shrink_to_fit();
         (sorted, places)
+    }
+}
+
+/// A text while texts are put in order: what decides most comparisons without a look at it.
+struct Sorted {
+    /// Its first sixteen bytes, which are in the order of characters, padded with zeros.
+    first: [u64; 2],
+    length: u32,
+    index: u32,
+}
+
+impl Sorted {
+    fn new(index: u32, text: &str) -> Self {
+        let mut bytes = [[0; 8]; 2];
+        let whole = bytes.as_flattened_mut();
+        let length = text.len().min(whole.len());
+        whole[..length].copy_from_slice(&text.as_bytes()[..length]);
+        // A text of 4 GiB or more is as any that is longer than sixteen bytes.
+        let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+        Self { first: bytes.map(u64::from_be_bytes), length, index }
+    }
+
+    /// Pushes the text, from its first bytes where they are all of it.
+    fn put(&self, sorted: &mut Texts, texts: &Texts) {
+        let bytes = self.first.map(u64::to_be_bytes);
+        let whole = bytes.as_flattened().get(..self.length as usize);
+        match whole.and_then(|whole| std::str::from_utf8(whole).ok()) {
+            Some(text) => sorted.push(text),
+            None => sorted.push(texts.get(self.index as usize)),
+        }
+    }
+
+    #[inline]
+    fn compare(&self, other: &Self, texts: &Texts) -> Ordering {
+        self.first.cmp(&other.first).then_with(|| {
+            if self.length.max(other.length) <= 16 {
+                // Of two that are equal up to their padding, the shorter one ends where the other has a zero.
+                return self.length.cmp(&other.length);
+            }
+            texts.get(self.index as usize).cmp(texts.get(other.index as usize))
+        })
     }
 }
 
@@ -205,6 +265,24 @@ mod tests {
         let (sorted, places) = numbers.in_order();
         assert_eq!((sorted.len(), sorted.get(0), sorted.get(19_999)), (20_000, "00000", "19999"));
         assert!(places.iter().enumerate().all(|(number, place)| number == *place as usize));
+    }
+
+    #[test]
+    fn texts_that_mostly_come_once_are_brought_together_in_the_end() {
+        let mut numbers = TextNumbers::default();
+        let text = |number: u32| {
+            format!("{number:06}{}", ["", "\0", " of a longer kind"][number as usize % 3])
+        };
+        let count = TRIED + 1000;
+        let given: Vec<u32> =
+            (0..2 * count).map(|row| numbers.number(&text(row % count))).collect();
+        assert!(numbers.seen.is_none());
+        let (sorted, places) = numbers.in_order();
+        assert_eq!(sorted.len(), count as usize);
+        assert!(sorted.iter().zip(sorted.iter().skip(1)).all(|(one, next)| one < next));
+        for (row, number) in (0..).zip(given) {
+            assert_eq!(sorted.get(places[number as usize] as usize - 1), text(row % count));
+        }
     }
 
     #[test]

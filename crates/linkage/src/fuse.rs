@@ -4,13 +4,15 @@
 //! [`Scorer::weight`] one after the other. That plain composition is the definition and stands in `link/plain.rs`; a
 //! property test holds this to the same pairs, patterns and bits. What is different here is only how: work is cut by
 //! pairs (`unit`), records are read as short rows (`rows`), levels are found with less work (`finder`), and pairs that
-//! cannot weigh enough are let go before their likenesses are worked out (`bound`). It settles and clusters nothing.
+//! cannot weigh enough are let go, most of them many at a time (`sieve`) and others before their likenesses are worked out
+//! (`bound`). It settles and clusters nothing.
 
 mod bound;
 mod edit;
 mod finder;
 mod pass;
 mod rows;
+mod sieve;
 #[cfg(test)]
 mod tests;
 mod unit;
@@ -27,14 +29,17 @@ use crate::fuse::bound::Bound;
 use crate::fuse::finder::Finder;
 use crate::fuse::pass::Worker;
 use crate::fuse::rows::{Rows, Word};
+use crate::fuse::sieve::{Sieve, Signs};
 use crate::fuse::unit::cut;
 use crate::link::Progress;
 use crate::model::{Comparison, Link};
+use crate::parallel::share;
 use crate::record::Side;
 use crate::score::Scorer;
 use crate::tables::Tables;
 
 /// What a pass is made for.
+#[derive(Clone, Copy)]
 pub(crate) enum Goal<'s, 't> {
     /// How many pairs of each rule have each pattern.
     Patterns,
@@ -55,6 +60,7 @@ pub(crate) struct Fused<'s, 't> {
     /// The comparisons whose first level is of equal values.
     equal_is_first: u32,
     bound: Option<Bound>,
+    sieve: Option<Sieve>,
     /// The word of each rule's key, for all rules but the last.
     keys: Vec<usize>,
     source: Rows,
@@ -70,15 +76,35 @@ impl<'s, 't> Fused<'s, 't> {
         goal: Goal<'s, 't>,
         among: Option<&'s [bool]>,
     ) -> Result<Self> {
-        let mut words = Vec::new();
-        for comparison in comparisons {
+        let column = |comparison: &Comparison| {
             let place = format!("comparison `{}`", comparison.name);
-            words.push(Word::Code(tables.column_index(&place, &comparison.column)?));
+            tables.column_index(&place, &comparison.column)
+        };
+        let columns = comparisons.iter().map(column).collect::<Result<Vec<_>>>()?;
+        // Each comparison by itself, for that goes through all values of its columns; what rows hold for it is put behind
+        // the codes, and there moved up behind what they hold for the others.
+        let is_heavy = matches!(goal, Goal::Heavy { .. });
+        let made = share(
+            tables.threads().get(),
+            comparisons.iter().collect(),
+            |comparison: &Comparison| -> Result<_> {
+                let mut own: Vec<Word> = columns.iter().copied().map(Word::Code).collect();
+                let finder = Finder::new(tables, comparison, &mut own)?;
+                let signs = if is_heavy { finder.signs(&mut own) } else { None };
+                Ok((finder, signs, own.split_off(columns.len())))
+            },
+        );
+        let mut words: Vec<Word> = columns.iter().copied().map(Word::Code).collect();
+        let (mut finders, mut signs) = (Vec::new(), Vec::new());
+        for made in made {
+            let (finder, own_signs, own): (Finder<'t>, Option<Signs>, Vec<Word>) = made?;
+            let moved = |word: usize| {
+                if word < columns.len() { word } else { word - columns.len() + words.len() }
+            };
+            finders.push(finder.with_words(moved));
+            signs.push(own_signs.map(|signs| signs.with_words(moved)));
+            words.extend(own);
         }
-        let finders = comparisons
-            .iter()
-            .map(|comparison| Finder::new(tables, comparison, &mut words))
-            .collect::<Result<Vec<_>>>()?;
         let earlier = blocks.rules().len().saturating_sub(1);
         let keys = blocks.rules()[..earlier].iter().enumerate().map(|(rule, keyed)| {
             // Where the key is a column's whole value, equal keys are equal codes.
@@ -90,9 +116,13 @@ impl<'s, 't> Fused<'s, 't> {
             })
         });
         let keys = keys.collect();
-        let bound = match &goal {
-            Goal::Heavy { scorer, least } => Some(Bound::new(scorer, &finders, *least)),
-            Goal::Patterns | Goal::Everything { .. } => None,
+        let (bound, sieve) = match &goal {
+            Goal::Heavy { scorer, least } => {
+                let bound = Bound::new(scorer, &finders, *least);
+                let sieve = Sieve::new(scorer, &finders, &bound, signs, *least);
+                (Some(bound), Some(sieve))
+            }
+            Goal::Patterns | Goal::Everything { .. } => (None, None),
         };
         let equal_is_first = finders
             .iter()
@@ -107,6 +137,7 @@ impl<'s, 't> Fused<'s, 't> {
             finders,
             equal_is_first,
             bound,
+            sieve,
             keys,
             source: Rows::new(tables, blocks, &words, Side::Source),
             recipient: (link == Link::Between)

@@ -160,6 +160,8 @@ struct Taken<'c> {
     preparation: Preparation<'c>,
     /// Whether texts of ASCII need none of what only other characters do.
     plain: bool,
+    /// Whether a text is taken as it stands.
+    bare: bool,
     values: Kept,
     known: Known,
     numbers: [Vec<u32>; 2],
@@ -238,9 +240,13 @@ impl Known {
 
 impl<'c> Taken<'c> {
     fn new(column: &'c Column) -> Self {
+        let preparation = Preparation::new(column);
         Self {
             column,
-            preparation: Preparation::new(column),
+            bare: column.kind == Kind::Text
+                && column.steps.is_empty()
+                && preparation.knows_no_placeholder(),
+            preparation,
             plain: column.kind == Kind::Text
                 && !column.presence
                 && !column.steps.iter().any(|step| matches!(step, Step::Extract { .. })),
@@ -315,6 +321,14 @@ impl<'c> Taken<'c> {
     }
 
     fn of_text(&mut self, text: &str) -> Outcome {
+        if self.bare
+            && let Kept::Texts(numbers) = &mut self.values
+        {
+            return match text {
+                "" => Outcome::Absent,
+                text => Outcome::Numbered(numbers.number(text)),
+            };
+        }
         if let Some(outcome) = self.known.get(text) {
             return outcome;
         }

@@ -6,66 +6,100 @@
 //!
 //! Bocek, Hunt and Stiller, Fast Similarity Search in Large Dictionaries, 2007, whose deletion neighbourhood this is.
 
-use std::hash::BuildHasher;
-
-use rustc_hash::FxBuildHasher;
-
 use crate::dictionary::Texts;
 use crate::fuse::within_one;
+use crate::parallel::share;
 
-/// The bits of the table that tells hashes seen once from those seen more often, as a power of two.
-const MOST_BITS: u32 = 27;
+/// About how many hashes are looked at together: few enough to stay in a core's own cache.
+const TOGETHER: usize = 1 << 15;
+
+/// The most hashes that are held at once; where there are more, texts are hashed once more for each so many.
+const MOST_HELD: usize = 1 << 23;
 
 /// Calls for each pair of different texts that one edit makes equal, the one that stands first first, each pair once.
 ///
-/// Where `swaps` count, a swap of neighbours is one edit too.
-pub(crate) fn each_one_edit_apart(texts: &Texts, swaps: bool, mut found: impl FnMut(usize, usize)) {
-    // About eight slots a hash, so that few are taken for seen twice that were not.
+/// Where `swaps` count, a swap of neighbours is one edit too. Any number of threads finds the same.
+pub(crate) fn each_one_edit_apart(
+    texts: &Texts,
+    swaps: bool,
+    threads: usize,
+    mut found: impl FnMut(usize, usize),
+) {
     let hashes: usize = texts.iter().map(|text| text.len() + 1).sum();
-    let bits = (hashes.max(8) * 8).next_power_of_two().trailing_zeros().min(MOST_BITS);
-    let mut once = vec![0u64; 1 << (bits - 6)];
-    let mut twice = vec![0u64; 1 << (bits - 6)];
-    let slot = |hash: u64| {
-        let place = hash >> (64 - bits);
-        ((place >> 6) as usize, 1u64 << (place & 63))
-    };
-    let mut scratch = String::new();
-    for text in texts.iter() {
-        each_hash(text, &mut scratch, |hash| {
-            let (word, bit) = slot(hash);
-            twice[word] |= once[word] & bit;
-            once[word] |= bit;
-        });
-    }
-    drop(once);
-    let mut shared: Vec<(u64, u32)> = Vec::new();
-    for (index, text) in (0u32..).zip(texts.iter()) {
-        each_hash(text, &mut scratch, |hash| {
-            let (word, bit) = slot(hash);
-            if twice[word] & bit != 0 {
-                shared.push((hash, index));
-            }
-        });
-    }
-    drop(twice);
-    shared.sort_unstable();
-    let mut pairs: Vec<(u32, u32)> = Vec::new();
-    for group in shared.chunk_by(|one, other| one.0 == other.0) {
-        for (place, (_, one)) in group.iter().enumerate() {
-            for (_, other) in &group[place + 1..] {
-                if is_one_edit_apart(texts, *one, *other, swaps) {
-                    pairs.push((*one, *other));
-                }
-            }
-        }
-    }
-    drop(shared);
-    // Two texts can have several of the shortened ones in common.
+    let rounds = hashes.div_ceil(MOST_HELD).max(1);
+    let of_rounds = share(threads, (0..rounds).collect(), |round: usize| {
+        pairs_of(texts, swaps, round, rounds, hashes)
+    });
+    // Two texts can have several of the shortened ones in common, in several rounds.
+    let mut pairs: Vec<(u32, u32)> = of_rounds.into_iter().flatten().collect();
     pairs.sort_unstable();
     pairs.dedup();
     for (one, other) in pairs {
         found(one as usize, other as usize);
     }
+}
+
+/// Finds the pairs whose common text has a hash of this round.
+fn pairs_of(
+    texts: &Texts,
+    swaps: bool,
+    round: usize,
+    rounds: usize,
+    hashes: usize,
+) -> Vec<(u32, u32)> {
+    // By the highest bits it is decided in which round and part a hash is looked at, and by lower ones what it is told
+    // from others by.
+    let parts = (hashes / rounds).div_ceil(TOGETHER).next_power_of_two();
+    let parts_of_all = rounds * parts;
+    let first = round * parts;
+    let usual = hashes / (rounds * parts);
+    let mut held: Vec<Vec<(u32, u32)>> =
+        (0..parts).map(|_| Vec::with_capacity(usual + usual / 8)).collect();
+    let mut letters = Vec::new();
+    for (index, text) in (0u32..).zip(texts.iter()) {
+        each_hash(text, &mut letters, |hash| {
+            let place = place_among(hash, parts_of_all);
+            if let Some(part) = place.checked_sub(first).and_then(|part| held.get_mut(part)) {
+                part.push((low(hash), index));
+            }
+        });
+    }
+    // About eight slots a hash, so that few are taken for seen twice that were not.
+    let slots = (held.iter().map(Vec::len).max().unwrap_or(0) * 8).next_power_of_two().max(64);
+    let slot = |hash: u32| {
+        let place = hash as usize & (slots - 1);
+        (place / 64, 1u64 << (place % 64))
+    };
+    let mut pairs = Vec::new();
+    let mut shared: Vec<(u32, u32)> = Vec::new();
+    let (mut once, mut twice) = (vec![0u64; slots / 64], vec![0u64; slots / 64]);
+    for part in held {
+        once.fill(0);
+        twice.fill(0);
+        for (hash, _) in &part {
+            let (word, bit) = slot(*hash);
+            twice[word] |= once[word] & bit;
+            once[word] |= bit;
+        }
+        shared.clear();
+        shared.extend(part.into_iter().filter(|(hash, _)| {
+            let (word, bit) = slot(*hash);
+            twice[word] & bit != 0
+        }));
+        shared.sort_unstable();
+        for group in shared.chunk_by(|one, other| one.0 == other.0) {
+            for (place, (_, one)) in group.iter().enumerate() {
+                for (_, other) in &group[place + 1..] {
+                    if is_one_edit_apart(texts, *one, *other, swaps) {
+                        pairs.push((*one, *other));
+                    }
+                }
+            }
+        }
+    }
+    pairs.sort_unstable();
+    pairs.dedup();
+    pairs
 }
 
 fn is_one_edit_apart(texts: &Texts, one: u32, other: u32, swaps: bool) -> bool {
@@ -77,21 +111,56 @@ fn is_one_edit_apart(texts: &Texts, one: u32, other: u32, swaps: bool) -> bool {
     one != other && within_one(&letters(one), &letters(other), swaps)
 }
 
+/// What the sum of a text's letters is taken to, and what takes it back: their product is 1 in 64 bits.
+const BASE: u64 = 0x9e37_79b9_7f4a_7c15;
+const BASE_INVERSE: u64 = 0xf1de_83e1_9937_733d;
+
 /// Calls with the hash of a text and of each different text that it becomes without one of its characters.
-fn each_hash(text: &str, scratch: &mut String, mut found: impl FnMut(u64)) {
-    found(FxBuildHasher.hash_one(text));
-    let mut last = None;
-    for (place, letter) in text.char_indices() {
-        // Leaving out the second of two equal neighbours comes to the same text.
-        if last == Some(letter) {
-            continue;
-        }
-        last = Some(letter);
-        scratch.clear();
-        scratch.push_str(&text[..place]);
-        scratch.push_str(&text[place + letter.len_utf8()..]);
-        found(FxBuildHasher.hash_one(scratch.as_str()));
+///
+/// A hash is the sum of the letters, each times the base to the power of its place, so that the sum without one letter is
+/// what stands before it and what stands after it moved up by one.
+fn each_hash(text: &str, letters: &mut Vec<u64>, mut found: impl FnMut(u64)) {
+    letters.clear();
+    letters.extend(text.chars().map(|letter| u64::from(u32::from(letter)) + 1));
+    let mut power = 1u64;
+    let mut whole = 0u64;
+    for letter in letters.iter() {
+        whole = whole.wrapping_add(letter.wrapping_mul(power));
+        power = power.wrapping_mul(BASE);
     }
+    found(mixed(whole));
+    let (mut before, mut power, mut last) = (0u64, 1u64, 0);
+    for letter in letters.iter() {
+        let here = letter.wrapping_mul(power);
+        // Leaving out the second of two equal neighbours comes to the same text.
+        if last != *letter {
+            let after = whole.wrapping_sub(before).wrapping_sub(here);
+            found(mixed(before.wrapping_add(after.wrapping_mul(BASE_INVERSE))));
+        }
+        before = before.wrapping_add(here);
+        power = power.wrapping_mul(BASE);
+        last = *letter;
+    }
+}
+
+/// Lets every bit of a sum bear on every bit of its hash.
+fn mixed(sum: u64) -> u64 {
+    let half = (sum ^ sum >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    (half ^ half >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93)
+}
+
+/// Says in which of so many parts a hash falls, by its highest bits.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the high half of the product is below the count"
+)]
+fn place_among(hash: u64, parts: usize) -> usize {
+    ((u128::from(hash) * parts as u128) >> u64::BITS) as usize
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the lower half of a hash")]
+fn low(hash: u64) -> u32 {
+    hash as u32
 }
 
 #[cfg(test)]
@@ -103,6 +172,11 @@ mod tests {
     use super::*;
     use crate::compare::text;
 
+    #[test]
+    fn what_takes_the_base_back_does() {
+        assert_eq!(BASE.wrapping_mul(BASE_INVERSE), 1);
+    }
+
     proptest! {
         #[test]
         fn every_pair_one_edit_apart_is_found_once(all in prop::collection::btree_set("[ab1é]{0,6}", 0..60)) {
@@ -110,7 +184,7 @@ mod tests {
             let letters: Vec<Vec<char>> = all.iter().map(|text| text.chars().collect()).collect();
             for swaps in [false, true] {
                 let mut found = Vec::new();
-                each_one_edit_apart(&texts, swaps, |one, other| found.push((one, other)));
+                each_one_edit_apart(&texts, swaps, 2, |one, other| found.push((one, other)));
                 let mut expected = BTreeSet::new();
                 for one in 0..letters.len() {
                     for other in one + 1..letters.len() {
@@ -125,6 +199,11 @@ mod tests {
                         }
                     }
                 }
+                // In several rounds as in one.
+                let hashes = 7 * texts.len() + 1;
+                let rounds = (0..3).flat_map(|round| pairs_of(&texts, swaps, round, 3, hashes));
+                let rounds: BTreeSet<_> = rounds.map(|(one, other)| (one as usize, other as usize)).collect();
+                prop_assert_eq!(&rounds, &expected);
                 prop_assert_eq!(found.len(), expected.len());
                 prop_assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), expected);
             }

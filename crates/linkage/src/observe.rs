@@ -9,9 +9,10 @@ use rustc_hash::FxHashMap;
 use crate::block::Blocks;
 use crate::compare::grader::Grader;
 use crate::compare::{Comparer, Compiled, NONE_HOLDS};
+use crate::dictionary::Texts;
 use crate::keys::columns_of;
 use crate::link::{count_patterns, sorted};
-use crate::model::{Comparison, Level, Link, Recipe, Test, Training};
+use crate::model::{Comparison, Level, Link, Recipe, Rule, Test, Training};
 use crate::neighbours::each_one_edit_apart;
 use crate::parallel::share;
 use crate::pattern::Pattern;
@@ -32,15 +33,25 @@ pub(crate) struct Observed {
 /// A comparison is observed by itself: u is of one comparison at a time. Pairs that lack a value say nothing, and aren't
 /// drawn where the comparison looks at one column. Each has a stream of choices of its own, from the recipe's seed.
 pub(crate) fn observe_u(recipe: &Recipe, tables: &Tables) -> Result<Observed> {
-    let comparisons: Vec<(usize, &Comparison)> = recipe.comparisons().iter().enumerate().collect();
     let training = recipe.training();
     if tables.all_pairs() > training.sample_pairs && recipe.comparisons().iter().any(is_wide) {
         tables.order_all();
     }
-    let observed = share(tables.threads().get(), comparisons, |(index, comparison)| {
+    // Where edits are counted over all values, each by itself keeps all threads busy.
+    let counted = |comparison: &Comparison| {
+        let counted = edits_counted(comparison, tables)?;
+        counted.map(|_| exact_levels(comparison, tables)).transpose()
+    };
+    let counted = recipe.comparisons().iter().map(counted).collect::<Result<Vec<_>>>()?;
+    let comparisons = recipe.comparisons().iter().zip(counted).enumerate().collect();
+    let observed = share(tables.threads().get(), comparisons, |(index, (comparison, counted))| {
         // Far apart from the others, and from what the seed itself gives elsewhere.
         let seed = training.seed ^ (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        observe(comparison, tables, training, seed)
+        let exact = match counted {
+            Some(exact) => exact,
+            None => exact_levels(comparison, tables)?,
+        };
+        observe(comparison, &exact, tables, training, seed)
     });
     let mut u = Vec::with_capacity(observed.len());
     let mut sampled_pairs = 0;
@@ -63,16 +74,16 @@ fn is_wide(comparison: &Comparison) -> bool {
 
 fn observe(
     comparison: &Comparison,
+    exact: &[Option<f64>],
     tables: &Tables,
     training: &Training,
     stream: u64,
 ) -> Result<(Vec<f64>, u64)> {
     let column =
         tables.column_index(&format!("comparison `{}`", comparison.name), &comparison.column)?;
-    let exact = exact_levels(comparison, tables, column);
     let mut seen = vec![0u64; comparison.levels.len()];
     let rarest = |seen: &[u64]| {
-        let open = seen.iter().zip(&exact).filter(|(_, exact)| exact.is_none());
+        let open = seen.iter().zip(exact).filter(|(_, exact)| exact.is_none());
         open.map(|(seen, _)| *seen).min().unwrap_or(u64::MAX)
     };
     let mut drawn = 0;
@@ -115,7 +126,7 @@ fn observe(
             }
         }
     }
-    let mut u = shares(&seen, &exact);
+    let mut u = shares(&seen, exact);
     fix(&mut u, comparison, |level| level.u);
     Ok((u, drawn))
 }
@@ -232,11 +243,13 @@ fn shares(seen: &[u64], exact: &[Option<f64>]) -> Vec<f64> {
 
 /// The shares that are counted over all pairs rather than sampled: of equal values, and of values one edit apart where
 /// that level follows and the values are many.
-fn exact_levels(comparison: &Comparison, tables: &Tables, column: usize) -> Vec<Option<f64>> {
+fn exact_levels(comparison: &Comparison, tables: &Tables) -> Result<Vec<Option<f64>>> {
+    let column =
+        tables.column_index(&format!("comparison `{}`", comparison.name), &comparison.column)?;
     let mut exact = vec![None; comparison.levels.len()];
     let own = |level: &Level| level.column.is_none();
     if !comparison.levels.first().is_some_and(|level| level.test == Test::Exact && own(level)) {
-        return exact;
+        return Ok(exact);
     }
     let counts = [Side::Source, Side::Recipient].map(|side| counts_of(tables, column, side));
     let link = tables.link();
@@ -252,23 +265,11 @@ fn exact_levels(comparison: &Comparison, tables: &Tables, column: usize) -> Vec<
     let all = (all as f64).max(1.0);
     let share = |pairs: u64| (pairs as f64).clamp(UNSEEN, (all - UNSEEN).max(UNSEEN)) / all;
     exact[0] = Some(share((1..counts[0].len()).map(equal).sum()));
-    let Values::Text(texts) = tables.values(column) else {
-        return exact;
+    let Some((texts, swaps)) = edits_counted(comparison, tables)? else {
+        return Ok(exact);
     };
-    let swaps = match comparison.levels.get(1) {
-        Some(level) if own(level) => match level.test {
-            Test::Levenshtein(1) => false,
-            Test::OptimalAlignment(1) | Test::Damerau(1) => true,
-            _ => return exact,
-        },
-        _ => return exact,
-    };
-    // Few values come often, and a sample shows them.
-    if texts.len() < FEWEST_COUNTED {
-        return exact;
-    }
     let mut pairs = 0;
-    each_one_edit_apart(texts, swaps, |one, other| {
+    each_one_edit_apart(texts, swaps, tables.threads().get(), |one, other| {
         let (one, other) = (one + 1, other + 1);
         pairs += match link {
             Link::Between => counts[0][one] * counts[1][other] + counts[0][other] * counts[1][one],
@@ -276,7 +277,30 @@ fn exact_levels(comparison: &Comparison, tables: &Tables, column: usize) -> Vec<
         };
     });
     exact[1] = Some(share(pairs));
-    exact
+    Ok(exact)
+}
+
+/// Returns the values whose edits are counted, and whether a swap is one: where the second level is of one edit.
+fn edits_counted<'t>(
+    comparison: &Comparison,
+    tables: &'t Tables,
+) -> Result<Option<(&'t Texts, bool)>> {
+    let column =
+        tables.column_index(&format!("comparison `{}`", comparison.name), &comparison.column)?;
+    let [first, second, ..] = comparison.levels.as_slice() else { return Ok(None) };
+    if first.test != Test::Exact || first.column.is_some() || second.column.is_some() {
+        return Ok(None);
+    }
+    let swaps = match second.test {
+        Test::Levenshtein(1) => false,
+        Test::OptimalAlignment(1) | Test::Damerau(1) => true,
+        _ => return Ok(None),
+    };
+    Ok(match tables.values(column) {
+        // Few values come often, and a sample shows them.
+        Values::Text(texts) if texts.len() >= FEWEST_COUNTED => Some((texts, swaps)),
+        _ => None,
+    })
 }
 
 /// Columns with fewer distinct values than this are left to the sample.
@@ -318,13 +342,17 @@ pub(crate) struct Session {
 pub(crate) fn count_sessions(recipe: &Recipe, tables: &Tables) -> Result<Vec<Session>> {
     let comparisons = recipe.comparisons();
     let mut sessions = Vec::new();
-    for rule in &recipe.training().rules {
+    let rules: Vec<&Rule> = recipe.training().rules.iter().collect();
+    let blocks = share(tables.threads().get(), rules.clone(), |rule| {
+        Blocks::new(tables, std::slice::from_ref(rule))
+    });
+    for (rule, blocks) in rules.into_iter().zip(blocks) {
+        let blocks = blocks?;
         let keyed = columns_of(rule, recipe.columns())?;
         let taught: Vec<bool> = comparisons
             .iter()
             .map(|comparison| !shares_column(recipe, &keyed, comparison))
             .collect();
-        let blocks = Blocks::new(tables, std::slice::from_ref(rule))?;
         let mut counts: FxHashMap<Pattern, u64> = FxHashMap::default();
         for (pattern, count) in count_patterns(tables, comparisons, &blocks)? {
             *counts.entry(pattern.only(&taught)).or_insert(0) += count;

@@ -169,6 +169,11 @@ impl<'a> Preparation<'a> {
         self.texts.insert(prepared);
     }
 
+    /// Says whether no text stands for nothing.
+    pub(crate) fn knows_no_placeholder(&self) -> bool {
+        self.texts.is_empty()
+    }
+
     /// Says whether a prepared text stands for nothing.
     pub(crate) fn is_placeholder(&self, text: &str) -> bool {
         self.texts.contains(text)

@@ -148,6 +148,18 @@ impl<'t> Scorer<'t> {
         sum
     }
 
+    /// Returns the same sum of two records whose codes are given, of the column of each comparison.
+    #[inline]
+    pub(crate) fn sum_of_codes(&self, pattern: Pattern, left: &[u32], right: &[u32]) -> f64 {
+        let mut sum = self.prior;
+        for comparison in 0..self.partial.len() {
+            let level = pattern.level(comparison);
+            sum += self.partial(comparison, level);
+            sum += self.frequency_of_codes(comparison, level, left[comparison], right[comparison]);
+        }
+        sum
+    }
+
     /// Returns log2 of the odds that a pair of this pattern is kin rather than the same individual.
     ///
     /// It is minus infinity where the model holds no class of kin.

@@ -33,6 +33,7 @@ use crate::model::{
 };
 use crate::observe::{Observed, Session, count_sessions, observe_u, shares_column};
 use crate::one_to_one::settle;
+use crate::parallel::share;
 use crate::random::Dice;
 use crate::record::Side;
 use crate::score::Scorer;
@@ -165,6 +166,8 @@ fn choose_sources(tables: &Tables, blocks: &Blocks<'_>, seed: u64, most: u64) ->
     if tables.link() != Link::Between || pairs <= most {
         return None;
     }
+    // The recipient's order is asked for afterwards.
+    tables.order_all();
     let share = most as f64 / pairs as f64;
     let mut dice = Dice::new(seed);
     let records = tables.records(Side::Source) as usize;
@@ -422,7 +425,8 @@ fn errors_of_u(recipe: &Recipe, tables: &Tables, observed: &Observed) -> Result<
         };
         Ok(comparison.levels.iter().zip(u).map(|(level, u)| error(level, *u)).collect())
     };
-    recipe.comparisons().iter().zip(&observed.u).map(of).collect()
+    let comparisons = recipe.comparisons().iter().zip(&observed.u).collect();
+    share(tables.threads().get(), comparisons, of).into_iter().collect()
 }
 
 /// The variance of the share of equal pairs, Σ p q, whose p and q are shares among so many records with a value.

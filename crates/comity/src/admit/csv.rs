@@ -1,13 +1,15 @@
 //! Delimited text: header, records, trailer.
 //!
 //! Step 3 of the path. Fields of columns that are not named are passed over as bytes and never held; those named
-//! go to the [`Table`]. Follows [RFC 4180](https://www.rfc-editor.org/rfc/rfc4180), with other delimiters, and
+//! go to the [`Table`]. A record that stands whole in the buffer and in which nothing is quoted, as most are, is split
+//! where its delimiters are; the splitter of `csv_core` takes all others, and says of all what they come to. Follows [RFC 4180](https://www.rfc-editor.org/rfc/rfc4180), with other delimiters, and
 //! demands what it only recommends: a header, and as many fields in each record as the header has.
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
 
 use csv_core::ReadFieldResult;
+use memchr::{memchr, memchr_iter, memchr2};
 
 use super::bytes::Opened;
 use super::control::{Spot, Totals};
@@ -42,7 +44,12 @@ struct Reader<'a> {
     csv: &'a Csv,
     field_bytes: usize,
     end: End,
+    /// What the splitter writes a field to, piece by piece.
+    scratch: Vec<u8>,
 }
+
+/// The bytes of a field that the splitter writes at once.
+const SCRATCH_BYTES: usize = 4096;
 
 /// How far the end of the input was told to the splitter.
 #[derive(PartialEq, Eq)]
@@ -79,7 +86,8 @@ impl<'a> Reader<'a> {
             Some(quote) => builder.quote(quote),
             None => builder.quoting(false),
         };
-        Self { opened, input, core: builder.build(), csv, field_bytes, end: End::Ahead }
+        let scratch = vec![0; SCRATCH_BYTES];
+        Self { opened, input, core: builder.build(), csv, field_bytes, end: End::Ahead, scratch }
     }
 
     fn read(mut self, table: &mut Table<'_>) -> Result<Totals, Error> {
@@ -89,7 +97,10 @@ impl<'a> Reader<'a> {
         // One buffer a column of the table, emptied for each record.
         let mut fields: Vec<Vec<u8>> = table.columns.iter().map(|_| Vec::new()).collect();
         let mut latest = 1;
-        while let Some(begun) = self.begin(table, &mut first)? {
+        let mut simple = Simple::new(table, &targets, width);
+        loop {
+            self.simple_records(table, &mut simple)?;
+            let Some(begun) = self.begin(table, &mut first)? else { break };
             latest = begun.line;
             if let Some(trailer) = &self.csv.trailer
                 && first == trailer.prefix.as_bytes()
@@ -147,6 +158,33 @@ impl<'a> Reader<'a> {
             return Err(Error::NoTrailer { file: table.file.to_owned(), line: latest });
         }
         Ok(Totals::default())
+    }
+
+    /// Reads records for as long as each stands whole in the buffer and has nothing in it that is quoted.
+    fn simple_records(&mut self, table: &mut Table<'_>, simple: &mut Simple) -> Result<(), Error> {
+        // A trailer is known by its first field, and nothing is put of it.
+        if self.csv.trailer.is_some() {
+            return Ok(());
+        }
+        loop {
+            self.skip_line_ends()?;
+            let line = self.core.line();
+            let input =
+                self.input.fill_buf().map_err(|source| self.opened.broken(line - 1, source))?;
+            let Some(end) = memchr(b'\n', input) else { return Ok(()) };
+            let (record, _) = input.split_at(end);
+            let record = record.strip_suffix(b"\r").unwrap_or(record);
+            let odd = match self.csv.quote {
+                Some(quote) => memchr2(quote, b'\r', record),
+                None => memchr(b'\r', record),
+            };
+            if odd.is_some() {
+                return Ok(());
+            }
+            simple.put(table, record, line, self.csv)?;
+            self.input.consume(end + 1);
+            self.core.set_line(line + 1);
+        }
     }
 
     /// Passes over a byte order mark, and stops at one of another encoding.
@@ -271,19 +309,23 @@ impl<'a> Reader<'a> {
         Ok(totals)
     }
 
-    /// Begins the next record and puts its first field into `first`; `None` at the end.
-    fn begin(&mut self, table: &Table<'_>, first: &mut Vec<u8>) -> Result<Option<Begun>, Error> {
-        // Line ends left from the record before, and blank lines, are counted before the record begins.
+    /// Passes over line ends left from the record before, and over blank lines, which are counted.
+    fn skip_line_ends(&mut self) -> Result<(), Error> {
         loop {
             let line = self.core.line();
             let input =
                 self.input.fill_buf().map_err(|source| self.opened.broken(line - 1, source))?;
             let Some(byte) = input.first().filter(|byte| matches!(**byte, b'\r' | b'\n')) else {
-                break;
+                return Ok(());
             };
             self.core.read_field(&[*byte], &mut [0]);
             self.input.consume(1);
         }
+    }
+
+    /// Begins the next record and puts its first field into `first`; `None` at the end.
+    fn begin(&mut self, table: &Table<'_>, first: &mut Vec<u8>) -> Result<Option<Begun>, Error> {
+        self.skip_line_ends()?;
         let line = self.core.line();
         first.clear();
         Ok(match self.field(table, Some(first), line)? {
@@ -302,7 +344,6 @@ impl<'a> Reader<'a> {
         mut into: Option<&mut Vec<u8>>,
         line: u64,
     ) -> Result<Next, Error> {
-        let mut scratch = [0; 4096];
         loop {
             let at = self.core.line();
             let input =
@@ -310,14 +351,14 @@ impl<'a> Reader<'a> {
             let ended = input.is_empty();
             let close = ended && self.end == End::Ahead;
             let input = if close { b"\n" } else { input };
-            let (found, read, written) = self.core.read_field(input, &mut scratch);
+            let (found, read, written) = self.core.read_field(input, &mut self.scratch);
             if close {
                 self.end = End::Reached;
             } else if !ended {
                 self.input.consume(read);
             }
             if let Some(into) = &mut into
-                && let Some(written) = scratch.get(..written)
+                && let Some(written) = self.scratch.get(..written)
             {
                 let room = (self.field_bytes + 1).saturating_sub(into.len());
                 into.extend(written.iter().take(room));
@@ -333,5 +374,65 @@ impl<'a> Reader<'a> {
                 ReadFieldResult::End => return Ok(Next::End),
             }
         }
+    }
+}
+
+/// What it takes to read records that are split where their delimiters are.
+struct Simple {
+    /// For each column of the table, which field it is.
+    fields: Vec<usize>,
+    /// How many fields the header has.
+    width: usize,
+    /// Where the fields of the record at hand end.
+    ends: Vec<usize>,
+}
+
+impl Simple {
+    fn new(table: &Table<'_>, targets: &BTreeMap<usize, Vec<usize>>, width: usize) -> Self {
+        let field = |column: usize| {
+            targets
+                .iter()
+                .find(|(_, columns)| columns.contains(&column))
+                .map_or(0, |(field, _)| *field)
+        };
+        Self { fields: (0..table.columns.len()).map(field).collect(), width, ends: Vec::new() }
+    }
+
+    /// Puts the fields of a record that are named.
+    fn put(
+        &mut self,
+        table: &mut Table<'_>,
+        record: &[u8],
+        line: u64,
+        csv: &Csv,
+    ) -> Result<(), Error> {
+        self.ends.clear();
+        self.ends.extend(memchr_iter(csv.delimiter, record));
+        self.ends.push(record.len());
+        if self.ends.len() != self.width {
+            return Err(Error::Ragged {
+                file: table.file.to_owned(),
+                line,
+                expected: self.width,
+                found: self.ends.len(),
+            });
+        }
+        if !table.wants_row() {
+            return table.skip_rows(1);
+        }
+        let place = Place::Line(line);
+        let plain = encoding::plain(record);
+        for (index, field) in self.fields.iter().enumerate() {
+            let from = field.checked_sub(1).and_then(|before| self.ends.get(before));
+            let from = from.map_or(0, |before| before + 1);
+            let to = self.ends.get(*field).copied().unwrap_or(from);
+            if let Some(text) = plain.and_then(|record| record.get(from..to)) {
+                table.put_text(index, Some(text), place)?;
+            } else {
+                let bytes = record.get(from..to).unwrap_or_default();
+                table.put_bytes(index, bytes, csv.encoding, place)?;
+            }
+        }
+        table.end_row(place)
     }
 }

@@ -38,6 +38,9 @@ impl Encoding {
     /// Control characters are no text: in a one-byte encoding, where every byte means something, they are what
     /// gives a wrong declaration away. Tabs and line ends within a field are let through.
     pub(super) fn decode(self, bytes: &[u8]) -> Option<Cow<'_, str>> {
+        if let Some(text) = plain(bytes) {
+            return Some(Cow::Borrowed(text));
+        }
         let text = match self {
             Self::Utf8 => Cow::Borrowed(str::from_utf8(bytes).ok()?),
             Self::Windows1252 => WINDOWS_1252.decode_without_bom_handling(bytes).0,
@@ -55,6 +58,13 @@ impl Encoding {
             Self::Windows1252 | Self::Latin1 => Some(str::from_utf8(bytes).is_ok()),
         }
     }
+}
+
+/// Returns printable ASCII as text, which it is in every encoding here; `None` where there is anything else.
+pub(super) fn plain(bytes: &[u8]) -> Option<&str> {
+    // Without a branch a byte, so that many are looked at at once.
+    let odd = bytes.iter().fold(false, |odd, byte| odd | !(b' '..=b'~').contains(byte));
+    if odd { None } else { str::from_utf8(bytes).ok() }
 }
 
 /// Names the encoding whose mark the file begins with, and the mark's length.

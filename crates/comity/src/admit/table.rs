@@ -3,7 +3,8 @@
 //! Step 3 of the path. The formats hand it each field of a named column; it maps, parses, counts and adds up.
 //! It knows no format and reads no file.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -333,7 +334,8 @@ impl Column<'_> {
             Some(map) => map.get(text).map_or(text, String::as_str),
             None => text,
         };
-        let missing = text.trim().is_empty();
+        let missing =
+            !text.as_bytes().first().is_some_and(u8::is_ascii_graphic) && text.trim().is_empty();
         if !missing {
             self.present += 1;
         }
@@ -420,21 +422,40 @@ pub(super) fn unique(finished: &Finished, file: &Path, element: &str) -> Result<
         second: place(second),
     };
     match column.data_type() {
-        DataType::Utf8 => first_repeat(column.as_string::<i32>().iter()),
-        DataType::Date32 => first_repeat(column.as_primitive::<Date32Type>().iter()),
-        _ => first_repeat(column.as_primitive::<Decimal128Type>().iter()),
+        DataType::Utf8 => {
+            let column = column.as_string::<i32>();
+            first_repeat(column.len(), |row| column.value(row))
+        }
+        DataType::Date32 => {
+            let column = column.as_primitive::<Date32Type>();
+            first_repeat(column.len(), |row| column.value(row))
+        }
+        _ => {
+            let column = column.as_primitive::<Decimal128Type>();
+            first_repeat(column.len(), |row| column.value(row))
+        }
     }
     .map_or(Ok(()), |(first, second)| Err(twice(first, second)))
 }
 
+/// Finds the first row whose value an earlier one has, and that earlier one.
+///
+/// By sorting hashes rather than by a table of the values, which would be looked up all over memory.
 fn first_repeat<T: std::hash::Hash + Eq>(
-    values: impl Iterator<Item = T>,
+    rows: usize,
+    value: impl Fn(usize) -> T,
 ) -> Option<(usize, usize)> {
-    let mut seen = HashMap::new();
-    for (row, value) in values.enumerate() {
-        if let Some(first) = seen.insert(value, row) {
-            return Some((first, row));
-        }
-    }
-    None
+    let state = RandomState::new();
+    let mut hashes: Vec<(u64, usize)> =
+        (0..rows).map(|row| (state.hash_one(value(row)), row)).collect();
+    hashes.sort_unstable();
+    let alike = hashes.chunk_by(|one, other| one.0 == other.0).filter(|rows| rows.len() > 1);
+    let repeats = alike.flat_map(|rows| {
+        rows.iter().enumerate().filter_map(|(place, (_, second))| {
+            let earlier = rows.iter().take(place);
+            let first = earlier.map(|(_, row)| *row).find(|row| value(*row) == value(*second))?;
+            Some((first, *second))
+        })
+    });
+    repeats.min_by_key(|(_, second)| *second)
 }

@@ -198,6 +198,51 @@ fn one_record_is_fine_with_and_without_a_last_line_end() {
 }
 
 #[test]
+fn records_mean_the_same_whether_they_are_split_at_once_or_letter_by_letter() {
+    // Each piece of a file and its record: what is quoted, or ends otherwise, goes the way of the splitter.
+    let pieces = [
+        ("1,ab,c\n", ["1", "ab", "c"]),
+        ("2,\"a,b\",c\n", ["2", "a,b", "c"]),
+        ("3,,c\r\n", ["3", "", "c"]),
+        ("4,\"a\nb\",\"c\"\"d\"\r\n", ["4", "a\nb", "c\"d"]),
+        ("\n\r\n5,a \"b\",c\n", ["5", "a \"b\"", "c"]),
+        ("6,ab,c\r", ["6", "ab", "c"]),
+        ("7,josé,\u{142}\n", ["7", "josé", "\u{142}"]),
+    ];
+    let projection = Projection::new(["c", "a", "b"].map(|element| (element, TEXT)));
+    for first in 0..pieces.len() {
+        let mut text = "a,b,c\n".to_owned();
+        let mut lines = Vec::new();
+        let mut expected: [Vec<Option<String>>; 3] = Default::default();
+        // So many that a record lies across the end of a buffer.
+        for row in 0..20_000 {
+            let (piece, record) = pieces[(first + row * (first + 1)) % pieces.len()];
+            let blank = piece.len() - piece.trim_start().len();
+            if row < 50 {
+                let ends = text.matches('\n').count() + piece[..blank].matches('\n').count();
+                lines.push(ends as u64 + 1);
+            }
+            text.push_str(piece);
+            for (column, field) in expected.iter_mut().zip(record) {
+                column.push(Some(field.to_owned()).filter(|field| !field.is_empty()));
+            }
+        }
+        let folder = Folder::new();
+        let spec = FileSpec::csv(folder.write("claims.csv", &text));
+        let read = open_all(&spec, &projection).unwrap();
+        for (element, expected) in ["a", "b", "c"].iter().zip(&expected) {
+            assert!(
+                texts(&read.batch, element) == *expected,
+                "column {element} from piece {first}"
+            );
+        }
+        for (row, line) in lines.into_iter().enumerate() {
+            assert_eq!(read.place(row), Some(Place::Line(line)), "row {row} of {first}");
+        }
+    }
+}
+
+#[test]
 fn header_names_may_be_padded_and_delimiters_and_quotes_chosen() {
     let folder = Folder::new();
     let mut spec = FileSpec::csv(folder.write("a.csv", "case; name\n1;'Lee; Ray'\n"));

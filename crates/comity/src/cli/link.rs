@@ -308,10 +308,10 @@ fn probability(text: &str) -> Result<f64, String> {
 }
 
 /// Returns what a record is known by: its id, or its row where it has none.
-fn name(tables: &Tables, side: Side, record: RecordRef) -> String {
+fn name(tables: &Tables, side: Side, record: RecordRef) -> Cow<'_, str> {
     match tables.id(side, record) {
-        Some(id) => id.to_owned(),
-        None => tables.origin(side, record).1.row().to_string(),
+        Some(id) => Cow::Borrowed(id),
+        None => Cow::Owned(tables.origin(side, record).1.row().to_string()),
     }
 }
 

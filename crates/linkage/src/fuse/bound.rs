@@ -20,6 +20,8 @@ pub(crate) struct Bound {
     equal: [Vec<f64>; 2],
     /// What is added for those in which a value is missing.
     missing: [Vec<f64>; 2],
+    /// The most of each comparison whose values are equal.
+    equal_most: Vec<f64>,
     /// The most of each comparison whose values differ.
     pub(crate) differing: Vec<f64>,
     /// The most of each comparison's frequency part where values are equal.
@@ -81,6 +83,7 @@ impl Bound {
             most: scorer.prior() + differing.iter().sum::<f64>(),
             equal: instead(&|index| equal[index]),
             missing: instead(&|_| 0.0),
+            equal_most: equal,
             differing,
             frequency,
             frequent,
@@ -98,6 +101,16 @@ impl Bound {
             + self.equal[1][half(equal, 1)]
             + self.missing[0][half(missing, 0)]
             + self.missing[1][half(missing, 1)]
+    }
+
+    /// Returns the most that one level of a comparison brings, the null level being 0.
+    pub(crate) fn most_of(&self, comparison: usize, level: u8) -> f64 {
+        self.levels[comparison][usize::from(level)]
+    }
+
+    /// Returns the most that a comparison brings whose values are equal.
+    pub(crate) fn equal(&self, comparison: usize) -> f64 {
+        self.equal_most[comparison]
     }
 
     /// Returns whether a pair that can weigh this at most is surely not kept.

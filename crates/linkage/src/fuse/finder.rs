@@ -10,6 +10,7 @@ use crate::compare::{Compiled, NONE_HOLDS, Wide};
 use crate::dictionary::Texts;
 use crate::fuse::edit::within_one;
 use crate::fuse::rows::Word;
+use crate::fuse::sieve::Signs;
 use crate::model::{Comparison, Test};
 use crate::record::RecordRef;
 use crate::tables::{NO_VALUE, Tables, Values};
@@ -20,6 +21,8 @@ pub(crate) struct Finder<'t> {
     parts: Vec<Part<'t>>,
     wide: Vec<(u8, Wide)>,
     otherwise: u8,
+    /// The comparison's own column and the tests on it, where it has no others.
+    alone: Option<(usize, Vec<(u8, Test)>)>,
     /// Whether equal values are the first level, whatever else holds.
     pub(crate) equal_is_first: bool,
     /// About how much work it is to find a level of values that differ.
@@ -109,6 +112,12 @@ impl<'t> Finder<'t> {
         words: &mut Vec<Word>,
     ) -> Result<Self> {
         let Compiled { column, parts, wide, otherwise } = Compiled::new(tables, comparison)?;
+        let alone = match parts.as_slice() {
+            [part] if wide.is_empty() && part.column == column => {
+                Some((column, part.tests.clone()))
+            }
+            _ => None,
+        };
         let mut equal_is_first = false;
         let mut cost = 1 + 16 * u32::try_from(wide.len()).unwrap_or(1);
         let parts: Vec<Part<'t>> = parts
@@ -149,7 +158,22 @@ impl<'t> Finder<'t> {
                 Part { word: place(words, Word::Code(part.column)), signature, equal, grading }
             })
             .collect();
-        Ok(Self { tables, parts, wide, otherwise, equal_is_first, cost })
+        Ok(Self { tables, parts, wide, otherwise, alone, equal_is_first, cost })
+    }
+
+    /// Takes its words to where they are now.
+    pub(crate) fn with_words(mut self, moved: impl Fn(usize) -> usize) -> Self {
+        for part in &mut self.parts {
+            part.word = moved(part.word);
+            part.signature = part.signature.map(&moved);
+        }
+        self
+    }
+
+    /// Puts signs of its values into rows, where they tell all that its levels ask.
+    pub(crate) fn signs(&self, words: &mut Vec<Word>) -> Option<Signs> {
+        let (column, tests) = self.alone.as_ref()?;
+        Signs::of(self.tables.values(*column), *column, tests, words)
     }
 
     /// Returns memos to find levels with, one for each thread.

@@ -4,10 +4,13 @@
 //! one thread and shares nothing with others but what is read. Sums are taken in the order of the model, by
 //! [`Scorer::weight`], so a weight has the same bits as in the plain composition.
 
+use std::ops::Range;
+
 use rustc_hash::FxHashMap;
 
 use crate::fuse::finder::{Finder, Memo};
 use crate::fuse::rows::Rows;
+use crate::fuse::sieve::{Columns, Sieve, Sifted};
 use crate::fuse::unit::{Span, Unit};
 use crate::fuse::{Fused, Goal};
 use crate::link::{Pair, whole};
@@ -74,6 +77,10 @@ pub(crate) struct Worker<'f, 's, 't> {
     kin: FxHashMap<Pattern, f64>,
     sources: Gathered,
     recipients: Gathered,
+    /// The recipients' rows once more, on their side, where most pairs are turned away by them.
+    columns: Columns,
+    /// What came of that.
+    sifted: Sifted,
     tally: Tally,
 }
 
@@ -99,7 +106,7 @@ impl Gathered {
 }
 
 /// The records whose rows are gathered at once, where blocks are smaller: reads from memory then overlap.
-const GATHERED: usize = 1024;
+const GATHERED: usize = 512;
 
 /// Rows gathered and the records that they are of.
 #[derive(Clone, Copy)]
@@ -119,6 +126,8 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
             kin: FxHashMap::default(),
             sources: Gathered::default(),
             recipients: Gathered::default(),
+            columns: Columns::default(),
+            sifted: Sifted::default(),
             tally: Tally {
                 pairs: Vec::new(),
                 new_pairs: vec![0; rules],
@@ -154,7 +163,7 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
     fn blocks(
         &mut self,
         rule: u16,
-        blocks: std::ops::Range<usize>,
+        blocks: Range<usize>,
         mut sources: Gathered,
         mut recipients: Gathered,
     ) -> (Gathered, Gathered) {
@@ -162,30 +171,38 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
         let between = self.fused.link == Link::Between;
         let mut from = blocks.start;
         while from < blocks.end {
+            // Where few records are chosen, few blocks have one.
+            if !self.is_asked_of(keyed.sources.of(from)) {
+                from += 1;
+                continue;
+            }
             let (mut to, mut down, mut across) = (from, 0, 0);
-            while to < blocks.end && (to == from || down.max(across) < GATHERED) {
+            while to < blocks.end
+                && (to == from || down.max(across) < GATHERED)
+                && self.is_asked_of(keyed.sources.of(to))
+            {
                 down += keyed.sources.count(to) as usize;
                 if between {
                     across += keyed.recipients.count(to) as usize;
                 }
                 to += 1;
             }
-            sources.gather(&self.fused.source, keyed.sources.of_all(from, to));
-            if between {
-                let records = keyed.recipients.of_all(from, to);
-                recipients.gather(self.fused.recipient_rows(), records);
+            let all = keyed.sources.of_all(from, to);
+            let others = if between { keyed.recipients.of_all(from, to) } else { all };
+            sources.gather(&self.fused.source, all);
+            if self.fused.sieve.is_some() {
+                self.columns.gather(self.fused.recipient_rows(), others);
+            } else if between {
+                recipients.gather(self.fused.recipient_rows(), others);
             }
             let (mut row, mut column) = (0, 0);
             for block in from..to {
                 let here = Members { rows: &sources, from: row, records: keyed.sources.of(block) };
                 row += here.records.len();
                 if between {
-                    let there = Members {
-                        rows: &recipients,
-                        from: column,
-                        records: keyed.recipients.of(block),
-                    };
-                    column += there.records.len();
+                    let records = keyed.recipients.of(block);
+                    let there = Members { rows: &recipients, from: column, records };
+                    column += records.len();
                     self.rectangle(rule, here, there);
                 } else {
                     self.triangle(rule, here);
@@ -199,7 +216,7 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
     fn tile(
         &mut self,
         rule: u16,
-        (block, down, across): (usize, std::ops::Range<usize>, std::ops::Range<usize>),
+        (block, down, across): (usize, Range<usize>, Range<usize>),
         mut sources: Gathered,
         mut recipients: Gathered,
     ) -> (Gathered, Gathered) {
@@ -207,17 +224,30 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
         let between = self.fused.link == Link::Between;
         let halved = !between && down == across;
         let here = &keyed.sources.of(block)[down];
+        if !self.is_asked_of(here) {
+            return (sources, recipients);
+        }
         let all = if between { keyed.recipients.of(block) } else { keyed.sources.of(block) };
         let there = &all[across];
         sources.gather(&self.fused.source, here);
+        if self.fused.sieve.is_some() {
+            self.columns.gather(self.fused.recipient_rows(), there);
+        } else if !halved {
+            recipients.gather(self.fused.recipient_rows(), there);
+        }
         let down = Members { rows: &sources, from: 0, records: here };
         if halved {
             self.triangle(rule, down);
         } else {
-            recipients.gather(self.fused.recipient_rows(), there);
             self.rectangle(rule, down, Members { rows: &recipients, from: 0, records: there });
         }
         (sources, recipients)
+    }
+
+    /// Says whether the pairs of any of these source records are looked at.
+    fn is_asked_of(&self, sources: &[RecordRef]) -> bool {
+        let among = self.fused.among;
+        among.is_none_or(|among| sources.iter().any(|source| among[source.index()]))
     }
 
     fn rectangle(&mut self, rule: u16, down: Members<'_>, across: Members<'_>) {
@@ -226,6 +256,10 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
                 continue;
             }
             let left = down.rows.row(down.from + row);
+            if let Some(sieve) = &self.fused.sieve {
+                self.sifted(sieve, rule, (*source, left), across.records, across.from);
+                continue;
+            }
             for (column, recipient) in across.records.iter().enumerate() {
                 self.pair(rule, *source, *recipient, left, across.rows.row(across.from + column));
             }
@@ -238,13 +272,58 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
                 continue;
             }
             let left = members.rows.row(members.from + row);
-            for (column, recipient) in members.records.iter().enumerate().skip(row + 1) {
-                let right = members.rows.row(members.from + column);
+            let later = &members.records[row + 1..];
+            if let Some(sieve) = &self.fused.sieve {
+                self.sifted(sieve, rule, (*source, left), later, members.from + row + 1);
+                continue;
+            }
+            for (column, recipient) in later.iter().enumerate() {
+                let right = members.rows.row(members.from + row + 1 + column);
                 self.pair(rule, *source, *recipient, left, right);
             }
         }
     }
 
+    /// Looks at the pairs of one source record with others, the first of which stands at a place in the columns.
+    fn sifted(
+        &mut self,
+        sieve: &Sieve,
+        rule: u16,
+        (source, left): (RecordRef, &[u32]),
+        recipients: &[RecordRef],
+        from: usize,
+    ) {
+        let Goal::Heavy { scorer, least } = self.fused.goal else { return };
+        let mut sifted = std::mem::take(&mut self.sifted);
+        let earlier = &self.fused.keys[..usize::from(rule)];
+        let places = from..from + recipients.len();
+        self.tally.new_pairs[usize::from(rule)] +=
+            sieve.sift(scorer, left, earlier, &self.columns, places, &mut sifted);
+        for place in &sifted.found {
+            let recipient = recipients[*place as usize - from];
+            let right = self.fused.recipient_rows().row(recipient.index());
+            let (equal, missing) = self.agreement(left, right);
+            let pair = (source, recipient);
+            if let Some(pattern) = self.heavy(scorer, pair, left, right, equal, missing) {
+                self.keep(scorer, least, rule, pattern, pair, (left, right));
+            }
+        }
+        self.sifted = sifted;
+    }
+
+    /// Says of which comparisons the values are equal, where that is the first level, and of which one is missing.
+    #[inline]
+    fn agreement(&self, left: &[u32], right: &[u32]) -> (u32, u32) {
+        let count = self.fused.finders.len();
+        let (mut equal, mut missing) = (0u32, 0u32);
+        for (index, (one, other)) in left[..count].iter().zip(&right[..count]).enumerate() {
+            missing |= u32::from(*one == NO_VALUE || *other == NO_VALUE) << index;
+            equal |= u32::from(one == other) << index;
+        }
+        (equal & !missing & self.fused.equal_is_first, missing)
+    }
+
+    /// Compares a pair and counts it, where every pair's pattern is asked for.
     #[inline]
     fn pair(
         &mut self,
@@ -259,30 +338,13 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
             return;
         }
         self.tally.new_pairs[usize::from(rule)] += 1;
-        let count = self.fused.finders.len();
-        let (mut equal, mut missing) = (0u32, 0u32);
-        for (index, (one, other)) in left[..count].iter().zip(&right[..count]).enumerate() {
-            missing |= u32::from(*one == NO_VALUE || *other == NO_VALUE) << index;
-            equal |= u32::from(one == other) << index;
-        }
-        equal &= !missing & self.fused.equal_is_first;
-        match &self.fused.goal {
-            Goal::Heavy { scorer, least } => {
-                let pair = (source, recipient);
-                if let Some(pattern) = self.heavy(scorer, pair, left, right, equal, missing) {
-                    self.keep(scorer, *least, rule, pattern, pair);
-                }
-            }
-            Goal::Patterns => {
-                let pattern = self.pattern(source, recipient, left, right, equal, missing);
-                *self.tally.patterns[usize::from(rule)].entry(pattern).or_insert(0) += 1;
-            }
-            Goal::Everything { scorer, least } => {
-                let pattern = self.pattern(source, recipient, left, right, equal, missing);
-                *self.tally.patterns[usize::from(rule)].entry(pattern).or_insert(0) += 1;
-                let weight = self.keep(scorer, *least, rule, pattern, (source, recipient));
-                *self.tally.histogram.entry(whole(weight)).or_insert(0) += 1;
-            }
+        let (equal, missing) = self.agreement(left, right);
+        let pattern = self.pattern(source, recipient, left, right, equal, missing);
+        *self.tally.patterns[usize::from(rule)].entry(pattern).or_insert(0) += 1;
+        if let Goal::Everything { scorer, least } = self.fused.goal {
+            let pair = (source, recipient);
+            let weight = self.keep(scorer, least, rule, pattern, pair, (left, right));
+            *self.tally.histogram.entry(whole(weight)).or_insert(0) += 1;
         }
     }
 
@@ -293,9 +355,11 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
         rule: u16,
         pattern: Pattern,
         (source, recipient): (RecordRef, RecordRef),
+        (left, right): (&[u32], &[u32]),
     ) -> f64 {
-        // As the scorer's own weight is made of its sum, which is all there is where the model holds no kin.
-        let sum = scorer.sum(pattern, source, recipient);
+        // As the scorer's own weight is made of its sum, which is all there is where the model holds no kin. The first words
+        // of a row are the codes that the comparisons look at.
+        let sum = scorer.sum_of_codes(pattern, left, right);
         let weight = if scorer.knows_kin() {
             let kin = *self.kin.entry(pattern).or_insert_with(|| scorer.kin(pattern));
             sum + kin_part(kin, sum)

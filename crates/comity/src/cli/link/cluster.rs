@@ -11,7 +11,8 @@ use linkage::cluster::{
 };
 use linkage::model::OneToOne;
 use linkage::{Detail, Link, Model, Scorer, Side, Tables};
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -328,11 +329,11 @@ fn said(reason: Reason) -> &'static str {
 }
 
 /// Returns whose file a record is in, and what it is known by there.
-pub(super) fn known(
-    tables: &Tables,
+pub(super) fn known<'t>(
+    tables: &'t Tables,
     members: &Members<'_>,
     member: Member,
-) -> Result<(&'static str, String), Error> {
+) -> Result<(&'static str, Cow<'t, str>), Error> {
     let (side, record) = members.record(member)?;
     let whose = match tables.link() {
         Link::Between if side == Side::Recipient => "recipient",
@@ -351,21 +352,31 @@ pub(super) fn write_clusters(
 ) -> Result<(), Error> {
     let cannot = |source| Error::CannotWrite { path: path.to_owned(), source };
     program::write_in_pieces(path, |file| {
-        let mut file = BufWriter::with_capacity(1 << 20, file);
         writeln!(file, "cluster,file,record").map_err(cannot)?;
-        for (place, group) in groups.iter().enumerate() {
-            let number = ids.map_or(place as u64 + 1, |ids| ids[place]);
-            let mut known_by: BTreeSet<(&str, String)> = BTreeSet::new();
-            for member in group {
-                known_by.insert(known(tables, members, *member)?);
+        program::write_rows(file, path, tables.threads(), groups, |before, groups, rows| {
+            // Some records' ids at once, for they stand all over memory.
+            for (piece, groups) in groups.chunks(LOOKED_UP).enumerate() {
+                let all: Vec<(&str, Cow<'_, str>)> = (groups.iter().flatten())
+                    .map(|member| known(tables, members, *member))
+                    .collect::<Result<_, Error>>()?;
+                let mut all = all.into_iter();
+                for (place, group) in (before + piece * LOOKED_UP..).zip(groups) {
+                    let number = ids.map_or(place as u64 + 1, |ids| ids[place]);
+                    let mut own: Vec<_> = all.by_ref().take(group.len()).collect();
+                    own.sort_unstable();
+                    own.dedup();
+                    for (whose, record) in own {
+                        writeln!(rows, "{number},{whose},{}", field(&record)).map_err(cannot)?;
+                    }
+                }
             }
-            for (whose, record) in known_by {
-                writeln!(file, "{number},{whose},{}", field(&record)).map_err(cannot)?;
-            }
-        }
-        file.flush().map_err(cannot)
+            Ok(())
+        })
     })
 }
+
+/// How many clusters' records are looked up at once.
+const LOOKED_UP: usize = 256;
 
 fn write_splits(
     path: &Path,

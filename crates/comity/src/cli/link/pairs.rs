@@ -11,9 +11,11 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray, UInt16Array};
 use linkage::{Link, Model, Pair, Pattern, RecordRef, Side, Tables};
 use parquet::arrow::ArrowWriter;
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -32,20 +34,37 @@ pub(super) fn write(
 ) -> Result<(), Error> {
     let cannot = |source: io::Error| Error::CannotWrite { path: path.to_owned(), source };
     program::write_in_pieces(path, |file| {
-        let written = if ends_in(path, "parquet") {
-            write_parquet(file, tables, model, pairs)
+        if ends_in(path, "parquet") {
+            write_parquet(file, tables, model, pairs).map_err(cannot)
         } else {
-            write_csv(file, tables, model, pairs)
-        };
-        written.map_err(cannot)
+            write_csv(path, file, tables, model, pairs)
+        }
     })
 }
 
-fn write_csv(file: &mut File, tables: &Tables, model: &Model, pairs: &[Pair]) -> io::Result<()> {
-    let mut file = BufWriter::with_capacity(1 << 20, file);
+fn write_csv(
+    path: &Path,
+    file: &mut File,
+    tables: &Tables,
+    model: &Model,
+    pairs: &[Pair],
+) -> Result<(), Error> {
+    let cannot = |source: io::Error| Error::CannotWrite { path: path.to_owned(), source };
     let both = tables.link() == Link::Both;
     let files = if both { ",source_file,recipient_file" } else { "" };
-    writeln!(file, "source,recipient,weight,probability,rule,pattern{files}")?;
+    writeln!(file, "source,recipient,weight,probability,rule,pattern{files}").map_err(cannot)?;
+    program::write_rows(file, path, tables.threads(), pairs, |_, pairs, rows| {
+        write_csv_rows(rows, tables, model, pairs).map_err(cannot)
+    })
+}
+
+fn write_csv_rows(
+    file: &mut Vec<u8>,
+    tables: &Tables,
+    model: &Model,
+    pairs: &[Pair],
+) -> io::Result<()> {
+    let both = tables.link() == Link::Both;
     for pair in pairs {
         let (left, right) = names(tables, pair);
         // The shortest spelling of a number that reads back as the same bits; rules are counted from 1, as people do.
@@ -64,7 +83,7 @@ fn write_csv(file: &mut File, tables: &Tables, model: &Model, pairs: &[Pair]) ->
         }
         writeln!(file)?;
     }
-    file.flush()
+    Ok(())
 }
 
 fn write_parquet(
@@ -90,8 +109,8 @@ fn batch(tables: &Tables, model: &Model, pairs: &[Pair]) -> io::Result<RecordBat
     };
     let rules = UInt16Array::from_iter_values(pairs.iter().map(|pair| pair.rule.wrapping_add(1)));
     let mut columns: Vec<(&str, ArrayRef)> = vec![
-        ("source", texts(&|pair| names(tables, pair).0)),
-        ("recipient", texts(&|pair| names(tables, pair).1)),
+        ("source", texts(&|pair| names(tables, pair).0.into_owned())),
+        ("recipient", texts(&|pair| names(tables, pair).1.into_owned())),
         ("weight", numbers(&|pair| pair.weight)),
         ("probability", numbers(&|pair| model.probability(pair.weight))),
         ("rule", Arc::new(rules)),
@@ -104,7 +123,7 @@ fn batch(tables: &Tables, model: &Model, pairs: &[Pair]) -> io::Result<RecordBat
     RecordBatch::try_from_iter(columns).map_err(io::Error::other)
 }
 
-fn names(tables: &Tables, pair: &Pair) -> (String, String) {
+fn names<'t>(tables: &'t Tables, pair: &Pair) -> (Cow<'t, str>, Cow<'t, str>) {
     (name(tables, Side::Source, pair.source), name(tables, Side::Recipient, pair.recipient))
 }
 
@@ -118,8 +137,13 @@ pub(super) fn of(tables: &Tables, record: RecordRef) -> &'static str {
 
 /// Spells a pattern: the level of each comparison in the model's order, counted from 1, 0 where a value is missing.
 fn spelled(pattern: Pattern, model: &Model) -> String {
-    let levels = (0..model.comparisons().len()).map(|place| pattern.level(place).to_string());
-    levels.collect::<Vec<_>>().join(".")
+    let mut spelled = String::new();
+    for place in 0..model.comparisons().len() {
+        let dot = if place == 0 { "" } else { "." };
+        // Writing to a string cannot fail.
+        let _ = write!(spelled, "{dot}{}", pattern.level(place));
+    }
+    spelled
 }
 
 /// A pair that a file names.

@@ -1,0 +1,522 @@
+//! Turns most pairs away many at a time, by what short rows tell of them.
+//!
+//! Inside the fused pass, where only heavy pairs are sought, and before `bound`, which looks at one pair. A source
+//! record is held against the recipient's records of its block side by side, word by word, in loops without a branch, so
+//! that the processor does several at once. Of each comparison it adds the most that it can still bring: by equal codes,
+//! by a missing value, and else by signs, which say of two texts that no more than so many of their letters can be in
+//! common or that so many edits lie between them at least. What cannot weigh enough so is turned away; everything else
+//! goes on and is weighed exactly, so what comes out of a pass doesn't depend on this. It looks at no value.
+
+#![expect(
+    clippy::inline_always,
+    reason = "a loop takes on its caller's instructions only where it is inlined"
+)]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "a bound needs few digits, and rounding is allowed for"
+)]
+
+use std::ops::Range;
+
+use rustc_hash::FxHashMap;
+
+use crate::compare::simd::{Processor, Work};
+use crate::fuse::bound::Bound;
+use crate::fuse::finder::Finder;
+use crate::fuse::rows::{Rows, Word};
+use crate::model::Test;
+use crate::record::RecordRef;
+use crate::score::Scorer;
+use crate::tables::{NO_VALUE, Values};
+
+/// How many pairs are looked at side by side.
+pub(crate) const LANES: usize = 16;
+
+/// How far sums of a few dozen logarithms in 32 bits can be off, many times over.
+const SLACK: f64 = 0.01;
+
+/// How far a similarity in 32 bits can be off, many times over.
+const SIMILARITY_SLACK: f32 = 1e-3;
+
+/// Where the signs of a comparison's values stand in a row, and what they are signs of.
+pub(crate) enum Signs {
+    /// One word: which letters a text has.
+    Edits(usize),
+    /// Two words: the same, and the length with the first letters.
+    Similarity(usize, usize),
+}
+
+impl Signs {
+    /// Puts signs into rows, for the tests of a comparison on one column of texts, where all can be told by them.
+    pub(crate) fn of(
+        values: &Values,
+        column: usize,
+        tests: &[(u8, Test)],
+        words: &mut Vec<Word>,
+    ) -> Option<Self> {
+        let texts = match values {
+            Values::Text(texts) | Values::Dates(_, texts) => texts,
+            Values::Numbers(_) | Values::Times(_) | Values::Places(_) | Values::Lists(_) => {
+                return None;
+            }
+        };
+        let (mut edits, mut similarities) = (false, false);
+        for (_, test) in tests {
+            match test {
+                Test::Exact => {}
+                Test::Levenshtein(_) | Test::OptimalAlignment(_) | Test::Damerau(_) => edits = true,
+                Test::Jaro(_) | Test::JaroWinkler(_) => similarities = true,
+                _ => return None,
+            }
+        }
+        if edits == similarities {
+            return None;
+        }
+        let letters = Letters::of(texts.iter());
+        let mut put = |sign: &dyn Fn(&str) -> u32| {
+            let of = std::iter::once(0).chain(texts.iter().map(sign)).collect();
+            words.push(Word::Of(column, of));
+            words.len() - 1
+        };
+        let bag = put(&|text| letters.bag(text));
+        Some(if edits { Self::Edits(bag) } else { Self::Similarity(bag, put(&head)) })
+    }
+}
+
+impl Signs {
+    /// Takes its words to where they are now.
+    pub(crate) fn with_words(self, moved: impl Fn(usize) -> usize) -> Self {
+        match self {
+            Self::Edits(bag) => Self::Edits(moved(bag)),
+            Self::Similarity(bag, head) => Self::Similarity(moved(bag), moved(head)),
+        }
+    }
+}
+
+/// The bits of a head that hold a text's length.
+const LENGTH_BITS: u32 = 8;
+
+/// The bits of each of its first four letters.
+const LETTER_BITS: u32 = 6;
+
+/// Says how long a text is, 0 standing for longer than can be said, and something of its first four letters.
+fn head(text: &str) -> u32 {
+    let length = text.chars().count();
+    let length = if length < 1 << LENGTH_BITS { length as u32 } else { 0 };
+    let letters = text.chars().take(4).zip(0..);
+    letters.fold(length, |head, (letter, place)| {
+        head | (letter as u32 % (1 << LETTER_BITS)) << (LENGTH_BITS + place * LETTER_BITS)
+    })
+}
+
+/// How letters of a column are told apart in 32 bits.
+///
+/// Each bucket of letters has as many bits as the times that one counts, up to three: the n-th of a letter sets the n-th.
+/// So what one bag has and another hasn't is no more than the letters that the one text has and the other hasn't.
+struct Letters {
+    each: u32,
+    buckets: u32,
+    ranks: FxHashMap<char, u32>,
+    ascii: [u8; 128],
+}
+
+impl Letters {
+    fn of<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
+        let mut ascii = [0u64; 128];
+        let mut others: FxHashMap<char, u64> = FxHashMap::default();
+        for letter in texts.flat_map(str::chars) {
+            match ascii.get_mut(letter as usize) {
+                Some(count) => *count += 1,
+                None => *others.entry(letter).or_insert(0) += 1,
+            }
+        }
+        let plain = (0u8..128).map(char::from).zip(ascii).filter(|(_, count)| *count > 0);
+        let mut counts: Vec<(char, u64)> = plain.chain(others).collect();
+        // The commonest first, so that they are told apart.
+        counts.sort_unstable_by(|one, other| other.1.cmp(&one.1).then(one.0.cmp(&other.0)));
+        let each = (32 / counts.len().max(1) as u32).clamp(1, 3);
+        let buckets = 32 / each;
+        let ranks: FxHashMap<char, u32> = counts
+            .into_iter()
+            .zip(0..)
+            .map(|((letter, _), rank)| (letter, rank % buckets))
+            .collect();
+        let mut ascii = [0; 128];
+        for (letter, bucket) in &ranks {
+            if let Some(place) = ascii.get_mut(*letter as usize) {
+                *place = *bucket as u8;
+            }
+        }
+        Self { each, buckets, ranks, ascii }
+    }
+
+    fn bag(&self, text: &str) -> u32 {
+        let first = ((1u64 << self.each) - 1) as u32;
+        text.chars().fold(0, |bag, letter| {
+            let bucket = match self.ascii.get(letter as usize) {
+                Some(bucket) => u32::from(*bucket),
+                None => self.ranks.get(&letter).copied().unwrap_or(self.buckets - 1),
+            };
+            let shift = bucket * self.each;
+            // One bit more of the bucket, as long as it has any left.
+            let held = bag >> shift & first;
+            bag & !(first << shift) | ((held << 1 | 1) & first) << shift
+        })
+    }
+}
+
+/// The pass's sieve.
+pub(crate) struct Sieve {
+    processor: Processor,
+    /// The prior.
+    prior: f32,
+    /// Below this no pair is kept.
+    least: f32,
+    meshes: Vec<Mesh>,
+}
+
+/// One comparison of it. Its word is its place in the model.
+struct Mesh {
+    /// The most where values are equal, without a frequency part that is known by then.
+    equal: f32,
+    /// Whether equal values have a frequency part.
+    frequent: bool,
+    /// The most where they differ.
+    differing: f32,
+    /// What signs tell, where there are any.
+    signs: Option<(Signs, [Step; STEPS])>,
+    /// The most where they differ and no level but the last can hold.
+    far: f32,
+}
+
+/// How many levels are told apart by signs; where there are more, the closest count as one.
+const STEPS: usize = 3;
+
+/// From which measure on a level can hold.
+#[derive(Clone, Copy)]
+struct Step {
+    from: f32,
+    /// The most that it brings, and the looser ones.
+    most: f32,
+}
+
+impl Sieve {
+    /// Makes the sieve of a model. `signs` are of each comparison.
+    pub(crate) fn new(
+        scorer: &Scorer<'_>,
+        finders: &[Finder<'_>],
+        bound: &Bound,
+        signs: Vec<Option<Signs>>,
+        least: f64,
+    ) -> Self {
+        let comparisons = scorer.model().comparisons().iter();
+        let meshes = comparisons.zip(finders).zip(signs).enumerate();
+        let meshes = meshes.map(|(index, ((comparison, finder), signs))| {
+            let frequent = bound.frequent >> index & 1 == 1;
+            let equal = if frequent { scorer.partial(index, 1) } else { bound.equal(index) };
+            let far = bound.most_of(index, finder.otherwise()) as f32;
+            let signs = signs.map(|signs| {
+                let from = |test: &Test| match test {
+                    // Measured as edits below none, so that more is closer here too.
+                    Test::Levenshtein(most)
+                    | Test::OptimalAlignment(most)
+                    | Test::Damerau(most) => Some(-(*most as f32)),
+                    Test::Jaro(least) | Test::JaroWinkler(least) => {
+                        Some(*least as f32 - SIMILARITY_SLACK)
+                    }
+                    _ => None,
+                };
+                let mut steps: Vec<Step> = (1u8..)
+                    .zip(&comparison.levels)
+                    .filter_map(|(number, level)| {
+                        let most = bound.most_of(index, number) as f32;
+                        from(&level.test).map(|from| Step { from, most })
+                    })
+                    .collect();
+                steps.sort_by(|one, other| one.from.total_cmp(&other.from));
+                let mut most = far;
+                for step in &mut steps {
+                    most = most.max(step.most);
+                    step.most = most;
+                }
+                let mut few = [Step { from: f32::INFINITY, most }; STEPS];
+                for (place, step) in steps.into_iter().enumerate() {
+                    match few.get_mut(place) {
+                        Some(few) => *few = step,
+                        None => few[STEPS - 1].most = step.most,
+                    }
+                }
+                (signs, few)
+            });
+            Mesh {
+                equal: equal as f32,
+                frequent,
+                differing: bound.differing[index] as f32,
+                signs,
+                far,
+            }
+        });
+        let meshes = meshes.collect();
+        Self {
+            processor: Processor::detect(),
+            prior: scorer.prior() as f32,
+            least: (least - SLACK) as f32,
+            meshes,
+        }
+    }
+
+    /// Holds a source record against some recipient's records, and puts the places of those that go on into `sifted`.
+    ///
+    /// Returns how many pairs no earlier rule makes; `earlier` are the words of the keys of those.
+    pub(crate) fn sift(
+        &self,
+        scorer: &Scorer<'_>,
+        left: &[u32],
+        earlier: &[usize],
+        columns: &Columns,
+        places: Range<usize>,
+        sifted: &mut Sifted,
+    ) -> u64 {
+        sifted.found.clear();
+        self.processor.run(Sifting { sieve: self, scorer, left, earlier, columns, places, sifted })
+    }
+}
+
+/// What came of sifting, and room to do it in.
+#[derive(Default)]
+pub(crate) struct Sifted {
+    /// The places of the records that go on.
+    pub(crate) found: Vec<u32>,
+    most: Vec<[f32; LANES]>,
+    new: Vec<u32>,
+}
+
+/// The rows of some records turned on their side: word by word.
+#[derive(Default)]
+pub(crate) struct Columns {
+    length: usize,
+    words: Vec<u32>,
+}
+
+impl Columns {
+    pub(crate) fn gather(&mut self, rows: &Rows, records: &[RecordRef]) {
+        // What lies beyond the last record is looked at with it, and left out.
+        self.length = records.len() + LANES;
+        self.words.resize(self.length * rows.stride(), 0);
+        for (place, record) in records.iter().enumerate() {
+            let cells = self.words[place..].iter_mut().step_by(self.length);
+            cells.zip(rows.row(record.index())).for_each(|(cell, word)| *cell = *word);
+        }
+    }
+
+    #[inline(always)]
+    fn lanes(&self, word: usize, place: usize) -> &[u32; LANES] {
+        const NOTHING: &[u32; LANES] = &[0; LANES];
+        let from = word * self.length + place;
+        // There is always room for so many, for the padding's sake.
+        self.words
+            .get(from..from + LANES)
+            .and_then(|lanes| lanes.try_into().ok())
+            .unwrap_or(NOTHING)
+    }
+}
+
+/// One source record held against others.
+struct Sifting<'a, 't> {
+    sieve: &'a Sieve,
+    scorer: &'a Scorer<'t>,
+    left: &'a [u32],
+    earlier: &'a [usize],
+    columns: &'a Columns,
+    places: Range<usize>,
+    sifted: &'a mut Sifted,
+}
+
+impl Work for Sifting<'_, '_> {
+    type Output = u64;
+
+    #[inline(always)]
+    fn run(self) -> u64 {
+        let Self { sieve, scorer, left, earlier, columns, places, sifted } = self;
+        let groups = || places.clone().step_by(LANES);
+        sifted.most.clear();
+        sifted.most.resize(places.len().div_ceil(LANES), [sieve.prior; LANES]);
+        sifted.new.clear();
+        let mut new_pairs = 0;
+        for place in groups() {
+            let lanes = (places.end - place).min(LANES);
+            let mut made = [0; LANES];
+            for word in earlier {
+                let (mine, theirs) = (left[*word], columns.lanes(*word, place));
+                if mine != NO_VALUE {
+                    made = each(|lane| made[lane] | u32::from(theirs[lane] == mine) << lane);
+                }
+            }
+            let new = !made.iter().fold(0, |all, made| all | made) & ((1 << lanes) - 1);
+            new_pairs += u64::from(new.count_ones());
+            sifted.new.push(new);
+        }
+        // Comparison by comparison, so that what differs between them is decided once for all groups.
+        for (index, mesh) in sieve.meshes.iter().enumerate() {
+            let mine = left[index];
+            if mine == NO_VALUE {
+                continue;
+            }
+            let mut equal = mesh.equal;
+            if mesh.frequent {
+                equal += scorer.frequency_of_codes(index, 1, mine, mine) as f32;
+            }
+            let all = sifted.most.iter_mut().zip(groups());
+            let bring = |theirs: &[u32; LANES], differing: &[f32; LANES]| {
+                let known = each(|lane| if theirs[lane] == mine { equal } else { differing[lane] });
+                each(|lane| if theirs[lane] == NO_VALUE { 0.0 } else { known[lane] })
+            };
+            match &mesh.signs {
+                None => {
+                    for (most, place) in all {
+                        let brought = bring(columns.lanes(index, place), &[mesh.differing; LANES]);
+                        *most = each(|lane| most[lane] + brought[lane]);
+                    }
+                }
+                Some((Signs::Edits(word), steps)) => {
+                    let sign = left[*word];
+                    for (most, place) in all {
+                        let measure = edits(sign, columns.lanes(*word, place));
+                        let differing = stepped(mesh.far, steps, &measure);
+                        let brought = bring(columns.lanes(index, place), &differing);
+                        *most = each(|lane| most[lane] + brought[lane]);
+                    }
+                }
+                Some((Signs::Similarity(bag, head), steps)) => {
+                    let signs = (left[*bag], left[*head]);
+                    for (most, place) in all {
+                        let theirs = (columns.lanes(*bag, place), columns.lanes(*head, place));
+                        let differing = stepped(mesh.far, steps, &similarities(signs, theirs));
+                        let brought = bring(columns.lanes(index, place), &differing);
+                        *most = each(|lane| most[lane] + brought[lane]);
+                    }
+                }
+            }
+        }
+        for ((most, new), place) in sifted.most.iter().zip(&sifted.new).zip(groups()) {
+            // What is no number goes on too.
+            let below = each(|lane| u32::from(most[lane] < sieve.least) << lane);
+            let mut on = !below.iter().fold(0, |all, below| all | below) & new;
+            while on != 0 {
+                sifted.found.push(place as u32 + on.trailing_zeros());
+                on &= on - 1;
+            }
+        }
+        new_pairs
+    }
+}
+
+/// The same of each lane: a step without a branch, of which the compiler makes one instruction for several lanes.
+#[inline(always)]
+fn each<T>(of: impl Fn(usize) -> T) -> [T; LANES] {
+    std::array::from_fn(of)
+}
+
+/// How many letters a text has that others haven't, and the other way round, by their bags.
+#[inline(always)]
+fn odd_letters(mine: u32, theirs: &[u32; LANES]) -> ([f32; LANES], [f32; LANES]) {
+    let number = |bag: u32| bag.count_ones().cast_signed() as f32;
+    (each(|lane| number(mine & !theirs[lane])), each(|lane| number(theirs[lane] & !mine)))
+}
+
+#[inline(always)]
+fn lesser(one: f32, other: f32) -> f32 {
+    if one < other { one } else { other }
+}
+
+/// The least edits between a text and others, counted below none.
+#[inline(always)]
+fn edits(mine: u32, theirs: &[u32; LANES]) -> [f32; LANES] {
+    let (own, foreign) = odd_letters(mine, theirs);
+    each(|lane| lesser(-own[lane], -foreign[lane]))
+}
+
+/// The most that the Jaro–Winkler similarity of a text and others can be, which is never below the Jaro similarity.
+#[inline(always)]
+fn similarities(mine: (u32, u32), theirs: (&[u32; LANES], &[u32; LANES])) -> [f32; LANES] {
+    const LENGTH: u32 = (1 << LENGTH_BITS) - 1;
+    let number = |head: u32| (head & LENGTH).cast_signed() as f32;
+    let length = number(mine.1);
+    let (own, foreign) = odd_letters(mine.0, theirs.0);
+    let heads = theirs.1;
+    let other = each(|lane| number(heads[lane]));
+    let common = each(|lane| lesser(length - own[lane], other[lane] - foreign[lane]));
+    let jaro = each(|lane| {
+        (common[lane] * (1.0 / length) + common[lane] / other[lane] + 1.0) * (1.0 / 3.0)
+    });
+    let differing = each(|lane| (heads[lane] ^ mine.1) >> LENGTH_BITS);
+    let bonus = each(|lane| {
+        // One where the first so many letters are equal: nothing less one has its highest bit set, and little less one not.
+        let equal = |letters: u32| {
+            let first = differing[lane] & ((1 << (letters * LETTER_BITS)) - 1);
+            first.wrapping_sub(1) >> 31
+        };
+        (equal(1) + equal(2) + equal(3) + equal(4)).cast_signed() as f32 * 0.1
+    });
+    let alike = each(|lane| jaro[lane] + bonus[lane] * (1.0 - jaro[lane]));
+    // A length that isn't known can be any.
+    each(|lane| if length == 0.0 || other[lane] == 0.0 { 2.0 } else { alike[lane] })
+}
+
+/// The most of the levels that can hold at these measures.
+#[inline(always)]
+fn stepped(far: f32, steps: &[Step; STEPS], measure: &[f32; LANES]) -> [f32; LANES] {
+    let [loosest, next, closest] = steps;
+    let most = each(|lane| if measure[lane] >= loosest.from { loosest.most } else { far });
+    let most = each(|lane| if measure[lane] >= next.from { next.most } else { most[lane] });
+    each(|lane| if measure[lane] >= closest.from { closest.most } else { most[lane] })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::compare::text;
+    use crate::dictionary::Texts;
+
+    proptest! {
+        #[test]
+        fn signs_never_say_less_than_the_kernels(
+            all in prop::collection::btree_set("[abcxyzé1]{1,9}|[0-9]{8,10}|[a-p]{0,3}z{250,260}|ana[a-z]{0,4}", 2..20),
+        ) {
+            let all: Vec<String> = all.into_iter().collect();
+            let letters = Letters::of(all.iter().map(String::as_str));
+            for one in &all {
+                let chars = |text: &str| text.chars().collect::<Vec<_>>();
+                let others: Vec<&String> = all.iter().take(LANES).collect();
+                let lanes = |sign: &dyn Fn(&str) -> u32| {
+                    let mut lanes = [0; LANES];
+                    lanes.iter_mut().zip(&others).for_each(|(lane, other)| *lane = sign(other));
+                    lanes
+                };
+                let (bags, heads) = (lanes(&|text| letters.bag(text)), lanes(&head));
+                let apart = edits(letters.bag(one), &bags);
+                let alike = similarities((letters.bag(one), head(one)), (&bags, &heads));
+                for (lane, other) in others.iter().enumerate() {
+                    let (here, there) = (chars(one), chars(other));
+                    prop_assert!(-apart[lane] <= text::damerau(&here, &there) as f32);
+                    let winkler = text::jaro_winkler(&here, &there).max(text::jaro(&here, &there));
+                    prop_assert!(alike[lane] + SIMILARITY_SLACK >= winkler as f32, "{one} {other}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_bag_counts_a_letter_as_often_as_it_has_bits_for_it() {
+        let texts: Texts = ["0123456789"].into_iter().collect();
+        let letters = Letters::of(texts.iter());
+        assert_eq!((letters.each, letters.buckets), (3, 10));
+        assert_eq!(
+            [0, 1, 2, 3, 4].map(|count| letters.bag(&"7".repeat(count)).count_ones()),
+            [0, 1, 2, 3, 3]
+        );
+    }
+}
