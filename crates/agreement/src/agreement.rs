@@ -11,8 +11,7 @@ use crate::{
     Accuracy, Auditor, Claim, CostBenefit, Digest, Discrepancy, Disputing, Element, ElementRef,
     Environment, Error, Exception, Justification, Model, Notice, PackId, Party, PartyId, Pilot,
     Problem, ProgramId, Purpose, PurposeId, RecordSet, RecordSetId, Redisclosure, Retention,
-    Reviewers, Reviewing, Role, Security, Term, Use, UseOfRecords, Verification,
-    Witnesses,
+    Reviewers, Reviewing, Role, Security, Term, Use, UseOfRecords, Verification, Witnesses,
 };
 
 /// A matching agreement.

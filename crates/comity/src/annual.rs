@@ -106,7 +106,9 @@ impl Report {
             Event::CaseStepped { step, .. } => *self.steps.entry(step).or_default() += 1,
             Event::CaseRead { cases } => self.add("readings of cases", cases),
             Event::IndividualSaw { .. } => self.add("individuals who looked", 1),
+            Event::CorrectionOrdered { .. } => self.add("corrections ordered", 1),
             Event::CorrectionSent { .. } => self.add("corrections sent", 1),
+            Event::CorrectionAcknowledged { .. } => self.add("corrections acknowledged", 1),
             Event::CorrectionReceived { .. } => self.add("corrections received", 1),
             Event::WorkExported { cases, .. } => self.add("cases in lists and letters", cases),
             Event::ResultsImported { taken, rejected, .. } => {
@@ -116,6 +118,7 @@ impl Report {
             Event::StayRecorded { .. } => self.add("stays recorded", 1),
             Event::StayLifted { .. } => self.add("stays lifted", 1),
             Event::DataDestroyed { .. } => self.add("destructions", 1),
+            Event::EntrySealed { .. } => self.add("entries sealed from an individual", 1),
             Event::VoteCast { on, vote } => {
                 let votes = self.votes.entry(on).or_default();
                 if vote == "for" {
@@ -125,6 +128,8 @@ impl Report {
                 }
             }
             Event::PermitDropped { .. }
+            | Event::WitnessesAgreed { .. }
+            | Event::CheckpointCosigned { .. }
             | Event::RunAbandoned { .. }
             | Event::ReleaseResumed { .. }
             | Event::LeadsRead { .. } => {}

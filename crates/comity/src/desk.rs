@@ -21,8 +21,8 @@ use agreement::{
 };
 use casework::{
     Acknowledgement, Actor, Case, CaseStore as _, Closing, Contest, Database, Dispatch, Lead,
-    LeadId, Moving, NotAllowed, SealedEntry, Seen, StaysState, Step, StepKind, Store as _, StoredCase, Terms,
-    Tripwire,
+    LeadId, Moving, NotAllowed, SealedEntry, Seen, StaysState, Step, StepKind, Store as _,
+    StoredCase, Terms, Tripwire,
 };
 use file::case_file;
 use jiff::Timestamp;
@@ -326,7 +326,7 @@ impl Desk {
             ("entry", sealed.entry.to_string()),
             ("lead", sealed.lead.to_string()),
         ];
-        let (commitments, openings) = cli::commit(&told)?;
+        let (commitments, openings) = commit(&told)?;
         let seal = &sealed.seal;
         let happened = Event::EntrySealed {
             power: seal.power.clone(),

@@ -375,7 +375,7 @@ pub enum Error {
         recipient: String,
         /// What is wrong.
         #[source]
-        error: crate::admit::Error,
+        error: Box<crate::admit::Error>,
     },
     /// The agency's file is not as promised.
     #[error(transparent)]

@@ -59,7 +59,7 @@ pub(crate) fn count(
 fn of_owner(program: &Program, set: &RecordSet, error: admit::Error) -> Error {
     match program.recipient() {
         Ok((recipient, own)) if own.id == set.id => {
-            Error::OwnFile { recipient: recipient.to_string(), error }
+            Error::OwnFile { recipient: recipient.to_string(), error: Box::new(error) }
         }
         _ => Error::Admit(error),
     }

@@ -600,7 +600,7 @@ fn filed_problems(folder: &Path, agreement: &Agreement) -> Result<Vec<Problem>, 
                 ));
             }
             Err(error) => {
-                found.push(problem(&path, &error, "compare it with the worked example's"))
+                found.push(problem(&path, &error, "compare it with the worked example's"));
             }
         }
     }

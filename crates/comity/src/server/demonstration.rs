@@ -255,11 +255,7 @@ impl Lived {
     }
 
     /// Writes the letter, and says which it is and when its time to answer ends.
-    async fn draft(
-        &mut self,
-        app: &App,
-        id: &LeadId,
-    ) -> Result<Option<Composed>, Error> {
+    async fn draft(&mut self, app: &App, id: &LeadId) -> Result<Option<Composed>, Error> {
         let written = super::page::letter_of(app, &officer("demo-notices")?, id).await;
         let failed = |error: super::Error| Error::Unrunnable {
             what: format!("no letter was written: {error}"),

@@ -55,8 +55,8 @@ impl Signs {
         tests: &[(u8, Test)],
         words: &mut Vec<Word>,
     ) -> Option<Self> {
-        let texts = match values {
-            Values::Text(texts) | Values::Dates(_, texts) => texts,
+        let written = match values {
+            Values::Text(written) | Values::Dates(_, written) => written,
             Values::Numbers(_) | Values::Times(_) | Values::Places(_) | Values::Lists(_) => {
                 return None;
             }
@@ -73,9 +73,9 @@ impl Signs {
         if edits == similarities {
             return None;
         }
-        let letters = Letters::of(texts.iter());
+        let letters = Letters::of(written.iter());
         let mut put = |sign: &dyn Fn(&str) -> u32| {
-            let of = std::iter::once(0).chain(texts.iter().map(sign)).collect();
+            let of = std::iter::once(0).chain(written.iter().map(sign)).collect();
             words.push(Word::Of(column, of));
             words.len() - 1
         };

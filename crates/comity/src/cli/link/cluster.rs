@@ -12,7 +12,7 @@ use linkage::cluster::{
 use linkage::model::OneToOne;
 use linkage::{Detail, Link, Model, Scorer, Side, Tables};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
