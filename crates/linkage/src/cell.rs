@@ -128,6 +128,7 @@ mod tests {
                 kind: Kind::Number,
                 steps: steps.to_vec(),
                 placeholders: None,
+                presence: false,
             };
             let batch = RecordBatch::try_from_iter([("pay", array.clone())]).unwrap();
             let preparation = Preparation::new(&column);

@@ -631,6 +631,7 @@ mod tests {
             kind,
             steps: Vec::new(),
             placeholders: None,
+            presence: false,
         };
         vec![
             column("name", Kind::Text),

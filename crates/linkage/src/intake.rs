@@ -242,6 +242,7 @@ impl<'c> Taken<'c> {
             column,
             preparation: Preparation::new(column),
             plain: column.kind == Kind::Text
+                && !column.presence
                 && !column.steps.iter().any(|step| matches!(step, Step::Extract { .. })),
             values: match &column.kind {
                 Kind::Text => Kept::Texts(TextNumbers::default()),
@@ -272,6 +273,7 @@ impl<'c> Taken<'c> {
         {
             for row in 0..batch.num_rows() {
                 let outcome = match kind.get(row) {
+                    None if self.column.presence => self.of_text(""),
                     None => Outcome::Absent,
                     Some(text) => self.of_text(text),
                 };

@@ -196,6 +196,13 @@ pub struct Column {
     /// should state its own list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placeholders: Option<Vec<String>>,
+    /// Whether it says only that there is a value: its values are the texts `given` and `missing`, and it lacks none.
+    ///
+    /// A missing value is no evidence, so that it can't count against anybody by accident. Where being missing does tell
+    /// something, as when both files ask for a telephone number and only some people have one, such a column beside the
+    /// other lets the model learn how much.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub presence: bool,
 }
 
 fn usual_steps() -> Vec<Step> {
@@ -627,6 +634,21 @@ pub struct TrainingSession {
     pub same: f64,
     /// The comparisons that it taught.
     pub comparisons: Vec<String>,
+    /// How share and m moved: the first rounds, some between, and the last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<TrainingRound>,
+}
+
+/// What expectation maximisation had after so many rounds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingRound {
+    /// How often it had gone round.
+    pub round: u32,
+    /// The share of its pairs that are the same individual.
+    pub same: f64,
+    /// The m of each comparison that the session taught, in their order, by level.
+    pub m: Vec<Vec<f64>>,
 }
 
 /// What is expected of the pairs at or above a threshold, by the model's own reckoning.
@@ -1000,6 +1022,9 @@ fn check_columns(columns: &[Column], link: Link) -> Result<()> {
         }
         if let Some(problem) = column.steps.iter().find_map(prepare::step_problem) {
             return Err(unsound(place, problem));
+        }
+        if column.presence && column.kind != Kind::Text {
+            return Err(unsound(place, "`presence` makes texts, so its kind is text"));
         }
         if column.kind == Kind::List(String::new()) {
             return Err(unsound(place, "a list needs what its items are apart by"));

@@ -57,6 +57,12 @@ pub const USUAL_PLACEHOLDERS: &[&str] = &[
     "9999-12-31",
 ];
 
+/// What a column of presence says of a record that has the value.
+pub const GIVEN: &str = "given";
+
+/// What it says of one that lacks it.
+pub const MISSING: &str = "missing";
+
 /// What a cell came to.
 #[derive(Clone, PartialEq)]
 pub(crate) enum Value {
@@ -172,8 +178,24 @@ impl<'a> Preparation<'a> {
     pub(crate) fn value_of_text(&self, text: &str) -> Value {
         match &self.column.kind {
             Kind::List(separator) => self.listed(&[Cell::Text(text.to_owned())], separator),
-            _ => self.read(std::iter::once(text)),
+            _ => self.told(self.read(std::iter::once(text))),
         }
+    }
+
+    /// Prepares a value that the model states.
+    pub(crate) fn value_of_literal(&self, text: &str) -> Value {
+        if self.column.presence {
+            return Value::Text(text.to_owned());
+        }
+        self.value_of_text(text)
+    }
+
+    /// Leaves of a value whether there is one, where that is all that the column says.
+    fn told(&self, value: Value) -> Value {
+        if !self.column.presence {
+            return value;
+        }
+        Value::Text(if matches!(value, Value::Text(_)) { GIVEN } else { MISSING }.to_owned())
     }
 
     /// Prepares the cells of one record, one cell for each column it is made from.
@@ -188,7 +210,7 @@ impl<'a> Preparation<'a> {
             return self.listed(cells, separator);
         }
         let texts: Vec<String> = cells.iter().filter_map(text_of).collect();
-        self.read(texts.iter().map(String::as_str))
+        self.told(self.read(texts.iter().map(String::as_str)))
     }
 
     fn read<'t>(&self, texts: impl Iterator<Item = &'t str>) -> Value {
@@ -326,6 +348,9 @@ fn read_place(text: &str) -> Option<Place> {
 
 /// Says whether a cell with this text would come to a value.
 pub(crate) fn reads(column: &Column, text: &str) -> bool {
+    if column.presence {
+        return [GIVEN, MISSING].contains(&text);
+    }
     match Preparation::new(column).value(&[Cell::Text(text.to_owned())]) {
         Value::Absent | Value::Placeholder | Value::Unreadable => false,
         Value::Text(_)
@@ -478,6 +503,7 @@ mod tests {
             steps: steps.to_vec(),
             placeholders: placeholders
                 .map(|list| list.iter().map(|text| (*text).to_owned()).collect()),
+            presence: false,
         }
     }
 

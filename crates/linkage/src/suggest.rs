@@ -75,7 +75,7 @@ const MOST_EVIDENCE: usize = 20_000;
 /// # let (source, recipient) = (table(vec!["ana", "li", "gil"]), table(vec!["ana", "li", "gill"]));
 /// # let columns: Vec<linkage::model::Column> = ["id", "name", "city"].map(|name| linkage::model::Column {
 /// #     name: name.to_owned(), from: vec![name.to_owned()], source: vec![], recipient: vec![],
-/// #     kind: Default::default(), steps: vec![], placeholders: Some(vec![]),
+/// #     kind: Default::default(), steps: vec![], placeholders: Some(vec![]), presence: false,
 /// # }).to_vec();
 /// let tables = Tables::between(&columns, Table::new(&source), Table::new(&recipient))?;
 /// let id = Rule::of_keys(vec![Key { column: "id".to_owned(), against: None, take: Take::Whole }]);
@@ -239,6 +239,7 @@ mod tests {
             kind: Kind::Text,
             steps: Vec::new(),
             placeholders: Some(Vec::new()),
+            presence: false,
         });
         let batch = |spoilt: usize| {
             let column = |make: &dyn Fn(usize) -> String| -> ArrayRef {

@@ -447,6 +447,7 @@ mod tests {
             kind: Kind::Text,
             steps: Step::USUAL.to_vec(),
             placeholders: None,
+            presence: false,
         }
     }
 

@@ -595,6 +595,7 @@ mod tests {
             kind,
             steps: Step::USUAL.to_vec(),
             placeholders: Some(Vec::new()),
+            presence: false,
         }
     }
 

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use crate::compare::place::{self, Place};
 use crate::compare::{date, gram, list, number, phonetic, text};
 use crate::model::{Column, Holder, Literal, Test};
-use crate::prepare::{Cell, Preparation, Value, apply};
+use crate::prepare::{Preparation, Value, apply};
 use crate::tables::Values;
 
 /// Two values and what has been worked out of them so far.
@@ -56,7 +56,7 @@ impl Stated {
                     | Values::Times(_)
                     | Values::Places(_) => None,
                 };
-                let value = Preparation::new(column).value(&[Cell::Text(literal.value.clone())]);
+                let value = Preparation::new(column).value_of_literal(&literal.value);
                 let code = code_of(values, &value);
                 stated.push(Self { value: literal.value.clone(), code, item });
             });

@@ -10,7 +10,7 @@ use crate::model::{
     Column, Comparison, Grams, Holder, Key, Kind, Level, Link, Literal, Model, OneToOne, Rule,
     Step, Take, Test,
 };
-
+use crate::prepare::{GIVEN, MISSING};
 use crate::splink::difference::{Changes, Difference};
 use crate::splink::shape::{kilometres_sql, pairwise_sql};
 use crate::splink::value::{identifier, quoted, written};
@@ -235,6 +235,9 @@ impl<'m> Exporter<'m> {
                 format!("NULLIF({inner}, {})", quoted(placeholder))
             });
         match &column.kind {
+            Kind::Text if column.presence => {
+                format!("CASE WHEN {cleaned} IS NULL THEN '{MISSING}' ELSE '{GIVEN}' END")
+            }
             Kind::Text | Kind::Place | Kind::List(_) => cleaned,
             Kind::Date(format) | Kind::Time(format) => {
                 format!("try_strptime({cleaned}, {})", quoted(format))

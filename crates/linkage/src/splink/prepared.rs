@@ -93,6 +93,7 @@ impl Prepared {
                 kind: wanted.value.kind.clone(),
                 steps: wanted.value.steps.iter().cloned().chain(last).collect(),
                 placeholders: Some(wanted.value.placeholders.clone()),
+                presence: false,
             };
             if self.is_bytes(wanted) {
                 as_bytes.push(format!("`{}`", wanted.name));
