@@ -20,7 +20,7 @@ use crate::link::{Detail, Pair, score_pairs};
 use crate::model::{Link, OneToOne, ThresholdRule};
 use crate::one_to_one::settle;
 use crate::random::Dice;
-use crate::record::Side;
+use crate::record::{RecordRef, Side};
 use crate::rivals::Rivals;
 use crate::score::Scorer;
 use crate::threshold::least_competing;
@@ -61,6 +61,18 @@ pub struct Estimate {
     pub by_second_hits: bool,
 }
 
+/// What is thought of the links of some of the source's records.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfGroup {
+    /// The source's records in the group.
+    pub records: u64,
+    /// Of these, the ones with a pair that was kept.
+    pub linked: u64,
+    /// What is thought of their pairs; none where no pair was kept.
+    pub estimate: Option<Estimate>,
+}
+
 /// Estimates precision and recall at a model's threshold, drawing the source records again `resamples` times.
 ///
 /// The same seed on the same records gives the same bits, whatever the order of the rows.
@@ -69,6 +81,27 @@ pub struct Estimate {
 ///
 /// Those of [`crate::link()`], and [`Error::NoPairs`] where no pair is kept.
 pub fn estimate(scorer: &Scorer<'_>, seed: u64, resamples: u32) -> Result<Estimate> {
+    let (whole, _) = estimate_by_group(scorer, seed, resamples, &[], 0)?;
+    Ok(whole)
+}
+
+/// Does the same for all records and for groups of them: `group_of` has the group of each of the source's records,
+/// counted from 0 and below `groups`, or none.
+///
+/// What weights stand for is learnt from all records together, so a group whose weights mean something else by themselves
+/// has an estimate that leans towards the others. What differs in how often records link, how sure their pairs are and
+/// how many rules find them, it shows.
+///
+/// # Errors
+///
+/// Those of [`estimate`].
+pub fn estimate_by_group(
+    scorer: &Scorer<'_>,
+    seed: u64,
+    resamples: u32,
+    group_of: &[Option<u16>],
+    groups: u16,
+) -> Result<(Estimate, Vec<OfGroup>)> {
     let (tables, model) = (scorer.tables(), scorer.model());
     let blocks = Blocks::new(tables, model.rules())?;
     let least = least_competing(ThresholdRule::Weight(model.threshold()));
@@ -98,13 +131,36 @@ pub fn estimate(scorer: &Scorer<'_>, seed: u64, resamples: u32) -> Result<Estima
         rivals: Rivals::new(&pairs, model.one_to_one(), model.link(), records),
         pairs: &pairs,
         kept: &is_kept,
+        groups: pairs
+            .iter()
+            .map(|pair| group_of.get(pair.source.index()).copied().flatten().map(usize::from))
+            .collect(),
         made_by: &made_by,
         rules: model.rules().len(),
         sources: records[0] as f64,
         second_hits: model.link() == Link::Between && model.one_to_one() != OneToOne::Off,
         calibration: model.calibration(),
     };
-    Ok(work.estimate(model.threshold(), seed, resamples))
+    let mut estimates = work.estimate(model.threshold(), seed, resamples, usize::from(groups));
+    let linked: std::collections::BTreeSet<RecordRef> =
+        kept.iter().map(|(source, _)| *source).collect();
+    let mut told: Vec<OfGroup> = estimates
+        .split_off(1)
+        .into_iter()
+        .map(|estimate| OfGroup {
+            records: 0,
+            linked: 0,
+            estimate: (estimate.pairs > 0).then_some(estimate),
+        })
+        .collect();
+    for (row, group) in (0..tables.records(Side::Source)).zip(group_of) {
+        if let Some(group) = group.and_then(|group| told.get_mut(usize::from(group))) {
+            group.records += 1;
+            group.linked += u64::from(linked.contains(&RecordRef::new(row)));
+        }
+    }
+    let whole = estimates.pop().ok_or(Error::NoPairs)?;
+    Ok((whole, told))
 }
 
 /// What every resample needs.
@@ -112,6 +168,8 @@ struct Work<'w> {
     rivals: Rivals,
     pairs: &'w [Pair],
     kept: &'w [bool],
+    /// By pair, the group of its source record.
+    groups: Vec<Option<usize>>,
     made_by: &'w [usize],
     rules: usize,
     sources: f64,
@@ -122,6 +180,7 @@ struct Work<'w> {
 /// Sums over the pairs.
 #[derive(Default)]
 struct Sums {
+    pairs: u64,
     kept: f64,
     kept_same: f64,
     left_same: f64,
@@ -131,6 +190,19 @@ struct Sums {
 }
 
 impl Sums {
+    fn add(&mut self, kept: bool, chance: f64) {
+        let spread = chance * (1.0 - chance);
+        if kept {
+            self.pairs += 1;
+            self.kept += 1.0;
+            self.kept_same += chance;
+            self.spread.0 += spread;
+        } else {
+            self.left_same += chance;
+            self.spread.1 += spread;
+        }
+    }
+
     fn precision(&self) -> f64 {
         self.kept_same / self.kept.max(f64::MIN_POSITIVE)
     }
@@ -142,30 +214,44 @@ impl Sums {
 }
 
 impl Work<'_> {
-    fn estimate(&self, threshold: f64, seed: u64, resamples: u32) -> Estimate {
-        let sums = self.sums(&[]);
-        let (precision, recall) = (sums.precision(), sums.recall());
+    /// Estimates for all pairs, and then for those of each group.
+    fn estimate(&self, threshold: f64, seed: u64, resamples: u32, groups: usize) -> Vec<Estimate> {
         let mut dice = Dice::new(seed);
         let sources = self.pairs.chunk_by(|one, other| one.source == other.source).count();
-        let (mut precisions, mut recalls) = (Vec::new(), Vec::new());
-        for _ in 0..if self.second_hits { resamples } else { 0 } {
-            let counts: Vec<f64> = (0..sources).map(|_| poisson(&mut dice)).collect();
-            let again = self.sums(&counts);
-            precisions.push(again.precision());
-            recalls.push(again.recall());
-        }
+        let drawn: Vec<Vec<Sums>> = (0..if self.second_hits { resamples } else { 0 })
+            .map(|_| {
+                let counts: Vec<f64> = (0..sources).map(|_| poisson(&mut dice)).collect();
+                self.sums(&counts, groups)
+            })
+            .collect();
+        let at_hand = self.sums(&[], groups);
+        let one = |(place, sums): (usize, &Sums)| {
+            self.of_sums(threshold, sums, drawn.iter().filter_map(|drawn| drawn.get(place)))
+        };
+        at_hand.iter().enumerate().map(one).collect()
+    }
+
+    fn of_sums<'s>(
+        &self,
+        threshold: f64,
+        sums: &Sums,
+        drawn: impl Iterator<Item = &'s Sums>,
+    ) -> Estimate {
+        let (precision, recall) = (sums.precision(), sums.recall());
+        let (precisions, recalls): (Vec<f64>, Vec<f64>) =
+            drawn.map(|again| (again.precision(), again.recall())).unzip();
         let all = sums.kept_same + sums.left_same + sums.missed;
-        let given_precision = sums.spread.0 / (sums.kept * sums.kept);
+        let given_precision = sums.spread.0 / (sums.kept * sums.kept).max(f64::MIN_POSITIVE);
         // Pairs that no rule made are scattered like a Poisson count.
         let left = sums.spread.1 + sums.missed;
         let given_recall = ((1.0 - recall).powi(2) * sums.spread.0 + recall.powi(2) * left)
             / (all * all).max(f64::MIN_POSITIVE);
         Estimate {
             threshold,
-            pairs: self.kept.iter().filter(|kept| **kept).count() as u64,
+            pairs: sums.pairs,
             precision: whole(
                 wilson(precision, variance(&precisions) + given_precision, sums.kept),
-                sums.kept,
+                sums.kept.max(1.0),
             ),
             recall: wilson(recall, variance(&recalls) + given_recall, all),
             same_pairs: sums.kept_same + sums.left_same,
@@ -174,31 +260,31 @@ impl Work<'_> {
         }
     }
 
-    /// Sums over the pairs at hand, calibrated by second hits of records that count as often as `counts` says.
+    /// Sums over the pairs at hand and over those of each group, calibrated by second hits of records that count as often
+    /// as `counts` says.
     ///
     /// Only the calibration is learnt from the records drawn again: who is at hand is the same for the truth and for
     /// what is said of it, and no part of how far one is from the other.
-    fn sums(&self, counts: &[f64]) -> Sums {
+    fn sums(&self, counts: &[f64], groups: usize) -> Vec<Sums> {
         let anew = if self.second_hits {
             by_second_hits(self.pairs, self.sources, counts)
         } else {
             self.calibration.to_vec()
         };
-        let mut sums = Sums::default();
-        let mut made = vec![0.0; self.rules + 1];
+        let mut sums: Vec<Sums> = (0..=groups).map(|_| Sums::default()).collect();
+        let mut made = vec![vec![0.0; self.rules + 1]; groups + 1];
         for (place, chance) in self.rivals.chances(&anew).into_iter().enumerate() {
-            let spread = chance * (1.0 - chance);
-            if self.kept[place] {
-                sums.kept += 1.0;
-                sums.kept_same += chance;
-                sums.spread.0 += spread;
-                made[self.made_by[place]] += chance;
-            } else {
-                sums.left_same += chance;
-                sums.spread.1 += spread;
+            let own = self.groups[place].map(|group| group + 1).filter(|own| *own <= groups);
+            for whose in std::iter::once(0).chain(own) {
+                sums[whose].add(self.kept[place], chance);
+                if self.kept[place] {
+                    made[whose][self.made_by[place]] += chance;
+                }
             }
         }
-        sums.missed = missed(&made);
+        for (sums, made) in sums.iter_mut().zip(&made) {
+            sums.missed = missed(made);
+        }
         sums
     }
 }

@@ -16,6 +16,17 @@ pub struct Frequencies {
     comparisons: Vec<Option<Shares>>,
 }
 
+/// How common a value of some rank is, and what that is worth.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ranked {
+    /// Its place among the values of the column, the most common being 1.
+    pub rank: usize,
+    /// Its share of the values, or the least u that it may stand for, whichever is more.
+    pub share: f64,
+    /// What two equal ones add to the weight.
+    pub part: f64,
+}
+
 /// One comparison's adjustment.
 struct Shares {
     name: String,
@@ -161,6 +172,28 @@ impl Frequencies {
             Some(shares) if shares.adjusted[usize::from(level)] => shares.part(left, right),
             _ => 0.0,
         }
+    }
+
+    /// Returns how many values of one comparison's column have a share that is known, and their shares with what two equal
+    /// ones add to the weight, by rank: the most common is 1. None where the comparison doesn't adjust.
+    ///
+    /// Only ranks are told, a few a decade, and no value.
+    pub fn by_rank(&self, comparison: usize) -> Option<Vec<Ranked>> {
+        let shares = self.comparisons.get(comparison)?.as_ref()?;
+        let mut logs: Vec<f64> = shares.logs.iter().flatten().copied().collect();
+        logs.sort_unstable_by(|one, other| other.total_cmp(one));
+        let decades = std::iter::successors(Some(1_usize), |ten| ten.checked_mul(10));
+        let mut ranks: Vec<usize> = decades
+            .take_while(|ten| *ten <= logs.len())
+            .flat_map(|ten| [ten, 2 * ten, 5 * ten])
+            .filter(|rank| *rank < logs.len())
+            .collect();
+        ranks.extend((!logs.is_empty()).then_some(logs.len()));
+        let of = |rank: usize| {
+            let log = logs[rank - 1];
+            Ranked { rank, share: log.exp2(), part: shares.weight * (shares.exact - log) }
+        };
+        Some(ranks.into_iter().map(of).collect())
     }
 
     /// Returns the most that a level of one comparison can have added for how common the values are.

@@ -39,6 +39,17 @@ pub struct Estimate {
     pub iterations: u32,
     /// Whether it came to rest.
     pub converged: bool,
+    /// What it had after each time it went round.
+    pub history: Vec<Round>,
+}
+
+/// What expectation maximisation had after it went round once more.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Round {
+    /// The share of pairs that are the same individual.
+    pub same: f64,
+    /// m by comparison and level.
+    pub m: Vec<Vec<f64>>,
 }
 
 /// Estimates the share of same pairs and their m, and u if wished, from the counts of patterns.
@@ -61,6 +72,7 @@ pub fn maximise(
     let zeros: Vec<Vec<f64>> = start.m.iter().map(|levels| vec![0.0; levels.len()]).collect();
     let (mut same, mut m, mut u) = (start.same, start.m.clone(), start.u.clone());
     let (mut same_at, mut converged, mut iteration) = (zeros.clone(), false, 0);
+    let mut history = Vec::new();
     while iteration < iterations && !converged {
         iteration += 1;
         let prior = (same / (1.0 - same)).ln();
@@ -109,8 +121,9 @@ pub fn maximise(
             }
         }
         converged = moved <= convergence;
+        history.push(Round { same, m: m.clone() });
     }
-    Ok(Estimate { same, m, u, same_at, iterations: iteration, converged })
+    Ok(Estimate { same, m, u, same_at, iterations: iteration, converged, history })
 }
 
 /// Makes probabilities of counts, those of fixed levels staying what they are.

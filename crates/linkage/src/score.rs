@@ -102,6 +102,11 @@ impl<'t> Scorer<'t> {
         self.partial[comparison][usize::from(level)]
     }
 
+    /// Returns how common the values of each comparison are.
+    pub fn frequencies(&self) -> &Frequencies {
+        &self.frequencies
+    }
+
     /// Returns the frequency part of one comparison's level for this pair.
     pub fn frequency(
         &self,

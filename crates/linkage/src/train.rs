@@ -26,10 +26,10 @@ use crate::keys::columns_of;
 use crate::kin;
 use crate::link::{Detail, score_pairs};
 use crate::maximise::furthest;
-pub use crate::maximise::{Estimate, Start, maximise};
+pub use crate::maximise::{Estimate, Round, Start, maximise};
 use crate::model::{
     Comparison, Level, Link, MOST_COMPARISONS, Model, Prior, Recipe, Test, ThresholdRule,
-    TrainingRecord, TrainingSession,
+    TrainingRecord, TrainingRound, TrainingSession,
 };
 use crate::observe::{Observed, Session, count_sessions, observe_u, shares_column};
 use crate::one_to_one::settle;
@@ -333,6 +333,7 @@ fn learn_m(
                 .filter(|(_, taught)| **taught)
                 .map(|(comparison, _)| comparison.name.clone())
                 .collect(),
+            history: told(&estimate.history, &session.taught),
         });
     }
     let pooled = comparisons.iter().zip(&same_at).map(|(comparison, counts)| {
@@ -355,6 +356,25 @@ fn learn_m(
         variances.iter().map(|variance| variance.sqrt() / all).collect()
     });
     Ok(Learnt { m, errors: errors.collect(), sessions: records })
+}
+
+/// Chooses the rounds that the record keeps: 1, 2, 3, 5, 8 and so on, and the last, of the comparisons that were taught.
+fn told(history: &[Round], taught: &[bool]) -> Vec<TrainingRound> {
+    let mut places = std::iter::successors(Some((1, 2)), |(one, next)| Some((*next, one + next)))
+        .map(|(place, _)| place)
+        .take_while(|place| *place < history.len())
+        .collect::<Vec<_>>();
+    places.extend((!history.is_empty()).then_some(history.len()));
+    let of = |place: usize| {
+        let round = &history[place - 1];
+        let own = round.m.iter().zip(taught).filter(|(_, taught)| **taught);
+        TrainingRound {
+            round: u32::try_from(place).unwrap_or(u32::MAX),
+            same: round.same,
+            m: own.map(|(levels, _)| levels.clone()).collect(),
+        }
+    };
+    places.into_iter().map(of).collect()
 }
 
 /// Makes m/u fall in the order of the levels, as near as may be: neighbours that rise share one quotient.
@@ -486,6 +506,7 @@ mod tests {
             kind: Kind::Text,
             steps: Step::USUAL.to_vec(),
             placeholders: None,
+            presence: false,
         };
         let columns = [column];
         let key = Key { column: "name".to_owned(), against: None, take: Take::default() };

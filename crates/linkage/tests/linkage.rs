@@ -525,6 +525,25 @@ fn what_cannot_be_trained_on_is_named() {
 }
 
 #[test]
+fn a_training_rule_that_finds_nobody_twice_is_named() {
+    // All of one home share its name, and nothing else.
+    let row = |prefix: &str, number: usize| {
+        let birth = format!("{}-01-01", 1950 + number);
+        (format!("{prefix}{number}"), "home".to_owned(), birth, String::new())
+    };
+    let left: Vec<Row> = (0..8).map(|number| row("a", number)).collect();
+    let right: Vec<Row> = (0..8).map(|number| row("b", number + 20)).collect();
+    let (head, tail) = RECIPE.split_once("[[comparison]]\nname = \"surname\"").unwrap();
+    let (_, birth) = tail.split_once("[[comparison]]").unwrap();
+    let (birth, _) = birth.split_once("prior").unwrap();
+    let recipe = format!(
+        "{head}[[comparison]]{birth}prior = {{ stated = 0.0000001 }}\nrules = [{{ keys = [{{ column = \"surname\" }}] }}]"
+    );
+    let message = train_small(&recipe, &left, &right).unwrap_err().to_string();
+    assert_eq!(message, "the training rule `surname` found no pair of the same individual");
+}
+
+#[test]
 fn a_training_rule_whose_pairs_agree_less_than_strangers_is_refused() {
     // Who shares a surname never shares a given name, though every other stranger does.
     let row = |number: usize, turn: usize| {
@@ -540,6 +559,107 @@ fn a_training_rule_whose_pairs_agree_less_than_strangers_is_refused() {
     );
     let message = train_small(&recipe, &left, &right).unwrap_err().to_string();
     assert!(message.starts_with("the training rule `surname` came out reversed"), "{message}");
+}
+
+/// Records of which each lacks a telephone or has one that tells nobody apart, and two files in which the same ones lack it.
+fn telephones(prefix: &str, swap: bool) -> Sheet {
+    let row = |number: usize| {
+        let (given, surname, birth, _) = person(number);
+        let has = number.is_multiple_of(3) != (swap && number.is_multiple_of(50));
+        vec![
+            format!("{prefix}{number}"),
+            given,
+            surname,
+            birth,
+            if has { "555".to_owned() } else { ["", "unknown"][number % 2].to_owned() },
+        ]
+    };
+    let header = HEADER.iter().map(|name| (*name).to_owned()).collect();
+    Sheet { header, rows: (0..300).map(row).collect() }
+}
+
+#[test]
+fn being_missing_on_one_side_tells_what_the_files_show_it_to_tell() {
+    let column = "{ name = \"pay\", from = [\"pay\"], kind = \"number\" },";
+    let presence = "{ name = \"has_pay\", from = [\"pay\"], presence = true },";
+    let comparison = r#"[[comparison]]
+name = "has_pay"
+column = "has_pay"
+level = [{ test = { literal = { value = "missing" } } }, { test = "exact" }, { test = "else" }]
+[training]"#;
+    assert!(RECIPE.contains(column));
+    let text = RECIPE.replace(column, presence).replacen("[training]", comparison, 1);
+    let recipe = Recipe::from_toml(&text).unwrap();
+    let (source, recipient) = ([telephones("s", false).batch()], [telephones("r", true).batch()]);
+    let tables =
+        Tables::between(recipe.columns(), Table::new(&source), Table::new(&recipient)).unwrap();
+    let model = train(&recipe, &tables).unwrap();
+    let levels = &model.comparisons()[3].levels;
+    let weight = |place: usize| (levels[place].m.unwrap() / levels[place].u.unwrap()).log2();
+    // One lacks it and the other has it: rare for one individual here, and common for two.
+    assert!(weight(2) < -2.0 && weight(0) > 0.1 && weight(1) > 0.5, "{levels:?}");
+    let all: f64 = levels.iter().map(|level| level.u.unwrap()).sum();
+    assert!((all - 1.0).abs() < 1e-9);
+    // Two thirds of either file lack it.
+    assert!((levels[0].u.unwrap() - 4.0 / 9.0).abs() < 0.02, "{levels:?}");
+    let scorer = Scorer::new(&model, &tables).unwrap();
+    let row = |number: u32| RecordRef::new(number);
+    let one_sided = explain(&scorer, row(0), row(1)).unwrap();
+    assert!(one_sided.parts[3].partial_weight < 0.0, "{one_sided:?}");
+    let again = Recipe::from_toml(&recipe.to_toml().unwrap()).unwrap();
+    assert_eq!(again, recipe);
+    for (from, to, expected) in [
+        ("value = \"missing\"", "value = \"absent\"", "no value"),
+        ("presence = true", "kind = \"number\", presence = true", "its kind is text"),
+    ] {
+        let message = Recipe::from_toml(&text.replace(from, to)).unwrap_err().to_string();
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn a_name_is_as_common_as_the_people_who_have_it_and_not_as_their_records() {
+    let model = r#"
+        name = "duplicates"
+        link = "within"
+        prior = 0.01
+        threshold = 0.0
+        column = [{ name = "name", from = ["name"] }, { name = "birth", from = ["birth"] }]
+        rule = [{ keys = [{ column = "birth" }] }]
+        [[comparison]]
+        name = "name"
+        column = "name"
+        frequency = {}
+        level = [{ test = "exact", m = 0.9, u = 0.25 }, { test = "else", m = 0.1, u = 0.75 }]
+        [[comparison]]
+        name = "birth"
+        column = "birth"
+        level = [{ test = "exact", m = 0.9, u = 0.0001 }, { test = "else", m = 0.1, u = 0.9999 }]
+    "#;
+    let model = Model::from_toml(model).unwrap();
+    // Rare is one person in six records, common three people in one record each.
+    let rows: Vec<Vec<String>> = (0..6)
+        .map(|_| vec!["rare".to_owned(), "1970".to_owned()])
+        .chain((0..3).map(|number| vec!["common".to_owned(), format!("198{number}")]))
+        .collect();
+    for turned in [false, true] {
+        let mut rows = rows.clone();
+        if turned {
+            rows.reverse();
+        }
+        let header = ["name", "birth"].map(str::to_owned).to_vec();
+        let batch = [Sheet { header, rows }.batch()];
+        let tables = Tables::within(model.columns(), Table::new(&batch)).unwrap();
+        let scorer = Scorer::new(&model, &tables).unwrap();
+        let by_records = scorer.frequencies().by_rank(0).unwrap();
+        assert_eq!(by_records[0].share, 6.0 / 9.0);
+        let of_people = Frequencies::of_individuals(&scorer, 0.0).unwrap();
+        let by_people = of_people.by_rank(0).unwrap();
+        let shares: Vec<f64> = by_people.iter().map(|ranked| ranked.share).collect();
+        assert_eq!(shares, [0.75, 0.25], "three of four people, and one");
+        assert!(by_people[1].part > by_people[0].part);
+        assert!(of_people.by_rank(1).is_none() && of_people.by_rank(9).is_none());
+    }
 }
 
 #[test]

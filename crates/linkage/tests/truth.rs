@@ -6,11 +6,11 @@ mod common;
 
 use common::Sheet;
 use linkage::calibrate::{Judged, Point, calibrated, isotonic, platt, recalibrate, weight_at};
-use linkage::estimate::estimate;
+use linkage::estimate::{Interval, OfGroup, estimate, estimate_by_group};
 use linkage::synth::{Plan, synthesise};
 use linkage::train::{Start, maximise};
 use linkage::{
-    Error, KIN, Model, Pattern, Recipe, RecordRef, Scorer, Table, Tables, explain, link,
+    Error, KIN, Model, Pattern, Recipe, RecordRef, Scorer, Side, Table, Tables, explain, link,
     probability, same_by_id, train, with_m_from_labels,
 };
 use proptest::prelude::*;
@@ -378,6 +378,26 @@ fn households_and_twins_are_told_from_the_same_individual_without_labels() {
     assert!(said.precision.low <= with.precision && with.precision <= said.precision.high);
     assert!(said.recall.low <= with.recall && with.recall <= said.recall.high, "{said:?}");
     assert!(said.recall.high - said.recall.low < 0.05, "{said:?}");
+    // By group: halves of the source's records, whose estimates make the whole one.
+    let scorer = Scorer::new(&trained, &tables).unwrap();
+    let halves: Vec<Option<u16>> =
+        (0..tables.records(Side::Source)).map(|row| Some(u16::from(row % 2 == 0))).collect();
+    let (whole, groups) = estimate_by_group(&scorer, 7, 60, &halves, 2).unwrap();
+    assert_eq!(whole, said, "groups change nothing of the whole");
+    assert_eq!(groups.iter().map(|group| group.records).sum::<u64>(), 4_000);
+    let of = |group: &OfGroup| group.estimate.unwrap();
+    assert_eq!(groups.iter().map(|group| of(group).pairs).sum::<u64>(), whole.pairs);
+    let mean = groups.iter().map(|group| of(group).precision.value * of(group).pairs as f64);
+    assert!((mean.sum::<f64>() / whole.pairs as f64 - whole.precision.value).abs() < 1e-9);
+    let width = |interval: Interval| interval.high - interval.low;
+    assert!(groups.iter().all(|group| width(of(group).recall) > width(whole.recall)));
+    let history = &trained.training().unwrap().sessions[0].history;
+    assert_eq!(history[0].round, 1);
+    assert_eq!(
+        history.last().map(|round| round.round),
+        Some(trained.training().unwrap().sessions[0].iterations)
+    );
+    assert_eq!(history.last().unwrap().same, trained.training().unwrap().sessions[0].same);
     let errors = trained.training().unwrap().standard_errors.as_ref().unwrap();
     assert_eq!(errors.kin.len(), trained.kin().len());
     assert!(errors.m.iter().flatten().chain(errors.u.iter().flatten()).all(|error| *error > 0.0));
