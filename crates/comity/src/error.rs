@@ -86,6 +86,40 @@ pub enum Error {
         /// What it has to be.
         wanted: &'static str,
     },
+    /// A column that errors are to be counted by has too many values for groups.
+    #[error(
+        "the column `{column}` has {groups} values, and errors are counted by {most} groups at most"
+    )]
+    TooManyGroups {
+        /// The column.
+        column: String,
+        /// How many it has.
+        groups: usize,
+        /// How many it may have.
+        most: usize,
+    },
+    /// New records can't be told from old ones where one row of records holds both files.
+    #[error(
+        "the model links {link}, and new records of one file would stand before old ones of the other"
+    )]
+    NoIncrement {
+        /// Which pairs it makes.
+        link: linkage::model::Link,
+    },
+    /// A registry of clusters can't be read or written.
+    #[error("`{}` is no registry of clusters: {source}", path.display())]
+    UnreadableRegistry {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// A record named on the command line has no id in the registry.
+    #[error("the registry knows no record `{record}`")]
+    NotInRegistry {
+        /// What was named.
+        record: String,
+    },
     /// A fixed clock was asked for where only the machine's counts.
     #[error("the clock can only be set under an agreement whose environment is `test`")]
     ClockNotMine,
@@ -319,6 +353,18 @@ impl Error {
             Error::UnreadableCell { .. } => fixed(
                 "mend the line; ids are found in the files named on the command line, in the column that `--id` names",
             ),
+            Error::TooManyGroups { .. } => fixed(
+                "name a column of a few values, such as a district or a year of birth by tens",
+            ),
+            Error::NoIncrement { .. } => {
+                fixed("put the records into one file and link within it, or link between two")
+            }
+            Error::UnreadableRegistry { .. } => {
+                fixed("name the file that `comity link cluster --registry` wrote")
+            }
+            Error::NotInRegistry { .. } => {
+                fixed("name it as FILE:ID, as `source:17`; clusters are written with both")
+            }
             Error::ForeignEntry { .. } => fixed(
                 "case store and ledger are not of one node, or one was restored from a backup: restore both together",
             ),

@@ -30,6 +30,8 @@ pub struct OwnFile {
     pub id: Option<String>,
     /// A column that says who is who, if one is to be read. It is never compared.
     pub truth: Option<String>,
+    /// A column whose values are groups that errors are counted by, if one is to be read. It is never compared.
+    pub group: Option<String>,
     /// What stands between two fields of a delimited file.
     pub delimiter: u8,
 }
@@ -43,13 +45,17 @@ impl OwnFile {
         let mut spec = self.spec();
         spec.id.clone_from(&self.id);
         let mut wanted = columns.clone();
-        wanted.extend(self.id.iter().chain(&self.truth).cloned());
+        wanted.extend(self.id.iter().chain(&self.truth).chain(&self.group).cloned());
         let named = wanted.iter().map(|name| (name.as_str(), admit::Kind::Text));
         let admitted = admit::open(&spec, &Projection::new(named), Limits::default())?;
-        let truth = self.truth.as_ref().and_then(|name| admitted.batch.column_by_name(name));
+        let texts = |name: &Option<String>| {
+            let array = name.as_ref().and_then(|name| admitted.batch.column_by_name(name));
+            array.and_then(|array| array.as_string_opt::<i32>()).cloned()
+        };
         let table = OwnTable {
             records: admitted.records,
-            truth: truth.and_then(|array| array.as_string_opt::<i32>()).cloned(),
+            truth: texts(&self.truth),
+            group: texts(&self.group),
             digest: admitted.digest,
             caveats: admitted.caveats.iter().map(ToString::to_string).collect(),
         };
@@ -90,6 +96,7 @@ pub struct OwnTable {
     /// How many records it has.
     pub records: u64,
     truth: Option<StringArray>,
+    group: Option<StringArray>,
     /// The digest of the file.
     pub digest: admit::Digest,
     /// What its holder should look at.
@@ -105,9 +112,17 @@ impl fmt::Debug for OwnTable {
 impl OwnTable {
     /// Returns whom a record is said to be of, where that was read and is stated.
     pub fn truth(&self, row: usize) -> Option<&str> {
-        let truth = self.truth.as_ref()?;
-        (row < truth.len() && truth.is_valid(row)).then(|| truth.value(row))
+        stated(self.truth.as_ref()?, row)
     }
+
+    /// Returns the group of a record, where that was read and is stated.
+    pub fn group(&self, row: usize) -> Option<&str> {
+        stated(self.group.as_ref()?, row)
+    }
+}
+
+fn stated(array: &StringArray, row: usize) -> Option<&str> {
+    (row < array.len() && array.is_valid(row)).then(|| array.value(row))
 }
 
 /// Returns the columns of a side's file that prepared columns are made from.

@@ -33,7 +33,7 @@ pub use facts::{
     Report, RuleCount, Share, Step, Term, Threshold, Waterfall,
 };
 pub use funnel::funnel_svg;
-pub use link::{LinkReport, RuleFacts, SessionFacts};
+pub use link::{ClusterFacts, FrequencyFacts, LinkReport, RoundFacts, RuleFacts, SessionFacts};
 pub use waterfall::waterfall_svg;
 
 /// Why a report could not be written.

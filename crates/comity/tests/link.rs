@@ -193,6 +193,23 @@ fn a_page_costs_no_pair() {
     desk.call(&format!("link link model.toml {FILES} --out plain.csv")).well();
     desk.call(&format!("link link model.toml {FILES} --out paged.csv --report page.html")).well();
     assert_eq!(desk.read("plain.csv"), desk.read("paged.csv"));
+    let page = desk.read("page.html");
+    for drawn in [
+        "Partial weight of each level",
+        "How sure m and u of each level are",
+        "What common and rare values add to the weight",
+        "How training went inside",
+        "How the weight of",
+        "How many pairs have which weight",
+        "Weights and probabilities",
+        "How many pairs each rule made",
+        "Share of records without a value",
+        "Records that could not reach a weight",
+        "How many clusters have how many records",
+        "Cluster 1, of",
+    ] {
+        assert!(page.contains(drawn), "{drawn}");
+    }
 }
 
 #[test]
@@ -297,6 +314,248 @@ fn values_are_shown_only_when_asked_for() {
     assert!(said.out.contains("surname") && !said.out.contains(most), "{}", said.out);
     let said = desk.call("link profile people/payroll.csv --show-values").well();
     assert!(said.out.contains(most), "{}", said.out);
+}
+
+/// The lines of a file of pairs after its header, each cut at its commas.
+fn rows(text: &str) -> Vec<Vec<String>> {
+    text.lines().skip(1).map(|line| line.split(',').map(str::to_owned).collect()).collect()
+}
+
+/// What both files say of each id: who it is.
+fn people(desk: &Desk, file: &str) -> std::collections::BTreeMap<String, String> {
+    let text = desk.read(file);
+    let header: Vec<&str> = text.lines().next().unwrap().split(',').collect();
+    let place = |name: &str| header.iter().position(|one| *one == name).unwrap();
+    let (id, truth) = (place("id"), place("truth_person"));
+    rows(&text).into_iter().map(|row| (row[id].clone(), row[truth].clone())).collect()
+}
+
+/// Judgements on the pairs that a file has, as the truth would have them.
+fn judgements(desk: &Desk, pairs: &str) -> String {
+    let (sources, recipients) =
+        (people(desk, "people/payroll.csv"), people(desk, "people/caseload.csv"));
+    let mut text = "source,recipient,same\n".to_owned();
+    for row in rows(&desk.read(pairs)) {
+        let same = if sources[&row[0]] == recipients[&row[1]] { "yes" } else { "no" };
+        text += &format!("{},{},{same}\n", row[0], row[1]);
+    }
+    text
+}
+
+#[test]
+fn judgements_make_another_model_that_weighs_the_same() {
+    let desk = trained();
+    desk.edit("model.toml", "one_to_one = \"optimal\"", "one_to_one = \"off\"");
+    desk.call(&format!("link link model.toml {FILES} --probability 0.05")).well();
+    desk.write("labels.csv", judgements(&desk, "pairs.csv"));
+    let words = format!("--json link calibrate model.toml {FILES} --labels labels.csv");
+    let told = desk.call(&words).well().json();
+    assert_ne!(told["before"], told["digest"]);
+    assert_eq!(told["judged"], desk.read("pairs.csv").lines().count() - 1);
+    let after = desk.read("calibrated.toml");
+    assert!(after.contains("[[calibration]]"));
+    let score = |model: &str, out: &str| {
+        let words = format!("link score {model} {FILES} --pairs labels.csv --out {out}");
+        desk.call(&words).well();
+        rows(&desk.read(out))
+    };
+    let (old, new) = (score("model.toml", "old.csv"), score("calibrated.toml", "new.csv"));
+    assert_eq!(old.len(), new.len());
+    for (old, new) in old.iter().zip(&new) {
+        assert_eq!((&old[..3], &old[4..]), (&new[..3], &new[4..]), "weights and patterns stay");
+    }
+    assert!(old.iter().zip(&new).any(|(old, new)| old[3] != new[3]), "probabilities moved");
+    desk.write("labels.csv", "source,recipient,same\n");
+    fails(&desk.call(words.trim_start_matches("--json ")), &["no pair to learn from"]);
+}
+
+#[test]
+fn named_pairs_weigh_what_linking_says_and_those_of_no_rule_too() {
+    let desk = trained();
+    desk.call(&format!("link link model.toml {FILES}")).well();
+    desk.call(&format!("link score model.toml {FILES} --pairs pairs.csv")).well();
+    assert_eq!(desk.read("scored.csv"), desk.read("pairs.csv"));
+    let pairs = rows(&desk.read("pairs.csv"));
+    let (one, other) = (&pairs[0][0], &pairs[pairs.len() / 2][1]);
+    desk.write("named.csv", format!("source,recipient\n{one},{other}\n"));
+    let words = format!("--json link score model.toml {FILES} --pairs named.csv");
+    let told = desk.call(&words).well().json();
+    assert_eq!((&told["pairs"], &told["made_by_no_rule"]), (&1.into(), &1.into()), "{told}");
+    assert_eq!(rows(&desk.read("scored.csv"))[0][4], "0", "no rule makes it");
+}
+
+#[test]
+fn new_records_give_the_pairs_that_linking_all_gives_beyond_the_old_ones() {
+    let desk = trained();
+    desk.edit("model.toml", "one_to_one = \"optimal\"", "one_to_one = \"off\"");
+    // Frequencies of the grown file would move old weights a little; nothing here asks for them.
+    let model = desk.read("model.toml");
+    let without = model.replace("[comparison.frequency]", "[comparison.unused]");
+    let frequencies = |line: &&str| !line.contains("minimum_u") && !line.contains("unused");
+    let kept: String = without
+        .lines()
+        .filter(frequencies)
+        .map(|line| if line == "weight = 1.0" || line == "similar = false" { "" } else { line })
+        .map(|line| format!("{line}\n"))
+        .collect();
+    desk.write("model.toml", kept);
+    desk.call(&format!("link link model.toml {FILES} --out all.csv")).well();
+    let text = desk.read("people/payroll.csv");
+    let old: Vec<String> = text
+        .lines()
+        .skip(1)
+        .take(400)
+        .map(|line| line.split(',').next().unwrap().to_owned())
+        .collect();
+    desk.call(&format!("link increment model.toml {FILES} --known 400")).well();
+    let new = rows(&desk.read("new_pairs.csv"));
+    let beyond: Vec<Vec<String>> =
+        rows(&desk.read("all.csv")).into_iter().filter(|row| !old.contains(&row[0])).collect();
+    assert!(!new.is_empty());
+    assert_eq!(new, beyond);
+}
+
+#[test]
+fn ids_of_clusters_stay_and_a_merger_can_be_taken_back() {
+    let desk = trained();
+    let words = format!("--json link cluster model.toml {FILES} --registry ids.json");
+    let first = desk.call(&words).well().json();
+    assert_eq!(first["ids"]["issued"], first["clusters"]);
+    let before = desk.read("clusters.csv");
+    let again = desk.call(&words).well().json();
+    assert_eq!(again["ids"], serde_json::json!({}), "nothing changed");
+    assert_eq!(desk.read("clusters.csv"), before);
+
+    let mut groups = std::collections::BTreeMap::<String, Vec<String>>::new();
+    for row in rows(&before) {
+        groups.entry(row[0].clone()).or_default().push(format!("{}:{}", row[1], row[2]));
+    }
+    let (id, two) = groups.iter().find(|(_, records)| records.len() == 2).unwrap();
+    let part = format!("link part ids.json --one {} --other {}", two[0], two[1]);
+    let told = desk.call(&format!("--json {part}")).well().json();
+    assert_ne!(told["one"], told["other"]);
+    let told = desk.call(&words).well().json();
+    assert_eq!(told["left_out"]["said to be two"], 1, "{told}");
+    let after = desk.read("clusters.csv");
+    let id_of = |record: &String| {
+        let line = record.replace(':', ",");
+        let whole = after.lines().find(|row| row.ends_with(&format!(",{line}"))).unwrap();
+        whole.split(',').next().unwrap().to_owned()
+    };
+    assert_ne!(id_of(&two[0]), id_of(&two[1]));
+    desk.call(&format!("{part} --undo")).well();
+    desk.call(&words).well();
+    let after = desk.read("clusters.csv");
+    let of = |record: &String| {
+        let line = format!(",{}", record.replace(':', ","));
+        after.lines().find(|row| row.ends_with(&line)).unwrap().split(',').next().unwrap()
+    };
+    assert_eq!((of(&two[0]), of(&two[1])), (id.as_str(), id.as_str()), "the older id is back");
+    fails(
+        &desk.call("link part ids.json --one source:nobody --other source:1"),
+        &["nobody", "hint"],
+    );
+    desk.write("broken.json", "{");
+    fails(&desk.call("link part broken.json --one a --other b"), &["broken.json", "hint"]);
+}
+
+#[test]
+fn what_people_judged_is_joined_or_kept_apart_whatever_it_weighs() {
+    let desk = trained();
+    desk.call(&format!("link link model.toml {FILES}")).well();
+    let pairs = rows(&desk.read("pairs.csv"));
+    let (apart, one, other) = (&pairs[0], &pairs[1][0], &pairs[2][1]);
+    desk.write(
+        "judged.csv",
+        format!("source,recipient,same\n{},{},no\n{one},{other},yes\n", apart[0], apart[1]),
+    );
+    desk.call(&format!("link cluster model.toml {FILES} --judged judged.csv")).well();
+    let clusters = desk.read("clusters.csv");
+    let of = |whose: &str, record: &str| {
+        let line = format!(",{whose},{record}");
+        clusters.lines().find(|row| row.ends_with(&line)).unwrap().split(',').next().unwrap()
+    };
+    assert_ne!(of("source", &apart[0]), of("recipient", &apart[1]));
+    assert_eq!(of("source", one), of("recipient", other));
+}
+
+#[test]
+fn a_population_says_how_common_a_name_is() {
+    let desk = trained();
+    desk.call(&format!("link link model.toml {FILES} --out counted.csv")).well();
+    let counted = rows(&desk.read("counted.csv"));
+    let payroll = desk.read("people/payroll.csv");
+    let header: Vec<&str> = payroll.lines().next().unwrap().split(',').collect();
+    let place = header.iter().position(|name| *name == "surname").unwrap();
+    let names: std::collections::BTreeSet<String> = rows(&payroll)
+        .into_iter()
+        .map(|row| row[place].to_uppercase())
+        .filter(|name| !name.is_empty())
+        .collect();
+    let table: String = names.iter().map(|name| format!("{name},0.5\n")).collect();
+    desk.write("surnames.csv", format!("value,share\n{table}"));
+    let words = format!(
+        "link link model.toml {FILES} --probability 0.0001 --out supplied.csv --population surname=surnames.csv"
+    );
+    desk.call(&words).well();
+    let supplied = rows(&desk.read("supplied.csv"));
+    let weight = |rows: &[Vec<String>], pair: &[String]| {
+        let row = rows.iter().find(|row| row[..2] == *pair)?;
+        row[2].parse::<f64>().ok()
+    };
+    let moved: Vec<f64> = (counted.iter())
+        .filter_map(|row| Some(weight(&supplied, &row[..2])? - row[2].parse::<f64>().ok()?))
+        .collect();
+    // A name that half of all people have says little. Where kin decide the weight, it says as little to them.
+    assert!(moved.iter().all(|moved| *moved < 1e-9), "none weighs more");
+    let lighter = moved.iter().filter(|moved| **moved < -0.1).count();
+    assert!(lighter * 10 > counted.len(), "{lighter} of {}", counted.len());
+    desk.write("surnames.csv", "value,share\nsmith,2\n");
+    fails(&desk.call(&words), &["surnames.csv", "line 2", "share"]);
+    let words = words.replace("surname=", "nothing=");
+    desk.write("surnames.csv", "value,share\nsmith,0.1\n");
+    fails(&desk.call(&words), &["nothing", "no comparison of that name"]);
+}
+
+#[test]
+fn errors_are_told_by_group_with_and_without_a_truth() {
+    let desk = trained();
+    let evaluate = format!("--json link evaluate model.toml {FILES}");
+    let truth = desk.call(&format!("{evaluate} --truth truth_person --by town")).well().json();
+    let groups = truth["groups"].as_array().unwrap();
+    assert!(groups.len() > 1, "{truth}");
+    let records: u64 = groups.iter().map(|group| group["records"].as_u64().unwrap()).sum();
+    assert!(records <= 600 && groups.iter().all(|group| group["records"].as_u64().unwrap() >= 10));
+    let estimated = desk.call(&format!("{evaluate} --by town --resamples 20")).well().json();
+    for (group, known) in estimated["groups"].as_array().unwrap().iter().zip(groups) {
+        assert_eq!(group["group"], known["group"]);
+        assert_eq!(group["linked"], known["linked"]);
+        for interval in ["precision", "recall"] {
+            let [low, high] = ["low", "high"].map(|end| group[interval][end].as_f64().unwrap());
+            assert!((0.0..=high).contains(&low) && high <= 1.0, "{group}");
+        }
+    }
+    fails(
+        &desk.call(&format!("link evaluate model.toml {FILES} --by id")),
+        &["`id`", "groups", "hint"],
+    );
+}
+
+#[test]
+fn m_comes_from_labels_where_there_are_any() {
+    let desk = trained();
+    let plain = desk.read("model.toml");
+    let by_column =
+        format!("link train recipe.toml {FILES} --same-by truth_person --out column.toml");
+    desk.call(&by_column).well();
+    desk.call(&format!("link link model.toml {FILES}")).well();
+    desk.write("labels.csv", judgements(&desk, "pairs.csv"));
+    desk.call(&format!("link train recipe.toml {FILES} --labels labels.csv --out labels.toml"))
+        .well();
+    let (column, labels) = (desk.read("column.toml"), desk.read("labels.toml"));
+    assert!(plain != column && column != labels);
+    let said = desk.call(&format!("--json link evaluate column.toml {FILES} --truth truth_person"));
+    assert!(said.well().json()["kept"]["precision"]["value"].as_f64().unwrap() > 0.95);
 }
 
 #[track_caller]

@@ -6,15 +6,23 @@
 
 mod all;
 mod block;
+mod calibrate;
 mod cluster;
 mod evaluate;
 mod explain;
 mod export;
+mod groups;
 mod import;
+mod increment;
 mod page;
 mod pairs;
+mod part;
+mod people;
 mod profile;
+mod registry;
 mod run;
+mod score;
+mod shares;
 mod suggest;
 mod train;
 
@@ -54,8 +62,16 @@ enum Command {
     All(all::Words),
     /// Links by a model, and writes the pairs
     Link(run::Words),
+    /// Links the records that came since the last time, with each other and with the old ones
+    Increment(increment::Words),
+    /// Weighs pairs that a file names, whether or not a rule makes them
+    Score(score::Words),
     /// Makes clusters of records that are one individual
     Cluster(cluster::Words),
+    /// Says that two records of a cluster are not one individual, and takes their merger back
+    Part(part::Words),
+    /// Takes reviewed pairs into a model's probabilities, and writes another model
+    Calibrate(calibrate::Words),
     /// Holds a model against a truth, or estimates its precision and recall without one
     Evaluate(evaluate::Words),
     /// Explains a pair: every part of its weight, or how two records hang together in a cluster
@@ -75,7 +91,11 @@ impl Words {
             Command::Train(words) => words.carry_out(printer),
             Command::All(words) => words.carry_out(printer),
             Command::Link(words) => words.carry_out(printer),
+            Command::Increment(words) => words.carry_out(printer),
+            Command::Score(words) => words.carry_out(printer),
             Command::Cluster(words) => words.carry_out(printer),
+            Command::Part(words) => words.carry_out(printer),
+            Command::Calibrate(words) => words.carry_out(printer),
             Command::Evaluate(words) => words.carry_out(printer),
             Command::Explain(words) => words.carry_out(printer),
             Command::Import(words) => words.carry_out(printer),
@@ -158,7 +178,7 @@ impl Files {
 
     fn file(&self, path: &Path, id: Option<&String>) -> OwnFile {
         let delimiter = u8::try_from(self.delimiter).unwrap_or(b',');
-        OwnFile { path: path.to_owned(), id: id.cloned(), truth: None, delimiter }
+        OwnFile { path: path.to_owned(), id: id.cloned(), truth: None, group: None, delimiter }
     }
 
     /// Says of each file that was read what a report says of it.
@@ -218,19 +238,20 @@ impl Files {
         printer: &Printer,
         watch: &mut Stopwatch,
     ) -> Result<(Tables, Vec<OwnTable>), Error> {
-        self.prepare_with_truth(plan, None, printer, watch)
+        self.prepare_with(plan, (None, None), printer, watch)
     }
 
-    /// Does the same, and reads the column that says who is who.
-    fn prepare_with_truth(
+    /// Does the same, and reads the column that says who is who, and that of the source's groups.
+    fn prepare_with(
         &self,
         plan: &Plan<'_>,
-        truth: Option<&String>,
+        (truth, group): (Option<&String>, Option<&String>),
         printer: &Printer,
         watch: &mut Stopwatch,
     ) -> Result<(Tables, Vec<OwnTable>), Error> {
         let with_truth = |file: OwnFile| OwnFile { truth: truth.cloned(), ..file };
         let (source, recipient) = (with_truth(self.source()), self.recipient().map(with_truth));
+        let source = OwnFile { group: group.cloned(), ..source };
         let (tables, read) =
             own::prepare(plan.columns, plan.link, &source, recipient.as_ref(), self.threads())?;
         watch.lap("read and prepare");

@@ -5,6 +5,7 @@
 //! computes no fact: the caller counts.
 
 mod chart;
+mod graph;
 
 use super::facts::{
     Bin, Comparison, File, Level, Missing, Model, Share, Step, Threshold, Waterfall,
@@ -37,8 +38,8 @@ pub struct LinkReport {
     pub model: Model,
     /// By comparison and level of the model, the standard errors of m and u, where they are known.
     pub errors: Vec<Vec<(Option<f64>, Option<f64>)>>,
-    /// The comparisons in which a rare value weighs more than a common one.
-    pub frequency: Vec<String>,
+    /// The comparisons in which a rare value weighs more than a common one, with what their values are worth by rank.
+    pub frequencies: Vec<FrequencyFacts>,
     /// For each class of kin, how many pairs of it there are for each pair of one individual.
     pub kin: Vec<f64>,
     /// How expectation maximisation went, a session a training rule; none where the model wasn't trained here.
@@ -53,8 +54,32 @@ pub struct LinkReport {
     pub missing: Vec<Missing>,
     /// Weights, and how many of the source's records could not reach each, whoever they were compared with.
     pub unlinkable: Vec<(f64, Share)>,
+    /// How many clusters have how many records, the smallest first.
+    pub cluster_sizes: Vec<(u64, u64)>,
+    /// Some clusters as graphs.
+    pub clusters: Vec<ClusterFacts>,
     /// How the weight of some pairs came about, each called in words.
     pub waterfalls: Vec<Waterfall>,
+}
+
+/// What common and rare values of one comparison are worth.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct FrequencyFacts {
+    /// The comparison.
+    pub comparison: String,
+    /// Ranks of values, the most common being 1, with their share and what two equal ones add to the weight.
+    pub ranks: Vec<(u64, f64, f64)>,
+}
+
+/// One cluster as a graph. Records are numbers of the drawing, and nothing else.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ClusterFacts {
+    /// What it is called.
+    pub called: String,
+    /// By record, whether it is the recipient's.
+    pub recipient: Vec<bool>,
+    /// Its pairs at or above the threshold: the records by their places, the weight, and whether the pair is a bridge.
+    pub pairs: Vec<(u64, u64, f64, bool)>,
 }
 
 /// What one rule made.
@@ -89,6 +114,19 @@ pub struct SessionFacts {
     pub same: f64,
     /// The comparisons that it taught.
     pub comparisons: Vec<String>,
+    /// After some rounds, the share of one individual and the m of each of those comparisons by level.
+    pub history: Vec<RoundFacts>,
+}
+
+/// What expectation maximisation had after so many rounds.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct RoundFacts {
+    /// How often it had gone round.
+    pub round: u32,
+    /// The share of pairs of one individual.
+    pub same: f64,
+    /// m, by comparison and level.
+    pub m: Vec<Vec<f64>>,
 }
 
 impl LinkReport {
@@ -115,6 +153,10 @@ struct Page<'a> {
     calibration: String,
     missing: String,
     unlinkable: String,
+    frequencies: String,
+    histories: Vec<(&'a SessionFacts, String)>,
+    cluster_sizes: String,
+    clusters: Vec<(&'a ClusterFacts, String)>,
     waterfalls: Vec<Drawn<'a>>,
 }
 
@@ -164,6 +206,13 @@ impl<'a> Page<'a> {
             calibration: chart::calibration(&report.calibration),
             missing: super::chart::missing(&report.missing),
             unlinkable: chart::unlinkable(&report.unlinkable, report.threshold.weight),
+            frequencies: chart::frequencies(&report.frequencies),
+            histories: (report.sessions.iter())
+                .filter(|session| !session.history.is_empty())
+                .map(|session| (session, chart::history(session)))
+                .collect(),
+            cluster_sizes: graph::sizes(&report.cluster_sizes),
+            clusters: report.clusters.iter().map(|one| (one, graph::cluster(one))).collect(),
             waterfalls: report.waterfalls.iter().map(drawn).collect(),
         }
     }
@@ -185,6 +234,11 @@ impl Page<'_> {
 
     fn probability(&self, value: impl Borrow<f64>) -> String {
         number::probability(*value.borrow())
+    }
+
+    /// Writes the m of a comparison's levels beside each other.
+    fn levels(&self, m: impl Borrow<Vec<f64>>) -> String {
+        m.borrow().iter().map(|m| number::probability(*m)).collect::<Vec<_>>().join(" / ")
     }
 
     fn percent(&self, share: impl Borrow<f64>) -> String {
@@ -236,6 +290,25 @@ mod tests {
             threshold: Threshold { weight: 5.0, ..Threshold::default() },
             calibration: vec![(-5.0, 0.03, 0.01), (5.0, 0.97, 0.9)],
             unlinkable: vec![(0.0, Share { count: 1, of: 10 }), (5.0, Share { count: 3, of: 10 })],
+            frequencies: vec![FrequencyFacts {
+                comparison: "surname".to_owned(),
+                ranks: vec![(1, 0.02, -2.0), (2, 0.01, -1.0), (10, 0.001, 2.5)],
+            }],
+            sessions: vec![SessionFacts {
+                rule: "birth".to_owned(),
+                comparisons: vec!["surname".to_owned()],
+                history: vec![
+                    RoundFacts { round: 1, same: 0.4, m: vec![vec![0.8, 0.2]] },
+                    RoundFacts { round: 9, same: 0.5, m: vec![vec![0.9, 0.1]] },
+                ],
+                ..SessionFacts::default()
+            }],
+            cluster_sizes: vec![(1, 6), (3, 1)],
+            clusters: vec![ClusterFacts {
+                called: "the largest cluster".to_owned(),
+                recipient: vec![false, true, true],
+                pairs: vec![(0, 1, 9.5, true), (0, 2, 7.0, true)],
+            }],
             waterfalls: vec![Waterfall {
                 lead: "the heaviest pair".to_owned(),
                 prior: -6.0,
@@ -269,7 +342,7 @@ mod tests {
             let figure = figure.split("</figure>").next().unwrap();
             assert!(figure.contains("<svg") && figure.contains("<caption>"), "{figure}");
         }
-        assert!(page.matches("<figure>").count() >= 6);
+        assert_eq!(page.matches("<figure>").count(), 10, "one for each chart that has facts");
     }
 
     #[test]

@@ -59,6 +59,17 @@ impl Svg {
         ));
     }
 
+    /// Draws a dot.
+    pub(super) fn dot(&mut self, (x, y): (f64, f64), radius: f64, fill: Fill) {
+        let paint = match fill {
+            Fill::Solid(colour) => format!("fill=\"{colour}\" stroke=\"{colour}\""),
+            Fill::Outline(colour) => {
+                format!("fill=\"#ffffff\" stroke=\"{colour}\" stroke-width=\"1.5\"")
+            }
+        };
+        self.put(&format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius:.1}\" {paint}/>"));
+    }
+
     /// Draws a thin line.
     pub(super) fn line(&mut self, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) {
         self.put(&format!(

@@ -4,13 +4,14 @@
 //! preparing is shared. Who wants a part of it otherwise calls that part.
 
 use super::cluster::{bonds, connected_or_correlated, write_clusters};
+use super::shares::Shares;
 use super::{CANNOT_ENTER, Done, Files, pairs, probability, weight_from};
 use crate::clock::Stopwatch;
 use crate::printer::{Printer, thousands};
 use crate::{Error, program};
 use linkage::cluster::Members;
 use linkage::model::OneToOne;
-use linkage::{Detail, Recipe, Scorer};
+use linkage::{Detail, Recipe};
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -28,6 +29,8 @@ pub(super) struct Words {
     /// Joins by single pairs at the threshold: connected components, of any size
     #[arg(long)]
     connected: bool,
+    #[command(flatten)]
+    shares: Shares,
 }
 
 impl Words {
@@ -48,7 +51,7 @@ impl Words {
 
         let least = self.probability.map(|share| weight_from(&model, share));
         let wide = model.with_threshold(least.unwrap_or(model.threshold()))?;
-        let scorer = Scorer::new(&wide, &tables)?;
+        let scorer = self.shares.scorer(&wide, model.threshold(), &tables)?;
         let links = linkage::link_in_detail(&scorer, Detail::Kept, |_| {})?;
         watch.lap("block, compare and score");
         let pairs_file = self.out.join("pairs.csv");
@@ -63,7 +66,7 @@ impl Words {
                 let kept: Vec<_> = links.pairs.iter().filter(at_threshold).copied().collect();
                 members.bonds(&kept)?
             } else {
-                bonds(&model, model.threshold(), &tables, &members)?
+                bonds(&model, model.threshold(), (&tables, &self.shares), &members)?
             };
         let clusters = connected_or_correlated(
             &members,
@@ -74,7 +77,7 @@ impl Words {
         )?;
         let groups = clusters.groups();
         let clusters_file = self.out.join("clusters.csv");
-        write_clusters(&clusters_file, &tables, &members, &groups)?;
+        write_clusters(&clusters_file, &tables, &members, &groups, None)?;
         watch.lap("cluster and write");
 
         let of_more = groups.iter().filter(|group| group.len() > 1).count() as u64;

@@ -1,11 +1,13 @@
 //! `comity link cluster`: which records are one individual, taken all together.
 
-use super::{CANNOT_ENTER, Done, Files, field, name, pairs, probability, weight_from};
+use super::shares::Shares;
+use super::{CANNOT_ENTER, Done, Files, field, name, pairs, probability, registry, weight_from};
 use crate::clock::Stopwatch;
 use crate::printer::{Printer, thousands};
 use crate::{Error, program};
 use linkage::cluster::{
-    Bond, Clusters, Constraints, Member, Members, Method, Policy, Reason, Ties, Weigher, cluster,
+    Bond, Clusters, Constraints, Happening, Member, Members, Method, Policy, Reason, Registry,
+    Ties, Weigher, cluster,
 };
 use linkage::model::OneToOne;
 use linkage::{Detail, Link, Model, Scorer, Side, Tables};
@@ -43,6 +45,16 @@ pub(super) struct Words {
     /// A file that has nobody twice, so that no cluster takes two records of it
     #[arg(long, value_enum, value_name = "FILE")]
     free_of_duplicates: Vec<Whose>,
+    /// Pairs that people judged (CSV): source, recipient, and same. Those of one individual are joined, those of two are
+    /// kept apart, whatever they weigh
+    #[arg(long, value_name = "FILE")]
+    judged: Option<PathBuf>,
+    /// Where the ids of clusters are kept (JSON), so that they stay what they are when data changes; begun if it isn't
+    /// there. What `comity link part` said is kept to
+    #[arg(long, value_name = "FILE")]
+    registry: Option<PathBuf>,
+    #[command(flatten)]
+    shares: Shares,
 }
 
 /// What decides whether two clusters are joined.
@@ -82,11 +94,14 @@ impl Words {
         let mut watch = Stopwatch::start();
         let (tables, _) = self.files.prepare(&plan, printer, &mut watch)?;
         let members = Members::new(&tables)?;
-        let scorer =
-            if plan.columns.is_empty() { None } else { Some(Scorer::new(&model, &tables)?) };
+        let scorer = if plan.columns.is_empty() {
+            None
+        } else {
+            Some(self.shares.scorer(&model, model.threshold(), &tables)?)
+        };
         let bonds = match &self.pairs {
             Some(path) => read_bonds(path, &tables, &members)?,
-            None => bonds(&model, threshold, &tables, &members)?,
+            None => bonds(&model, threshold, (&tables, &self.shares), &members)?,
         };
         watch.lap("pairs");
         let policy = self.policy(threshold);
@@ -94,7 +109,17 @@ impl Words {
             Whose::Source => 0,
             Whose::Recipient => 1,
         });
-        let constraints = Constraints::none().with_sources(members.sources(), free);
+        let mut constraints = Constraints::none().with_sources(members.sources(), free);
+        if let Some(path) = &self.judged {
+            constraints = with_judged(constraints, path, &tables, &members)?;
+        }
+        let known_as = |member| {
+            known(&tables, &members, member).map(|(whose, record)| format!("{whose}:{record}"))
+        };
+        let mut registry = self.registry.as_deref().map(registry::begin).transpose()?;
+        if let Some(registry) = &registry {
+            constraints = with_parted(constraints, registry, &members, known_as)?;
+        }
         let mut weigher = match &scorer {
             Some(scorer) if weighs => Some(Weigher::new(scorer)?),
             _ => None,
@@ -103,12 +128,27 @@ impl Words {
         let clusters = cluster(members.count(), bonds, &policy, &constraints, weigh)?;
         watch.lap("cluster");
         let groups = clusters.groups();
-        write_clusters(&self.out, &tables, &members, &groups)?;
+        let mut ids = None;
+        let mut happened = Vec::new();
+        if let (Some(registry), Some(path)) = (&mut registry, &self.registry) {
+            let named =
+                |group: &Vec<Member>| group.iter().map(|member| known_as(*member)).collect();
+            happened = registry.update(
+                groups.iter().map(named).collect::<Result<Vec<BTreeSet<String>>, Error>>()?,
+            )?;
+            registry::write(path, registry)?;
+            let id = |group: &Vec<Member>| match group.first() {
+                Some(first) => Ok(registry.id(&known_as(*first)?).map_or(0, |id| id.number())),
+                None => Ok(0),
+            };
+            ids = Some(groups.iter().map(id).collect::<Result<Vec<u64>, Error>>()?);
+        }
+        write_clusters(&self.out, &tables, &members, &groups, ids.as_deref())?;
         if let Some(path) = &self.splits {
             write_splits(path, &tables, &members, &clusters)?;
         }
         watch.lap("write");
-        self.tell(printer, &clusters, &groups, threshold, &watch);
+        self.tell(printer, &clusters, &groups, &happened, threshold, &watch);
         Ok(Done::Well)
     }
 
@@ -127,6 +167,7 @@ impl Words {
         printer: &Printer,
         clusters: &Clusters,
         groups: &[Vec<Member>],
+        happened: &[Happening],
         threshold: f64,
         watch: &Stopwatch,
     ) {
@@ -146,7 +187,8 @@ impl Words {
         printer.json(&serde_json::json!({
             "records": clusters.members(), "clusters": groups.len(), "of_two_or_more": of_more,
             "largest": largest, "sizes": sizes, "pairs_in_clusters": clusters.pairs(), "left_out": reasons,
-            "bridges_between_twos": weak, "threshold": threshold, "out": out, "seconds": super::seconds(watch),
+            "bridges_between_twos": weak, "threshold": threshold, "ids": registry::counts(happened),
+            "out": out, "seconds": super::seconds(watch),
         }));
         printer.wrapped(
             "records   ",
@@ -169,6 +211,9 @@ impl Words {
             );
             printer.wrapped("bridges   ", &text);
         }
+        if self.registry.is_some() {
+            registry::tell(printer, happened);
+        }
         printer.labelled("clusters", &out);
         printer.line(CANNOT_ENTER);
     }
@@ -178,11 +223,11 @@ impl Words {
 pub(super) fn bonds(
     model: &Model,
     threshold: f64,
-    tables: &Tables,
+    (tables, shares): (&Tables, &Shares),
     members: &Members<'_>,
 ) -> Result<Vec<Bond>, Error> {
     let all = model.with_threshold(threshold)?.with_one_to_one(OneToOne::Off)?;
-    let scorer = Scorer::new(&all, tables)?;
+    let scorer = shares.scorer(&all, model.threshold(), tables)?;
     let links = linkage::link_in_detail(&scorer, Detail::Kept, |_| {})?;
     Ok(members.bonds(&links.pairs)?)
 }
@@ -222,6 +267,52 @@ fn read_bonds(path: &Path, tables: &Tables, members: &Members<'_>) -> Result<Vec
     named.iter().map(bond).collect()
 }
 
+/// Takes what people judged: one individual, or two.
+fn with_judged(
+    mut constraints: Constraints,
+    path: &Path,
+    tables: &Tables,
+    members: &Members<'_>,
+) -> Result<Constraints, Error> {
+    for pair in pairs::judged(path, tables)? {
+        let one = members.member(Side::Source, pair.source)?;
+        let other = members.member(Side::Recipient, pair.recipient)?;
+        constraints = if pair.said > 0.5 {
+            constraints.with_must_link(one, other)
+        } else {
+            constraints.with_cannot_link(one, other)
+        };
+    }
+    Ok(constraints)
+}
+
+/// Takes what was parted before, where both records are still there.
+fn with_parted(
+    mut constraints: Constraints,
+    registry: &Registry<String>,
+    members: &Members<'_>,
+    known_as: impl Fn(Member) -> Result<String, Error>,
+) -> Result<Constraints, Error> {
+    let parted: BTreeSet<&String> =
+        registry.cannot_links().flat_map(|(one, other)| [one, other]).collect();
+    if parted.is_empty() {
+        return Ok(constraints);
+    }
+    let mut found: BTreeMap<String, Member> = BTreeMap::new();
+    for member in (0..members.count()).map(Member::new) {
+        let record = known_as(member)?;
+        if parted.contains(&record) {
+            found.insert(record, member);
+        }
+    }
+    for (one, other) in registry.cannot_links() {
+        if let (Some(one), Some(other)) = (found.get(one), found.get(other)) {
+            constraints = constraints.with_cannot_link(*one, *other);
+        }
+    }
+    Ok(constraints)
+}
+
 /// Says in words why a pair was left out.
 fn said(reason: Reason) -> &'static str {
     match reason {
@@ -256,12 +347,14 @@ pub(super) fn write_clusters(
     tables: &Tables,
     members: &Members<'_>,
     groups: &[Vec<Member>],
+    ids: Option<&[u64]>,
 ) -> Result<(), Error> {
     let cannot = |source| Error::CannotWrite { path: path.to_owned(), source };
     program::write_in_pieces(path, |file| {
         let mut file = BufWriter::with_capacity(1 << 20, file);
         writeln!(file, "cluster,file,record").map_err(cannot)?;
-        for (number, group) in (1u64..).zip(groups) {
+        for (place, group) in groups.iter().enumerate() {
+            let number = ids.map_or(place as u64 + 1, |ids| ids[place]);
             let mut known_by: BTreeSet<(&str, String)> = BTreeSet::new();
             for member in group {
                 known_by.insert(known(tables, members, *member)?);

@@ -1,17 +1,18 @@
 //! `comity link evaluate`: what a model's weights are worth, by a truth, by labels, or by its own reckoning.
 
+use super::groups::{self, Groups, Told};
+use super::people::People;
+use super::shares::Shares;
 use super::{Done, Files, pairs, probability, weight_from};
 use crate::clock::Stopwatch;
 use crate::own::OwnTable;
 use crate::printer::{Printer, thousands};
 use crate::{Error, program};
-use linkage::estimate::{Interval, estimate, interval_of};
+use linkage::estimate::{Interval, estimate_by_group, interval_of};
 use linkage::evaluate::{Counts, Labelled, Row, area_under_roc, average_precision, best, table};
 use linkage::model::OneToOne;
-use linkage::{
-    Blocks, Detail, Link, Model, Pair, RecordRef, Scorer, Side, Tables, score_given, settle,
-};
-use std::collections::{BTreeMap, HashSet};
+use linkage::{Blocks, Detail, Model, Pair, RecordRef, Tables, score_given, settle};
+use std::collections::HashSet;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -33,6 +34,10 @@ pub(super) struct Words {
     /// Where every threshold with all its measures is written (CSV)
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Counts errors by the values of a column of the source's file too, each with its interval: in aggregate, to see
+    /// whether the model errs more on some people; of a group of fewer than ten nothing is told
+    #[arg(long, value_name = "COLUMN", conflicts_with = "labels")]
+    by: Option<String>,
     /// Looks at pairs from this probability on, the threshold's at most; those below count as left out
     #[arg(long, value_name = "PROBABILITY", value_parser = probability, default_value = "0.001")]
     from: f64,
@@ -42,6 +47,8 @@ pub(super) struct Words {
     /// Without labels: how often records are drawn again
     #[arg(long, default_value_t = 200)]
     resamples: u32,
+    #[command(flatten)]
+    shares: Shares,
 }
 
 /// What is known of the pairs.
@@ -55,6 +62,8 @@ struct Known {
     made: u64,
     /// What the model keeps at its threshold, one-to-one applied, where whole files were linked.
     kept: Option<Counts>,
+    /// What each group came to, where groups were asked for.
+    groups: Vec<Told>,
 }
 
 impl Words {
@@ -65,12 +74,18 @@ impl Words {
             return Ok(Done::Refused);
         }
         let mut watch = Stopwatch::start();
-        let (tables, read) =
-            self.files.prepare_with_truth(&plan, self.truth.as_ref(), printer, &mut watch)?;
+        let (tables, read) = self.files.prepare_with(
+            &plan,
+            (self.truth.as_ref(), self.by.as_ref()),
+            printer,
+            &mut watch,
+        )?;
+        let groups =
+            (self.by.as_ref()).map(|column| Groups::of(&tables, &read, column)).transpose()?;
         let known = match &self.labels {
-            Some(path) => judged(path, &model, &tables)?,
-            None if self.truth.is_some() => self.linked(&model, &tables, &read)?,
-            None => return self.estimate(&model, &tables, printer),
+            Some(path) => judged(path, &model, &tables, &self.shares)?,
+            None if self.truth.is_some() => self.linked(&model, &tables, &read, groups.as_ref())?,
+            None => return self.estimate(&model, &tables, groups.as_ref(), printer),
         };
         watch.lap("evaluate");
         let rows = table(&known.labelled, known.unmade);
@@ -82,11 +97,17 @@ impl Words {
     }
 
     /// Links whole files, and holds every pair against the column that says who is who.
-    fn linked(&self, model: &Model, tables: &Tables, read: &[OwnTable]) -> Result<Known, Error> {
+    fn linked(
+        &self,
+        model: &Model,
+        tables: &Tables,
+        read: &[OwnTable],
+        groups: Option<&Groups>,
+    ) -> Result<Known, Error> {
         let people = People::of(tables, read);
         let from = weight_from(model, self.from).min(model.threshold());
         let all = model.with_threshold(from)?.with_one_to_one(OneToOne::Off)?;
-        let scorer = Scorer::new(&all, tables)?;
+        let scorer = self.shares.scorer(&all, model.threshold(), tables)?;
         let links = linkage::link_in_detail(&scorer, Detail::Kept, |_| {})?;
         let blocks = Blocks::new(tables, all.rules())?;
         let same = people.same_pairs(tables);
@@ -122,6 +143,9 @@ impl Words {
             labelled,
             same: all_same,
             made: all_same - missed,
+            groups: groups
+                .map(|groups| groups.by_truth(tables, &people, &kept))
+                .unwrap_or_default(),
             kept: Some(Counts {
                 true_positives: right,
                 false_positives: wrong,
@@ -132,10 +156,19 @@ impl Words {
     }
 
     /// Estimates precision and recall without labels.
-    fn estimate(&self, model: &Model, tables: &Tables, printer: &Printer) -> Result<Done, Error> {
-        let scorer = Scorer::new(model, tables)?;
-        let estimate = estimate(&scorer, self.seed, self.resamples)?;
-        printer.json(&serde_json::json!({ "estimate": estimate }));
+    fn estimate(
+        &self,
+        model: &Model,
+        tables: &Tables,
+        groups: Option<&Groups>,
+        printer: &Printer,
+    ) -> Result<Done, Error> {
+        let scorer = self.shares.scorer(model, model.threshold(), tables)?;
+        let (group_of, count) = groups.map_or((&[][..], 0), |groups| (&groups.of, groups.count()));
+        let (estimate, of_groups) =
+            estimate_by_group(&scorer, self.seed, self.resamples, group_of, count)?;
+        let told = groups.map(|groups| groups.by_estimate(&of_groups)).unwrap_or_default();
+        printer.json(&serde_json::json!({ "estimate": estimate, "groups": told }));
         printer.labelled(
             "kept",
             &format!("{} pairs at {:.2} or above", thousands(estimate.pairs), estimate.threshold),
@@ -155,23 +188,22 @@ impl Words {
             "reckoned without labels and without second hits, as the model has it; a reviewed sample is worth more"
         };
         printer.wrapped("how       ", how);
+        if groups.is_some() {
+            groups::tell(printer, &told);
+        }
         Ok(Done::Well)
     }
 }
 
 /// Scores pairs that people judged. No more is known than of these.
-fn judged(path: &Path, model: &Model, tables: &Tables) -> Result<Known, Error> {
-    let answer = |text: &str| match text.trim().to_lowercase().as_str() {
-        "yes" | "true" | "1" | "1.0" => Some(1.0),
-        "no" | "false" | "0" | "0.0" => Some(0.0),
-        _ => None,
-    };
-    let named = pairs::read(path, tables, "same", "`yes` or `no`", answer)?;
-    let scorer = Scorer::new(model, tables)?;
+fn judged(path: &Path, model: &Model, tables: &Tables, shares: &Shares) -> Result<Known, Error> {
+    let named = pairs::judged(path, tables)?;
+    let scorer = shares.scorer(model, model.threshold(), tables)?;
     let blocks = Blocks::new(tables, model.rules())?;
     let both: Vec<(RecordRef, RecordRef)> =
         named.iter().map(|pair| (pair.source, pair.recipient)).collect();
-    let mut known = Known { labelled: Vec::new(), unmade: 0, same: 0, made: 0, kept: None };
+    let mut known =
+        Known { labelled: Vec::new(), unmade: 0, same: 0, made: 0, kept: None, groups: Vec::new() };
     for (given, pair) in score_given(&scorer, &both)?.into_iter().zip(&named) {
         let is_made = blocks.first_rule(given.source, given.recipient).is_some();
         let same = pair.said > 0.5;
@@ -180,75 +212,6 @@ fn judged(path: &Path, model: &Model, tables: &Tables) -> Result<Known, Error> {
         known.labelled.push(Labelled { weight: is_made.then_some(given.weight), same });
     }
     Ok(known)
-}
-
-/// Who each record is of, as numbers; 0 where nobody says.
-struct People {
-    source: Vec<u32>,
-    recipient: Vec<u32>,
-}
-
-impl People {
-    fn of(tables: &Tables, read: &[OwnTable]) -> People {
-        let mut numbers: BTreeMap<&str, u32> = BTreeMap::new();
-        let mut number = |side: Side, row: u32| {
-            let (whose, record) = tables.origin(side, RecordRef::new(row));
-            let file = match whose {
-                Side::Source => read.first(),
-                Side::Recipient => read.get(1),
-            };
-            let Some(person) = file.and_then(|file| file.truth(record.row() as usize)) else {
-                return 0;
-            };
-            let next = u32::try_from(numbers.len() + 1).unwrap_or(0);
-            *numbers.entry(person.trim()).or_insert(next)
-        };
-        let mut side = |side| (0..tables.records(side)).map(|row| number(side, row)).collect();
-        let source = side(Side::Source);
-        let recipient =
-            if tables.link() == Link::Between { side(Side::Recipient) } else { Vec::new() };
-        People { source, recipient }
-    }
-
-    fn recipients(&self, tables: &Tables) -> &[u32] {
-        if tables.link() == Link::Between { &self.recipient } else { &self.source }
-    }
-
-    /// Says whether a pair is one individual, where that is known.
-    fn are_same(&self, pair: &Pair) -> Option<bool> {
-        let recipients = if self.recipient.is_empty() { &self.source } else { &self.recipient };
-        let one = self.source.get(pair.source.row() as usize).filter(|person| **person > 0)?;
-        let other = recipients.get(pair.recipient.row() as usize).filter(|person| **person > 0)?;
-        Some(one == other)
-    }
-
-    /// Lists every pair of one individual, whether or not a rule makes it.
-    fn same_pairs(&self, tables: &Tables) -> Vec<(RecordRef, RecordRef)> {
-        let mut of: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-        for (row, person) in (0..).zip(&self.source).filter(|(_, person)| **person > 0) {
-            of.entry(*person).or_default().push(row);
-        }
-        let between = tables.link() == Link::Between;
-        let mut pairs = Vec::new();
-        for (row, person) in (0..).zip(self.recipients(tables)) {
-            for source in of.get(person).into_iter().flatten() {
-                if between || *source < row {
-                    pairs.push((RecordRef::new(*source), RecordRef::new(row)));
-                }
-            }
-        }
-        pairs
-    }
-
-    /// Returns how many pairs there are of records of which it is known whose they are.
-    fn known_pairs(&self, tables: &Tables) -> u64 {
-        let known = |people: &[u32]| people.iter().filter(|person| **person > 0).count() as u64;
-        let sources = known(&self.source);
-        match tables.link() {
-            Link::Between => sources * known(&self.recipient),
-            Link::Within | Link::Both => sources * sources.saturating_sub(1) / 2,
-        }
-    }
 }
 
 fn tell(printer: &Printer, model: &Model, known: &Known, rows: &[Row], watch: &Stopwatch) {
@@ -270,7 +233,7 @@ fn tell(printer: &Printer, model: &Model, known: &Known, rows: &[Row], watch: &S
             "threshold": row.threshold, "measures": measures(&row.counts),
         })),
         "area_under_roc": area_under_roc(rows), "average_precision": average_precision(rows),
-        "calibration": bins, "seconds": super::seconds(watch),
+        "calibration": bins, "groups": known.groups, "seconds": super::seconds(watch),
     }));
     let made = known.made as f64 / (known.same as f64).max(1.0) * 100.0;
     printer.wrapped(
@@ -318,6 +281,9 @@ fn tell(printer: &Printer, model: &Model, known: &Known, rows: &[Row], watch: &S
                 thousands(bin.pairs)
             ),
         );
+    }
+    if !known.groups.is_empty() {
+        groups::tell(printer, &known.groups);
     }
 }
 

@@ -1,5 +1,6 @@
 //! `comity link explain`: why a pair weighs what it weighs, or how two records hang together in a cluster.
 
+use super::shares::Shares;
 use super::{Done, Files, cluster};
 use crate::clock::Stopwatch;
 use crate::printer::Printer;
@@ -23,6 +24,8 @@ pub(super) struct Words {
     /// Makes clusters, and tells the pairs that lead from one record to the other
     #[arg(long)]
     chain: bool,
+    #[command(flatten)]
+    shares: Shares,
 }
 
 impl Words {
@@ -33,11 +36,11 @@ impl Words {
             return Ok(Done::Refused);
         }
         let (tables, _) = self.files.prepare(&plan, printer, &mut Stopwatch::start())?;
-        let scorer = Scorer::new(&model, &tables)?;
+        let scorer = self.shares.scorer(&model, model.threshold(), &tables)?;
         let one = find(&tables, Side::Source, &self.one)?;
         let other = find(&tables, Side::Recipient, &self.other)?;
         if self.chain {
-            return tell_chain(printer, &scorer, one, other);
+            return tell_chain(printer, &scorer, &self.shares, one, other);
         }
         let explanation = linkage::explain(&scorer, one, other)?;
         printer.json(&explanation);
@@ -49,12 +52,13 @@ impl Words {
 fn tell_chain(
     printer: &Printer,
     scorer: &Scorer<'_>,
+    shares: &Shares,
     one: RecordRef,
     other: RecordRef,
 ) -> Result<Done, Error> {
     let (model, tables) = (scorer.model(), scorer.tables());
     let members = Members::new(tables)?;
-    let bonds = cluster::bonds(model, model.threshold(), tables, &members)?;
+    let bonds = cluster::bonds(model, model.threshold(), (tables, shares), &members)?;
     let mut weigher = Weigher::new(scorer)?;
     let clusters = linkage::cluster::cluster(
         members.count(),

@@ -4,20 +4,30 @@
 
 use crate::printer::short;
 use crate::report::{
-    Bin, Estimate, File, LinkReport, Model, RuleFacts, SessionFacts, Share, Threshold, Waterfall,
+    Bin, ClusterFacts, Estimate, File, FrequencyFacts, LinkReport, Model, RoundFacts, RuleFacts,
+    SessionFacts, Share, Threshold, Waterfall,
 };
 use crate::{Error, summary};
+use linkage::cluster::{Clusters, Measures, Member, Members};
 use linkage::evaluate::best_of_each;
 use linkage::model::ThresholdRule;
 use linkage::{Links, Scorer, Side, TrainingRecord};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// At how many weights it is told which records cannot reach them, the threshold aside.
 const STEPS: i32 = 8;
+
+/// How many clusters are drawn.
+const MOST_DRAWN: usize = 4;
+
+/// The most records of a cluster that is drawn: more would be a tangle.
+const MOST_DRAWN_RECORDS: usize = 16;
 
 /// Puts together what the page says.
 pub(super) fn report(
     scorer: &Scorer<'_>,
     links: &Links,
+    clusters: &Clusters,
     files: Vec<File>,
 ) -> Result<LinkReport, Error> {
     let (model, tables) = (scorer.model(), scorer.tables());
@@ -38,10 +48,7 @@ pub(super) fn report(
             comparisons: summary::comparisons(scorer),
         },
         errors: training.map(errors).unwrap_or_default(),
-        frequency: (model.comparisons().iter())
-            .filter(|comparison| comparison.frequency.is_some())
-            .map(|comparison| comparison.name.clone())
-            .collect(),
+        frequencies: frequencies(scorer),
         kin: model.kin().iter().map(|class| class.for_each_same).collect(),
         sessions: training.map(sessions).unwrap_or_default(),
         distribution: (links.histogram.iter())
@@ -65,8 +72,63 @@ pub(super) fn report(
         calibration: calibration(scorer, links),
         missing: summary::missing(links),
         unlinkable: unlinkable(scorer)?,
+        cluster_sizes: sizes(clusters),
+        clusters: graphs(scorer, clusters)?,
         waterfalls: waterfalls(scorer, links)?,
     })
+}
+
+fn frequencies(scorer: &Scorer<'_>) -> Vec<FrequencyFacts> {
+    let one = |(place, comparison): (usize, &linkage::model::Comparison)| {
+        let ranks = scorer.frequencies().by_rank(place)?;
+        let told = |ranked: &linkage::Ranked| (ranked.rank as u64, ranked.share, ranked.part);
+        Some(FrequencyFacts {
+            comparison: comparison.name.clone(),
+            ranks: ranks.iter().map(told).collect(),
+        })
+    };
+    scorer.model().comparisons().iter().enumerate().filter_map(one).collect()
+}
+
+fn sizes(clusters: &Clusters) -> Vec<(u64, u64)> {
+    let mut sizes: BTreeMap<u64, u64> = BTreeMap::new();
+    for group in clusters.groups() {
+        *sizes.entry(group.len() as u64).or_insert(0) += 1;
+    }
+    sizes.into_iter().collect()
+}
+
+/// Takes the largest clusters that can be drawn, and among equal ones those that hang together least.
+fn graphs(scorer: &Scorer<'_>, clusters: &Clusters) -> Result<Vec<ClusterFacts>, Error> {
+    let members = Members::new(scorer.tables())?;
+    let mut measured: Vec<Measures> = (clusters.measures().into_iter())
+        .filter(|cluster| cluster.members() <= MOST_DRAWN_RECORDS)
+        .collect();
+    measured.sort_by(|one, other| {
+        (other.members().cmp(&one.members())).then(one.lightest.total_cmp(&other.lightest))
+    });
+    // One pair looks like another: where there is more to see, they are left out.
+    let more = measured.iter().filter(|cluster| cluster.members() > 2).count();
+    measured.truncate(more.clamp(1, MOST_DRAWN));
+    let bridges: BTreeSet<(Member, Member)> = (clusters.bridges().bridges().iter())
+        .map(|bridge| (bridge.bond.one, bridge.bond.other))
+        .collect();
+    let sources = members.sources();
+    let drawn = |(number, cluster): (usize, &Measures)| {
+        let places: BTreeMap<Member, u64> =
+            cluster.degrees.iter().map(|(member, _)| *member).zip(0..).collect();
+        let pair = |bond: &linkage::cluster::Bond| {
+            let bridge = bridges.contains(&(bond.one, bond.other));
+            Some((*places.get(&bond.one)?, *places.get(&bond.other)?, bond.weight, bridge))
+        };
+        let recipient = |member: &Member| sources.get(member.number() as usize) == Some(&1);
+        ClusterFacts {
+            called: format!("Cluster {}, of {} records", number + 1, cluster.members()),
+            recipient: places.keys().map(recipient).collect(),
+            pairs: clusters.bonds().iter().filter_map(pair).collect(),
+        }
+    };
+    Ok(measured.iter().enumerate().map(drawn).collect())
 }
 
 fn rules(links: &Links) -> Vec<RuleFacts> {
@@ -121,6 +183,9 @@ fn sessions(record: &TrainingRecord) -> Vec<SessionFacts> {
         converged: session.converged,
         same: session.same,
         comparisons: session.comparisons.clone(),
+        history: (session.history.iter())
+            .map(|round| RoundFacts { round: round.round, same: round.same, m: round.m.clone() })
+            .collect(),
     };
     record.sessions.iter().map(one).collect()
 }

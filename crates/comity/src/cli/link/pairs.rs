@@ -20,6 +20,9 @@ use std::sync::Arc;
 /// How many rows of a Parquet file stand in memory at once.
 const ROWS: usize = 65_536;
 
+/// The rule of a pair that no rule makes; it is written as 0.
+pub(super) const NO_RULE: u16 = u16::MAX;
+
 /// Writes pairs as CSV, or as Parquet by the file's ending.
 pub(super) fn write(
     path: &Path,
@@ -53,7 +56,7 @@ fn write_csv(file: &mut File, tables: &Tables, model: &Model, pairs: &[Pair]) ->
             field(&right),
             pair.weight,
             model.probability(pair.weight),
-            pair.rule + 1,
+            pair.rule.wrapping_add(1),
             spelled(pair.pattern, model)
         )?;
         if both {
@@ -85,7 +88,7 @@ fn batch(tables: &Tables, model: &Model, pairs: &[Pair]) -> io::Result<RecordBat
     let numbers = |number: &dyn Fn(&Pair) -> f64| -> ArrayRef {
         Arc::new(Float64Array::from_iter_values(pairs.iter().map(number)))
     };
-    let rules = UInt16Array::from_iter_values(pairs.iter().map(|pair| pair.rule + 1));
+    let rules = UInt16Array::from_iter_values(pairs.iter().map(|pair| pair.rule.wrapping_add(1)));
     let mut columns: Vec<(&str, ArrayRef)> = vec![
         ("source", texts(&|pair| names(tables, pair).0)),
         ("recipient", texts(&|pair| names(tables, pair).1)),
@@ -136,7 +139,11 @@ pub(super) fn read(
     read: impl Fn(&str) -> Option<f64>,
 ) -> Result<Vec<Named>, Error> {
     let spec = FileSpec::new(path, own::format_of(path, b','));
-    let columns = ["source", "recipient", column].map(|name| (name, admit::Kind::Text));
+    let mut columns = vec!["source", "recipient"];
+    if !columns.contains(&column) {
+        columns.push(column);
+    }
+    let columns = columns.into_iter().map(|name| (name, admit::Kind::Text));
     let admitted = admit::open(&spec, &Projection::new(columns), admit::Limits::default())?;
     let texts = |name: &str| {
         admitted.batch.column_by_name(name).and_then(|array| array.as_string_opt::<i32>())
@@ -172,6 +179,43 @@ pub(super) fn read(
         })
     };
     (0..admitted.batch.num_rows()).map(pair).collect()
+}
+
+/// Reads a file of pairs that says nothing of them.
+pub(super) fn named(path: &Path, tables: &Tables) -> Result<Vec<(RecordRef, RecordRef)>, Error> {
+    let pairs = read(path, tables, "source", RECORD, |_| Some(0.0))?;
+    Ok(pairs.into_iter().map(|pair| (pair.source, pair.recipient)).collect())
+}
+
+/// Reads pairs that people judged: 1 where they are one individual, 0 where they are two.
+pub(super) fn judged(path: &Path, tables: &Tables) -> Result<Vec<Named>, Error> {
+    let answer = |text: &str| match text.trim().to_lowercase().as_str() {
+        "yes" | "true" | "1" | "1.0" => Some(1.0),
+        "no" | "false" | "0" | "0.0" => Some(0.0),
+        _ => None,
+    };
+    read(path, tables, "same", "`yes` or `no`", answer)
+}
+
+/// Reads a table of a population: values and their shares.
+pub(super) fn read_shares(path: &Path) -> Result<Vec<(String, f64)>, Error> {
+    let spec = FileSpec::new(path, own::format_of(path, b','));
+    let columns = ["value", "share"].map(|name| (name, admit::Kind::Text));
+    let admitted = admit::open(&spec, &Projection::new(columns), admit::Limits::default())?;
+    let texts = |name: &str| {
+        admitted.batch.column_by_name(name).and_then(|array| array.as_string_opt::<i32>())
+    };
+    let (Some(values), Some(shares)) = (texts("value"), texts("share")) else {
+        return Ok(Vec::new());
+    };
+    let row = |row: usize| {
+        let text = if shares.is_valid(row) { shares.value(row) } else { "" };
+        let share = text.trim().parse().ok().filter(|share: &f64| *share > 0.0 && *share <= 1.0);
+        let wanted = "a share above 0 and at most 1";
+        let share = share.ok_or_else(|| unreadable(path, admitted.place(row), "share", wanted))?;
+        Ok((if values.is_valid(row) { values.value(row).to_owned() } else { String::new() }, share))
+    };
+    (0..admitted.batch.num_rows()).map(row).collect()
 }
 
 /// What a cell has to be that names a record.

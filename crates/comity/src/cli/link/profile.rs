@@ -45,7 +45,8 @@ impl Words {
         let mut told = Vec::new();
         for path in &self.files {
             let delimiter = u8::try_from(self.delimiter).unwrap_or(b',');
-            let file = OwnFile { path: path.clone(), id: None, truth: None, delimiter };
+            let file =
+                OwnFile { path: path.clone(), id: None, truth: None, group: None, delimiter };
             let columns = file.columns()?;
             let (batch, table) = file.read(&columns.iter().cloned().collect::<BTreeSet<_>>())?;
             let profiles: Vec<Profile> = columns

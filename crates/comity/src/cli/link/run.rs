@@ -1,10 +1,13 @@
 //! `comity link link`: blocks, compares and scores by a model, and writes the pairs at or above its threshold.
 
+use super::cluster::{bonds, connected_or_correlated};
+use super::shares::Shares;
 use super::{CANNOT_ENTER, Done, Files, page, pairs, probability, weight_from};
 use crate::clock::Stopwatch;
 use crate::printer::{Printer, thousands};
 use crate::{Error, program};
-use linkage::{Detail, Model, Scorer};
+use linkage::cluster::Members;
+use linkage::{Detail, Model};
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -22,11 +25,14 @@ pub(super) struct Words {
     /// Where a page with the charts of this run is written (HTML); every pair is then weighed, which takes longer
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    #[command(flatten)]
+    shares: Shares,
 }
 
 impl Words {
     pub(super) fn carry_out(self, printer: &mut Printer) -> Result<Done, Error> {
         let mut model = Model::from_toml(&program::read(&self.model)?)?;
+        let individuals_at = model.threshold();
         if let Some(probability) = self.probability {
             model = model.with_threshold(weight_from(&model, probability))?;
         }
@@ -36,14 +42,18 @@ impl Words {
         }
         let mut watch = Stopwatch::start();
         let (tables, read) = self.files.prepare(&plan, printer, &mut watch)?;
-        let scorer = Scorer::new(&model, &tables)?;
+        let scorer = self.shares.scorer(&model, individuals_at, &tables)?;
         let detail = if self.report.is_some() { Detail::Full } else { Detail::Kept };
         let links = linkage::link_in_detail(&scorer, detail, |_| {})?;
         watch.lap("block, compare and score");
         pairs::write(&self.out, &tables, &model, &links.pairs)?;
         if let Some(path) = &self.report {
             let files = self.files.named(&read);
-            program::write(path, &page::report(&scorer, &links, files)?.html()?)?;
+            let members = Members::new(&tables)?;
+            let at = model.threshold();
+            let bonds = bonds(&model, at, (&tables, &self.shares), &members)?;
+            let clusters = connected_or_correlated(&members, &scorer, bonds, at, false)?;
+            program::write(path, &page::report(&scorer, &links, &clusters, files)?.html()?)?;
         }
         watch.lap("write");
         printer.json(&serde_json::json!({

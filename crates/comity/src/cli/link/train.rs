@@ -1,6 +1,7 @@
 //! `comity link train`: learns a model by a recipe, without labels.
 
-use super::{Done, Files};
+use super::people::People;
+use super::{Done, Files, pairs};
 use crate::clock::Stopwatch;
 use crate::printer::{Printer, short, thousands};
 use crate::{Error, program};
@@ -16,17 +17,33 @@ pub(super) struct Words {
     /// Where the model is written
     #[arg(long, value_name = "FILE", default_value = "model.toml")]
     out: PathBuf,
+    /// Takes every m from pairs that people judged (CSV): source, recipient, and same; those of one individual count
+    #[arg(long, value_name = "FILE", conflicts_with = "same_by")]
+    labels: Option<PathBuf>,
+    /// Takes every m from the pairs of records that a column of both files says are of one individual
+    #[arg(long, value_name = "COLUMN")]
+    same_by: Option<String>,
 }
 
 impl Words {
     pub(super) fn carry_out(self, printer: &Printer) -> Result<Done, Error> {
-        let recipe = Recipe::from_toml(&program::read(&self.recipe)?)?;
+        let mut recipe = Recipe::from_toml(&program::read(&self.recipe)?)?;
         let plan = (&recipe).into();
         if self.files.refused(&plan, printer) {
             return Ok(Done::Refused);
         }
         let mut watch = Stopwatch::start();
-        let (tables, read) = self.files.prepare(&plan, printer, &mut watch)?;
+        let columns = (self.same_by.as_ref(), None);
+        let (tables, read) = self.files.prepare_with(&plan, columns, printer, &mut watch)?;
+        if let Some(path) = &self.labels {
+            let judged = pairs::judged(path, &tables)?;
+            let same = judged.iter().filter(|pair| pair.said > 0.5);
+            let same: Vec<_> = same.map(|pair| (pair.source, pair.recipient)).collect();
+            recipe = linkage::with_m_from_labels(&recipe, &tables, &same)?;
+        } else if self.same_by.is_some() {
+            let same = People::of(&tables, &read).same_pairs(&tables);
+            recipe = linkage::with_m_from_labels(&recipe, &tables, &same)?;
+        }
         let model = linkage::train(&recipe, &tables)?;
         watch.lap("train");
         program::write(&self.out, &model.to_toml()?)?;

@@ -2,7 +2,7 @@
 //!
 //! Each draws what the table beside it says, and nothing that the table does not.
 
-use super::RuleFacts;
+use super::{FrequencyFacts, RuleFacts, SessionFacts};
 use crate::report::chart::Scale;
 use crate::report::facts::{Model, Share};
 use crate::report::number;
@@ -178,4 +178,120 @@ pub(super) fn unlinkable(rows: &[(f64, Share)], threshold: f64) -> String {
         y += ROW + 4.0;
     }
     svg.finish()
+}
+
+/// Draws what two equal values add to the weight, by how common they are, on a scale of ranks of powers of ten.
+pub(super) fn frequencies(comparisons: &[FrequencyFacts]) -> String {
+    const HEIGHT: f64 = 320.0;
+    let ranks = || comparisons.iter().flat_map(|comparison| &comparison.ranks);
+    let digits = |rank: u64| (rank.max(1) as f64).log10();
+    let last = ranks().map(|rank| digits(rank.0)).fold(1.0, f64::max);
+    let low = ranks().map(|rank| rank.2).fold(0.0, f64::min);
+    let high = ranks().map(|rank| rank.2).fold(0.0, f64::max);
+    let across = Scale::new((0.0, last), (MARGIN, WIDTH - 150.0));
+    let up = Scale::new((low, high), (HEIGHT - 50.0, 24.0));
+    let mut svg = Svg::new(
+        WIDTH,
+        HEIGHT,
+        "What common and rare values add to the weight",
+        "A line a comparison: to the left its most common value, to the right its rarest; each line down is ten times as \
+         far down the list of values as the one to its left.",
+    );
+    let mut tick = 0.0;
+    while tick <= last {
+        svg.line((across.at(tick), 24.0), (across.at(tick), HEIGHT - 50.0));
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a rank of values fits"
+        )]
+        let label = number::count(10_f64.powf(tick).round() as u64);
+        svg.small((across.at(tick), HEIGHT - 32.0), Anchor::Middle, &label);
+        tick += 1.0;
+    }
+    for tick in up.ticks() {
+        svg.line((MARGIN, up.at(tick)), (WIDTH - 150.0, up.at(tick)));
+        svg.small((MARGIN - 6.0, up.at(tick) + 4.0), Anchor::End, &number::place(tick));
+    }
+    let mut taken: Vec<f64> = Vec::new();
+    for comparison in comparisons {
+        let points: Vec<(f64, f64)> = (comparison.ranks.iter())
+            .map(|rank| (across.at(digits(rank.0)), up.at(rank.2)))
+            .collect();
+        svg.curve(&points);
+        for point in &points {
+            svg.dot(*point, 2.5, Fill::Solid(INK));
+        }
+        // Beside the chart and not the curve's end, which others may pass.
+        if let Some((_, y)) = points.last() {
+            let y = free(&mut taken, *y);
+            svg.text((WIDTH - 140.0, y + 4.0), Anchor::Start, &cut(&comparison.comparison, 18));
+        }
+    }
+    svg.small((f64::midpoint(MARGIN, WIDTH), HEIGHT - 8.0), Anchor::Middle, "rank of the value");
+    svg.small((0.0, 14.0), Anchor::Start, "adds to the weight");
+    svg.finish()
+}
+
+/// Draws how the share of one individual and the m of the closest levels moved from round to round.
+pub(super) fn history(session: &SessionFacts) -> String {
+    const HEIGHT: f64 = 260.0;
+    let last = session.history.last().map_or(1, |round| round.round);
+    let digits = |round: u32| f64::from(round.max(1)).log2();
+    let across = Scale::new((0.0, digits(last)), (MARGIN, WIDTH - 190.0));
+    let up = Scale::new((0.0, 1.0), (HEIGHT - 50.0, 20.0));
+    let title = format!("How training went inside {}", session.rule);
+    let mut svg = Svg::new(
+        WIDTH,
+        HEIGHT,
+        &title,
+        "Dashed: the share of the rule’s pairs that are one individual; solid: m of the closest level of each \
+         comparison, by round. Each line down is twice as many rounds as the one to its left.",
+    );
+    for tick in [0.0, 0.25, 0.5, 0.75, 1.0] {
+        svg.line((MARGIN, up.at(tick)), (WIDTH - 190.0, up.at(tick)));
+        svg.small((MARGIN - 6.0, up.at(tick) + 4.0), Anchor::End, &format!("{tick}"));
+    }
+    let mut tick = 0.0;
+    while tick <= digits(last) {
+        svg.line((across.at(tick), 20.0), (across.at(tick), HEIGHT - 50.0));
+        let label = format!("{:.0}", tick.exp2());
+        svg.small((across.at(tick), HEIGHT - 32.0), Anchor::Middle, &label);
+        tick += 1.0;
+    }
+    let mut taken: Vec<f64> = Vec::new();
+    let places = |of: &dyn Fn(&super::RoundFacts) -> Option<f64>| -> Vec<(f64, f64)> {
+        (session.history.iter())
+            .filter_map(|round| Some((across.at(digits(round.round)), up.at(of(round)?))))
+            .collect()
+    };
+    let share = places(&|round| Some(round.same));
+    for pair in share.windows(2) {
+        svg.mark(pair[0], pair[1]);
+    }
+    if let Some((x, y)) = share.last() {
+        let y = free(&mut taken, *y);
+        svg.text((x + 8.0, y + 4.0), Anchor::Start, "of one individual");
+    }
+    for (place, comparison) in session.comparisons.iter().enumerate() {
+        let closest = places(&|round| round.m.get(place)?.first().copied());
+        svg.curve(&closest);
+        if let Some((x, y)) = closest.last() {
+            let y = free(&mut taken, *y);
+            svg.text((x + 8.0, y + 4.0), Anchor::Start, &cut(&format!("m {comparison}"), 24));
+        }
+    }
+    svg.small((f64::midpoint(MARGIN, WIDTH), HEIGHT - 8.0), Anchor::Middle, "round");
+    svg.finish()
+}
+
+/// Finds a place for a label beside a curve's end that no label has yet.
+fn free(taken: &mut Vec<f64>, wanted: f64) -> f64 {
+    let near = |place: f64| taken.iter().any(|other| (other - place).abs() < 13.0);
+    let mut place = wanted;
+    while near(place) {
+        place += 13.0;
+    }
+    taken.push(place);
+    place
 }
