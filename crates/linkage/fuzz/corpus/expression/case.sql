@@ -1,0 +1,1 @@
+case when pay_l > 1e3 then true else extract(year from birth_l) = 1970 end

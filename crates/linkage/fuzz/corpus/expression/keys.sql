@@ -1,0 +1,1 @@
+l.name = r.name and substr(l.name, 1, 3) = substr(r.name, 1, 3)

@@ -1,0 +1,1 @@
+levenshtein(name_l, name_r) <= 2 or name_l || 'x' = name_r

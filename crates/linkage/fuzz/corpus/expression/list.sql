@@ -1,0 +1,1 @@
+l.aliases = r.aliases and l.birth - r.birth between -30 and 30

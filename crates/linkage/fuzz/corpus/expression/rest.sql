@@ -1,0 +1,1 @@
+l.name = r.name and abs(l.pay - r.pay) < 100.5 and not (l.birth = r.birth or r.birth is null)
