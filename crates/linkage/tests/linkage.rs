@@ -609,7 +609,7 @@ level = [{ test = { literal = { value = "missing" } } }, { test = "exact" }, { t
     let again = Recipe::from_toml(&recipe.to_toml().unwrap()).unwrap();
     assert_eq!(again, recipe);
     for (from, to, expected) in [
-        ("value = \"missing\"", "value = \"absent\"", "no value"),
+        ("value = \"missing\"", "value = \"absent\"", "none that the column could hold"),
         ("presence = true", "kind = \"number\", presence = true", "its kind is text"),
     ] {
         let message = Recipe::from_toml(&text.replace(from, to)).unwrap_err().to_string();

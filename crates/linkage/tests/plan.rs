@@ -34,6 +34,9 @@ rule = [
     { keys = [{ column = "birth", take = "year" }], min_hash = { column = "given", q = 2, bands = 3, rows = 1 } },
     { sql = "l.birth = r.birth and l.surname <> r.given" },
     { keys = [{ column = "surname", take = "soundex" }, { column = "pay" }] },
+    { neighbourhood = { column = "birth", window = 2 }, keys = [{ column = "given", take = { prefix = 1 } }] },
+    { neighbourhood = { column = "pay", window = 1 } },
+    { neighbourhood = { column = "surname", window = 1 }, sql = "l.birth < r.birth" },
 ]
 
 [[comparison]]
@@ -262,13 +265,19 @@ fn what_is_wrong_with_a_table_or_rule_comes_through_the_plan() {
         matches!(&lacking, Err(Error::MissingColumn { side: Side::Source | Side::Recipient, column }) if column == "surname"),
         "{lacking:?}"
     );
-    let near = MODEL.replace("LINK", "between").replace(
-        "{ keys = [{ column = \"surname\" }] },",
-        "{ neighbourhood = { column = \"surname\", window = 2 } },",
-    );
-    let near = Arc::new(Model::from_toml(&near).unwrap());
+    let lists = MODEL
+        .replace("LINK", "between")
+        .replace(
+            "column = [\n",
+            "column = [\n    { name = \"names\", from = [\"given\"], kind = { list = \";\" } },\n",
+        )
+        .replace(
+            "{ keys = [{ column = \"surname\" }] },",
+            "{ sql = \"l.names = r.names\", explode = [\"names\"] },",
+        );
+    let lists = Arc::new(Model::from_toml(&lists).unwrap());
     let held = HeldTables::new(Vec::new(), Vec::new());
-    let refused = planned(&near, held, 0.0, &bounds(1 << 20, 2, 8, 100));
+    let refused = planned(&lists, held, 0.0, &bounds(1 << 20, 2, 8, 100));
     assert!(matches!(refused, Err(Error::UnplannableRule { .. })));
 }
 

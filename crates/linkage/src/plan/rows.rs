@@ -4,6 +4,7 @@
 //! table is looked up: the share of a value, counted before, and a value's place among all, which only prepared tables
 //! have. It reads no file: [`Rows`] does, whoever implements it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use rustc_hash::FxHashMap;
 use sha2::{Digest as _, Sha256};
 
+use super::unit::ordered;
 use crate::block::key_bytes;
 use crate::expression::{arrow_type, value_array};
 use crate::intake::Intake;
@@ -22,7 +24,7 @@ use crate::keys::KEY_BYTES;
 use crate::keys::{KeyHash, key_hashes, layers_of};
 use crate::model::{Kind, Link, Model, Take};
 use crate::record::{RecordRef, Side};
-use crate::tables::Tables;
+use crate::tables::{Tables, Values};
 use crate::{Error, Result};
 
 /// Two tables, or one, that can be gone through several times, part by part.
@@ -99,6 +101,8 @@ pub(super) struct ValueCounts {
     /// By comparison: the column, and the records of each value's hash.
     columns: Vec<Option<(usize, FxHashMap<KeyHash, u64>)>>,
     all: Vec<u64>,
+    /// By rule with a neighbourhood: its rule and column, and the values that there are, in their order.
+    near: Vec<(usize, usize, BTreeSet<Box<[u8]>>)>,
     pub(super) records: u64,
 }
 
@@ -111,17 +115,26 @@ impl ValueCounts {
             Some((column, FxHashMap::default()))
         };
         let columns: Vec<_> = model.comparisons().iter().map(column).collect();
-        Self { all: vec![0; columns.len()], columns, records: 0 }
+        let near = model.rules().iter().enumerate().filter_map(|(number, rule)| {
+            let near = rule.neighbourhood.as_ref()?;
+            let column = model.columns().iter().position(|column| column.name == near.column)?;
+            Some((number, column, BTreeSet::new()))
+        });
+        Self { all: vec![0; columns.len()], columns, near: near.collect(), records: 0 }
     }
 
     /// Says whether there is anything to count but records.
     pub(super) fn counts_values(&self) -> bool {
-        self.columns.iter().any(Option::is_some)
+        self.columns.iter().any(Option::is_some) || !self.near.is_empty()
     }
 
     /// Counts the values of a batch.
     pub(super) fn add(&mut self, tables: &Tables, side: Side) {
         self.records += u64::from(tables.records(side));
+        for (_, column, held) in &mut self.near {
+            let values = tables.values(*column);
+            held.extend((0..values.len()).filter_map(|index| in_order(values, index)));
+        }
         for ((column, counts), all) in self
             .columns
             .iter_mut()
@@ -146,6 +159,9 @@ impl ValueCounts {
         for (all, more) in self.all.iter_mut().zip(other.all) {
             *all += more;
         }
+        for ((.., own), (.., more)) in self.near.iter_mut().zip(other.near) {
+            own.extend(more);
+        }
         for (own, more) in self.columns.iter_mut().zip(other.columns) {
             if let (Some((_, own)), Some((_, more))) = (own, more) {
                 for (value, count) in more {
@@ -158,7 +174,11 @@ impl ValueCounts {
     /// Returns about how many bytes it holds.
     pub(super) fn bytes(&self) -> usize {
         let entry = std::mem::size_of::<(KeyHash, u64)>() + 1;
-        self.columns.iter().flatten().map(|(_, counts)| counts.capacity() * entry).sum()
+        let counts = self.columns.iter().flatten().map(|(_, counts)| counts.capacity() * entry);
+        // A value stands in a node of the set by its address and length.
+        let bytes = |value: &Box<[u8]>| value.len() + 2 * std::mem::size_of::<usize>() + 8;
+        let values = self.near.iter().flat_map(|(.., held)| held).map(bytes);
+        counts.sum::<usize>() + values.sum::<usize>()
     }
 
     /// Returns the share of each code of a comparison's column, nothing first.
@@ -188,18 +208,44 @@ fn value_hash(tables: &Tables, column: usize, index: usize) -> KeyHash {
     name
 }
 
+/// Spells a value so that the order of the bytes is that of the values, as [`Tables`] number them; places and lists have no
+/// such spelling here.
+fn in_order(values: &Values, index: usize) -> Option<Box<[u8]>> {
+    Some(match values {
+        Values::Text(texts) => Box::from(texts.get(index).as_bytes()),
+        Values::Dates(dates, _) => {
+            let date = dates[index];
+            let year = (i32::from(date.year()) + (1 << 15)).to_be_bytes();
+            let [month, day] = [date.month(), date.day()].map(i8::unsigned_abs);
+            Box::from([&year[..], &[month, day]].concat())
+        }
+        Values::Numbers(numbers) => Box::from(ordered(numbers[index]).to_be_bytes()),
+        Values::Times(times) => {
+            let moment = times[index].as_nanosecond().cast_unsigned() ^ (1 << 127);
+            Box::from(moment.to_be_bytes())
+        }
+        Values::Places(_) | Values::Lists(_) => return None,
+    })
+}
+
 /// Makes rows of the batches of a table, by a model.
 pub struct RowMaker {
     model: Arc<Model>,
     schema: SchemaRef,
     counts: ValueCounts,
+    /// By rule with a neighbourhood: its rule and column, and all values in their order.
+    places: Vec<(usize, usize, Vec<Box<[u8]>>)>,
 }
 
 impl RowMaker {
     pub(super) fn new(model: Arc<Model>, counts: ValueCounts) -> Result<Self> {
+        let unordered = |near: &crate::model::Neighbourhood| {
+            let column = model.columns().iter().find(|column| column.name == near.column);
+            column.is_none_or(|column| matches!(column.kind, Kind::Place | Kind::List(_)))
+        };
         for rule in model.rules() {
-            let problem = if rule.neighbourhood.is_some() {
-                "needs every value's place, which takes whole tables"
+            let problem = if rule.neighbourhood.as_ref().is_some_and(unordered) {
+                "asks for neighbours among places or lists, whose order takes whole tables"
             } else if !rule.explode.is_empty() {
                 "explodes lists, whose keys are dealt out over whole tables"
             } else {
@@ -211,7 +257,12 @@ impl RowMaker {
             });
         }
         let schema = row_schema(&model);
-        Ok(Self { model, schema, counts })
+        let mut counts = counts;
+        let places = std::mem::take(&mut counts.near)
+            .into_iter()
+            .map(|(rule, column, held)| (rule, column, held.into_iter().collect()))
+            .collect();
+        Ok(Self { model, schema, counts, places })
     }
 
     /// Returns the schema of the rows.
@@ -236,8 +287,24 @@ impl RowMaker {
             Arc::new(UInt8Array::from_value(mark, records as usize)),
             Arc::new(UInt32Array::from_iter_values((0..records).map(|row| first + row))),
         ];
-        for rule in self.model.rules() {
-            for keys in key_hashes(tables, rule, side, &|_, _| None)? {
+        let places = self.places.iter().map(|(rule, column, held)| {
+            let values = tables.values(*column);
+            let place = |index: usize| {
+                let found = held.binary_search(&in_order(values, index)?).ok()?;
+                u32::try_from(found + 1).ok()
+            };
+            let by_code: Vec<Option<u32>> =
+                std::iter::once(None).chain((0..values.len()).map(place)).collect();
+            (*rule, *column, by_code)
+        });
+        let places: Vec<(usize, usize, Vec<Option<u32>>)> = places.collect();
+        for (number, rule) in self.model.rules().iter().enumerate() {
+            let own = places.iter().find(|(rule, ..)| *rule == number);
+            let place = |column: usize, record: RecordRef| {
+                let (.., by_code) = own?;
+                by_code[tables.codes(column, side)[record.index()] as usize]
+            };
+            for keys in key_hashes(tables, rule, side, &place)? {
                 arrays.push(Arc::new(key_array(&keys)?));
             }
         }
@@ -246,6 +313,10 @@ impl RowMaker {
                 let shares = tables.codes(column, side).iter().map(|code| shares[*code as usize]);
                 arrays.push(Arc::new(shares.collect::<Float64Array>()));
             }
+        }
+        for (_, column, by_code) in &places {
+            let places = tables.codes(*column, side).iter().map(|code| by_code[*code as usize]);
+            arrays.push(Arc::new(places.collect::<UInt32Array>()));
         }
         for column in 0..self.model.columns().len() {
             let codes = UInt32Array::from_iter_values(tables.codes(column, side).iter().copied());
@@ -285,6 +356,11 @@ pub(super) fn share_name(comparison: usize) -> String {
     format!("share_{comparison}")
 }
 
+/// Returns the name of the column of the places of a rule's neighbourhood.
+pub(super) fn place_name(rule: usize) -> String {
+    format!("place_{rule}")
+}
+
 /// Returns the name of a prepared column.
 pub(super) fn value_name(column: usize) -> String {
     format!("value_{column}")
@@ -306,6 +382,11 @@ pub(super) fn row_schema(model: &Model) -> SchemaRef {
     for (number, comparison) in model.comparisons().iter().enumerate() {
         if comparison.frequency.is_some() {
             fields.push(Field::new(share_name(number), DataType::Float64, true));
+        }
+    }
+    for (number, rule) in model.rules().iter().enumerate() {
+        if rule.neighbourhood.is_some() {
+            fields.push(Field::new(place_name(number), DataType::UInt32, true));
         }
     }
     for (number, column) in model.columns().iter().enumerate() {

@@ -12,7 +12,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Date32Type, Float64Type, TimestampNanosecondType, UInt8Type, UInt16Type, UInt32Type,
 };
-use arrow_array::{Array, FixedSizeBinaryArray, RecordBatch};
+use arrow_array::{Array, FixedSizeBinaryArray, RecordBatch, UInt32Array};
 
 use jiff::Timestamp;
 
@@ -20,14 +20,14 @@ use super::assign::{LEFT, RIGHT};
 use super::block_exec::{KEY, LAYER, ROLE, column, key_columns};
 use super::failed;
 use super::link_exec::{Output, Ready};
-use super::rows::{RECORD, SIDE, reference, rules_of_layers, share_name, value_name};
+use super::rows::{RECORD, SIDE, place_name, reference, rules_of_layers, share_name, value_name};
 use super::run::PlannedPair;
 use crate::compare::Comparer;
 use crate::compare::list::Lists;
 use crate::compare::place::Place;
 use crate::dictionary::{Numbers, TextNumbers, Texts};
 use crate::expression::{Condition, Expression, Split, from_arrow_day};
-use crate::model::{Kind, Link, Model};
+use crate::model::{Kind, Link, Model, Rule};
 use crate::record::RecordRef;
 use crate::score::Scorer;
 use crate::tables::{NO_VALUE, PreparedColumn, Tables, Values};
@@ -67,7 +67,9 @@ impl Worker {
         });
         let conditions = conditions.collect::<Result<Vec<_>>>()?;
         let keys = key_columns(&rows).map_err(failed)?;
-        let linking = Pairs { unit: &unit, rules: &self.rules, keys, conditions };
+        let near = model.rules().iter().enumerate();
+        let near = near.map(|(number, rule)| Near::of(&rows, number, rule)).collect();
+        let linking = Pairs { unit: &unit, rules: &self.rules, keys, conditions, near };
         let frequencies =
             Frequencies::of_shares(&unit.tables, model.comparisons(), |comparison, column| {
                 unit.shares(&rows, comparison, column)
@@ -173,6 +175,27 @@ struct Pairs<'u> {
     keys: Vec<&'u FixedSizeBinaryArray>,
     /// By rule.
     conditions: Vec<Option<Condition>>,
+    /// By rule.
+    near: Vec<Option<Near<'u>>>,
+}
+
+/// How near two values of a neighbourhood must stand, and where those of a unit's rows do.
+struct Near<'u> {
+    places: &'u UInt32Array,
+    window: u32,
+}
+
+impl<'u> Near<'u> {
+    fn of(rows: &'u RecordBatch, number: usize, rule: &Rule) -> Option<Self> {
+        let window = rule.neighbourhood.as_ref()?.window;
+        let places = rows.column_by_name(&place_name(number))?.as_primitive();
+        Some(Self { places, window })
+    }
+
+    fn holds(&self, one: usize, other: usize) -> bool {
+        let known = self.places.is_valid(one) && self.places.is_valid(other);
+        known && self.places.value(one).abs_diff(self.places.value(other)) <= self.window
+    }
 }
 
 impl Pairs<'_> {
@@ -229,9 +252,15 @@ impl Pairs<'_> {
             let mut holds = condition.hold_of(&self.unit.tables, &refs).into_iter();
             pairs.retain(|_| holds.next().flatten() == Some(true));
         }
+        if let Some(near) = &self.near[rule] {
+            pairs.retain(|(one, other)| near.holds(*one, *other));
+        }
         pairs.retain(|(one, other)| {
             !(0..first_own).any(|layer| {
                 self.shares(layer, *one, *other)
+                    && self.near[self.rules[layer]]
+                        .as_ref()
+                        .is_none_or(|near| near.holds(*one, *other))
                     && self.conditions[self.rules[layer]].as_ref().is_none_or(|condition| {
                         let (one, other) = self.refs((*one, *other));
                         condition.holds(&self.unit.tables, one, other) == Some(true)
@@ -349,7 +378,7 @@ fn place_of(text: &str) -> Option<Place> {
 }
 
 /// A number as a word that is in the same order.
-fn ordered(number: f64) -> u64 {
+pub(super) fn ordered(number: f64) -> u64 {
     let bits = number.to_bits();
     if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
 }
