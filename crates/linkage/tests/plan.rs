@@ -34,9 +34,6 @@ rule = [
     { keys = [{ column = "birth", take = "year" }], min_hash = { column = "given", q = 2, bands = 3, rows = 1 } },
     { sql = "l.birth = r.birth and l.surname <> r.given" },
     { keys = [{ column = "surname", take = "soundex" }, { column = "pay" }] },
-    { neighbourhood = { column = "birth", window = 2 }, keys = [{ column = "given", take = { prefix = 1 } }] },
-    { neighbourhood = { column = "pay", window = 1 } },
-    { neighbourhood = { column = "surname", window = 1 }, sql = "l.birth < r.birth" },
 ]
 
 [[comparison]]
@@ -70,6 +67,19 @@ level = [
     { test = "else", m = 0.2, u = 0.9 },
 ]
 "#;
+
+/// Rules by neighbourhood besides: each takes two layers more.
+const NEAR: &str = r#"
+    { neighbourhood = { column = "birth", window = 2 }, keys = [{ column = "given", take = { prefix = 1 } }] },
+    { neighbourhood = { column = "pay", window = 1 } },
+    { neighbourhood = { column = "surname", window = 1 }, sql = "l.birth < r.birth" },
+"#;
+
+fn with_neighbours(link: &str) -> Arc<Model> {
+    let rules = MODEL.replacen("\n]\n\n[[comparison]]", &format!("{NEAR}]\n\n[[comparison]]"), 1);
+    assert!(rules.contains(NEAR));
+    Arc::new(Model::from_toml(&rules.replace("LINK", link)).unwrap())
+}
 
 fn model(link: &str) -> Arc<Model> {
     Arc::new(Model::from_toml(&MODEL.replace("LINK", link)).unwrap())
@@ -168,7 +178,7 @@ proptest! {
         left in rows(60), right in rows(60), turn in 0usize..50,
     ) {
         for link in ["between", "within"] {
-            let model = model(link);
+            let model = with_neighbours(link);
             let right: &[_] = if link == "between" { &right } else { &[] };
             let meant = plain(&model, &left, right);
             for (partitions, size) in [(1, 1), (2, 2), (4, 7), (16, 49), (1, 50), (2, 51), (4, 100)] {
