@@ -8,6 +8,7 @@ use std::fs;
 use std::path::Path;
 
 #[path = "../fuzz/src/lib.rs"]
+#[expect(unreachable_pub, reason = "the fuzz targets call it as a crate of its own")]
 mod checks;
 
 /// The targets, by name.

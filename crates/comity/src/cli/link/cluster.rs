@@ -6,8 +6,8 @@ use crate::clock::Stopwatch;
 use crate::printer::{Printer, thousands};
 use crate::{Error, program};
 use linkage::cluster::{
-    Bond, Clusters, Constraints, Happening, Member, Members, Method, Policy, Reason, Registry,
-    Ties, Weigher, cluster,
+    Bond, ClusterId, Clusters, Constraints, Happening, Member, Members, Method, Policy, Reason,
+    Registry, Ties, Weigher, cluster,
 };
 use linkage::model::OneToOne;
 use linkage::{Detail, Link, Model, Scorer, Side, Tables};
@@ -138,7 +138,7 @@ impl Words {
             )?;
             registry::write(path, registry)?;
             let id = |group: &Vec<Member>| match group.first() {
-                Some(first) => Ok(registry.id(&known_as(*first)?).map_or(0, |id| id.number())),
+                Some(first) => Ok(registry.id(&known_as(*first)?).map_or(0, ClusterId::number)),
                 None => Ok(0),
             };
             ids = Some(groups.iter().map(id).collect::<Result<Vec<u64>, Error>>()?);
