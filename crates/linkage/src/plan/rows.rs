@@ -96,13 +96,16 @@ impl Rows for HeldTables {
     }
 }
 
+/// A value as bytes whose order is that of the values.
+type Spelled = Box<[u8]>;
+
 /// How often each value of the columns with frequencies stands in all records.
 pub(super) struct ValueCounts {
     /// By comparison: the column, and the records of each value's hash.
     columns: Vec<Option<(usize, FxHashMap<KeyHash, u64>)>>,
     all: Vec<u64>,
     /// By rule with a neighbourhood: its rule and column, and the values that there are, in their order.
-    near: Vec<(usize, usize, BTreeSet<Box<[u8]>>)>,
+    near: Vec<(usize, usize, BTreeSet<Spelled>)>,
     pub(super) records: u64,
 }
 
@@ -176,8 +179,8 @@ impl ValueCounts {
         let entry = std::mem::size_of::<(KeyHash, u64)>() + 1;
         let counts = self.columns.iter().flatten().map(|(_, counts)| counts.capacity() * entry);
         // A value stands in a node of the set by its address and length.
-        let bytes = |value: &Box<[u8]>| value.len() + 2 * std::mem::size_of::<usize>() + 8;
-        let values = self.near.iter().flat_map(|(.., held)| held).map(bytes);
+        let values = self.near.iter().flat_map(|(.., held)| held);
+        let values = values.map(|value| value.len() + 2 * std::mem::size_of::<usize>() + 8);
         counts.sum::<usize>() + values.sum::<usize>()
     }
 
@@ -210,7 +213,7 @@ fn value_hash(tables: &Tables, column: usize, index: usize) -> KeyHash {
 
 /// Spells a value so that the order of the bytes is that of the values, as [`Tables`] number them; places and lists have no
 /// such spelling here.
-fn in_order(values: &Values, index: usize) -> Option<Box<[u8]>> {
+fn in_order(values: &Values, index: usize) -> Option<Spelled> {
     Some(match values {
         Values::Text(texts) => Box::from(texts.get(index).as_bytes()),
         Values::Dates(dates, _) => {
@@ -234,7 +237,7 @@ pub struct RowMaker {
     schema: SchemaRef,
     counts: ValueCounts,
     /// By rule with a neighbourhood: its rule and column, and all values in their order.
-    places: Vec<(usize, usize, Vec<Box<[u8]>>)>,
+    places: Vec<(usize, usize, Vec<Spelled>)>,
 }
 
 impl RowMaker {
