@@ -142,9 +142,9 @@ fn carry_out(command: Command, clock: &Clock, printer: &mut Printer) -> Result<D
     runtime.block_on(Box::pin(async {
         match command {
             Command::Run(words) => Box::pin(words.carry_out(clock, printer)).await,
-            Command::Leads(words) => words.carry_out(clock, printer).await,
-            Command::Explain(words) => words.carry_out(clock, printer).await,
-            Command::Review(words) => words.carry_out(clock, printer).await,
+            Command::Leads(words) => Box::pin(words.carry_out(clock, printer)).await,
+            Command::Explain(words) => Box::pin(words.carry_out(clock, printer)).await,
+            Command::Review(words) => Box::pin(words.carry_out(clock, printer)).await,
             Command::Stay(words) => Box::pin(words.carry_out(clock, printer)).await,
             Command::Audit(words) => words.carry_out(printer),
             Command::New(words) => words.carry_out(printer),

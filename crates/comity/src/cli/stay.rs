@@ -56,7 +56,7 @@ impl Words {
         printer: &mut Printer,
     ) -> Result<Done, Error> {
         match self.what {
-            What::Record { which, file } => record(&which, &file, clock, printer).await?,
+            What::Record { which, file } => Box::pin(record(&which, &file, clock, printer)).await?,
             What::List { which } => {
                 let store = which.open_store().await?;
                 let (_, stays) = store.stays().await?;
