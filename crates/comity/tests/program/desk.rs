@@ -220,8 +220,10 @@ async fn an_agreement_that_asks_for_two_reviewers_gets_two_and_a_third_where_the
 async fn a_notice_that_does_not_say_all_three_things_is_no_ground_for_an_action() {
     for part in [NoticePart::Findings, NoticePart::RightToContest, NoticePart::LastDay] {
         let worked = Worked::new().await;
-        let ends =
-            worked.noticed_with(finding(), |service| drop(service.states.remove(&part))).await;
+        let without = |service: &mut Service| {
+            service.states.remove(&part);
+        };
+        let ends = worked.noticed_with(finding(), without).await;
         let refused = worked.refused(ends, &cem(), action(ends)).await;
         assert!(refused.contains(&"F6-notice".to_owned()), "{part:?}: {refused:?}");
     }

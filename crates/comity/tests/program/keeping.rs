@@ -186,7 +186,6 @@ async fn nothing_is_destroyed_before_its_day_or_while_a_case_stands() {
     place.done(at(0)).await;
     let leads = place.leads().await.len();
     let program = place.program(at(1));
-    let digest = program.digest.to_string();
     for (now, early) in [(at(1), true), (due(&place), false)] {
         let mut node = place.node(now).await;
         match destroy(&mut node, &program, operator()).await {
