@@ -1,15 +1,21 @@
-//! What the ledger manages on this machine: durable entries, receipts, an audit.
+//! What the ledger manages on this machine: durable entries, the wait for a signed checkpoint, receipts, an audit.
 //!
 //! Each figure stands beside what the disk and the database manage without us, measured in the same minute. These
 //! are runs of seconds over real files, not microbenchmarks, so the measuring is done here and not by a harness.
+//! PostgreSQL is a server of its own, begun for this and gone afterwards, unless `--server` names one.
 //!
-//! `cargo bench -p comity-ledger --bench ledger -- [sqlite] [postgres] [latency] [receipt] [audit] [--seconds N]
-//! [--entries N] [--place FOLDER] [--server PARAMETERS]`
+//! `cargo bench -p comity-ledger --bench ledger -- [spell] [sqlite] [postgres] [latency] [receipt] [audit] [write]
+//! [--seconds N] [--rate N] [--entries N] [--place FOLDER] [--server PARAMETERS] [--ledger FOLDER]`
+//!
+//! Without words all but `write` is measured, for a few seconds each. `write` makes a ledger of `--entries` in the
+//! folder `--ledger`, and `audit` with that option audits the one there and says what memory that took.
 #![expect(
+    clippy::panic,
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::disallowed_methods,
     clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
     clippy::cast_sign_loss,
     reason = "a program that measures: it stops where something fails, prints, and reads the clock"
 )]
@@ -28,12 +34,19 @@ use std::{
 };
 
 use ledger::{
-    Checkpoint, Commitments, Cosigner, Directory, Disk, Entry, Facts, Kind, Leaf, Log, Name, Note,
-    Outcome, Pace, Policy, Postgres, Receipt, Sequencer, Signer, Sqlite, Store, Verifier,
+    Checkpoint, Commitments, Cosigner, Directory, Disk, Entry, Facts, Kind, Leaf, Log, Name,
+    Outcome, Pace, Policy, Postgres, Receipt, Sequencer, Signer, Sqlite, Store,
 };
+
+#[path = "../tests/ledger/server.rs"]
+#[expect(dead_code, reason = "a measurement crashes no server")]
+mod server;
 
 /// How many append at once.
 const WRITERS: u64 = 256;
+
+/// What is measured unless something is asked for.
+const ALL: [&str; 6] = ["spell", "sqlite", "latency", "postgres", "receipt", "audit"];
 
 fn main() {
     let words: Vec<String> = env::args().skip(1).filter(|word| word != "--bench").collect();
@@ -42,38 +55,56 @@ fn main() {
         words.get(at + 1).cloned()
     };
     let said = |what: &str| words.iter().any(|word| word == what);
-    let all = !["sqlite", "postgres", "latency", "receipt", "audit"].iter().any(|what| said(what));
+    let all = !said("write") && !ALL.iter().any(|what| said(what));
+    let wanted = |what: &str| all || said(what);
     let number = |name: &str, or: u64| value(name).map_or(or, |text| text.parse().unwrap());
-    let seconds = Duration::from_secs(number("--seconds", 10));
+    let (seconds, rate) = (Duration::from_secs(number("--seconds", 5)), number("--rate", 10_000));
     let place = value("--place").map_or_else(env::temp_dir, PathBuf::from);
     let place = tempfile::tempdir_in(place).unwrap();
-    if all || said("sqlite") {
-        disk(place.path());
-        plain_sqlite(place.path(), 1);
-        plain_sqlite(place.path(), 256);
+    println!("load before: {}", fs::read_to_string("/proc/loadavg").unwrap().trim());
+    if wanted("spell") {
+        spell();
+    }
+    if wanted("sqlite") {
+        disk(place.path(), seconds / 2);
+        plain_sqlite(place.path(), 1, seconds);
+        plain_sqlite(place.path(), WRITERS as i64, seconds);
         let store = Sqlite::open(place.path().join("throughput.sqlite")).unwrap();
         throughput("SQLite", store, &place.path().join("anchor-s"), seconds);
     }
-    if all || said("latency") {
+    if wanted("latency") {
         let store = Sqlite::open(place.path().join("latency.sqlite")).unwrap();
-        latency("SQLite", store, &place.path().join("anchor-l"), 10_000, seconds);
+        latency("SQLite", store, &place.path().join("anchor-l"), rate, seconds);
     }
-    if said("postgres") || (all && value("--server").is_some()) {
-        let parameters = value("--server").unwrap();
-        plain_postgres(&parameters, 1);
-        plain_postgres(&parameters, 256);
+    if wanted("postgres") {
+        let own = value("--server").is_none().then(server::Server::start);
+        let parameters = own
+            .as_ref()
+            .map_or_else(|| value("--server").unwrap(), |own: &server::Server| own.parameters());
+        plain_postgres(&parameters, 1, seconds);
+        plain_postgres(&parameters, WRITERS as i64, seconds);
         let name = format!("bench {}", std::process::id());
         let store = Postgres::open(&parameters, &name).unwrap();
         throughput("PostgreSQL", store, &place.path().join("anchor-p"), seconds);
         let name = format!("bench latency {}", std::process::id());
         let store = Postgres::open(&parameters, &name).unwrap();
-        latency("PostgreSQL", store, &place.path().join("anchor-q"), 10_000, seconds);
+        latency("PostgreSQL", store, &place.path().join("anchor-q"), rate, seconds);
     }
-    if all || said("receipt") {
-        receipt();
+    if wanted("receipt") {
+        receipt(seconds);
     }
-    if all || said("audit") {
-        audit(place.path(), number("--entries", 1_000_000));
+    let ledger = value("--ledger").map(PathBuf::from);
+    let entries = number("--entries", 250_000);
+    if said("write") {
+        write_folder(&ledger.clone().unwrap(), entries);
+    }
+    if wanted("audit") {
+        let folder = ledger.unwrap_or_else(|| {
+            let folder = place.path().join("audited");
+            write_folder(&folder, entries);
+            folder
+        });
+        audit(&folder, said("entries"));
     }
 }
 
@@ -104,11 +135,23 @@ fn say(what: &str, count: u64, took: Duration) {
     );
 }
 
+/// What it costs to spell entries, and to read them.
+fn spell() {
+    let start = Instant::now();
+    let spelled: Vec<_> = (0..65_536).map(|number| leaf(number, 0)).collect();
+    say("entries of 512 bytes made and spelled, one core", 65_536, start.elapsed());
+    let start = Instant::now();
+    for leaf in &spelled {
+        assert_eq!(Leaf::parse(leaf.as_bytes().to_vec()).unwrap().hash(), leaf.hash());
+    }
+    say("entries of 512 bytes read, one core", 65_536, start.elapsed());
+}
+
 /// What the disk manages: 512 bytes and an fsync.
-fn disk(place: &Path) {
+fn disk(place: &Path, wanted: Duration) {
     let file = fs::File::create(place.join("disk")).unwrap();
     let (start, mut count) = (Instant::now(), 0);
-    while start.elapsed() < Duration::from_secs(3) {
+    while start.elapsed() < wanted {
         file.write_all_at(&[7; 512], count * 512).unwrap();
         file.sync_data().unwrap();
         count += 1;
@@ -117,7 +160,7 @@ fn disk(place: &Path) {
 }
 
 /// What SQLite manages: rows of an index and 512 bytes, so many in a transaction.
-fn plain_sqlite(place: &Path, batch: u64) {
+fn plain_sqlite(place: &Path, batch: i64, wanted: Duration) {
     let mut database =
         rusqlite::Connection::open(place.join(format!("plain-{batch}.sqlite"))).unwrap();
     database.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())).unwrap();
@@ -125,8 +168,8 @@ fn plain_sqlite(place: &Path, batch: u64) {
     database
         .execute_batch("CREATE TABLE entry (number INTEGER PRIMARY KEY, bytes BLOB NOT NULL)")
         .unwrap();
-    let (start, mut count) = (Instant::now(), 0);
-    while start.elapsed() < Duration::from_secs(5) {
+    let (start, mut count) = (Instant::now(), 0_i64);
+    while start.elapsed() < wanted {
         let transaction =
             database.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
         for _ in 0..batch {
@@ -147,12 +190,11 @@ fn plain_sqlite(place: &Path, batch: u64) {
 }
 
 /// What PostgreSQL manages: the same.
-fn plain_postgres(parameters: &str, batch: i64) {
+fn plain_postgres(parameters: &str, batch: i64, wanted: Duration) {
     let mut client = postgres::Client::connect(parameters, postgres::NoTls).unwrap();
     client
         .batch_execute(
             "SET SESSION synchronous_commit = on;
-             CREATE TEMPORARY TABLE nothing (x int);
              CREATE TABLE IF NOT EXISTS plain (number bigint PRIMARY KEY, bytes bytea NOT NULL);
              TRUNCATE plain",
         )
@@ -161,7 +203,7 @@ fn plain_postgres(parameters: &str, batch: i64) {
         .prepare("INSERT INTO plain SELECT unnest($1::bigint[]), unnest($2::bytea[])")
         .unwrap();
     let (start, mut count) = (Instant::now(), 0);
-    while start.elapsed() < Duration::from_secs(5) {
+    while start.elapsed() < wanted {
         let numbers: Vec<i64> = (count..count + batch).collect();
         let rows: Vec<&[u8]> = numbers.iter().map(|_| [7_u8; 512].as_slice()).collect();
         client.execute(&insert, &[&numbers, &rows]).unwrap();
@@ -180,9 +222,7 @@ fn throughput<S: Store + Send + 'static>(kind: &str, store: S, anchor: &Path, wa
     let log = Log::create(store, Disk::create(anchor).unwrap(), signer()).unwrap();
     let sequencer = Sequencer::start(log, Pace::default());
     // Spelling an entry is the caller's work and is measured by itself: here each is taken from those spelled before.
-    let (start, spelled) =
-        (Instant::now(), (0..65_536).map(|number| leaf(number, 0)).collect::<Vec<_>>());
-    say("entries of 512 bytes spelled, one core", 65_536, start.elapsed());
+    let spelled: Vec<_> = (0..65_536).map(|number| leaf(number, 0)).collect();
     let (count, next) = (AtomicU64::new(0), AtomicU64::new(0));
     let start = Instant::now();
     thread::scope(|scope| {
@@ -262,7 +302,7 @@ fn latency<S: Store + Send + 'static>(
 }
 
 /// A receipt in a ledger of ten million entries, with two cosignatures and one opening.
-fn receipt() {
+fn receipt(wanted: Duration) {
     let size = 10_000_000;
     let mut nonce = [3; 32];
     nonce[..8].copy_from_slice(&7_777_777_u64.to_be_bytes());
@@ -299,7 +339,7 @@ fn receipt() {
     );
     let policy = Policy::parse(policy.as_bytes()).unwrap();
     let (start, mut count) = (Instant::now(), 0);
-    while start.elapsed() < Duration::from_secs(3) {
+    while start.elapsed() < wanted {
         let told = Receipt::parse(text.as_bytes()).unwrap().read(&policy).unwrap();
         assert_eq!(told.openings.len(), 1);
         count += 1;
@@ -311,31 +351,33 @@ fn receipt() {
     say("receipts read and verified, one core", count, start.elapsed());
 }
 
-/// An audit of bytes and signatures over a ledger in a folder.
-fn audit(place: &Path, entries: u64) {
-    let folder = place.join("audited");
-    let verifier = write_folder(&folder, entries);
-    let start = Instant::now();
-    let mut shown = 0;
-    let outcome =
-        ledger::audit(&Directory::new(&folder), &verifier, &[], |_, _| shown += 1).unwrap();
-    let took = start.elapsed();
-    let Outcome::Sound(audit) = outcome else { unreachable!("the ledger is sound") };
-    assert_eq!((audit.size, shown), (entries, entries));
-    say("audit that reads every entry", entries, took);
+/// An audit of bytes and signatures over a ledger in a folder, and one that reads every entry if it is small.
+fn audit(folder: &Path, reading: bool) {
+    let verifier = signer().verifier().clone();
     let start = Instant::now();
     let Outcome::Sound(audit) =
-        ledger::audit::bytes(&Directory::new(&folder), &verifier, &[]).unwrap()
+        ledger::audit::bytes(&Directory::new(folder), &verifier, &[]).unwrap()
     else {
         unreachable!("the ledger is sound")
     };
-    assert_eq!(audit.size, entries);
-    say("audit of bytes and signatures", entries, start.elapsed());
+    say("audit of bytes and signatures", audit.size, start.elapsed());
+    println!("most memory of this program so far: {} MB", memory() / 1024);
+    if !reading && audit.size > 1_000_000 {
+        println!("(say `entries` to have every entry read, too)");
+        return;
+    }
+    let (start, mut shown) = (Instant::now(), 0);
+    let outcome =
+        ledger::audit(&Directory::new(folder), &verifier, &[], |_, _| shown += 1).unwrap();
+    let took = start.elapsed();
+    let Outcome::Sound(audit) = outcome else { unreachable!("the ledger is sound") };
+    assert_eq!(audit.size, shown);
+    say("audit that reads every entry", audit.size, took);
     println!("most memory of this program: {} MB", memory() / 1024);
 }
 
-/// Writes a ledger without syncing each file: what is measured is its audit. Half full bundles repeat no entry.
-fn write_folder(folder: &Path, entries: u64) -> Verifier {
+/// Writes a ledger without syncing each file: what is measured is its audit. No two entries are the same.
+fn write_folder(folder: &Path, entries: u64) {
     struct Fast(PathBuf);
     impl ledger::Files for Fast {
         fn read(&self, path: &str) -> Result<Option<Vec<u8>>, ledger::Error> {
@@ -361,19 +403,23 @@ fn write_folder(folder: &Path, entries: u64) -> Verifier {
             Ok(())
         }
     }
-    let anchor = folder.with_file_name("audited-anchor");
+    let anchor = folder.with_extension("anchor");
     let mut log = Log::create(Fast(folder.to_owned()), Fast(anchor), signer()).unwrap();
-    // Whole bundles, so that no partial ones are left behind.
+    let start = Instant::now();
     let mut size = 0;
     while size < entries {
+        // Whole bundles, so that no partial ones are left behind; spelled by two threads.
         let next = entries.min(size + 256 * 64);
-        let leaves: Vec<_> = (size..next).map(|number| leaf(number, 0)).collect();
+        let half = u64::midpoint(size, next);
+        let spelled = |from, to| (from..to).map(|number| leaf(number, 0)).collect::<Vec<_>>();
+        let leaves = thread::scope(|scope| {
+            let second = scope.spawn(move || spelled(half, next));
+            [spelled(size, half), second.join().unwrap()].concat()
+        });
         let _ = log.append(&leaves).unwrap();
         size = next;
     }
-    // Only then is the folder what was asked for, without what the writing has cost in memory.
-    Note::parse(log.signed_checkpoint()).unwrap();
-    signer().verifier().clone()
+    say("entries of 512 bytes written for an audit, not durably", entries, start.elapsed());
 }
 
 fn memory() -> u64 {

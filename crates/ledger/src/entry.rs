@@ -172,22 +172,12 @@ impl Entry {
     ///
     /// [`Error::EntryTooLarge`] when it is longer than the largest size.
     pub fn to_leaf(&self) -> Result<Leaf, Error> {
-        Ok(Leaf::of(self.pad()?, self.at))
+        self.pad(self.spell()?)
     }
 
-    /// Spells the entry with its padding.
-    fn pad(&self) -> Result<Vec<u8>, Error> {
-        let mut bytes = self.spell()?;
-        let bare = bytes.len();
-        let size = SIZES
-            .into_iter()
-            .find(|size| *size >= bare)
-            .ok_or(Error::EntryTooLarge { bytes: bare })?;
-        // The padding stands before the end that every entry has, since members are in order of their names.
-        bytes.truncate(bare - END.len());
-        bytes.resize(size - END.len(), b'0');
-        bytes.extend_from_slice(END.as_bytes());
-        Ok(bytes)
+    /// Makes the leaf of this entry, which is spelled so without its padding.
+    pub(crate) fn pad(&self, spelled: Vec<u8>) -> Result<Leaf, Error> {
+        Ok(Leaf::of(pad(spelled)?, self.at))
     }
 
     /// Reads an entry, which must be spelled exactly as [`Entry::to_leaf`] would.
@@ -201,7 +191,7 @@ impl Entry {
             .and_then(Self::read)?;
         // INVARIANT: one entry has one spelling, so its hash stands for what it says and for nothing else.
         // This also catches repeated members, other padding, and other ways to write a time or a number.
-        if entry.pad()? == bytes { Ok(entry) } else { Err(Error::NotCanonical) }
+        if pad(entry.spell()?)? == bytes { Ok(entry) } else { Err(Error::NotCanonical) }
     }
 
     /// Takes the members of an entry for one; how they were spelled is not looked at.
@@ -255,24 +245,21 @@ impl Entry {
 
     /// Spells the entry without padding.
     pub(crate) fn spell(&self) -> Result<Vec<u8>, Error> {
-        let commitments: Map<_, _> = self
+        let commitments: BTreeMap<_, Vec<_>> = self
             .commitments
             .iter()
-            .map(|(field, list)| {
-                (field.clone(), list.iter().map(|one| Value::from(one.to_string())).collect())
-            })
+            .map(|(field, list)| (field, list.iter().map(Commitment::to_string).collect()))
             .collect();
-        let entry = serde_json::json!({
-            "v": VERSION,
-            "kind": self.kind.as_str(),
-            "at": self.at.to_string(),
-            "facts": self.facts,
-            "commitments": commitments,
-            "nonce": BASE64_STANDARD.encode(self.nonce),
-            "pad": "",
-        });
-        serde_json_canonicalizer::to_vec(&entry)
-            .map_err(|_| Error::MalformedEntry { reason: "it has no canonical form" })
+        let malformed = |_| Error::MalformedEntry { reason: "it has no canonical form" };
+        // The members in order of their names. Of those put here as they are, no character is ever escaped.
+        let mut bytes = format!(r#"{{"at":"{}","commitments":"#, self.at).into_bytes();
+        serde_json_canonicalizer::to_writer(&commitments, &mut bytes).map_err(malformed)?;
+        bytes.extend_from_slice(br#","facts":"#);
+        serde_json_canonicalizer::to_writer(&self.facts, &mut bytes).map_err(malformed)?;
+        let nonce = BASE64_STANDARD.encode(self.nonce);
+        let rest = format!(r#","kind":"{}","nonce":"{nonce}","pad":"{END}"#, self.kind);
+        bytes.extend_from_slice(rest.as_bytes());
+        Ok(bytes)
     }
 }
 
@@ -341,6 +328,18 @@ impl fmt::Debug for Leaf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Leaf({})", self.hash())
     }
+}
+
+/// Brings an entry spelled without its padding to the next of the lengths.
+fn pad(mut bytes: Vec<u8>) -> Result<Vec<u8>, Error> {
+    let bare = bytes.len();
+    let size =
+        SIZES.into_iter().find(|size| *size >= bare).ok_or(Error::EntryTooLarge { bytes: bare })?;
+    // The padding stands before the end that every entry has, since members are in order of their names.
+    bytes.truncate(bare - END.len());
+    bytes.resize(size - END.len(), b'0');
+    bytes.extend_from_slice(END.as_bytes());
+    Ok(bytes)
 }
 
 fn decode(text: &str) -> Option<[u8; 32]> {

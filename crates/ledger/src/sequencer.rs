@@ -3,7 +3,8 @@
 //! Whoever appends waits; one thread takes all that wait as one group, and writes it as one transaction with one
 //! fsync and one signature. So the cost of being durable is shared, and nobody is answered before it is paid. The
 //! thread is the only one that touches the [`Log`]. It reads no clock: a wait is bounded by a duration that is an
-//! argument, and the time of an entry is in the entry.
+//! argument, and the time of an entry is in the entry. When so many wait that they fill a bundle, a group ends where a
+//! bundle does, and the rest go with the next: a bundle that is written in part is written again.
 
 use std::{
     fmt, mem,
@@ -19,6 +20,7 @@ use crate::{
     entry::Leaf,
     log::{Log, Recorded},
     store::Store,
+    tile::WIDTH,
 };
 
 /// How a sequencer gathers entries into groups.
@@ -91,13 +93,26 @@ struct Shared {
 }
 
 struct Queue {
-    waiting: Vec<Leaf>,
-    /// Where those that wait will find their answers.
-    group: Arc<Group>,
+    /// Those whose last entry will be the last of a bundle.
+    full: Vec<Waiting>,
+    /// The one that entries are added to.
+    open: Waiting,
+    /// How many entries wait in all.
+    waiting: usize,
+    /// The size of the ledger once all of them are written, should none be refused.
+    size: u64,
     /// How many waiting entries end the gathering.
     wanted: usize,
     closed: bool,
     signed: Vec<u8>,
+}
+
+/// Entries that wait to be written together.
+#[derive(Default)]
+struct Waiting {
+    leaves: Vec<Leaf>,
+    /// Where they will find their answers.
+    group: Arc<Group>,
 }
 
 /// The answers for a group, once there are any: one place each, to be emptied once.
@@ -119,8 +134,10 @@ where
     /// Starts the thread that writes.
     pub fn start(log: Log<S, A>, pace: Pace) -> Self {
         let queue = Queue {
-            waiting: Vec::new(),
-            group: Arc::default(),
+            full: Vec::new(),
+            open: Waiting::default(),
+            waiting: 0,
+            size: log.size(),
             wanted: 1,
             closed: false,
             signed: log.signed_checkpoint().to_vec(),
@@ -143,13 +160,12 @@ where
             if queue.closed {
                 return Err(Error::Stopped);
             }
-            let place = queue.waiting.len();
-            queue.waiting.push(leaf);
+            let found = queue.add(leaf);
             // The first wakes the writer; the last that is waited for ends its gathering.
-            if place == 0 || place + 1 == queue.wanted {
+            if queue.waiting == 1 || queue.waiting == queue.wanted {
                 self.shared.came.notify_one();
             }
-            (Arc::clone(&queue.group), place)
+            found
         };
         match group.answers.wait() {
             Ok(answers) => {
@@ -192,6 +208,31 @@ impl<S, A> fmt::Debug for Sequencer<S, A> {
     }
 }
 
+impl Queue {
+    /// Adds an entry, and returns where its answer will be.
+    fn add(&mut self, leaf: Leaf) -> (Arc<Group>, usize) {
+        let found = (Arc::clone(&self.open.group), self.open.leaves.len());
+        self.open.leaves.push(leaf);
+        self.waiting += 1;
+        self.size += 1;
+        if self.size.is_multiple_of(WIDTH) {
+            self.full.push(mem::take(&mut self.open));
+        }
+        found
+    }
+
+    /// Takes what is to be written together, of which there is something.
+    fn take(&mut self) -> Vec<Waiting> {
+        let mut taken = mem::take(&mut self.full);
+        if taken.is_empty() || (self.waiting as u64) < WIDTH {
+            taken.push(mem::take(&mut self.open));
+        }
+        let count: usize = taken.iter().map(|waiting| waiting.leaves.len()).sum();
+        self.waiting -= count;
+        taken
+    }
+}
+
 impl Shared {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         lock(&self.queue)
@@ -214,35 +255,47 @@ impl<S: Store, A: Store> Writer<S, A> {
     fn write_all(mut self) -> Log<S, A> {
         // Should this thread panic, nobody waits for ever.
         let close = CloseOnDrop(Arc::clone(&self.shared));
-        while let Some((leaves, group)) = self.gather() {
-            let group = AnswerOnDrop(group);
-            let answers = self.write(leaves);
-            let failed = answers.is_err();
-            if failed {
-                self.shared.close();
-            } else {
-                self.shared.queue().signed = self.log.signed_checkpoint().to_vec();
+        while let Some(taken) = self.gather() {
+            let (leaves, groups): (Vec<_>, Vec<_>) =
+                taken.into_iter().map(|one| (one.leaves, AnswerOnDrop(one.group))).unzip();
+            let counts: Vec<_> = leaves.iter().map(Vec::len).collect();
+            let mut answers = self.write(leaves.into_iter().flatten().collect()).map_err(Arc::new);
+            let mut queue = self.shared.queue();
+            match &answers {
+                Ok(_) => {
+                    queue.signed = self.log.signed_checkpoint().to_vec();
+                    // Some may have been refused.
+                    queue.size = self.log.size() + queue.waiting as u64;
+                }
+                Err(_) => queue.closed = true,
             }
-            group.answer(answers.map_err(Arc::new));
+            drop(queue);
+            for (group, count) in groups.into_iter().zip(counts) {
+                group.answer(match &mut answers {
+                    Ok(answers) => Ok(answers.drain(..count).collect()),
+                    Err(error) => Err(Arc::clone(error)),
+                });
+            }
         }
         drop(close);
         self.log
     }
 
-    /// Waits for entries and takes all that wait; nothing once there will be no more.
-    fn gather(&self) -> Option<(Vec<Leaf>, Arc<Group>)> {
+    /// Waits for entries and takes those to be written together; nothing once there will be no more.
+    fn gather(&self) -> Option<Vec<Waiting>> {
         let Shared { queue, came } = &*self.shared;
-        let idle = |queue: &mut Queue| queue.waiting.is_empty() && !queue.closed;
+        let idle = |queue: &mut Queue| queue.waiting == 0 && !queue.closed;
         let queue = came.wait_while(lock(queue), idle).unwrap_or_else(PoisonError::into_inner);
-        let few = |queue: &mut Queue| queue.waiting.len() < queue.wanted && !queue.closed;
+        let few = |queue: &mut Queue| queue.waiting < queue.wanted && !queue.closed;
         let (mut queue, _) = came
             .wait_timeout_while(queue, self.pace.gather, few)
             .unwrap_or_else(PoisonError::into_inner);
-        let leaves = mem::take(&mut queue.waiting);
+        if queue.waiting == 0 {
+            return None;
+        }
         // As many as came last time are waited for the next time: those who were answered come again.
-        queue.wanted = leaves.len().clamp(1, self.pace.enough.max(1));
-        let group = mem::take(&mut queue.group);
-        (!leaves.is_empty()).then_some((leaves, group))
+        queue.wanted = queue.waiting.clamp(1, self.pace.enough.max(1));
+        Some(queue.take())
     }
 
     /// Writes a group, in the order of its times, and returns the answers in the order in which it came.
@@ -314,9 +367,14 @@ struct CloseOnDrop(Arc<Shared>);
 
 impl Drop for CloseOnDrop {
     fn drop(&mut self) {
-        self.0.close();
-        let group = Arc::clone(&self.0.queue().group);
-        let _ = group.answers.set(Err(Arc::new(Error::Stopped)));
+        let mut queue = self.0.queue();
+        queue.closed = true;
+        let waiting = mem::take(&mut queue.full).into_iter().chain([mem::take(&mut queue.open)]);
+        for Waiting { group, leaves: _ } in waiting {
+            let _ = group.answers.set(Err(Arc::new(Error::Stopped)));
+        }
+        drop(queue);
+        self.0.came.notify_all();
     }
 }
 
@@ -372,6 +430,73 @@ mod tests {
         });
         assert!(found.unwrap().is_none());
         assert_eq!(seen.len(), 1000);
+    }
+
+    #[test]
+    fn a_group_ends_where_a_bundle_does_once_so_many_wait() {
+        let mut queue = Queue {
+            full: Vec::new(),
+            open: Waiting::default(),
+            waiting: 0,
+            size: 100,
+            wanted: 1,
+            closed: false,
+            signed: Vec::new(),
+        };
+        let mut number = 0;
+        // So many come, and then groups of these sizes are taken together.
+        for (come, expected) in [
+            (3, &[3][..]),
+            (200, &[153, 47]),
+            (255, &[209, 46]),
+            (256, &[210]),
+            (210, &[256]),
+            (255, &[255]),
+            (1, &[1]),
+            (600, &[256, 256]),
+            (0, &[88]),
+        ] {
+            for _ in 0..come {
+                let _ = queue.add(leaf(number, 0));
+                number += 1;
+            }
+            let taken = queue.take();
+            let mut counts: Vec<_> = taken.iter().map(|one| one.leaves.len()).collect();
+            counts.retain(|count| *count > 0);
+            assert_eq!(counts, expected, "{come}");
+        }
+        assert_eq!((queue.waiting, queue.size), (0, 100 + number));
+    }
+
+    #[test]
+    fn those_who_are_refused_leave_everybody_else_with_their_own_answer() {
+        let sequencer = Sequencer::start(log(), Pace::default());
+        let _ = sequencer.append(leaf(0, 1000)).unwrap();
+        thread::scope(|scope| {
+            for writer in 1..=300 {
+                let sequencer = &sequencer;
+                scope.spawn(move || {
+                    for turn in 0..4 {
+                        let number = writer * 10 + turn;
+                        // Every seventh comes from a clock that is far behind.
+                        let late = number % 7 == 0;
+                        match sequencer.append(leaf(number, if late { 0 } else { 1000 })) {
+                            Ok(written) => {
+                                assert!(!late);
+                                let entry = written.leaf.to_entry().unwrap();
+                                assert_eq!(entry.facts()["number"], number);
+                            }
+                            Err(error) => {
+                                assert!(late && matches!(error, Error::TimeRunsBackwards { .. }));
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        let late = (1..=300_u64).flat_map(|w| (0..4).map(move |t| w * 10 + t));
+        let late = late.filter(|number| number % 7 == 0).count() as u64;
+        assert_eq!(sequencer.stop().unwrap().size(), 1 + 1200 - late);
     }
 
     #[test]

@@ -94,7 +94,7 @@ fn inject(kind: Kind) {
     let mut cases = 0;
     for (name, times) in &calls {
         let faults: &[&str] = match *name {
-            "fsync" | "fdatasync" | "unlink" | "rmdir" | "flock" => &["error=EIO", "signal=KILL"],
+            "unlink" | "rmdir" | "flock" => &["error=EIO", "signal=KILL"],
             _ => &["error=EIO", "error=ENOSPC", "signal=KILL"],
         };
         // All of them in the long run, else some of each call, from its first to its last.
@@ -118,6 +118,7 @@ fn inject(kind: Kind) {
             }
         }
     }
+    println!("{kind:?}: {cases} faults in {} calls", calls.values().map(Vec::len).sum::<usize>());
     assert!(cases > 60, "only {cases} faults were injected: {calls:?}");
 }
 
@@ -141,7 +142,7 @@ fn every_durability_call_may_fail_or_kill_a_program_with_sqlite() {
 #[test]
 fn every_write_may_be_cut_short() {
     for kind in Kind::ALL {
-        let mut stopped = 0;
+        let (mut limits, mut stopped) = (0, 0);
         for blocks in (0..1200).step_by(if env::var_os("COMITY_LONG").is_some() { 7 } else { 37 }) {
             let place = tempfile::tempdir().unwrap();
             // The limit is of file size, in blocks of 512 bytes; what would pass it is written in part.
@@ -152,12 +153,14 @@ fn every_write_may_be_cut_short() {
             told(&mut command, kind, How::Alone, place.path());
             command.stdout(Stdio::piped()).stderr(Stdio::null());
             let mut observer = run(command);
+            limits += 1;
             stopped += u32::from(observer.acknowledged.len() < 6);
             let case = format!("{kind:?} {blocks} blocks");
             observer.hold(kind, place.path(), &case);
             observer.listen(again(kind, place.path()).as_slice());
             observer.hold(kind, place.path(), &case);
         }
+        println!("{kind:?}: {limits} limits of file size, {stopped} struck");
         assert!(stopped > 3, "{kind:?}: only {stopped} limits struck");
     }
 }

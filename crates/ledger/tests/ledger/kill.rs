@@ -44,6 +44,7 @@ fn kill(kind: Kind) {
         }
         acknowledged += observer.acknowledged.len();
     }
+    println!("{kind:?}: {rounds} kills, {acknowledged} entries acknowledged");
     assert!(
         acknowledged > 100,
         "only {acknowledged} entries were acknowledged: nothing was tested"

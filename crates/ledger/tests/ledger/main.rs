@@ -5,9 +5,11 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "helpers of tests fail as tests do"
+    clippy::print_stdout,
+    reason = "helpers of tests fail as tests do, and long tests say how much they did"
 )]
 
+mod corpus;
 mod crash;
 mod faults;
 mod golden;

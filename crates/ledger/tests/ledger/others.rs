@@ -1,13 +1,15 @@
 //! Somebody else's verifier accepts what is written here, and refuses what was changed.
 //!
-//! It is a small program around Go's `golang.org/x/mod/sumdb/note` and `sumdb/tlog`, in `tests/verifiers`. Whatever
-//! it refuses our own audit must refuse, and the other way round.
+//! One is a small program around Go's `golang.org/x/mod/sumdb/note` and `sumdb/tlog`; the other, a second opinion, one
+//! around `aics-tlog` from PyPI. Both are in `tests/verifiers`. Whatever they refuse our own audit must refuse, and the
+//! other way round.
 
 use std::{
-    fs,
+    env, fs,
+    io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
-    process::{Command, Output},
-    sync::OnceLock,
+    process::{Child, Command, Output, Stdio},
+    sync::{Mutex, OnceLock},
 };
 
 use ledger::{Files as _, Log, Memory, Store as _};
@@ -35,6 +37,35 @@ fn built() -> &'static Path {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         program
     })
+}
+
+/// Asks `aics-tlog` of a ledger, a key and checkpoints held before; the answer begins with `yes` or `no`.
+fn ask_aics(ledger: &Path, key: &Path, held: &[PathBuf]) -> String {
+    static RUNNING: OnceLock<Mutex<Child>> = OnceLock::new();
+    let running = RUNNING.get_or_init(|| {
+        let python = env::var_os("COMITY_AICS").unwrap_or_else(|| "python3".into());
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verifiers/aics.py");
+        let mut command = Command::new(python);
+        command.arg(source).stdin(Stdio::piped()).stdout(Stdio::piped());
+        Mutex::new(command.spawn().unwrap())
+    });
+    let mut child = running.lock().unwrap();
+    let words: Vec<_> = [ledger, key]
+        .into_iter()
+        .chain(held.iter().map(PathBuf::as_path))
+        .map(|path| path.display().to_string())
+        .collect();
+    let line = words.join("\t") + "\n";
+    child.stdin.as_mut().unwrap().write_all(line.as_bytes()).unwrap();
+    let mut answer = String::new();
+    // It says nothing unasked, so a reader made for one line takes no other.
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut answer).unwrap();
+    assert!(
+        answer.starts_with("yes") || answer.starts_with("no "),
+        "make a venv, DIR/bin/pip install --ignore-requires-python aics-tlog==0.2.1, and set \
+         COMITY_AICS=DIR/bin/python"
+    );
+    answer
 }
 
 /// A folder with a copy of a ledger and its public key.
@@ -70,8 +101,16 @@ impl Copied {
         command.output().unwrap()
     }
 
+    /// Says whether both accept it; they never differ.
     fn accepts(&self, held: &[Vec<u8>]) -> bool {
-        self.ask(held).status.success()
+        let go = self.ask(held);
+        let held: Vec<_> =
+            (0..held.len()).map(|n| self.place.path().join(format!("held-{n}"))).collect();
+        let key = self.place.path().join("key");
+        let aics = ask_aics(&self.place.path().join("ledger"), &key, &held);
+        let (go_says, aics_says) = (go.status.success(), aics.starts_with("yes"));
+        assert_eq!(go_says, aics_says, "{aics}{}", String::from_utf8_lossy(&go.stderr));
+        go_says
     }
 }
 
@@ -89,17 +128,16 @@ fn grown(sizes: &[u64]) -> (Memory, Vec<Vec<u8>>) {
 }
 
 #[test]
-fn gos_libraries_accept_ledgers_of_every_shape() {
+fn gos_libraries_and_aics_accept_ledgers_of_every_shape() {
     let sizes = [0, 1, 2, 255, 256, 257, 511];
     for (number, size) in sizes.iter().enumerate() {
         let (store, held) = grown(&sizes[..=number]);
-        let answer = Copied::of(&store).ask(&held);
-        assert!(answer.status.success(), "{size}: {}", String::from_utf8_lossy(&answer.stderr));
+        assert!(Copied::of(&store).accepts(&held), "{size}");
     }
 }
 
 #[test]
-fn gos_libraries_accept_a_ledger_as_it_grows_over_65536_entries() {
+fn gos_libraries_and_aics_accept_a_ledger_as_it_grows_over_65536_entries() {
     // One ledger, looked at on its way: at the last entry of a whole tree of tiles, the next, and beyond.
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join("key"), format!("{}\n", verifier())).unwrap();
@@ -115,6 +153,8 @@ fn gos_libraries_accept_a_ledger_as_it_grows_over_65536_entries() {
         let answer = command.output().unwrap();
         assert!(answer.status.success(), "{size}: {}", String::from_utf8_lossy(&answer.stderr));
         assert!(String::from_utf8_lossy(&answer.stdout).contains(&format!("{size} entries")));
+        let answer = ask_aics(&folder, &place.path().join("key"), &held);
+        assert!(answer.starts_with("yes"), "{size}: {answer}");
         let file = place.path().join(format!("held-{size}"));
         fs::write(&file, log.signed_checkpoint()).unwrap();
         held.push(file);
@@ -122,7 +162,7 @@ fn gos_libraries_accept_a_ledger_as_it_grows_over_65536_entries() {
 }
 
 #[test]
-fn gos_libraries_and_our_audit_refuse_every_kind_of_changed_byte() {
+fn gos_libraries_aics_and_our_audit_refuse_every_kind_of_changed_byte() {
     let (store, _) = grown(&[255, 259]);
     let copied = Copied::of(&store);
     assert!(copied.accepts(&[]));
@@ -139,7 +179,7 @@ fn gos_libraries_and_our_audit_refuse_every_kind_of_changed_byte() {
             let mut tampered = store.clone();
             tampered.tamper(&path, wrong);
             assert!(!findings(&tampered, &[]).is_empty(), "{path} byte {place}");
-            // Files of older, narrower tiles are no part of what Go's program reads.
+            // Files of older, narrower tiles are no part of what the others read.
             if !path.contains(".p/255") {
                 assert!(!copied.accepts(&[]), "{path} byte {place}");
             }
@@ -152,7 +192,7 @@ fn gos_libraries_and_our_audit_refuse_every_kind_of_changed_byte() {
 }
 
 #[test]
-fn gos_libraries_and_our_audit_refuse_dropped_doubled_and_moved_entries() {
+fn gos_libraries_aics_and_our_audit_refuse_dropped_doubled_and_moved_entries() {
     let (store, _) = grown(&[259]);
     let path = "tile/entries/001.p/3";
     let bytes = store.read(path).unwrap().unwrap();
@@ -169,7 +209,7 @@ fn gos_libraries_and_our_audit_refuse_dropped_doubled_and_moved_entries() {
 }
 
 #[test]
-fn gos_libraries_our_audit_and_a_witness_refuse_a_ledger_that_was_forked_or_rolled_back() {
+fn gos_libraries_aics_our_audit_and_a_witness_refuse_a_ledger_that_was_forked_or_rolled_back() {
     let (_, held) = grown(&[5, 300, 600]);
     // The same key signs another history, from entry 299 on: as large, larger, and smaller than what was shown.
     for size in [299, 300, 600, 700] {

@@ -385,6 +385,7 @@ fn lose_power(kind: Kind) {
             built += 1;
         }
     }
+    println!("{kind:?}: {built} states of {} events", events.len());
     assert!(built >= wanted, "{kind:?}: {built} images");
 }
 
