@@ -54,7 +54,9 @@ async fn main() {
     let now: Timestamp = "2027-01-04T09:00:00Z".parse().unwrap();
     let app = App::open(config, Clock::fixed(now)).await.unwrap();
     let cycle = app.program().schedule.cycles.first().unwrap().id.clone();
-    let outcome = run(app.program(), &mut *app.node().await, &cycle, &mut Nobody).await.unwrap();
+    let mut node = app.node().await;
+    let outcome = Box::pin(run(app.program(), &mut node, &cycle, &mut Nobody)).await.unwrap();
+    drop(node);
     assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
     let id = app.store().queue(&Queue::default(), 1).await.unwrap().lines.remove(0).id;
     fill(&app, &id, cases, now).await;

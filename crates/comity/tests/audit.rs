@@ -1,11 +1,7 @@
 //! The audit from outside: no byte that is signed can be changed unseen, a ledger on a web server is audited as one in a
 //! folder is, and what a pruned ledger no longer has is said to be open and not to be wrong.
 
-#![expect(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    reason = "a test that cannot go on says why and fails"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says why and fails")]
 
 use agreement::Gate;
 use comity::audit::{Audited, audit, audit_files};

@@ -337,7 +337,8 @@ fn judgements(desk: &Desk, pairs: &str) -> String {
     let mut text = "source,recipient,same\n".to_owned();
     for row in rows(&desk.read(pairs)) {
         let same = if sources[&row[0]] == recipients[&row[1]] { "yes" } else { "no" };
-        text += &format!("{},{},{same}\n", row[0], row[1]);
+        text.push_str(&[&row[0], &row[1], same].join(","));
+        text.push('\n');
     }
     text
 }
@@ -392,13 +393,12 @@ fn new_records_give_the_pairs_that_linking_all_gives_beyond_the_old_ones() {
     let model = desk.read("model.toml");
     let without = model.replace("[comparison.frequency]", "[comparison.unused]");
     let frequencies = |line: &&str| !line.contains("minimum_u") && !line.contains("unused");
-    let kept: String = without
+    let kept: Vec<&str> = without
         .lines()
         .filter(frequencies)
         .map(|line| if line == "weight = 1.0" || line == "similar = false" { "" } else { line })
-        .map(|line| format!("{line}\n"))
         .collect();
-    desk.write("model.toml", kept);
+    desk.write("model.toml", kept.join("\n") + "\n");
     desk.call(&format!("link link model.toml {FILES} --out all.csv")).well();
     let text = desk.read("people/payroll.csv");
     let old: Vec<String> = text
@@ -492,8 +492,8 @@ fn a_population_says_how_common_a_name_is() {
         .map(|row| row[place].to_uppercase())
         .filter(|name| !name.is_empty())
         .collect();
-    let table: String = names.iter().map(|name| format!("{name},0.5\n")).collect();
-    desk.write("surnames.csv", format!("value,share\n{table}"));
+    let table: Vec<String> = names.iter().map(|name| format!("{name},0.5\n")).collect();
+    desk.write("surnames.csv", format!("value,share\n{}", table.concat()));
     let words = format!(
         "link link model.toml {FILES} --probability 0.0001 --out supplied.csv --population surname=surnames.csv"
     );

@@ -11,8 +11,11 @@ use std::path::Path;
 #[expect(unreachable_pub, reason = "the fuzz targets call it as a crate of its own")]
 mod checks;
 
+/// A target: what holds of any bytes.
+type Check = fn(&[u8]);
+
 /// The targets, by name.
-const TARGETS: [(&str, fn(&[u8])); 3] =
+const TARGETS: [(&str, Check); 3] =
     [("model", checks::model), ("splink", checks::splink), ("expression", checks::expression)];
 
 #[test]

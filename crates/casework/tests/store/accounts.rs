@@ -41,17 +41,17 @@ async fn keeps_its_promises(store: &AccountDatabase) {
 }
 
 async fn accounts_and_roles(store: &AccountDatabase) {
-    let issued = Some(("https://issuer.example".to_owned(), "subject-1".to_owned()));
-    let zoe = Account { issued: issued.clone(), ..account("zoe") };
+    let issued = ("https://issuer.example".to_owned(), "subject-1".to_owned());
+    let zoe = Account { issued: Some(issued.clone()), ..account("zoe") };
     store.add_account(&account("ada"), 1).await.unwrap();
     store.add_account(&zoe, 1).await.unwrap();
     let twice = store.add_account(&account("ada"), 2).await;
     assert!(matches!(twice, Err(Error::AccountThere)), "{twice:?}");
     assert_eq!(store.account("ada").await.unwrap(), Some(account("ada")));
     assert_eq!(store.account("ben").await.unwrap(), None);
-    let (issuer, subject) = issued.unwrap();
-    assert_eq!(store.account_issued(&issuer, &subject).await.unwrap(), Some(zoe));
-    assert_eq!(store.account_issued(&issuer, "subject-2").await.unwrap(), None);
+    let (kept_at, subject) = issued;
+    assert_eq!(store.account_issued(&kept_at, &subject).await.unwrap(), Some(zoe));
+    assert_eq!(store.account_issued(&kept_at, "subject-2").await.unwrap(), None);
     let both = BTreeSet::from([Role::Reviewer, Role::Verifier]);
     store.set_roles("ada", PROGRAM, &both).await.unwrap();
     assert_eq!(store.roles("ada", PROGRAM).await.unwrap(), both);

@@ -89,7 +89,7 @@ async fn assert_refused_after(answer: Answer, rule: &str) {
 
 #[tokio::test]
 async fn no_run_once_a_signer_has_revoked() {
-    assert_refused_after(Answer::Revoke, "F1-revoked").await;
+    Box::pin(assert_refused_after(Answer::Revoke, "F1-revoked")).await;
 }
 
 #[tokio::test]

@@ -168,11 +168,11 @@ async fn nothing_shown_or_shown_of_an_older_checkpoint_releases_nothing() {
     let quorum = Quorum::of(program.agreement(), &program.schedule, &watched.key());
     let quorum = quorum.unwrap().unwrap();
     let cosigned = |note: &Note, by: &[u8]| {
-        let mut note = note.clone();
+        let mut signed = note.clone();
         for number in by {
-            note.add(vec![cosigner(*number).cosign(note.text(), at(2)).unwrap()]).unwrap();
+            signed.add(vec![cosigner(*number).cosign(signed.text(), at(2)).unwrap()]).unwrap();
         }
-        quorum.judge(&note)
+        quorum.judge(&signed)
     };
     let now = Reader::open(Directory::new(node.places.ledger()), watched.key()).unwrap();
     assert!(cosigned(now.note(), &[]).is_err());

@@ -255,7 +255,7 @@ async fn a_sealed_disclosure_is_absent_without_a_hint_and_there_again_after_its_
 
     // Sealed, the person sees what they would see had there never been such an entry, and nothing more.
     let done = desk.seal(&officer(Role::PrivacyOfficer), sealed(&seal)).await.unwrap();
-    let (_, lines) = place.app.shown(done).unwrap();
+    let ((), lines) = place.app.shown(done).unwrap();
     place.app.until_recorded(&lines).await.unwrap();
     let mut never = before.clone();
     for part in ["disclosures", "evidence", "finders"] {

@@ -35,7 +35,7 @@ impl Words {
         let scorer = self.shares.scorer(&model, model.threshold(), &tables)?;
         let blocks = Blocks::new(&tables, model.rules())?;
         let named = pairs::named(&self.pairs, &tables)?;
-        let scored: Vec<Pair> = score_given(&scorer, &named)?
+        let weighed: Vec<Pair> = score_given(&scorer, &named)?
             .into_iter()
             .map(|given| Pair {
                 source: given.source,
@@ -45,19 +45,19 @@ impl Words {
                 weight: given.weight,
             })
             .collect();
-        pairs::write(&self.out, &tables, &model, &scored)?;
-        let count = |is: &dyn Fn(&Pair) -> bool| scored.iter().filter(|pair| is(pair)).count();
+        pairs::write(&self.out, &tables, &model, &weighed)?;
+        let count = |is: &dyn Fn(&Pair) -> bool| weighed.iter().filter(|pair| is(pair)).count();
         let above = count(&|pair| pair.weight >= model.threshold());
         let unmade = count(&|pair| pair.rule == pairs::NO_RULE);
         printer.json(&serde_json::json!({
-            "pairs": scored.len(), "at_threshold": above, "made_by_no_rule": unmade,
+            "pairs": weighed.len(), "at_threshold": above, "made_by_no_rule": unmade,
             "out": super::super::shown(&self.out),
         }));
         printer.wrapped(
             "pairs     ",
             &format!(
                 "{}, {} at {:.2} or above, {} that no rule makes, in {}",
-                thousands(scored.len() as u64),
+                thousands(weighed.len() as u64),
                 thousands(above as u64),
                 model.threshold(),
                 thousands(unmade as u64),
