@@ -222,7 +222,7 @@ impl Check<'_, '_> {
         let mut seen = BTreeSet::new();
         for (index, member) in members.iter().enumerate() {
             let path = format!("witnesses.members[{index}].key");
-            if self.reader.is_sound(&[&path]) && !seen.insert(&member.key) {
+            if self.reader.is_sound(&[&path]) && !seen.insert(member.key.public()) {
                 let what = format!("`{}` has the key of another witness", member.id);
                 self.add(
                     &path,

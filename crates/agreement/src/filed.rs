@@ -365,6 +365,10 @@ impl Annex {
                 let cite = Some("5 U.S.C. 552a(o)(1)(C)");
                 add("approx_count", what, cite, "say about how many records there are");
             }
+            for exception in &caseload.exceptions {
+                written.push(("citation", "caseload.exceptions.citation", &exception.citation));
+                written.push(("reason", "caseload.exceptions.reason", &exception.reason));
+            }
             let set = agreement.record_sets.iter().find(|set| set.caseload_id.is_some());
             let other = |assessment: &&Accuracy| Some(&assessment.record_set) != set.map(|s| &s.id);
             if let Some(assessment) = caseload.accuracy.iter().find(other) {

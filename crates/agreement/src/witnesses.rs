@@ -55,6 +55,11 @@ impl WitnessKey {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Returns the public key alone: under two names it is one witness.
+    pub(crate) fn public(&self) -> &str {
+        self.0.splitn(3, '+').nth(2).unwrap_or_default()
+    }
 }
 
 impl std::str::FromStr for WitnessKey {

@@ -560,6 +560,30 @@ fn a_joined_recipient_inherits_no_exception_assessment_or_publication_of_the_fir
     let broken = refusal(&filed, &joined_run(&filed));
     assert!(broken.ids().iter().any(|id| id.starts_with("F3-")), "{:?}", broken.ids());
 
+    // One of its own counts, if it says which law it rests on.
+    for (citation, counts) in [("Housing Act (fictional), section 9", true), ("TODO", false)] {
+        let mut filed = joined(exception);
+        let mut annex = joining(&filed);
+        if let Some(caseload) = &mut annex.caseload {
+            caseload.exceptions = vec![agreement::Exception {
+                kind: agreement::ExceptionKind::BenefitItself,
+                category: Category::Disability,
+                citation: citation.into(),
+                reason: "The support is for people with a disability.".into(),
+            }];
+        }
+        assert_eq!(annex.problems("", "a", &filed.agreement).unwrap().is_empty(), counts);
+        for signer in JOINING {
+            say(&mut annex, Answer::Accept, signer);
+        }
+        filed.annexes = vec![annex];
+        publish_joining(&mut filed);
+        match gate().decide(&joined_run(&filed), &filed, now()) {
+            Decision::Permit(_) => assert!(counts),
+            Decision::Refusal(_) => assert!(!counts),
+        }
+    }
+
     let mut filed = joined(|_| {});
     if let Some(caseload) = &mut filed.annexes[0].caseload {
         caseload.accuracy.clear();

@@ -183,6 +183,8 @@ struct Reading<'key> {
     corrections: BTreeMap<(String, u64), corrections::Ordered>,
     /// The witnesses of each agreement that asks for some.
     quorums: BTreeMap<String, Policy>,
+    /// How many of which they are, as it was filed.
+    witnesses: BTreeMap<String, (u64, BTreeMap<String, String>)>,
     /// The checkpoints that they cosigned, which this ledger must continue.
     seen: Vec<Checkpoint>,
     abandoned: BTreeSet<String>,
@@ -254,6 +256,7 @@ impl<'key> Reading<'key> {
             cases: BTreeMap::new(),
             corrections: BTreeMap::new(),
             quorums: BTreeMap::new(),
+            witnesses: BTreeMap::new(),
             seen: Vec::new(),
             abandoned: BTreeSet::new(),
             gone: Gone::default(),
@@ -581,10 +584,18 @@ impl<'key> Reading<'key> {
         let (count, persons) = disclosures
             .fold((0_u64, 0_u64), |(count, persons), given| (count + 1, persons + given.persons));
         let openings = rows.get("opening").copied().unwrap_or_default();
-        let key = if key { "its key and " } else { "" };
+        if !key {
+            // Some cases whose time was over; what is left under the agreement can still be opened.
+            let leads = rows.get("lead").copied().unwrap_or_default();
+            self.erased.push(format!(
+                "entry {index}: of agreement {agreement} {leads} leads and {openings} openings were destroyed at {at} \
+                 (due {due}), without its key"
+            ));
+            return;
+        }
         let gone = if self.gone.any() { ", and of those that are gone" } else { "" };
         self.erased.push(format!(
-            "entry {index}: what was obtained under agreement {agreement} was destroyed at {at} (due {due}): {key}{openings} \
+            "entry {index}: what was obtained under agreement {agreement} was destroyed at {at} (due {due}): its key and {openings} \
              openings; what {count} disclosures about {persons} persons commit to{gone} cannot be opened any more"
         ));
     }

@@ -186,6 +186,12 @@ pub(crate) fn policy(
     quorum: u32,
     members: &[(&str, &str, Option<&str>)],
 ) -> Result<Policy, Error> {
+    let cannot =
+        |what: &str| Error::Unrunnable { what: format!("the witnesses agreed on: {what}") };
+    let one_word = |text: &str| !text.is_empty() && !text.contains(char::is_whitespace);
+    if !members.iter().all(|(name, key, _)| one_word(name) && one_word(key)) {
+        return Err(cannot("a name or a key is not one word"));
+    }
     let mut text = format!("log {log}\n");
     // INVARIANT: writing to a text does not fail.
     for (name, key, address) in members {
@@ -193,5 +199,14 @@ pub(crate) fn policy(
     }
     let names: Vec<_> = members.iter().map(|(name, ..)| *name).collect();
     let _ = write!(text, "group {GROUP} {quorum} {}\nquorum {GROUP}\n", names.join(" "));
-    Ok(Policy::parse(text.as_bytes())?)
+    let policy = Policy::parse(text.as_bytes())?;
+    // A witness under two names is one witness, and a ledger is no witness of its own.
+    let mut known: Vec<&Verifier> = vec![log];
+    for witness in policy.witnesses() {
+        if known.iter().any(|one| one.is_same_key(&witness.verifier)) {
+            return Err(cannot("two of them, or one and the ledger itself, have the same key"));
+        }
+        known.push(&witness.verifier);
+    }
+    Ok(policy)
 }

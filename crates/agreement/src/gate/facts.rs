@@ -221,16 +221,14 @@ pub(super) fn resource(
         (
             "exceptions",
             json!(
-                agreement
-                    .exceptions
-                    .iter()
+                cited_exceptions(agreement)
                     .map(|e| format!("{}:{}", e.kind.as_str(), e.category))
                     .collect::<BTreeSet<_>>()
             ),
         ),
         (
             "exception_kinds",
-            json!(agreement.exceptions.iter().map(|e| e.kind).collect::<BTreeSet<_>>()),
+            json!(cited_exceptions(agreement).map(|e| e.kind).collect::<BTreeSet<_>>()),
         ),
         ("lowest_threshold_milli", json!(milli_up(agreement.model.threshold.lowest_weight()))),
         ("pilot_sample", json!(long(agreement.pilot.sample))),
@@ -533,6 +531,12 @@ fn details(
     .filter(|(_, text)| !text.is_empty())
     .map(|(name, text)| (name.to_owned(), text))
     .collect()
+}
+
+/// Returns the exceptions from F3 that say which law they rest on, and why: one that does not is none.
+fn cited_exceptions(agreement: &Agreement) -> impl Iterator<Item = &crate::Exception> {
+    let says = |text: &str| !crate::reader::is_placeholder(text);
+    agreement.exceptions.iter().filter(move |e| says(&e.citation) && says(&e.reason))
 }
 
 /// Returns every element that the discrepancy rule names, in whichever list it stands: what it looks at can be the

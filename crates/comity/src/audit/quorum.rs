@@ -22,8 +22,15 @@ impl Reading<'_> {
             members.iter().map(|(name, key)| (name.as_str(), key.as_str(), None)).collect();
         let asked = u32::try_from(quorum).ok();
         let made: Option<Policy> = asked.and_then(|quorum| policy(self.key, quorum, &list).ok());
+        let agreed = (quorum, members.clone());
+        if self.witnesses.get(&agreement).is_some_and(|before| *before != agreed) {
+            let what = "it names other witnesses than were filed for this agreement before";
+            self.wrong(index, what, WITNESS);
+            return;
+        }
         match made {
             Some(policy) => {
+                self.witnesses.insert(agreement.clone(), agreed);
                 self.quorums.insert(agreement, policy);
             }
             None => self.wrong(index, "the witnesses that it names make no quorum", WITNESS),

@@ -159,6 +159,12 @@ impl Errand {
     pub(crate) fn ended(&self) -> Option<&Ended> {
         self.ended.get()
     }
+
+    /// Says whether it is under way, or its hour is not over.
+    fn is_kept(&self, now: Timestamp) -> bool {
+        let until = self.begun_at.checked_add(SignedDuration::from_hours(KEPT_HOURS));
+        self.ended().is_none() || until.is_ok_and(|until| now < until)
+    }
 }
 
 /// The errands of a node.
@@ -194,11 +200,19 @@ impl Errands {
         if state.running.len() >= AT_ONCE {
             return Err(Error::TooMany { seconds: 10 });
         }
-        let is_kept = |errand: &Errand| {
-            let until = errand.begun_at.checked_add(SignedDuration::from_hours(KEPT_HOURS));
-            errand.ended().is_none() || until.is_ok_and(|until| now < until)
-        };
-        state.errands.retain(|_, errand| is_kept(errand));
+        state.errands.retain(|_, errand| errand.is_kept(now));
+        if what == What::PrintFile {
+            // A letter's new code voids the one before: of two files of letters only the later one is worth sending.
+            let under_way = |errand: &Errand| errand.what == what && errand.ended().is_none();
+            if state.errands.values().any(|errand| under_way(errand)) {
+                return Err(Error::NotAllowed {
+                    why:
+                        "letters are being gathered already: wait until that is done, or cancel it"
+                            .to_owned(),
+                });
+            }
+            state.errands.retain(|_, errand| errand.what != what);
+        }
         let errand = Arc::new(Errand {
             id: crate::node::mark()?,
             what,
@@ -226,15 +240,22 @@ impl Errands {
     }
 
     /// Returns an officer's errand.
-    pub(crate) async fn find(&self, owner: &OfficerId, id: &str) -> Result<Arc<Errand>, Error> {
+    pub(crate) async fn find(
+        &self,
+        owner: &OfficerId,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<Arc<Errand>, Error> {
         let state = self.state.lock().await;
-        let errand = state.errands.get(id).filter(|errand| errand.owner == *owner);
+        let errand = state.errands.get(id);
+        let errand = errand.filter(|errand| errand.owner == *owner && errand.is_kept(now));
         errand.cloned().ok_or(Error::NotFound)
     }
 
     /// Returns an officer's errands, the latest first.
-    pub(crate) async fn of(&self, owner: &OfficerId) -> Vec<Arc<Errand>> {
-        let state = self.state.lock().await;
+    pub(crate) async fn of(&self, owner: &OfficerId, now: Timestamp) -> Vec<Arc<Errand>> {
+        let mut state = self.state.lock().await;
+        state.errands.retain(|_, errand| errand.is_kept(now));
         let mut all: Vec<_> =
             state.errands.values().filter(|errand| errand.owner == *owner).cloned().collect();
         all.sort_by_key(|errand| std::cmp::Reverse(errand.begun_at));

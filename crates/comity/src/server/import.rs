@@ -86,6 +86,15 @@ pub struct Imported {
 /// A row as it was read: what it says, or the case it names and why it cannot be taken.
 pub type Told<T> = Result<T, (String, String)>;
 
+/// Whose results somebody may bring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bringing {
+    /// A person's own: nobody speaks for a second officer (floor F5).
+    Own,
+    /// Everybody's, by a system that has a key of its own and answers for who did what there.
+    Everybodys,
+}
+
 /// Takes rows in, one after the other, until it is cancelled.
 ///
 /// # Errors
@@ -93,6 +102,7 @@ pub type Told<T> = Result<T, (String, String)>;
 pub(crate) async fn import(
     app: &App,
     officer: &SignedIn,
+    bringing: Bringing,
     rows: Vec<Told<Row>>,
     file: String,
     progress: &Progress,
@@ -113,6 +123,10 @@ pub(crate) async fn import(
         }
         match row {
             Err((case, why)) => imported.rejected.push((number, case, why)),
+            Ok(row) if bringing == Bringing::Own && row.officer != officer.officer.as_str() => {
+                let why = "it is another officer's: let them bring it, or a system with its key";
+                imported.rejected.push((number, row.case, why.to_owned()));
+            }
             Ok(row) => {
                 let (case, minutes) = (row.case.clone(), row.minutes);
                 match take(app, row).await? {

@@ -133,17 +133,18 @@ async fn rejected_rows_of_results_are_named_with_their_case_and_a_file_that_is_n
     let opinion = Opinion { judgement: Judgement::Same, reason: "the same".into(), expires: None };
     step(&place, "reviewer-1", Role::Reviewer, &id, Step::Review(opinion)).await;
     place.officer("verifier-1", &[Role::Verifier]).await;
-    let mut operator = officer(&place, "operator-1", Role::Operator).await;
+    place.officer("operator-1", &[Role::Operator, Role::Verifier]).await;
+    let mut operator = place.browser("operator-1").await;
     let file = format!(
-        "case;version;officer;outcome;words;hours\r\n{id};1;verifier-1;begun;;0.5\r\n{id};1;verifier-1;begun;;\r\n\
-         2027Q1-9999;0;verifier-1;begun;;\r\n{id};2;nobody;begun;;\r\n{id};2;verifier-1;guessed;;\r\n"
+        "case;version;officer;outcome;words;hours\r\n{id};1;operator-1;begun;;0.5\r\n{id};1;operator-1;begun;;\r\n\
+         2027Q1-9999;0;operator-1;begun;;\r\n{id};2;verifier-1;confirmed;;\r\n{id};2;operator-1;guessed;;\r\n"
     );
     let answer = upload(&place, &mut operator, "/results", &file).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
     let page = ended(&place, &mut operator, location(&answer)).await.body;
     assert!(page.contains("1 taken, 4 rejected."), "{page}");
     assert!(page.contains("They took 0.5 hours"), "{page}");
-    for why in ["2027Q1-9999", "there is no such officer", "`outcome` is one of"] {
+    for why in ["2027Q1-9999", "it is another officer", "`outcome` is one of"] {
         assert!(page.contains(why), "{why}: {page}");
     }
     for (file, why) in [

@@ -30,6 +30,17 @@ pub(super) async fn destroy(
     let runs = runs_under(&store.runs().await?, agreement);
     let doomed = leads.map_or(Doomed::Runs(&runs), Doomed::Leads);
     let mut tx = store.begin().await?;
+    // A case that was opened again since it was named keeps all it has (floor F7).
+    let closed: Vec<String>;
+    let doomed = match doomed {
+        Doomed::Runs(_) => doomed,
+        Doomed::Leads(_) => {
+            let select =
+                "SELECT id FROM case_file WHERE stage = 'closed' AND id = ANY ($1) FOR UPDATE";
+            closed = sqlx::query_scalar(select).bind(doomed.names()).fetch_all(&mut *tx).await?;
+            Doomed::Leads(&closed)
+        }
+    };
     let select =
         AssertSqlSafe(format!("SELECT id FROM lead WHERE id IN {} ORDER BY id", list(doomed)));
     let leads: Vec<String> =

@@ -57,6 +57,16 @@ async fn destroy_some(
     certificate: Certificate<'_>,
 ) -> Result<Destroyed, Error> {
     let mut tx = store.begin().await?;
+    // A case that was opened again since it was named keeps all it has (floor F7).
+    let closed: Vec<String>;
+    let doomed = match doomed {
+        Doomed::Runs(_) => doomed,
+        Doomed::Leads(_) => {
+            let select = "SELECT id FROM case_file WHERE stage = 'closed' AND id IN (SELECT value FROM json_each(?))";
+            closed = sqlx::query_scalar(select).bind(named(doomed)?).fetch_all(&mut *tx).await?;
+            Doomed::Leads(&closed)
+        }
+    };
     let select =
         AssertSqlSafe(format!("SELECT id FROM lead WHERE id IN {} ORDER BY id", list(doomed)));
     let leads: Vec<String> =

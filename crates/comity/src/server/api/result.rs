@@ -3,7 +3,7 @@
 use super::Given;
 use crate::server::errand::Progress;
 use crate::server::error::Problem;
-use crate::server::import::{Row, import};
+use crate::server::import::{Bringing, Row, import};
 use crate::server::visit::SignedIn;
 use crate::server::{App, Error, signature};
 use axum::Json;
@@ -75,7 +75,8 @@ pub(super) async fn take(
     }
     let file = signature::hex(&Sha256::digest(given.file.as_bytes()));
     let rows = given.rows.into_iter().map(Ok).collect();
-    let imported = import(&app, &officer, rows, file, &Progress::default()).await?;
+    let imported =
+        import(&app, &officer, Bringing::Everybodys, rows, file, &Progress::default()).await?;
     let rejected = imported.rejected.into_iter().map(|(row, _, why)| Rejected { row, why });
     Ok(Json(Taken { taken: imported.taken, rejected: rejected.collect() }))
 }

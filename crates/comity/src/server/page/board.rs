@@ -91,7 +91,6 @@ fn vote_form(csrf: &str, subject: &str, title: &str) -> Form {
     Form::new("/board", csrf, "Cast the vote")
         .field(Field::hidden("step", "vote"))
         .field(Field::hidden("subject", subject))
-        .field(Field::hidden("title", title))
         .field(Field::one(
             "vote",
             format!("Your vote on “{title}”"),
@@ -196,13 +195,10 @@ async fn report(
 }
 
 async fn vote(app: &App, officer: &SignedIn, typed: &Typed) -> Result<Response, Error> {
-    let (subject, title) = (typed.one("subject"), typed.one("title"));
-    let is_digest = subject
-        .strip_prefix("sha256:")
-        .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    if !is_digest || title.is_empty() || title.chars().count() > 300 {
+    let subject = typed.one("subject");
+    let Some(title) = title_of(app, officer, subject).await? else {
         return Err(Error::malformed("subject", "it is no digest of what can be voted on"));
-    }
+    };
     let is_for = match typed.one("vote") {
         "for" => true,
         "against" => false,
@@ -217,13 +213,34 @@ async fn vote(app: &App, officer: &SignedIn, typed: &Typed) -> Result<Response, 
     // If we crash here, the ledger has a vote that the board's page does not show: the member votes again.
     let vote = Vote {
         subject: subject.to_owned(),
-        title: title.to_owned(),
+        title,
         member: officer.officer.to_string(),
         is_for,
         at: app.now().as_second(),
     };
     app.accounts().keep_vote(&vote).await?;
     Ok(done("/board", &format!("Your vote {word} it is recorded.")))
+}
+
+/// Returns what a digest is of that a member can vote on: the agreement, or a report of a year that they have before them.
+async fn title_of(app: &App, officer: &SignedIn, subject: &str) -> Result<Option<String>, Error> {
+    let program = app.program();
+    if subject == program.digest.to_string() {
+        return Ok(Some(program.agreement().title.clone()));
+    }
+    for errand in app.errands().of(&officer.officer, app.now()).await {
+        if let Some(Ended::Reported(report)) = errand.ended()
+            && report.digest()? == subject
+        {
+            return Ok(Some(report_title(report)));
+        }
+    }
+    Ok(None)
+}
+
+/// What a report of a year is called where it is voted on.
+fn report_title(report: &Report) -> String {
+    format!("Matching report {}, {} entries", report.year, report.entries)
 }
 
 /// What a report says.
@@ -290,8 +307,7 @@ pub(super) fn report_parts(
     parts.push(Part::Table(rules));
     if may_vote {
         parts.push(Part::heading("Vote"));
-        let title = format!("Matching report {}, {} entries", report.year, report.entries);
-        parts.push(Part::Form(vote_form(csrf, &digest, &title)));
+        parts.push(Part::Form(vote_form(csrf, &digest, &report_title(report))));
     }
     Ok(parts)
 }

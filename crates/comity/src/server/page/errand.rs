@@ -14,7 +14,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use casework::store::accounts::Role;
-use casework::{CaseStore as _, Drafts};
+use casework::{CaseStage, CaseStore as _, Drafts};
 use http::header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE};
 use sha2::{Digest as _, Sha256};
 
@@ -25,7 +25,7 @@ pub(super) fn to(errand: &Errand) -> Response {
 
 /// `GET /errands`
 pub(super) async fn all(State(app): State<App>, visit: Visit, officer: SignedIn) -> Response {
-    let errands = app.errands().of(&officer.officer).await;
+    let errands = app.errands().of(&officer.officer, app.now()).await;
     let table = Table::new("What you had made, the latest first", &["What", "Begun", "How far"])
         .empty("Nothing yet. Lists, letters, results and reports that you ask for stand here for an hour.")
         .with(errands.iter().map(|errand| {
@@ -61,7 +61,7 @@ pub(super) async fn show(
     Path(id): Path<String>,
     headers: http::HeaderMap,
 ) -> Result<Response, Error> {
-    let errand = app.errands().find(&officer.officer, &id).await?;
+    let errand = app.errands().find(&officer.officer, &id, app.now()).await?;
     let (count, of) = errand.progress.seen();
     let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
     if accept.is_some_and(|accept| accept.starts_with("application/json")) {
@@ -188,7 +188,7 @@ pub(super) async fn cancel(
     officer: SignedIn,
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
-    let errand = app.errands().find(&officer.officer, &id).await?;
+    let errand = app.errands().find(&officer.officer, &id, app.now()).await?;
     errand.progress.cancel();
     Ok(done(&format!("/errands/{id}"), "It is told to stop."))
 }
@@ -199,9 +199,28 @@ pub(super) async fn fetch(
     officer: SignedIn,
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
-    let errand = app.errands().find(&officer.officer, &id).await?;
+    let errand = app.errands().find(&officer.officer, &id, app.now()).await?;
     let (name, kind, bytes) = match errand.ended() {
         Some(Ended::Made(made)) => {
+            if made.what == "print-file" {
+                // Letters are for whoever serves them now, and only as long as their cases wait for one.
+                if !officer.is(Role::NoticeOfficer) {
+                    return Err(Error::NotAllowed {
+                        why: "letters are for a notice officer".to_owned(),
+                    });
+                }
+                for case in &made.cases {
+                    let stored =
+                        app.store().case(case).await.map_err(|error| Error::failed(&error))?;
+                    if stored.case.stage() != CaseStage::Verified {
+                        return Err(Error::NotAllowed {
+                            why: format!(
+                                "{case} does not wait for a letter any more: gather them again"
+                            ),
+                        });
+                    }
+                }
+            }
             let event = Event::WorkExported {
                 what: made.what.to_owned(),
                 cases: made.cases.len() as u64,

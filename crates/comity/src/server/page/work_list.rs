@@ -7,7 +7,7 @@ use super::part::{Choice, Field, Form, Page, Part, Wrong};
 use super::upload;
 use super::{Typed, errand};
 use crate::server::errand::{Ended, Made, Progress, What};
-use crate::server::import::{self, table};
+use crate::server::import::{self, Bringing, table};
 use crate::server::visit::Visit;
 use crate::server::{App, Error, SignedIn, door, sheet, signature};
 use agreement::Act;
@@ -227,7 +227,9 @@ pub(super) async fn take_results(
     let begun = app
         .errands()
         .begin(&app, &officer.officer, What::Results, |progress| async move {
-            Ok(Ended::Taken(import::import(&there, &by, rows, file, &progress).await?))
+            Ok(Ended::Taken(
+                import::import(&there, &by, Bringing::Own, rows, file, &progress).await?,
+            ))
         })
         .await?;
     Ok(errand::to(&begun))
