@@ -367,7 +367,7 @@ fn judgements_make_another_model_that_weighs_the_same() {
     }
     assert!(old.iter().zip(&new).any(|(old, new)| old[3] != new[3]), "probabilities moved");
     desk.write("labels.csv", "source,recipient,same\n");
-    fails(&desk.call(words.trim_start_matches("--json ")), &["no pair to learn from"]);
+    fails(&desk.call(words.trim_start_matches("--json ")), &["`labels.csv` holds no record"]);
 }
 
 #[test]

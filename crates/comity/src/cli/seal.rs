@@ -12,6 +12,10 @@ use casework::store::accounts::AccountStore as _;
 use casework::{LeadId, SealedEntry};
 
 #[derive(Debug, clap::Args)]
+#[command(
+    override_usage = "comity seal [OPTIONS] <PROGRAM> <LEAD> --entry <ENTRY> --power <POWER>\n           \
+    --authority <AUTHORITY> --until <INSTANT> --officer <OFFICER>"
+)]
 pub(super) struct Words {
     #[command(flatten)]
     which: Which,

@@ -343,12 +343,13 @@ async fn the_board_votes_on_a_report_that_is_counted_from_the_ledger_and_the_sam
     assert_eq!(report, other, "the same ledger gives the same report");
     let digest = place.app.program().digest.to_string();
     let csrf = place.get(&mut member, "/board").await.csrf();
-    let mut vote = vec![
-        ("csrf", csrf.as_str()),
-        ("step", "vote"),
-        ("subject", &digest),
-        ("title", "The agreement"),
-    ];
+    let mut vote = vec![("csrf", csrf.as_str()), ("step", "vote"), ("subject", &digest)];
+    // A digest of nothing that is before the board is voted on by nobody.
+    let unknown = format!("sha256:{}", "0".repeat(64));
+    let other =
+        [("csrf", csrf.as_str()), ("step", "vote"), ("subject", &*unknown), ("vote", "for")];
+    let refused = place.post(&mut member, "/board", &other).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
     let none = place.post(&mut member, "/board", &vote).await;
     assert_eq!(none.status, StatusCode::UNPROCESSABLE_ENTITY);
     vote.push(("vote", "for"));
