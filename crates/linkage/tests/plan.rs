@@ -230,7 +230,8 @@ fn work_that_does_not_fit_the_memory_is_spilled_and_gives_the_same() {
     let (told, ample) = planned(&model, held(), -1000.0, &bounds(1 << 30, 2, 64, 1 << 12)).unwrap();
     assert_eq!(told, meant);
     assert_eq!(ample.spilled_bytes, 0);
-    let (told, tight) = planned(&model, held(), -1000.0, &bounds(3 << 19, 2, 64, 1 << 12)).unwrap();
+    // What two units hold at once, some 0.8 MB of it, cannot be spilled; which sorts are under way beside them is chance.
+    let (told, tight) = planned(&model, held(), -1000.0, &bounds(1 << 21, 2, 64, 1 << 12)).unwrap();
     assert_eq!(told, meant);
     assert!(tight.spilled_bytes > 0, "{tight:?}");
     assert!(tight.largest_unit_pairs as f64 <= 1.3 * tight.mean_unit_pairs, "{tight:?}");
