@@ -105,7 +105,7 @@ async fn plans_where_there_is_little_room() {
     let store = Sqlite::open(&place.join("casework.sqlite"), place::vault(&place)).await.unwrap();
     let failed = plan_much(&store, b"never").await;
     assert!(matches!(failed, Err(Error::Store(_))), "{failed:?}");
-    assert!(failed.unwrap_err().hint().unwrap().contains("room"));
+    assert!(failed.unwrap_err().hint().unwrap().contains("space"));
     // What was there before is still to be read, and a small thing still to be written.
     assert_eq!(store.run("2027Q1").await.unwrap().unwrap().state, RunState::Started);
     assert!(store.leads(None).await.unwrap().is_empty());
