@@ -8,6 +8,7 @@
 
 mod cases;
 mod corrections;
+mod destroyed;
 mod gone;
 mod quorum;
 mod replay;
@@ -176,6 +177,8 @@ struct Reading<'key> {
     /// The ledger's own key.
     key: &'key Verifier,
     permits: BTreeMap<u64, Held>,
+    /// Permits to destroy under each agreement that nothing was destroyed under yet.
+    unspent: BTreeMap<String, Vec<u64>>,
     stays: BTreeMap<String, Stay>,
     disclosures: BTreeMap<u64, Given>,
     runs: BTreeMap<String, Begun>,
@@ -250,6 +253,7 @@ impl<'key> Reading<'key> {
         Reading {
             key,
             permits: BTreeMap::new(),
+            unspent: BTreeMap::new(),
             stays: BTreeMap::new(),
             disclosures: BTreeMap::new(),
             runs: BTreeMap::new(),
@@ -490,6 +494,9 @@ impl<'key> Reading<'key> {
             );
         }
         let (act, agreement) = (decided.act.clone(), decided.agreement.clone());
+        if act == Act::DESTROY.as_str() {
+            self.unspent.entry(agreement.clone()).or_default().push(index);
+        }
         self.permits.insert(index, Held { act, agreement, ends });
     }
 
@@ -567,37 +574,6 @@ impl<'key> Reading<'key> {
         }
         self.counted.seals += 1;
         self.sealed_until = self.sealed_until.max(Some(until));
-    }
-
-    /// Says what was destroyed, and what of this ledger nobody can open any more.
-    fn destroyed(
-        &mut self,
-        index: u64,
-        at: Timestamp,
-        agreement: &str,
-        due: &str,
-        key: bool,
-        rows: &BTreeMap<String, u64>,
-    ) {
-        let under = |given: &&Given| given.parties.agreement == agreement && !given.withdrawn;
-        let disclosures = self.disclosures.values().filter(under);
-        let (count, persons) = disclosures
-            .fold((0_u64, 0_u64), |(count, persons), given| (count + 1, persons + given.persons));
-        let openings = rows.get("opening").copied().unwrap_or_default();
-        if !key {
-            // Some cases whose time was over; what is left under the agreement can still be opened.
-            let leads = rows.get("lead").copied().unwrap_or_default();
-            self.erased.push(format!(
-                "entry {index}: of agreement {agreement} {leads} leads and {openings} openings were destroyed at {at} \
-                 (due {due}), without its key"
-            ));
-            return;
-        }
-        let gone = if self.gone.any() { ", and of those that are gone" } else { "" };
-        self.erased.push(format!(
-            "entry {index}: what was obtained under agreement {agreement} was destroyed at {at} (due {due}): its key and {openings} \
-             openings; what {count} disclosures about {persons} persons commit to{gone} cannot be opened any more"
-        ));
     }
 
     /// Returns the stay in whose scope a disclosure lies, if there is one.

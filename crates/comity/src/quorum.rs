@@ -103,15 +103,16 @@ impl Quorum {
         ledger: &Path,
         tls: Option<Arc<ClientConfig>>,
     ) -> Result<Cosigned, Error> {
-        let open = || Reader::open(Directory::new(ledger), self.log.clone());
-        let mut note = open()?.note().clone();
+        // All are asked about one checkpoint: should the ledger grow meanwhile, their cosignatures still add up.
+        let reader = Arc::new(Reader::open(Directory::new(ledger), self.log.clone())?);
+        let mut note = reader.note().clone();
         let mut asked = JoinSet::new();
         let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
         for known in self.policy.witnesses() {
             let Some(address) = known.address.clone() else { continue };
             let address = String::from_utf8_lossy(&address).into_owned();
             let (reader, key, tls, told) =
-                (open()?, known.verifier.clone(), tls.clone(), told.clone());
+                (Arc::clone(&reader), known.verifier.clone(), tls.clone(), told.clone());
             asked.spawn(async move {
                 loop {
                     let answer = witness::ask(&address, tls.clone(), &reader, &key).await;

@@ -13,10 +13,13 @@ use ledger::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
+use std::io::{BufRead as _, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::Arc;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::{self, ServerConfig, ServerConnection, StreamOwned};
 
 const AGREEMENT: &str = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
@@ -283,39 +286,58 @@ fn a_hole_that_nobody_signed_for_is_wrong() {
     assert!(!audited(place.path()).is_sound());
 }
 
-/// Serves the files of a folder over HTTP on this machine until the test ends, a line of its log for each file asked for.
+/// Both ways of a connection, encrypted or not.
+trait Stream: Read + Write + Send {}
+
+impl<T: Read + Write + Send> Stream for T {}
+
+/// Serves the files of a folder over HTTP on this machine until the test ends.
 fn served(folder: &Path) -> String {
+    format!("http://{}/log", listening(folder, None))
+}
+
+/// Serves files, over TLS if it is told how.
+fn listening(folder: &Path, tls: Option<Arc<ServerConfig>>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}/log", listener.local_addr().unwrap());
+    let address = listener.local_addr().unwrap();
     let folder = folder.to_owned();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            let (mut reader, folder) = (BufReader::new(stream.unwrap()), folder.clone());
-            std::thread::spawn(move || {
-                let mut line = String::new();
-                while reader.read_line(&mut line).is_ok_and(|read| read > 0) {
-                    if let Some(asked) = line.strip_prefix("GET /log/") {
-                        let path = asked.split(' ').next().unwrap();
-                        let answer = match fs::read(folder.join(path)) {
-                            Ok(bytes) => {
-                                let head = format!(
-                                    "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n",
-                                    bytes.len()
-                                );
-                                [head.into_bytes(), bytes].concat()
-                            }
-                            Err(_) => {
-                                b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_vec()
-                            }
-                        };
-                        reader.get_mut().write_all(&answer).unwrap();
-                    }
-                    line.clear();
+            let (stream, folder) = (stream.unwrap(), folder.clone());
+            let stream: Box<dyn Stream> = match &tls {
+                Some(tls) => {
+                    let connection = ServerConnection::new(Arc::clone(tls)).unwrap();
+                    Box::new(StreamOwned::new(connection, stream))
                 }
-            });
+                None => Box::new(stream),
+            };
+            std::thread::spawn(move || answer(BufReader::new(stream), &folder));
         }
     });
     address
+}
+
+/// Answers what is asked over one connection.
+fn answer(mut reader: BufReader<Box<dyn Stream>>, folder: &Path) {
+    let mut line = String::new();
+    while reader.read_line(&mut line).is_ok_and(|read| read > 0) {
+        if let Some(asked) = line.strip_prefix("GET /log/") {
+            let path = asked.split(' ').next().unwrap_or_default();
+            let answer = match fs::read(folder.join(path)) {
+                Ok(bytes) => {
+                    let head =
+                        format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", bytes.len());
+                    [head.into_bytes(), bytes].concat()
+                }
+                Err(_) => b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_vec(),
+            };
+            if reader.get_mut().write_all(&answer).and_then(|()| reader.get_mut().flush()).is_err()
+            {
+                return;
+            }
+        }
+        line.clear();
+    }
 }
 
 #[test]
@@ -363,6 +385,49 @@ fn the_command_audits_an_address_with_a_key_from_another_hand_and_sees_what_was_
     let changed = comity(&["audit", &address, "--key", &key]);
     assert_eq!(changed.status.code(), Some(1), "{changed:?}");
     assert!(String::from_utf8_lossy(&changed.stdout).contains("NOT sound"), "{changed:?}");
+}
+
+/// An authority's certificate as PEM, and a server that shows a certificate of it for this machine's own address.
+fn certified() -> (String, Arc<ServerConfig>) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut parameters = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let authority = parameters.self_signed(&key).unwrap().pem();
+    let issuer = rcgen::Issuer::new(parameters, key);
+    let own = rcgen::KeyPair::generate().unwrap();
+    let shown = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    let shown = shown.signed_by(&own, &issuer).unwrap();
+    let secret = PrivateKeyDer::try_from(own.serialize_der()).unwrap();
+    let config =
+        ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![shown.der().clone()], secret)
+            .unwrap();
+    (authority, Arc::new(config))
+}
+
+#[test]
+fn the_command_audits_an_encrypted_address_whose_authority_it_is_told_and_no_other() {
+    let place = tempfile::tempdir().unwrap();
+    small(place.path());
+    let (authority, config) = certified();
+    let (other, _) = certified();
+    let file = |name: &str| place.path().join(name).display().to_string();
+    fs::write(file("authority.pem"), authority).unwrap();
+    fs::write(file("other.pem"), other).unwrap();
+    let address = format!("https://{}/log", listening(&place.path().join("ledger"), Some(config)));
+    let audit = |words: &[&str]| {
+        comity(&[&["audit", &address, "--key", &file("ledger.vkey")], words].concat())
+    };
+    let sound = audit(&["--trust", &file("authority.pem")]);
+    assert_eq!(sound.status.code(), Some(0), "{sound:?}");
+    for words in [&["--trust", &file("other.pem")][..], &[]] {
+        let refused = audit(words);
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+        assert!(refused.stdout.is_empty(), "{refused:?}");
+    }
 }
 
 #[test]
@@ -451,27 +516,57 @@ fn a_correction_reaches_every_recipient_before_the_case_closes_and_is_open_until
     assert_eq!(told(&[acknowledged("support")]).0.len(), 1);
 }
 
+fn destroyed(agreement: &str, key: bool, cases: u64) -> Event {
+    Event::DataDestroyed {
+        agreement: agreement.to_owned(),
+        due: "2027-01-04".to_owned(),
+        key,
+        leads: String::new(),
+        rows: BTreeMap::from([("opening".to_owned(), 12_u64), ("case_file".to_owned(), cases)]),
+        kept: 0,
+    }
+}
+
 #[test]
 fn what_was_destroyed_is_said_and_the_ledger_stays_sound() {
     let place = tempfile::tempdir().unwrap();
-    let rows = BTreeMap::from([("opening".to_owned(), 12_u64)]);
-    let destroyed = Event::DataDestroyed {
-        agreement: AGREEMENT.to_owned(),
-        due: "2027-01-04".to_owned(),
-        key: true,
-        leads: String::new(),
-        rows,
-        kept: 0,
-    };
-    grown(
-        place.path(),
-        &[&[permit("run"), started(0), permit("release"), disclosed(2, 0), finished(2), destroyed]],
-    );
+    let begin = [permit("run"), started(0), permit("release"), disclosed(2, 0), finished(2)];
+    let end = [permit("destroy"), destroyed(AGREEMENT, true, 7)];
+    grown(place.path(), &[&begin, &end]);
     let told = audited(place.path());
     assert!(told.is_sound(), "{told:#?}");
     let [erased] = &told.erased[..] else { unreachable!("one destruction: {told:#?}") };
     assert!(erased.contains("its key and 12 openings"), "{erased}");
     assert!(erased.contains("what 1 disclosures about 2 persons commit to"), "{erased}");
+}
+
+#[test]
+fn what_is_destroyed_has_a_permit_to_destroy_for_each_case_or_one_for_all() {
+    let wrong = |events: &[Event]| {
+        let place = tempfile::tempdir().unwrap();
+        grown(place.path(), &[events]);
+        audited(place.path()).wrong.into_iter().map(|one| one.what).collect::<Vec<_>>()
+    };
+    let short = |short: u64, of: u64| {
+        vec![format!("{short} of {of} permits to destroy do not stand before it")]
+    };
+    let all = |cases| destroyed(AGREEMENT, true, cases);
+    let some = |cases| destroyed(AGREEMENT, false, cases);
+    let may = || permit("destroy");
+    assert_eq!(wrong(&[may(), all(9)]), Vec::<String>::new());
+    assert_eq!(wrong(&[may(), may(), some(2)]), Vec::<String>::new());
+    // A case may have been opened again since, and kept.
+    assert_eq!(wrong(&[may(), may(), some(1)]), Vec::<String>::new());
+    assert_eq!(wrong(&[all(9)]), short(1, 1));
+    assert_eq!(wrong(&[permit("release"), all(9)]), short(1, 1));
+    assert_eq!(wrong(&[may(), some(2)]), short(1, 2));
+    // A permit serves once, and under its own agreement.
+    assert_eq!(wrong(&[may(), some(1), some(1)]), short(1, 1));
+    assert_eq!(wrong(&[may(), destroyed(&AGREEMENT.replace('a', "b"), true, 1)]), short(1, 1));
+    // It had ended.
+    let Event::Permitted(mut ended) = may() else { unreachable!() };
+    ended.ends = "2027-01-04T00:00:00Z".to_owned();
+    assert!(!wrong(&[Event::Permitted(ended), all(1)]).is_empty());
 }
 
 fn cosigner(number: u8) -> Cosigner {
@@ -550,6 +645,39 @@ fn what_an_agreement_makes_wait_for_witnesses_was_seen_by_enough_of_them_before_
     let (wrong, _, proved) = witnessed(&[1, 2], true, forked, false);
     assert!(wrong[0].starts_with("a checkpoint that witnesses cosigned: "), "{wrong:?}");
     assert!(!proved);
+}
+
+#[test]
+fn a_witness_under_two_names_is_one_and_who_was_agreed_on_is_not_changed_afterwards() {
+    let agreed = |quorum, members: &[(&str, u8)]| Event::WitnessesAgreed {
+        agreement: AGREEMENT.to_owned(),
+        quorum,
+        within_seconds: 60,
+        members: (members.iter())
+            .map(|(name, key)| ((*name).to_owned(), cosigner(*key).verifier().to_string()))
+            .collect(),
+    };
+    let wrong = |events: &[Event]| {
+        let place = tempfile::tempdir().unwrap();
+        grown(place.path(), &[events]);
+        audited(place.path()).wrong.into_iter().map(|one| one.what).collect::<Vec<_>>()
+    };
+    let two = || agreed(2, &[("court", 1), ("inspector", 2)]);
+    assert_eq!(wrong(&[two(), two()]), Vec::<String>::new());
+    assert_eq!(
+        wrong(&[agreed(2, &[("court", 1), ("inspector", 1)])]),
+        ["the witnesses that it names make no quorum"]
+    );
+    for other in [
+        agreed(1, &[("court", 1), ("inspector", 2)]),
+        agreed(2, &[("court", 1), ("inspector", 3)]),
+        agreed(2, &[("court", 1), ("inspector", 2), ("clerk", 3)]),
+    ] {
+        assert_eq!(
+            wrong(&[two(), other]),
+            ["it names other witnesses than were filed for this agreement before"]
+        );
+    }
 }
 
 #[test]
