@@ -18,6 +18,7 @@ mod flash;
 mod health;
 pub mod import;
 mod individual;
+mod issuer;
 mod limit;
 mod listen;
 pub mod log;
@@ -90,6 +91,7 @@ struct Inner {
     desk: Desk,
     ledger_writable: AtomicBool,
     accounts: Accounts,
+    issuers: issuer::Issuers,
     nobodys_password: String,
     clock: Clock,
     limits: Limits,
@@ -141,6 +143,7 @@ impl App {
             (node.store.clone(), AtomicBool::new(node.ledger_fault().is_none()));
         let desk = Desk::open(&node, &program, Gate::shipped()?).await?;
         let accounts = Accounts::open(&config).await?;
+        let issuers = issuer::Issuers::open(&config)?;
         let limits = Limits {
             requests: Limit::a_minute(config.limits.requests_a_minute),
             sign_ins: Limit::a_minute(config.limits.sign_ins_a_minute),
@@ -155,6 +158,7 @@ impl App {
             desk,
             ledger_writable,
             accounts,
+            issuers,
             nobodys_password: password::nobodys()?,
             clock,
             limits,
@@ -226,6 +230,11 @@ impl App {
     /// Returns where accounts are made and changed.
     pub fn door(&self) -> &Accounts {
         &self.inner.accounts
+    }
+
+    /// Returns who vouches for people beside our own accounts.
+    pub(crate) fn issuers(&self) -> &issuer::Issuers {
+        &self.inner.issuers
     }
 
     /// Returns the accounts as they are kept.
@@ -301,11 +310,16 @@ impl App {
         Router::new()
             .route("/sign-in", get(sign_in::ask).post(sign_in::take))
             .route("/sign-in/once/{code}", get(sign_in::ask_once).post(sign_in::take_once))
+            .route("/sign-in/issuer", get(issuer::officer))
+            .route("/sign-in/issuer/back", get(issuer::officer_back))
             .route("/sign-out", post(sign_in::out))
             .route("/sign-out/everywhere", post(sign_in::out_everywhere))
             .route("/account", get(sign_in::account))
             .route("/account/password", post(sign_in::change_password))
             .route("/me/sign-in", get(individual::ask).post(individual::take))
+            .route("/me/sign-in/issuer", get(issuer::individual))
+            .route("/me/sign-in/issuer/back", get(issuer::individual_back))
+            .route("/me/issuer", post(issuer::bind))
             .route("/me", get(individual::show))
             .route("/me/contest", get(answer::ask).post(answer::take))
             .route("/me/receipts/{index}", get(individual::receipt))

@@ -1,10 +1,12 @@
-//! Addresses on the web and the connection to one: what asking a witness and reading a ledger from afar have in common.
+//! Addresses on the web and the connection to one: what asking a witness, reading a ledger from afar, writing to another
+//! party's node and asking who somebody is have in common.
 //!
 //! A connection speaks HTTP/1.1, over TLS where the address says so. Whether an unencrypted one is good enough is for
-//! who connects to say.
+//! who connects to say; [`Address::exchange`] takes one to this machine alone.
 
 use crate::Error;
-use http_body_util::Full;
+use http::{HeaderMap, HeaderValue};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::SendRequest;
 use hyper::{Request, Response, Uri};
@@ -12,6 +14,7 @@ use hyper_util::rt::TokioIo;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -19,6 +22,17 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
+
+/// How long a request and its answer may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
 
 /// What requests are sent over, one after the other.
 pub(crate) struct Connection {
@@ -122,6 +136,36 @@ impl Address {
             let _ = connection.await;
         });
         Ok(Connection { sender, _carried: carried })
+    }
+
+    /// Sends one request over a connection of its own, and reads the answer up to so many bytes. Encrypted, unless the
+    /// address is of this machine.
+    ///
+    /// # Errors
+    /// It cannot be reached, takes too long, or answers more than is read.
+    pub(crate) async fn exchange(
+        &self,
+        tls: Option<&Arc<ClientConfig>>,
+        mut request: Request<Full<Bytes>>,
+        most: usize,
+    ) -> Result<Answer, Error> {
+        if !self.is_encrypted && !self.is_here() {
+            return Err(Error::Unencrypted { address: self.text.clone() });
+        }
+        let failed = |error: &dyn std::error::Error| self.unreachable(&error.to_string());
+        let host = HeaderValue::from_str(&self.authority).map_err(|error| failed(&error))?;
+        request.headers_mut().insert(http::header::HOST, host);
+        let exchanged = async {
+            let mut connection = self.connect(tls).await?;
+            let response = connection.send(request).await.map_err(|error| failed(&error))?;
+            let (parts, body) = response.into_parts();
+            let body = Limited::new(body, most).collect().await;
+            let body = body.map_err(|_| self.unreachable("its answer is too long or cut short"))?;
+            let (status, headers) = (parts.status.as_u16(), parts.headers);
+            Ok(Answer { status, headers, body: body.to_bytes() })
+        };
+        let exchanged = tokio::time::timeout(PATIENCE, exchanged).await;
+        exchanged.map_err(|_| self.unreachable("it took too long"))?
     }
 
     /// Returns the error for what did not come.

@@ -9,7 +9,7 @@
 
 use crate::Error;
 use crate::clock::Clock;
-use crate::web::{Address, read_authorities, unreachable};
+use crate::web::{self, Address, read_authorities, unreachable};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
@@ -270,18 +270,10 @@ async fn post(
     body: String,
 ) -> Result<Answer, Error> {
     let web = Address::parse(address)?;
-    if !web.is_encrypted && !web.is_here() {
-        return Err(Error::Unencrypted { address: address.to_owned() });
-    }
-    let failed = |error: &dyn std::error::Error| web.unreachable(&error.to_string());
     let request = Request::post(format!("{}/add-checkpoint", web.path))
-        .header(hyper::header::HOST, &web.authority)
         .body(Full::new(Bytes::from(body)))
-        .map_err(|error| failed(&error))?;
-    let mut connection = web.connect(certificates.as_ref()).await?;
-    let response = connection.send(request).await.map_err(|error| failed(&error))?;
-    let status = response.status().as_u16();
-    let body = Limited::new(response.into_body(), BYTES).collect().await;
-    let body = body.map_err(|_| web.unreachable("its answer is too long or cut short"))?;
-    Ok(Answer::parse(status, &body.to_bytes())?)
+        .map_err(|error| web.unreachable(&error.to_string()))?;
+    let web::Answer { status, body, .. } =
+        web.exchange(certificates.as_ref(), request, BYTES).await?;
+    Ok(Answer::parse(status, &body)?)
 }

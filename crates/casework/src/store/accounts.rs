@@ -313,6 +313,22 @@ pub trait AccountStore {
         now: i64,
     ) -> impl Future<Output = Result<Option<(Holder, i64)>, Error>> + Send;
 
+    /// Keeps that whoever an issuer knows under a name, given as a keyed digest of both, is the individual whom a case
+    /// concerns, as long as the last code of theirs counts. Says whether there is such a code.
+    fn bind_issued(
+        &self,
+        hash: &[u8; 32],
+        case: &str,
+        now: i64,
+    ) -> impl Future<Output = Result<bool, Error>> + Send;
+
+    /// Returns the case of whom an issuer knows under a name, if that was kept and is not over.
+    fn issued_individual(
+        &self,
+        hash: &[u8; 32],
+        now: i64,
+    ) -> impl Future<Output = Result<Option<String>, Error>> + Send;
+
     /// Notes that somebody tried to come in.
     fn note_attempt(&self, attempt: &Attempt) -> impl Future<Output = Result<(), Error>> + Send;
 

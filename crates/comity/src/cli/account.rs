@@ -36,6 +36,9 @@ enum What {
         /// The account is another system's: it acts by keys, and nobody signs in with it
         #[arg(long)]
         system: bool,
+        /// Who the issuer of the settings (`issuers.officers`) says the officer is: they sign in there, without a password
+        #[arg(long, value_name = "SUBJECT", conflicts_with = "system")]
+        issued_as: Option<String>,
         /// The file whose first line is the password, in place of the standard input
         #[arg(long, value_name = "FILE")]
         password_file: Option<PathBuf>,
@@ -91,11 +94,13 @@ impl Words {
         let accounts = Accounts::open(&config).await?;
         let now = clock.now();
         match self.what {
-            What::Add { officer, name, role, system, password_file } => {
-                let password = if system { None } else { Some(first_line(password_file)?) };
+            What::Add { officer, name, role, system, issued_as, password_file } => {
+                let issued = issued_as.map(|subject| issued(&config, subject)).transpose()?;
+                let by_password = !system && issued.is_none();
+                let password = by_password.then(|| first_line(password_file)).transpose()?;
                 let roles: BTreeSet<Role> = role.into_iter().collect();
                 let made =
-                    accounts.add(&officer, &name, password.as_deref(), None, &roles, now).await?;
+                    accounts.add(&officer, &name, password.as_deref(), issued, &roles, now).await?;
                 printer.labelled("account", &officer);
                 printer.labelled("roles", &spelled(&roles));
                 say(printer, &officer, made.as_ref());
@@ -180,6 +185,15 @@ impl Words {
         }
         Ok(Done::Well)
     }
+}
+
+/// Returns by whom and as whom an officer is known elsewhere.
+fn issued(config: &Config, subject: String) -> Result<(String, String), Error> {
+    let issuer = config.issuers.officers.as_ref().ok_or_else(|| Error::BadConfig {
+        place: "`issuers.officers`".to_owned(),
+        why: "the settings name no issuer for officers".to_owned(),
+    })?;
+    Ok((issuer.address.clone(), subject))
 }
 
 /// Reads a password: from a file, or from whoever types it or sends it.

@@ -43,6 +43,9 @@ pub struct Config {
     /// What is logged.
     #[serde(default)]
     pub log: Log,
+    /// Who vouches for people beside the node's own accounts.
+    #[serde(default)]
+    pub issuers: Issuers,
     /// The other parties' nodes, by the party's id in the agreement.
     #[serde(default)]
     pub parties: BTreeMap<String, Peer>,
@@ -179,6 +182,37 @@ pub struct Peer {
     pub key: String,
 }
 
+/// Who vouches for people, by OpenID Connect.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Issuers {
+    /// For officers: an account names them by this issuer and its name for them.
+    pub officers: Option<Issuer>,
+    /// For individuals, once the code of a letter has let them in.
+    pub individuals: Option<Issuer>,
+}
+
+/// An issuer of OpenID Connect.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Issuer {
+    /// Its issuer identifier, such as `https://login.example.gov`.
+    pub address: String,
+    /// What people know it as.
+    pub name: String,
+    /// The name under which it knows this node.
+    pub client: String,
+    /// The file with the secret that it knows this node by; without one, the proof key of each attempt has to do.
+    #[serde(default)]
+    pub secret: Option<PathBuf>,
+    /// Authorities that sign for its certificate, as PEM, such as `/etc/ssl/certs/ca-certificates.crt`.
+    #[serde(default)]
+    pub authorities: Option<PathBuf>,
+    /// Levels of assurance (`acr`) of which its tokens must have one; any will do without them.
+    #[serde(default)]
+    pub levels: Vec<String>,
+}
+
 /// The settings that a variable of the environment may give. `listen.address` is `COMITY_LISTEN_ADDRESS`.
 pub(crate) const FROM_ENVIRONMENT: &[&str] = &[
     "program",
@@ -220,6 +254,7 @@ impl Config {
                 ..Limits::default()
             },
             log: Log { level: Level::Warn },
+            issuers: Issuers::default(),
             parties: BTreeMap::new(),
         }
     }
@@ -243,6 +278,11 @@ impl Config {
             place(&mut tls.key);
             tls.authorities.iter_mut().for_each(place);
         }
+        let issuers = &mut config.issuers;
+        for issuer in issuers.officers.iter_mut().chain(&mut issuers.individuals) {
+            issuer.secret.iter_mut().for_each(place);
+            issuer.authorities.iter_mut().for_each(place);
+        }
         Ok(config)
     }
 
@@ -258,6 +298,7 @@ impl Config {
             sessions: Sessions::default(),
             limits: Limits::default(),
             log: Log::default(),
+            issuers: Issuers::default(),
             parties: BTreeMap::new(),
         }
     }
@@ -325,6 +366,22 @@ impl Config {
             && !(public.starts_with("https://") || public.starts_with("http://"))
         {
             return wrong("listen.public", "it begins with neither https:// nor http://");
+        }
+        let issuers =
+            [("officers", &self.issuers.officers), ("individuals", &self.issuers.individuals)];
+        for (whose, issuer) in issuers {
+            let Some(issuer) = issuer else { continue };
+            let key = format!("issuers.{whose}");
+            if self.listen.public.is_none() {
+                return wrong(&key, "it sends browsers back: set listen.public too");
+            }
+            let is_encrypted = issuer.address.starts_with("https://");
+            if is_encrypted && issuer.authorities.is_none() {
+                return wrong(&key, "set authorities too: who signs for its certificate");
+            }
+            if !is_encrypted && !issuer.address.starts_with("http://") {
+                return wrong(&key, "its address begins with neither https:// nor http://");
+            }
         }
         Ok(self)
     }

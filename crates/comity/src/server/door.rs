@@ -115,6 +115,15 @@ pub(crate) fn sign_in(app: &App, visit: &Visit, view: &SignInView) -> Response {
         .field(Field::hidden("next", &view.next))
         .again(&typed, &wrong);
     let page = Page::new(frame(app, visit, "Sign in", ""), "For officers of this agency.");
+    let page = match &app.config().issuers.officers {
+        None => page,
+        Some(issuer) => {
+            let next: String = form_urlencoded::byte_serialize(view.next.as_bytes()).collect();
+            let going = if next.is_empty() { String::new() } else { format!("?next={next}") };
+            let name = format!("Sign in with {}", issuer.name);
+            page.part(Part::Buttons(vec![Link::new(format!("/sign-in/issuer{going}"), name)]))
+        }
+    };
     let elsewhere = "Did you get a letter? Then this is not the place: your own door is beside it.";
     draw(
         &page
@@ -136,7 +145,28 @@ pub(crate) fn letter(app: &App, visit: &Visit, view: &LetterView) -> Response {
         )
         .again(&typed, &wrong);
     let intro = "For whoever got a letter from us. See what was disclosed about you, and answer.";
-    draw(&Page::new(frame(app, visit, "Your letter", ""), intro).part(Part::Form(form)))
+    let page = Page::new(frame(app, visit, "Your letter", ""), intro).part(Part::Form(form));
+    draw(&match &app.config().issuers.individuals {
+        None => page,
+        Some(issuer) => page
+            .part(Part::text(format!("Were you here before, and did you choose {}?", issuer.name)))
+            .part(Part::Buttons(vec![Link::new(
+                "/me/sign-in/issuer",
+                format!("Come in with {}", issuer.name),
+            )])),
+    })
+}
+
+/// Shows the individual the way to an issuer that is to vouch for them from now on.
+pub(crate) fn to_issuer(app: &App, visit: &Visit, name: &str, address: &str) -> Response {
+    let frame = frame(app, visit, format!("Come in with {name} the next time"), "/me")
+        .below([Link::new("/me", "What there is about you")]);
+    let intro =
+        "You sign in there, and it brings you back here. The codes on your letter go on to count.";
+    draw(
+        &Page::new(frame, intro)
+            .part(Part::Buttons(vec![Link::new(address, format!("Go to {name}"))])),
+    )
 }
 
 /// Draws what there is about the individual.
@@ -181,8 +211,12 @@ pub(crate) fn me(app: &App, visit: &Visit, view: &MeView) -> Response {
     for step in &view.steps {
         done.row(vec![step.at.clone().into(), step.what.into()]);
     }
-    let out = Form::new("/sign-out", &visit.csrf, "Leave");
-    draw(&page.part(Part::Table(given)).part(Part::Table(done)).part(Part::Form(out)))
+    let mut page = page.part(Part::Table(given)).part(Part::Table(done));
+    if let Some(issuer) = &app.config().issuers.individuals {
+        let name = format!("Come in with {} the next time", issuer.name);
+        page = page.part(Part::Form(Form::new("/me/issuer", &visit.csrf, name)));
+    }
+    draw(&page.part(Part::Form(Form::new("/sign-out", &visit.csrf, "Leave"))))
 }
 
 /// Draws the form of the individual's answer.

@@ -20,6 +20,9 @@ pub enum Error {
     /// Nobody is signed in.
     #[error("sign in first")]
     NotSignedIn,
+    /// What came back from an issuer does not prove who somebody is.
+    #[error("what came back does not prove who you are: begin to sign in again")]
+    NotVouched,
     /// A message of another party is not signed as it has to be.
     #[error("the message is not signed by a party that is known here, over this body, about now")]
     Unsigned,
@@ -104,7 +107,7 @@ impl Error {
             Error::NotYours { .. } | Error::Refused(_) | Error::Forged => StatusCode::FORBIDDEN,
             Error::NotFound => StatusCode::NOT_FOUND,
             Error::NoSuchMethod => StatusCode::METHOD_NOT_ALLOWED,
-            Error::Malformed { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Error::Malformed { .. } | Error::NotVouched => StatusCode::UNPROCESSABLE_ENTITY,
             Error::WrongType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Error::TooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Error::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -165,6 +168,7 @@ impl Error {
             }
             Error::TooMany { seconds } => problem.retry_seconds = Some(*seconds),
             Error::NotSignedIn
+            | Error::NotVouched
             | Error::Unsigned
             | Error::Again
             | Error::Forged

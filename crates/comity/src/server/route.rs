@@ -69,6 +69,8 @@ pub const ROUTES: &[Route] = &[
     post("/sign-in", Who::Anybody),
     get("/sign-in/once/{code}", Who::Anybody),
     post("/sign-in/once/{code}", Who::Anybody),
+    get("/sign-in/issuer", Who::Anybody),
+    get("/sign-in/issuer/back", Who::Anybody),
     post("/sign-out", Who::SignedIn),
     post("/sign-out/everywhere", Who::Officers),
     get("/account", Who::Officers),
@@ -138,6 +140,9 @@ pub const ROUTES: &[Route] = &[
     // The person's door.
     get("/me/sign-in", Who::Anybody),
     post("/me/sign-in", Who::Anybody),
+    get("/me/sign-in/issuer", Who::Anybody),
+    get("/me/sign-in/issuer/back", Who::Anybody),
+    post("/me/issuer", Who::Individual),
     get("/me", Who::Individual),
     get("/me/contest", Who::Individual),
     post("/me/contest", Who::Individual),

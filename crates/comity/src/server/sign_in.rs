@@ -330,7 +330,7 @@ pub(crate) async fn change_password(
 }
 
 /// Takes an address of our own to go on to; anything else leads home.
-fn local(next: &str) -> String {
+pub(crate) fn local(next: &str) -> String {
     let is_ours = next.starts_with('/')
         && !next.starts_with("//")
         && !next.contains('\\')

@@ -13,6 +13,8 @@ mod console;
 mod corrections;
 mod door;
 mod forms;
+#[cfg(feature = "oidc")]
+mod issuer;
 mod place;
 mod routes;
 mod schemathesis;

@@ -161,6 +161,14 @@ impl AccountStore for AccountDatabase {
         on!(self, store => store.take_code(hash, now))
     }
 
+    async fn bind_issued(&self, hash: &[u8; 32], case: &str, now: i64) -> Result<bool, Error> {
+        on!(self, store => store.bind_issued(hash, case, now))
+    }
+
+    async fn issued_individual(&self, hash: &[u8; 32], now: i64) -> Result<Option<String>, Error> {
+        on!(self, store => store.issued_individual(hash, now))
+    }
+
     async fn note_attempt(&self, attempt: &Attempt) -> Result<(), Error> {
         on!(self, store => store.note_attempt(attempt))
     }

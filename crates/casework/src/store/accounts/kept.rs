@@ -405,6 +405,36 @@ macro_rules! keep_accounts {
                 .transpose()
             }
 
+            async fn bind_issued(&self, hash: &[u8; 32], case: &str, now: i64) -> Result<bool, Error> {
+                let done = sqlx::query(
+                    "INSERT INTO issued_individual (hash, holder, expires_at)
+                     SELECT $1, holder, expires_at FROM one_time_code
+                     WHERE kind = 'individual' AND holder = $2 AND expires_at > $3
+                     ORDER BY expires_at DESC LIMIT 1
+                     ON CONFLICT (hash) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at",
+                )
+                .bind(hash.as_slice())
+                .bind(case)
+                .bind(now)
+                .execute(&self.writer)
+                .await?;
+                Ok(done.rows_affected() == 1)
+            }
+
+            async fn issued_individual(
+                &self,
+                hash: &[u8; 32],
+                now: i64,
+            ) -> Result<Option<String>, Error> {
+                Ok(sqlx::query_scalar(
+                    "SELECT holder FROM issued_individual WHERE hash = $1 AND expires_at > $2",
+                )
+                .bind(hash.as_slice())
+                .bind(now)
+                .fetch_optional(&self.readers)
+                .await?)
+            }
+
             async fn note_attempt(&self, attempt: &Attempt) -> Result<(), Error> {
                 sqlx::query(
                     "INSERT INTO attempt (kind, holder, address, at, outcome) VALUES ($1, $2, $3, $4, $5)",
@@ -494,6 +524,7 @@ macro_rules! keep_accounts {
                 for (statement, before) in [
                     ("DELETE FROM session WHERE seen_at < $1", sessions_before),
                     ("DELETE FROM one_time_code WHERE expires_at < $1", codes_before),
+                    ("DELETE FROM issued_individual WHERE expires_at < $1", codes_before),
                     ("DELETE FROM attempt WHERE at < $1", attempts_before),
                 ] {
                     sqlx::query(statement).bind(before).execute(&mut *tx).await?;
