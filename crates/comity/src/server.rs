@@ -14,6 +14,7 @@ pub(crate) mod demonstration;
 mod door;
 mod errand;
 pub mod error;
+mod first;
 mod flash;
 mod health;
 pub mod import;
@@ -316,6 +317,7 @@ impl App {
             .route("/sign-out/everywhere", post(sign_in::out_everywhere))
             .route("/account", get(sign_in::account))
             .route("/account/password", post(sign_in::change_password))
+            .route("/account/first", get(first::ask).post(first::take))
             .route("/me/sign-in", get(individual::ask).post(individual::take))
             .route("/me/sign-in/issuer", get(issuer::individual))
             .route("/me/sign-in/issuer/back", get(issuer::individual_back))

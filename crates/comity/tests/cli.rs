@@ -1123,3 +1123,43 @@ fn the_clock_is_the_machines_outside_a_test() {
     "]],
     );
 }
+
+#[test]
+fn accounts_at_the_command_line_are_asked_of_the_gate_and_in_the_ledger_and_the_first_needs_no_signature()
+ {
+    let desk = signed();
+    fs::remove_dir_all(desk.path("benefits/signatures")).unwrap();
+    desk.write("node.toml", "program = \"benefits\"\n");
+    desk.write("password", "four words nobody joins\n");
+    let account = |words: &str| desk.call(&format!("account --config node.toml {words}"));
+    let first = account("add one --name One --role operator --password-file password");
+    assert_eq!(first.code, 0, "{}", first.shown());
+    // Nobody sits on the board and works on cases, whoever asks.
+    for words in [
+        "add two --name Two --role board_member --role reviewer --password-file password",
+        "roles one --role auditor --role verifier",
+    ] {
+        let refused = account(words);
+        assert_eq!(refused.code, 2, "{}", refused.shown());
+        assert!(refused.shown().contains("administer: "), "{}", refused.shown());
+    }
+    let listed = account("list");
+    assert!(listed.out.contains("one") && listed.out.contains("operator"), "{}", listed.out);
+    assert!(!listed.out.contains("two") && !listed.out.contains("auditor"), "{}", listed.out);
+    for words in ["roles one --role reviewer", "reset one --password-file password", "close one"] {
+        let said = account(words);
+        assert_eq!(said.code, 0, "{words}: {}", said.shown());
+    }
+    // The newest bundle holds them all: there are fewer than 256.
+    let bundles = "benefits/work/ledger/tile/entries/000.p";
+    let newest = desk.list(bundles).into_iter().max_by_key(|name| name.parse::<u16>().unwrap());
+    let newest = fs::read(desk.path(&format!("{bundles}/{}", newest.unwrap()))).unwrap();
+    let ledger = String::from_utf8_lossy(&newest);
+    let count = |kind: &str| {
+        let entries = ledger.split("{\"at\":\"");
+        let asked = entries.filter(|entry| entry.contains("\"act\":\"administer\""));
+        asked.filter(|entry| entry.contains(&format!("\"kind\":\"{kind}\""))).count()
+    };
+    assert_eq!((count("decision.permitted"), count("decision.refused")), (4, 2), "{ledger}");
+    desk.call("audit benefits/work").well();
+}

@@ -32,6 +32,8 @@ pub struct Account {
     pub code_secret: Option<Vec<u8>>,
     /// Who vouches for the officer, and the issuer's name for them.
     pub issued: Option<(String, String)>,
+    /// Whether the officer has to choose other means before anything else: somebody else saw those they have.
+    pub must_change: bool,
     /// Whether the account has been closed.
     pub closed: bool,
 }
@@ -218,6 +220,13 @@ pub trait AccountStore {
         officer: &str,
         password: Option<&str>,
         code_secret: Option<&[u8]>,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Keeps whether an officer has to choose other means before anything else.
+    fn set_must_change(
+        &self,
+        officer: &str,
+        must_change: bool,
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Closes an account: its sessions and keys end.

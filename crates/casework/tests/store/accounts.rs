@@ -20,6 +20,7 @@ fn account(officer: &str) -> Account {
         password: Some("$argon2id$synthetic".to_owned()),
         code_secret: Some(vec![7; 40]),
         issued: None,
+        must_change: false,
         closed: false,
     }
 }

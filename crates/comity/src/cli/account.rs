@@ -1,12 +1,17 @@
 //! `comity account`: makes, lists and changes accounts of officers. The first is made here: no program has a password
 //! that it came with.
+//!
+//! Whoever owns the folder acts as its operator. Each change is asked of the gate and in the ledger before it is made, as
+//! in the console: nobody both sits on the board and works on cases, whoever asks.
 
 use super::Done;
 use crate::Error;
 use crate::clock::Clock;
+use crate::desk::{Officer, Read};
 use crate::printer::Printer;
 use crate::program::read;
-use crate::server::{Accounts, Config, Means};
+use crate::server::{Accounts, App, Config, Means};
+use agreement::{Account, Act, OfficerId, Refusal};
 use casework::store::accounts::{AccountStore as _, Role};
 use std::collections::BTreeSet;
 use std::io::BufRead as _;
@@ -82,6 +87,9 @@ enum What {
     },
 }
 
+/// Who acts at the command line, as the ledger knows them.
+const OPERATOR: &str = "command-line";
+
 fn role(text: &str) -> Result<Role, String> {
     let all: Vec<_> = Role::ALL.iter().map(|role| role.as_str()).collect();
     let word = text.replace('-', "_");
@@ -99,6 +107,10 @@ impl Words {
                 let by_password = !system && issued.is_none();
                 let password = by_password.then(|| first_line(password_file)).transpose()?;
                 let roles: BTreeSet<Role> = role.into_iter().collect();
+                if let Some(refusal) = may(&config, clock, &officer, &roles).await? {
+                    printer.refusal(&refusal);
+                    return Ok(Done::Refused);
+                }
                 let made =
                     accounts.add(&officer, &name, password.as_deref(), issued, &roles, now).await?;
                 printer.labelled("account", &officer);
@@ -132,28 +144,57 @@ impl Words {
             }
             What::Roles { officer, role } => {
                 let roles: BTreeSet<Role> = role.into_iter().collect();
+                if let Some(refusal) = may(&config, clock, &officer, &roles).await? {
+                    printer.refusal(&refusal);
+                    return Ok(Done::Refused);
+                }
                 accounts.set_roles(&officer, &roles).await?;
                 printer.json(&serde_json::json!({ "officer": officer, "roles": roles }));
                 printer.labelled("account", &officer);
                 printer.labelled("roles", &spelled(&roles));
             }
             What::Reset { officer, password_file } => {
-                let means = accounts.reset(&officer, &first_line(password_file)?).await?;
+                let password = first_line(password_file)?;
+                let roles = accounts.store.roles(&officer, accounts.program()).await?;
+                if let Some(refusal) = may(&config, clock, &officer, &roles).await? {
+                    printer.refusal(&refusal);
+                    return Ok(Done::Refused);
+                }
+                let means = accounts.reset(&officer, &password).await?;
                 printer.labelled("account", &officer);
                 say(printer, &officer, Some(&means));
             }
             What::Close { officer } => {
+                if let Some(refusal) = may(&config, clock, &officer, &BTreeSet::new()).await? {
+                    printer.refusal(&refusal);
+                    return Ok(Done::Refused);
+                }
                 accounts.store.close_account(&officer, now.as_second()).await?;
                 printer.json(&serde_json::json!({ "closed": officer }));
                 printer.labelled("closed", &officer);
             }
             What::Key { officer, days } => {
+                let roles = accounts.store.roles(&officer, accounts.program()).await?;
+                if let Some(refusal) = may(&config, clock, &officer, &roles).await? {
+                    printer.refusal(&refusal);
+                    return Ok(Done::Refused);
+                }
                 let key = accounts.new_key(&officer, days, now).await?;
                 printer.json(&serde_json::json!({ "officer": officer, "key": key, "days": days }));
                 printer.labelled("key", &key);
                 printer.labelled("", "it is shown this once; send it as `Authorization: Bearer …`");
             }
             What::Keys { revoke } => {
+                if let Some(number) = revoke {
+                    let keys = accounts.store.keys().await?;
+                    if let Some(key) = keys.iter().find(|key| key.number == number) {
+                        let roles = accounts.store.roles(&key.officer, accounts.program()).await?;
+                        if let Some(refusal) = may(&config, clock, &key.officer, &roles).await? {
+                            printer.refusal(&refusal);
+                            return Ok(Done::Refused);
+                        }
+                    }
+                }
                 if let Some(number) = revoke
                     && !accounts.store.revoke_key(number, now.as_second()).await?
                 {
@@ -194,6 +235,32 @@ fn issued(config: &Config, subject: String) -> Result<(String, String), Error> {
         why: "the settings name no issuer for officers".to_owned(),
     })?;
     Ok((issuer.address.clone(), subject))
+}
+
+/// Asks the gate for leave to give an account these roles, and waits until the ledger holds that it said yes.
+async fn may(
+    config: &Config,
+    clock: &Clock,
+    officer: &str,
+    roles: &BTreeSet<Role>,
+) -> Result<Option<Refusal>, Error> {
+    let account = Account { officer: OfficerId::new(officer)?, roles: roles.clone() };
+    let app = Box::pin(App::open(config.clone(), clock.clone())).await?;
+    let operator = Officer { id: OfficerId::new(OPERATOR)?, roles: [Role::Operator].into() };
+    let fill = |request: &mut agreement::CaseRequest| request.account = Some(account);
+    match app.desk().permit(&operator, Act::ADMINISTER, fill, Vec::new()).await? {
+        Read::Refused(refusal) => {
+            app.node().await.drain().await?;
+            Ok(Some(refusal))
+        }
+        Read::Shown((), lines) => {
+            app.node().await.drain().await?;
+            if app.desk().is_recorded(&lines).await? {
+                return Ok(None);
+            }
+            Err(Error::Unrunnable { what: "the ledger does not hold the decision".to_owned() })
+        }
+    }
 }
 
 /// Reads a password: from a file, or from whoever types it or sends it.

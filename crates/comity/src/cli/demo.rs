@@ -92,7 +92,8 @@ impl Words {
         clock: &Clock,
         printer: &mut Printer,
     ) -> Result<(Lived, Troupe), Error> {
-        let people = (self.leads.max(120) * 12).min(60_000);
+        // Of 35 people on each side two are leads, as the files are made and the example's agreement looks at them.
+        let people = (self.leads.max(120) * 35 / 2).min(87_500);
         write_program(&config.program, people)?;
         synth::Words::people(&config.program, people).carry_out(&Printer::new(false))?;
         printer.labelled("people", &format!("{people} on each side, made up"));

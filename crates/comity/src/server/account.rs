@@ -90,6 +90,8 @@ impl Accounts {
             officer: officer.clone(),
             name: name.to_owned(),
             code_secret: hashed.is_some().then_some(sealed),
+            // Whoever made the account has seen what lets the officer in.
+            must_change: hashed.is_some(),
             password: hashed,
             issued,
             closed: false,
@@ -113,10 +115,41 @@ impl Accounts {
         let hashed = password::hash(password)?;
         let secret = password::code_secret()?;
         let sealed = self.secret.seal(&officer, &secret)?;
+        // First: if we crash after this, the officer has to change what they have.
+        self.store.set_must_change(&officer, true).await?;
         self.store.set_means(&officer, Some(&hashed), Some(&sealed)).await?;
         let recovery = self.renew_recovery(&officer).await?;
         let app = password::code_address(&secret, &officer).unwrap_or_default();
         Ok(Means { app, secret, recovery })
+    }
+
+    /// Makes the secret of an authenticator app for an officer who has to choose other means: as it is shown to them, and
+    /// as the form brings it back, sealed.
+    ///
+    /// # Errors
+    /// The system has no random bytes to give.
+    pub(crate) fn offer(&self, officer: &str) -> Result<(String, Vec<u8>), Error> {
+        let secret = password::code_secret()?;
+        let address = password::code_address(&secret, officer).unwrap_or_default();
+        Ok((address, self.secret.seal(officer, &secret)?))
+    }
+
+    /// Gives an officer the means that they chose themselves, and other codes for when the app is lost; all sessions end.
+    ///
+    /// # Errors
+    /// The password is too weak, there is no such account, or the store fails.
+    pub(crate) async fn choose(
+        &self,
+        officer: &str,
+        password: &str,
+        sealed: &[u8],
+    ) -> Result<Vec<String>, Error> {
+        let hashed = password::hash(password)?;
+        let recovery = self.renew_recovery(officer).await?;
+        self.store.set_means(officer, Some(&hashed), Some(sealed)).await?;
+        // Last: if we crash before this, they choose again.
+        self.store.set_must_change(officer, false).await?;
+        Ok(recovery)
     }
 
     /// Gives an officer other roles; all sessions of theirs end.

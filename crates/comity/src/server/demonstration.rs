@@ -82,6 +82,7 @@ fn officer(id: &str) -> Result<SignedIn, Error> {
         roles,
         csrf: String::new(),
         flash: None,
+        must_change: false,
     })
 }
 

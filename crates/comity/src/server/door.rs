@@ -4,10 +4,11 @@
 //! What they are made of is the console's ([`super::page`]); what is typed into them, [`super::sign_in`] reads.
 
 use super::error::Problem;
+use super::first::FirstView;
 use super::individual::{AnswerView, LetterView, MeView};
 use super::page::frame::{Frame, Link, Shown};
 use super::page::part::{Cell, Choice, Field, Form, Page, Part, Table, Tone, Wrong};
-use super::page::{Typed, asset};
+use super::page::{self, Typed, asset, number};
 use super::route::{self, Who};
 use super::sign_in::{AccountView, SignInView};
 use super::visit::{Visit, Visitor};
@@ -16,6 +17,8 @@ use askama::Template as _;
 use axum::extract::Path;
 use axum::response::{Html, IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 /// The places of the console, in the order of their tabs; which of them are shown, the officer's roles say.
 const TABS: [(&str, &str); 12] = [
@@ -174,13 +177,13 @@ pub(crate) fn me(app: &App, visit: &Visit, view: &MeView) -> Response {
     let mut page = Page::new(frame(app, visit, "What there is about you", "/me"), view.stands);
     let mut summary = vec![("Number of your letter".to_owned(), Cell::text(&view.case))];
     summary.extend(
-        view.answer_until.iter().map(|until| ("Answer until".to_owned(), Cell::text(until))),
+        view.answer_until.iter().map(|ends| ("Answer until".to_owned(), last_day(ends).into())),
     );
     page = page.part(Part::Summary(summary));
     if view.may_contest {
         page = page.part(Part::Buttons(vec![Link::new("/me/contest", "Answer")]));
     }
-    let evidence = view.evidence.iter().map(|(name, value)| (name.clone(), Cell::text(value)));
+    let evidence = view.evidence.iter().map(|(name, value)| (capital(name), Cell::text(value)));
     page = page
         .part(Part::heading("What the other agency's records say"))
         .part(Part::Summary(evidence.collect()));
@@ -198,7 +201,7 @@ pub(crate) fn me(app: &App, visit: &Visit, view: &MeView) -> Response {
             |entry| Cell::link(format!("/me/receipts/{entry}"), format!("Entry {entry}")),
         );
         given.row(vec![
-            one.at.clone().into(),
+            day(&one.at).into(),
             one.what.join(", ").into(),
             one.from.clone().into(),
             one.to.clone().into(),
@@ -209,7 +212,7 @@ pub(crate) fn me(app: &App, visit: &Visit, view: &MeView) -> Response {
     }
     let mut done = Table::new("What was done", &["When", "What"]).empty("Nothing yet.");
     for step in &view.steps {
-        done.row(vec![step.at.clone().into(), step.what.into()]);
+        done.row(vec![day(&step.at).into(), step.what.into()]);
     }
     let mut page = page.part(Part::Table(given)).part(Part::Table(done));
     if let Some(issuer) = &app.config().issuers.individuals {
@@ -298,9 +301,66 @@ pub(crate) fn account(app: &App, visit: &Visit, view: &AccountView) -> Response 
     )
 }
 
+/// Draws what an officer has to choose before anything else.
+pub(crate) fn first(app: &App, visit: &Visit, view: &FirstView) -> Response {
+    let wrong: Vec<_> = view.wrong.iter().map(|why| Wrong::new("new_password", why)).collect();
+    let form = Form::new("/account/first", &visit.csrf, "Choose these")
+        .field(Field::hidden("sealed", &view.sealed))
+        .field(Field::password("new_password", "New password").hint(format!(
+            "{} characters or more; several words that nobody would put together are good",
+            super::password::LEAST
+        )))
+        .field(
+            Field::short("code", "Code")
+                .hint("The six digits that your authenticator app shows for the new secret above"),
+        )
+        .again(&Typed::new(vec![("sealed".to_owned(), view.sealed.clone())]), &wrong);
+    let intro = "Whoever made your account has seen what lets you in. Choose means of your own: nobody else will know them.";
+    let mut frame = frame(app, visit, "Before you begin", "");
+    frame.tabs.clear();
+    draw(
+        &Page::new(frame, intro)
+            .part(Part::heading("Put this into your authenticator app, in place of the old one"))
+            .part(Part::Code(view.app.clone()))
+            .part(Part::Form(form)),
+    )
+}
+
+/// Draws the codes of an officer who has chosen other means, this once.
+pub(crate) fn chosen(app: &App, visit: &Visit, recovery: &[String]) -> Response {
+    let mut frame = frame(app, visit, "Your codes for when the app is lost", "");
+    frame.tabs.clear();
+    frame.signed_in = None;
+    draw(
+        &Page::new(frame, "Your password and your app count from now on. Write these down: they are shown this once.")
+            .part(Part::text("Each counts once. The codes you were given before count no more."))
+            .part(Part::Code(recovery.join("\n")))
+            .part(Part::Buttons(vec![Link::new("/sign-in", "Sign in")])),
+    )
+}
+
+/// Says the day of an instant, as people say it.
+fn day(at: &str) -> String {
+    at.parse().map_or_else(|_| at.to_owned(), number::day)
+}
+
+/// Says the last day before an instant: the one that the letter names.
+fn last_day(ends: &str) -> String {
+    let last = ends
+        .parse::<Timestamp>()
+        .ok()
+        .and_then(|ends| ends.to_zoned(TimeZone::UTC).date().yesterday().ok());
+    last.map_or_else(|| ends.to_owned(), page::agreement::shown)
+}
+
+/// Begins a text with a capital.
+fn capital(text: &str) -> String {
+    let mut signs = text.chars();
+    let first: String = signs.next().map(|sign| sign.to_uppercase().collect()).unwrap_or_default();
+    first + signs.as_str()
+}
+
 /// Makes a sentence of a message of ours: a capital, and a full stop.
 fn sentence(message: &str) -> String {
-    let mut signs = message.chars();
-    let first: String = signs.next().map(|sign| sign.to_uppercase().collect()).unwrap_or_default();
-    format!("{first}{}.", signs.as_str().trim_end_matches('.'))
+    format!("{}.", capital(message.trim_end_matches('.')))
 }

@@ -20,6 +20,9 @@ pub enum Error {
     /// Nobody is signed in.
     #[error("sign in first")]
     NotSignedIn,
+    /// The officer has to choose other means to sign in first.
+    #[error("choose a password of your own first: until then nothing else is open to you")]
+    MustChange,
     /// What came back from an issuer does not prove who somebody is.
     #[error("what came back does not prove who you are: begin to sign in again")]
     NotVouched,
@@ -104,7 +107,9 @@ impl Error {
     pub fn status(&self) -> StatusCode {
         match self {
             Error::NotSignedIn | Error::Unsigned => StatusCode::UNAUTHORIZED,
-            Error::NotYours { .. } | Error::Refused(_) | Error::Forged => StatusCode::FORBIDDEN,
+            Error::NotYours { .. } | Error::Refused(_) | Error::Forged | Error::MustChange => {
+                StatusCode::FORBIDDEN
+            }
             Error::NotFound => StatusCode::NOT_FOUND,
             Error::NoSuchMethod => StatusCode::METHOD_NOT_ALLOWED,
             Error::Malformed { .. } | Error::NotVouched => StatusCode::UNPROCESSABLE_ENTITY,
@@ -169,6 +174,7 @@ impl Error {
             Error::TooMany { seconds } => problem.retry_seconds = Some(*seconds),
             Error::NotSignedIn
             | Error::NotVouched
+            | Error::MustChange
             | Error::Unsigned
             | Error::Again
             | Error::Forged
@@ -186,6 +192,10 @@ impl Error {
         problem
     }
 }
+
+/// Says that a person is to be shown where they choose other means.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ToFirst;
 
 /// What a problem comes to (RFC 9457), with the reasons of a refusal.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
@@ -245,6 +255,9 @@ impl IntoResponse for Error {
             response.headers_mut().insert(http::header::WWW_AUTHENTICATE, asked);
         }
         response.extensions_mut().insert(problem);
+        if matches!(self, Error::MustChange) {
+            response.extensions_mut().insert(ToFirst);
+        }
         response
     }
 }

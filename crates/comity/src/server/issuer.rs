@@ -13,9 +13,15 @@
 //! [RFC 7636](https://www.rfc-editor.org/rfc/rfc7636), [RFC 9207](https://www.rfc-editor.org/rfc/rfc9207). Speaking to
 //! an issuer takes the feature `oidc`; without it, settings that name one are refused.
 
-#[cfg_attr(feature = "oidc", path = "issuer/connect.rs")]
-#[cfg_attr(not(feature = "oidc"), path = "issuer/absent.rs")]
+#[cfg(not(feature = "oidc"))]
+mod absent;
+#[cfg(feature = "oidc")]
 mod connect;
+
+#[cfg(not(feature = "oidc"))]
+use absent::Provider;
+#[cfg(feature = "oidc")]
+use connect::Provider;
 
 use super::secret::Carried;
 use super::sign_in::{SignInView, begin, local};
@@ -24,7 +30,6 @@ use super::{App, Error, config, door};
 use axum::extract::{Query, State};
 use axum::response::Response;
 use casework::store::accounts::{AccountStore as _, Attempt, Holder};
-use connect::Provider;
 use http::StatusCode;
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -64,6 +69,10 @@ enum Aim {
 }
 
 /// What the issuer's answer has to fit.
+#[cfg_attr(
+    not(feature = "oidc"),
+    expect(dead_code, reason = "only an issuer that is asked needs it")
+)]
 struct Secrets {
     nonce: String,
     verifier: String,
@@ -81,6 +90,10 @@ struct Vouched {
 }
 
 /// Why an issuer's answer is not taken.
+#[cfg_attr(
+    not(feature = "oidc"),
+    expect(dead_code, reason = "only an issuer that is asked needs it")
+)]
 enum Failure {
     /// The issuer cannot be asked.
     Unreachable(crate::Error),
@@ -202,21 +215,19 @@ pub(crate) async fn officer_back(
         Some(_) => "in",
     };
     note(&app, &visit, "officer", &vouched, outcome).await?;
-    match account.filter(|account| !account.closed) {
-        Some(account) => begin(&app, &visit, Holder::Officer(account.officer), &next).await,
-        None => {
-            // Only they themselves read it: it is what the operator needs to make the account.
-            let wrong = format!(
-                "{} knows you, as {}. There is no account here for that: ask an operator of this node for one.",
-                provider.name(),
-                vouched.subject
-            );
-            let view = SignInView { next, wrong: Some(wrong), ..SignInView::default() };
-            let mut response = door::sign_in(&app, &visit, &view);
-            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-            Ok(response)
-        }
+    if let Some(account) = account.filter(|account| !account.closed) {
+        return begin(&app, &visit, Holder::Officer(account.officer), &next).await;
     }
+    // Only they themselves read it: it is what the operator needs to make the account.
+    let wrong = format!(
+        "{} knows you, as {}. There is no account here for that: ask an operator of this node for one.",
+        provider.name(),
+        vouched.subject
+    );
+    let view = SignInView { next, wrong: Some(wrong), ..SignInView::default() };
+    let mut response = door::sign_in(&app, &visit, &view);
+    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    Ok(response)
 }
 
 /// Sends an individual to the issuer, who has said before that it may vouch for them.

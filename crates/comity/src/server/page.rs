@@ -7,7 +7,7 @@
 mod account;
 mod act;
 mod admin;
-mod agreement;
+pub(crate) mod agreement;
 pub(crate) mod asset;
 mod board;
 mod case;
@@ -19,7 +19,7 @@ pub(crate) mod frame;
 mod ledger;
 mod letter;
 mod mail;
-mod number;
+pub(crate) mod number;
 mod office;
 pub(crate) mod part;
 mod program;

@@ -75,6 +75,8 @@ pub const ROUTES: &[Route] = &[
     post("/sign-out/everywhere", Who::Officers),
     get("/account", Who::Officers),
     post("/account/password", Who::Officers),
+    get("/account/first", Who::Officers),
+    post("/account/first", Who::Officers),
     get("/assets/{digest}/{name}", Who::Anybody),
     get("/health", Who::Anybody),
     get("/metrics", Who::Systems(&[Operator])),
@@ -166,6 +168,10 @@ pub const ROUTES: &[Route] = &[
     post("/api/v1/corrections", Who::Anybody),
     get("/api/v1/corrections", Who::Systems(&[PrivacyOfficer])),
 ];
+
+/// What is open to an officer who has to choose other means first.
+pub(crate) const BEFORE_CHANGE: [&str; 4] =
+    ["/account/first", "/sign-out", "/sign-out/everywhere", "/assets/{digest}/{name}"];
 
 /// Finds a route by the method asked for and its path, as the table has it.
 pub(crate) fn find(method: &http::Method, path: &str) -> Option<&'static Route> {

@@ -19,7 +19,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use casework::store::accounts::{AccountStore as _, Holder, Role, Session};
+use casework::store::accounts::{Account, AccountStore as _, Holder, Role, Session};
 use http::header::{
     ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HOST, LOCATION, ORIGIN, SET_COOKIE,
 };
@@ -50,6 +50,8 @@ pub struct SignedIn {
     pub csrf: String,
     /// What was done just now, to be said once.
     pub flash: Option<String>,
+    /// Whether other means have to be chosen before anything else.
+    pub(crate) must_change: bool,
 }
 
 impl fmt::Debug for SignedIn {
@@ -276,6 +278,12 @@ async fn admit(
         other => other,
     };
     may(route, &who)?;
+    if let Visitor::Officer(officer) = &who
+        && officer.must_change
+        && !route::BEFORE_CHANGE.contains(&route.path)
+    {
+        return Err(Error::MustChange);
+    }
     let changes = route.method == "POST" && !is_for_programs(route.path);
     if changes {
         is_from_here(app, request)?;
@@ -317,9 +325,7 @@ async fn by_session(app: &App, secret: &Carried) -> Result<Visitor, Error> {
     let who = match &session.holder {
         Holder::Individual(case) => Visitor::Individual(case.clone()),
         Holder::Officer(officer) => match app.accounts().account(officer).await? {
-            Some(account) if !account.closed => {
-                officer_of(app, &account.officer, account.name).await?
-            }
+            Some(account) if !account.closed => officer_of(app, &account).await?,
             _ => Visitor::Nobody,
         },
     };
@@ -355,15 +361,17 @@ async fn by_key(app: &App, headers: &HeaderMap) -> Result<Visitor, Error> {
     });
     let Some(key) = key else { return Ok(Visitor::Nobody) };
     match app.accounts().key_holder(&key.hash(), app.now().as_second()).await? {
-        Some(account) => officer_of(app, &account.officer, account.name).await,
+        Some(account) => officer_of(app, &account).await,
         None => Ok(Visitor::Nobody),
     }
 }
 
-async fn officer_of(app: &App, officer: &str, name: String) -> Result<Visitor, Error> {
-    let roles = app.accounts().roles(officer, app.program_name()).await?;
-    let officer = OfficerId::new(officer).map_err(|error| Error::failed(&error))?;
-    Ok(Visitor::Officer(SignedIn { officer, name, roles, csrf: String::new(), flash: None }))
+async fn officer_of(app: &App, account: &Account) -> Result<Visitor, Error> {
+    let roles = app.accounts().roles(&account.officer, app.program_name()).await?;
+    let officer = OfficerId::new(&account.officer).map_err(|error| Error::failed(&error))?;
+    let (name, must_change) = (account.name.clone(), account.must_change);
+    let (csrf, flash) = (String::new(), None);
+    Ok(Visitor::Officer(SignedIn { officer, name, roles, csrf, flash, must_change }))
 }
 
 /// Requires that a browser sent this from one of our own pages.
@@ -456,6 +464,9 @@ fn for_people(
             door.to_owned()
         };
         return see_other(&to);
+    }
+    if response.extensions().get::<super::error::ToFirst>().is_some() {
+        return see_other("/account/first");
     }
     let (parts, _) = response.into_parts();
     let nobody = Visit {

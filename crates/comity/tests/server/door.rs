@@ -6,7 +6,15 @@ use comity::server::{Means, password};
 use http::StatusCode;
 use std::collections::BTreeSet;
 
+/// A reviewer who has chosen means of their own.
 async fn reviewer(place: &Place) -> Means {
+    let means = given(place).await;
+    place.app.accounts().set_must_change("officer-1", false).await.unwrap();
+    means
+}
+
+/// A reviewer with the means that an operator has seen.
+async fn given(place: &Place) -> Means {
     let roles = BTreeSet::from([Role::Reviewer]);
     let door = place.app.door();
     let made = door.add("officer-1", "Officer One", Some(PASSWORD), None, &roles, place.now());
@@ -315,4 +323,83 @@ async fn the_code_of_a_letter_ends_with_the_time_to_answer() {
     let fields = [("csrf", &*csrf), ("number", "2027Q1-0001"), ("code", &*code)];
     let answer = place.post(&mut browser, "/me/sign-in", &fields).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+/// Reads the secret in the address that an authenticator app reads (RFC 4648 §6).
+fn secret_in(page: &str) -> Vec<u8> {
+    let at = page.find("secret=").expect("the page shows a secret") + "secret=".len();
+    let text = page[at..].chars().take_while(char::is_ascii_alphanumeric);
+    let (mut bits, mut held, mut bytes) = (0_u32, 0_u32, Vec::new());
+    for sign in text {
+        let value = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".find(sign).unwrap();
+        bits = bits << 5 | u32::try_from(value).unwrap();
+        held += 5;
+        if held >= 8 {
+            held -= 8;
+            bytes.push(u8::try_from(bits >> held & 0xff).unwrap());
+        }
+    }
+    bytes
+}
+
+fn hidden(page: &str, name: &str) -> String {
+    let start = format!("name=\"{name}\" value=\"");
+    let at = page.find(&start).expect("the form has it") + start.len();
+    page[at..].split('"').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn who_was_given_means_chooses_others_before_anything_else_and_then_nobody_else_knows_them() {
+    let place = Place::new().await;
+    let means = given(&place).await;
+    let mut browser = Browser::default();
+    let first = code(&means, &place);
+    assert!(is_in(&place.sign_in(&mut browser, "officer-1", PASSWORD, &first).await));
+    for path in ["/", "/cases", "/account", "/program"] {
+        let answer = place.get(&mut browser, path).await;
+        assert_eq!((answer.status, location(&answer)), (StatusCode::SEE_OTHER, "/account/first"));
+    }
+    let page = place.get(&mut browser, "/account/first").await;
+    assert_eq!(page.status, StatusCode::OK);
+    let secret = secret_in(&page.body);
+    assert_ne!(secret, means.secret, "another secret");
+    let right = password::code_at(&secret, place.now()).unwrap();
+    let (csrf, sealed) = (page.csrf(), hidden(&page.body, "sealed"));
+    let own = "five other words nobody joins";
+    let send = async |browser: &mut Browser, sealed: &str, password: &str, code: &str| {
+        let fields =
+            [("csrf", &*csrf), ("sealed", sealed), ("new_password", password), ("code", code)];
+        place.post(browser, "/account/first", &fields).await
+    };
+    for (sealed, password, code) in [
+        (&*sealed, own, "000000"),
+        (&*sealed, own, &*first),
+        (&*sealed, PASSWORD, &*right),
+        (&*sealed, "short", &*right),
+        ("", own, &*right),
+        ("AAAA", own, &*right),
+    ] {
+        let answer = send(&mut browser, sealed, password, code).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", answer.body);
+    }
+    assert!(place.app.accounts().account("officer-1").await.unwrap().unwrap().must_change);
+    let answer = send(&mut browser, &sealed, own, &right).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    assert!(!browser.cookies.contains_key("__Host-session"), "one signs in with the new ones");
+
+    // A page that is asked again gives nothing again, and what was given lets nobody in.
+    let place = place.later(60).await;
+    let given = code(&means, &place);
+    let own_code = password::code_at(&secret, place.now()).unwrap();
+    for (password, code) in [(PASSWORD, &given), (own, &given), (own, &means.recovery[0])] {
+        let answer = place.sign_in(&mut Browser::default(), "officer-1", password, code).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    let mut browser = Browser::default();
+    assert!(is_in(&place.sign_in(&mut browser, "officer-1", own, &own_code).await));
+    assert_eq!(place.get(&mut browser, "/cases").await.status, StatusCode::OK);
+    assert_eq!(place.get(&mut browser, "/account/first").await.status, StatusCode::NOT_FOUND);
+    // New means of an operator's are seen again, and changed again.
+    place.app.door().reset("officer-1", PASSWORD).await.unwrap();
+    assert!(place.app.accounts().account("officer-1").await.unwrap().unwrap().must_change);
 }

@@ -42,8 +42,9 @@ fn rsa() -> Key {
         .output()
         .unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    // OpenSSL 3 writes PKCS #8 in DER.
-    Key::Rsa(RsaKeys::from_pkcs8(&std::fs::read(path).unwrap()).unwrap())
+    let made = std::fs::read(path).unwrap();
+    // As DER, versions of OpenSSL write PKCS #8 or the key alone.
+    Key::Rsa(RsaKeys::from_pkcs8(&made).or_else(|_| RsaKeys::from_der(&made)).unwrap())
 }
 
 fn curve() -> Key {
@@ -92,9 +93,8 @@ impl Key {
     fn published(&self, name: &str) -> Value {
         let mut key = match self {
             Key::Rsa(key) => {
-                let modulus = key.public().modulus().big_endian_without_leading_zero();
-                let exponent = key.public().exponent().big_endian_without_leading_zero();
-                json!({ "kty": "RSA", "n": part(modulus), "e": part(exponent) })
+                let public = ring::rsa::PublicKeyComponents::<Vec<u8>>::from(key.public());
+                json!({ "kty": "RSA", "n": part(public.n), "e": part(public.e) })
             }
             Key::Curve(key) => {
                 let (x, y) = key.public_key().as_ref()[1..].split_at(32);
@@ -151,7 +151,7 @@ async fn keys(State((_, inner)): Shared) -> Json<Value> {
 
 /// Gives the token of a code: once, to this node by its secret, to whoever knows what the challenge is of.
 async fn token(State((_, inner)): Shared, headers: HeaderMap, body: String) -> Response {
-    let secret = format!("Basic {}", BASE64_STANDARD.encode("comity:between the two of us"));
+    let secret = format!("Basic {}", BASE64_STANDARD.encode("comity:between-the-two-of-us"));
     let fields: BTreeMap<_, _> = form_urlencoded::parse(body.as_bytes()).into_owned().collect();
     let code = inner.lock().unwrap().codes.remove(&fields["code"]);
     let challenge = part(Sha256::digest(fields["code_verifier"].as_bytes()));
@@ -196,7 +196,7 @@ impl Provider {
     /// Names it in the settings, for both doors.
     fn set(&self, folder: &std::path::Path) -> impl FnOnce(&mut Config) {
         let secret = folder.join("issuer.secret");
-        std::fs::write(&secret, "between the two of us\n").unwrap();
+        std::fs::write(&secret, "between-the-two-of-us\n").unwrap();
         let issuer = Issuer {
             address: self.address.clone(),
             name: "Example Login".to_owned(),
@@ -350,7 +350,7 @@ async fn a_token_that_is_forged_or_over_or_of_another_time_client_or_issuer_lets
         ("another key of the same name", rsa()),
         ("another curve's key of the same name", curve()),
         ("what is published as a shared secret", Key::Shared(modulus.into_bytes())),
-        ("the client's secret", Key::Shared(b"between the two of us".to_vec())),
+        ("the client's secret", Key::Shared(b"between-the-two-of-us".to_vec())),
         ("no signature", Key::None),
     ] {
         let mut browser = Browser::default();

@@ -72,6 +72,10 @@ impl AccountStore for AccountDatabase {
         on!(self, store => store.set_means(officer, password, code_secret))
     }
 
+    async fn set_must_change(&self, officer: &str, must_change: bool) -> Result<(), Error> {
+        on!(self, store => store.set_must_change(officer, must_change))
+    }
+
     async fn close_account(&self, officer: &str, at: i64) -> Result<(), Error> {
         on!(self, store => store.close_account(officer, at))
     }

@@ -21,12 +21,14 @@ macro_rules! keep_accounts {
             let issuer: Option<String> = row.try_get("issuer")?;
             let issued_as: Option<String> = row.try_get("issued_as")?;
             let closed: Option<i64> = row.try_get("closed_at")?;
+            let must_change: i64 = row.try_get("must_change")?;
             Ok(Account {
                 officer: row.try_get("officer")?,
                 name: row.try_get("name")?,
                 password: row.try_get("password")?,
                 code_secret: row.try_get("code_secret")?,
                 issued: issuer.zip(issued_as),
+                must_change: must_change != 0,
                 closed: closed.is_some(),
             })
         }
@@ -35,8 +37,8 @@ macro_rules! keep_accounts {
             async fn add_account(&self, account: &Account, at: i64) -> Result<(), Error> {
                 let (issuer, issued_as) = account.issued.clone().unzip();
                 sqlx::query(
-                    "INSERT INTO account (officer, name, password, code_secret, issuer, issued_as, made_at)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                    "INSERT INTO account (officer, name, password, code_secret, issuer, issued_as, made_at, must_change)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
                 )
                 .bind(&account.officer)
                 .bind(&account.name)
@@ -45,6 +47,7 @@ macro_rules! keep_accounts {
                 .bind(issuer)
                 .bind(issued_as)
                 .bind(at)
+                .bind(i64::from(account.must_change))
                 .execute(&self.writer)
                 .await
                 .map_err(there)?;
@@ -166,6 +169,15 @@ macro_rules! keep_accounts {
                     .execute(&mut *tx)
                     .await?;
                 Ok(tx.commit().await?)
+            }
+
+            async fn set_must_change(&self, officer: &str, must_change: bool) -> Result<(), Error> {
+                let done = sqlx::query("UPDATE account SET must_change = $1 WHERE officer = $2")
+                    .bind(i64::from(must_change))
+                    .bind(officer)
+                    .execute(&self.writer)
+                    .await?;
+                if done.rows_affected() == 1 { Ok(()) } else { Err(Error::NoSuchAccount) }
             }
 
             async fn close_account(&self, officer: &str, at: i64) -> Result<(), Error> {

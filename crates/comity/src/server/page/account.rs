@@ -152,7 +152,7 @@ async fn add(
         return Ok(Came::Wrong(wrong));
     }
     may(app, officer, &id, &roles).await?;
-    // A password to begin with: the officer changes it, and then the operator does not know it any more.
+    // A password to begin with: the officer has to choose another, and then the operator does not know it any more.
     let password = format!("{}-{}", password::once()?, password::once()?);
     let hashing = app.hashing().await?;
     let made = app.door().add(id.as_str(), name, Some(&password), None, &roles, app.now()).await?;
@@ -168,8 +168,8 @@ fn shown(app: &App, visit: &Visit, id: &OfficerId, password: &str, means: &Means
     Page::new(frame, "Hand this over in person. It is shown this once and kept nowhere.")
         .part(Part::banner(
             Tone::Warn,
-            "The officer changes the password first",
-            "Under “Your account”, after signing in: until then whoever saw this page could sign in as them.",
+            "The officer chooses other means first",
+            "After signing in with these, nothing else is open to them until they have. Then nobody but them knows what lets them in.",
         ))
         .part(Part::Summary(vec![
             ("Id".into(), Cell::code(id.as_str())),
