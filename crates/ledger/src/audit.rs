@@ -7,6 +7,8 @@
 //! Implements what a client of [C2SP tlog-tiles v0.1.0](https://c2sp.org/tlog-tiles@v0.1.0) can check.
 
 mod examine;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::BTreeMap, fmt};
 

@@ -336,6 +336,13 @@ mod tests {
     ];
 
     #[test]
+    fn a_hash_is_shown_as_checkpoints_write_it() {
+        let text = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+        assert_eq!(Hash::of_nothing().to_string(), text);
+        assert_eq!(format!("{:?}", Hash::of_nothing()), format!("Hash({text})"));
+    }
+
+    #[test]
     fn the_known_trees_of_certificate_transparency_have_their_known_roots() {
         assert_eq!(
             hex(&Hash::of_nothing()),

@@ -490,6 +490,47 @@ mod tests {
     }
 
     #[test]
+    fn a_note_carries_a_hundred_signatures_and_no_more() {
+        let lines = |keys: std::ops::Range<u8>| -> Vec<_> {
+            let signed = keys.map(|key| Note::sign("text\n", &signer(key)).unwrap());
+            signed.flat_map(|note| note.signatures).collect()
+        };
+        let mut note = Note::sign("text\n", &signer(0)).unwrap();
+        note.add(lines(1..100)).unwrap();
+        assert_eq!(
+            (note.signatures().len(), Note::parse(note.to_string().as_bytes()).unwrap()),
+            (100, note.clone())
+        );
+        // One by a key that has signed takes its place.
+        note.add(lines(99..100)).unwrap();
+        assert!(matches!(note.add(lines(100..101)), Err(Error::MalformedNote { .. })));
+    }
+
+    #[test]
+    fn a_note_of_a_million_bytes_is_read_and_no_longer_one() {
+        let short = Note::sign("text\n", &signer(1)).unwrap();
+        let rest = short.to_string().len() - "text\n".len();
+        let of = |bytes: usize| {
+            let text = format!("{}\n", "x".repeat(bytes - rest - 1));
+            Note::parse(Note { text, ..short.clone() }.to_string().as_bytes())
+        };
+        assert!(of(1_000_000).is_ok() && of(999_999).is_ok());
+        for bytes in [1_000_001, 1_000_002] {
+            assert!(
+                matches!(of(bytes), Err(Error::MalformedNote { reason }) if reason.contains("1,000,000"))
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_is_shown_as_it_is_written() {
+        assert_eq!(
+            format!("{:?}", Verifier::parse(GO_VERIFIER).unwrap()),
+            format!("Verifier({GO_VERIFIER})")
+        );
+    }
+
+    #[test]
     fn keys_are_read_as_they_were_written() {
         let signer = signer(3);
         let again = Signer::parse(&signer.to_secret_text()).unwrap();
