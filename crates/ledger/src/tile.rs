@@ -244,6 +244,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_partial_tile_stands_in_the_place_of_the_full_one() {
+        let partial = Tile::at(Level::Hashes(0), 1, 300).unwrap();
+        assert_eq!((partial.width(), partial.is_full()), (44, false));
+        let full = partial.full();
+        assert_eq!((full.level(), full.index(), full.width()), (Level::Hashes(0), 1, 256));
+        assert!(full.is_full());
+    }
+
+    #[test]
     fn paths_are_those_of_the_specification() {
         for path in [
             "tile/0/000",
