@@ -54,12 +54,6 @@ impl Tile {
         (width > 0).then_some(Self { level, index, width })
     }
 
-    /// Returns the tile of the same place with all its hashes.
-    #[must_use]
-    pub fn full(self) -> Self {
-        Self { width: 256, ..self }
-    }
-
     /// Returns what it holds.
     pub fn level(&self) -> Level {
         self.level
@@ -242,15 +236,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn a_partial_tile_stands_in_the_place_of_the_full_one() {
-        let partial = Tile::at(Level::Hashes(0), 1, 300).unwrap();
-        assert_eq!((partial.width(), partial.is_full()), (44, false));
-        let full = partial.full();
-        assert_eq!((full.level(), full.index(), full.width()), (Level::Hashes(0), 1, 256));
-        assert!(full.is_full());
-    }
 
     #[test]
     fn paths_are_those_of_the_specification() {
