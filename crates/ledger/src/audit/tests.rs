@@ -113,6 +113,18 @@ fn every_file_and_every_checkpoint_of_a_sound_ledger_is_counted_once() {
 }
 
 #[test]
+fn bundles_that_several_threads_read_are_judged_in_order() {
+    let leaves: Vec<_> = (0..17 * WIDTH + 1).map(leaf).collect();
+    let mut next = 0;
+    let outcome = audit(&written(0, &leaves), signer().verifier(), &[], |index, entry| {
+        assert_eq!((index, entry), (next, &leaf(index).to_entry().unwrap()));
+        next += 1;
+    });
+    assert!(matches!(outcome.unwrap(), Outcome::Sound(_)));
+    assert_eq!(next, 17 * WIDTH + 1);
+}
+
+#[test]
 fn a_file_that_the_checkpoint_does_not_reach_is_named_and_not_judged() {
     let (store, _) = grown(&[600]);
     for path in
