@@ -10,11 +10,12 @@ use crate::event::Event;
 use jiff::Timestamp;
 use jiff::civil::date;
 use jiff::tz::TimeZone;
-use ledger::{Checkpoint, Directory, Entry, Outcome, Verifier};
+use ledger::{Directory, Entry, Files, Outcome, Verifier};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// What the ledger proves of one year.
@@ -119,13 +120,15 @@ impl Report {
             Event::StayLifted { .. } => self.add("stays lifted", 1),
             Event::DataDestroyed { .. } => self.add("destructions", 1),
             Event::EntrySealed { .. } => self.add("entries sealed from an individual", 1),
-            Event::VoteCast { on, vote } => {
+            Event::VoteCast { on, vote, instead_of } => {
                 let votes = self.votes.entry(on).or_default();
-                if vote == "for" {
-                    votes.0 += 1;
-                } else {
-                    votes.1 += 1;
-                }
+                let mut count = |vote: &str, n: i64| match vote {
+                    "for" => votes.0 = votes.0.saturating_add_signed(n),
+                    "against" => votes.1 = votes.1.saturating_add_signed(n),
+                    _none => {}
+                };
+                count(&vote, 1);
+                count(&instead_of, -1);
             }
             Event::PermitDropped { .. }
             | Event::WitnessesAgreed { .. }
@@ -137,22 +140,43 @@ impl Report {
     }
 }
 
-/// Counts a year of a ledger, and says after how many entries it is each time.
+/// Files of a ledger that are read no further once somebody says so.
+struct Stoppable<'a> {
+    files: Directory,
+    stop: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl Files for Stoppable<'_> {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, ledger::Error> {
+        if (self.stop)() {
+            let source = ErrorKind::Interrupted.into();
+            return Err(ledger::Error::Store { deed: "read", path: path.to_owned(), source });
+        }
+        self.files.read(path)
+    }
+
+    fn list(&self, under: &str) -> Result<Vec<String>, ledger::Error> {
+        self.files.list(under)
+    }
+}
+
+/// Counts a year of a ledger, says after how many entries it is each time, and reads no further file once `stop` says so.
 ///
 /// None if the ledger is not what was signed: then there is nothing to report, and an audit to be made.
 ///
 /// # Errors
-/// The ledger cannot be read.
+/// The ledger cannot be read, or it was told to stop.
 pub fn annual(
     folder: &Path,
     key: &Verifier,
-    held: &[Checkpoint],
     year: i16,
     mut watch: impl FnMut(u64),
+    stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<Option<Report>, Error> {
     let (begins, ends) = span(year).ok_or(Error::UnspeakableEvent)?;
     let mut report = Report { year, ..Report::default() };
-    let outcome = ledger::audit(&Directory::new(folder), key, held, |index, entry: &Entry| {
+    let files = Stoppable { files: Directory::new(folder), stop };
+    let outcome = ledger::audit(&files, key, &[], |index, entry: &Entry| {
         watch(index + 1);
         if entry.at() < begins || entry.at() >= ends {
             return;

@@ -288,6 +288,9 @@ pub enum Event {
         on: String,
         /// For or against.
         vote: String,
+        /// What the same member had voted before, whose place this takes; empty for a first vote.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        instead_of: String,
     },
     /// Work lists or letters went out into the agency's own system, under the permit recorded just before this.
     #[serde(rename = "work.exported")]
@@ -345,7 +348,7 @@ pub enum Event {
         agreement: String,
         /// The day by which the agreement says so.
         due: String,
-        /// Whether there was a key; none if an interrupted destruction had destroyed it before.
+        /// Whether the agreement's key is destroyed: by this, or by an attempt before that was interrupted.
         key: bool,
         /// SHA-256 over the leads' numbers, in order, each with a line feed after it.
         leads: String,

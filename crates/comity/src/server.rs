@@ -101,6 +101,7 @@ struct Inner {
     uploads: Semaphore,
     drain: Notify,
     errands: errand::Errands,
+    voting: Mutex<()>,
     own: Mutex<BTreeMap<String, page::Own>>,
 }
 
@@ -168,6 +169,7 @@ impl App {
             uploads: Semaphore::new(4),
             drain: Notify::new(),
             errands: errand::Errands::default(),
+            voting: Mutex::default(),
             own: Mutex::default(),
             config,
         };
@@ -275,6 +277,11 @@ impl App {
     /// Returns what takes longer than a page.
     pub(crate) fn errands(&self) -> &errand::Errands {
         &self.inner.errands
+    }
+
+    /// Waits until nobody else votes.
+    pub(crate) async fn voting(&self) -> MutexGuard<'_, ()> {
+        self.inner.voting.lock().await
     }
 
     /// Wakes what brings waiting lines to the ledger.

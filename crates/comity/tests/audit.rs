@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says why and fails")]
 
 use agreement::Gate;
+use comity::annual::annual;
 use comity::audit::{Audited, audit, audit_files};
 use comity::event::{Decided, Event};
 use comity::remote::Remote;
@@ -774,4 +775,22 @@ fn a_person_finds_the_disclosures_about_them_in_a_copy_of_the_ledger_and_nobody_
     assert_eq!(found(&[3]), [1]);
     assert_eq!(found(&[1, 3]), [0, 1, 2]);
     assert_eq!(found(&[4]), Vec::<u64>::new());
+}
+
+fn vote(vote: &str, instead_of: &str) -> Event {
+    let (on, vote, instead_of) = ("sha256:00".to_owned(), vote.to_owned(), instead_of.to_owned());
+    Event::VoteCast { on, vote, instead_of }
+}
+
+#[test]
+fn a_years_report_counts_a_member_who_votes_anew_once_and_is_given_up_when_told_to_stop() {
+    let place = tempfile::tempdir().unwrap();
+    grown(place.path(), &[&[vote("for", ""), vote("against", ""), vote("against", "for")]]);
+    let (folder, signer) = (place.path().join("ledger"), signer());
+    let key = signer.verifier();
+    let counted = annual(&folder, key, 2027, |_| {}, &|| false).unwrap().unwrap();
+    assert_eq!(counted.votes["sha256:00"], (0, 2));
+    let seen = std::cell::Cell::new(0);
+    let stopped = annual(&folder, key, 2027, |index| seen.set(index), &|| true);
+    assert!(stopped.is_err() && seen.get() == 0, "nothing is read any more: {stopped:?}");
 }

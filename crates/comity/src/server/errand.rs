@@ -5,9 +5,9 @@
 //! Nothing leaves by an errand: whoever fetches what it made is asked for leave again, and that is recorded first
 //! (floor F8, F9).
 
+use super::Error;
 use super::error::Problem;
 use super::import::Imported;
-use super::{App, Error};
 use crate::annual::Report;
 use agreement::OfficerId;
 use casework::LeadId;
@@ -186,7 +186,7 @@ impl Errands {
     /// Too many are under way.
     pub(crate) async fn begin<F>(
         &self,
-        app: &App,
+        now: Timestamp,
         owner: &OfficerId,
         what: What,
         work: impl FnOnce(Progress) -> F,
@@ -194,7 +194,6 @@ impl Errands {
     where
         F: Future<Output = Result<Ended, Error>> + Send + 'static,
     {
-        let now = app.now();
         let mut state = self.state.lock().await;
         while state.running.try_join_next().is_some() {}
         if state.running.len() >= AT_ONCE {
@@ -224,7 +223,15 @@ impl Errands {
         state.errands.insert(errand.id.clone(), errand.clone());
         let (work, running) = (work(errand.progress.clone()), errand.clone());
         state.running.spawn(async move {
-            let ended = match work.await {
+            // In a task of its own, which ends with this one: a mistake of ours ends the errand, and is told.
+            let mut alone = JoinSet::new();
+            alone.spawn(work);
+            let worked = match alone.join_next().await {
+                Some(Ok(worked)) => worked,
+                // What it says could hold a value, so it is not logged.
+                Some(Err(_)) | None => Err(Error::Failed { why: "an errand panicked".to_owned() }),
+            };
+            let ended = match worked {
                 Ok(ended) => ended,
                 Err(error) => {
                     if let Error::Failed { why } | Error::Unavailable { why } = &error {
@@ -260,5 +267,63 @@ impl Errands {
             state.errands.values().filter(|errand| errand.owner == *owner).cloned().collect();
         all.sort_by_key(|errand| std::cmp::Reverse(errand.begun_at));
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ada() -> OfficerId {
+        OfficerId::new("ada").unwrap()
+    }
+
+    fn after(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + seconds).unwrap()
+    }
+
+    /// Begins an errand and waits until it has ended.
+    async fn ended<F>(errands: &Errands, work: impl FnOnce(Progress) -> F) -> Arc<Errand>
+    where
+        F: Future<Output = Result<Ended, Error>> + Send + 'static,
+    {
+        let errand = errands.begin(after(0), &ada(), What::WorkList, work).await.unwrap();
+        while errands.state.lock().await.running.join_next().await.is_some() {}
+        errand
+    }
+
+    #[tokio::test]
+    async fn an_errand_that_panics_has_failed_and_makes_room_for_others() {
+        let errands = Errands::default();
+        for _ in 0..2 * AT_ONCE {
+            let errand = ended(&errands, |_| async { panic!("of this test") }).await;
+            assert!(
+                matches!(errand.ended(), Some(Ended::Failed(problem)) if problem.status == 500)
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn what_an_errand_made_waits_an_hour_and_one_under_way_as_long_as_it_takes() {
+        let errands = Errands::default();
+        let done = ended(&errands, |_| async { Ok(Ended::Cancelled) }).await;
+        let (release, held) = tokio::sync::oneshot::channel::<()>();
+        let under_way = errands
+            .begin(after(0), &ada(), What::Report, |_| async {
+                let _ = held.await;
+                Ok(Ended::Cancelled)
+            })
+            .await
+            .unwrap();
+        let hour = 3600;
+        let found = async |id: &str, at| errands.find(&ada(), id, after(at)).await.is_ok();
+        assert!(found(&done.id, hour - 1).await);
+        assert!(!found(&done.id, hour).await);
+        assert!(found(&under_way.id, 5 * hour).await);
+        let other = OfficerId::new("ben").unwrap();
+        assert!(errands.find(&other, &under_way.id, after(0)).await.is_err(), "its owner's alone");
+        assert_eq!(errands.of(&ada(), after(hour - 1)).await.len(), 2);
+        assert_eq!(errands.of(&ada(), after(hour)).await.len(), 1, "its bytes are let go");
+        release.send(()).unwrap();
     }
 }

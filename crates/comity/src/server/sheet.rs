@@ -1,6 +1,9 @@
 //! Rows and columns as they travel between systems ([RFC 4180](https://www.rfc-editor.org/rfc/rfc4180)): the first line
 //! names the columns, and a value that holds a separator, a quote or a line's end stands in quotes.
 //!
+//! A spreadsheet takes a value that begins with `=`, `+`, `-` or `@` for a formula, which may send what is beside it away.
+//! What is written is disarmed by a `'` before it, as spreadsheets themselves mark a text, and read back without it.
+//!
 //! What a row means is its reader's affair.
 
 use std::collections::BTreeSet;
@@ -32,7 +35,9 @@ impl Row<'_> {
     /// Returns a value without the space around it; empty where there is none.
     pub(crate) fn get(&self, head: &str) -> &str {
         let place = self.heads.iter().position(|one| one == head);
-        place.and_then(|place| self.values.get(place)).map_or("", |value| value.trim())
+        place
+            .and_then(|place| self.values.get(place))
+            .map_or("", |value| armed(value.trim()).trim())
     }
 
     /// Says whether it has more values than there are columns.
@@ -131,11 +136,26 @@ pub(crate) fn write(heads: &[&str], rows: impl IntoIterator<Item = Vec<String>>)
     let mut text = heads.join(",");
     text.push_str("\r\n");
     for row in rows {
-        let row: Vec<String> = row.into_iter().map(|value| quoted(&value)).collect();
+        let row: Vec<String> = row.into_iter().map(|value| quoted(&disarmed(value))).collect();
         text.push_str(&row.join(","));
         text.push_str("\r\n");
     }
     text
+}
+
+/// Says whether a spreadsheet might compute a value, or would once the `'` before it was taken away.
+fn is_formula(value: &str) -> bool {
+    // Spreadsheets pass over white space, and some over signs of control, before they look for a formula.
+    let value = value.trim_start_matches(|sign: char| sign.is_whitespace() || sign.is_control());
+    value.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
+}
+
+fn disarmed(value: String) -> String {
+    if is_formula(&value) { format!("'{value}") } else { value }
+}
+
+fn armed(value: &str) -> &str {
+    value.strip_prefix('\'').filter(|rest| is_formula(rest)).unwrap_or(value)
 }
 
 fn quoted(value: &str) -> String {
@@ -159,6 +179,34 @@ mod tests {
         let row = sheet.rows().next().unwrap();
         for (head, value) in heads.iter().zip(values) {
             assert_eq!(row.get(head), value.trim(), "{head}");
+        }
+    }
+
+    #[test]
+    fn a_formula_is_disarmed_where_it_is_written_and_read_back_as_it_was() {
+        let formulas = [
+            "=HYPERLINK(\"x\")",
+            "+1",
+            "-2",
+            "@SUM(A1)",
+            "'=1",
+            " =1",
+            "\t=1",
+            "\r=1",
+            "＝1",
+            "''+1",
+        ];
+        for value in formulas {
+            let text = write(&["a", "b"], [vec![value.to_owned(), "x".to_owned()]]);
+            let line = text.split_once("\r\n").unwrap().1;
+            let first = line.trim_start_matches('"').chars().next();
+            assert_eq!(first, Some('\''), "{value:?}: {line:?}");
+            let sheet = read(text.as_bytes(), &["a", "b"], &[]).unwrap();
+            assert_eq!(sheet.rows().next().unwrap().get("a").trim(), value.trim(), "{value:?}");
+        }
+        for value in ["2027Q1-1", "1,5", "a=b", "d'or", "'tis"] {
+            assert_eq!(disarmed(value.to_owned()), value);
+            assert_eq!(armed(value), value);
         }
     }
 

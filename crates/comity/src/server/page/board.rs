@@ -171,12 +171,13 @@ async fn report(
     let size = crate::server::api::reader(app)?.checkpoint().size;
     let begun = app
         .errands()
-        .begin(app, &officer.officer, What::Report, |progress| async move {
+        .begin(app.now(), &officer.officer, What::Report, |progress| async move {
             progress.begins(size);
             let watched = progress.clone();
             // Reading and hashing a whole ledger keeps a core busy: not one that answers pages.
             let counted = tokio::task::spawn_blocking(move || {
-                annual::annual(&folder, &key, &[], year, |_| watched.goes_on())
+                let stop = || watched.is_cancelled();
+                annual::annual(&folder, &key, year, |_| watched.goes_on(), &stop)
             });
             let counted = counted.await.map_err(|error| Error::failed(&error))?;
             if progress.is_cancelled() {
@@ -205,19 +206,28 @@ async fn vote(app: &App, officer: &SignedIn, typed: &Typed) -> Result<Response, 
         _ => return Err(Error::malformed("vote", "choose for or against")),
     };
     let word = if is_for { "for" } else { "against" };
-    let event = Event::VoteCast { on: subject.to_owned(), vote: word.to_owned() };
+    // One vote at a time: a member's second one is held against the first.
+    let _voting = app.voting().await;
+    let member = officer.officer.to_string();
+    let votes = app.accounts().votes().await?;
+    let before = votes.iter().find(|vote| vote.subject == subject && vote.member == member);
+    if before.is_some_and(|before| before.is_for == is_for) {
+        return Ok(done("/board", &format!("Your vote {word} it was recorded before.")));
+    }
+    let instead_of = match before.map(|before| before.is_for) {
+        Some(true) => "for",
+        Some(false) => "against",
+        None => "",
+    };
+    let (on, instead_of) = (subject.to_owned(), instead_of.to_owned());
+    let event = Event::VoteCast { on, vote: word.to_owned(), instead_of };
     app.is_ledger_writable().await;
     let asked = app.desk().permit(&officer.at_desk(), Act::VOTE, |_| {}, vec![event]).await?;
     let ((), lines) = app.shown(asked)?;
     app.until_recorded(&lines).await?;
     // If we crash here, the ledger has a vote that the board's page does not show: the member votes again.
-    let vote = Vote {
-        subject: subject.to_owned(),
-        title,
-        member: officer.officer.to_string(),
-        is_for,
-        at: app.now().as_second(),
-    };
+    let vote =
+        Vote { subject: subject.to_owned(), title, member, is_for, at: app.now().as_second() };
     app.accounts().keep_vote(&vote).await?;
     Ok(done("/board", &format!("Your vote {word} it is recorded.")))
 }

@@ -123,7 +123,7 @@ pub(super) async fn make(
     let (there, by) = (app.clone(), officer.clone());
     let begun = app
         .errands()
-        .begin(&app, &officer.officer, What::PrintFile, |progress| async move {
+        .begin(app.now(), &officer.officer, What::PrintFile, |progress| async move {
             print(&there, &by, is_json, &progress).await
         })
         .await?;
@@ -259,6 +259,9 @@ enum Tidings {
 fn mail_rows(bytes: &[u8]) -> Result<Vec<Told<Mailed>>, String> {
     let sheet = sheet::read(bytes, &["case", "what"], &["date", "reason"])?;
     let one = |row: sheet::Row<'_>| {
+        if row.is_too_long() {
+            return Err("it has more values than there are columns: a text with a separator in it stands in quotes".to_owned());
+        }
         let what = match row.get("what") {
             "returned" if row.get("reason").is_empty() => {
                 return Err("`reason` says what the post says".to_owned());
@@ -297,7 +300,7 @@ pub(super) async fn take_mail(
     let (there, by) = (app.clone(), officer.clone());
     let begun = app
         .errands()
-        .begin(&app, &officer.officer, What::Mail, |progress| async move {
+        .begin(app.now(), &officer.officer, What::Mail, |progress| async move {
             take(&there, &by, rows, &progress).await
         })
         .await?;
@@ -386,16 +389,21 @@ mod tests {
 
     #[test]
     fn rows_of_the_post_are_read_and_the_others_named() {
-        let text = "case,what,date,reason\n1,mailed,2027-04-02,\n2,returned,,moved\n3,returned,,\n4,mailed,soon,\n5,lost,,\n";
+        let text = "case,what,date,reason\n1,mailed,2027-04-02,\n2,returned,,moved\n3,returned,,\n4,mailed,soon,\n5,lost,,\n6,returned,,moved, no address\n";
         let rows = mail_rows(text.as_bytes()).unwrap();
         let wrong: Vec<_> = rows.iter().filter_map(|row| row.as_ref().err()).collect();
-        assert_eq!(rows.len(), 5);
+        assert_eq!(rows.len(), 6);
         assert_eq!(
             wrong.iter().map(|(case, why)| (case.as_str(), why.as_str())).collect::<Vec<_>>(),
             [
                 ("3", "`reason` says what the post says"),
                 ("4", "`date` is a day such as 2027-04-02"),
                 ("5", "`what` is mailed or returned"),
+                // A reason is not cut where somebody left its quotes out.
+                (
+                    "6",
+                    "it has more values than there are columns: a text with a separator in it stands in quotes"
+                ),
             ]
         );
     }

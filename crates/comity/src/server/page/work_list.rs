@@ -90,7 +90,7 @@ pub(super) async fn make(
     let there = app.clone();
     let begun = app
         .errands()
-        .begin(&app, &officer.officer, What::WorkList, |progress| async move {
+        .begin(app.now(), &officer.officer, What::WorkList, |progress| async move {
             list(&there, queue, is_json, &progress).await
         })
         .await?;
@@ -226,7 +226,7 @@ pub(super) async fn take_results(
     let (there, by) = (app.clone(), officer.clone());
     let begun = app
         .errands()
-        .begin(&app, &officer.officer, What::Results, |progress| async move {
+        .begin(app.now(), &officer.officer, What::Results, |progress| async move {
             Ok(Ended::Taken(
                 import::import(&there, &by, Bringing::Own, rows, file, &progress).await?,
             ))
