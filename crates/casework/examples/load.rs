@@ -15,6 +15,8 @@ use casework::{
 };
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -79,6 +81,7 @@ async fn main() -> Result<(), Failure> {
     };
     println!("| {kind} | |\n| --- | ---: |");
     row("the disk's plain appends of 4 KiB, each durable", &rate(syncs(&words.folder)?));
+    row("plain inserts of one row of 1 KiB, each its own commit", &rate(plain(&words).await?));
     row("cases", &words.cases.to_string());
     row("steps", &(words.cases * words.steps).to_string());
     if words.fills {
@@ -86,7 +89,8 @@ async fn main() -> Result<(), Failure> {
     }
     if words.works {
         queues(&store, &words).await?;
-        steps(&store, &words).await?;
+        steps(&store, &words, false).await?;
+        steps(&store, &words, true).await?;
     }
     row("resident memory, highest", &format!("{} MiB", resident()? / 1024));
     Ok(())
@@ -139,6 +143,46 @@ fn syncs(folder: &Path) -> Result<(u64, Duration), Failure> {
     Ok((count, taken))
 }
 
+/// How often a row is inserted and committed without anything of ours, one after the other, each durable.
+async fn plain(words: &Words) -> Result<(u64, Duration), Failure> {
+    let seconds = Duration::from_secs(2);
+    let mut count = 0;
+    if words.store.starts_with("postgres") {
+        let mut connection = sqlx::PgConnection::connect(&words.store).await?;
+        sqlx::query("DROP TABLE IF EXISTS plain").execute(&mut connection).await?;
+        sqlx::query("CREATE TABLE plain (a BYTEA)").execute(&mut connection).await?;
+        let insert = "INSERT INTO plain VALUES ($1)";
+        let begun = Instant::now();
+        while begun.elapsed() < seconds {
+            sqlx::query(insert).bind(vec![7; ENTRY]).execute(&mut connection).await?;
+            count += 1;
+        }
+        let taken = begun.elapsed();
+        sqlx::query("DROP TABLE plain").execute(&mut connection).await?;
+        return Ok((count, taken));
+    }
+    let path = words.folder.join("plain.sqlite");
+    let options = SqliteConnectOptions::new()
+        .filename(&path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full);
+    let mut connection = options.connect().await?;
+    sqlx::query("CREATE TABLE IF NOT EXISTS plain (a BLOB)").execute(&mut connection).await?;
+    let begun = Instant::now();
+    while begun.elapsed() < seconds {
+        sqlx::query("INSERT INTO plain VALUES ($1)")
+            .bind(vec![7; ENTRY])
+            .execute(&mut connection)
+            .await?;
+        count += 1;
+    }
+    let taken = begun.elapsed();
+    connection.close().await?;
+    std::fs::remove_file(path)?;
+    Ok((count, taken))
+}
+
 fn terms() -> Terms {
     Terms { agreement: AGREEMENT.to_owned(), ..Terms::strict() }
 }
@@ -172,8 +216,26 @@ async fn fill(store: &Arc<Database>, words: &Words) -> Result<(u64, Duration), F
         try_join_all(callers).await?;
         taken += begun.elapsed();
         count += some * words.steps;
+        drain(store).await?;
     }
     Ok((count, taken))
+}
+
+/// Takes what waits for the ledger out of the store, as the server does once the ledger holds it. The ledger's own part is
+/// left out. Returns how many lines it was.
+async fn drain(store: &Database) -> Result<u64, Failure> {
+    let mut index = store.last_acknowledged().await?.map_or(0, |index| index + 1);
+    let begun = index;
+    loop {
+        let lines = store.waiting_first(4096).await?;
+        if lines.is_empty() {
+            return Ok(index - begun);
+        }
+        let lines: Vec<_> =
+            lines.iter().zip(index..).map(|(line, index)| (line.number, index)).collect();
+        index += lines.len() as u64;
+        store.acknowledge_all(&lines).await?;
+    }
 }
 
 /// Plans and releases the leads of a run, so that they are cases.
@@ -296,16 +358,25 @@ async fn queues(store: &Arc<Database>, words: &Words) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What sixty-four callers get done, each step durable before the next of that caller, and what each waits.
-async fn steps(store: &Arc<Database>, words: &Words) -> Result<(), Failure> {
+/// What sixty-four callers get done, each step durable before the next of that caller, and what each waits; alone, or while
+/// what they leave for the ledger is taken away.
+async fn steps(store: &Arc<Database>, words: &Words, is_drained: bool) -> Result<(), Failure> {
     let begun = Instant::now();
     let until = begun + Duration::from_secs(words.seconds);
-    let cases = words.cases;
+    let (cases, first) = (words.cases, if is_drained { 1 << 40 } else { 0 });
+    let draining = async {
+        let mut lines = 0;
+        while is_drained && Instant::now() < until {
+            lines += drain(store).await?;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok::<_, Failure>(lines)
+    };
     let callers = (0..CALLERS).map(|caller| {
         let store = Arc::clone(store);
         async move {
             let mut waits = Vec::new();
-            let mut number = caller;
+            let mut number = first + caller;
             while Instant::now() < until {
                 // Each caller has cases of its own, spread over the store.
                 let case = spread(number) % cases / CALLERS * CALLERS + caller;
@@ -322,14 +393,18 @@ async fn steps(store: &Arc<Database>, words: &Words) -> Result<(), Failure> {
             Ok::<_, Failure>(waits)
         }
     });
-    let mut waits: Vec<Duration> = try_join_all(callers).await?.concat();
+    let (waits, lines) = futures_util::future::try_join(try_join_all(callers), draining).await?;
     let taken = begun.elapsed();
+    let mut waits: Vec<Duration> = waits.concat();
     waits.sort_unstable();
-    row(
-        "steps with two entries, read, taken and durable, 64 callers",
-        &rate((waits.len() as u64, taken)),
-    );
-    show(&waits, "step");
+    let (name, one) = if is_drained {
+        row("lines taken out of the outbox beside the steps", &rate((lines, taken)));
+        ("the same, the outbox drained beside them", "step, drained")
+    } else {
+        ("steps with two entries, read, taken and durable, 64 callers", "step")
+    };
+    row(name, &rate((waits.len() as u64, taken)));
+    show(&waits, one);
     Ok(())
 }
 

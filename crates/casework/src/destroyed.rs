@@ -17,13 +17,15 @@ pub struct Destroyed {
     pub leads: String,
     /// How many "not the same" stay, without their reason, because they protect somebody.
     pub kept: u64,
+    /// Whether the agreement's key is destroyed: by this, or by an attempt before that was interrupted.
+    pub key: bool,
 }
 
 /// Drafts the certificate's entries, once it is known what was destroyed.
 pub type Certificate<'a> = &'a (dyn Fn(&Destroyed) -> Drafts<'static> + Send + Sync);
 
 impl Destroyed {
-    pub(crate) fn new(agreement: &str, leads: &[String]) -> Destroyed {
+    pub(crate) fn new(agreement: &str, leads: &[String], key: bool) -> Destroyed {
         let mut digest = Sha256::new();
         for lead in leads {
             digest.update(lead.as_bytes());
@@ -34,7 +36,8 @@ impl Destroyed {
             // INVARIANT: writing to a text does not fail.
             let _ = write!(text, "{byte:02x}");
         }
-        Destroyed { agreement: agreement.to_owned(), rows: BTreeMap::new(), leads: text, kept: 0 }
+        let (agreement, rows) = (agreement.to_owned(), BTreeMap::new());
+        Destroyed { agreement, rows, leads: text, kept: 0, key }
     }
 
     pub(crate) fn count(&mut self, table: &'static str, rows: u64) {
@@ -49,8 +52,8 @@ mod tests {
     #[test]
     fn the_digest_is_of_the_numbers_and_their_order() {
         let of = |leads: &[&str]| {
-            Destroyed::new("a", &leads.iter().map(|&lead| lead.to_owned()).collect::<Vec<_>>())
-                .leads
+            let leads: Vec<_> = leads.iter().map(|&lead| lead.to_owned()).collect();
+            Destroyed::new("a", &leads, true).leads
         };
         assert_eq!(of(&[]), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
         assert_ne!(of(&["1", "23"]), of(&["12", "3"]));

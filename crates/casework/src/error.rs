@@ -187,6 +187,12 @@ pub enum Error {
     /// Another process holds the program's folder.
     #[error("another run is at work on this program")]
     Busy,
+    /// Cases are not closed whose data would be destroyed.
+    #[error("{standing} cases under the agreement are not closed")]
+    CasesStanding {
+        /// How many.
+        standing: u64,
+    },
     /// An officer has one account.
     #[error("that officer has an account already")]
     AccountThere,
@@ -235,6 +241,9 @@ impl Error {
                 Some("begin in an empty folder (--out): what was made in a test is never promoted")
             }
             Error::RunMoved { .. } | Error::Busy => Some("wait for it to end, then try again"),
+            Error::CasesStanding { .. } => {
+                Some("close them first: what undoing an action takes is kept until then")
+            }
             Error::NoSuchStay { .. } => Some("`comity stay list PROGRAM` shows them"),
             Error::AccountThere => Some("name another officer, or change that account's roles"),
             Error::NoSuchAccount => Some("`comity account list` shows them"),

@@ -5,6 +5,7 @@ pub mod cases;
 mod cell;
 mod copy;
 pub mod database;
+mod destroy;
 pub mod postgres;
 pub mod sqlite;
 pub mod vault;
@@ -83,10 +84,11 @@ const KEEP_NOT_SAME: &str =
     "INSERT INTO not_same (pair, lead, expires) SELECT pair, lead, expires FROM judgement
      WHERE judgement = 'not-same' AND reversed_by IS NULL AND lead IN";
 
-/// Names the runs that were begun under an agreement.
-fn runs_under(runs: &[Run], agreement: &str) -> Vec<String> {
-    let under = runs.iter().filter(|run| run.agreement().as_deref() == Some(agreement));
-    under.map(|run| run.id.clone()).collect()
+/// Names the runs that were begun under an agreement, of all with their inputs.
+fn runs_under(runs: &[(String, String)], agreement: &str) -> Vec<String> {
+    let is_under = |inputs: &str| crate::run::agreement_in(inputs).as_deref() == Some(agreement);
+    let under = runs.iter().filter(|(_, inputs)| is_under(inputs));
+    under.map(|(id, _)| id.clone()).collect()
 }
 
 /// Keeps the cases of one program.
@@ -303,11 +305,13 @@ pub trait Store {
         drafts: &Drafts<'_>,
     ) -> impl Future<Output = Result<(), Error>>;
 
-    /// Counts the leads and cases under an agreement that are still being worked.
-    fn standing_under(&self, agreement: &str) -> impl Future<Output = Result<u64, Error>>;
+    /// Counts the leads under an agreement that are kept, whatever became of them.
+    fn left_under(&self, agreement: &str) -> impl Future<Output = Result<u64, Error>>;
 
-    /// Deletes what was obtained under an agreement, and puts its certificate into the outbox in the same transaction.
-    /// The agreement's key is destroyed before ([`vault::Vault::destroy`]). That a pair is not the same stays known.
+    /// Destroys what was obtained under an agreement: its key ([`vault::Vault::destroy`]), then the rows, with the
+    /// certificate put into the outbox in the same transaction. While a lead or case is still being worked nothing is
+    /// ([`Error::CasesStanding`]), and none can be opened again meanwhile. After a crash the next call goes on. That a
+    /// pair is not the same stays known.
     fn destroy(
         &self,
         agreement: &str,
@@ -315,11 +319,13 @@ pub trait Store {
         certificate: Certificate<'_>,
     ) -> impl Future<Output = Result<Destroyed, Error>>;
 
-    /// Names cases under an agreement that were closed before an instant, those closed first coming first, at most so many.
+    /// Names cases under an agreement that were closed before an instant, those closed first coming first, at most so many,
+    /// after the last one seen.
     fn closed_before(
         &self,
         agreement: &str,
         before: jiff::Timestamp,
+        after: Option<&LeadId>,
         limit: u32,
     ) -> impl Future<Output = Result<Vec<LeadId>, Error>> + Send;
 

@@ -15,6 +15,8 @@ use casework::{CaseStore as _, Destroyed, Store as _};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use ledger::Commitments;
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 /// How many cases are destroyed in one go.
 const AT_ONCE: u32 = 100;
@@ -29,14 +31,73 @@ pub enum Destroying {
     Refused(Refusal),
 }
 
+/// What a timer knows from one time to the next: which refusals it has noted, since the same answer to the same question
+/// is noted once. It lives in memory, so that after a start each is noted once more.
+#[derive(Debug)]
+pub struct Timer {
+    refusals: BTreeSet<u64>,
+    at_once: u32,
+}
+
+impl Default for Timer {
+    fn default() -> Timer {
+        Timer::in_parts(AT_ONCE)
+    }
+}
+
+impl Timer {
+    /// Begins one that looks at so many cases in one go.
+    pub fn in_parts(at_once: u32) -> Timer {
+        Timer { refusals: BTreeSet::new(), at_once }
+    }
+
+    /// Says whether this refusal is another than those that were noted.
+    fn is_new(&mut self, of: &str, refusal: &Refusal) -> bool {
+        let mut hasher = DefaultHasher::new();
+        of.hash(&mut hasher);
+        refusal.reasons.iter().for_each(|one| one.id.hash(&mut hasher));
+        self.refusals.insert(hasher.finish())
+    }
+}
+
 /// Destroys what was obtained under a program's agreement.
 ///
 /// If we crash on the way, the next call goes on: the key is destroyed once, and the certificate is written with the
 /// rows.
 ///
 /// # Errors
-/// Cases under the agreement are not closed, or keys or store cannot be written.
+/// Cases under the agreement are not closed ([`casework::Error::CasesStanding`]), or keys or store cannot be written.
 pub async fn destroy(node: &mut Node, program: &Program, by: By) -> Result<Destroying, Error> {
+    destroy_by(node, program, by, &mut Timer::default()).await
+}
+
+/// Destroys all that is left under a program's agreement once its last day has come: a timer's work. None if the day has
+/// not come, or nothing is left.
+///
+/// # Errors
+/// As [`destroy`].
+pub async fn destroy_due(
+    node: &mut Node,
+    program: &Program,
+    timer: &mut Timer,
+) -> Result<Option<Destroying>, Error> {
+    let digest = program.digest.to_string();
+    if node.now() < program.agreement().retention.ends() {
+        return Ok(None);
+    }
+    // After a crash the key may be gone and the rows not: what is left of either is destroyed.
+    if !node.store.vault().holds(&digest)? && node.store.left_under(&digest).await? == 0 {
+        return Ok(None);
+    }
+    destroy_by(node, program, By::Machine, timer).await.map(Some)
+}
+
+async fn destroy_by(
+    node: &mut Node,
+    program: &Program,
+    by: By,
+    timer: &mut Timer,
+) -> Result<Destroying, Error> {
     let now = node.now();
     let agreement = program.agreement();
     let digest = program.digest.to_string();
@@ -54,19 +115,16 @@ pub async fn destroy(node: &mut Node, program: &Program, by: By) -> Result<Destr
     let (decision, facts) = node.gate.decide_case_with_facts(&request, &filed, now);
     let decision_event = decided(&decision, facts.as_ref());
     if let Decision::Refusal(refusal) = decision {
-        node.store.note(&node.drafts(vec![decision_event])).await?;
+        if timer.is_new(&digest, &refusal) {
+            node.store.note(&node.drafts(vec![decision_event])).await?;
+        }
         let _ = node.drain().await;
         return Ok(Destroying::Refused(refusal));
     }
-    let standing = node.store.standing_under(&digest).await?;
-    if standing > 0 {
-        return Err(Error::CasesStanding { standing });
-    }
-    let key = node.store.vault().destroy(&digest)?;
     let destroyed = node
         .store
         .destroy(&digest, &openings, &|destroyed: &Destroyed| {
-            let event = certificate(destroyed, due.to_string(), key);
+            let event = certificate(destroyed, due.to_string());
             let permitted = (decision_event.clone(), Commitments::new());
             drafts(now, vec![permitted, (event, commitments.clone())])
         })
@@ -77,48 +135,67 @@ pub async fn destroy(node: &mut Node, program: &Program, by: By) -> Result<Destr
 }
 
 /// Destroys what cases hold that were closed longer ago than the agreement keeps leads, as far as the gate permits each,
-/// and returns how many cases that were: a timer's work. The agreement's key stays, for the cases that are left.
+/// and returns how many cases that were: a timer's work. The agreement's key stays, for the cases that are left. What is
+/// refused holds up nothing behind it.
 ///
 /// # Errors
-/// The store fails.
-pub async fn destroy_closed(desk: &Desk) -> Result<u64, Error> {
+/// The store fails. What was destroyed before that stays so, and is certified.
+pub async fn destroy_closed(desk: &Desk, timer: &mut Timer) -> Result<u64, Error> {
     let now = desk.now();
     let agreement = desk.agreement();
     let digest = desk.digest()?;
     let days = SignedDuration::from_hours(24 * i64::from(agreement.retention.leads_days));
     let before = now.checked_sub(days).unwrap_or(Timestamp::MIN);
-    let mut over = Vec::new();
-    let mut decisions = Vec::new();
-    for lead in desk.store().closed_before(&digest, before, AT_ONCE).await? {
-        let case = desk.store().case(&lead).await?.case;
-        let (decision, event) = desk.may_destroy(&case).await?;
-        decisions.push((event, Commitments::new()));
-        if matches!(decision, Decision::Permit(_)) {
-            over.push(lead);
+    let day = now.to_zoned(TimeZone::UTC).date().to_string();
+    let at_once = timer.at_once;
+    let (mut all, mut after) = (0, None);
+    loop {
+        let leads = desk.store().closed_before(&digest, before, after.as_ref(), at_once).await?;
+        let is_last = leads.len() < at_once as usize;
+        let mut over = Vec::new();
+        let mut decisions = Vec::new();
+        for lead in leads {
+            let case = desk.store().case(&lead).await?.case;
+            match desk.may_destroy(&case).await? {
+                (Decision::Permit(_), event) => {
+                    decisions.push((event, Commitments::new()));
+                    over.push(lead);
+                }
+                (Decision::Refusal(refusal), event) => {
+                    if timer.is_new(lead.as_str(), &refusal) {
+                        decisions.push((event, Commitments::new()));
+                    }
+                    after = Some(lead);
+                }
+            }
         }
-    }
-    if over.is_empty() {
-        if !decisions.is_empty() {
+        if !over.is_empty() {
+            let certified = |destroyed: &Destroyed| {
+                let mut events = decisions.clone();
+                events.push((certificate(destroyed, day.clone()), Commitments::new()));
+                drafts(now, events)
+            };
+            let destroyed = desk.store().destroy_leads(&digest, &over, &[], &certified).await?;
+            let count = destroyed.rows.get("case_file").copied().unwrap_or_default();
+            all += count;
+            // What was opened again since is not named any more; were it, this would not ask for it for ever.
+            if count == 0 {
+                after = over.pop();
+            }
+        } else if !decisions.is_empty() {
             desk.store().note(&drafts(now, decisions)).await?;
         }
-        return Ok(0);
+        if is_last {
+            return Ok(all);
+        }
     }
-    let day = now.to_zoned(TimeZone::UTC).date().to_string();
-    desk.store()
-        .destroy_leads(&digest, &over, &[], &|destroyed: &Destroyed| {
-            let mut events = decisions.clone();
-            events.push((certificate(destroyed, day.clone(), false), Commitments::new()));
-            drafts(now, events)
-        })
-        .await?;
-    Ok(over.len() as u64)
 }
 
-fn certificate(destroyed: &Destroyed, due: String, key: bool) -> Event {
+fn certificate(destroyed: &Destroyed, due: String) -> Event {
     Event::DataDestroyed {
         agreement: destroyed.agreement.clone(),
         due,
-        key,
+        key: destroyed.key,
         leads: destroyed.leads.clone(),
         rows: destroyed.rows.iter().map(|(table, n)| ((*table).to_owned(), *n)).collect(),
         kept: destroyed.kept,

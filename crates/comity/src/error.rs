@@ -202,12 +202,6 @@ pub enum Error {
         /// The folder of the keys.
         path: PathBuf,
     },
-    /// Cases are not closed whose data would be destroyed.
-    #[error("{standing} cases under the agreement are not closed")]
-    CasesStanding {
-        /// How many.
-        standing: u64,
-    },
     /// The program cannot be run as the agreement describes it.
     #[error("{what}")]
     Unrunnable {
@@ -461,9 +455,6 @@ impl Error {
             Error::NoKeys { .. } => fixed(
                 "put the node's folder `keys` back first: no backup holds it, and nothing opens without it",
             ),
-            Error::CasesStanding { .. } => {
-                fixed("close them first: what undoing an action takes is kept until then")
-            }
             Error::ThereAlready { .. } => fixed("name another file; this one is not written over"),
             Error::Late { .. } => {
                 fixed("agree on another day and change the schedule, or wait for the next cycle")

@@ -365,7 +365,8 @@ pub trait CaseStore {
         digest: &str,
     ) -> impl Future<Output = Result<Option<Paper>, Error>> + Send;
 
-    /// Notes that the ledger holds outbox lines, each at its index, all in one transaction.
+    /// Notes that the ledger holds outbox lines, each at its index, all in one transaction. What the ledger holds is not
+    /// kept here a second time: of the lines acknowledged the last one stays, to say how far the ledger is.
     fn acknowledge_all(
         &self,
         lines: &[(i64, u64)],

@@ -279,8 +279,8 @@ impl Store for Database {
         on!(self, store => store.lift_stay(number, stay, by, at, drafts))
     }
 
-    async fn standing_under(&self, agreement: &str) -> Result<u64, Error> {
-        on!(self, store => store.standing_under(agreement))
+    async fn left_under(&self, agreement: &str) -> Result<u64, Error> {
+        on!(self, store => store.left_under(agreement))
     }
 
     async fn destroy(
@@ -296,9 +296,10 @@ impl Store for Database {
         &self,
         agreement: &str,
         before: Timestamp,
+        after: Option<&LeadId>,
         limit: u32,
     ) -> Result<Vec<LeadId>, Error> {
-        on!(self, store => store.closed_before(agreement, before, limit))
+        on!(self, store => store.closed_before(agreement, before, after, limit))
     }
 
     async fn destroy_leads(

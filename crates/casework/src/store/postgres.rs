@@ -61,6 +61,11 @@ impl Postgres {
         &self.pool
     }
 
+    /// What is only read comes over the same connections.
+    pub(super) fn readers(&self) -> &PgPool {
+        &self.pool
+    }
+
     /// Begins a transaction that writes: all others wait until it has ended.
     pub(super) async fn begin(&self) -> Result<Transaction<'static, Driver>, Error> {
         // What follows must see what was committed while this waited, whatever isolation the server prefers.

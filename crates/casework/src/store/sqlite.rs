@@ -31,6 +31,11 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite")
 /// How many read at once.
 const READERS: u32 = 4;
 
+/// How much of the file the writer keeps in memory: 48 MiB, in KiB with a minus before it.
+const WRITERS_CACHE: &str = "-49152";
+/// How many pages of 4 KiB the log has before they are brought to the file: 64 MiB.
+const LOG_PAGES: &str = "16384";
+
 /// A case store in one SQLite file.
 #[derive(Clone, Debug)]
 pub struct Sqlite {
@@ -57,9 +62,15 @@ impl Sqlite {
             // What is deleted is overwritten.
             .pragma("secure_delete", "ON")
             .busy_timeout(Duration::from_secs(5));
+        // Steps on cases far apart change pages far apart: the writer keeps them at hand, and brings them from the log to
+        // the file in large parts, since each time it does it waits for the disk again.
+        let writing = options
+            .clone()
+            .pragma("cache_size", WRITERS_CACHE)
+            .pragma("wal_autocheckpoint", LOG_PAGES);
         let pool = SqlitePoolOptions::new()
             .max_connections(1)
-            .connect_with(options.clone())
+            .connect_with(writing)
             .await
             .map_err(|source| Error::CannotOpen { path: path.display().to_string(), source })?;
         let version: String =
@@ -392,14 +403,7 @@ impl Store for Sqlite {
     }
 
     async fn acknowledge(&self, number: i64, index: u64) -> Result<(), Error> {
-        // If we crash before this, the line is still waiting; whoever drains next finds the entry in the ledger and
-        // acknowledges it then.
-        sqlx::query("UPDATE outbox SET ledger_index = ? WHERE number = ? AND ledger_index IS NULL")
-            .bind(index.cast_signed())
-            .bind(number)
-            .execute(&self.pool)
-            .await?;
-        Ok(())
+        self.acknowledge_all(&[(number, index)]).await
     }
 
     async fn run(&self, cycle: &str) -> Result<Option<Run>, Error> {
@@ -981,8 +985,8 @@ impl Store for Sqlite {
         Ok(tx.commit().await?)
     }
 
-    async fn standing_under(&self, agreement: &str) -> Result<u64, Error> {
-        destroy::standing_under(self, agreement).await
+    async fn left_under(&self, agreement: &str) -> Result<u64, Error> {
+        destroy::left_under(self, agreement).await
     }
 
     async fn destroy(
@@ -998,18 +1002,10 @@ impl Store for Sqlite {
         &self,
         agreement: &str,
         before: jiff::Timestamp,
+        after: Option<&LeadId>,
         limit: u32,
     ) -> Result<Vec<LeadId>, Error> {
-        let ids: Vec<String> = sqlx::query_scalar(
-            "SELECT id FROM case_file WHERE closed_at IS NOT NULL AND closed_at <= ? AND agreement = ?
-             ORDER BY closed_at, id LIMIT ?",
-        )
-        .bind(before.as_second())
-        .bind(agreement)
-        .bind(limit)
-        .fetch_all(&self.readers)
-        .await?;
-        Ok(ids.iter().map(|id| LeadId::typed(id)).collect())
+        destroy::closed_before(self, agreement, before, after, limit).await
     }
 
     async fn destroy_leads(
@@ -1019,8 +1015,7 @@ impl Store for Sqlite {
         openings: &[String],
         certificate: Certificate<'_>,
     ) -> Result<Destroyed, Error> {
-        let leads: Vec<String> = leads.iter().map(ToString::to_string).collect();
-        destroy::destroy_leads(self, agreement, &leads, openings, certificate).await
+        destroy::destroy_leads(self, agreement, leads, openings, certificate).await
     }
 
     async fn stays(&self) -> Result<(StaysState, Vec<RecordedStay>), Error> {

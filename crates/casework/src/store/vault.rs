@@ -175,6 +175,16 @@ impl Vault {
             .collect()
     }
 
+    /// Says whether there is a key of an agreement.
+    ///
+    /// # Errors
+    /// The keys cannot be read.
+    pub fn holds(&self, agreement: &str) -> Result<bool, Error> {
+        let mut held = self.inner.held.lock().unwrap_or_else(PoisonError::into_inner);
+        self.refresh(&mut held)?;
+        Ok(!held.ring.is_destroyed(agreement) && held.ring.number_of(agreement)?.is_some())
+    }
+
     /// Says whether an agreement's key was destroyed.
     ///
     /// # Errors

@@ -1,11 +1,11 @@
 //! Destroys what cases hold whose time is over, as the agreement says (5 U.S.C. 552a(o)(1)(F)). A task of the server.
 //!
-//! The gate is asked for each case, and what it permits is certified in the ledger ([`crate::destroy`]). All that is left
-//! on the agreement's last day is for an operator to destroy: `comity destroy` takes the key too.
+//! The gate is asked for each case, and what it permits is certified in the ledger ([`crate::destroy`]). On the agreement's
+//! last day all that is left is destroyed, the key first, once no case stands; `comity destroy` does the same by hand.
 
 use super::App;
 use crate::Error;
-use crate::destroy::destroy_closed;
+use crate::destroy::{Destroying, Timer, destroy_closed, destroy_due};
 use std::time::Duration;
 
 /// How often it is looked whether a case's time is over.
@@ -14,9 +14,10 @@ const EVERY: Duration = Duration::from_hours(1);
 impl App {
     /// Destroys what is over, for ever.
     pub(crate) async fn retire(&self) {
+        let mut timer = Timer::default();
         loop {
-            if let Err(error) = self.retire_once().await {
-                tracing::warn!(%error, "what is over was not destroyed");
+            if let Err(error) = self.retire_once(&mut timer).await {
+                tracing::warn!(why = error.chain(), "what is over was not destroyed");
             }
             tokio::time::sleep(EVERY).await;
         }
@@ -25,16 +26,19 @@ impl App {
     /// Destroys all that is over now, and returns how many cases that were.
     ///
     /// # Errors
-    /// The store fails. What was destroyed before that stays so, and is certified.
-    pub async fn retire_once(&self) -> Result<u64, Error> {
-        let mut all = 0;
-        loop {
-            let destroyed = destroy_closed(self.desk()).await?;
-            if destroyed == 0 {
-                return Ok(all);
-            }
-            all += destroyed;
-            tracing::info!(cases = destroyed, "what closed cases held was destroyed");
+    /// On the agreement's last day a case is not closed, or the store fails. What was destroyed before that stays so, and is
+    /// certified.
+    pub async fn retire_once(&self, timer: &mut Timer) -> Result<u64, Error> {
+        // The last day comes first: should its work have been interrupted, what is left of cases opens for nobody.
+        let last = destroy_due(&mut *self.node().await, self.program(), timer).await;
+        let mut cases = destroy_closed(self.desk(), timer).await?;
+        if let Some(Destroying::Done(destroyed)) = last? {
+            cases += destroyed.rows.get("case_file").copied().unwrap_or_default();
+            tracing::info!("all that was obtained under the agreement was destroyed");
         }
+        if cases > 0 {
+            tracing::info!(cases, "what closed cases held was destroyed");
+        }
+        Ok(cases)
     }
 }

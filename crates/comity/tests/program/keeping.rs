@@ -6,7 +6,7 @@ use agreement::{By, Gate, OfficerRole, Refusal};
 use casework::{Actor, Because, CaseStore as _, Closing, Drafts, LeadId, Moving, Step, Store as _};
 use comity::backup::{backup, restore};
 use comity::desk::Desk;
-use comity::destroy::{Destroying, destroy, destroy_closed};
+use comity::destroy::{Destroying, Timer, destroy, destroy_closed, destroy_due};
 use comity::event::Event;
 use comity::{Error, node::Places};
 use jiff::{SignedDuration, Timestamp};
@@ -193,7 +193,7 @@ async fn nothing_is_destroyed_before_its_day_or_while_a_case_stands() {
                 assert!(early);
                 assert_eq!(rules(&refusal), ["F7-destroy"]);
             }
-            Err(Error::CasesStanding { .. }) => assert!(!early),
+            Err(Error::Casework(casework::Error::CasesStanding { .. })) => assert!(!early),
             other => panic!("{other:?}"),
         }
     }
@@ -235,7 +235,7 @@ async fn what_a_case_holds_is_destroyed_so_many_days_after_it_was_closed_and_cer
         let mut node = place.node(now).await;
         let program = place.program(at(1));
         let desk = Desk::open(&node, &program, Gate::shipped().unwrap()).await.unwrap();
-        let destroyed = destroy_closed(&desk).await.unwrap();
+        let destroyed = destroy_closed(&desk, &mut Timer::default()).await.unwrap();
         node.drain().await.unwrap();
         destroyed
     };
@@ -251,6 +251,60 @@ async fn what_a_case_holds_is_destroyed_so_many_days_after_it_was_closed_and_cer
     });
     assert_eq!(certificates.count(), 1);
     place.assert_sound("after the timer");
+}
+
+#[tokio::test]
+async fn what_is_refused_is_noted_once_and_holds_up_nothing_behind_it() {
+    let place = Place::with_pilot(15);
+    place.done(at(0)).await;
+    close_all(&place).await;
+    let days = place.program(at(1)).agreement().retention.leads_days;
+    let after = at(20) + SignedDuration::from_hours(24 * i64::from(days));
+    let mut node = place.node(after).await;
+    let desk = Desk::open(&node, &place.program(at(1)), Gate::shipped().unwrap()).await.unwrap();
+    // The ledger cannot be written: a file stands where a folder must be.
+    fs::rename(place.places().ledger().join("tile"), place.out.join("tile.kept")).unwrap();
+    fs::write(place.places().ledger().join("tile"), "in the way").unwrap();
+    let event = Event::RunAbandoned { run: "2027Q1".to_owned(), why: "of this test".to_owned() };
+    node.record(vec![event]).await.unwrap_err();
+    let mut timer = Timer::in_parts(2);
+    let before = node.store.waiting().await.unwrap().len();
+    let closed = node.store.closed_before(&desk.digest().unwrap(), after, None, 999).await.unwrap();
+    assert!(closed.len() > 4, "more than one part");
+    for _ in 0..3 {
+        assert_eq!(destroy_closed(&desk, &mut timer).await.unwrap(), 0);
+        let noted = node.store.waiting().await.unwrap().len() - before;
+        assert_eq!(noted, closed.len(), "each once, however often it is asked");
+    }
+}
+
+#[tokio::test]
+async fn on_the_last_day_a_timer_destroys_all_that_is_left_with_its_key_once() {
+    let place = Place::with_pilot(15);
+    place.done(at(0)).await;
+    let all = place.leads().await.len() as u64;
+    let program = place.program(at(1));
+    let mut timer = Timer::default();
+    let early = due(&place) - SignedDuration::from_hours(10);
+    let before = destroy_due(&mut place.node(early).await, &program, &mut timer).await.unwrap();
+    assert!(before.is_none(), "the day has not come");
+    let mut node = place.node(due(&place)).await;
+    let standing = destroy_due(&mut node, &program, &mut timer).await;
+    let standing = matches!(
+        standing,
+        Err(Error::Casework(casework::Error::CasesStanding { standing })) if standing > 0
+    );
+    assert!(standing && place.leads().await.len() as u64 == all);
+    close_all(&place).await;
+    let Some(Destroying::Done(gone)) = destroy_due(&mut node, &program, &mut timer).await.unwrap()
+    else {
+        panic!("not destroyed")
+    };
+    assert_eq!((gone.rows["lead"], gone.key), (all, true));
+    assert!(node.store.vault().is_destroyed(&program.digest.to_string()).unwrap());
+    assert!(destroy_due(&mut node, &program, &mut timer).await.unwrap().is_none(), "once");
+    drop(node);
+    place.assert_sound("after the last day");
 }
 
 /// A server, and the URL of its only store.

@@ -298,15 +298,18 @@ impl CaseStore for Postgres {
     }
 
     async fn acknowledge_all(&self, lines: &[(i64, u64)]) -> Result<(), Error> {
-        // If we crash before the commit, all of them are still waiting; whoever drains next finds their entries in the
-        // ledger and acknowledges them then.
+        let Some((last, index)) = lines.iter().max() else { return Ok(()) };
+        // If we crash before this, all of them are still waiting; whoever drains next finds their entries in the ledger
+        // and acknowledges them then. After it, the last one says how far the ledger is, and no second copy is kept of
+        // the others.
         sqlx::query(
-            "UPDATE outbox SET ledger_index = put.ledger_index
-             FROM unnest($1::bigint[], $2::bigint[]) AS put (number, ledger_index)
-             WHERE outbox.number = put.number AND outbox.ledger_index IS NULL",
+            "WITH last AS (UPDATE outbox SET ledger_index = $1 WHERE number = $2 AND ledger_index IS NULL RETURNING number)
+             DELETE FROM outbox USING last WHERE outbox.number < last.number
+                 AND (outbox.ledger_index IS NOT NULL OR outbox.number = ANY ($3))",
         )
+        .bind(index.cast_signed())
+        .bind(last)
         .bind(column(lines, |(number, _)| *number))
-        .bind(column(lines, |(_, index)| index.cast_signed()))
         .execute(&self.pool)
         .await?;
         Ok(())

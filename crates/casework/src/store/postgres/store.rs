@@ -225,16 +225,7 @@ impl Store for Postgres {
     }
 
     async fn acknowledge(&self, number: i64, index: u64) -> Result<(), Error> {
-        // If we crash before this, the line is still waiting; whoever drains next finds the entry in the ledger and
-        // acknowledges it then.
-        sqlx::query(
-            "UPDATE outbox SET ledger_index = $1 WHERE number = $2 AND ledger_index IS NULL",
-        )
-        .bind(index.cast_signed())
-        .bind(number)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+        self.acknowledge_all(&[(number, index)]).await
     }
 
     async fn run(&self, cycle: &str) -> Result<Option<Run>, Error> {
@@ -775,8 +766,8 @@ impl Store for Postgres {
         Ok(tx.commit().await?)
     }
 
-    async fn standing_under(&self, agreement: &str) -> Result<u64, Error> {
-        super::destroy::standing_under(self, agreement).await
+    async fn left_under(&self, agreement: &str) -> Result<u64, Error> {
+        super::destroy::left_under(self, agreement).await
     }
 
     async fn destroy(
@@ -785,25 +776,17 @@ impl Store for Postgres {
         openings: &[String],
         certificate: Certificate<'_>,
     ) -> Result<Destroyed, Error> {
-        super::destroy::destroy(self, agreement, None, openings, certificate).await
+        super::destroy::destroy_all(self, agreement, openings, certificate).await
     }
 
     async fn closed_before(
         &self,
         agreement: &str,
         before: jiff::Timestamp,
+        after: Option<&LeadId>,
         limit: u32,
     ) -> Result<Vec<LeadId>, Error> {
-        let ids: Vec<String> = sqlx::query_scalar(
-            "SELECT id FROM case_file WHERE closed_at IS NOT NULL AND closed_at <= $1 AND agreement = $2
-             ORDER BY closed_at, id LIMIT $3",
-        )
-        .bind(before.as_second())
-        .bind(agreement)
-        .bind(i64::from(limit))
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(ids.iter().map(|id| LeadId::typed(id)).collect())
+        super::destroy::closed_before(self, agreement, before, after, limit).await
     }
 
     async fn destroy_leads(
@@ -813,8 +796,7 @@ impl Store for Postgres {
         openings: &[String],
         certificate: Certificate<'_>,
     ) -> Result<Destroyed, Error> {
-        let leads: Vec<String> = leads.iter().map(ToString::to_string).collect();
-        super::destroy::destroy(self, agreement, Some(&leads), openings, certificate).await
+        super::destroy::destroy_some(self, agreement, leads, openings, certificate).await
     }
 
     async fn stays(&self) -> Result<(StaysState, Vec<RecordedStay>), Error> {

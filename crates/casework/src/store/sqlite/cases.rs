@@ -706,15 +706,28 @@ impl CaseStore for Sqlite {
     }
 
     async fn acknowledge_all(&self, lines: &[(i64, u64)]) -> Result<(), Error> {
+        let Some((last, index)) = lines.iter().max() else { return Ok(()) };
+        let numbers: Vec<i64> = lines.iter().map(|(number, _)| *number).collect();
+        let numbers = serde_json::to_string(&numbers);
+        let numbers = numbers.map_err(|_| Error::Unreadable { column: "number" })?;
         // If we crash before the commit, all of them are still waiting; whoever drains next finds their entries in the
         // ledger and acknowledges them then.
         let mut tx = self.begin().await?;
-        for (number, index) in lines {
+        let done = sqlx::query(
+            "UPDATE outbox SET ledger_index = ? WHERE number = ? AND ledger_index IS NULL",
+        )
+        .bind(index.cast_signed())
+        .bind(last)
+        .execute(&mut *tx)
+        .await?;
+        if done.rows_affected() == 1 {
+            // The ledger has them: the last one says how far, and no second copy is kept of the others.
             sqlx::query(
-                "UPDATE outbox SET ledger_index = ? WHERE number = ? AND ledger_index IS NULL",
+                "DELETE FROM outbox WHERE number < ?
+                 AND (ledger_index IS NOT NULL OR number IN (SELECT value FROM json_each(?)))",
             )
-            .bind(index.cast_signed())
-            .bind(number)
+            .bind(last)
+            .bind(numbers)
             .execute(&mut *tx)
             .await?;
         }
