@@ -65,4 +65,4 @@ pub use record::{RecordRef, Side};
 pub use score::{Scorer, probability, weight_of};
 pub use suggest::suggest;
 pub use tables::{Missing, Table, Tables};
-pub use train::train;
+pub use train::{Trained, train, train_and_keep};

@@ -16,7 +16,7 @@ use crate::Result;
 use crate::block::{Blocked, Blocks, RuleCount};
 use crate::compare::Comparer;
 use crate::fuse::{Fused, Goal, Tally};
-use crate::model::{Comparison, Expectation, ThresholdRule};
+use crate::model::{Comparison, Expectation, Model, ThresholdRule};
 use crate::one_to_one::settle;
 use crate::pattern::Pattern;
 use crate::record::{RecordRef, Side};
@@ -99,7 +99,17 @@ pub fn link_in_detail(
     let (tables, model) = (scorer.tables(), scorer.model());
     let blocks = Blocks::new(tables, model.rules())?;
     let least = least_competing(ThresholdRule::Weight(model.threshold()));
-    let mut weighed = score_pairs(scorer, &blocks, detail, least, None, on_progress)?;
+    let weighed = score_pairs(scorer, &blocks, detail, least, None, on_progress)?;
+    settled(tables, model, &blocks, weighed)
+}
+
+/// Makes links of the pairs that were weighed: what reaches the threshold and what one-to-one keeps of it.
+pub(crate) fn settled(
+    tables: &Tables,
+    model: &Model,
+    blocks: &Blocks<'_>,
+    mut weighed: Weighed,
+) -> Result<Links> {
     let rules =
         if blocks.is_plain() { blocks.counts_with(&weighed.new_pairs) } else { blocks.counts() };
     let by_rule = weighed.patterns_by_rule();
@@ -140,6 +150,7 @@ pub enum Detail {
 }
 
 /// What scoring every blocked pair came to.
+#[derive(Debug)]
 pub(crate) struct Weighed {
     pub(crate) pairs: Vec<Pair>,
     pub(crate) count: u64,

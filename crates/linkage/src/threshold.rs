@@ -95,27 +95,6 @@ impl Forecast {
     }
 }
 
-impl Expectation {
-    /// Returns what all records would bring, this being what a share of them brings.
-    pub(crate) fn of_share(self, share: f64) -> Self {
-        if share >= 1.0 {
-            return self;
-        }
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a number of pairs, rounded"
-        )]
-        let pairs = (self.pairs as f64 / share).round() as u64;
-        Self {
-            pairs,
-            expected_same: self.expected_same / share,
-            expected_different: self.expected_different / share,
-            ..self
-        }
-    }
-}
-
 impl std::fmt::Debug for Forecast {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "Forecast({} pairs)", self.probabilities.len())

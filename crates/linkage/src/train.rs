@@ -24,7 +24,7 @@ use crate::block::Blocks;
 use crate::calibrate::by_second_hits;
 use crate::keys::columns_of;
 use crate::kin;
-use crate::link::{Detail, score_pairs};
+use crate::link::{Detail, Links, Pair, Weighed, score_pairs, settled};
 use crate::maximise::furthest;
 pub use crate::maximise::{Estimate, Round, Start, maximise};
 use crate::model::{
@@ -51,7 +51,7 @@ pub const ROUNDS: u32 = 10;
 /// two like numbers. An identifier can thus weigh at most log2(100) more than the files bear out.
 const LEAST_LEFT: f64 = 0.01;
 
-/// The most pairs, or about so many, that classes of kin and the calibration are learnt from.
+/// The most pairs, or about so many, that classes of kin are learnt from.
 const MOST_WEIGHED: u64 = 4_000_000;
 
 /// What a level that was never seen counts.
@@ -65,6 +65,61 @@ pub(crate) const UNSEEN: f64 = 0.5;
 /// [`Error::EmptyRule`], [`Error::EmptyPrior`], [`Error::ImpossiblePrior`], [`Error::UntrainedComparison`],
 /// [`Error::NoSamePairs`], [`Error::ReversedLabels`], [`Error::UnreachablePrecision`]; and those of [`Scorer::new`].
 pub fn train(recipe: &Recipe, tables: &Tables) -> Result<Model> {
+    Ok(learn(recipe, tables, f64::INFINITY, MOST_WEIGHED)?.model)
+}
+
+/// Learns the same, and keeps the pairs that were weighed for it, so that linking by the model takes no second pass.
+///
+/// `least` is the lowest weight of a pair that is wanted afterwards; a pair that is lighter than all that training itself
+/// looks at costs time, and changes nothing in the model.
+///
+/// # Errors
+///
+/// The same as [`train`].
+pub fn train_and_keep<'t>(recipe: &Recipe, tables: &'t Tables, least: f64) -> Result<Trained<'t>> {
+    learn(recipe, tables, least, MOST_WEIGHED)
+}
+
+/// A model that was just learnt, with the pairs that it was calibrated by.
+#[derive(Debug)]
+pub struct Trained<'t> {
+    model: Model,
+    tables: &'t Tables,
+    blocks: Blocks<'t>,
+    /// All pairs from this weight on.
+    lightest: f64,
+    weighed: Weighed,
+}
+
+impl Trained<'_> {
+    /// Returns the model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Links the tables by the model with another threshold, as [`crate::link_in_detail`] does with [`Detail::Kept`].
+    ///
+    /// The pairs that training weighed are taken again where they reach as far down as this threshold, and else the pass
+    /// is made anew: what comes out is the same.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`crate::link()`].
+    pub fn link(self, threshold: f64) -> Result<Links> {
+        let model = self.model.with_threshold(threshold)?;
+        let least = least_competing(ThresholdRule::Weight(threshold));
+        let mut weighed = self.weighed;
+        if least < self.lightest {
+            let scorer = Scorer::new(&model, self.tables)?;
+            weighed = score_pairs(&scorer, &self.blocks, Detail::Kept, least, None, |_| {})?;
+        }
+        weighed.pairs.retain(|pair| pair.weight >= least);
+        settled(self.tables, &model, &self.blocks, weighed)
+    }
+}
+
+/// Learns a model, and keeps all pairs from this weight on, or from where training itself looks at them.
+fn learn<'t>(recipe: &Recipe, tables: &'t Tables, wanted: f64, most: u64) -> Result<Trained<'t>> {
     tables.check_prepared(recipe.name(), recipe.link(), recipe.columns())?;
     check_records(tables)?;
     check_values(recipe, tables)?;
@@ -93,15 +148,15 @@ pub fn train(recipe: &Recipe, tables: &Tables) -> Result<Model> {
     let scorer = Scorer::new(&unset, tables)?;
     let blocks = Blocks::new(tables, recipe.rules())?;
     let least = least_competing(recipe.threshold());
-    let chosen = choose_sources(tables, &blocks, training.seed, MOST_WEIGHED);
-    let mut weighed =
-        score_pairs(&scorer, &blocks, Detail::Full, least, chosen.as_deref(), |_| {})?;
+    let lightest = wanted.min(least);
+    let chosen = choose_sources(tables, &blocks, training.seed, most);
+    // What is kept for afterwards is no part of what is learnt from.
+    let from = if chosen.is_some() { least } else { lightest };
+    let mut weighed = score_pairs(&scorer, &blocks, Detail::Full, from, chosen.as_deref(), |_| {})?;
     let patterns = weighed.patterns_by_rule();
-    let mut pairs = weighed.pairs;
-    // By the records' values, since sums of what is expected must not depend on the order of rows.
-    pairs.sort_by_key(|pair| {
-        (tables.rank(Side::Source, pair.source), tables.rank(Side::Recipient, pair.recipient))
-    });
+    let mut pairs: Vec<Pair> =
+        weighed.pairs.iter().filter(|pair| pair.weight >= least).copied().collect();
+    in_order(tables, &mut pairs);
     let records = [Side::Source, Side::Recipient].map(|side| u64::from(tables.records(side)));
     let sources = chosen
         .as_ref()
@@ -119,16 +174,19 @@ pub fn train(recipe: &Recipe, tables: &Tables) -> Result<Model> {
     );
     let model = recipe.with_parameters(prior, 0.0, comparisons, classes, None)?;
     let scorer = Scorer::new(&model, tables)?;
-    for pair in &mut pairs {
-        pair.weight += scorer.kin_part(pair.pattern, pair.weight);
+    if chosen.is_some() {
+        // Second hits are few, and in a sample of the records the middle of the scale would be a matter of chance: what
+        // weights stand for is learnt from all records' pairs, now that kin are told apart.
+        weighed = score_pairs(&scorer, &blocks, Detail::Kept, lightest, None, |_| {})?;
+        pairs = weighed.pairs.iter().filter(|pair| pair.weight >= least).copied().collect();
+        in_order(tables, &mut pairs);
+    } else {
+        for pair in pairs.iter_mut().chain(&mut weighed.pairs) {
+            pair.weight += scorer.kin_part(pair.pattern, pair.weight);
+        }
     }
-    let points = if one_partner { by_second_hits(&pairs, sources as f64, &[]) } else { Vec::new() };
-    // A threshold that is sought needs every pair that could be kept; one that is given needs none.
-    let mut share = sources as f64 / records[0] as f64;
-    if chosen.is_some() && matches!(recipe.threshold(), ThresholdRule::TargetPrecision(_)) {
-        pairs = score_pairs(&scorer, &blocks, Detail::Kept, least, None, |_| {})?.pairs;
-        share = 1.0;
-    }
+    let points =
+        if one_partner { by_second_hits(&pairs, records[0] as f64, &[]) } else { Vec::new() };
     let forecast = Forecast::new(&pairs, recipe.one_to_one(), recipe.link(), &points, records);
     let kept = settle(tables, recipe.one_to_one(), pairs).pairs;
     let threshold = from_rule(recipe.threshold(), &forecast.curve(&kept), &points)?;
@@ -142,7 +200,7 @@ pub fn train(recipe: &Recipe, tables: &Tables) -> Result<Model> {
         deterministic_pairs,
         rounds,
         threshold_rule: recipe.threshold(),
-        expectation: forecast.expectation(threshold, &kept).of_share(share),
+        expectation: forecast.expectation(threshold, &kept),
         weighed_sources: chosen.is_some().then_some(sources),
         standard_errors: Some(StandardErrors {
             prior: deterministic_pairs.map(|pairs| prior / (pairs as f64).sqrt()),
@@ -152,8 +210,15 @@ pub fn train(recipe: &Recipe, tables: &Tables) -> Result<Model> {
         }),
         sessions: learnt.sessions,
     };
-    let model = model.with_threshold(threshold)?.with_calibration(points)?;
-    Ok(model.with_training(record))
+    let model = model.with_threshold(threshold)?.with_calibration(points)?.with_training(record);
+    Ok(Trained { model, tables, blocks, lightest, weighed })
+}
+
+/// Puts pairs in the order of their records' values, since sums of what is expected must not depend on the order of rows.
+fn in_order(tables: &Tables, pairs: &mut [Pair]) {
+    pairs.sort_by_key(|pair| {
+        (tables.rank(Side::Source, pair.source), tables.rank(Side::Recipient, pair.recipient))
+    });
 }
 
 /// Chooses the source records whose pairs are weighed, where there are more pairs than `most`.
@@ -497,8 +562,60 @@ mod tests {
     use arrow_array::{ArrayRef, RecordBatch, StringArray};
 
     use super::*;
+    use crate::link::link_in_detail;
     use crate::model::{Column, Key, Kind, Rule, Step, Take};
+    use crate::synth::{Plan, synthesise};
     use crate::tables::Table;
+
+    /// Calls with tables of synthetic people and a recipe for them.
+    fn with_people(check: impl Fn(&Recipe, &Tables)) {
+        let recipe = Recipe::from_toml(include_str!("../tests/truth.toml")).unwrap();
+        let files = synthesise(&Plan::small(3)).unwrap();
+        let (source, recipient) = ([files.payroll], [files.caseload]);
+        let tables =
+            Tables::between(recipe.columns(), Table::new(&source), Table::new(&recipient)).unwrap();
+        check(&recipe, &tables);
+    }
+
+    #[test]
+    fn the_pairs_kept_while_training_are_those_that_linking_makes() {
+        with_people(|recipe, tables| {
+            let pairs = Blocks::new(tables, recipe.rules()).unwrap().pairs_to_look_at();
+            for most in [pairs, pairs / 3] {
+                let model = learn(recipe, tables, f64::INFINITY, most).unwrap().model;
+                assert_eq!(model.training().unwrap().weighed_sources.is_some(), most < pairs);
+                // Below what is kept, at it, and above it.
+                for threshold in [-30.0, -16.0, -12.5, model.threshold(), 20.0] {
+                    let kept = learn(recipe, tables, -16.0, most).unwrap();
+                    assert_eq!(kept.model().digest().unwrap(), model.digest().unwrap());
+                    let links = kept.link(threshold).unwrap();
+                    let wide = model.with_threshold(threshold).unwrap();
+                    let scorer = Scorer::new(&wide, tables).unwrap();
+                    let anew = link_in_detail(&scorer, Detail::Kept, |_| {}).unwrap();
+                    assert!(!anew.pairs.is_empty());
+                    assert_eq!(links, anew, "{most} {threshold}");
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn what_weights_stand_for_is_learnt_from_all_records_however_few_kin_are_learnt_from() {
+        with_people(|recipe, tables| {
+            let pairs = Blocks::new(tables, recipe.rules()).unwrap().pairs_to_look_at();
+            let model = learn(recipe, tables, f64::INFINITY, pairs / 3).unwrap().model;
+            let scorer = Scorer::new(&model, tables).unwrap();
+            let blocks = Blocks::new(tables, model.rules()).unwrap();
+            let least = least_competing(recipe.threshold());
+            let mut all =
+                score_pairs(&scorer, &blocks, Detail::Kept, least, None, |_| {}).unwrap().pairs;
+            in_order(tables, &mut all);
+            let records = f64::from(tables.records(Side::Source));
+            assert_eq!(model.calibration(), by_second_hits(&all, records, &[]));
+            let sources = model.training().unwrap().weighed_sources.unwrap();
+            assert!((sources as f64) < 0.5 * records);
+        });
+    }
 
     #[test]
     fn the_records_whose_pairs_are_weighed_are_chosen_by_value_and_not_by_row() {

@@ -25,6 +25,8 @@ pub(crate) trait Work {
 pub(crate) struct Processor {
     /// Whether it has AVX2 and the instructions that count and find bits. Only detection sets it.
     modern: bool,
+    /// Whether it has AVX-512 as well, with what counts the bits of several lanes at once. Only detection sets it.
+    newest: bool,
 }
 
 impl Processor {
@@ -36,19 +38,25 @@ impl Processor {
             && std::arch::is_x86_feature_detected!("bmi2")
             && std::arch::is_x86_feature_detected!("lzcnt")
             && std::arch::is_x86_feature_detected!("popcnt");
-        Self { modern }
+        let newest = modern
+            && std::arch::is_x86_feature_detected!("avx512f")
+            && std::arch::is_x86_feature_detected!("avx512bw")
+            && std::arch::is_x86_feature_detected!("avx512dq")
+            && std::arch::is_x86_feature_detected!("avx512vl")
+            && std::arch::is_x86_feature_detected!("avx512vpopcntdq");
+        Self { modern, newest }
     }
 
     /// Looks at what the processor has.
     #[cfg(not(target_arch = "x86_64"))]
     pub(crate) fn detect() -> Self {
-        Self { modern: false }
+        Self { modern: false, newest: false }
     }
 
     /// Takes it for the oldest there is: for the tests that hold both ways against each other.
     #[cfg(test)]
     pub(crate) fn oldest() -> Self {
-        Self { modern: false }
+        Self { modern: false, newest: false }
     }
 
     /// Does some work with the newest instructions there are.
@@ -65,11 +73,34 @@ impl Processor {
         }
         work.run()
     }
+
+    /// Does the same for work on many lanes side by side, which is worth the widest instructions too.
+    #[inline(always)]
+    pub(crate) fn run_wide<W: Work>(self, work: W) -> W::Output {
+        #[cfg(target_arch = "x86_64")]
+        if self.newest {
+            #[expect(
+                unsafe_code,
+                reason = "`newest` is set only where all these instructions were found"
+            )]
+            // SAFETY: the processor has every feature that the function asks for.
+            return unsafe { run_newest(work) };
+        }
+        self.run(work)
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
 fn run_modern<W: Work>(work: W) -> W::Output {
+    work.run()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(
+    enable = "avx2,bmi1,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq"
+)]
+fn run_newest<W: Work>(work: W) -> W::Output {
     work.run()
 }
 
@@ -151,6 +182,8 @@ mod tests {
     fn work_comes_to_the_same_on_any_processor() {
         assert_eq!(Processor::detect().run(Count(0b1011)), 3);
         assert_eq!(Processor::oldest().run(Count(0b1011)), 3);
+        assert_eq!(Processor::detect().run_wide(Count(0b1011)), 3);
+        assert_eq!(Processor::oldest().run_wide(Count(0b1011)), 3);
     }
 
     proptest! {

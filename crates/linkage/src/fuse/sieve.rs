@@ -279,7 +279,15 @@ impl Sieve {
         sifted: &mut Sifted,
     ) -> u64 {
         sifted.found.clear();
-        self.processor.run(Sifting { sieve: self, scorer, left, earlier, columns, places, sifted })
+        self.processor.run_wide(Sifting {
+            sieve: self,
+            scorer,
+            left,
+            earlier,
+            columns,
+            places,
+            sifted,
+        })
     }
 }
 

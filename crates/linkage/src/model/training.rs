@@ -96,7 +96,7 @@ pub struct TrainingRecord {
     /// What is expected at that threshold. Where the pairs of some source records only were weighed and the threshold
     /// was given, it is what was expected of those, in proportion.
     pub expectation: Expectation,
-    /// The source records whose pairs kin and calibration were learnt from; none where it was all.
+    /// The source records whose pairs kin were learnt from; none where it was all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weighed_sources: Option<u64>,
     /// The standard errors of the parameters, where they were worked out.

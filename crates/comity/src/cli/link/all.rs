@@ -33,7 +33,15 @@ pub(super) struct Words {
     shares: Shares,
 }
 
+/// How far below a probability's own weight pairs are kept while training, for calibration may move it that far.
+const ROOM: f64 = 6.0;
+
 impl Words {
+    /// The weight from which on training keeps pairs: low enough that linking hardly ever goes through them again.
+    fn least_kept(&self) -> f64 {
+        self.probability.map_or(f64::INFINITY, |share| linkage::weight_of(share) - ROOM)
+    }
+
     pub(super) fn carry_out(self, printer: &Printer) -> Result<Done, Error> {
         let recipe = Recipe::from_toml(&program::read(&self.recipe)?)?;
         let plan = (&recipe).into();
@@ -44,16 +52,23 @@ impl Words {
         std::fs::create_dir_all(&self.out).map_err(cannot)?;
         let mut watch = Stopwatch::start();
         let (tables, _) = self.files.prepare(&plan, printer, &mut watch)?;
-        let model = linkage::train(&recipe, &tables)?;
+        let trained = linkage::train_and_keep(&recipe, &tables, self.least_kept())?;
+        let model = trained.model().clone();
         let model_file = self.out.join("model.toml");
         program::write(&model_file, &model.to_toml()?)?;
-        watch.lap("train");
+        watch.lap("train, block, compare and score");
 
         let least = self.probability.map(|share| weight_from(&model, share));
         let wide = model.with_threshold(least.unwrap_or(model.threshold()))?;
         let scorer = self.shares.scorer(&wide, model.threshold(), &tables)?;
-        let links = linkage::link_in_detail(&scorer, Detail::Kept, |_| {})?;
-        watch.lap("block, compare and score");
+        let links = if self.shares.is_counted() {
+            trained.link(wide.threshold())?
+        } else {
+            // Supplied shares weigh otherwise than those that training counted.
+            drop(trained);
+            linkage::link_in_detail(&scorer, Detail::Kept, |_| {})?
+        };
+        watch.lap("settle");
         let pairs_file = self.out.join("pairs.csv");
         pairs::write(&pairs_file, &tables, &wide, &links.pairs)?;
         watch.lap("write pairs");

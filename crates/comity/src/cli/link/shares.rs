@@ -28,6 +28,11 @@ fn population(text: &str) -> Result<(String, PathBuf), String> {
 }
 
 impl Shares {
+    /// Says whether values are as common as they are counted in the files.
+    pub(super) fn is_counted(&self) -> bool {
+        self.populations.is_empty() && !self.individuals
+    }
+
     /// Makes the scorer of a model with the shares that were asked for; individuals are told apart at this weight.
     pub(super) fn scorer<'t>(
         &self,
