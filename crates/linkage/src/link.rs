@@ -100,7 +100,7 @@ pub fn link_in_detail(
     let blocks = Blocks::new(tables, model.rules())?;
     let least = least_competing(ThresholdRule::Weight(model.threshold()));
     let weighed = score_pairs(scorer, &blocks, detail, least, None, on_progress)?;
-    settled(tables, model, &blocks, weighed)
+    Ok(settled(tables, model, &blocks, weighed))
 }
 
 /// Makes links of the pairs that were weighed: what reaches the threshold and what one-to-one keeps of it.
@@ -109,7 +109,7 @@ pub(crate) fn settled(
     model: &Model,
     blocks: &Blocks<'_>,
     mut weighed: Weighed,
-) -> Result<Links> {
+) -> Links {
     let rules =
         if blocks.is_plain() { blocks.counts_with(&weighed.new_pairs) } else { blocks.counts() };
     let by_rule = weighed.patterns_by_rule();
@@ -124,7 +124,7 @@ pub(crate) fn settled(
     let pairs_at_threshold = weighed.pairs.len() as u64;
     let settled = settle(tables, model.one_to_one(), weighed.pairs);
     let expectation = forecast.expectation(model.threshold(), &settled.pairs);
-    Ok(Links {
+    Links {
         pairs: settled.pairs,
         scored_pairs: weighed.count,
         pairs_at_threshold,
@@ -135,7 +135,7 @@ pub(crate) fn settled(
         patterns: all_rules(&by_rule),
         missing: tables.missing().to_vec(),
         expectation,
-    })
+    }
 }
 
 /// How much is told of the pairs that aren't kept.

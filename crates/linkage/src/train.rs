@@ -114,7 +114,7 @@ impl Trained<'_> {
             weighed = score_pairs(&scorer, &self.blocks, Detail::Kept, least, None, |_| {})?;
         }
         weighed.pairs.retain(|pair| pair.weight >= least);
-        settled(self.tables, &model, &self.blocks, weighed)
+        Ok(settled(self.tables, &model, &self.blocks, weighed))
     }
 }
 
