@@ -162,6 +162,11 @@ pub(crate) struct Weighed {
 }
 
 impl Weighed {
+    /// Leaves out what is told of the pairs that aren't kept, as [`Detail::Kept`] does.
+    pub(crate) fn without_detail(self) -> Self {
+        Self { histogram: BTreeMap::new(), patterns: Vec::new(), ..self }
+    }
+
     #[cfg(test)]
     pub(crate) fn histogram(&self) -> &BTreeMap<i32, u64> {
         &self.histogram

@@ -184,6 +184,8 @@ fn learn<'t>(recipe: &Recipe, tables: &'t Tables, wanted: f64, most: u64) -> Res
         for pair in pairs.iter_mut().chain(&mut weighed.pairs) {
             pair.weight += scorer.kin_part(pair.pattern, pair.weight);
         }
+        // What was counted on the way is of sums, before kin are taken off.
+        weighed = weighed.without_detail();
     }
     let points =
         if one_partner { by_second_hits(&pairs, records[0] as f64, &[]) } else { Vec::new() };
