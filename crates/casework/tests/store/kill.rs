@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::time::Duration;
 use std::{env, thread};
 
@@ -81,8 +82,19 @@ async fn steps_until_it_is_stopped() {
     .await;
 }
 
-/// Runs the program, kills it after so long, and returns what it acknowledged.
-fn killed_after(place: &str, keys: &Path, milliseconds: u64) -> Vec<(usize, u64)> {
+/// When the program is killed.
+enum Moment {
+    /// So many milliseconds after its start: it may still be opening the store.
+    AfterStart(u64),
+    /// So many milliseconds after it acknowledged something, however slow the machine is.
+    AtWork(u64),
+}
+
+/// The longest that the program may take until it acknowledges something.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Runs the program, kills it at a moment, and returns what it acknowledged.
+fn killed(place: &str, keys: &Path, moment: &Moment) -> Vec<(usize, u64)> {
     let mut child = Command::new(env::current_exe().unwrap())
         .args(["--exact", "kill::steps_until_it_is_stopped", "--nocapture", "--test-threads=1"])
         .env(STORE, place)
@@ -92,6 +104,7 @@ fn killed_after(place: &str, keys: &Path, milliseconds: u64) -> Vec<(usize, u64)
         .spawn()
         .unwrap();
     let out = BufReader::new(child.stdout.take().unwrap());
+    let (at_work, heard) = mpsc::channel();
     let listener = thread::spawn(move || {
         let mut told = Vec::new();
         for line in out.lines().map_while(Result::ok) {
@@ -99,11 +112,19 @@ fn killed_after(place: &str, keys: &Path, milliseconds: u64) -> Vec<(usize, u64)
             if let Some((_, line)) = line.split_once("acknowledged ") {
                 let (number, version) = line.split_once(' ').unwrap();
                 told.push((number.parse().unwrap(), version.parse().unwrap()));
+                let _ = at_work.send(());
             }
         }
         told
     });
-    thread::sleep(Duration::from_millis(milliseconds));
+    let milliseconds = match moment {
+        Moment::AfterStart(milliseconds) => milliseconds,
+        Moment::AtWork(milliseconds) => {
+            heard.recv_timeout(PATIENCE).expect("the program takes steps");
+            milliseconds
+        }
+    };
+    thread::sleep(Duration::from_millis(*milliseconds));
     child.kill().unwrap();
     child.wait().unwrap();
     listener.join().unwrap()
@@ -155,8 +176,14 @@ async fn kill(place: &str, keys: &Path, lap: u64) {
     let mut told: BTreeMap<usize, u64> = BTreeMap::new();
     let mut acknowledged = 0;
     for round in lap * ROUNDS..(lap + 1) * ROUNDS {
-        // Moments between 20 and 221 ms, spread by a fixed sequence: some fall into opening the store.
-        for (number, version) in killed_after(place, keys, 20 + round * 7919 % 202) {
+        // Spread by a fixed sequence: every second one up to 221 ms after the start, where some fall into opening the store,
+        // and the others while steps are taken.
+        let moment = if round.is_multiple_of(2) {
+            Moment::AfterStart(20 + round * 7919 % 202)
+        } else {
+            Moment::AtWork(round * 7919 % 101)
+        };
+        for (number, version) in killed(place, keys, &moment) {
             let last = told.insert(number, version).unwrap_or(0);
             assert!(version > last, "round {round}: case {number} was told {version} after {last}");
             acknowledged += 1;
