@@ -154,7 +154,7 @@ async fn plain(words: &Words) -> Result<(u64, Duration), Failure> {
         let insert = "INSERT INTO plain VALUES ($1)";
         let begun = Instant::now();
         while begun.elapsed() < seconds {
-            sqlx::query(insert).bind(vec![7; ENTRY]).execute(&mut connection).await?;
+            sqlx::query(insert).bind(vec![7_u8; ENTRY]).execute(&mut connection).await?;
             count += 1;
         }
         let taken = begun.elapsed();
@@ -172,7 +172,7 @@ async fn plain(words: &Words) -> Result<(u64, Duration), Failure> {
     let begun = Instant::now();
     while begun.elapsed() < seconds {
         sqlx::query("INSERT INTO plain VALUES ($1)")
-            .bind(vec![7; ENTRY])
+            .bind(vec![7_u8; ENTRY])
             .execute(&mut connection)
             .await?;
         count += 1;
@@ -292,7 +292,7 @@ async fn release(store: &Database, run: &str, first: u64, some: u64) -> Result<(
 
 /// As many entries of about the usual size.
 fn entry(count: usize) -> Drafts<'static> {
-    Drafts::new(now(), move |_| Ok(vec![vec![7; ENTRY]; count]))
+    Drafts::new(now(), move |_| Ok(vec![vec![7_u8; ENTRY]; count]))
 }
 
 /// Cases end at different stages: a third wait for a judgement, a third are judged, a third are being verified.
