@@ -257,6 +257,7 @@ async fn release(store: &Database, run: &str, first: u64, some: u64) -> Result<(
             Planned {
                 id: LeadId::new(run, usize::try_from(number + 1).unwrap()),
                 pair: PairKey(pair),
+                bond: None,
                 case_id: format!("synthetic-case-{}", first + number),
                 source_record: u32::try_from(number).unwrap(),
                 recipient_record: u32::try_from(number).unwrap(),

@@ -232,6 +232,7 @@ impl Case {
             |step: &Step| Err(NotAllowed::WrongStage { stage: before, step: step.kind() });
         let officer = || who.clone().ok_or(NotAllowed::NotTheMachines { step: step.kind() });
         let dispute_open = self.disputes.iter().any(Dispute::is_open);
+        let split = self.correction_ordered().is_some_and(|order| order.splits);
         let terms = &self.terms;
         self.standing = match step {
             Step::Review(opinion) => match self.standing {
@@ -337,6 +338,10 @@ impl Case {
                 // It can only be reversed now: nobody was given notice.
                 Standing::Action(action) if action.returned_at.is_none() => {
                     Standing::Action(Action { returned_at: Some(at), ..action })
+                }
+                // The letter that told of a correction: nobody was told.
+                Standing::Correction(correction) if correction.told_at.is_some() => {
+                    Standing::Correction(Correction { told_at: None, ..correction })
                 }
                 mut standing => {
                     let Some(noticed) = standing.noticed_mut() else { return at_once(step) };
@@ -480,7 +485,10 @@ impl Case {
                 self.standing
             }
             Step::ReverseJudgement(reason) => match self.standing {
-                Standing::Closed(closed) if closed.because == Because::NotSame => {
+                Standing::Closed(closed)
+                    if closed.because == Because::NotSame
+                        || (closed.because == Because::Corrected && split) =>
+                {
                     said(reason)?;
                     Standing::Lead(Waiting::default())
                 }
@@ -541,6 +549,24 @@ impl Case {
         self.steps.len() as u64
     }
 
+    /// Returns the number, counted from one, of the dispute that a step opened; none where it opened none.
+    pub fn dispute_opened_by(&self, step: u64) -> Option<u32> {
+        let index = usize::try_from(step).ok()?.checked_sub(1)?;
+        matches!(self.steps.get(index)?.step, Step::OpenDispute(_)).then_some(())?;
+        let opened = self.steps.iter().take(index.saturating_add(1));
+        let opened = opened.filter(|taken| matches!(taken.step, Step::OpenDispute(_))).count();
+        u32::try_from(opened).ok()
+    }
+
+    /// Returns what was last corrected, if anything was since its lead was last looked at.
+    pub fn correction_ordered(&self) -> Option<&CorrectionOrder> {
+        let looked_at = |taken: &&Taken| !matches!(taken.step, Step::ReverseJudgement(_));
+        self.steps.iter().rev().take_while(looked_at).find_map(|taken| match &taken.step {
+            Step::Correct(order) | Step::Reverse(order) => Some(order),
+            _other => None,
+        })
+    }
+
     /// Returns who judged its lead.
     pub fn reviewers(&self) -> impl Iterator<Item = &OfficerId> {
         self.standing.judged().iter().map(Judged::by)
@@ -591,8 +617,8 @@ impl Case {
     }
 }
 
-/// Says whose step it is. The machine closes and notes acknowledgements, which both help the individual; the individual
-/// contests; all else is an officer's.
+/// Says whose step it is. The machine closes, which helps the individual, and notes what another party's node has signed:
+/// acknowledgements, and answers to disputes; the individual contests; all else is an officer's.
 fn permitted(step: &Step, by: &Actor, stage: CaseStage) -> Result<Option<OfficerId>, NotAllowed> {
     let kind = step.kind();
     match by {
@@ -602,7 +628,8 @@ fn permitted(step: &Step, by: &Actor, stage: CaseStage) -> Result<Option<Officer
             _other => Err(NotAllowed::NotTheIndividuals { step: kind }),
         },
         Actor::Machine => match step {
-            Step::Acknowledge(_) => Ok(None),
+            // What a recipient or a source signed is its own authority.
+            Step::Acknowledge(_) | Step::AnswerDispute(_) => Ok(None),
             Step::Close(closing) => match (stage, closing.because) {
                 (CaseStage::Lead, Because::Superseded)
                 | (CaseStage::Action, Because::ActionStands)

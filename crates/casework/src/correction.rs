@@ -22,8 +22,11 @@ pub struct CorrectionOrder {
     pub words: String,
     /// Every recipient on record, from the register of disclosures.
     pub recipients: BTreeSet<PartyId>,
-    /// Whether records that linkage had joined are split.
+    /// Whether records that linkage had joined are split: the two are of different people, and are known not the same.
     pub splits: bool,
+    /// The language of the letter that tells the individual, as a BCP 47 code; empty where none is to be printed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub language: String,
 }
 
 redacted!(CorrectionOrder);
@@ -93,7 +96,7 @@ impl Correction {
         self.order.recipients.iter().filter(|party| !self.acknowledged.contains_key(*party))
     }
 
-    /// Returns when the individual was told.
+    /// Returns when the individual was told; none as long as nobody was, or once the letter came back.
     pub fn told_at(&self) -> Option<Timestamp> {
         self.told_at
     }

@@ -4,7 +4,7 @@
 
 use crate::NotAllowed;
 use crate::verification::redacted;
-use agreement::ElementRef;
+use agreement::{ElementRef, PartyId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -19,6 +19,9 @@ pub struct Objection {
     pub reason: String,
     /// By when the source must answer.
     pub answer_due: Timestamp,
+    /// The source, to whose node it is sent; none where it is told by other means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<PartyId>,
 }
 
 /// What the source answers.

@@ -37,6 +37,11 @@ impl fmt::Display for LeadId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PairKey(pub [u8; 32]);
 
+/// Names the bond between the recipient's case and one individual of the source across cycles: a keyed digest of both,
+/// whichever of the individual's records is paired. A correction of a wrong link cuts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BondKey(pub [u8; 32]);
+
 /// Where a lead stands. Casework beyond review joins with its own stages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -80,6 +85,8 @@ pub struct Planned {
     pub id: LeadId,
     /// The pair, across cycles.
     pub pair: PairKey,
+    /// The bond that joins it to the case; none where it was found before bonds were kept.
+    pub bond: Option<BondKey>,
     /// The recipient's own case id.
     pub case_id: String,
     /// The source's row in this run.

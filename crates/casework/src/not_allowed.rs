@@ -31,6 +31,12 @@ pub enum NotAllowed {
         /// The step.
         step: StepKind,
     },
+    /// A correction has cut the bond that the lead hangs on: nothing follows from it any more (floor F7).
+    #[error("the correction of case `{by}` says that the two records are of different people")]
+    Cut {
+        /// The case that was corrected.
+        by: String,
+    },
     /// It takes another person (floor F5).
     #[error("it takes another person: the same one {did}")]
     SamePerson {

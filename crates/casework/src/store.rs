@@ -135,6 +135,9 @@ pub trait Store {
     /// Returns the outbox lines that the ledger has not acknowledged, in order.
     fn waiting(&self) -> impl Future<Output = Result<Vec<Outgoing>, Error>>;
 
+    /// Counts those lines, however many wait.
+    fn count_waiting(&self) -> impl Future<Output = Result<u64, Error>>;
+
     /// Returns the highest ledger index acknowledged.
     fn last_acknowledged(&self) -> impl Future<Output = Result<Option<u64>, Error>>;
 

@@ -140,6 +140,7 @@ async fn fill(app: &App, like: &LeadId, cases: usize, now: Timestamp) {
                 Planned {
                     id: LeadId::new(&name, number + 1),
                     pair: PairKey(pair),
+                    bond: None,
                     case_id: format!("synthetic-case-{}", first + number),
                     source_record: u32::try_from(number).unwrap(),
                     recipient_record: u32::try_from(number).unwrap(),

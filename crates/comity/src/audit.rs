@@ -9,6 +9,7 @@
 mod cases;
 mod corrections;
 mod destroyed;
+mod disputes;
 mod gone;
 mod quorum;
 mod replay;
@@ -185,6 +186,7 @@ struct Reading<'key> {
     cases: BTreeMap<String, cases::Case>,
     corrections: BTreeMap<(String, u64), corrections::Ordered>,
     /// The witnesses of each agreement that asks for some.
+    disputes: disputes::Disputes,
     quorums: BTreeMap<String, Policy>,
     /// How many of which they are, as it was filed.
     witnesses: BTreeMap<String, (u64, BTreeMap<String, String>)>,
@@ -243,6 +245,7 @@ struct Counted {
     actions: u64,
     corrections: u64,
     corrected: u64,
+    splits: u64,
     cosigned: u64,
     seals: u64,
     finished: u64,
@@ -259,6 +262,7 @@ impl<'key> Reading<'key> {
             runs: BTreeMap::new(),
             cases: BTreeMap::new(),
             corrections: BTreeMap::new(),
+            disputes: disputes::Disputes::default(),
             quorums: BTreeMap::new(),
             witnesses: BTreeMap::new(),
             seen: Vec::new(),
@@ -445,6 +449,9 @@ impl<'key> Reading<'key> {
             Event::CorrectionOrdered { case, number, recipients } => {
                 self.correction_ordered(index, &case, number, recipients);
             }
+            Event::ClusterSplit { case, number, cut, kept: _ } => {
+                self.cluster_split(index, &case, number, cut);
+            }
             Event::CorrectionAcknowledged { case, number, recipient, answer: _ } => {
                 self.correction_acknowledged(index, &case, number, &recipient);
             }
@@ -454,6 +461,15 @@ impl<'key> Reading<'key> {
                 self.just_permitted(index, at, &[Act::SEAL]);
                 self.sealed(index, at, power, authority, &from, &until);
             }
+            Event::DisputeSent { case, number, .. } => self.dispute_sent(index, &case, number),
+            Event::DisputeReceived { message, from, due, .. } => {
+                self.dispute_received(index, message, from, &due);
+            }
+            Event::DisputeAnswered { message, .. } => {
+                self.just_permitted(index, at, &[Act::ANSWER_DISPUTE]);
+                self.dispute_answered(index, &message);
+            }
+            Event::DisputeSettled { case, .. } => self.dispute_settled(index, &case),
             Event::VoteCast { .. } => self.just_permitted(index, at, &[Act::VOTE]),
             Event::WorkExported { .. } => self.just_permitted(index, at, &[Act::EXPORT_WORK]),
             Event::ResultsImported { .. } => {
@@ -609,6 +625,7 @@ impl<'key> Reading<'key> {
             self.open.push(text);
         }
         self.corrections_end();
+        self.disputes_end();
         self.quorums_end();
         self.gone.say(&mut self.open);
         let count = &self.counted;
@@ -666,6 +683,13 @@ impl<'key> Reading<'key> {
             format!(
                 "{} corrections were ordered, and {} reached every recipient on record",
                 count.corrections, count.corrected
+            ),
+        );
+        say(
+            count.splits,
+            format!(
+                "each of {} split clusters stands behind its correction, and nothing went on with its case",
+                count.splits
             ),
         );
         say(

@@ -20,12 +20,13 @@ use agreement::{
     OfficerRole, PartyId, Permit, PurposeId, Refusal,
 };
 use casework::{
-    Acknowledgement, Actor, Case, CaseStore as _, Closing, Contest, Database, Dispatch, Lead,
-    LeadId, Moving, NotAllowed, SealedEntry, Seen, StaysState, Step, StepKind, Store as _,
-    StoredCase, Terms, Tripwire,
+    Acknowledgement, Actor, Because, Case, CaseStore as _, Closing, Contest, Database, Dispatch,
+    DisputeAnswer, Drafts, Lead, LeadId, Moving, NotAllowed, SealedEntry, Seen, Split, Stage,
+    StaysState, Step, StepKind, Store as _, StoredCase, Terms, Tripwire,
 };
 use file::case_file;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use ledger::Commitments;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -168,6 +169,12 @@ impl Desk {
         &self.inner.gate
     }
 
+    /// Returns the zone in which the program's days are counted, and its instants are shown.
+    pub fn zone(&self) -> TimeZone {
+        let today = self.now().to_zoned(TimeZone::UTC).date();
+        self.inner.gate.zone(&self.inner.as_filed.agreement, today)
+    }
+
     /// Returns the instant at which a notice's period would end, as agreement and law packs count it.
     pub fn response_ends(&self, served_at: Timestamp, service: agreement::Service) -> Timestamp {
         self.inner.gate.contest_ends(&self.inner.as_filed.agreement, served_at, service).ends
@@ -184,7 +191,13 @@ impl Desk {
         version: u64,
         step: Step,
     ) -> Result<Acted, Error> {
-        self.take(&Asker::officer(officer), case, version, step).await
+        let splits = matches!(&step, Step::Correct(order) | Step::Reverse(order) if order.splits);
+        let acted = self.take(&Asker::officer(officer), case, version, step).await?;
+        if splits && matches!(acted, Acted::Done(..)) {
+            // If we crash before this is done, what is left open takes no step towards an action any more ([`Desk::cut`]).
+            self.close_cut(case).await?;
+        }
+        Ok(acted)
     }
 
     /// Files the answer of an individual who has proved to be the one.
@@ -227,9 +240,67 @@ impl Desk {
         let now = self.now();
         let step = Step::Acknowledge(acknowledgement);
         match stored.case.step(&step, &Actor::Machine, now) {
-            Ok(case) => self.store_step(case, stored.weight, None).await,
+            Ok(case) => self.store_step(case, stored.weight, None, None).await,
             Err(why) => Ok(Acted::NotAllowed(why)),
         }
+    }
+
+    /// Notes the source's answer to a dispute, by the digest of the signed message. The source's signature is the authority
+    /// for it; whoever calls has verified it.
+    ///
+    /// # Errors
+    /// As [`Desk::act`].
+    pub async fn note_settled(
+        &self,
+        case: &LeadId,
+        answer: DisputeAnswer,
+        digest: &str,
+    ) -> Result<Acted, Error> {
+        let stored = self.inner.store.case(case).await?;
+        let event = Event::DisputeSettled {
+            case: case.to_string(),
+            number: u64::from(answer.number),
+            settled: answer.settled.as_str().to_owned(),
+            answer: digest.to_owned(),
+        };
+        match stored.case.step(&Step::AnswerDispute(answer), &Actor::Machine, self.now()) {
+            Ok(case) => self.store_step(case, stored.weight, None, Some(event)).await,
+            Err(why) => Ok(Acted::NotAllowed(why)),
+        }
+    }
+
+    /// Notes that a dispute is being sent to the source, and when it is sent again, or asked after.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn note_dispute_sent(&self, dispatch: &Dispatch) -> Result<Dispatch, Error> {
+        let now = self.now();
+        let mut sent = dispatch.clone();
+        sent.delivery = sent.delivery.attempted(now);
+        let event = Event::DisputeSent {
+            case: sent.case.to_string(),
+            number: sent.number,
+            source: sent.delivery.recipient.to_string(),
+            attempt: u64::from(sent.delivery.attempts),
+        };
+        let told = drafts(now, vec![(event, Commitments::new())]);
+        self.inner.store.note_delivery(&sent, told).await?;
+        Ok(sent)
+    }
+
+    /// Notes when a dispute that the source has taken is asked after.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn ask_again(
+        &self,
+        dispatch: &Dispatch,
+        next: Option<Timestamp>,
+    ) -> Result<(), Error> {
+        let mut taken = dispatch.clone();
+        taken.delivery.next = next;
+        self.inner.store.note_delivery(&taken, Drafts::none()).await?;
+        Ok(())
     }
 
     /// Notes that a correction was sent, or that sending it failed: it is sent again until it is acknowledged.
@@ -364,6 +435,9 @@ impl Desk {
             let case = id.to_string();
             return Err(casework::Error::CaseMoved { case, version: seen }.into());
         }
+        if let Some(by) = self.cut(id, step.kind()).await? {
+            return Ok(Acted::NotAllowed(NotAllowed::Cut { by }));
+        }
         let now = self.now();
         let mut request = self.request(act_of(step.kind()), asker).await?;
         request.case = CaseRef::new(id.as_str()).ok();
@@ -375,7 +449,7 @@ impl Desk {
             return Ok(Acted::Refused(refusal));
         }
         match stored.case.step(&step, &asker.actor, now) {
-            Ok(case) => self.store_step(case, stored.weight, Some(event)).await,
+            Ok(case) => self.store_step(case, stored.weight, Some(event), None).await,
             // Permitted, and still not the case's next step: no permit is issued, and none recorded.
             Err(why) => Ok(Acted::NotAllowed(why)),
         }
@@ -387,6 +461,7 @@ impl Desk {
         case: Case,
         weight: f64,
         permitted: Option<Event>,
+        told: Option<Event>,
     ) -> Result<Acted, Error> {
         let Some(taken) = case.steps().last() else {
             return Err(casework::Error::NoStep.into());
@@ -404,17 +479,80 @@ impl Desk {
         };
         // Who did it and with what evidence is committed to and not written: the ledger is for ever.
         let evidence = serde_json::to_vec(&taken.step).map_err(|_| Error::UnspeakableEvent)?;
-        let told = [("by", taken.by.spelled()), ("evidence", file::sha256(&evidence))];
-        let (commitments, openings) = commit(&told)?;
+        let who = [("by", taken.by.spelled()), ("evidence", file::sha256(&evidence))];
+        let (commitments, openings) = commit(&who)?;
         let mut events: Vec<_> =
             permitted.into_iter().map(|event| (event, Commitments::new())).collect();
         events.push((event, commitments));
         // To whom a correction goes, and who has it, is nobody's secret: an auditor sees that it reached all.
+        events.extend(told.map(|event| (event, Commitments::new())));
         events.extend(file::told_of_correction(&case).map(|event| (event, Commitments::new())));
+        let split = match &taken.step {
+            Step::Correct(order) | Step::Reverse(order) if order.splits => {
+                self.inner.store.cluster(case.id()).await?.split(case.id())
+            }
+            _other => Split::default(),
+        };
+        events.extend(file::told_of_split(&case, &split).map(|event| (event, Commitments::new())));
         let drafts = drafts(self.now(), events);
         let moving = Moving { case: case.clone(), drafts, openings };
         let lines = self.inner.store.take(moving).await?;
         Ok(Acted::Done(Box::new(StoredCase { case, weight }), lines))
+    }
+
+    /// Returns the case whose correction cut the bond that this one hangs on, if the step would go on with it. What helps
+    /// the individual goes on.
+    async fn cut(&self, id: &LeadId, step: StepKind) -> Result<Option<String>, Error> {
+        let goes_on = match step {
+            StepKind::Review
+            | StepKind::Adjudicate
+            | StepKind::Verify
+            | StepKind::Find
+            | StepKind::Confirm
+            | StepKind::DraftNotice
+            | StepKind::ServeNotice
+            | StepKind::TakeEmergencyMeasure
+            | StepKind::TakeAction => true,
+            StepKind::Assign
+            | StepKind::SendBack
+            | StepKind::Refute
+            | StepKind::NoteReturnedMail
+            | StepKind::FileContest
+            | StepKind::WithdrawContest
+            | StepKind::OpenHearing
+            | StepKind::Decide
+            | StepKind::EndEmergencyMeasure
+            | StepKind::Reverse
+            | StepKind::Correct
+            | StepKind::Acknowledge
+            | StepKind::TellIndividual
+            | StepKind::OpenDispute
+            | StepKind::AnswerDispute
+            | StepKind::ReverseJudgement
+            | StepKind::Close => false,
+        };
+        if !goes_on {
+            return Ok(None);
+        }
+        Ok(self.inner.store.cut_by(id).await?.map(|by| by.to_string()))
+    }
+
+    /// Closes the leads that hung on a bond which a correction cut, where nobody has looked at them yet. What is further on
+    /// is an officer's to correct.
+    async fn close_cut(&self, corrected: &LeadId) -> Result<(), Error> {
+        let cut = self.inner.store.cluster(corrected).await?.split(corrected).cut;
+        for one in cut.into_iter().filter(|one| one.lead != *corrected && one.stage == Stage::Open)
+        {
+            let version = self.inner.store.case(&one.lead).await?.case.version();
+            let words = format!("the correction of {corrected} says that these are two people");
+            let closing = Closing { because: Because::Superseded, words };
+            // One of two reviewers may have spoken, or somebody may have moved it: then it stays for an officer.
+            match self.close_by_machine(&one.lead, version, closing).await {
+                Ok(_) | Err(Error::Casework(casework::Error::CaseMoved { .. })) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     async fn show(

@@ -255,6 +255,19 @@ pub enum Event {
         /// To whom it must go.
         recipients: BTreeSet<String>,
     },
+    /// The correction just before this says that records which runs had joined are of different people: they are apart
+    /// from here on, and known not the same.
+    #[serde(rename = "cluster.split")]
+    ClusterSplit {
+        /// The case's number.
+        case: String,
+        /// The step that ordered it.
+        number: u64,
+        /// How many leads hung on the bond that is cut.
+        cut: u64,
+        /// How many leads stay with the recipient's case, by bonds of their own.
+        kept: u64,
+    },
     /// A recipient acknowledged a correction, as the step just before this notes.
     #[serde(rename = "correction.acknowledged")]
     CorrectionAcknowledged {
@@ -280,6 +293,51 @@ pub enum Event {
         attempt: u64,
         /// Whether it arrived; only an acknowledgement ends the sending.
         arrived: bool,
+    },
+    /// A dispute of a source's record was sent to the source, or sending it failed.
+    #[serde(rename = "dispute.sent")]
+    DisputeSent {
+        /// The case's number.
+        case: String,
+        /// The step that opened it.
+        number: u64,
+        /// To whom.
+        source: String,
+        /// Which attempt.
+        attempt: u64,
+    },
+    /// Another party's dispute of a record of ours came and was kept, before it was acknowledged. What it says is in the
+    /// store.
+    #[serde(rename = "dispute.received")]
+    DisputeReceived {
+        /// The party that sent it.
+        from: String,
+        /// The agreement's digest.
+        agreement: String,
+        /// SHA-256 of the message as it came.
+        message: String,
+        /// By when it must be answered (RFC 3339).
+        due: String,
+    },
+    /// An officer answered another party's dispute, under the permit recorded just before this. Who, is committed to.
+    #[serde(rename = "dispute.answered")]
+    DisputeAnswered {
+        /// SHA-256 of the message that raised it.
+        message: String,
+        /// What it comes to: `corrected` or `stands`.
+        settled: String,
+    },
+    /// The source's signed answer to a dispute came, as the step just before this notes.
+    #[serde(rename = "dispute.settled")]
+    DisputeSettled {
+        /// The case's number.
+        case: String,
+        /// Which dispute of the case, counted from one.
+        number: u64,
+        /// What it comes to: `corrected` or `stands`.
+        settled: String,
+        /// SHA-256 of the signed answer.
+        answer: String,
     },
     /// A member of the board voted, under the permit recorded just before this. Who, is committed to.
     #[serde(rename = "vote.cast")]

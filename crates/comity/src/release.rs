@@ -37,6 +37,8 @@ pub enum Withheld {
     },
     /// The permit has ended.
     PermitEnded,
+    /// Whoever began the run told it to stop.
+    Stopped,
 }
 
 impl std::fmt::Display for Withheld {
@@ -44,6 +46,7 @@ impl std::fmt::Display for Withheld {
         match self {
             Withheld::Stayed { order } => write!(f, "stayed by `{order}`"),
             Withheld::PermitEnded => f.write_str("the permit had ended"),
+            Withheld::Stopped => f.write_str("it was told to stop"),
         }
     }
 }

@@ -132,6 +132,10 @@ pub async fn run(
     // 5–7 block, compare, score
     let scorer = Scorer::new(&model, &tables)?;
     let links = run.link(&scorer)?;
+    if run.watch.is_cancelled() {
+        // Nothing is planned yet: the next start gives this run up and begins anew.
+        return Ok(Outcome::Withheld(Withheld::Stopped));
+    }
     // 8  leads: the discrepancy that the agreement names, in the recipient's own caseload
     let found = run.find(&permit, &admitted, &links)?;
     let pilot = run.pilot_so_far(program.lowest_threshold(), &id).await?;

@@ -11,6 +11,7 @@ mod chase;
 pub mod config;
 pub mod correction;
 pub(crate) mod demonstration;
+pub mod dispute;
 mod door;
 mod errand;
 pub mod error;
@@ -23,6 +24,7 @@ mod issuer;
 mod limit;
 mod listen;
 pub mod log;
+mod message;
 mod metrics;
 mod page;
 pub mod password;
@@ -40,7 +42,7 @@ pub use account::{Accounts, Means};
 pub use config::{Config, StoreUrl};
 pub use error::Error;
 use individual::answer;
-pub use individual::{AnswerView, DisclosedView, LetterView, MeView, StepView};
+pub use individual::{AnswerView, CorrectedView, DisclosedView, LetterView, MeView, StepView};
 pub use sign_in::{AccountView, SignInView};
 pub use visit::{AtTheDoor, SignedIn, Visit, done};
 
@@ -138,9 +140,10 @@ impl App {
         let origin = format!("{}.{party}.comity.example/ledger", program.agreement().program);
         let client_tls = config.tls.as_ref().map(listen::client_config).transpose()?.flatten();
         let environment = program.agreement().environment;
-        let node =
+        let mut node =
             Node::open(places.clone(), Gate::shipped()?, clock.clone(), environment, &origin)
                 .await?;
+        node.ask_witnesses_over(client_tls.clone());
         let (store, ledger_writable) =
             (node.store.clone(), AtomicBool::new(node.ledger_fault().is_none()));
         let desk = Desk::open(&node, &program, Gate::shipped()?).await?;
@@ -383,9 +386,9 @@ impl App {
         let drained = node.drain().await;
         let waiting = node
             .store
-            .waiting()
+            .count_waiting()
             .await
-            .map_or(-1, |lines| i64::try_from(lines.len()).unwrap_or(i64::MAX));
+            .map_or(-1, |lines| i64::try_from(lines).unwrap_or(i64::MAX));
         self.inner.ledger_writable.store(drained.is_ok(), Ordering::Relaxed);
         match drained {
             Ok(lines) => self.metrics().drained(lines.len() as u64, waiting),

@@ -488,8 +488,10 @@ fn a_correction_reaches_every_recipient_before_the_case_closes_and_is_open_until
         acknowledged("payroll"),
         stepped(3, "acknowledge", ""),
         acknowledged("support"),
+        permit("correct"),
+        stepped(4, "tell-individual", ""),
         permit("close"),
-        stepped(4, "close", ""),
+        stepped(5, "close", ""),
     ];
     assert_eq!(run(&whole), (none(), none()));
     // One has not: it is open, and wrong once the case is closed.
@@ -501,7 +503,8 @@ fn a_correction_reaches_every_recipient_before_the_case_closes_and_is_open_until
     ];
     let awaits = "entry 1: the correction of case 2027Q1-1 awaits support".to_owned();
     assert_eq!(run(&waiting), (none(), vec![awaits.clone()]));
-    let closed = [&waiting[..], &[permit("close"), stepped(3, "close", "")]].concat();
+    let tell = [permit("correct"), stepped(3, "tell-individual", "")];
+    let closed = [&waiting[..], &tell[..], &[permit("close"), stepped(4, "close", "")]].concat();
     let wrong = "case 2027Q1-1 is closed, and its correction awaits support".to_owned();
     assert_eq!(run(&closed), (vec![wrong], vec![awaits]));
     // Sent to who never got the record.
@@ -515,6 +518,88 @@ fn a_correction_reaches_every_recipient_before_the_case_closes_and_is_open_until
     assert_eq!(told(&[ordered(&["support"])]).0.len(), 1);
     assert_eq!(told(&[sent("support")]).0.len(), 1);
     assert_eq!(told(&[acknowledged("support")]).0.len(), 1);
+}
+
+#[test]
+fn a_split_stands_behind_its_correction_the_individual_is_told_and_nothing_goes_on_with_the_case() {
+    let case = || "2027Q1-1".to_owned();
+    let ordered =
+        || Event::CorrectionOrdered { case: case(), number: 1, recipients: BTreeSet::new() };
+    let split = |cut| Event::ClusterSplit { case: case(), number: 1, cut, kept: 1 };
+    let begin = [permit("correct"), stepped(1, "correct", "")];
+    let run = |rest: &[Event]| told(&[&begin, rest].concat()).0;
+    let tell = [permit("correct"), stepped(2, "tell-individual", "")];
+    let close = |number| [permit("close"), stepped(number, "close", "")];
+    let sound = [&[ordered(), split(2)][..], &tell, &close(3)].concat();
+    assert_eq!(run(&sound), Vec::<String>::new());
+    // The judgement is taken back, and the lead is looked at anew.
+    let back = [permit("correct"), stepped(4, "reverse-judgement", "")];
+    let again = [permit("review_lead"), stepped(5, "review", "")];
+    assert_eq!(run(&[&sound[..], &back, &again].concat()), Vec::<String>::new());
+
+    let untold = "case 2027Q1-1 is closed, and nobody told the individual of its correction";
+    assert_eq!(run(&[&[ordered(), split(2)][..], &close(2)].concat()), [untold]);
+    let returned = [permit("note_returned_mail"), stepped(3, "note-returned-mail", "")];
+    let came_back = [&[ordered(), split(2)][..], &tell, &returned, &close(4)].concat();
+    assert_eq!(run(&came_back), [untold]);
+    let goes_on =
+        [&[ordered(), split(2), permit("review_lead")][..], &[stepped(2, "review", "")]].concat();
+    let wrong = "case 2027Q1-1 goes on, and its records were said to be of different people";
+    assert_eq!(run(&goes_on), [wrong]);
+    assert_eq!(run(&[ordered(), split(0)]).len(), 1, "it cuts nothing");
+    assert_eq!(told(&[split(2)]).0.len(), 1, "nothing was ordered");
+    assert_eq!(run(&[split(2), ordered()]).len(), 1, "not behind it");
+}
+
+#[test]
+fn an_answer_stands_behind_its_dispute_and_one_that_waits_is_open() {
+    let told = |events: &[Event]| {
+        let place = tempfile::tempdir().unwrap();
+        grown(place.path(), &[events]);
+        let audited = audited(place.path());
+        let open = audited.open.into_iter().filter(|one| one.contains("dispute"));
+        let wrong = audited.wrong.into_iter().map(|wrong| wrong.what);
+        (wrong.collect::<Vec<_>>(), open.collect::<Vec<_>>())
+    };
+    let none = Vec::<String>::new;
+    let case = || "2027Q1-1".to_owned();
+    let sent =
+        || Event::DisputeSent { case: case(), number: 1, source: "payroll".into(), attempt: 1 };
+    let settled = || Event::DisputeSettled {
+        case: case(),
+        number: 1,
+        settled: "stands".into(),
+        answer: "00".into(),
+    };
+    let opened = [permit("dispute_record"), stepped(1, "open-dispute", "")];
+    let run = |rest: &[Event]| told(&[&opened, rest].concat());
+    assert_eq!(run(&[sent(), stepped(2, "answer-dispute", ""), settled()]), (none(), none()));
+    let waits = "entry 1: 1 of the disputes of case 2027Q1-1 await the source's answer".to_owned();
+    assert_eq!(run(&[sent()]), (none(), vec![waits.clone()]));
+    // An answer that nobody signed, and one that no step notes.
+    assert_eq!(run(&[stepped(2, "answer-dispute", "")]).0.len(), 1);
+    assert_eq!(
+        run(&[settled()]),
+        (
+            vec!["no step notes the answer to a dispute of case 2027Q1-1 before it".into()],
+            vec![waits]
+        )
+    );
+    assert_eq!(told(&[sent()]).0.len(), 1, "none was opened");
+
+    // At the source.
+    let received = || Event::DisputeReceived {
+        from: "support".into(),
+        agreement: AGREEMENT.into(),
+        message: "aa".into(),
+        due: "2027-02-04T09:00:00Z".into(),
+    };
+    let answered = || Event::DisputeAnswered { message: "aa".into(), settled: "stands".into() };
+    let awaits = "entry 0: a dispute of support awaits an answer, due 2027-02-04T09:00:00Z";
+    assert_eq!(told(&[received()]), (none(), vec![awaits.into()]));
+    assert_eq!(told(&[received(), permit("answer_dispute"), answered()]), (none(), none()));
+    assert_eq!(told(&[received(), answered()]).0.len(), 1, "no permit");
+    assert_eq!(told(&[permit("answer_dispute"), answered()]).0.len(), 1, "it never came");
 }
 
 fn destroyed(agreement: &str, key: bool, cases: u64) -> Event {

@@ -44,6 +44,17 @@ impl Gate {
     }
 }
 
+impl Gate {
+    /// Returns the zone in which a program's days are counted: the agreement's own, or else that of its first law with one,
+    /// as of a day.
+    pub fn zone(&self, agreement: &Agreement, on: jiff::civil::Date) -> jiff::tz::TimeZone {
+        let packs = self.packs.iter().filter(|pack| agreement.laws.contains(&pack.manifest.id));
+        let mut laws = packs.filter_map(|pack| pack.clock(CLOCK, on)?.time_zone.as_deref());
+        let name = agreement.notice.time_zone.as_deref().or_else(|| laws.next());
+        crate::clock::zone(name).unwrap_or(jiff::tz::TimeZone::UTC)
+    }
+}
+
 /// Returns the clock as the agreement's own period leaves it: replaced, or beside it.
 fn versions(clock: &Clock, agreement: &Agreement) -> Vec<Clock> {
     let cited = agreement.notice.response_period_citation.is_some();

@@ -101,6 +101,7 @@ fn correction() -> CorrectionOrder {
         words: "it was another person's employer".to_owned(),
         recipients: [PartyId::new("family-support").unwrap()].into(),
         splits: true,
+        language: "en".to_owned(),
     }
 }
 
@@ -128,6 +129,7 @@ fn objection(due: i64) -> Step {
     Step::OpenDispute(Objection {
         element: "payroll.gross_pay".parse().unwrap(),
         reason: "the quarter is another one".to_owned(),
+        to: PartyId::new("payroll-administration").ok(),
         answer_due: day(due),
     })
 }
@@ -575,6 +577,36 @@ fn a_correction_is_complete_when_every_recipient_acknowledged_and_the_individual
 }
 
 #[test]
+fn a_letter_that_came_back_has_told_nobody_of_the_correction() {
+    let back = Step::NoteReturnedMail(Returned { reason: "moved".to_owned() });
+    let case = correcting();
+    assert!(matches!(refused(case.clone(), "dot", 41, &back), NotAllowed::WrongStage { .. }));
+    let case =
+        steps(case, &[("machine", 41, acknowledged()), ("eve", 42, told()), ("dot", 50, back)]);
+    assert_eq!(
+        refused(case.clone(), "eve", 51, &close(Because::Corrected)),
+        NotAllowed::IndividualNotTold
+    );
+    let case = steps(case, &[("eve", 52, told()), ("eve", 53, close(Because::Corrected))]);
+    assert_eq!(case.stage(), CaseStage::Closed);
+}
+
+#[test]
+fn a_split_can_be_taken_back_and_an_amendment_cannot() {
+    let closed = |splits| {
+        let order = CorrectionOrder { splits, ..correction() };
+        let done =
+            [acknowledged(), told(), close(Because::Corrected)].map(|step| ("eve", 41, step));
+        steps(steps(acted(), &[("eve", 40, Step::Reverse(order))]), &done)
+    };
+    let reverse = Step::ReverseJudgement("it was the same person".to_owned());
+    assert!(matches!(refused(closed(false), "eve", 42, &reverse), NotAllowed::WrongStage { .. }));
+    let again = steps(closed(true), &[("eve", 42, reverse.clone())]);
+    assert_eq!(again.stage(), CaseStage::Lead);
+    assert_eq!(again.correction_ordered(), None, "what was corrected before counts no more");
+}
+
+#[test]
 fn nothing_is_served_or_taken_on_a_record_that_is_disputed() {
     let disputed = steps(drafted(), &[("ben", 5, objection(20))]);
     let serve = Step::ServeNotice(service(5, 35));
@@ -583,6 +615,12 @@ fn nothing_is_served_or_taken_on_a_record_that_is_disputed() {
     assert!(
         !disputed.disputes()[0].is_overdue(day(19)) && disputed.disputes()[0].is_overdue(day(20))
     );
+    assert_eq!(disputed.dispute_opened_by(disputed.version()), Some(1));
+    assert_eq!(disputed.dispute_opened_by(1), None);
+    assert_eq!(disputed.dispute_opened_by(99), None);
+    // What the source's node signed is noted without an officer.
+    let noted = steps(disputed.clone(), &[("machine", 21, answered())]);
+    assert!(!noted.disputes()[0].is_open());
     let settled = steps(disputed, &[("ben", 21, answered())]);
     assert_eq!(refused(settled.clone(), "ben", 22, &answered()), NotAllowed::NoSuchDispute);
     let late = Step::ServeNotice(service(21, 51));

@@ -145,6 +145,21 @@ pub struct Received {
     pub at: i64,
 }
 
+/// A dispute that another party has raised about a record of ours, and how far our answer is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Raised {
+    /// The message that raised it.
+    pub message: Received,
+    /// By when it must be answered, in seconds.
+    pub due: i64,
+    /// Our answer, sealed, and when it was given.
+    pub answer: Option<(Vec<u8>, i64)>,
+    /// How often the answer was sent.
+    pub attempts: u32,
+    /// When the answer is sent next; none before it is given, and once it is acknowledged.
+    pub next: Option<i64>,
+}
+
 /// How a member of the board voted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vote {
@@ -358,6 +373,42 @@ pub trait AccountStore {
 
     /// Returns the messages received, the latest first, at most so many.
     fn received(&self, limit: u32) -> impl Future<Output = Result<Vec<Received>, Error>> + Send;
+
+    /// Keeps a dispute of another party, by the party's own number for it. Says when it was first taken, and none if the
+    /// number came before with another message.
+    fn raise(
+        &self,
+        message: &Received,
+        due: i64,
+    ) -> impl Future<Output = Result<Option<i64>, Error>> + Send;
+
+    /// Returns the disputes raised, those not answered first and of these what is due first, at most so many.
+    fn raised(&self, limit: u32) -> impl Future<Output = Result<Vec<Raised>, Error>> + Send;
+
+    /// Keeps the answer to a dispute, to be sent at once. Says no if it was answered before, or there is none.
+    fn answer_raised(
+        &self,
+        party: &str,
+        number: &str,
+        answer: &[u8],
+        at: i64,
+    ) -> impl Future<Output = Result<bool, Error>> + Send;
+
+    /// Returns answers that are to be sent now, at most so many.
+    fn answers_due(
+        &self,
+        now: i64,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<Raised>, Error>> + Send;
+
+    /// Notes how far an answer is.
+    fn note_answer(
+        &self,
+        party: &str,
+        number: &str,
+        attempts: u32,
+        next: Option<i64>,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Keeps a member's vote; an earlier one of theirs on the same subject is replaced.
     fn keep_vote(&self, vote: &Vote) -> impl Future<Output = Result<(), Error>> + Send;

@@ -7,10 +7,10 @@ mod tally;
 
 pub use tally::{Tally, tallies};
 
-use crate::{Case, CaseStage, Delivery, Drafts, Error, How, LeadId, Terms};
+use crate::{BondKey, Case, CaseStage, Cluster, Delivery, Drafts, Error, How, LeadId, Terms};
 use agreement::OfficerId;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 
@@ -107,6 +107,8 @@ pub struct Counts {
     pub outcomes: BTreeMap<String, u64>,
     /// The same, of the leads that each officer judged.
     pub by_reviewer: BTreeMap<OfficerId, BTreeMap<String, u64>>,
+    /// Minutes of work, as results say that came in from the agency's own system.
+    pub minutes: u64,
 }
 
 impl Counts {
@@ -119,6 +121,10 @@ impl Counts {
         n: u64,
     ) -> Result<(), Error> {
         let unreadable = Error::Unreadable { column: "tally" };
+        if what == "minutes" {
+            self.minutes = n;
+            return Ok(());
+        }
         if what == "outcome" {
             let outcomes = if of.is_empty() {
                 &mut self.outcomes
@@ -287,6 +293,9 @@ pub trait CaseStore {
     /// Returns the counts.
     fn counts(&self) -> impl Future<Output = Result<Counts, Error>> + Send;
 
+    /// Adds minutes of work that results tell of.
+    fn add_minutes(&self, minutes: u64) -> impl Future<Output = Result<(), Error>> + Send;
+
     /// Returns what was disclosed about the case with the recipient's own id.
     fn disclosed_about(
         &self,
@@ -311,6 +320,18 @@ pub trait CaseStore {
         &self,
         id: &LeadId,
     ) -> impl Future<Output = Result<Vec<Dispatch>, Error>> + Send;
+
+    /// Returns the leads that the runs joined to the same case as this one, in the order of their numbers.
+    fn cluster(&self, id: &LeadId) -> impl Future<Output = Result<Cluster, Error>> + Send;
+
+    /// Returns which of these bonds a correction has cut.
+    fn cut(
+        &self,
+        bonds: &[BondKey],
+    ) -> impl Future<Output = Result<BTreeSet<BondKey>, Error>> + Send;
+
+    /// Returns the case whose correction cut the bond that a lead hangs on, if one did.
+    fn cut_by(&self, id: &LeadId) -> impl Future<Output = Result<Option<LeadId>, Error>> + Send;
 
     /// Notes how far a correction is, with entries that tell of it.
     fn note_delivery(

@@ -7,12 +7,12 @@ use super::cases::{
 use super::vault::Vault;
 use crate::destroyed::{Certificate, Destroyed};
 use crate::{
-    Disclosure, DisclosureId, Drafts, Error, Known, Lead, LeadId, Outgoing, PairKey, Pilot,
-    PilotTerms, Planned, Postgres, RecordedStay, Review, Run, SealedEntry, Sqlite, Stage,
-    StaysState, Store, Terms,
+    BondKey, Cluster, Disclosure, DisclosureId, Drafts, Error, Known, Lead, LeadId, Outgoing,
+    PairKey, Pilot, PilotTerms, Planned, Postgres, RecordedStay, Review, Run, SealedEntry, Sqlite,
+    Stage, StaysState, Store, Terms,
 };
 use jiff::Timestamp;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 /// A case store in one of the databases there are.
@@ -85,6 +85,10 @@ impl Store for Database {
 
     async fn waiting(&self) -> Result<Vec<Outgoing>, Error> {
         on!(self, store => store.waiting())
+    }
+
+    async fn count_waiting(&self) -> Result<u64, Error> {
+        on!(self, store => store.count_waiting())
     }
 
     async fn last_acknowledged(&self) -> Result<Option<u64>, Error> {
@@ -338,6 +342,10 @@ impl CaseStore for Database {
         on!(self, store => store.counts())
     }
 
+    async fn add_minutes(&self, minutes: u64) -> Result<(), Error> {
+        on!(self, store => store.add_minutes(minutes))
+    }
+
     async fn disclosed_about(&self, case_id: &str) -> Result<Vec<Disclosed>, Error> {
         on!(self, store => store.disclosed_about(case_id))
     }
@@ -352,6 +360,18 @@ impl CaseStore for Database {
 
     async fn corrections_of(&self, id: &LeadId) -> Result<Vec<Dispatch>, Error> {
         on!(self, store => store.corrections_of(id))
+    }
+
+    async fn cluster(&self, id: &LeadId) -> Result<Cluster, Error> {
+        on!(self, store => store.cluster(id))
+    }
+
+    async fn cut(&self, bonds: &[BondKey]) -> Result<BTreeSet<BondKey>, Error> {
+        on!(self, store => store.cut(bonds))
+    }
+
+    async fn cut_by(&self, id: &LeadId) -> Result<Option<LeadId>, Error> {
+        on!(self, store => store.cut_by(id))
     }
 
     async fn note_delivery(

@@ -9,8 +9,8 @@ use super::vault::{DataKey, Vault};
 use super::writer::Writer;
 use crate::destroyed::{Certificate, Destroyed};
 use crate::{
-    CaseStore as _, Disclosure, DisclosureId, Drafts, Error, Judgement, Known, Lead, LeadId,
-    Outgoing, PairKey, Pilot, PilotTerms, Planned, RecordedStay, Review, Run, RunState,
+    BondKey, CaseStore as _, Disclosure, DisclosureId, Drafts, Error, Judgement, Known, Lead,
+    LeadId, Outgoing, PairKey, Pilot, PilotTerms, Planned, RecordedStay, Review, Run, RunState,
     SealedEntry, Stage, StaysState, Store,
 };
 use sqlx::sqlite::{
@@ -225,8 +225,8 @@ async fn insert_lead(
     let sealed = cell::seal_lead(key, lead)?;
     sqlx::query(
         "INSERT INTO lead (id, run, cycle, pair, case_id, case_digest, source_record, recipient_record, weight, probability,
-             explanation, returned_digest, stage, chunk, reopens)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             explanation, returned_digest, stage, chunk, reopens, bond)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(lead.id.as_str())
     .bind(run)
@@ -243,6 +243,7 @@ async fn insert_lead(
     .bind(stage.as_str())
     .bind(lead.chunk)
     .bind(lead.reopens.as_ref().map(LeadId::as_str))
+    .bind(lead.bond.as_ref().map(|bond| bond.0.as_slice()))
     .execute(connection)
     .await?;
     Ok(())
@@ -278,6 +279,12 @@ fn read_run(row: &SqliteRow) -> Result<Run, Error> {
     })
 }
 
+fn read_bond(row: &SqliteRow) -> Result<Option<BondKey>, Error> {
+    let bond: Option<Vec<u8>> = row.try_get("bond")?;
+    let bond = bond.map(|bytes| bytes.try_into().map(BondKey)).transpose();
+    bond.map_err(|_| Error::Unreadable { column: "bond" })
+}
+
 fn read_lead(vault: &Vault, row: &SqliteRow) -> Result<Lead, Error> {
     let stage: String = row.try_get("stage")?;
     let returned: Option<Vec<u8>> = row.try_get("returned")?;
@@ -286,6 +293,7 @@ fn read_lead(vault: &Vault, row: &SqliteRow) -> Result<Lead, Error> {
     Ok(Lead {
         found: Planned {
             pair: PairKey(read_32(row, "pair")?),
+            bond: read_bond(row)?,
             case_id: cell::open_case_id(vault, &id, row.try_get("case_id")?)?,
             source_record: row.try_get("source_record")?,
             recipient_record: row.try_get("recipient_record")?,
@@ -393,6 +401,14 @@ impl Store for Sqlite {
         rows.iter()
             .map(|row| Ok(Outgoing { number: row.try_get("number")?, leaf: row.try_get("leaf")? }))
             .collect()
+    }
+
+    async fn count_waiting(&self) -> Result<u64, Error> {
+        let count: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM outbox WHERE ledger_index IS NULL")
+                .fetch_one(&self.pool)
+                .await?;
+        Ok(count.cast_unsigned())
     }
 
     async fn last_acknowledged(&self) -> Result<Option<u64>, Error> {

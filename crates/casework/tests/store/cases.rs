@@ -2,9 +2,10 @@
 
 use crate::promises::{at, disclosure, planned, run_under_an_agreement, stays, words};
 use casework::{
-    Acknowledgement, Actor, After, Assignment, Because, Case, CaseStage, CaseStore, Closing,
-    CorrectionOrder, Draft, Drafts, Error, Finding, Ground, Had, Judgement, LeadId, Letter, Moving,
-    Opinion, Paper, Queue, Returned, Seen, Service, Source, SourceKind, Step, Store, Terms,
+    Acknowledgement, Actor, After, Assignment, Because, BondKey, Case, CaseStage, CaseStore,
+    Closing, CorrectionOrder, Draft, Drafts, Error, Finding, Ground, Had, How, Judgement, LeadId,
+    Letter, Moving, Opinion, Paper, Planned, Queue, Returned, Run, Seen, Service, Source,
+    SourceKind, Step, Store, Terms, Told,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -293,6 +294,10 @@ async fn the_counts_are_those_of_the_cases<S: CaseStore + Store>(store: &S) {
     assert_eq!(standing(CaseStage::Closed), 1);
     assert_eq!(counts.reached[&CaseStage::Lead], MANY as u64);
     assert_eq!(counts.times[&CaseStage::Reviewed], (1, 2 * 86_400));
+    assert_eq!(counts.minutes, 0);
+    store.add_minutes(90).await.unwrap();
+    store.add_minutes(15).await.unwrap();
+    assert_eq!(store.counts().await.unwrap().minutes, 105);
     assert_eq!(counts.outcomes["same"], 1);
     assert_eq!(counts.by_reviewer[officer(2).officer().unwrap()]["not-same"], 1);
 }
@@ -310,6 +315,69 @@ async fn a_judgement_that_is_taken_back_is_no_longer_known<S: CaseStore + Store>
     assert!(is_not_same(known().await));
 }
 
+async fn a_split_keeps_two_people_apart_until_it_is_reversed<S: CaseStore + Store>(store: &S) {
+    open_cases(store).await;
+    // A later run joined another record to the same case, by a bond of its own.
+    let later =
+        Run { id: "2027Q2".to_owned(), cycle: "2027Q2".to_owned(), ..run_under_an_agreement() };
+    store.start(&later, &Drafts::none()).await.unwrap();
+    let other = Planned { case_id: "C2".to_owned(), ..planned("2027Q2", 1, 40, None) };
+    store.plan("2027Q2", "{}", std::slice::from_ref(&other), &Drafts::none()).await.unwrap();
+    let cluster = store.cluster(&lead(2)).await.unwrap();
+    let joined: Vec<_> = cluster.leads.iter().map(|one| one.lead.to_string()).collect();
+    assert_eq!(joined, ["2027Q1-0002", "2027Q2-0001"]);
+    assert_eq!(cluster.leads[1].bond, other.bond);
+    assert_eq!(store.cluster(&lead(99)).await.unwrap(), casework::Cluster::default());
+
+    // Leads 2 and 3 hang on one bond.
+    let bond = BondKey([1; 32]);
+    let asked = [bond, BondKey([5; 32])];
+    let pair = store.lead(&lead(2)).await.unwrap().found.pair;
+    let is_not_same = async || {
+        let known = store.known(&[pair], "2027Q2", day(1)).await.unwrap().remove(&pair);
+        matches!(known, Some(casework::Known::NotSame { .. }))
+    };
+    assert_eq!(store.cut_by(&lead(3)).await.unwrap(), None);
+    assert!(store.cut(&asked).await.unwrap().is_empty());
+    take(store, 2, judged(Judgement::Same), officer(1), day(0)).await;
+    let order = |splits| CorrectionOrder {
+        words: "two people".to_owned(),
+        recipients: BTreeSet::new(),
+        splits,
+        language: "es".to_owned(),
+    };
+    take(store, 4, Step::Correct(order(false)), officer(2), day(1)).await;
+    assert_eq!(store.cut_by(&lead(4)).await.unwrap(), None, "an amendment parts nobody");
+    take(store, 2, Step::Correct(order(true)), officer(2), day(1)).await;
+    assert!(is_not_same().await);
+    assert_eq!(store.cut(&asked).await.unwrap(), BTreeSet::from([bond]));
+    for number in [2, 3] {
+        assert_eq!(store.cut_by(&lead(number)).await.unwrap(), Some(lead(2)));
+    }
+    assert_eq!(store.cut_by(&lead(4)).await.unwrap(), None);
+    // The letter that tells of it waits for the printer, is sent, comes back, and is sent again.
+    let letters = async |state| store.notices(state, None, 9).await.unwrap().lines;
+    assert_eq!(letters(Letter::Drafted).await.len(), 2);
+    let told = || Step::TellIndividual(Told { how: How::Mail, letter: "sha256:dd".to_owned() });
+    take(store, 2, told(), officer(2), day(2)).await;
+    let sent = letters(Letter::Served).await.remove(0);
+    assert_eq!(
+        (sent.case, sent.language.as_str(), sent.letter.as_str()),
+        (lead(2), "es", "sha256:dd")
+    );
+    let back = Step::NoteReturnedMail(Returned { reason: "moved".to_owned() });
+    take(store, 2, back, officer(3), day(3)).await;
+    assert_eq!(letters(Letter::Returned).await.len(), 1);
+    take(store, 2, told(), officer(2), day(4)).await;
+    let done = Step::Close(Closing { because: Because::Corrected, words: String::new() });
+    take(store, 2, done, officer(2), day(4)).await;
+    assert!(letters(Letter::Served).await.is_empty());
+    assert!(is_not_same().await, "for good");
+    take(store, 2, Step::ReverseJudgement("it was the same".to_owned()), officer(2), day(5)).await;
+    assert!(!is_not_same().await);
+    assert!(store.cut(&asked).await.unwrap().is_empty());
+}
+
 async fn a_correction_is_due_until_it_is_acknowledged<S: CaseStore + Store>(store: &S) {
     open_cases(store).await;
     take(store, 1, judged(Judgement::Same), officer(1), day(0)).await;
@@ -318,6 +386,7 @@ async fn a_correction_is_due_until_it_is_acknowledged<S: CaseStore + Store>(stor
         words: "another person".to_owned(),
         recipients: recipients.clone().into(),
         splits: false,
+        language: String::new(),
     };
     take(store, 1, Step::Correct(order), officer(2), day(1)).await;
     assert!(store.corrections_due(day(0), 10).await.unwrap().is_empty());
@@ -436,6 +505,7 @@ crate::promises::on_every_store!(
     the_counts_are_those_of_the_cases,
     a_judgement_that_is_taken_back_is_no_longer_known,
     a_correction_is_due_until_it_is_acknowledged,
+    a_split_keeps_two_people_apart_until_it_is_reversed,
     a_notice_is_drafted_printed_served_and_returned,
     every_disclosure_about_a_case_id_is_found_and_no_other,
     who_reads_is_noted_and_a_paper_is_kept_once,

@@ -2,8 +2,8 @@
 
 use crate::place;
 use casework::{
-    Disclosure, DisclosureId, Drafts, Error, Judgement, Known, LeadId, PairKey, PilotTerms,
-    Planned, Review, Run, RunState, SealedEntry, Sqlite, Stage, Store,
+    BondKey, Disclosure, DisclosureId, Drafts, Error, Judgement, Known, LeadId, PairKey,
+    PilotTerms, Planned, Review, Run, RunState, SealedEntry, Sqlite, Stage, Store,
 };
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -33,6 +33,7 @@ pub(crate) fn planned(cycle: &str, number: usize, pair: u8, chunk: Option<u32>) 
     Planned {
         id: LeadId::new(cycle, number),
         pair: PairKey([pair; 32]),
+        bond: Some(BondKey([pair / 2; 32])),
         case_id: format!("C{number}"),
         source_record: 1,
         recipient_record: 2,

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 /// A case, as far as what follows is held against it.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact that a step is held against")]
 pub(super) struct Case {
     steps: u64,
     confirmed: bool,
@@ -19,6 +20,10 @@ pub(super) struct Case {
     contest_open: bool,
     /// The step that last ordered a correction.
     ordered: Option<u64>,
+    /// Whether the individual was told of it, and the letter has not come back.
+    told: bool,
+    /// Whether it split the cluster: the two records are of different people.
+    split: bool,
     /// Its first steps are among what a pruned ledger no longer has: what they were is not presumed.
     began_before: bool,
 }
@@ -39,8 +44,11 @@ impl Reading<'_> {
             self.open.push(format!("entry {index}: this version does not know the step `{step}`"));
             return;
         };
-        // A recipient's signed answer is its own authority; every other step has a permit right before it.
-        if kind != StepKind::Acknowledge {
+        // What another party signed is its own authority; every other step has a permit right before it.
+        self.dispute_step(index, case, number, kind);
+        let is_noted = kind == StepKind::AnswerDispute
+            && !index.checked_sub(1).is_some_and(|before| self.permits.contains_key(&before));
+        if kind != StepKind::Acknowledge && !is_noted {
             self.just_permitted(index, at, &[act_of(kind)]);
         }
         let mut faults: Vec<String> = Vec::new();
@@ -56,8 +64,11 @@ impl Reading<'_> {
         let served = ends.parse::<Timestamp>().ok();
         match kind {
             StepKind::Confirm => seen.confirmed = true,
-            StepKind::SendBack | StepKind::Refute | StepKind::ReverseJudgement => {
+            StepKind::SendBack | StepKind::Refute => seen.confirmed = false,
+            StepKind::ReverseJudgement => {
                 seen.confirmed = false;
+                // The lead is looked at anew; what was corrected before is done.
+                (seen.ordered, seen.split) = (None, false);
             }
             StepKind::ServeNotice => {
                 if !seen.confirmed {
@@ -77,10 +88,25 @@ impl Reading<'_> {
                     }
                 }
             }
-            StepKind::NoteReturnedMail => seen.ends = None,
+            StepKind::NoteReturnedMail => {
+                seen.ends = None;
+                seen.told = false;
+            }
+            StepKind::TellIndividual => {
+                seen.told = true;
+                if seen.ordered.is_none() {
+                    faults.push(format!("case {case} tells of a correction, and none was ordered"));
+                }
+            }
             StepKind::FileContest => seen.contest_open = true,
-            StepKind::WithdrawContest | StepKind::Decide | StepKind::Close => {
+            StepKind::WithdrawContest | StepKind::Decide => seen.contest_open = false,
+            StepKind::Close => {
                 seen.contest_open = false;
+                if seen.ordered.is_some() && !seen.told {
+                    faults.push(format!(
+                        "case {case} is closed, and nobody told the individual of its correction"
+                    ));
+                }
             }
             StepKind::TakeAction => {
                 self.counted.actions += 1;
@@ -108,6 +134,7 @@ impl Reading<'_> {
             }
             StepKind::Correct | StepKind::Reverse => {
                 seen.ordered = Some(number);
+                seen.told = false;
                 seen.contest_open = false;
             }
             StepKind::Acknowledge => {
@@ -123,9 +150,22 @@ impl Reading<'_> {
             | StepKind::DraftNotice
             | StepKind::OpenHearing
             | StepKind::EndEmergencyMeasure
-            | StepKind::TellIndividual
             | StepKind::OpenDispute
             | StepKind::AnswerDispute => {}
+        }
+        let goes_on = matches!(
+            kind,
+            StepKind::Review
+                | StepKind::Verify
+                | StepKind::Find
+                | StepKind::Confirm
+                | StepKind::ServeNotice
+                | StepKind::TakeAction
+        );
+        if seen.split && goes_on {
+            faults.push(format!(
+                "case {case} goes on, and its records were said to be of different people"
+            ));
         }
         let ordered = seen.ordered;
         if seen.began_before && faults.len() > sequence {
@@ -141,6 +181,11 @@ impl Reading<'_> {
             StepKind::Close => self.correction_closes(index, case, ordered),
             _other => {}
         }
+    }
+
+    /// A correction says that the records of a case are of different people.
+    pub(super) fn case_splits(&mut self, case: &str) {
+        self.cases.entry(case.to_owned()).or_default().split = true;
     }
 
     /// The permit for an act stands right before it: the two were stored in one transaction.

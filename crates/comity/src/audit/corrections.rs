@@ -15,6 +15,8 @@ pub(super) struct Ordered {
     acknowledged: BTreeSet<String>,
     /// Steps that note an acknowledgement, by whomever.
     steps: u64,
+    /// The entry behind which a split may stand: the one that names the recipients.
+    named_at: Option<u64>,
 }
 
 impl Ordered {
@@ -68,7 +70,10 @@ impl Reading<'_> {
         recipients: BTreeSet<String>,
     ) {
         match self.corrections.get_mut(&(case.to_owned(), number)) {
-            Some(ordered) if ordered.recipients.is_none() => ordered.recipients = Some(recipients),
+            Some(ordered) if ordered.recipients.is_none() => {
+                ordered.recipients = Some(recipients);
+                ordered.named_at = Some(index);
+            }
             Some(_) => {
                 let what = format!("it names the recipients of a correction of case {case} again");
                 self.wrong(index, &what, ORDER);
@@ -76,6 +81,28 @@ impl Reading<'_> {
             None if self.gone.any() => self.gone.corrections += 1,
             None => {
                 let what = format!("no step ordered the correction of case {case} before it");
+                self.wrong(index, &what, ORDER);
+            }
+        }
+    }
+
+    /// The entry behind a correction says that it split a cluster: nothing goes on with its case until the judgement is
+    /// taken back.
+    pub(super) fn cluster_split(&mut self, index: u64, case: &str, number: u64, cut: u64) {
+        match self.corrections.get(&(case.to_owned(), number)) {
+            Some(ordered) if ordered.named_at.map(|at| at + 1) == Some(index) => {
+                self.counted.splits += 1;
+                if cut == 0 {
+                    let what =
+                        format!("the correction of case {case} splits a cluster and cuts nothing");
+                    self.wrong(index, &what, CHASE);
+                }
+                self.case_splits(case);
+            }
+            None if self.gone.any() => self.gone.corrections += 1,
+            Some(_) | None => {
+                let what =
+                    format!("no correction of case {case} stands before the split of its cluster");
                 self.wrong(index, &what, ORDER);
             }
         }

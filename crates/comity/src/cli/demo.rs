@@ -24,8 +24,13 @@ const FILES: [(&str, &str); 4] = [
 
 /// How many days ago the demonstration's first run was: long enough for a notice's time to answer to have ended.
 const BEGAN_DAYS_AGO: i64 = 70;
-/// And its later steps.
-const WENT_ON_DAYS_AGO: i64 = 9;
+/// How many days ago the leads opened that the pilot had held. A lead is due after thirty days: what nobody has looked at
+/// is due soon, and nothing of it is late.
+const OPENED_DAYS_AGO: i64 = 26;
+/// And on which days officers then looked at some of them, so that what is due is spread over the days to come.
+const LOOKED_ON_DAYS_AGO: [i64; 4] = [21, 15, 6, 2];
+/// When those of the pilot were heard, and acted on.
+const HEARD_DAYS_AGO: i64 = 9;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Words {
@@ -104,17 +109,32 @@ impl Words {
         // The pilot's sample first; when people have judged it, the rest opens.
         carried(Box::pin(run(app.program(), &mut *app.node().await, &cycle, &mut Quiet)).await?)?;
         let mut lived = Lived::default();
-        lived.judge_the_pilot(&app, &troupe).await?;
+        lived.list(&app).await?;
+        lived.judge_the_pilot(&app).await?;
+        lived.begin(&app).await?;
+        drop(app);
+        let on = async |days| {
+            App::open(config.clone(), Clock::fixed(days_before(clock.now(), days))).await
+        };
+        let app = on(OPENED_DAYS_AGO).await?;
         let opened = carried(
             Box::pin(run(app.program(), &mut *app.node().await, &cycle, &mut Quiet)).await?,
         )?;
         printer.labelled("leads", &opened);
-        lived.begin(&app, &troupe).await?;
+        lived.list(&app).await?;
         drop(app);
-        let app =
-            App::open(config.clone(), Clock::fixed(days_before(clock.now(), WENT_ON_DAYS_AGO)))
-                .await?;
-        lived.go_on(&app, &troupe).await?;
+        // The ledger's time only goes forward.
+        let mut days: Vec<i64> = LOOKED_ON_DAYS_AGO.into_iter().chain([HEARD_DAYS_AGO]).collect();
+        days.sort_unstable_by_key(|days| std::cmp::Reverse(*days));
+        for ago in days {
+            let app = on(ago).await?;
+            if ago == HEARD_DAYS_AGO {
+                lived.hear(&app).await?;
+            } else {
+                lived.look_on(&app, LOOKED_ON_DAYS_AGO.len()).await?;
+            }
+        }
+        let app = on(0).await?;
         lived.write_to_somebody(&app, clock.now()).await?;
         printer.labelled(
             "steps",

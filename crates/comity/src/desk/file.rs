@@ -5,7 +5,9 @@ use agreement::{
     CaseFile, CaseStage, Death, Decided, Emergency, NoticeServed, ProposedAction, Reviews, Service,
     Undo,
 };
-use casework::{Actor, Case, Heard, How, Judgement, Reviewers, Standing, Step, StepKind, Taken};
+use casework::{
+    Actor, Case, Heard, How, Judgement, Reviewers, Split, Standing, Step, StepKind, Taken,
+};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
@@ -29,6 +31,19 @@ pub(super) fn told_of_correction(case: &Case) -> Option<Event> {
         }),
         _other => None,
     }
+}
+
+/// Returns what the ledger says of the cluster that the last step split, if it did.
+pub(super) fn told_of_split(case: &Case, split: &Split) -> Option<Event> {
+    let (Step::Correct(order) | Step::Reverse(order)) = &case.steps().last()?.step else {
+        return None;
+    };
+    order.splits.then(|| Event::ClusterSplit {
+        case: case.id().to_string(),
+        number: case.version(),
+        cut: split.cut.len() as u64,
+        kept: split.kept.len() as u64,
+    })
 }
 
 /// Puts a case as the gate asks about it.

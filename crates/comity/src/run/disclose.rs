@@ -50,6 +50,10 @@ impl Running<'_> {
                 withheld = Some(why);
                 break;
             }
+            if self.watch.is_cancelled() {
+                withheld = Some(Withheld::Stopped);
+                break;
+            }
             let wanted: BTreeSet<u64> =
                 leads.iter().map(|lead| u64::from(lead.source_record)).collect();
             let rows: HashMap<u64, _> = extract::returned(

@@ -5,7 +5,9 @@ use crate::event::Event;
 use crate::report::{FailedPilot, Report};
 use crate::{Error, discrepancy, extract, summary};
 use agreement::{Permit, PilotStatus};
-use casework::{Known, LeadId, PairKey, Pilot, PilotTerms, Planned, Store};
+use casework::{
+    BondKey, CaseStore as _, Known, LeadId, PairKey, Pilot, PilotTerms, Planned, Store,
+};
 use linkage::{Links, RecordRef, Scorer};
 use std::collections::{BTreeSet, HashMap};
 
@@ -18,6 +20,8 @@ pub(super) struct Found {
     pub(super) recipient: RecordRef,
     pub(super) case_id: String,
     pub(super) pair: PairKey,
+    /// The bond between the case and the individual whose record it is, whichever of the individual's records.
+    pub(super) bond: BondKey,
     pub(super) returned_digest: [u8; 32],
 }
 
@@ -186,6 +190,7 @@ impl Running<'_> {
                 recipient: pair.recipient,
                 case_id,
                 pair: PairKey(key),
+                bond: BondKey(first),
                 returned_digest,
             });
         }
@@ -216,10 +221,17 @@ impl Running<'_> {
     ) -> Result<Report, Error> {
         let pairs: Vec<PairKey> = found.pairs.iter().map(|found| found.pair).collect();
         let known = self.node.store.known(&pairs, id, self.node.now()).await?;
+        // A correction has said of them that they are two people: whichever of the records is paired this time.
+        let bonds: Vec<BondKey> = found.pairs.iter().map(|found| found.bond).collect();
+        let cut = self.node.store.cut(&bonds).await?;
         let (mut known_not_same, mut covered) = (0, 0);
         let mut fresh = Vec::new();
         for found in &found.pairs {
             let reopens = match known.get(&found.pair) {
+                _cut if cut.contains(&found.bond) => {
+                    known_not_same += 1;
+                    continue;
+                }
                 None => None,
                 Some(Known::NotSame { .. }) => {
                     known_not_same += 1;
@@ -255,6 +267,7 @@ impl Running<'_> {
             leads.push(Planned {
                 id: LeadId::new(id, number + 1),
                 pair: found.pair,
+                bond: Some(found.bond),
                 case_id: found.case_id.clone(),
                 source_record: found.source.row(),
                 recipient_record: found.recipient.row(),

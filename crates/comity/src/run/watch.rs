@@ -8,6 +8,11 @@ pub trait Watch {
     fn said(&mut self, step: &Step);
     /// A long step is under way.
     fn progress(&mut self, done: u64, all: u64);
+    /// Says whether the run was told to stop. It is asked before leads are planned and before each chunk goes out: what was
+    /// released stays released, and running again goes on.
+    fn is_cancelled(&self) -> bool {
+        false
+    }
     /// A point was passed at which a crash must lose nothing. Tests crash here.
     fn passed(&mut self, _point: Point) {}
 }

@@ -18,7 +18,7 @@ pub(crate) use body::{Asked, Given};
 pub(crate) use ledger::{reader, verifier};
 
 use super::error::{Problem, Reason};
-use super::{App, correction, health};
+use super::{App, correction, dispute, health};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use utoipa::OpenApi;
@@ -49,6 +49,9 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         result::take,
         correction::take,
         correction::list,
+        dispute::take,
+        dispute::take_answer,
+        dispute::list,
     ),
     components(schemas(Problem, Reason)),
     modifiers(&Keys)
@@ -96,6 +99,8 @@ pub(super) fn routes() -> Router<App> {
         .route("/api/v1/work-lists", get(work_list::list))
         .route("/api/v1/results", post(result::take))
         .route("/api/v1/corrections", get(correction::list).post(correction::take))
+        .route("/api/v1/disputes", get(dispute::list).post(dispute::take))
+        .route("/api/v1/disputes/answers", post(dispute::take_answer))
         .route("/api/v1/ledger", get(ledger::show))
         .route("/api/v1/ledger/{index}", get(ledger::entry))
         .route("/api/v1/ledger/{index}/receipt", get(ledger::receipt))

@@ -1,28 +1,23 @@
 //! Corrections between nodes: what one party has disclosed wrongly is put right at every party that got it
 //! (5 U.S.C. 552a(c)(4), floor F7).
 //!
-//! A correction is posted to the recipient's node, signed with the sender's key over its body, and names the agreement
-//! and the sender's own number for it. The recipient keeps it, records that it came, and answers with a signed
-//! acknowledgement; the same message again gets the same answer again, and another one under the same number gets none.
-//! The sender takes nothing but that signed answer for an acknowledgement.
+//! A correction is posted to the recipient's node as [`super::message`] has it, and names the agreement and the sender's
+//! own number for it. The recipient keeps it, records that it came, and acknowledges.
 //!
 //! What follows from a correction at the recipient is for its officers; nothing here changes a record by itself.
 
-use super::api::Given;
 use super::error::Problem;
-use super::signature::{self, Of};
+use super::message::{self, Acknowledged, Signed};
+use super::signature;
 use super::visit::SignedIn;
 use super::{App, Error};
 use crate::event::Event;
 use axum::Json;
-use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use casework::store::accounts::{AccountStore as _, Received};
-use http::header::CONTENT_TYPE;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use std::fmt;
 use utoipa::ToSchema;
 
@@ -59,20 +54,6 @@ impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Message").field("number", &self.number).finish_non_exhaustive()
     }
-}
-
-/// The acknowledgement of a correction, signed over its body by whoever got it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Acknowledged {
-    /// The sender's number of the correction.
-    pub number: String,
-    /// The party that acknowledges.
-    pub by: String,
-    /// SHA-256 of the correction as it came.
-    pub digest: String,
-    /// When it was first taken (RFC 3339).
-    pub at: String,
 }
 
 /// A correction that came, for officers of the party that got it.
@@ -114,35 +95,15 @@ impl fmt::Debug for Came {
     )
 )]
 pub(crate) async fn take(State(app): State<App>, request: Request) -> Result<Response, Error> {
-    let (head, body) = request.into_parts();
-    let kind = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) {
-        return Err(Error::WrongType { wanted: "application/json" });
-    }
-    let most_kib = app.config().limits.body_kib;
-    let bytes = axum::body::to_bytes(body, most_kib * 1024).await;
-    let bytes = bytes.map_err(|_| Error::TooLong { most_kib })?;
-    // Whoever did not sign learns nothing of what a message has to be.
-    let party = signature::signer(&head.headers).ok_or(Error::Unsigned)?;
-    let peer = app.config().parties.get(&party).ok_or(Error::Unsigned)?;
-    let key = signature::public_key(&peer.key).ok_or(Error::Unsigned)?;
-    let now = app.now();
-    let of = Of::Request { path: PATH };
-    if !signature::is_signed(&head.headers, &key, &party, of, &bytes, now) {
-        return Err(Error::Unsigned);
-    }
-    let again = Request::post(PATH).header(CONTENT_TYPE, "application/json");
-    let again = again.body(Body::from(bytes.clone())).map_err(|error| Error::failed(&error))?;
-    let Given(message) =
-        <Given<Message> as axum::extract::FromRequest<App>>::from_request(again, &app).await?;
+    let Signed { party, message, bytes, digest } =
+        message::signed::<Message>(&app, request, PATH).await?;
     check(&app, &party, &message)?;
-    let digest: [u8; 32] = Sha256::digest(&bytes).into();
     let received = Received {
         party: party.clone(),
         number: message.number.clone(),
         digest,
         body: app.secret().seal(&sealed_for(&party, &message.number), &bytes)?,
-        at: now.as_second(),
+        at: app.now().as_second(),
     };
     let at = app.accounts().receive(&received).await?.ok_or(Error::Again)?;
     // Recorded before it is acknowledged, each time that it comes: if we crash before this, it is recorded when it comes
@@ -155,44 +116,27 @@ pub(crate) async fn take(State(app): State<App>, request: Request) -> Result<Res
     app.node().await.record(vec![event]).await?;
     app.metrics().correction("received");
     let at = Timestamp::from_second(at).map_err(|error| Error::failed(&error))?;
-    let acknowledged = Acknowledged {
-        number: message.number,
-        by: app.party().to_string(),
-        digest: signature::hex(&digest),
-        at: at.to_string(),
-    };
-    let body = serde_json::to_vec(&acknowledged).map_err(|error| Error::failed(&error))?;
-    let of = Of::Answer { status: 200 };
-    let headers = signature::sign(app.message_key(), &acknowledged.by, of, &body, now);
-    let mut response = ([(CONTENT_TYPE, "application/json")], body).into_response();
-    for (name, value) in headers {
-        let value = value.parse().map_err(|error| Error::failed(&error))?;
-        response.headers_mut().insert(name, value);
-    }
-    Ok(response)
+    message::acknowledge(&app, message.number, &digest, at)
 }
 
-fn check(app: &App, party: &str, message: &Message) -> Result<(), Error> {
+fn check(app: &App, party: &str, sent: &Message) -> Result<(), Error> {
     let wrong = |field: &str, why: &str| Err(Error::malformed(field, why));
-    let short = |text: &str| {
-        !text.trim().is_empty() && text.chars().count() <= 200 && !text.contains(char::is_control)
-    };
-    if message.from != party {
+    if sent.from != party {
         return wrong("from", "it is not who signed");
     }
-    if message.to != app.party().as_str() {
+    if sent.to != app.party().as_str() {
         return wrong("to", "it is not this node's party");
     }
-    if message.agreement != app.program().digest.to_string() {
+    if sent.agreement != app.program().digest.to_string() {
         return wrong("agreement", "it is not the agreement that is filed here");
     }
-    if !short(&message.number) {
+    if !message::is_name(&sent.number) {
         return wrong("number", "it must be 1 to 200 characters on one line");
     }
-    if !short(&message.lead) {
+    if !message::is_name(&sent.lead) {
         return wrong("lead", "it must be 1 to 200 characters on one line");
     }
-    if message.words.trim().is_empty() || message.words.chars().count() > WORDS {
+    if sent.words.trim().is_empty() || sent.words.chars().count() > WORDS {
         return wrong("words", "it must be 1 to 4000 characters");
     }
     Ok(())
@@ -246,34 +190,6 @@ pub async fn came(app: &App) -> Result<Vec<Came>, Error> {
 ///
 /// # Errors
 /// The party's node is not known, cannot be reached, or does not acknowledge this very message.
-pub async fn send(app: &App, message: &Message) -> Result<String, crate::Error> {
-    let unknown = || crate::Error::Unreachable {
-        address: message.to.clone(),
-        why: "the settings name no node of this party".to_owned(),
-    };
-    let peer = app.config().parties.get(&message.to).ok_or_else(unknown)?;
-    let key = signature::public_key(&peer.key).ok_or_else(unknown)?;
-    let body = serde_json::to_vec(message).map_err(|_| crate::Error::UnspeakableEvent)?;
-    let of = Of::Request { path: PATH };
-    let headers = signature::sign(app.message_key(), &message.from, of, &body, app.now());
-    let digest = signature::hex(&Sha256::digest(&body));
-    let tls = app.client_tls();
-    let answer = super::send::post(&peer.address, PATH, tls, &headers, body).await?;
-    let no = |why: &str| crate::Error::Unreachable {
-        address: peer.address.clone(),
-        why: why.to_owned(),
-    };
-    if answer.status != 200 {
-        return Err(no(&format!("it answers {}", answer.status)));
-    }
-    let of = Of::Answer { status: 200 };
-    if !signature::is_signed(&answer.headers, &key, &message.to, of, &answer.body, app.now()) {
-        return Err(no("its answer is not signed by the party"));
-    }
-    let read: Acknowledged =
-        serde_json::from_slice(&answer.body).map_err(|_| no("its answer is no acknowledgement"))?;
-    if read.number != message.number || read.digest != digest || read.by != message.to {
-        return Err(no("it acknowledges something else"));
-    }
-    Ok(signature::hex(&Sha256::digest(&answer.body)))
+pub async fn send(app: &App, sent: &Message) -> Result<String, crate::Error> {
+    message::deliver(app, &sent.to, PATH, &sent.number, sent).await
 }

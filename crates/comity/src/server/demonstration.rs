@@ -9,9 +9,9 @@ use crate::Error;
 use agreement::OfficerId;
 use casework::store::accounts::Role;
 use casework::{
-    ActionKind, ActionOrder, Addressee, CaseStage, CaseStore as _, Contest, CorrectionOrder, Draft,
-    Finding, Ground, Had, Heard, How, Judgement, LeadId, Opinion, Queue, Returned, Ruling, Service,
-    Source, SourceKind, Step, Store as _,
+    ActionKind, ActionOrder, Addressee, Assignment, CaseStage, CaseStore as _, Contest,
+    CorrectionOrder, Draft, Finding, Ground, Had, Heard, How, Judgement, LeadId, Opinion, Queue,
+    Returned, Ruling, Service, Source, SourceKind, Step, Store as _,
 };
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -31,6 +31,9 @@ const CAST: [(&str, &str, &[Role]); 9] = [
     ("demo-auditor", "Demo Auditor", &[Role::Auditor]),
     ("demo-operator", "Demo Operator", &[Role::Operator]),
 ];
+
+/// Where people of the demonstration live.
+const COUNTIES: [&str; 4] = ["Harbour", "Hill", "Lake", "Plain"];
 
 /// The officers of a demonstration.
 pub(crate) struct Troupe {
@@ -100,8 +103,18 @@ pub(crate) struct Lived {
 }
 
 impl Lived {
+    /// Lists every case under a county. The counties are made up, and so is who lives where.
+    pub(crate) async fn list(&mut self, app: &App) -> Result<(), Error> {
+        for (number, id) in open(app, CaseStage::Lead).await?.into_iter().enumerate() {
+            let county = COUNTIES.get(number % COUNTIES.len()).map(|name| (*name).to_owned());
+            let assignment = Assignment { county, ..Assignment::default() };
+            self.take(app, "demo-reviewer", &id, Step::Assign(assignment)).await?;
+        }
+        Ok(())
+    }
+
     /// Judges what is open: the pilot's sample.
-    pub(crate) async fn judge_the_pilot(&mut self, app: &App, _: &Troupe) -> Result<(), Error> {
+    pub(crate) async fn judge_the_pilot(&mut self, app: &App) -> Result<(), Error> {
         for id in open(app, CaseStage::Lead).await? {
             self.review(app, &id, Judgement::Same).await?;
         }
@@ -109,7 +122,7 @@ impl Lived {
     }
 
     /// Brings the pilot's cases on, some of them to a served notice; the time to answer then runs.
-    pub(crate) async fn begin(&mut self, app: &App, _: &Troupe) -> Result<(), Error> {
+    pub(crate) async fn begin(&mut self, app: &App) -> Result<(), Error> {
         for (number, id) in open(app, CaseStage::Reviewed).await?.into_iter().enumerate() {
             self.cases += 1;
             if !self.find(app, &id).await? {
@@ -127,11 +140,18 @@ impl Lived {
         Ok(())
     }
 
-    /// Two months later: contests, actions, corrections; and the leads that opened since are reviewed in part.
-    pub(crate) async fn go_on(&mut self, app: &App, _: &Troupe) -> Result<(), Error> {
+    /// Two months later, on those of the pilot whose time to answer has ended: contests, actions, corrections.
+    pub(crate) async fn hear(&mut self, app: &App) -> Result<(), Error> {
         // What is reversed stays a small part of what was decided, from the first on: more of it, and the gate would stop
         // the program, as it should (floor F12). So actions and contests that came to nothing stand first.
-        let noticed: Vec<LeadId> = open(app, CaseStage::Noticed).await?;
+        let mut noticed = Vec::new();
+        for id in open(app, CaseStage::Noticed).await? {
+            let case = app.desk().store().case(&id).await?.case;
+            let ends = case.standing().noticed().and_then(casework::Noticed::response_ends);
+            if ends.is_none_or(|ends| ends <= app.now()) {
+                noticed.push(id);
+            }
+        }
         let of = |rest: usize| noticed.iter().enumerate().filter(move |(n, _)| n % 6 == rest);
         let mut acted = Vec::new();
         for (_, id) in of(3).chain(of(4)) {
@@ -151,35 +171,37 @@ impl Lived {
         }
         for (_, id) in of(1) {
             self.contest(app, id, true).await?;
-            let when = app.now();
+            let when = days_after(app.now(), 21);
             self.take(app, "demo-privacy", id, Step::OpenHearing(when)).await?;
         }
-        for id in acted.iter().take(acted.len() / 10) {
-            self.correct(app, id).await?;
+        for (number, id) in acted.iter().take(acted.len() / 10).enumerate() {
+            self.correct(app, id, number == 0).await?;
         }
+        Ok(())
+    }
+
+    /// Looks at some of the leads that opened since, on one of so many days; half of them is left after the last.
+    pub(crate) async fn look_on(&mut self, app: &App, days: usize) -> Result<(), Error> {
         let leads = open(app, CaseStage::Lead).await?;
-        for (number, id) in leads.into_iter().enumerate() {
-            let judgement = match number % 10 {
-                0..=5 => continue,
-                6 => Judgement::NotSame,
-                _ => Judgement::Same,
-            };
+        let most = leads.len() / (days + 2);
+        for (number, id) in leads.into_iter().take(most).enumerate() {
+            let judgement = if number % 5 == 0 { Judgement::NotSame } else { Judgement::Same };
             self.cases += 1;
             if !self.review(app, &id, judgement).await? || judgement == Judgement::NotSame {
                 continue;
             }
-            match number % 30 {
-                7 | 17 => {}
-                8 => drop(self.take(app, "demo-verifier", &id, Step::Verify).await?),
-                18 => drop(self.propose(app, &id).await?),
-                9 => {
+            match number % 15 {
+                1 | 6 => {}
+                2 => drop(self.take(app, "demo-verifier", &id, Step::Verify).await?),
+                7 => drop(self.propose(app, &id).await?),
+                3 => {
                     if self.take(app, "demo-verifier", &id, Step::Verify).await? {
                         let words =
                             "The employer says it was another person (demonstration).".to_owned();
                         self.take(app, "demo-verifier", &id, Step::Refute(words)).await?;
                     }
                 }
-                19 => {
+                8 => {
                     self.find(app, &id).await?;
                 }
                 _ => {
@@ -309,14 +331,17 @@ impl Lived {
         self.take(app, "demo-verifier-2", id, Step::TakeAction(order)).await
     }
 
-    async fn correct(&mut self, app: &App, id: &LeadId) -> Result<bool, Error> {
+    /// Corrects a record; or, where it was another person's, splits what had been joined.
+    async fn correct(&mut self, app: &App, id: &LeadId, splits: bool) -> Result<bool, Error> {
         let (source, _) = app.program().source()?;
         let recipients = [source.clone()].into();
-        let order = CorrectionOrder {
-            words: "The employer corrected its report (demonstration).".into(),
-            recipients,
-            splits: false,
+        let words = if splits {
+            "The pay was of another person with the same name (demonstration)."
+        } else {
+            "The employer corrected its report (demonstration)."
         };
+        let order =
+            CorrectionOrder { words: words.into(), recipients, splits, language: "en".into() };
         self.take(app, "demo-privacy", id, Step::Reverse(order)).await
     }
 

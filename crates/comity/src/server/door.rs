@@ -21,13 +21,14 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 /// The places of the console, in the order of their tabs; which of them are shown, the officer's roles say.
-const TABS: [(&str, &str); 12] = [
+const TABS: [(&str, &str); 13] = [
     ("/", "My work"),
     ("/cases", "Cases"),
     ("/work-lists", "Work lists"),
     ("/results", "Results"),
     ("/print-files", "Print files"),
     ("/returned-mail", "Returned mail"),
+    ("/disputes", "Disputes"),
     ("/program", "Program"),
     ("/agreements", "Agreements"),
     ("/stays", "Stays"),
@@ -52,7 +53,9 @@ pub(crate) fn frame(app: &App, visit: &Visit, title: impl Into<String>, current:
             Some(Who::Roles(roles)) => roles.iter().any(|role| officer.is(*role)),
             _ => false,
         };
-        let tabs = TABS.iter().filter(|(path, _)| may(path));
+        // Only whose records others get can be asked whether they are right.
+        let gives = super::dispute::gives(app);
+        let tabs = TABS.iter().filter(|(path, _)| may(path) && (gives || *path != "/disputes"));
         frame.tabs = tabs.map(|(path, name)| Link::new(*path, *name)).collect();
     }
     frame
@@ -182,6 +185,24 @@ pub(crate) fn me(app: &App, visit: &Visit, view: &MeView) -> Response {
     page = page.part(Part::Summary(summary));
     if view.may_contest {
         page = page.part(Part::Buttons(vec![Link::new("/me/contest", "Answer")]));
+    }
+    if let Some(corrected) = &view.corrected {
+        page = page.part(Part::heading("What was put right")).part(Part::text(&corrected.words));
+        if corrected.is_anothers {
+            page = page.part(Part::text(
+                "The other agency's record is of somebody else. It is not joined with yours any more, and no later \
+                 comparison joins the two again.",
+            ));
+        }
+        let state =
+            |done| if done { "has put it right" } else { "was told, or will be until it answers" };
+        let told = corrected
+            .told
+            .iter()
+            .map(|(name, done)| vec![name.clone().into(), state(*done).into()]);
+        page = page.part(Part::Table(
+            Table::new("Who is told", &["Who", "How far"]).empty("It went to nobody.").with(told),
+        ));
     }
     let evidence = view.evidence.iter().map(|(name, value)| (capital(name), Cell::text(value)));
     page = page

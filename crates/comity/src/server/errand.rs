@@ -39,6 +39,8 @@ pub(crate) enum What {
     Mail,
     /// The matching report of a year.
     Report,
+    /// A run of the program.
+    Run,
 }
 
 impl What {
@@ -50,6 +52,7 @@ impl What {
             What::Results => "Results",
             What::Mail => "Mail",
             What::Report => "Matching report",
+            What::Run => "Run",
         }
     }
 
@@ -61,6 +64,7 @@ impl What {
             What::Results => "/results",
             What::Mail => "/returned-mail",
             What::Report => "/board",
+            What::Run => "/program",
         }
     }
 }
@@ -87,6 +91,12 @@ impl Progress {
     /// Says that one more is done.
     pub(crate) fn goes_on(&self) {
         self.inner.done.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Says how much is done, and of how much.
+    pub(crate) fn is_at(&self, done: u64, of: u64) {
+        self.inner.of.store(of, Ordering::Relaxed);
+        self.inner.done.store(done, Ordering::Relaxed);
     }
 
     /// Asks it to stop.
@@ -137,6 +147,8 @@ pub(crate) enum Ended {
     Taken(Imported),
     /// The evidence of a year was gathered.
     Reported(Report),
+    /// The program was run: what it came to, in words and counts.
+    Ran(Vec<(&'static str, u64)>),
     /// It was cancelled, and nothing came of it.
     Cancelled,
     /// It was refused, or failed.
@@ -200,6 +212,10 @@ impl Errands {
             return Err(Error::TooMany { seconds: 10 });
         }
         state.errands.retain(|_, errand| errand.is_kept(now));
+        let is_there = |errand: &Errand| errand.what == what && errand.ended().is_none();
+        if what == What::Run && state.errands.values().any(|errand| is_there(errand)) {
+            return Err(Error::NotAllowed { why: "the program is being run already".to_owned() });
+        }
         if what == What::PrintFile {
             // A letter's new code voids the one before: of two files of letters only the later one is worth sending.
             let under_way = |errand: &Errand| errand.what == what && errand.ended().is_none();

@@ -10,7 +10,7 @@ use crate::desk::{Acted, Officer};
 use crate::event::Event;
 use agreement::{Act, OfficerId};
 use casework::store::accounts::AccountStore as _;
-use casework::{Finding, Ground, Had, LeadId, Source, Step};
+use casework::{CaseStore as _, Finding, Ground, Had, LeadId, Source, Step};
 use serde::Deserialize;
 use std::fmt;
 
@@ -139,6 +139,9 @@ pub(crate) async fn import(
             }
         }
         progress.goes_on();
+    }
+    if imported.minutes > 0 {
+        app.store().add_minutes(imported.minutes).await?;
     }
     let event = Event::ResultsImported {
         taken: imported.taken.len() as u64,

@@ -8,7 +8,7 @@ pub(crate) mod answer;
 mod view;
 
 pub use answer::AnswerView;
-pub use view::{DisclosedView, MeView, StepView};
+pub use view::{CorrectedView, DisclosedView, MeView, StepView};
 
 use super::door;
 use super::password;

@@ -14,6 +14,7 @@ mod case;
 mod colour;
 mod design;
 mod difference;
+mod dispute;
 mod errand;
 pub(crate) mod frame;
 mod ledger;
@@ -25,6 +26,7 @@ pub(crate) mod part;
 mod program;
 pub(crate) mod refused;
 mod review;
+mod run;
 mod setup;
 mod stay;
 mod typed;
@@ -54,8 +56,10 @@ pub(super) fn routes() -> Router<App> {
         .route("/stays", get(stay::show).post(stay::record))
         .route("/stays/new", get(stay::ask_new))
         .route("/stays/{number}/lift", get(stay::ask_lift).post(stay::lift))
+        .route("/disputes", get(dispute::show).post(dispute::answer))
         .route("/design", get(design::show))
         .route("/program", get(program::show))
+        .route("/program/run", axum::routing::post(run::begin))
         .route("/board", get(board::show).post(board::act))
         .route("/admin", get(admin::show).post(admin::act))
         .route("/setup", get(setup::show).post(setup::act))

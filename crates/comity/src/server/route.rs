@@ -106,10 +106,14 @@ pub const ROUTES: &[Route] = &[
     post("/cases/{id}/correction", HEAR),
     get("/cases/{id}/close", CASES),
     post("/cases/{id}/close", CASES),
+    // What other parties dispute of this one's records.
+    get("/disputes", HEAR),
+    post("/disputes", HEAR),
     // The program.
     get("/agreements", Who::Officers),
     get("/design", Who::Officers),
     get("/program", Who::Officers),
+    post("/program/run", OPERATE),
     get("/stays", STAYS),
     get("/stays/new", PRIVACY),
     get("/stays/{number}/lift", PRIVACY),
@@ -167,6 +171,9 @@ pub const ROUTES: &[Route] = &[
     // Another party's node: what it sends is signed, and that is what counts.
     post("/api/v1/corrections", Who::Anybody),
     get("/api/v1/corrections", Who::Systems(&[PrivacyOfficer])),
+    post("/api/v1/disputes", Who::Anybody),
+    post("/api/v1/disputes/answers", Who::Anybody),
+    get("/api/v1/disputes", Who::Systems(&[Verifier, PrivacyOfficer])),
 ];
 
 /// What is open to an officer who has to choose other means first.

@@ -109,7 +109,7 @@ async function decide() {
   await privacy.goto(`/cases/${told.id}/decision`);
   await send(privacy, "decide", { heard: "upheld", reason: "The pay slip shows it." });
   await privacy.goto(`/cases/${told.id}/correction`);
-  await send(privacy, "correct", { words: "The job ended in June." });
+  await send(privacy, "correct", { words: "The job ended in June.", language: "es" });
   await stands(privacy, told.id, "correction");
   assert.deepEqual(privacy.wrong, []);
   return {};

@@ -2,7 +2,9 @@
 //! what people said counts, and a pilot opens the rest or keeps it shut (floor F12).
 
 use super::place::{Place, at, delivered_for, in_stage, pairs, refused};
-use casework::{Judgement, LeadId, Stage};
+use agreement::Gate;
+use casework::{CaseStore as _, CorrectionOrder, Judgement, LeadId, Stage, Step};
+use comity::desk::{Acted, Desk, Officer};
 use comity::event::Event;
 use comity::run::Outcome;
 use std::collections::BTreeSet;
@@ -111,6 +113,54 @@ async fn not_the_same_stays_so_until_it_expires() {
     });
     assert_eq!(planned.collect::<Vec<_>>(), [0, 2, 1], "the ledger counts what is known");
     place.assert_sound("not the same");
+}
+
+#[tokio::test]
+async fn a_correction_of_a_wrong_link_keeps_the_two_people_apart_in_every_later_cycle() {
+    let place = two_cycles(ROOM, a_cent_more).await;
+    let open = in_stage(&place.leads().await, Stage::Open);
+    let (mut node, desk) = desk(&place, at(2)).await;
+    let order = |splits| {
+        Step::Correct(CorrectionOrder {
+            words: "the wages were of another person".to_owned(),
+            recipients: BTreeSet::new(),
+            splits,
+            language: "en".to_owned(),
+        })
+    };
+    let privacy = Officer {
+        id: agreement::OfficerId::new("eve").unwrap(),
+        roles: [agreement::OfficerRole::PrivacyOfficer].into(),
+    };
+    let acted = desk.act(&privacy, &open[0], 0, order(true)).await.unwrap();
+    assert!(matches!(acted, Acted::Done(..)), "{acted:?}");
+    node.drain().await.unwrap();
+    let letters = desk.store().notices(casework::Letter::Drafted, None, 9).await.unwrap();
+    assert_eq!(letters.lines.len(), 1, "the person is told");
+    drop((node, desk));
+    let split = place.events().into_iter().find_map(|event| match event {
+        Event::ClusterSplit { case, number, cut, .. } => Some((case, number, cut)),
+        _ => None,
+    });
+    let (case, number, cut) = split.unwrap();
+    assert_eq!((case, number), (open[0].to_string(), 1));
+    assert!(cut >= 1);
+
+    run_done(&place, "2027Q2", 9).await;
+    let again = of_cycle(&place, "2027Q2").await;
+    assert!(again.is_empty(), "the pair would have come back: what it returns has changed");
+    let mut known = place.events().into_iter().filter_map(|event| match event {
+        Event::LeadsPlanned { known_not_same, .. } => Some(known_not_same),
+        _ => None,
+    });
+    assert_eq!(known.next_back(), Some(cut));
+    place.assert_sound("a split");
+}
+
+async fn desk(place: &Place, now: jiff::Timestamp) -> (comity::node::Node, Desk) {
+    let node = place.node(now).await;
+    let desk = Desk::open(&node, &place.program(now), Gate::shipped().unwrap()).await.unwrap();
+    (node, desk)
 }
 
 #[tokio::test]

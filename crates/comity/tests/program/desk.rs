@@ -297,6 +297,7 @@ async fn a_case_goes_from_lead_to_action_and_back_and_the_audit_finds_nothing_wr
         words: "another person's employer".to_owned(),
         recipients: [recipient.clone()].into(),
         splits: false,
+        language: String::new(),
     };
     assert_eq!(worked.done_at(later, &eve(), Step::Reverse(order)).await, CaseStage::Correction);
     let (mut node, desk) = worked.desk(later).await;

@@ -60,14 +60,14 @@ fn parties(app: &App) -> (String, String) {
 }
 
 /// The source's node, and the recipient's, each of which knows the other's key.
-struct Pair {
-    folder: TempDir,
-    source: App,
-    recipient: App,
-    names: (String, String),
+pub(crate) struct Pair {
+    pub(crate) folder: TempDir,
+    pub(crate) source: App,
+    pub(crate) recipient: App,
+    pub(crate) names: (String, String),
 }
 
-async fn pair(to_recipient: &str, to_source: &str, with_tls: bool) -> Pair {
+pub(crate) async fn pair(to_recipient: &str, to_source: &str, with_tls: bool) -> Pair {
     let folder = tempfile::tempdir().unwrap();
     certificates(folder.path(), &["source", "recipient"]);
     // Their keys are made when they are first opened, and put into each other's settings then.
@@ -149,7 +149,7 @@ async fn a_correction_reaches_the_recipient_and_its_signed_answer_comes_back_onc
 }
 
 /// Stops a node, and starts it again ten minutes later.
-async fn reopened(app: App) -> App {
+pub(crate) async fn reopened(app: App) -> App {
     let config = app.config().clone();
     drop(app);
     App::open(config, Clock::fixed("2027-01-04T09:10:00Z".parse().unwrap())).await.unwrap()
@@ -163,7 +163,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn walk(folder: &Path) -> Vec<std::path::PathBuf> {
+pub(crate) fn walk(folder: &Path) -> Vec<std::path::PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
 }
@@ -231,6 +231,7 @@ async fn a_correction_that_an_officer_orders_is_sent_until_it_is_acknowledged_an
         words: "the wages were of another person".to_owned(),
         recipients: BTreeSet::from([PartyId::new(other).unwrap()]),
         splits: true,
+        language: "en".to_owned(),
     });
     let acted = app.desk().act(&officer, &id, 0, order).await.unwrap();
     assert!(matches!(acted, Acted::Done(..)), "{acted:?}");

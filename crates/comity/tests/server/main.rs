@@ -11,10 +11,12 @@ mod api;
 mod cases;
 mod console;
 mod corrections;
+mod disputes;
 mod door;
 mod forms;
 #[cfg(feature = "oidc")]
 mod issuer;
 mod place;
 mod routes;
+mod runs;
 mod schemathesis;

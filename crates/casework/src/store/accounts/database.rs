@@ -2,7 +2,9 @@
 
 use super::postgres::PostgresAccounts;
 use super::sqlite::SqliteAccounts;
-use super::{AccessKey, Account, AccountStore, Attempt, Holder, Received, Role, Session, Vote};
+use super::{
+    AccessKey, Account, AccountStore, Attempt, Holder, Raised, Received, Role, Session, Vote,
+};
 use crate::Error;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -188,6 +190,38 @@ impl AccountStore for AccountDatabase {
 
     async fn receive(&self, message: &Received) -> Result<Option<i64>, Error> {
         on!(self, store => store.receive(message))
+    }
+
+    async fn raise(&self, message: &Received, due: i64) -> Result<Option<i64>, Error> {
+        on!(self, store => store.raise(message, due))
+    }
+
+    async fn raised(&self, limit: u32) -> Result<Vec<Raised>, Error> {
+        on!(self, store => store.raised(limit))
+    }
+
+    async fn answer_raised(
+        &self,
+        party: &str,
+        number: &str,
+        answer: &[u8],
+        at: i64,
+    ) -> Result<bool, Error> {
+        on!(self, store => store.answer_raised(party, number, answer, at))
+    }
+
+    async fn answers_due(&self, now: i64, limit: u32) -> Result<Vec<Raised>, Error> {
+        on!(self, store => store.answers_due(now, limit))
+    }
+
+    async fn note_answer(
+        &self,
+        party: &str,
+        number: &str,
+        attempts: u32,
+        next: Option<i64>,
+    ) -> Result<(), Error> {
+        on!(self, store => store.note_answer(party, number, attempts, next))
     }
 
     async fn received(&self, limit: u32) -> Result<Vec<Received>, Error> {

@@ -33,6 +33,30 @@ macro_rules! keep_accounts {
             })
         }
 
+        fn read_received(row: &$row) -> Result<Received, Error> {
+            let digest: Vec<u8> = row.try_get("digest")?;
+            Ok(Received {
+                party: row.try_get("party")?,
+                number: row.try_get("number")?,
+                digest: digest.try_into().map_err(|_| Error::Unreadable { column: "digest" })?,
+                body: row.try_get("body")?,
+                at: row.try_get("at")?,
+            })
+        }
+
+        fn read_raised(row: &$row) -> Result<Raised, Error> {
+            let answer: Option<Vec<u8>> = row.try_get("answer")?;
+            let answered_at: Option<i64> = row.try_get("answered_at")?;
+            let attempts: i64 = row.try_get("attempts")?;
+            Ok(Raised {
+                message: read_received(row)?,
+                due: row.try_get("due")?,
+                answer: answer.zip(answered_at),
+                attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
+                next: row.try_get("next")?,
+            })
+        }
+
         impl $crate::store::accounts::AccountStore for $store {
             async fn add_account(&self, account: &Account, at: i64) -> Result<(), Error> {
                 let (issuer, issued_as) = account.issued.clone().unzip();
@@ -510,20 +534,93 @@ macro_rules! keep_accounts {
                     .bind(i64::from(limit))
                     .fetch_all(&self.readers)
                     .await?;
-                rows.iter()
-                    .map(|row| {
-                        let digest: Vec<u8> = row.try_get("digest")?;
-                        Ok(Received {
-                            party: row.try_get("party")?,
-                            number: row.try_get("number")?,
-                            digest: digest
-                                .try_into()
-                                .map_err(|_| Error::Unreadable { column: "digest" })?,
-                            body: row.try_get("body")?,
-                            at: row.try_get("at")?,
-                        })
-                    })
-                    .collect()
+                rows.iter().map(read_received).collect()
+            }
+
+            async fn raise(&self, message: &Received, due: i64) -> Result<Option<i64>, Error> {
+                let mut tx = self.writer.begin_with(BEGIN).await?;
+                sqlx::query(
+                    "INSERT INTO dispute (party, number, digest, body, at, due) VALUES ($1, $2, $3, $4, $5, $6)
+                     ON CONFLICT DO NOTHING",
+                )
+                .bind(&message.party)
+                .bind(&message.number)
+                .bind(message.digest.as_slice())
+                .bind(&message.body)
+                .bind(message.at)
+                .bind(due)
+                .execute(&mut *tx)
+                .await?;
+                let at: Option<i64> = sqlx::query_scalar(
+                    "SELECT at FROM dispute WHERE party = $1 AND number = $2 AND digest = $3",
+                )
+                .bind(&message.party)
+                .bind(&message.number)
+                .bind(message.digest.as_slice())
+                .fetch_optional(&mut *tx)
+                .await?;
+                tx.commit().await?;
+                Ok(at)
+            }
+
+            async fn raised(&self, limit: u32) -> Result<Vec<Raised>, Error> {
+                let rows = sqlx::query(
+                    "SELECT * FROM dispute ORDER BY answered_at IS NOT NULL, due, party, number LIMIT $1",
+                )
+                .bind(i64::from(limit))
+                .fetch_all(&self.readers)
+                .await?;
+                rows.iter().map(read_raised).collect()
+            }
+
+            async fn answer_raised(
+                &self,
+                party: &str,
+                number: &str,
+                answer: &[u8],
+                at: i64,
+            ) -> Result<bool, Error> {
+                let done = sqlx::query(
+                    "UPDATE dispute SET answer = $1, answered_at = $2, next = $2
+                     WHERE party = $3 AND number = $4 AND answered_at IS NULL",
+                )
+                .bind(answer)
+                .bind(at)
+                .bind(party)
+                .bind(number)
+                .execute(&self.writer)
+                .await?;
+                Ok(done.rows_affected() == 1)
+            }
+
+            async fn answers_due(&self, now: i64, limit: u32) -> Result<Vec<Raised>, Error> {
+                let rows = sqlx::query(
+                    "SELECT * FROM dispute WHERE next IS NOT NULL AND next <= $1 ORDER BY next, party, number LIMIT $2",
+                )
+                .bind(now)
+                .bind(i64::from(limit))
+                .fetch_all(&self.readers)
+                .await?;
+                rows.iter().map(read_raised).collect()
+            }
+
+            async fn note_answer(
+                &self,
+                party: &str,
+                number: &str,
+                attempts: u32,
+                next: Option<i64>,
+            ) -> Result<(), Error> {
+                sqlx::query(
+                    "UPDATE dispute SET attempts = $1, next = $2 WHERE party = $3 AND number = $4",
+                )
+                .bind(i64::from(attempts))
+                .bind(next)
+                .bind(party)
+                .bind(number)
+                .execute(&self.writer)
+                .await?;
+                Ok(())
             }
 
             async fn sweep(

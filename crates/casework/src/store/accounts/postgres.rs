@@ -1,7 +1,7 @@
 //! Accounts on PostgreSQL: a schema of their own beside the cases' schema, so that a copy of the cases lets nobody in.
 
 use super::kept::{keep_accounts, read_role, there};
-use super::{AccessKey, Account, Attempt, Holder, Received, Role, Session, Vote};
+use super::{AccessKey, Account, Attempt, Holder, Raised, Received, Role, Session, Vote};
 use crate::Error;
 use crate::store::postgres::connect;
 use sqlx::Row;

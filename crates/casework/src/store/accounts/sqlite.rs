@@ -1,7 +1,7 @@
 //! Accounts on SQLite: one file beside the case store, one writer, many readers.
 
 use super::kept::{keep_accounts, read_role, there};
-use super::{AccessKey, Account, Attempt, Holder, Received, Role, Session, Vote};
+use super::{AccessKey, Account, Attempt, Holder, Raised, Received, Role, Session, Vote};
 use crate::Error;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,

@@ -49,9 +49,7 @@ impl<'step> Ready<'step> {
         let openings = step.openings.iter().map(|text| cell::seal_opening(&key, id, text));
         let sealed = |change: Beside<'step>| {
             let reason = match &change {
-                Beside::Judgement { opinion, .. } => {
-                    Some(cell::seal_reason(&key, id, &opinion.reason)?)
-                }
+                Beside::Judgement { reason, .. } => Some(cell::seal_reason(&key, id, reason)?),
                 _other => None,
             };
             Ok((change, reason))

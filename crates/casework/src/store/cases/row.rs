@@ -4,8 +4,7 @@ use crate::store::cases::StoredCase;
 use crate::store::cell;
 use crate::store::vault::Vault;
 use crate::{
-    Actor, Case, CaseStage, Delivery, Error, Judgement, LeadId, Opinion, Stage, Standing, Step,
-    Taken, Terms,
+    Actor, Case, CaseStage, Delivery, Error, Judgement, LeadId, Stage, Standing, Step, Taken, Terms,
 };
 use jiff::Timestamp;
 
@@ -61,10 +60,20 @@ pub(in crate::store) enum Beside<'case> {
     /// The lead stands elsewhere now.
     LeadStage(Stage),
     /// People have come to a judgement; one that stood before stands no more.
-    Judgement { judgement: Judgement, opinion: &'case Opinion, by: String, at: Timestamp },
+    Judgement {
+        judgement: Judgement,
+        reason: &'case str,
+        expires: Option<Timestamp>,
+        by: String,
+        at: Timestamp,
+    },
     /// The judgement that they are not the same is taken back.
     JudgementReversed,
-    /// A correction is to be sent.
+    /// The bond that the lead hangs on is cut.
+    Cut { at: Timestamp },
+    /// What this case's correction cut is as it was.
+    CutReversed,
+    /// A correction or a dispute is to be sent.
     Correction(Delivery),
     /// A recipient has acknowledged.
     Acknowledged { recipient: String, at: Timestamp },
@@ -100,20 +109,56 @@ pub(in crate::store) fn beside(case: &Case) -> Vec<Beside<'_>> {
                 _other => None,
             };
             if let Some(judgement) = judgement {
-                changes.push(Beside::Judgement { judgement, opinion, by: by.spelled(), at });
+                let (reason, expires) = (opinion.reason.as_str(), opinion.expires);
+                changes.push(Beside::Judgement {
+                    judgement,
+                    reason,
+                    expires,
+                    by: by.spelled(),
+                    at,
+                });
             }
         }
-        Step::ReverseJudgement(_) => changes.push(Beside::JudgementReversed),
+        Step::ReverseJudgement(_) => {
+            changes.extend([Beside::JudgementReversed, Beside::CutReversed]);
+        }
         Step::Correct(order) | Step::Reverse(order) => {
             changes.push(Beside::NoNotice);
+            if order.splits {
+                changes.push(Beside::Judgement {
+                    judgement: Judgement::NotSame,
+                    reason: &order.words,
+                    expires: None,
+                    by: by.spelled(),
+                    at,
+                });
+                changes.push(Beside::Cut { at });
+            }
+            if !order.language.is_empty() {
+                // What the letter says depends on how far the correction is, and so its digest comes when it is sent.
+                changes.push(Beside::Drafted { language: &order.language, letter: "", at });
+            }
             changes.extend(
                 (order.recipients.iter())
                     .map(|recipient| Beside::Correction(Delivery::queued(recipient.clone(), at))),
             );
         }
+        // It goes the way that corrections go: sent until it is acknowledged.
+        Step::OpenDispute(objection) => {
+            let to = objection.to.iter();
+            changes.extend(to.map(|to| Beside::Correction(Delivery::queued(to.clone(), at))));
+        }
         Step::Acknowledge(acknowledgement) => {
             let recipient = acknowledgement.recipient.to_string();
             changes.push(Beside::Acknowledged { recipient, at });
+        }
+        Step::TellIndividual(told) => {
+            let language = match case.standing() {
+                Standing::Correction(correction) => correction.order().language.as_str(),
+                _other => "",
+            };
+            let (letter, how) = (told.letter.as_str(), told.how.as_str());
+            changes.push(Beside::Served { language, letter, how, at });
         }
         Step::DraftNotice(draft) => {
             let (language, letter) = (draft.language.as_str(), draft.letter.as_str());
@@ -127,7 +172,9 @@ pub(in crate::store) fn beside(case: &Case) -> Vec<Beside<'_>> {
         }),
         Step::NoteReturnedMail(_) => changes.push(Beside::Returned { at }),
         Step::Close(_) | Step::Refute(_) | Step::SendBack(_) => {
-            if passed.iter().any(|passage| passage.stage == CaseStage::Verified) {
+            // Only from there on may a letter wait.
+            let wrote = |stage| matches!(stage, CaseStage::Verified | CaseStage::Correction);
+            if passed.iter().any(|passage| wrote(passage.stage)) {
                 changes.push(Beside::NoNotice);
             }
         }
@@ -142,8 +189,6 @@ pub(in crate::store) fn beside(case: &Case) -> Vec<Beside<'_>> {
         | Step::TakeEmergencyMeasure(_)
         | Step::EndEmergencyMeasure(_)
         | Step::TakeAction(_)
-        | Step::TellIndividual(_)
-        | Step::OpenDispute(_)
         | Step::AnswerDispute(_) => {}
     }
     changes

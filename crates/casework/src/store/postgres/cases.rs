@@ -12,9 +12,13 @@ use crate::store::cases::{
 };
 use crate::store::cell;
 use crate::store::writer::Together;
-use crate::{Case, CaseStage, Drafts, Error, LeadId, Outgoing, Terms};
+use crate::{
+    BondKey, Case, CaseStage, Cluster, Drafts, Error, Joined, LeadId, Outgoing, PairKey, Stage,
+    Terms,
+};
 use jiff::Timestamp;
 use sqlx::{QueryBuilder, Row as _};
+use std::collections::BTreeSet;
 
 impl Together for Postgres {
     async fn together(&self, moving: &[Moving]) -> Result<Vec<Result<Vec<i64>, Error>>, Error> {
@@ -98,6 +102,17 @@ impl CaseStore for Postgres {
         Ok(counts)
     }
 
+    async fn add_minutes(&self, minutes: u64) -> Result<(), Error> {
+        sqlx::query(
+            "INSERT INTO tally (what, of_whom, name, n) VALUES ('minutes', '', 'worked', $1)
+             ON CONFLICT (what, of_whom, name) DO UPDATE SET n = tally.n + excluded.n",
+        )
+        .bind(minutes.cast_signed())
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
     async fn disclosed_about(&self, case_id: &str) -> Result<Vec<Disclosed>, Error> {
         let digests = cell::case_digests(&self.vault, case_id)?;
         let rows = sqlx::query(
@@ -144,6 +159,46 @@ impl CaseStore for Postgres {
                 .fetch_all(&self.pool)
                 .await?;
         rows.iter().map(read_dispatch).collect()
+    }
+
+    async fn cluster(&self, id: &LeadId) -> Result<Cluster, Error> {
+        let rows = sqlx::query(
+            "SELECT id, pair, bond, stage FROM lead
+             WHERE case_digest = (SELECT case_digest FROM lead WHERE id = $1) ORDER BY id",
+        )
+        .bind(id.as_str())
+        .fetch_all(&self.pool)
+        .await?;
+        let leads = rows.iter().map(|row| {
+            let (lead, stage): (String, String) = (row.try_get("id")?, row.try_get("stage")?);
+            Ok(Joined {
+                lead: LeadId::typed(&lead),
+                pair: PairKey(super::read::read_32(row, "pair")?),
+                bond: super::read::read_bond(row)?,
+                stage: Stage::read(&stage).ok_or(Error::Unreadable { column: "stage" })?,
+            })
+        });
+        Ok(Cluster { leads: leads.collect::<Result<_, Error>>()? })
+    }
+
+    async fn cut(&self, bonds: &[BondKey]) -> Result<BTreeSet<BondKey>, Error> {
+        let bonds: Vec<&[u8]> = bonds.iter().map(|bond| bond.0.as_slice()).collect();
+        let rows = sqlx::query("SELECT DISTINCT bond FROM cut WHERE bond = ANY ($1)")
+            .bind(bonds)
+            .fetch_all(&self.pool)
+            .await?;
+        let bonds = rows.iter().map(super::read::read_bond).collect::<Result<Vec<_>, _>>()?;
+        Ok(bonds.into_iter().flatten().collect())
+    }
+
+    async fn cut_by(&self, id: &LeadId) -> Result<Option<LeadId>, Error> {
+        let by: Option<String> = sqlx::query_scalar(
+            "SELECT cut.lead FROM cut JOIN lead ON lead.bond = cut.bond WHERE lead.id = $1 LIMIT 1",
+        )
+        .bind(id.as_str())
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(by.map(|lead| LeadId::typed(&lead)))
     }
 
     async fn note_delivery(

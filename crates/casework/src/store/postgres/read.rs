@@ -4,8 +4,8 @@ use crate::store::cases::{CaseLine, Disclosed, Dispatch, Letter, NoticeLine, See
 use crate::store::cell;
 use crate::store::vault::Vault;
 use crate::{
-    CaseStage, Delivery, Disclosure, DisclosureId, Error, How, Lead, LeadId, PairKey, Planned,
-    RecordedStay, Run, RunState, Stage,
+    BondKey, CaseStage, Delivery, Disclosure, DisclosureId, Error, How, Lead, LeadId, PairKey,
+    Planned, RecordedStay, Run, RunState, Stage,
 };
 use agreement::{OfficerId, PartyId};
 use jiff::Timestamp;
@@ -15,6 +15,12 @@ use sqlx::postgres::PgRow;
 pub(super) fn read_32(row: &PgRow, column: &'static str) -> Result<[u8; 32], Error> {
     let bytes: Vec<u8> = row.try_get(column)?;
     bytes.try_into().map_err(|_| Error::Unreadable { column })
+}
+
+pub(super) fn read_bond(row: &PgRow) -> Result<Option<BondKey>, Error> {
+    let bond: Option<Vec<u8>> = row.try_get("bond")?;
+    let bond = bond.map(|bytes| bytes.try_into().map(BondKey)).transpose();
+    bond.map_err(|_| Error::Unreadable { column: "bond" })
 }
 
 /// Reads a number that is never negative nor large.
@@ -50,6 +56,7 @@ pub(super) fn read_lead(vault: &Vault, row: &PgRow) -> Result<Lead, Error> {
     Ok(Lead {
         found: Planned {
             pair: PairKey(read_32(row, "pair")?),
+            bond: read_bond(row)?,
             case_id: cell::open_case_id(vault, &id, row.try_get("case_id")?)?,
             source_record: read_u32(row, "source_record")?,
             recipient_record: read_u32(row, "recipient_record")?,

@@ -175,7 +175,7 @@ async fn store_beside(
         Beside::LeadStage(stage) => {
             sqlx::query("UPDATE lead SET stage = $1 WHERE id = $2").bind(stage.as_str()).bind(id)
         }
-        Beside::Judgement { judgement, opinion, by, at } => {
+        Beside::Judgement { judgement, reason: _, expires, by, at } => {
             let number: i64 = sqlx::query_scalar(
                 "INSERT INTO judgement (lead, pair, judgement, reason, officer, at, expires)
                  SELECT id, pair, $1, $2, $3, $4, $5 FROM lead WHERE id = $6 RETURNING number",
@@ -184,7 +184,7 @@ async fn store_beside(
             .bind(reason)
             .bind(by)
             .bind(at.to_string())
-            .bind(opinion.expires.map(|at| at.to_string()))
+            .bind(expires.map(|at| at.to_string()))
             .bind(id)
             .fetch_one(&mut *connection)
             .await?;
@@ -203,6 +203,12 @@ async fn store_beside(
              WHERE lead = $1 AND pair = (SELECT pair FROM lead WHERE id = $1) AND reversed_by IS NULL",
         )
         .bind(id),
+        Beside::Cut { at } => sqlx::query(
+            "INSERT INTO cut (bond, lead, at) SELECT bond, id, $1 FROM lead WHERE id = $2 AND bond IS NOT NULL",
+        )
+        .bind(at.to_string())
+        .bind(id),
+        Beside::CutReversed => sqlx::query("DELETE FROM cut WHERE lead = $1").bind(id),
         Beside::Correction(delivery) => sqlx::query(
             "INSERT INTO correction (file, number, recipient, next) VALUES ($1, $2, $3, $4)",
         )
@@ -212,7 +218,8 @@ async fn store_beside(
         .bind(delivery.next.map(Timestamp::as_second)),
         Beside::Acknowledged { recipient, at } => sqlx::query(
             "UPDATE correction SET acknowledged_at = $1, next = NULL
-             WHERE file = $2 AND recipient = $3 AND acknowledged_at IS NULL",
+             WHERE file = $2 AND recipient = $3 AND acknowledged_at IS NULL
+                   AND number NOT IN (SELECT number FROM step WHERE step.file = correction.file AND kind = 'open-dispute')",
         )
         .bind(at.to_string())
         .bind(id)

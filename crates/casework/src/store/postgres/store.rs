@@ -56,9 +56,9 @@ async fn insert_leads(
             |lead: &Planned| if lead.chunk.is_some() { Stage::Planned } else { Stage::Held };
         sqlx::query(
             "INSERT INTO lead (run, cycle, id, pair, case_id, case_digest, source_record, recipient_record, weight,
-                 probability, explanation, returned_digest, stage, chunk, reopens)
+                 probability, explanation, returned_digest, stage, chunk, reopens, bond)
              SELECT $1, $2, * FROM unnest($3::text[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bigint[], $8::bigint[],
-                 $9::float8[], $10::float8[], $11::bytea[], $12::bytea[], $13::text[], $14::bigint[], $15::text[])",
+                 $9::float8[], $10::float8[], $11::bytea[], $12::bytea[], $13::text[], $14::bigint[], $15::text[], $16::bytea[])",
         )
         .bind(run)
         .bind(cycle)
@@ -75,6 +75,7 @@ async fn insert_leads(
         .bind(column(leads, |lead| stage(lead).as_str()))
         .bind(column(leads, |lead| lead.chunk.map(i64::from)))
         .bind(column(leads, |lead| lead.reopens.as_ref().map(LeadId::as_str)))
+        .bind(column(leads, |lead| lead.bond.as_ref().map(|bond| bond.0.as_slice())))
         .execute(&mut *connection)
         .await?;
     }
@@ -215,6 +216,14 @@ impl Store for Postgres {
         rows.iter()
             .map(|row| Ok(Outgoing { number: row.try_get("number")?, leaf: row.try_get("leaf")? }))
             .collect()
+    }
+
+    async fn count_waiting(&self) -> Result<u64, Error> {
+        let count: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM outbox WHERE ledger_index IS NULL")
+                .fetch_one(&self.pool)
+                .await?;
+        Ok(count.cast_unsigned())
     }
 
     async fn last_acknowledged(&self) -> Result<Option<u64>, Error> {

@@ -8,12 +8,15 @@ use crate::store::cases::{
     Paper, Queue, Seen, StoredCase, Tally, tallies,
 };
 use crate::store::writer::Together;
-use crate::{Case, CaseStage, Delivery, Drafts, Error, How, LeadId, Outgoing, Terms};
+use crate::{
+    BondKey, Case, CaseStage, Cluster, Delivery, Drafts, Error, How, Joined, LeadId, Outgoing,
+    PairKey, Stage, Terms,
+};
 use agreement::{OfficerId, PartyId};
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row as _, SqliteConnection};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Stores steps in one transaction and few statements. The outer error is the database's: then nothing of any of them is
 /// stored. An inner one is of that step alone, of which nothing was written.
@@ -167,7 +170,7 @@ async fn store_beside(
                 .execute(connection)
                 .await?;
         }
-        Beside::Judgement { judgement, opinion, by, at } => {
+        Beside::Judgement { judgement, reason: _, expires, by, at } => {
             let done = sqlx::query(
                 "INSERT INTO judgement (lead, pair, judgement, reason, officer, at, expires)
                  SELECT id, pair, ?, ?, ?, ?, ? FROM lead WHERE id = ?",
@@ -176,7 +179,7 @@ async fn store_beside(
             .bind(reason)
             .bind(by)
             .bind(at.to_string())
-            .bind(opinion.expires.map(|at| at.to_string()))
+            .bind(expires.map(|at| at.to_string()))
             .bind(id)
             .execute(&mut *connection)
             .await?;
@@ -202,6 +205,18 @@ async fn store_beside(
             .execute(connection)
             .await?;
         }
+        Beside::Cut { at } => {
+            sqlx::query(
+                "INSERT INTO cut (bond, lead, at) SELECT bond, id, ? FROM lead WHERE id = ? AND bond IS NOT NULL",
+            )
+            .bind(at.to_string())
+            .bind(id)
+            .execute(connection)
+            .await?;
+        }
+        Beside::CutReversed => {
+            sqlx::query("DELETE FROM cut WHERE lead = ?").bind(id).execute(connection).await?;
+        }
         Beside::Correction(delivery) => {
             sqlx::query(
                 "INSERT INTO correction (file, number, recipient, next) VALUES (?, ?, ?, ?)",
@@ -216,7 +231,8 @@ async fn store_beside(
         Beside::Acknowledged { recipient, at } => {
             sqlx::query(
                 "UPDATE correction SET acknowledged_at = ?, next = NULL
-                 WHERE file = ? AND recipient = ? AND acknowledged_at IS NULL",
+                 WHERE file = ? AND recipient = ? AND acknowledged_at IS NULL
+                   AND number NOT IN (SELECT number FROM step WHERE step.file = correction.file AND kind = 'open-dispute')",
             )
             .bind(at.to_string())
             .bind(id)
@@ -472,6 +488,19 @@ impl CaseStore for Sqlite {
         Ok(counts)
     }
 
+    async fn add_minutes(&self, minutes: u64) -> Result<(), Error> {
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "INSERT INTO tally (what, of_whom, name, n) VALUES ('minutes', '', 'worked', ?)
+             ON CONFLICT (what, of_whom, name) DO UPDATE SET n = tally.n + excluded.n",
+        )
+        .bind(minutes.cast_signed())
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await.map_err(busy)?;
+        Ok(())
+    }
+
     async fn disclosed_about(&self, case_id: &str) -> Result<Vec<Disclosed>, Error> {
         let mut found = Vec::new();
         for digest in cell::case_digests(&self.vault, case_id)? {
@@ -524,6 +553,52 @@ impl CaseStore for Sqlite {
                 .fetch_all(&self.readers)
                 .await?;
         rows.iter().map(read_dispatch).collect()
+    }
+
+    async fn cluster(&self, id: &LeadId) -> Result<Cluster, Error> {
+        let rows = sqlx::query(
+            "SELECT id, pair, bond, stage FROM lead
+             WHERE case_digest = (SELECT case_digest FROM lead WHERE id = ?) ORDER BY id",
+        )
+        .bind(id.as_str())
+        .fetch_all(&self.readers)
+        .await?;
+        let leads = rows.iter().map(|row| {
+            let (lead, stage): (String, String) = (row.try_get("id")?, row.try_get("stage")?);
+            Ok(Joined {
+                lead: LeadId::typed(&lead),
+                pair: PairKey(super::read_32(row, "pair")?),
+                bond: super::read_bond(row)?,
+                stage: Stage::read(&stage).ok_or(Error::Unreadable { column: "stage" })?,
+            })
+        });
+        Ok(Cluster { leads: leads.collect::<Result<_, Error>>()? })
+    }
+
+    async fn cut(&self, bonds: &[BondKey]) -> Result<BTreeSet<BondKey>, Error> {
+        let mut cut = BTreeSet::new();
+        for some in bonds.chunks(AT_ONCE) {
+            let mut query = QueryBuilder::<Driver>::new("SELECT bond FROM cut WHERE bond IN (");
+            let mut list = query.separated(", ");
+            for bond in some {
+                list.push_bind(bond.0.as_slice());
+            }
+            query.push(")");
+            for row in query.build().fetch_all(&self.readers).await? {
+                cut.extend(super::read_bond(&row)?);
+            }
+        }
+        Ok(cut)
+    }
+
+    async fn cut_by(&self, id: &LeadId) -> Result<Option<LeadId>, Error> {
+        let by: Option<String> = sqlx::query_scalar(
+            "SELECT cut.lead FROM cut JOIN lead ON lead.bond = cut.bond WHERE lead.id = ? LIMIT 1",
+        )
+        .bind(id.as_str())
+        .fetch_optional(&self.readers)
+        .await?;
+        Ok(by.map(|lead| LeadId::typed(&lead)))
     }
 
     async fn note_delivery(

@@ -9,7 +9,8 @@ use crate::server::visit::AtTheDoor;
 use crate::server::{App, Error, api};
 use casework::store::cases::Disclosed;
 use casework::{
-    Actor, CaseStage, CaseStore as _, LeadId, Noticed, SealedEntry, Standing, Store as _,
+    Actor, Case, CaseStage, CaseStore as _, LeadId, Noticed, SealedEntry, Standing, Step,
+    Store as _, Taken,
 };
 use ledger::Opening;
 use serde::Serialize;
@@ -35,6 +36,8 @@ pub struct MeView {
     pub evidence: Vec<(String, String)>,
     /// What was found beyond that, in words.
     pub finding: Option<String>,
+    /// What was put right, if anything was.
+    pub corrected: Option<CorrectedView>,
     /// What was done on the case, by whom in general, and when.
     pub steps: Vec<StepView>,
     /// What finds the disclosures above in any copy of the ledger (`comity receipt find`): the person's own, and secret.
@@ -58,6 +61,25 @@ pub struct DisclosedView {
     pub agreement: String,
     /// Where the ledger holds it: a receipt can be had for it.
     pub entry: Option<u64>,
+}
+
+/// A correction of what was said about the person.
+#[derive(Clone, Serialize)]
+pub struct CorrectedView {
+    /// What was wrong and what is right, in words.
+    pub words: String,
+    /// Whether the other record is of somebody else: the two are apart, and known not the same.
+    pub is_anothers: bool,
+    /// Everybody who is told, and whether each has put it right.
+    pub told: Vec<(String, bool)>,
+}
+
+impl fmt::Debug for CorrectedView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CorrectedView")
+            .field("is_anothers", &self.is_anothers)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A step of the case.
@@ -95,6 +117,9 @@ pub(crate) async fn gather(app: &App, door: &AtTheDoor) -> Result<MeView, Error>
     disclosed.sort_by_key(|one| one.at);
     // What a sealed entry disclosed is not told by another way in.
     let returned = lead.returned.filter(|_| !hidden.iter().any(|one| one.lead == *case.id()));
+    let corrected = corrected(app, &case);
+    // A record that is known to be of somebody else is theirs to see.
+    let returned = returned.filter(|_| !corrected.as_ref().is_some_and(|one| one.is_anothers));
     let finders = finders(app, &lead.found.case_id, &hidden, &disclosed).await?;
     let noticed = case.standing().noticed();
     let served = noticed.is_some();
@@ -121,8 +146,31 @@ pub(crate) async fn gather(app: &App, door: &AtTheDoor) -> Result<MeView, Error>
             .verified()
             .filter(|_| served)
             .map(|verified| verified.finding().words.clone()),
+        corrected,
         steps: steps.collect(),
         finders,
+    })
+}
+
+/// Says what was last put right on a case.
+fn corrected(app: &App, case: &Case) -> Option<CorrectedView> {
+    let order = case.correction_ordered()?;
+    let agreement = app.program().agreement();
+    let ordered = |taken: &&Taken| !matches!(taken.step, Step::Correct(_) | Step::Reverse(_));
+    let since: BTreeSet<_> = (case.steps().iter().rev().take_while(ordered))
+        .filter_map(|taken| match &taken.step {
+            Step::Acknowledge(acknowledgement) => Some(&acknowledgement.recipient),
+            _other => None,
+        })
+        .collect();
+    let told = order.recipients.iter().map(|id| {
+        let name = agreement.party(id).map_or_else(|| id.to_string(), |party| party.name.clone());
+        (name, since.contains(id))
+    });
+    Some(CorrectedView {
+        words: order.words.clone(),
+        is_anothers: order.splits,
+        told: told.collect(),
     })
 }
 

@@ -14,10 +14,12 @@ pub(super) use outcome::because;
 use super::Typed;
 use super::letter::Composed;
 use super::part::{Field, Form, Part, Wrong};
-use casework::{Case, Step, StepKind};
+use ::agreement::{PartyId, RecordSetId};
+use casework::{Case, LeadId, Split, Step, StepKind};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
 
 /// The pages on which steps are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,12 +144,22 @@ impl Desk {
 pub(crate) struct Around<'a> {
     pub(crate) csrf: &'a str,
     pub(crate) now: Timestamp,
+    /// The zone in which the program's instants are shown.
+    pub(crate) zone: TimeZone,
     /// SHA-256 of the letter as drafted now, and when its stated time to answer ends.
     pub(crate) letter: Option<Composed>,
     /// Where the letter would go.
     pub(crate) address: String,
     /// To whom something was disclosed.
     pub(crate) recipients: Vec<(String, String)>,
+    /// The case.
+    pub(crate) case: &'a LeadId,
+    /// Whose records they are that can be disputed: the other parties', by record set.
+    pub(crate) owners: BTreeMap<RecordSetId, PartyId>,
+    /// What a split of its records parts, and what stays.
+    pub(crate) split: Split,
+    /// Whether its records were split.
+    pub(crate) was_split: bool,
 }
 
 /// Returns what a page shows of a case: forms for what can be done, or why nothing can.
@@ -177,7 +189,7 @@ pub(crate) fn step(
     };
     let mut reader = Reader { typed, now: around.now, wrong: Vec::new() };
     let step = match desk {
-        Desk::Verification => finding::step(kind, case, &mut reader),
+        Desk::Verification => finding::step(kind, case, &mut reader, around),
         Desk::Notice | Desk::Contest | Desk::Hearing | Desk::Decision => {
             answer::step(kind, case, &mut reader, around)
         }

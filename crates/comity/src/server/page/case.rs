@@ -22,6 +22,7 @@ use casework::{
 };
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 
 /// `GET /cases/{id}`
@@ -38,7 +39,8 @@ pub(super) async fn show(
     let seen = store.reads_of(&id, 20).await.map_err(crate::Error::from)?;
     let frame = door::frame(&app, &visit, format!("Case {id}"), "/cases")
         .below([Link::new("/cases", "Cases")]);
-    Ok(super::draw(&page(frame, &stored, &lead, &disclosed, &seen, app.now())))
+    let zone = app.desk().zone();
+    Ok(super::draw(&page(frame, &stored, &lead, &disclosed, &seen, app.now(), &zone)))
 }
 
 fn page(
@@ -48,9 +50,11 @@ fn page(
     disclosed: &[Disclosed],
     seen: &[Seen],
     now: Timestamp,
+    zone: &TimeZone,
 ) -> Page {
     let case = &stored.case;
-    let due = case.due().map_or_else(|| "nothing is due".to_owned(), number::instant);
+    let said = |at| number::moment(at, zone);
+    let due = case.due().map_or_else(|| "nothing is due".to_owned(), said);
     let mut parts = vec![
         Part::Summary(vec![
             ("Stands at".into(), work::stage(case.stage())),
@@ -59,7 +63,7 @@ fn page(
                 if case.due().is_some_and(|due| due <= now) { Cell::late(due) } else { due.into() },
             ),
             ("Your agency’s case".into(), lead.found.case_id.clone().into()),
-            ("Opened".into(), number::instant(case.opened_at()).into()),
+            ("Opened".into(), said(case.opened_at()).into()),
             (
                 "Weight of the lead".into(),
                 format!("{:.2}: a reason to look, and nothing more", stored.weight).into(),
@@ -75,7 +79,7 @@ fn page(
         parts.push(Part::Summary(act::said(verified.finding())));
     }
     parts.push(Part::heading("Every step taken"));
-    parts.push(Part::Steps(steps(case)));
+    parts.push(Part::Steps(steps(case, zone)));
     let register = Table::new(
         "Register of disclosures on this lead",
         &["When", "To whom", "What for", "Elements", "Ledger"],
@@ -83,7 +87,7 @@ fn page(
     .empty("Nothing was disclosed.")
     .with(disclosed.iter().map(|one| {
         vec![
-            number::instant(one.at).into(),
+            said(one.at).into(),
             one.recipient.clone().into(),
             one.purpose.clone().into(),
             one.elements.join(", ").into(),
@@ -93,9 +97,8 @@ fn page(
         ]
     }));
     let reads = Table::new("Who has read it", &["When", "Who", "What"]).empty("Nobody.").with(
-        seen.iter().map(|one| {
-            vec![number::instant(one.at).into(), one.by.clone().into(), one.what.clone().into()]
-        }),
+        seen.iter()
+            .map(|one| vec![said(one.at).into(), one.by.clone().into(), one.what.clone().into()]),
     );
     parts.push(Part::heading("Who knows of it"));
     parts.push(Part::Table(register));
@@ -186,11 +189,11 @@ fn tasks(case: &Case, now: Timestamp) -> Vec<Task> {
     tasks
 }
 
-fn steps(case: &Case) -> Vec<Done> {
+fn steps(case: &Case, zone: &TimeZone) -> Vec<Done> {
     case.steps()
         .iter()
         .map(|taken| Done {
-            when: number::instant(taken.at),
+            when: number::moment(taken.at, zone),
             what: said(taken.step.kind()).to_owned(),
             who: match &taken.by {
                 casework::Actor::Officer(officer) => officer.to_string(),
@@ -448,7 +451,7 @@ fn desk(page: &str) -> Result<Desk, Error> {
 async fn around<'a>(
     app: &App,
     visit: &'a Visit,
-    file: &File,
+    file: &'a File,
     language: Option<Language>,
 ) -> Result<Around<'a>, Error> {
     let case = &file.stored.case;
@@ -473,9 +476,19 @@ async fn around<'a>(
     Ok(Around {
         csrf: &visit.csrf,
         now: app.now(),
+        zone: app.desk().zone(),
         letter: written.as_ref().map(written::Written::composed),
         address: written.map(|written| written.facts.addressee.join("\n")).unwrap_or_default(),
         recipients: recipients.into_iter().collect(),
+        case: case.id(),
+        owners: agreement
+            .record_sets
+            .iter()
+            .filter(|set| set.owner != *app.party())
+            .map(|set| (set.id.clone(), set.owner.clone()))
+            .collect(),
+        split: store.cluster(case.id()).await.map_err(crate::Error::from)?.split(case.id()),
+        was_split: case.correction_ordered().is_some_and(|order| order.splits),
     })
 }
 

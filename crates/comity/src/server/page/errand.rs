@@ -5,7 +5,7 @@ use super::frame::Link;
 use super::part::{Cell, Form, Page, Part, Table, Tone};
 use super::{board, number};
 use crate::event::Event;
-use crate::server::errand::{Ended, Errand, Made};
+use crate::server::errand::{Ended, Errand, Made, What};
 use crate::server::import::Imported;
 use crate::server::visit::{Visit, done, see_other};
 use crate::server::{App, Error, SignedIn, door, signature};
@@ -34,7 +34,7 @@ pub(super) async fn all(State(app): State<App>, visit: Visit, officer: SignedIn)
                     let (done, of) = errand.progress.seen();
                     Cell::tag(Tone::Note, format!("{} of {}", number::count(done), number::count(of)))
                 }
-                Some(Ended::Made(_) | Ended::Taken(_) | Ended::Reported(_)) => {
+                Some(Ended::Made(_) | Ended::Taken(_) | Ended::Reported(_) | Ended::Ran(_)) => {
                     Cell::tag(Tone::Good, "done")
                 }
                 Some(Ended::Cancelled) => Cell::tag(Tone::Plain, "cancelled"),
@@ -93,8 +93,21 @@ pub(super) async fn show(
         Some(Ended::Cancelled) => page.part(Part::banner(
             Tone::Plain,
             "Cancelled",
-            "Nothing was made, and nothing went out.",
+            if errand.what == What::Run {
+                "What had gone out by then is in the ledger. Running the program again goes on where it stopped."
+            } else {
+                "Nothing was made, and nothing went out."
+            },
         )),
+        Some(Ended::Ran(counts)) => {
+            let rows = counts.iter().map(|(name, count)| ((*name).to_owned(), number::count(*count).into()));
+            page.part(Part::banner(
+                Tone::Good,
+                "The program was run",
+                "Each step is in the ledger, and the report is written.",
+            ))
+            .part(Part::Summary(rows.collect()))
+        }
         Some(Ended::Failed(problem)) => {
             let mut lines = vec![format!("{}.", problem.detail.trim_end_matches('.'))];
             lines
@@ -212,7 +225,8 @@ pub(super) async fn fetch(
                 for case in &made.cases {
                     let stored =
                         app.store().case(case).await.map_err(|error| Error::failed(&error))?;
-                    if stored.case.stage() != CaseStage::Verified {
+                    let waits = [CaseStage::Verified, CaseStage::Correction];
+                    if !waits.contains(&stored.case.stage()) {
                         return Err(Error::NotAllowed {
                             why: format!(
                                 "{case} does not wait for a letter any more: gather them again"

@@ -84,6 +84,14 @@ pub(crate) struct Facts {
     pub(crate) answer_by: String,
     /// How many days that is.
     pub(crate) days: u32,
+    /// Of a correction: what was wrong and what is right, in the officer's words.
+    pub(crate) corrected: String,
+    /// Of a correction: everybody who is told.
+    pub(crate) told: Vec<String>,
+    /// Of a correction: whether the other record is of somebody else.
+    pub(crate) is_anothers: bool,
+    /// Of a correction: whether an action was undone.
+    pub(crate) is_undone: bool,
     /// Where to answer, by which code.
     pub(crate) door: String,
     pub(crate) code: Option<String>,
@@ -135,6 +143,14 @@ pub(crate) fn letter(language: Language, facts: &Facts) -> Vec<Block> {
     match language {
         Language::English => english::letter(facts),
         Language::Spanish => spanish::letter(facts),
+    }
+}
+
+/// Writes the letter that tells of a correction.
+pub(crate) fn correction(language: Language, facts: &Facts) -> Vec<Block> {
+    match language {
+        Language::English => english::correction(facts),
+        Language::Spanish => spanish::correction(facts),
     }
 }
 
@@ -213,6 +229,10 @@ pub(super) mod tests {
             intends: "reduce the monthly payment".into(),
             answer_by: "2 May 2027".into(),
             days: 30,
+            corrected: "The wages were of another person.".into(),
+            told: vec!["Payroll Reporting Administration (fictional)".into()],
+            is_anothers: true,
+            is_undone: true,
             door: "https://support.example/me".into(),
             code: Some("7F3K-9QXD".into()),
             demonstration: true,
@@ -238,6 +258,29 @@ pub(super) mod tests {
             ] {
                 assert!(text.contains(said), "{}: {said}", language.code());
             }
+        }
+    }
+
+    #[test]
+    fn every_language_says_what_was_put_right_and_who_is_told() {
+        let lines = |facts: &Facts, language| text(&correction(language, facts));
+        for language in Language::ALL {
+            let whole = lines(&facts(), language);
+            for said in [
+                "The wages were of another person.",
+                "Payroll Reporting Administration",
+                "https://support.example/me",
+                "7F3K-9QXD",
+                "C0000001",
+                "2027Q1-0001",
+            ] {
+                assert!(whole.contains(said), "{}: {said}", language.code());
+            }
+            // What the other record said may be of somebody else, and is not told.
+            assert!(!whole.contains("3546.36") && !whole.contains("Saltby"), "{}", language.code());
+            let amended =
+                Facts { is_anothers: false, is_undone: false, told: Vec::new(), ..facts() };
+            assert!(lines(&amended, language).len() < whole.len(), "{}", language.code());
         }
     }
 
@@ -271,7 +314,8 @@ pub(super) mod tests {
     #[test]
     fn sentences_are_short_enough_to_be_read() {
         for language in Language::ALL {
-            for block in letter(language, &facts()) {
+            let both = [letter(language, &facts()), correction(language, &facts())];
+            for block in both.into_iter().flatten() {
                 if let Block::Text(text) = block {
                     for sentence in text.split(['.', ':', '?']) {
                         let words = sentence.split_whitespace().count();

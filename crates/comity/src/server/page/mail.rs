@@ -159,13 +159,15 @@ async fn print(
             }
             let file = office::read(app, officer, &notice.case, "print file").await?;
             let as_drafted = written::written(app, &file, None, None).await;
-            if as_drafted.is_none_or(|written| written.digest != notice.letter) {
+            // What tells of a correction follows from its order, which nobody can write again.
+            let is_same = |digest: &str| notice.letter.is_empty() || digest == notice.letter;
+            let Some(as_drafted) = as_drafted.filter(|written| is_same(&written.digest)) else {
                 let why =
                     "what the letter would say has changed since it was written: write it again";
                 left_out.push((notice.case.clone(), why.to_owned()));
                 progress.goes_on();
                 continue;
-            }
+            };
             let copy = written::copy(app, &file).await?;
             let line = |place: usize| copy.facts.addressee.get(place).cloned().unwrap_or_default();
             let values = [
@@ -176,7 +178,7 @@ async fn print(
                 line(2),
                 line(3),
                 copy.facts.code.clone().unwrap_or_default(),
-                notice.letter.clone(),
+                as_drafted.digest,
                 copy.facts.answer_by.clone(),
                 letter::text(&copy.blocks),
             ];
@@ -349,7 +351,13 @@ async fn one(app: &App, officer: &SignedIn, row: Mailed) -> Result<Result<(), St
             let (Standing::Verified(verified), Some(written)) =
                 (case.standing(), written::written(app, &file, None, None).await)
             else {
-                return Ok(Err("no letter of this case waits to be mailed".to_owned()));
+                let why = if matches!(case.standing(), Standing::Correction(_)) {
+                    "that it told of a correction is recorded on the case’s page for corrections, by a verifier or a \
+                     privacy officer"
+                } else {
+                    "no letter of this case waits to be mailed"
+                };
+                return Ok(Err(why.to_owned()));
             };
             let served_at = at(day, case.last_at(), app.now());
             let ends = app.desk().response_ends(served_at, By::Mailed);

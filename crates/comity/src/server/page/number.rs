@@ -21,6 +21,17 @@ pub(crate) fn instant(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
+/// Spells an instant as the people of a program say it: the day, and the time in their zone, which is named.
+pub(crate) fn moment(at: Timestamp, zone: &TimeZone) -> String {
+    let there = at.to_zoned(zone.clone());
+    format!("{}, {}", super::agreement::shown(there.date()), there.strftime("%H:%M %Z"))
+}
+
+/// Spells the day of an instant in a zone.
+pub(crate) fn day_in(at: Timestamp, zone: &TimeZone) -> String {
+    super::agreement::shown(at.to_zoned(zone.clone()).date())
+}
+
 /// Spells the date of an instant for the name of a file.
 pub(crate) fn date(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).date().to_string()
@@ -68,6 +79,25 @@ mod tests {
         for (value, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(count(value), text);
         }
+    }
+
+    #[test]
+    fn a_moment_is_said_in_the_zone_of_the_program_whatever_the_season() {
+        let zone = jiff::tz::TimeZoneDatabase::bundled().get("America/New_York").unwrap();
+        for (at, said) in [
+            ("2027-01-05T03:30:00Z", "4 January 2027, 22:30 EST"),
+            ("2027-07-05T03:30:00Z", "4 July 2027, 23:30 EDT"),
+            // The hour that a night in November has twice.
+            ("2026-11-01T05:30:00Z", "1 November 2026, 01:30 EDT"),
+            ("2026-11-01T06:30:00Z", "1 November 2026, 01:30 EST"),
+        ] {
+            assert_eq!(moment(at.parse().unwrap(), &zone), said);
+        }
+        assert_eq!(day_in("2027-01-05T03:30:00Z".parse().unwrap(), &zone), "4 January 2027");
+        assert_eq!(
+            moment("2027-01-05T03:30:00Z".parse().unwrap(), &TimeZone::UTC),
+            "5 January 2027, 03:30 UTC"
+        );
     }
 
     #[test]

@@ -5,22 +5,33 @@
 
 use super::number;
 use super::office;
-use super::part::{Card, Cell, Page, Part, Table, Tone};
+use super::part::{Card, Cell, Form, Page, Part, Table, Tone};
+use super::run;
 use crate::report::funnel_svg;
 use crate::server::visit::Visit;
 use crate::server::{App, Error, door};
 use axum::extract::State;
 use axum::response::Response;
+use casework::store::accounts::Role;
 use casework::{CaseStage, CaseStore as _, Counts, Rate, Store as _, Tripwire};
+use jiff::tz::TimeZone;
 
 /// `GET /program`
 pub(super) async fn show(State(app): State<App>, visit: Visit) -> Result<Response, Error> {
-    let store = office::store(&app).await?;
+    let may_run = visit.officer().is_some_and(|officer| officer.is(Role::Operator));
+    let form = may_run.then(|| run::form(&app, &visit.csrf));
+    drawn(&app, &visit, form).await
+}
+
+/// Draws it, with the form that begins a run for who may.
+pub(super) async fn drawn(app: &App, visit: &Visit, form: Option<Form>) -> Result<Response, Error> {
+    let store = office::store(app).await?;
     let counts = store.counts().await.map_err(crate::Error::from)?;
     let runs = store.runs().await.map_err(crate::Error::from)?;
     let purpose = app.program().agreement().purposes.first().map(|one| one.statement.clone());
     let mut page =
-        Page::new(door::frame(&app, &visit, "Program", "/program"), purpose.unwrap_or_default());
+        Page::new(door::frame(app, visit, "Program", "/program"), purpose.unwrap_or_default());
+    let zone = app.desk().zone();
     for part in parts(&counts) {
         page = page.part(part);
     }
@@ -41,14 +52,22 @@ pub(super) async fn show(State(app): State<App>, visit: Visit) -> Result<Respons
         };
         vec![
             run.id.clone().into(),
-            run.started_at.clone().into(),
+            when(&run.started_at, &zone).into(),
             run.state.as_str().into(),
             count(|counts| counts.leads_opened),
             count(|counts| counts.held_for_pilot),
             count(|counts| counts.destroyed),
         ]
     }));
-    Ok(super::draw(&page.part(Part::heading("Runs")).part(Part::Table(table))))
+    page = page.part(Part::heading("Runs")).part(Part::Table(table));
+    if let Some(form) = form {
+        page = page.part(Part::Form(form));
+    }
+    Ok(super::draw(&page))
+}
+
+fn when(at: &str, zone: &TimeZone) -> String {
+    at.parse().map_or_else(|_| at.to_owned(), |at| number::moment(at, zone))
 }
 
 fn parts(counts: &Counts) -> Vec<Part> {
@@ -96,6 +115,11 @@ fn parts(counts: &Counts) -> Vec<Part> {
         rate(tripwire.not_same, "of judged leads were not right"),
         rate(tripwire.refuted, "of verified leads were refuted"),
         rate(tripwire.reversed, "of what was decided was reversed"),
+        card(
+            format!("{:.1}", counts.minutes as f64 / 60.0),
+            "hours of work",
+            "as results say that came from the agency’s own system".into(),
+        ),
     ]));
     let reached: Vec<(String, u64)> = CaseStage::ALL
         .iter()

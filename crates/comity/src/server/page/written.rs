@@ -19,7 +19,7 @@ use agreement::{NoticePart, Service};
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
-use casework::{Lead, LeadId, Step};
+use casework::{Correction, Lead, LeadId, Standing, Step, Verified};
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -68,15 +68,81 @@ pub(super) fn returned(lead: &Lead) -> Vec<(String, Cell)> {
         .collect()
 }
 
-/// Writes the letter of a case: dated when it was drafted, or now.
+/// Writes the letter that a case has at the stage where it stands: the notice, or what tells of a correction.
 pub(crate) async fn written(
     app: &App,
     file: &File,
     language: Option<Language>,
     code: Option<String>,
 ) -> Option<Written> {
+    match file.stored.case.standing() {
+        Standing::Correction(correction) => told(app, file, correction, language, code).await,
+        standing => notice(app, file, standing.verified()?, language, code).await,
+    }
+}
+
+/// Writes what tells the individual of a correction, dated when it was ordered, in the language that the order names. It
+/// says nothing of what the other record held: that may be of somebody else.
+async fn told(
+    app: &App,
+    file: &File,
+    correction: &Correction,
+    language: Option<Language>,
+    code: Option<String>,
+) -> Option<Written> {
+    let order = correction.order();
+    let language = language.or(Language::read(&order.language)).unwrap_or(Language::English);
+    let agreement = app.program().agreement();
+    let name = |id| agreement.party(id).map_or_else(|| id.to_string(), |party| party.name.clone());
+    let mut facts = Facts {
+        corrected: order.words.clone(),
+        told: order.recipients.iter().map(name).collect(),
+        is_anothers: order.splits,
+        is_undone: correction.reversed().is_some(),
+        ..common(app, file, language, correction.at()).await?
+    };
+    let text = letter::text(&letter::correction(language, &facts));
+    let digest = signature::hex(&Sha256::digest(text.as_bytes()));
+    facts.code = code;
+    let blocks = letter::correction(language, &facts);
+    // No time to answer runs: only the code ends some day.
+    let ends = days_after(app.now(), LATE_DAYS)?;
+    Some(Written { language, facts, blocks, digest, ends, states: BTreeSet::new() })
+}
+
+/// What every letter of a case has.
+async fn common(app: &App, file: &File, language: Language, dated: Timestamp) -> Option<Facts> {
+    let agreement = app.program().agreement();
+    let own = office::own(app, file).await.unwrap_or_default();
+    let value = |name: &str| own.get(name).cloned().unwrap_or_default();
+    let name = format!("{} {}", value("given_name"), value("surname"));
+    let addressee = [name.trim().to_owned(), value("address"), value("postcode")];
+    let (recipient, _) = app.program().recipient().ok()?;
+    let party = agreement.party(recipient)?;
+    let listen = &app.config().listen;
+    let public = listen.public.clone().unwrap_or_else(|| format!("http://{}", listen.address));
+    Some(Facts {
+        agency: party.name.clone(),
+        agency_address: party.address.clone(),
+        addressee: addressee.into_iter().filter(|line| !line.is_empty()).collect(),
+        case_id: file.lead.found.case_id.clone(),
+        number: file.stored.case.id().to_string(),
+        dated: shown_in(language, dated.to_zoned(TimeZone::UTC).date()),
+        door: format!("{}/me", public.trim_end_matches('/')),
+        demonstration: agreement.demonstration,
+        ..Facts::default()
+    })
+}
+
+/// Writes the notice of a case: dated when it was drafted, or now.
+async fn notice(
+    app: &App,
+    file: &File,
+    verified: &Verified,
+    language: Option<Language>,
+    code: Option<String>,
+) -> Option<Written> {
     let (case, lead) = (&file.stored.case, &file.lead);
-    let verified = case.standing().verified()?;
     let drafted = case.steps().iter().rev().find_map(|taken| match &taken.step {
         Step::DraftNotice(draft) => Some((Language::read(&draft.language)?, taken.at)),
         _ => None,
@@ -92,14 +158,8 @@ pub(crate) async fn written(
     let gate_ends = app.desk().response_ends(dated, Service::Mailed);
     let ends = days_after(gate_ends, ROOM_DAYS)?;
     let last_day = ends.to_zoned(TimeZone::UTC).date().yesterday().ok()?;
-    let own = office::own(app, file).await.unwrap_or_default();
-    let value = |name: &str| own.get(name).cloned().unwrap_or_default();
-    let name = format!("{} {}", value("given_name"), value("surname"));
-    let addressee = [name.trim().to_owned(), value("address"), value("postcode")];
     let (source, _) = program.source().ok()?;
-    let (recipient, _) = program.recipient().ok()?;
     let purpose = agreement.purposes.first()?;
-    let party = agreement.party(recipient)?;
     let found = returned(lead).into_iter().map(|(name, cell)| (name, cell.text)).collect();
     let sources = match &verified.finding().ground {
         casework::Ground::Independent { sources, .. } => sources.iter().map(act::source).collect(),
@@ -108,19 +168,7 @@ pub(crate) async fn written(
         }
         casework::Ground::BoardFinding { .. } => Vec::new(),
     };
-    let public = app
-        .config()
-        .listen
-        .public
-        .clone()
-        .unwrap_or_else(|| format!("http://{}", app.config().listen.address));
     let mut facts = Facts {
-        agency: party.name.clone(),
-        agency_address: party.address.clone(),
-        addressee: addressee.into_iter().filter(|line| !line.is_empty()).collect(),
-        case_id: lead.found.case_id.clone(),
-        number: case.id().to_string(),
-        dated: shown_in(language, dated.to_zoned(TimeZone::UTC).date()),
         source: agreement.party(source)?.name.clone(),
         authority: purpose.authority.first().map(|one| one.citation.clone()).unwrap_or_default(),
         purpose: purpose.statement.clone(),
@@ -130,9 +178,7 @@ pub(crate) async fn written(
         intends: letter::intends(language).to_owned(),
         answer_by: shown_in(language, last_day),
         days: agreement.notice.response_period_days,
-        door: format!("{}/me", public.trim_end_matches('/')),
-        code: None,
-        demonstration: agreement.demonstration,
+        ..common(app, file, language, dated).await?
     };
     let plain = letter::letter(language, &facts);
     let text = letter::text(&plain);

@@ -49,7 +49,7 @@ pub(super) fn notice(case: &Case, around: &Around<'_>) -> Vec<Part> {
             Some(noticed) => {
                 let service = noticed.service();
                 let mut parts = vec![Part::Summary(vec![
-                    ("Served".into(), number::instant(service.served_at).into()),
+                    ("Served".into(), number::moment(service.served_at, &around.zone).into()),
                     ("How".into(), service.how.as_str().into()),
                     ("Language".into(), service.language.clone().into()),
                     ("Tried".into(), format!("{} times", noticed.attempts()).into()),
@@ -57,7 +57,9 @@ pub(super) fn notice(case: &Case, around: &Around<'_>) -> Vec<Part> {
                         "Time to answer".into(),
                         noticed.response_ends().map_or_else(
                             || Cell::tag(Tone::Bad, "the mail came back: it does not run"),
-                            |ends| Cell::text(format!("until {}", number::instant(ends))),
+                            |ends| {
+                                Cell::text(format!("until {}", number::moment(ends, &around.zone)))
+                            },
                         ),
                     ),
                 ])];
@@ -144,7 +146,7 @@ pub(super) fn contest(case: &Case, around: &Around<'_>) -> Vec<Part> {
     let mut parts = Vec::new();
     if let Some(contested) = case.standing().contested() {
         parts.push(Part::Summary(vec![
-            ("Answered".into(), number::instant(contested.filed_at()).into()),
+            ("Answered".into(), number::moment(contested.filed_at(), &around.zone).into()),
             (
                 "In time".into(),
                 if contested.is_late() { "late: it counts all the same" } else { "yes" }.into(),
@@ -217,7 +219,7 @@ pub(super) fn hearing(case: &Case, around: &Around<'_>) -> Vec<Part> {
         Standing::Hearing(hearing) => vec![
             Part::Summary(vec![(
                 "Takes place".into(),
-                number::instant(hearing.takes_place()).into(),
+                number::moment(hearing.takes_place(), &around.zone).into(),
             )]),
             Part::Buttons(vec![Link::new(
                 format!("/cases/{}/decision", case.id()),
@@ -265,7 +267,7 @@ pub(super) fn decision(case: &Case, around: &Around<'_>) -> Vec<Part> {
             parts
         }
         Standing::Decided(decided) => vec![Part::Summary(vec![
-            ("Decided".into(), number::instant(decided.at()).into()),
+            ("Decided".into(), number::moment(decided.at(), &around.zone).into()),
             ("How".into(), decided.ruling().heard.as_str().into()),
             ("Why".into(), decided.ruling().reason.clone().into()),
         ])],

@@ -6,6 +6,7 @@
 use super::super::agreement::{money, shown};
 use super::super::part::{Cell, Choice, Field, Part, Tone, Wrong};
 use super::{Around, Desk, Reader, days_after, form};
+use ::agreement::ElementRef;
 use casework::{
     Case, DisputeAnswer, Finding, Ground, Had, Objection, Settled, Source, SourceKind, Standing,
     Step, StepKind,
@@ -192,7 +193,12 @@ fn disputes(case: &Case, around: &Around<'_>) -> Vec<Part> {
     parts
 }
 
-pub(super) fn step(kind: StepKind, case: &Case, reader: &mut Reader<'_>) -> Option<Step> {
+pub(super) fn step(
+    kind: StepKind,
+    case: &Case,
+    reader: &mut Reader<'_>,
+    around: &Around<'_>,
+) -> Option<Step> {
     match kind {
         StepKind::Verify => Some(Step::Verify),
         StepKind::Confirm => Some(Step::Confirm),
@@ -228,12 +234,14 @@ pub(super) fn step(kind: StepKind, case: &Case, reader: &mut Reader<'_>) -> Opti
             Some(Step::Find(Finding { ground, words }))
         }
         StepKind::OpenDispute => {
-            let element =
+            let element: ElementRef =
                 reader.of("element", "Enter an element such as payroll.gross_pay", |text| {
                     text.parse().ok()
                 })?;
             let reason = reader.words("reason", "Say why you think it is wrong");
+            let to = around.owners.get(&element.record_set).cloned();
             Some(Step::OpenDispute(Objection {
+                to,
                 element,
                 reason,
                 answer_due: days_after(reader.now, case.terms().dispute_days),

@@ -1,12 +1,14 @@
 //! Outcome: action on a concluded notice, and its undoing; correction, until everybody has acknowledged; closing.
 
 use super::super::agreement::shown;
+use super::super::frame::Link;
+use super::super::letter::Language;
 use super::super::number;
 use super::super::part::{Cell, Choice, Field, Part, Table, Tone};
 use super::{Around, Desk, Reader, days_after, form};
 use casework::{
     Acknowledgement, ActionKind, ActionOrder, Because, Case, Closing, CorrectionOrder,
-    EMERGENCY_DAYS, Emergency, How, Standing, Step, StepKind, Told,
+    EMERGENCY_DAYS, Emergency, How, Joined, Stage, Standing, Step, StepKind, Told,
 };
 use std::collections::BTreeSet;
 
@@ -71,9 +73,12 @@ pub(super) fn action(case: &Case, around: &Around<'_>) -> Vec<Part> {
                 ("Done".into(), action.order().kind.as_str().into()),
                 ("From".into(), shown(action.order().from).into()),
                 ("How it is undone".into(), action.order().undo_plan.clone().into()),
-                ("Can be undone until".into(), number::instant(action.order().undo_until).into()),
+                (
+                    "Can be undone until".into(),
+                    number::moment(action.order().undo_until, &around.zone).into(),
+                ),
             ]),
-            Part::Buttons(vec![super::super::frame::Link::new(
+            Part::Buttons(vec![Link::new(
                 format!("/cases/{}/correction", case.id()),
                 "Undo it, and correct",
             )]),
@@ -134,6 +139,14 @@ pub(super) fn correction(case: &Case, around: &Around<'_>) -> Vec<Part> {
                         )],
                     )
                     .optional(),
+                )
+                .field(
+                    Field::one(
+                        "language",
+                        "Language of the letter that tells the person",
+                        languages(),
+                    )
+                    .value("en"),
                 ),
         )
     };
@@ -157,15 +170,21 @@ pub(super) fn correction(case: &Case, around: &Around<'_>) -> Vec<Part> {
                 };
                 table.row(vec![party.to_string().into(), state]);
             }
+            let records = if correction.order().splits {
+                "of different people: split, and known not the same"
+            } else {
+                "of one person: amended"
+            };
             let mut parts = vec![
                 Part::Summary(vec![
                     ("Corrected".into(), correction.order().words.clone().into()),
-                    ("Ordered".into(), number::instant(correction.at()).into()),
+                    ("The two records are".into(), records.into()),
+                    ("Ordered".into(), number::moment(correction.at(), &around.zone).into()),
                     (
                         "The person was told".into(),
                         correction.told_at().map_or_else(
                             || Cell::tag(Tone::Warn, "not yet"),
-                            |at| Cell::text(number::instant(at)),
+                            |at| Cell::text(number::moment(at, &around.zone)),
                         ),
                     ),
                 ]),
@@ -188,6 +207,14 @@ pub(super) fn correction(case: &Case, around: &Around<'_>) -> Vec<Part> {
                     ),
                 ));
             }
+            parts.push(Part::Buttons(vec![
+                Link::new(
+                    format!("/cases/{}/letter", case.id()),
+                    "See and print the letter that tells the person",
+                ),
+                Link::new(format!("/cases/{}/letter.pdf", case.id()), "The letter as PDF"),
+            ]));
+            parts.extend(hanging(around));
             if correction.told_at().is_none() {
                 parts.push(Part::Form(
                     form(
@@ -217,6 +244,7 @@ pub(super) fn correction(case: &Case, around: &Around<'_>) -> Vec<Part> {
                 "The action is undone, what was taken is restored, and everybody to whom it went is told.",
             ),
             Part::Table(told),
+            joined(around),
             order(StepKind::Reverse, "Undo the action, and correct"),
         ],
         Standing::Closed(_) => {
@@ -226,8 +254,52 @@ pub(super) fn correction(case: &Case, around: &Around<'_>) -> Vec<Part> {
                 "A judgement is reversed on the page that closes.",
             )]
         }
-        _ => vec![Part::Table(told), order(StepKind::Correct, "Order the correction")],
+        _ => {
+            vec![
+                Part::Table(told),
+                joined(around),
+                order(StepKind::Correct, "Order the correction"),
+            ]
+        }
     }
+}
+
+fn languages() -> Vec<Choice> {
+    Language::ALL.iter().map(|one| Choice::new(one.code(), one.name())).collect()
+}
+
+/// Shows what the runs joined to the person's case, and what a split would part from it.
+fn joined(around: &Around<'_>) -> Part {
+    let row = |one: &Joined, what: Cell| {
+        vec![
+            Cell::link(format!("/cases/{}", one.lead), one.lead.to_string()),
+            one.stage.as_str().into(),
+            what,
+        ]
+    };
+    let cut = around.split.cut.iter().map(|one| row(one, Cell::tag(Tone::Warn, "is parted")));
+    let kept = around.split.kept.iter().map(|one| row(one, Cell::text("stays")));
+    let table = Table::new(
+        "Leads that were joined to this person, if the records are split",
+        &["Lead", "It stands", "A split"],
+    );
+    Part::Table(table.with(cut.chain(kept)))
+}
+
+/// Leads to what hung on the same bond and is further on than a machine may close.
+fn hanging(around: &Around<'_>) -> Option<Part> {
+    let is_left = |one: &&Joined| one.lead != *around.case && one.stage == Stage::Reviewed;
+    let left: Vec<_> = around.split.cut.iter().filter(is_left).collect();
+    let links = left.iter().map(|one| {
+        Link::new(format!("/cases/{}/correction", one.lead), format!("Correct {}", one.lead))
+    });
+    (around.was_split && !left.is_empty()).then(|| Part::Details {
+        title: "Other cases rest on the same wrong link".into(),
+        parts: vec![
+            Part::text("They take no further step towards an action. Correct each as well."),
+            Part::Buttons(links.collect()),
+        ],
+    })
 }
 
 pub(super) fn close(case: &Case, around: &Around<'_>) -> Vec<Part> {
@@ -235,7 +307,7 @@ pub(super) fn close(case: &Case, around: &Around<'_>) -> Vec<Part> {
     if let Standing::Closed(closed) = case.standing() {
         return vec![
             Part::Summary(vec![
-                ("Closed".into(), number::instant(closed.at()).into()),
+                ("Closed".into(), number::moment(closed.at(), &around.zone).into()),
                 ("Why".into(), because(closed.because()).into()),
             ]),
             Part::Details {
@@ -337,5 +409,7 @@ fn order(reader: &mut Reader<'_>, around: &Around<'_>) -> CorrectionOrder {
     let words = reader.words("words", "Say what was wrong, and what is right");
     let recipients: BTreeSet<_> =
         around.recipients.iter().filter_map(|(id, _)| id.parse().ok()).collect();
-    CorrectionOrder { words, recipients, splits: reader.ticked("splits") }
+    let language = reader.of("language", "Choose the language of the letter", Language::read);
+    let language = language.map(|one| one.code().to_owned()).unwrap_or_default();
+    CorrectionOrder { words, recipients, splits: reader.ticked("splits"), language }
 }

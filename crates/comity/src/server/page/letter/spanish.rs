@@ -56,3 +56,60 @@ pub(super) fn letter(facts: &Facts) -> Vec<Block> {
     ]);
     blocks
 }
+
+/// Writes the letter that tells of a correction.
+pub(super) fn correction(facts: &Facts) -> Vec<Block> {
+    let mut blocks = vec![
+        Block::Lines(vec![facts.agency.clone(), facts.agency_address.clone()]),
+        Block::Lines(facts.addressee.clone()),
+        Block::Lines(vec![facts.dated.clone(), format!("Su caso: {}", facts.case_id)]),
+        Block::Subject("Teníamos un dato equivocado sobre usted. Lo hemos corregido.".into()),
+    ];
+    if facts.demonstration {
+        blocks.push(Block::Text(
+            "Esto es una demostración. Usted, las agencias y los datos son inventados.".into(),
+        ));
+    }
+    blocks.extend([
+        Block::Heading("Qué estaba mal y qué es lo correcto".into()),
+        Block::Text(facts.corrected.clone()),
+    ]);
+    if facts.is_undone {
+        blocks.push(Block::Text(
+            "Lo que hicimos por ese dato queda sin efecto. Recibirá lo que se le retuvo.".into(),
+        ));
+    }
+    if facts.is_anothers {
+        blocks.push(Block::Text("Habíamos unido su dato con el de otra persona. Ya están separados y sabemos que son dos personas. Ninguna comparación futura los unirá otra vez.".into()));
+    }
+    blocks.push(Block::Heading("A quién avisamos".into()));
+    if facts.told.is_empty() {
+        blocks.push(Block::Text("Nadie más lo recibió.".into()));
+    } else {
+        blocks.push(Block::Text(
+            "Avisamos a todos los que recibieron el dato, hasta que cada uno diga que lo corrigió:"
+                .into(),
+        ));
+        blocks.push(Block::List(facts.told.clone()));
+    }
+    blocks.extend([
+        Block::Heading("Qué tiene que hacer".into()),
+        Block::Text("Nada. Si todavía hay un error, díganoslo:".into()),
+        Block::List(vec![
+            format!("En línea: {}", facts.door),
+            format!("Por carta o en persona: {}", facts.agency_address),
+        ]),
+    ]);
+    if let Some(code) = &facts.code {
+        blocks.push(Block::Text(format!(
+            "Para ver quién lo ha corregido, use el número {} y este código. Es solo para usted y sirve una vez.",
+            facts.number
+        )));
+        blocks.push(Block::Code(code.clone()));
+        blocks.push(Block::Text("Al usarlo, recibirá otro código para la próxima vez.".into()));
+    }
+    blocks.push(Block::Text(
+        "Le avisamos a usted y a ellos según 5 U.S.C. 552a(c)(4) y (d)(2).".into(),
+    ));
+    blocks
+}
