@@ -29,6 +29,9 @@ pub(crate) const TEXTS: &[(&str, &str)] = &[
 
 /// What bounds something that can be used, or says where the focus is, and its ground.
 pub(crate) const BOUNDARIES: &[(&str, &str)] = &[
+    // What a chart draws.
+    ("chart", "paper"),
+    ("chart-away", "paper"),
     ("line", "paper"),
     ("line", "ground"),
     ("line", "sunken"),

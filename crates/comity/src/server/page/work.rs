@@ -13,6 +13,7 @@ use axum::response::Response;
 use casework::store::accounts::Role;
 use casework::{After, CaseLine, CaseStage, CaseStore as _, LeadId, Queue};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 /// How many cases a list shows on a page.
@@ -48,11 +49,11 @@ pub(super) fn stage(stage: CaseStage) -> Cell {
     Cell::tag(tone, stage.as_str())
 }
 
-fn due(at: Option<Timestamp>, now: Timestamp) -> Cell {
+fn due(at: Option<Timestamp>, now: Timestamp, zone: &TimeZone) -> Cell {
     match at {
         None => Cell::text("–"),
-        Some(at) if at <= now => Cell::late(format!("{} (late)", number::day(at))),
-        Some(at) => Cell::text(number::day(at)),
+        Some(at) if at <= now => Cell::late(format!("{} (late)", number::day_in(at, zone))),
+        Some(at) => Cell::text(number::day_in(at, zone)),
     }
 }
 
@@ -60,7 +61,7 @@ fn table(
     caption: String,
     lines: &[CaseLine],
     page: Option<&str>,
-    now: Timestamp,
+    (now, zone): (Timestamp, &TimeZone),
     empty: &str,
 ) -> Table {
     Table::new(caption, &["Case", "Stage", "Due", "Given to", "County", "Opened", "#Weight"])
@@ -73,13 +74,13 @@ fn table(
             vec![
                 Cell::link(href, line.id.to_string()),
                 stage(line.stage),
-                due(line.due, now),
+                due(line.due, now, zone),
                 line.assigned
                     .as_ref()
                     .map_or_else(|| "nobody yet".to_owned(), ToString::to_string)
                     .into(),
                 line.county.clone().unwrap_or_else(|| "–".to_owned()).into(),
-                number::day(line.opened_at).into(),
+                number::day_in(line.opened_at, zone).into(),
                 Cell::number(format!("{:.1}", line.weight)),
             ]
         }))
@@ -93,7 +94,7 @@ pub(super) async fn mine(
 ) -> Result<Response, Error> {
     let store = office::store(&app).await?;
     let counts = store.counts().await.map_err(crate::Error::from)?;
-    let now = app.now();
+    let (now, zone) = (app.now(), app.desk().zone());
     let mine: Vec<_> = WORK.iter().filter(|(_, role, _, _)| officer.is(*role)).collect();
     let standing = |stage: CaseStage| counts.standing.get(&stage).copied().unwrap_or_default();
     let mut page = Page::new(
@@ -132,7 +133,7 @@ pub(super) async fn mine(
             )]));
         }
         let caption = format!("{} {what}", number::count(standing(*stage)));
-        page = page.part(Part::Table(table(caption, &found.lines, Some(to), now, "")));
+        page = page.part(Part::Table(table(caption, &found.lines, Some(to), (now, &zone), "")));
     }
     if counts.standing.iter().all(|(stage, count)| *stage == CaseStage::Closed || *count == 0) {
         page = page.part(Part::banner(
@@ -205,7 +206,7 @@ pub(super) async fn all(
         "Due first. A case is opened to read it, and that is noted.",
     )
     .part(Part::Form(filter))
-    .part(Part::Table(table(caption, &found.lines, None, app.now(), empty)))
+    .part(Part::Table(table(caption, &found.lines, None, (app.now(), &app.desk().zone()), empty)))
     .part(Part::Pages {
         previous: (!is_first).then(|| query(None)),
         next: found.next.as_ref().map(|after| query(Some(after))),
