@@ -39,7 +39,7 @@ export async function as(browser, link, options = {}) {
   else if (link) {
     await page.goto(link);
     await page.getByRole("button", { name: "Sign in" }).click();
-    await page.getByRole("heading", { level: 1, name: "My work" }).waitFor();
+    await page.getByRole("heading", { level: 1, name: /^(My work|Before you begin)$/ }).waitFor();
     if (state) await context.storageState({ path: state });
   }
   return page;

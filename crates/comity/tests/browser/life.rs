@@ -37,7 +37,7 @@ struct Node {
     port: u16,
 }
 
-fn example() -> std::path::PathBuf {
+pub(crate) fn example() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/benefits")
 }
 
@@ -53,7 +53,7 @@ fn copied(from: &Path, to: &Path) {
     }
 }
 
-async fn free_port() -> u16 {
+pub(crate) async fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
 }
 
@@ -98,12 +98,12 @@ impl Nodes {
     }
 }
 
-fn at(day: &str) -> Clock {
+pub(crate) fn at(day: &str) -> Clock {
     Clock::fixed(format!("{day}T09:00:00Z").parse().unwrap())
 }
 
 /// Serves a node while something is done.
-async fn while_served<T>(app: &App, port: u16, work: impl Future<Output = T>) -> T {
+pub(crate) async fn while_served<T>(app: &App, port: u16, work: impl Future<Output = T>) -> T {
     let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = app.clone();

@@ -11,6 +11,7 @@
 )]
 
 mod demonstration;
+mod doors;
 mod life;
 
 use serde_json::Value;

@@ -78,11 +78,23 @@ impl Server {
 
     /// Kills it with all its sessions, as the loss of its machine would, and starts it again on what it left.
     pub(crate) fn crash(mut self) -> Self {
+        self.stop();
+        self.start_again();
+        self
+    }
+
+    /// Kills it with all its sessions, as the loss of its machine would.
+    pub(crate) fn stop(&mut self) {
         let data = self.place.path().join("data");
         let stopped =
             program("pg_ctl").args(["stop", "-m", "immediate", "-D"]).arg(&data).output().unwrap();
         assert!(stopped.status.success(), "{}", String::from_utf8_lossy(&stopped.stderr));
         self.process.wait().unwrap();
+    }
+
+    /// Starts it again on what it left.
+    pub(crate) fn start_again(&mut self) {
+        let data = self.place.path().join("data");
         let started = program("pg_ctl")
             .args(["start", "-w", "-D"])
             .arg(&data)
@@ -94,7 +106,6 @@ impl Server {
             .status()
             .unwrap();
         assert!(started.success());
-        self
     }
 }
 
