@@ -11,19 +11,21 @@ mod corrections;
 mod destroyed;
 mod disputes;
 mod gone;
+mod permits;
 mod quorum;
 mod replay;
+mod stays;
 
 use crate::Error;
 use crate::event::{Decided, Event};
-use agreement::{
-    Act, Digest, ElementRef, Gate, PartyId, PurposeId, Request, Role, Scope, Seal, Stay, StayKind,
-};
+use agreement::{Act, Gate, Seal, Stay};
 use gone::Gone;
 use jiff::Timestamp;
 use ledger::{Checkpoint, Directory, Entry, Files, Outcome, Policy, Verifier};
+use permits::Held;
 use replay::{Replay, Replayed};
 use serde::Serialize;
+use stays::{Parties, stay};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -185,8 +187,8 @@ struct Reading<'key> {
     runs: BTreeMap<String, Begun>,
     cases: BTreeMap<String, cases::Case>,
     corrections: BTreeMap<(String, u64), corrections::Ordered>,
-    /// The witnesses of each agreement that asks for some.
     disputes: disputes::Disputes,
+    /// The witnesses of each agreement that asks for some.
     quorums: BTreeMap<String, Policy>,
     /// How many of which they are, as it was filed.
     witnesses: BTreeMap<String, (u64, BTreeMap<String, String>)>,
@@ -203,13 +205,6 @@ struct Reading<'key> {
     erased: Vec<String>,
     open: Vec<String>,
     wrong: Vec<Wrong>,
-}
-
-/// A permit, as far as what follows is held against it.
-struct Held {
-    act: String,
-    agreement: String,
-    ends: Timestamp,
 }
 
 /// Where a run began, as far as this ledger still shows it.
@@ -494,65 +489,6 @@ impl<'key> Reading<'key> {
         None
     }
 
-    fn permit(&mut self, index: u64, at: Timestamp, decided: &Decided) {
-        let Ok(ends) = decided.ends.parse::<Timestamp>() else {
-            return self.wrong(
-                index,
-                "a permit has no end",
-                "treat all that was done under it as done without one",
-            );
-        };
-        if ends <= at {
-            self.wrong(
-                index,
-                "a permit ended before it began",
-                "treat all that was done under it as done without one",
-            );
-        }
-        let (act, agreement) = (decided.act.clone(), decided.agreement.clone());
-        if act == Act::DESTROY.as_str() {
-            self.unspent.entry(agreement.clone()).or_default().push(index);
-        }
-        self.permits.insert(index, Held { act, agreement, ends });
-    }
-
-    /// The permit precedes the act: an earlier entry permits it, for this act and agreement, and had not ended.
-    fn under(
-        &mut self,
-        index: u64,
-        at: Timestamp,
-        permit: u64,
-        act: &Act,
-        agreement: Option<&str>,
-    ) {
-        if permit < index && self.gone.has(permit) {
-            self.gone.permits += 1;
-            return;
-        }
-        self.counted.acts += 1;
-        let held = self.permits.get(&permit).filter(|_| permit < index);
-        let fault = match held {
-            None => Some(format!("no permit stands at entry {permit}, before it")),
-            Some(held) if held.act != act.as_str() => {
-                Some(format!("the permit at entry {permit} is for `{}`, not for `{act}`", held.act))
-            }
-            Some(held) if agreement.is_some_and(|agreement| agreement != held.agreement) => {
-                Some(format!("the permit at entry {permit} is under another agreement"))
-            }
-            Some(held) if at >= held.ends => {
-                Some(format!("the permit at entry {permit} had ended at {}", held.ends))
-            }
-            Some(_) => None,
-        };
-        if let Some(fault) = fault {
-            self.wrong(
-                index,
-                &fault,
-                "what was done without a permit is to be reported, and undone",
-            );
-        }
-    }
-
     fn of_run(&mut self, index: u64, run: &str) {
         if self.abandoned.contains(run) {
             self.wrong(index, &format!("run {run} was abandoned before it"), ORDER);
@@ -590,18 +526,6 @@ impl<'key> Reading<'key> {
         }
         self.counted.seals += 1;
         self.sealed_until = self.sealed_until.max(Some(until));
-    }
-
-    /// Returns the stay in whose scope a disclosure lies, if there is one.
-    fn stayed(&mut self, index: u64, at: Timestamp, parties: &Parties) -> Option<String> {
-        let Some((request, agreement, roles)) = parties.request() else {
-            self.open.push(format!(
-                "entry {index}: its parties or elements cannot be held against the stays"
-            ));
-            return None;
-        };
-        let found = self.stays.values().find(|stay| stay.applies(&request, agreement, &roles, at));
-        found.map(|stay| stay.order.clone())
     }
 
     fn finish(&mut self, proved: &mut Vec<String>) {
@@ -709,270 +633,5 @@ const READS: [Act; 2] = [Act::READ_CASE, Act::READ_EVIDENCE];
 const ORDER: &str =
     "entries were left out or written out of order: compare with another copy of the ledger";
 
-/// A disclosure put as the request it was: what was asked, under which agreement, and who plays which part.
-type Put = (Request, Digest, Vec<(PartyId, Vec<Role>)>);
-
-/// Whom a disclosure concerns, as its entry says.
-struct Parties {
-    agreement: String,
-    source: String,
-    recipient: String,
-    purpose: String,
-    elements: Vec<String>,
-}
-
-impl Parties {
-    /// Puts the disclosure as the request it was, for the stays to look at.
-    fn request(&self) -> Option<Put> {
-        let source = PartyId::new(&self.source).ok()?;
-        let recipient = PartyId::new(&self.recipient).ok()?;
-        let elements = self.elements.iter().map(|element| element.parse::<ElementRef>().ok());
-        let request = Request {
-            act: Act::RELEASE,
-            party: source.clone(),
-            officer: None,
-            purpose: PurposeId::new(&self.purpose).ok()?,
-            matched_on: BTreeSet::new(),
-            returned: elements.collect::<Option<_>>()?,
-            compared: BTreeSet::new(),
-            counts: BTreeMap::new(),
-            caseload_id: None,
-            extracts: BTreeMap::new(),
-            environment: agreement::Environment::Test,
-            cycle: None,
-            ledger_writable: true,
-            quorum_missed: false,
-            model_digest: None,
-            recipe_digest: None,
-            threshold: None,
-            pilot: agreement::PilotStatus::Open { opened: 0 },
-            reversed_permille: None,
-            populations: BTreeSet::new(),
-            territories: BTreeSet::new(),
-        };
-        let roles = vec![(source, vec![Role::Source]), (recipient, vec![Role::Recipient])];
-        Some((request, self.agreement.parse().ok()?, roles))
-    }
-}
-
-fn stay(
-    order: &str,
-    authority: &str,
-    scope: &str,
-    from: &str,
-    until: &str,
-    recorded: Timestamp,
-) -> Option<Stay> {
-    let instant = |text: &str| {
-        if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) }
-    };
-    Some(Stay {
-        order: order.to_owned(),
-        authority: authority.to_owned(),
-        kind: StayKind::Order,
-        scope: serde_json::from_str::<Scope>(scope).ok()?,
-        recorded,
-        from: instant(from)?,
-        until: instant(until)?,
-        lifted: None,
-    })
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use ledger::Commitments;
-
-    const AGREEMENT: &str =
-        "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
-
-    fn permit(act: &str) -> Event {
-        Event::Permitted(Decided {
-            act: act.to_owned(),
-            party: "support".to_owned(),
-            purpose: "eligibility".to_owned(),
-            agreement: AGREEMENT.to_owned(),
-            packs: vec!["another 2020-01-01 sha256:00".to_owned()],
-            rules: Vec::new(),
-            given: String::new(),
-            ends: "2027-01-05T00:00:00Z".to_owned(),
-        })
-    }
-
-    fn started() -> Event {
-        Event::RunStarted {
-            run: "2027Q1".to_owned(),
-            cycle: "2027Q1".to_owned(),
-            permit: 0,
-            files: BTreeMap::new(),
-            records: BTreeMap::new(),
-        }
-    }
-
-    fn disclosed(permit: u64) -> Event {
-        Event::Disclosed {
-            run: "2027Q1".to_owned(),
-            chunk: 0,
-            permit,
-            agreement: AGREEMENT.to_owned(),
-            source: "payroll".to_owned(),
-            recipient: "support".to_owned(),
-            purpose: "eligibility".to_owned(),
-            elements: vec!["payroll.gross_pay".to_owned()],
-            persons: 2,
-        }
-    }
-
-    fn finished(opened: u64) -> Event {
-        Event::RunFinished { run: "2027Q1".to_owned(), opened, held: 0, report: String::new() }
-    }
-
-    fn stay_recorded(scope: &str) -> Event {
-        Event::StayRecorded {
-            stay: "7f3a".to_owned(),
-            order: "25-cv-1".to_owned(),
-            authority: "a court".to_owned(),
-            scope: scope.to_owned(),
-            from: String::new(),
-            until: String::new(),
-        }
-    }
-
-    /// Reads events an hour apart, and returns what is wrong.
-    fn wrong(events: &[Event]) -> Vec<String> {
-        let key = ledger::Signer::from_random(ledger::Name::new("l.example").unwrap(), [1; 32]);
-        let mut reading = Reading::new(key.verifier());
-        let first: Timestamp = "2027-01-04T00:00:00Z".parse().unwrap();
-        for (index, event) in events.iter().enumerate() {
-            let hours = i64::try_from(index).unwrap();
-            let at = first + jiff::SignedDuration::from_hours(hours);
-            let leaf = event.to_leaf(at, Commitments::new(), [7; 32]).unwrap();
-            let _ = reading.take(index as u64, &leaf.to_entry().unwrap());
-        }
-        reading.finish(&mut Vec::new());
-        reading.wrong.iter().map(|wrong| format!("{}: {}", wrong.place, wrong.what)).collect()
-    }
-
-    #[test]
-    fn a_run_told_in_order_has_nothing_wrong() {
-        let events = [permit("run"), started(), permit("release"), disclosed(2), finished(2)];
-        assert_eq!(wrong(&events), Vec::<String>::new());
-    }
-
-    #[test]
-    fn the_permit_precedes_the_release() {
-        let later = [permit("run"), started(), disclosed(3), permit("release"), finished(2)];
-        assert_eq!(wrong(&later), ["entry 2: no permit stands at entry 3, before it"]);
-        let other = [permit("run"), started(), disclosed(0), finished(2)];
-        assert_eq!(
-            wrong(&other),
-            ["entry 2: the permit at entry 0 is for `run`, not for `release`"]
-        );
-    }
-
-    #[test]
-    fn a_permit_that_has_ended_permits_nothing() {
-        let mut events = vec![permit("run"), started(), permit("release")];
-        events.extend(std::iter::repeat_n(permit("read"), 21));
-        events.push(disclosed(2));
-        assert_eq!(
-            wrong(&events),
-            ["entry 24: the permit at entry 2 had ended at 2027-01-05T00:00:00Z"]
-        );
-    }
-
-    #[test]
-    fn nothing_is_disclosed_in_the_scope_of_a_stay() {
-        let told = |scope| {
-            wrong(&[
-                permit("run"),
-                started(),
-                permit("release"),
-                stay_recorded(scope),
-                disclosed(2),
-                finished(2),
-            ])
-        };
-        assert_eq!(told("{}"), ["entry 4: it discloses in the scope of stay `25-cv-1`"]);
-        assert_eq!(told(r#"{"elements":["payroll.gross_pay"]}"#).len(), 1);
-        assert!(told(r#"{"elements":["payroll.employer"]}"#).is_empty());
-    }
-
-    fn withdrawn(disclosure: u64) -> Event {
-        Event::DisclosureWithdrawn {
-            run: "2027Q1".to_owned(),
-            chunk: 0,
-            disclosure,
-            why: "a stay".to_owned(),
-        }
-    }
-
-    #[test]
-    fn a_disclosure_that_a_stay_overtook_is_in_order_once_it_is_withdrawn() {
-        let mut events =
-            vec![permit("run"), started(), permit("release"), stay_recorded("{}"), disclosed(2)];
-        assert_eq!(wrong(&events), ["entry 4: it discloses in the scope of stay `25-cv-1`"]);
-        events.push(withdrawn(4));
-        assert!(wrong(&events).is_empty());
-    }
-
-    #[test]
-    fn a_disclosure_resumed_in_the_scope_of_a_stay_is_wrong_however_early_it_was_recorded() {
-        let resumed =
-            Event::ReleaseResumed { run: "2027Q1".to_owned(), chunk: 0, disclosure: 3, permit: 2 };
-        let mut events = vec![permit("run"), started(), permit("release"), disclosed(2)];
-        events.push(stay_recorded("{}"));
-        assert!(wrong(&events).is_empty());
-        events.push(resumed);
-        assert_eq!(wrong(&events), ["entry 3: it discloses in the scope of stay `25-cv-1`"]);
-        events.push(withdrawn(3));
-        assert!(wrong(&events).is_empty());
-    }
-
-    #[test]
-    fn nothing_is_done_for_an_abandoned_run() {
-        let abandoned =
-            Event::RunAbandoned { run: "2027Q1".to_owned(), why: "interrupted".to_owned() };
-        let events = [permit("run"), started(), abandoned, permit("release"), disclosed(3)];
-        assert_eq!(wrong(&events), ["entry 4: run 2027Q1 was abandoned before it"]);
-    }
-
-    #[test]
-    fn a_lifted_stay_stays_nothing() {
-        let lifted = Event::StayLifted {
-            stay: "7f3a".to_owned(),
-            by: "25-cv-2".to_owned(),
-            authority: "a court".to_owned(),
-        };
-        let events = [
-            permit("run"),
-            started(),
-            permit("release"),
-            stay_recorded("{}"),
-            lifted.clone(),
-            disclosed(2),
-        ];
-        assert!(wrong(&events).is_empty());
-        assert_eq!(wrong(&[lifted]), ["entry 0: it lifts stay `7f3a`, which was not standing"]);
-    }
-
-    #[test]
-    fn a_run_opens_as_many_leads_as_were_disclosed_and_not_withdrawn() {
-        let told = |opened, more: &[Event]| {
-            let mut events = vec![permit("run"), started(), permit("release"), disclosed(2)];
-            events.extend_from_slice(more);
-            events.push(finished(opened));
-            wrong(&events).len()
-        };
-        let withdrawn = Event::DisclosureWithdrawn {
-            run: "2027Q1".to_owned(),
-            chunk: 0,
-            disclosure: 3,
-            why: "a stay".to_owned(),
-        };
-        assert_eq!(told(2, &[]), 0);
-        assert_eq!(told(3, &[]), 1);
-        assert_eq!(told(0, std::slice::from_ref(&withdrawn)), 0);
-        assert_eq!(told(2, &[withdrawn]), 1);
-    }
-}
+mod tests;
