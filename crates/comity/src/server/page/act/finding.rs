@@ -164,19 +164,23 @@ fn disputes(case: &Case, around: &Around<'_>) -> Vec<Part> {
             "The source’s record is disputed",
             "No notice is served and no action taken before the source has answered.",
         ));
-        parts.push(Part::Form(
-            form(desk, case, StepKind::AnswerDispute, around, "Record the source’s answer")
-                .field(Field::hidden("number", (number + 1).to_string()))
-                .field(Field::one(
-                    "settled",
-                    "The source answers",
-                    vec![
-                        Choice::new("corrected", "The record was wrong and has been corrected"),
-                        Choice::new("stands", "The record stands"),
-                    ],
-                ))
-                .field(Field::long("reason", "Why")),
-        ));
+        let objection = dispute.objection();
+        let to = objection.to.as_ref().map_or_else(
+            || Cell::tag(Tone::Warn, "nobody’s node"),
+            |to| Cell::code(to.to_string()),
+        );
+        parts.push(Part::Summary(vec![
+            ("Dispute".into(), (number + 1).to_string().into()),
+            ("Element".into(), Cell::code(objection.element.to_string())),
+            ("Why".into(), objection.reason.clone().into()),
+            ("Sent to".into(), to),
+            (
+                "Answer due".into(),
+                super::super::number::moment(objection.answer_due, &around.zone).into(),
+            ),
+        ]));
+        // Only the source answers, and its node's signed answer is noted without anybody's hand.
+        parts.push(Part::text("The answer is noted here when the source’s node sends it."));
     }
     if !matches!(case.standing(), Standing::Closed(_) | Standing::Lead(_)) {
         parts.push(Part::Details {
@@ -240,6 +244,11 @@ pub(super) fn step(
                 })?;
             let reason = reader.words("reason", "Say why you think it is wrong");
             let to = around.owners.get(&element.record_set).cloned();
+            if to.is_none() {
+                let wrong =
+                    "Name an element of the other agency’s records, such as payroll.gross_pay";
+                reader.wrong.push(Wrong::new("element", wrong));
+            }
             Some(Step::OpenDispute(Objection {
                 to,
                 element,
