@@ -1,16 +1,18 @@
 //! Precision and recall without labels, each with an interval.
 //!
 //! After linking. The probabilities of the pairs, calibrated by second hits and with rivals reckoned with, say how many
-//! of the pairs kept are the same individual, and how many of those left out are. What the rules never made is reckoned
-//! from how many rules made each pair that was found (Chao, [Estimating the Population Size for Capture-Recapture
+//! of the pairs kept are the same individual. How many there are in all, found or not, is reckoned by two lists that share
+//! no column (`two_lists`), which asks nothing of the weights of pairs that are hard to find. Where the rules give no such
+//! lists, the probabilities of the pairs left out are added up, and what the rules never made is reckoned from how many
+//! rules made each pair that was found (Chao, [Estimating the Population Size for Capture-Recapture
 //! Data](https://doi.org/10.2307/2531532), 1987): a lower bound where rules fail together.
 //!
-//! The interval has two sources. Source records are drawn again with replacement (each a Poisson count), and calibration
-//! learnt anew: what was estimated could have come out otherwise. And given the probabilities, the pairs at hand
-//! fall one way or the other. Both variances are added, and the interval is Wilson's for as many trials as have that
-//! variance. It covers what the model cannot know as little as any: the m, u and classes of kin are held, apart from
-//! what calibration takes up. A reviewed sample is worth more. Where a record may have several partners there are no
-//! second hits to learn from: then the interval has the second source alone, and says so.
+//! The interval has three sources. Source records are drawn again with replacement (each a Poisson count), and calibration
+//! learnt anew: what was estimated could have come out otherwise. Given the probabilities, the pairs at hand fall one way
+//! or the other. And for recall, who is on which list is chance. The variances are added, and the interval is Wilson's for
+//! as many trials as have that variance. It covers what no data at hand can tell as little as any: that the two lists fail
+//! apart, and that a group's weights mean what they mean of all. A reviewed sample is worth more. Where a record may have
+//! several partners there are no second hits to learn from: then the interval lacks the first source, and says so.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +26,7 @@ use crate::record::{RecordRef, Side};
 use crate::rivals::Rivals;
 use crate::score::Scorer;
 use crate::threshold::least_competing;
+use crate::two_lists::{OnLists, Together, TwoLists};
 use crate::{Error, Result};
 
 /// Standard errors on either side of an interval that holds the truth 95 times in 100.
@@ -59,6 +62,9 @@ pub struct Estimate {
     pub missed_by_rules: f64,
     /// Whether the interval reckons with the estimate's own error, by second hits.
     pub by_second_hits: bool,
+    /// The rule, counted from 0, whose pairs are one of the two lists by which all pairs of the same individual were
+    /// reckoned; none where the rules give no two lists with pairs enough.
+    pub by_two_lists: Option<u16>,
 }
 
 /// What is thought of the links of some of the source's records.
@@ -109,12 +115,16 @@ pub fn estimate_by_group(
     pairs.sort_by_key(|pair| {
         (tables.rank(Side::Source, pair.source), tables.rank(Side::Recipient, pair.recipient))
     });
+    let mut made = Vec::with_capacity(model.rules().len());
     let mut made_by = vec![0usize; pairs.len()];
     for rule in model.rules() {
         let one = Blocks::new(tables, std::slice::from_ref(rule))?;
-        for (count, pair) in made_by.iter_mut().zip(&pairs) {
-            *count += usize::from(one.first_rule(pair.source, pair.recipient).is_some());
+        let makes = |pair: &Pair| one.first_rule(pair.source, pair.recipient).is_some();
+        let by_this: Vec<bool> = pairs.iter().map(makes).collect();
+        for (count, made) in made_by.iter_mut().zip(&by_this) {
+            *count += usize::from(*made);
         }
+        made.push(by_this);
     }
     let mut kept: Vec<Pair> =
         pairs.iter().filter(|pair| pair.weight >= model.threshold()).copied().collect();
@@ -127,7 +137,7 @@ pub fn estimate_by_group(
         return Err(Error::NoPairs);
     }
     let records = [Side::Source, Side::Recipient].map(|side| u64::from(tables.records(side)));
-    let work = Work {
+    let mut work = Work {
         rivals: Rivals::new(&pairs, model.one_to_one(), model.link(), records),
         pairs: &pairs,
         kept: &is_kept,
@@ -140,7 +150,12 @@ pub fn estimate_by_group(
         sources: records[0] as f64,
         second_hits: model.link() == Link::Between && model.one_to_one() != OneToOne::Off,
         calibration: model.calibration(),
+        lists: None,
     };
+    let chances = work.rivals.chances(&work.learnt(&[]));
+    let together = Together::of(&pairs, &chances, tables);
+    let lists = TwoLists::of_rules(scorer, &pairs, &made)?;
+    work.lists = TwoLists::highest(lists, &chances, &together).map(|lists| (lists, together));
     let mut estimates = work.estimate(model.threshold(), seed, resamples, usize::from(groups));
     let linked: std::collections::BTreeSet<RecordRef> =
         kept.iter().map(|(source, _)| *source).collect();
@@ -175,6 +190,8 @@ struct Work<'w> {
     sources: f64,
     second_hits: bool,
     calibration: &'w [Point],
+    /// What says how many pairs there are, if anything does, and which of the pairs are of one individual.
+    lists: Option<(TwoLists, Together)>,
 }
 
 /// Sums over the pairs.
@@ -185,6 +202,9 @@ struct Sums {
     kept_same: f64,
     left_same: f64,
     missed: f64,
+    on: OnLists,
+    /// Pairs of the same individual by the two lists, and the variance of that; none where the lists say nothing.
+    by_lists: Option<(f64, f64)>,
     /// Of the sums of the same, kept and left, the variances given the probabilities.
     spread: (f64, f64),
 }
@@ -207,9 +227,29 @@ impl Sums {
         self.kept_same / self.kept.max(f64::MIN_POSITIVE)
     }
 
+    /// Returns how many pairs are the same individual, found or not.
+    fn all(&self) -> f64 {
+        let by_lists = self.by_lists.map(|(all, _)| all.max(self.kept_same));
+        by_lists.unwrap_or(self.kept_same + self.left_same + self.missed)
+    }
+
     fn recall(&self) -> f64 {
-        let all = self.kept_same + self.left_same + self.missed;
+        let all = self.all();
         if all > 0.0 { self.kept_same / all } else { 0.0 }
+    }
+
+    /// Returns the variance of recall, given the probabilities.
+    fn recall_variance(&self) -> f64 {
+        let (all, recall) = (self.all().max(f64::MIN_POSITIVE), self.recall());
+        let of_all = match self.by_lists {
+            Some((_, variance)) => recall.powi(2) * variance + self.spread.0,
+            // Pairs that no rule made are scattered like a Poisson count.
+            None => {
+                (1.0 - recall).powi(2) * self.spread.0
+                    + recall.powi(2) * (self.spread.1 + self.missed)
+            }
+        };
+        of_all / (all * all)
     }
 }
 
@@ -240,12 +280,8 @@ impl Work<'_> {
         let (precision, recall) = (sums.precision(), sums.recall());
         let (precisions, recalls): (Vec<f64>, Vec<f64>) =
             drawn.map(|again| (again.precision(), again.recall())).unzip();
-        let all = sums.kept_same + sums.left_same + sums.missed;
         let given_precision = sums.spread.0 / (sums.kept * sums.kept).max(f64::MIN_POSITIVE);
-        // Pairs that no rule made are scattered like a Poisson count.
-        let left = sums.spread.1 + sums.missed;
-        let given_recall = ((1.0 - recall).powi(2) * sums.spread.0 + recall.powi(2) * left)
-            / (all * all).max(f64::MIN_POSITIVE);
+        let given_recall = sums.recall_variance();
         Estimate {
             threshold,
             pairs: sums.pairs,
@@ -253,10 +289,14 @@ impl Work<'_> {
                 wilson(precision, variance(&precisions) + given_precision, sums.kept),
                 sums.kept.max(1.0),
             ),
-            recall: wilson(recall, variance(&recalls) + given_recall, all),
-            same_pairs: sums.kept_same + sums.left_same,
+            recall: wilson(recall, variance(&recalls) + given_recall, sums.all()),
+            same_pairs: (sums.all() - sums.missed).max(sums.kept_same),
             missed_by_rules: sums.missed,
             by_second_hits: self.second_hits,
+            by_two_lists: sums
+                .by_lists
+                .and(self.lists.as_ref())
+                .and_then(|(lists, _)| u16::try_from(lists.rule).ok()),
         }
     }
 
@@ -266,26 +306,50 @@ impl Work<'_> {
     /// Only the calibration is learnt from the records drawn again: who is at hand is the same for the truth and for
     /// what is said of it, and no part of how far one is from the other.
     fn sums(&self, counts: &[f64], groups: usize) -> Vec<Sums> {
-        let anew = if self.second_hits {
-            by_second_hits(self.pairs, self.sources, counts)
-        } else {
-            self.calibration.to_vec()
-        };
+        let anew = self.learnt(counts);
         let mut sums: Vec<Sums> = (0..=groups).map(|_| Sums::default()).collect();
         let mut made = vec![vec![0.0; self.rules + 1]; groups + 1];
-        for (place, chance) in self.rivals.chances(&anew).into_iter().enumerate() {
+        let chances = self.rivals.chances(&anew);
+        for (place, chance) in chances.iter().copied().enumerate() {
             let own = self.groups[place].map(|group| group + 1).filter(|own| *own <= groups);
             for whose in std::iter::once(0).chain(own) {
                 sums[whose].add(self.kept[place], chance);
+                if let Some((lists, _)) = &self.lists {
+                    lists.add(&mut sums[whose].on, place, chance);
+                }
                 if self.kept[place] {
                     made[whose][self.made_by[place]] += chance;
                 }
             }
         }
-        for (sums, made) in sums.iter_mut().zip(&made) {
+        for (whose, (sums, made)) in sums.iter_mut().zip(&made).enumerate() {
             sums.missed = missed(made);
+            if let Some((lists, together)) = &self.lists
+                && let Some(all) = sums.on.all()
+            {
+                // What is drawn again says how far the chances are uncertain, and who was found is held.
+                let counted = |place: usize| {
+                    whose == 0 || self.groups[place].map(|own| own + 1) == Some(whose)
+                };
+                let variance = if counts.is_empty() {
+                    lists.variance(&sums.on, &chances, together, counted)
+                } else {
+                    0.0
+                };
+                sums.by_lists = Some((all, variance));
+                sums.missed = sums.on.missed();
+            }
         }
         sums
+    }
+
+    /// Learns what weights stand for, from source records that count as often as `counts` says.
+    fn learnt(&self, counts: &[f64]) -> Vec<Point> {
+        if self.second_hits {
+            by_second_hits(self.pairs, self.sources, counts)
+        } else {
+            self.calibration.to_vec()
+        }
     }
 }
 

@@ -45,6 +45,7 @@ pub mod synth;
 mod tables;
 pub mod threshold;
 pub mod train;
+mod two_lists;
 pub mod uncertainty;
 
 pub use block::{Blocked, Blocks, RuleCount};

@@ -12,7 +12,7 @@ use crate::compare::{Comparer, Compiled, NONE_HOLDS};
 use crate::dictionary::Texts;
 use crate::keys::columns_of;
 use crate::link::{count_patterns, sorted};
-use crate::model::{Comparison, Level, Link, Recipe, Rule, Test, Training};
+use crate::model::{Column, Comparison, Level, Link, Recipe, Rule, Test, Training};
 use crate::neighbours::each_one_edit_apart;
 use crate::parallel::share;
 use crate::pattern::Pattern;
@@ -351,7 +351,7 @@ pub(crate) fn count_sessions(recipe: &Recipe, tables: &Tables) -> Result<Vec<Ses
         let keyed = columns_of(rule, recipe.columns())?;
         let taught: Vec<bool> = comparisons
             .iter()
-            .map(|comparison| !shares_column(recipe, &keyed, comparison))
+            .map(|comparison| !shares_column(recipe.columns(), &keyed, comparison))
             .collect();
         let mut counts: FxHashMap<Pattern, u64> = FxHashMap::default();
         for (pattern, count) in count_patterns(tables, comparisons, &blocks)? {
@@ -374,22 +374,31 @@ pub(crate) fn count_sessions(recipe: &Recipe, tables: &Tables) -> Result<Vec<Ses
 }
 
 /// Whether a rule, which looks at these prepared columns, and a comparison are made from a common column of either table.
-pub(crate) fn shares_column(recipe: &Recipe, keyed: &[String], comparison: &Comparison) -> bool {
+pub(crate) fn shares_column(columns: &[Column], keyed: &[String], comparison: &Comparison) -> bool {
     let mut looked_at: Vec<&str> = vec![&comparison.column];
     for level in &comparison.levels {
         looked_at.extend(level.column.as_deref());
         looked_at.extend(level.test.other_columns());
     }
-    keyed
-        .iter()
-        .flat_map(|name| origins(recipe, name))
-        .any(|origin| looked_at.iter().any(|name| origins(recipe, name).contains(&origin)))
+    have_a_common_origin(columns, keyed, &looked_at)
+}
+
+/// Whether two lots of prepared columns are made from a common column of either table.
+pub(crate) fn have_a_common_origin<S: AsRef<str>, T: AsRef<str>>(
+    columns: &[Column],
+    one: &[S],
+    other: &[T],
+) -> bool {
+    let taken: Vec<_> = other.iter().flat_map(|name| origins(columns, name.as_ref())).collect();
+    one.iter()
+        .flat_map(|name| origins(columns, name.as_ref()))
+        .any(|origin| taken.contains(&origin))
 }
 
 /// The columns of either table that a prepared column is made from.
-fn origins<'r>(recipe: &'r Recipe, name: &str) -> Vec<(Side, &'r String)> {
+fn origins<'c>(columns: &'c [Column], name: &str) -> Vec<(Side, &'c String)> {
     let mut origins = Vec::new();
-    for column in recipe.columns().iter().filter(|column| column.name == name) {
+    for column in columns.iter().filter(|column| column.name == name) {
         for origin in &column.from {
             origins.extend([(Side::Source, origin), (Side::Recipient, origin)]);
         }

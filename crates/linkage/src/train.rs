@@ -249,7 +249,7 @@ fn choose_sources(tables: &Tables, blocks: &Blocks<'_>, seed: u64, most: u64) ->
 fn touched(recipe: &Recipe) -> Result<Vec<Vec<bool>>> {
     let of = |rule| {
         let keyed = columns_of(rule, recipe.columns())?;
-        let shared = |comparison| shares_column(recipe, &keyed, comparison);
+        let shared = |comparison| shares_column(recipe.columns(), &keyed, comparison);
         Ok(recipe.comparisons().iter().map(shared).collect())
     };
     recipe.rules().iter().map(of).collect()

@@ -178,16 +178,27 @@ impl Words {
         printer.wrapped(
             "rules     ",
             &format!(
-                "made {:.0} pairs of one individual, and are reckoned to have missed {:.0} or more",
+                "made about {:.0} pairs of one individual, and are reckoned to have missed {:.0} or more",
                 estimate.same_pairs, estimate.missed_by_rules
             ),
         );
-        let how = if estimate.by_second_hits {
-            "reckoned without labels, from second hits and the rules that made each pair; a reviewed sample is worth more"
+        let precision = if estimate.by_second_hits {
+            "precision from second hits"
         } else {
-            "reckoned without labels and without second hits, as the model has it; a reviewed sample is worth more"
+            "precision without second hits, as the model has it"
         };
-        printer.wrapped("how       ", how);
+        let rule = estimate.by_two_lists.and_then(|rule| model.rules().get(usize::from(rule)));
+        let recall = match rule {
+            Some(rule) => format!(
+                "recall from what `{rule}` finds and what all that shares no column with it finds, as if neither knew \
+                 of the other"
+            ),
+            None => "recall from the rules that made each pair".to_owned(),
+        };
+        let how = format!(
+            "reckoned without labels: {precision}; {recall}. A reviewed sample is worth more"
+        );
+        printer.wrapped("how       ", &how);
         if groups.is_some() {
             groups::tell(printer, &told);
         }
