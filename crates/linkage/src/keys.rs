@@ -198,7 +198,18 @@ pub(crate) fn layers_of(rule: &Rule) -> usize {
 #[cfg(feature = "plan")]
 pub(crate) type KeyHash = [u8; KEY_BYTES];
 
-/// Returns the key hashes of a side's records, by layer and record: equal in a layer where their codes are.
+/// The keys of one layer, by record.
+#[cfg(feature = "plan")]
+pub(crate) enum LayerKeys {
+    /// One at most.
+    One(Vec<Option<KeyHash>>),
+    /// Where lists are exploded, as many as choices of items: in order, each once.
+    Many(Vec<Vec<KeyHash>>),
+}
+
+/// Returns the key hashes of a side's records, by layer: two records share one in a layer where their codes are equal.
+///
+/// Exploded lists need no layers of their own here, since a record may have several keys in one.
 ///
 /// `place` says where a record's value stands in a column, counted from 1, for neighbourhoods.
 #[cfg(feature = "plan")]
@@ -207,11 +218,12 @@ pub(crate) fn key_hashes(
     rule: &Rule,
     side: Side,
     place: &dyn Fn(usize, RecordRef) -> Option<u32>,
-) -> Result<Vec<Vec<Option<KeyHash>>>> {
+) -> Result<Vec<LayerKeys>> {
     type Keys = Vec<Option<Box<[u8]>>>;
     let label = format!("rule `{rule}`");
     let records = || (0..tables.records(side)).map(RecordRef::new);
     let mut parts: Vec<Vec<Keys>> = Vec::new();
+    let mut choices = None;
     for key in &rule.keys {
         let column = match (&key.against, side) {
             (Some(against), Side::Recipient) => against,
@@ -226,8 +238,11 @@ pub(crate) fn key_hashes(
         parts.push(vec![codes.iter().map(|code| by_code[*code as usize].clone()).collect()]);
     }
     if let Some(sql) = &rule.sql {
-        let split = Expression::read(&label, sql, tables.columns())?.split(tables.link());
-        if split.keys() > 0 {
+        let split = Expression::read_exploded(&label, sql, tables.columns(), &rule.explode)?
+            .split(tables.link());
+        if !rule.explode.is_empty() {
+            choices = Some(chosen_keys(tables, &label, &rule.explode, &split, side)?);
+        } else if split.keys() > 0 {
             parts.push(vec![split.key_values(tables, side)?]);
         }
     }
@@ -263,22 +278,56 @@ pub(crate) fn key_hashes(
             .flat_map(|sofar| part.iter().map(move |keys| [&sofar[..], &[keys]].concat()))
             .collect();
     }
-    let layer = |parts: &Vec<&Keys>| {
-        let hash = |record: RecordRef| {
-            let mut hash = Sha256::new();
-            for keys in parts {
-                let key = keys[record.index()].as_deref()?;
-                // With its length, so that two keys never run into each other.
-                hash.update((key.len() as u64).to_le_bytes());
-                hash.update(key);
-            }
-            let mut name = [0; KEY_BYTES];
-            name.copy_from_slice(&hash.finalize()[..KEY_BYTES]);
-            Some(name)
+    let hash = |parts: &[&Keys], record: RecordRef, choice: Option<&[u8]>| {
+        let mut hash = Sha256::new();
+        let mut add = |key: &[u8]| {
+            // With its length, so that two keys never run into each other.
+            hash.update((key.len() as u64).to_le_bytes());
+            hash.update(key);
         };
-        records().map(hash).collect()
+        for keys in parts {
+            add(keys[record.index()].as_deref()?);
+        }
+        if let Some(choice) = choice {
+            add(choice);
+        }
+        let mut name = [0; KEY_BYTES];
+        name.copy_from_slice(&hash.finalize()[..KEY_BYTES]);
+        Some(name)
+    };
+    let layer = |parts: &Vec<&Keys>| match &choices {
+        None => LayerKeys::One(records().map(|record| hash(parts, record, None)).collect()),
+        Some(choices) => {
+            let of = |record: RecordRef| {
+                let own = choices[record.index()].iter();
+                let mut own: Vec<KeyHash> =
+                    own.filter_map(|choice| hash(parts, record, Some(choice))).collect();
+                own.sort_unstable();
+                own.dedup();
+                own
+            };
+            LayerKeys::Many(records().map(of).collect())
+        }
     };
     Ok(layers.iter().map(layer).collect())
+}
+
+/// Returns the keys of every choice of items, by record.
+#[cfg(feature = "plan")]
+fn chosen_keys(
+    tables: &Tables,
+    place: &str,
+    explode: &[String],
+    split: &Split,
+    side: Side,
+) -> Result<Vec<Vec<Box<[u8]>>>> {
+    let columns =
+        explode.iter().map(|name| tables.column_index(place, name)).collect::<Result<Vec<_>>>()?;
+    let mut keys = vec![Vec::new(); tables.records(side) as usize];
+    for (record, key) in split.exploded_values(tables, side, &columns)? {
+        keys[record.index()].push(key);
+    }
+    Ok(keys)
 }
 
 /// Numbers the keys of both sides in their own order, so that the numbers don't depend on that of the rows.

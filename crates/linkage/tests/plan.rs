@@ -276,20 +276,52 @@ fn what_is_wrong_with_a_table_or_rule_comes_through_the_plan() {
         matches!(&lacking, Err(Error::MissingColumn { side: Side::Source | Side::Recipient, column }) if column == "surname"),
         "{lacking:?}"
     );
-    let lists = MODEL
-        .replace("LINK", "between")
-        .replace(
-            "column = [\n",
-            "column = [\n    { name = \"names\", from = [\"given\"], kind = { list = \";\" } },\n",
-        )
-        .replace(
-            "{ keys = [{ column = \"surname\" }] },",
-            "{ sql = \"l.names = r.names\", explode = [\"names\"] },",
-        );
-    let lists = Arc::new(Model::from_toml(&lists).unwrap());
+    let near = "{ neighbourhood = { column = \"names\", window = 1 } },";
     let held = HeldTables::new(Vec::new(), Vec::new());
-    let refused = planned(&lists, held, 0.0, &bounds(1 << 20, 2, 8, 100));
+    let refused = planned(&with_names("between", near), held, 0.0, &bounds(1 << 20, 2, 8, 100));
     assert!(matches!(refused, Err(Error::UnplannableRule { .. })));
+}
+
+/// A model whose given names are lists too, with these rules first.
+fn with_names(link: &str, rules: &str) -> Arc<Model> {
+    let names = "    { name = \"names\", from = [\"given\"], kind = { list = \"a\" } },\n";
+    let text = MODEL
+        .replace("LINK", link)
+        .replace("column = [\n", &format!("column = [\n{names}"))
+        .replace("rule = [\n", &format!("rule = [\n    {rules}\n"));
+    Arc::new(Model::from_toml(&text).unwrap())
+}
+
+/// Rules that explode: alone, twice over, with a condition, and among layers of other kinds.
+const EXPLODING: &str = r#"
+    { sql = "substr(l.names, 1, 1) = substr(r.names, 1, 1) and l.pay <= r.pay", explode = ["names"] },
+    { sql = "l.names = r.names and l.birth = r.birth", explode = ["names"], keys = [{ column = "surname", take = { prefix = 1 } }] },
+    { sql = "l.names = r.names", explode = ["names"], min_hash = { column = "surname", q = 2, bands = 2, rows = 1 } },
+    { sql = "l.names = r.names", explode = ["names"], neighbourhood = { column = "birth", window = 2 } },
+"#;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn exploded_lists_make_the_same_pairs_in_a_plan(
+        left in rows(40), right in rows(40), turn in 0usize..50,
+    ) {
+        for link in ["between", "within"] {
+            let model = with_names(link, EXPLODING);
+            let right: &[_] = if link == "between" { &right } else { &[] };
+            let meant = plain(&model, &left, right);
+            for (partitions, size, unit_pairs) in [(1, 1, 1 << 12), (2, 7, 1 << 12), (4, 100, 20)] {
+                let held = HeldTables::numbered(
+                    shuffled(&left, size, turn),
+                    shuffled(right, size, turn + 1),
+                );
+                let bounds = bounds(64 << 20, partitions, size, unit_pairs);
+                let (told, _) = planned(&model, held, -1000.0, &bounds).unwrap();
+                prop_assert_eq!(&told, &meant, "{}, {} partitions, batches of {}", link, partitions, size);
+            }
+        }
+    }
 }
 
 #[test]

@@ -10,8 +10,8 @@ use arrow_array::builder::FixedSizeBinaryBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{UInt8Type, UInt16Type, UInt32Type};
 use arrow_array::{
-    Array, ArrayRef, FixedSizeBinaryArray, RecordBatch, UInt8Array, UInt16Array, UInt32Array,
-    UInt64Array,
+    Array, ArrayRef, BinaryArray, FixedSizeBinaryArray, RecordBatch, UInt8Array, UInt16Array,
+    UInt32Array, UInt64Array,
 };
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use datafusion_common::tree_node::TreeNodeRecursion;
@@ -216,12 +216,31 @@ pub(super) fn column<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b Array
         .ok_or_else(|| DataFusionError::Plan(format!("there is no column {name}")))
 }
 
+/// The keys of one layer, by row of a batch.
+pub(super) enum KeyColumn<'b> {
+    One(&'b FixedSizeBinaryArray),
+    Many(&'b BinaryArray),
+}
+
+impl<'b> KeyColumn<'b> {
+    /// Returns the keys of a row, in order, each once.
+    pub(super) fn of(&self, row: usize) -> &'b [[u8; KEY_BYTES]] {
+        let bytes: &'b [u8] = match self {
+            Self::One(keys) if keys.is_valid(row) => keys.value(row),
+            Self::Many(keys) if keys.is_valid(row) => keys.value(row),
+            Self::One(_) | Self::Many(_) => &[],
+        };
+        bytes.as_chunks().0
+    }
+}
+
 /// The key columns of a batch, by layer.
-pub(super) fn key_columns(batch: &RecordBatch) -> Result<Vec<&FixedSizeBinaryArray>> {
+pub(super) fn key_columns(batch: &RecordBatch) -> Result<Vec<KeyColumn<'_>>> {
     let mut keys = Vec::new();
     while let Some(array) = batch.column_by_name(&key_name(keys.len())) {
-        let keyed = array.as_fixed_size_binary_opt();
-        keys.push(keyed.ok_or_else(|| DataFusionError::Plan("a key is 16 bytes".to_owned()))?);
+        let one = array.as_fixed_size_binary_opt().map(KeyColumn::One);
+        let keyed = one.or_else(|| array.as_binary_opt::<i32>().map(KeyColumn::Many));
+        keys.push(keyed.ok_or_else(|| DataFusionError::Plan("keys are bytes".to_owned()))?);
     }
     Ok(keys)
 }
@@ -236,7 +255,7 @@ fn keys(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let mut names = FixedSizeBinaryBuilder::new(16);
     for (layer, keys) in (0..).zip(key_columns(batch)?) {
         for row in 0..batch.num_rows() {
-            if let Some(key) = key_at(keys, row) {
+            for key in keys.of(row) {
                 layers.push(layer);
                 names.append_value(key)?;
                 out_sides.push(sides.value(row));
@@ -262,11 +281,12 @@ fn assign(
     let mut rows: Vec<(u64, u16, [u8; KEY_BYTES], u8, u32)> = Vec::new();
     for (layer, keys) in (0..).zip(key_columns(batch)?) {
         for (row, number) in (0..batch.num_rows()).zip(0..) {
-            let Some(key) = key_at(keys, row) else { continue };
             let recipient = sides.value(row) != 0;
-            assignment.units_of((layer, key), recipient, records.value(row), |unit, role| {
-                rows.push((unit, layer, key, role, number));
-            });
+            for key in keys.of(row) {
+                assignment.units_of((layer, *key), recipient, records.value(row), |unit, role| {
+                    rows.push((unit, layer, *key, role, number));
+                });
+            }
         }
     }
     let make = |rows: &[(u64, u16, [u8; KEY_BYTES], u8, u32)]| -> Result<RecordBatch> {

@@ -10,7 +10,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use arrow_array::{
-    ArrayRef, FixedSizeBinaryArray, Float64Array, RecordBatch, UInt8Array, UInt32Array,
+    ArrayRef, BinaryArray, FixedSizeBinaryArray, Float64Array, RecordBatch, UInt8Array, UInt32Array,
 };
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use rustc_hash::FxHashMap;
@@ -21,7 +21,7 @@ use crate::block::key_bytes;
 use crate::expression::{arrow_type, value_array};
 use crate::intake::Intake;
 use crate::keys::KEY_BYTES;
-use crate::keys::{KeyHash, key_hashes, layers_of};
+use crate::keys::{KeyHash, LayerKeys, key_hashes, layers_of};
 use crate::model::{Kind, Link, Model, Take};
 use crate::record::{RecordRef, Side};
 use crate::tables::{Tables, Values};
@@ -247,17 +247,14 @@ impl RowMaker {
             column.is_none_or(|column| matches!(column.kind, Kind::Place | Kind::List(_)))
         };
         for rule in model.rules() {
-            let problem = if rule.neighbourhood.as_ref().is_some_and(unordered) {
-                "asks for neighbours among places or lists, whose order takes whole tables"
-            } else if !rule.explode.is_empty() {
-                "explodes lists, whose keys are dealt out over whole tables"
-            } else {
-                continue;
-            };
-            return Err(Error::UnplannableRule {
-                rule: rule.to_string(),
-                problem: problem.to_owned(),
-            });
+            if rule.neighbourhood.as_ref().is_some_and(unordered) {
+                let problem =
+                    "asks for neighbours among places or lists, whose order takes whole tables";
+                return Err(Error::UnplannableRule {
+                    rule: rule.to_string(),
+                    problem: problem.to_owned(),
+                });
+            }
         }
         let schema = row_schema(&model);
         let mut counts = counts;
@@ -308,7 +305,7 @@ impl RowMaker {
                 by_code[tables.codes(column, side)[record.index()] as usize]
             };
             for keys in key_hashes(tables, rule, side, &place)? {
-                arrays.push(Arc::new(key_array(&keys)?));
+                arrays.push(key_array(&keys)?);
             }
         }
         for comparison in 0..self.model.comparisons().len() {
@@ -349,7 +346,7 @@ pub(super) const SIDE: &str = "side";
 /// The column of the record's number.
 pub(super) const RECORD: &str = "record";
 
-/// Returns the name of a layer's key column.
+/// Returns the name of a layer's key column, which holds one key hash a record, or several where lists are exploded.
 pub(super) fn key_name(layer: usize) -> String {
     format!("key_{layer}")
 }
@@ -379,8 +376,10 @@ pub(super) fn rules_of_layers(model: &Model) -> Vec<usize> {
 pub(super) fn row_schema(model: &Model) -> SchemaRef {
     let mut fields =
         vec![Field::new(SIDE, DataType::UInt8, false), Field::new(RECORD, DataType::UInt32, false)];
-    for layer in 0..rules_of_layers(model).len() {
-        fields.push(Field::new(key_name(layer), key_type(), true));
+    for (layer, rule) in rules_of_layers(model).into_iter().enumerate() {
+        let exploded = model.rules().get(rule).is_some_and(|rule| !rule.explode.is_empty());
+        let keys = if exploded { DataType::Binary } else { key_type() };
+        fields.push(Field::new(key_name(layer), keys, true));
     }
     for (number, comparison) in model.comparisons().iter().enumerate() {
         if comparison.frequency.is_some() {
@@ -414,9 +413,17 @@ pub(super) fn key_type() -> DataType {
     DataType::FixedSizeBinary(16)
 }
 
-fn key_array(keys: &[Option<KeyHash>]) -> Result<FixedSizeBinaryArray> {
-    FixedSizeBinaryArray::try_from_sparse_iter_with_size(keys.iter().copied(), 16)
-        .map_err(failed_arrow)
+/// Several keys of one record stand one after the other.
+fn key_array(keys: &LayerKeys) -> Result<ArrayRef> {
+    Ok(match keys {
+        LayerKeys::One(keys) => Arc::new(
+            FixedSizeBinaryArray::try_from_sparse_iter_with_size(keys.iter().copied(), 16)
+                .map_err(failed_arrow)?,
+        ),
+        LayerKeys::Many(keys) => {
+            Arc::new(BinaryArray::from_iter_values(keys.iter().map(|keys| keys.as_flattened())))
+        }
+    })
 }
 
 pub(super) fn failed_arrow(error: arrow_schema::ArrowError) -> Error {

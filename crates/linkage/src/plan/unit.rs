@@ -5,6 +5,7 @@
 //! makes, each compared and scored. Nothing but the rows and the model decides what comes of it, so it makes no
 //! difference which rows stand in which unit.
 
+use std::cmp::Ordering;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -12,12 +13,12 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Date32Type, Float64Type, TimestampNanosecondType, UInt8Type, UInt16Type, UInt32Type,
 };
-use arrow_array::{Array, FixedSizeBinaryArray, RecordBatch, UInt32Array};
+use arrow_array::{Array, RecordBatch, UInt32Array};
 
 use jiff::Timestamp;
 
 use super::assign::{LEFT, RIGHT};
-use super::block_exec::{KEY, LAYER, ROLE, column, key_columns};
+use super::block_exec::{KEY, KeyColumn, LAYER, ROLE, column, key_columns};
 use super::failed;
 use super::link_exec::{Output, Ready};
 use super::rows::{RECORD, SIDE, place_name, reference, rules_of_layers, share_name, value_name};
@@ -27,6 +28,7 @@ use crate::compare::list::Lists;
 use crate::compare::place::Place;
 use crate::dictionary::{Numbers, TextNumbers, Texts};
 use crate::expression::{Condition, Expression, Split, from_arrow_day};
+use crate::keys::KEY_BYTES;
 use crate::model::{Kind, Link, Model, Rule};
 use crate::record::RecordRef;
 use crate::score::Scorer;
@@ -97,7 +99,8 @@ impl Worker {
 fn read_rules(model: &Model) -> Result<Vec<Option<Split>>> {
     let read = |rule: &crate::model::Rule| {
         let Some(sql) = &rule.sql else { return Ok(None) };
-        let expression = Expression::read(&format!("rule `{rule}`"), sql, model.columns())?;
+        let place = format!("rule `{rule}`");
+        let expression = Expression::read_exploded(&place, sql, model.columns(), &rule.explode)?;
         Ok(Some(expression.split(model.link())))
     };
     model.rules().iter().map(read).collect()
@@ -172,7 +175,7 @@ impl Unit {
 struct Pairs<'u> {
     unit: &'u Unit,
     rules: &'u [usize],
-    keys: Vec<&'u FixedSizeBinaryArray>,
+    keys: Vec<KeyColumn<'u>>,
     /// By rule.
     conditions: Vec<Option<Condition>>,
     /// By rule.
@@ -220,7 +223,7 @@ impl Pairs<'_> {
                 let both = roles[left] & RIGHT != 0;
                 let from = if both { left + 1 } else { start };
                 let rights = (from..end).filter(|row| roles[*row] & RIGHT != 0);
-                for (left, right) in self.kept(layer, rule, left, rights) {
+                for (left, right) in self.kept((layer, names.value(start)), rule, left, rights) {
                     take(number, left, right);
                 }
             }
@@ -229,10 +232,10 @@ impl Pairs<'_> {
         Ok(())
     }
 
-    /// Keeps the pairs of a row that the rule makes in this layer first, and no rule before it.
+    /// Keeps the pairs of a row that the rule makes in this block first, and no rule before it.
     fn kept(
         &self,
-        layer: usize,
+        (layer, key): (usize, &[u8]),
         rule: usize,
         left: usize,
         rights: impl Iterator<Item = usize>,
@@ -247,6 +250,11 @@ impl Pairs<'_> {
         pairs.retain(|(one, other)| {
             !(first_own..layer).any(|layer| self.shares(layer, *one, *other))
         });
+        if let KeyColumn::Many(_) = self.keys[layer] {
+            pairs.retain(|(one, other)| {
+                self.first_shared(layer, *one, *other).is_some_and(|first| first == key)
+            });
+        }
         if let Some(condition) = &self.conditions[rule] {
             let refs: Vec<_> = pairs.iter().map(|pair| self.refs(*pair)).collect();
             let mut holds = condition.hold_of(&self.unit.tables, &refs).into_iter();
@@ -275,8 +283,20 @@ impl Pairs<'_> {
     }
 
     fn shares(&self, layer: usize, one: usize, other: usize) -> bool {
-        let keys = self.keys[layer];
-        keys.is_valid(one) && keys.is_valid(other) && keys.value(one) == keys.value(other)
+        self.first_shared(layer, one, other).is_some()
+    }
+
+    /// Returns the first key that two rows share in a layer.
+    fn first_shared(&self, layer: usize, one: usize, other: usize) -> Option<&[u8; KEY_BYTES]> {
+        let (mut one, mut other) = (self.keys[layer].of(one), self.keys[layer].of(other));
+        while let ([left, left_rest @ ..], [right, right_rest @ ..]) = (one, other) {
+            match left.cmp(right) {
+                Ordering::Equal => return Some(left),
+                Ordering::Less => one = left_rest,
+                Ordering::Greater => other = right_rest,
+            }
+        }
+        None
     }
 }
 
