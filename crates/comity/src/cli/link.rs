@@ -231,6 +231,21 @@ impl Files {
         true
     }
 
+    /// Reads a model and prepares the files for it; nothing where it is refused.
+    fn prepare_for(
+        &self,
+        model: &Path,
+        printer: &Printer,
+    ) -> Result<Option<(Model, Tables)>, Error> {
+        let model = Model::from_toml(&program::read(model)?)?;
+        let plan = (&model).into();
+        if self.refused(&plan, printer) {
+            return Ok(None);
+        }
+        let (tables, _) = self.prepare(&plan, printer, &mut Stopwatch::start())?;
+        Ok(Some((model, tables)))
+    }
+
     /// Reads and prepares the files, timing both.
     fn prepare(
         &self,

@@ -5,11 +5,10 @@
 
 use super::shares::Shares;
 use super::{Done, Files, pairs};
-use crate::clock::Stopwatch;
 use crate::printer::{Printer, short, thousands};
 use crate::{Error, program};
+use linkage::Model;
 use linkage::calibrate::{Judged, recalibrate};
-use linkage::{Model, score_given};
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -31,19 +30,14 @@ pub(super) struct Words {
 
 impl Words {
     pub(super) fn carry_out(self, printer: &Printer) -> Result<Done, Error> {
-        let model = Model::from_toml(&program::read(&self.model)?)?;
-        let plan = (&model).into();
-        if self.files.refused(&plan, printer) {
+        let Some((model, tables)) = self.files.prepare_for(&self.model, printer)? else {
             return Ok(Done::Refused);
-        }
-        let (tables, _) = self.files.prepare(&plan, printer, &mut Stopwatch::start())?;
+        };
         let scorer = self.shares.scorer(&model, model.threshold(), &tables)?;
-        let named = pairs::judged(&self.labels, &tables)?;
-        let both: Vec<_> = named.iter().map(|pair| (pair.source, pair.recipient)).collect();
-        let judged: Vec<Judged> = score_given(&scorer, &both)?
+        let judged = pairs::judged_and_weighed(&self.labels, &scorer)?;
+        let judged: Vec<Judged> = judged
             .into_iter()
-            .zip(&named)
-            .map(|(given, pair)| Judged { weight: given.weight, same: pair.said, pairs: 1.0 })
+            .map(|(given, same)| Judged { weight: given.weight, same, pairs: 1.0 })
             .collect();
         let other = recalibrate(&model, &judged)?;
         program::write(&self.out, &other.to_toml()?)?;

@@ -208,16 +208,13 @@ impl Words {
 
 /// Scores pairs that people judged. No more is known than of these.
 fn judged(path: &Path, model: &Model, tables: &Tables, shares: &Shares) -> Result<Known, Error> {
-    let named = pairs::judged(path, tables)?;
     let scorer = shares.scorer(model, model.threshold(), tables)?;
     let blocks = Blocks::new(tables, model.rules())?;
-    let both: Vec<(RecordRef, RecordRef)> =
-        named.iter().map(|pair| (pair.source, pair.recipient)).collect();
     let mut known =
         Known { labelled: Vec::new(), unmade: 0, same: 0, made: 0, kept: None, groups: Vec::new() };
-    for (given, pair) in score_given(&scorer, &both)?.into_iter().zip(&named) {
+    for (given, said) in pairs::judged_and_weighed(path, &scorer)? {
         let is_made = blocks.first_rule(given.source, given.recipient).is_some();
-        let same = pair.said > 0.5;
+        let same = said > 0.5;
         known.same += u64::from(same);
         known.made += u64::from(same && is_made);
         known.labelled.push(Labelled { weight: is_made.then_some(given.weight), same });

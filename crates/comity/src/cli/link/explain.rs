@@ -2,11 +2,10 @@
 
 use super::shares::Shares;
 use super::{Done, Files, cluster};
-use crate::clock::Stopwatch;
+use crate::Error;
 use crate::printer::Printer;
-use crate::{Error, program};
 use linkage::cluster::{Constraints, Members, Policy, Weigher};
-use linkage::{Model, RecordRef, Scorer, Side, Tables};
+use linkage::{RecordRef, Scorer, Side, Tables};
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -30,12 +29,9 @@ pub(super) struct Words {
 
 impl Words {
     pub(super) fn carry_out(self, printer: &Printer) -> Result<Done, Error> {
-        let model = Model::from_toml(&program::read(&self.model)?)?;
-        let plan = (&model).into();
-        if self.files.refused(&plan, printer) {
+        let Some((model, tables)) = self.files.prepare_for(&self.model, printer)? else {
             return Ok(Done::Refused);
-        }
-        let (tables, _) = self.files.prepare(&plan, printer, &mut Stopwatch::start())?;
+        };
         let scorer = self.shares.scorer(&model, model.threshold(), &tables)?;
         let one = find(&tables, Side::Source, &self.one)?;
         let other = find(&tables, Side::Recipient, &self.other)?;

@@ -9,7 +9,7 @@ use crate::own::{self, ends_in};
 use crate::{Error, program};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray, UInt16Array};
-use linkage::{Link, Model, Pair, Pattern, RecordRef, Side, Tables};
+use linkage::{Given, Link, Model, Pair, Pattern, RecordRef, Scorer, Side, Tables, score_given};
 use parquet::arrow::ArrowWriter;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -219,6 +219,17 @@ pub(super) fn judged(path: &Path, tables: &Tables) -> Result<Vec<Named>, Error> 
         _ => None,
     };
     read(path, tables, "same", "`yes` or `no`", answer)
+}
+
+/// Reads the same, and weighs each by a model: what it comes to, and what was said of it.
+pub(super) fn judged_and_weighed(
+    path: &Path,
+    scorer: &Scorer<'_>,
+) -> Result<Vec<(Given, f64)>, Error> {
+    let named = judged(path, scorer.tables())?;
+    let both: Vec<_> = named.iter().map(|pair| (pair.source, pair.recipient)).collect();
+    let said = named.iter().map(|pair| pair.said);
+    Ok(score_given(scorer, &both)?.into_iter().zip(said).collect())
 }
 
 /// Reads a table of a population: values and their shares.

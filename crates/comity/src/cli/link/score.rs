@@ -2,10 +2,9 @@
 
 use super::shares::Shares;
 use super::{CANNOT_ENTER, Done, Files, pairs};
-use crate::clock::Stopwatch;
+use crate::Error;
 use crate::printer::{Printer, thousands};
-use crate::{Error, program};
-use linkage::{Blocks, Model, Pair, score_given};
+use linkage::{Blocks, Pair, score_given};
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -26,12 +25,9 @@ pub(super) struct Words {
 
 impl Words {
     pub(super) fn carry_out(self, printer: &Printer) -> Result<Done, Error> {
-        let model = Model::from_toml(&program::read(&self.model)?)?;
-        let plan = (&model).into();
-        if self.files.refused(&plan, printer) {
+        let Some((model, tables)) = self.files.prepare_for(&self.model, printer)? else {
             return Ok(Done::Refused);
-        }
-        let (tables, _) = self.files.prepare(&plan, printer, &mut Stopwatch::start())?;
+        };
         let scorer = self.shares.scorer(&model, model.threshold(), &tables)?;
         let blocks = Blocks::new(&tables, model.rules())?;
         let named = pairs::named(&self.pairs, &tables)?;
