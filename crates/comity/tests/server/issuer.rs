@@ -1,6 +1,7 @@
 //! Signing in by OpenID Connect, at a small issuer of our own on this machine that signs with keys made for the test;
 //! and everything that it may say which proves nothing.
 
+use super::corrections::certificates;
 use super::place::{Answer, Browser, Place, location, with_leads};
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
@@ -22,6 +23,10 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// What signs tokens.
 enum Key {
@@ -171,8 +176,17 @@ async fn token(State((_, inner)): Shared, headers: HeaderMap, body: String) -> R
 
 impl Provider {
     async fn start() -> Provider {
+        Provider::start_over(None).await
+    }
+
+    /// Starts it encrypted, or not.
+    async fn start_over(tls: Option<TlsAcceptor>) -> Provider {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
+        let port = listener.local_addr().unwrap().port();
+        let address = match &tls {
+            Some(_) => format!("https://localhost:{port}"),
+            None => format!("http://127.0.0.1:{port}"),
+        };
         let keys = BTreeMap::from([("one".to_owned(), rsa()), ("two".to_owned(), curve())]);
         let inner = Arc::new(Mutex::new(Inner { keys, codes: BTreeMap::new(), count: 0 }));
         let router = Router::new()
@@ -185,9 +199,16 @@ impl Provider {
             loop {
                 let Ok((stream, _)) = listener.accept().await else { return };
                 let service = hyper_util::service::TowerToHyperService::new(router.clone());
-                let io = hyper_util::rt::TokioIo::new(stream);
                 let answered = hyper::server::conn::http1::Builder::new();
-                drop(answered.serve_connection(io, service).await);
+                if let Some(tls) = &tls {
+                    // Whoever does not trust it says so, and is gone.
+                    let Ok(stream) = tls.accept(stream).await else { continue };
+                    let io = hyper_util::rt::TokioIo::new(stream);
+                    drop(answered.serve_connection(io, service).await);
+                } else {
+                    let io = hyper_util::rt::TokioIo::new(stream);
+                    drop(answered.serve_connection(io, service).await);
+                }
             }
         });
         Provider { address, inner, _served: served }
@@ -271,7 +292,11 @@ fn is_in(answer: &Answer, browser: &Browser) -> bool {
 
 async fn place(provider: &Provider) -> (Place, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let set = provider.set(folder.path());
+    let place = place_with(provider, provider.set(folder.path())).await;
+    (place, folder)
+}
+
+async fn place_with(provider: &Provider, set: impl FnOnce(&mut Config)) -> Place {
     let place = Place::with(|config| {
         set(config);
         config.limits.sign_ins_a_minute = 1000;
@@ -281,7 +306,7 @@ async fn place(provider: &Provider) -> (Place, tempfile::TempDir) {
     let roles = [Role::Reviewer].into();
     let made = place.app.door().add("officer-1", "Officer", None, issued, &roles, place.now());
     assert!(made.await.unwrap().is_none(), "no password");
-    (place, folder)
+    place
 }
 
 #[tokio::test]
@@ -314,6 +339,98 @@ async fn an_officer_comes_in_by_either_kind_of_key_and_has_the_roles_that_are_ou
     let code = provider.authorize(&asked, "one", |_| {});
     let answer = back(&place, &mut browser, OFFICERS, &code, &asked.of("state")).await;
     assert!(!is_in(&answer, &browser), "{}", answer.body);
+}
+
+async fn comes_in(
+    place: &Place,
+    provider: &Provider,
+    key: &str,
+    change: impl FnOnce(&mut Value),
+) -> bool {
+    let mut browser = Browser::default();
+    let asked = begin(place, &mut browser, OFFICERS).await;
+    let code = provider.authorize(&asked, key, change);
+    let answer = back(place, &mut browser, OFFICERS, &code, &asked.of("state")).await;
+    is_in(&answer, &browser)
+}
+
+#[tokio::test]
+async fn a_new_key_of_the_issuer_is_found_and_one_that_it_took_back_counts_no_more() {
+    let provider = Provider::start().await;
+    let (place, _folder) = place(&provider).await;
+    assert!(comes_in(&place, &provider, "one", |_| {}).await);
+    let old = {
+        let mut inner = provider.inner.lock().unwrap();
+        inner.keys.insert("three".to_owned(), curve());
+        inner.keys.remove("one").unwrap()
+    };
+    assert!(comes_in(&place, &provider, "three", |_| {}).await, "it is asked once more");
+    assert!(comes_in(&place, &provider, "two", |_| {}).await, "the other goes on");
+    // Signed with the key that is not published any more, under its old name and under a new one.
+    for name in ["one", "three"] {
+        let mut browser = Browser::default();
+        let asked = begin(&place, &mut browser, OFFICERS).await;
+        let claims = json!({
+            "iss": provider.address, "aud": "comity", "sub": "7b1", "nonce": asked.of("nonce"),
+            "iat": asked.now, "exp": asked.now + 300,
+        });
+        let code = provider.code(&asked, old.token(name, &claims));
+        let answer = back(&place, &mut browser, OFFICERS, &code, &asked.of("state")).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{name}");
+        assert!(!browser.cookies.contains_key("__Host-session"), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_level_that_was_asked_for_is_asked_of_the_issuer_and_of_its_token() {
+    const HIGH: &str = "urn:example:high";
+    let provider = Provider::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let set = provider.set(folder.path());
+    let place = place_with(&provider, |config| {
+        set(config);
+        let officers = config.issuers.officers.as_mut().unwrap();
+        officers.levels = vec!["urn:example:highest".to_owned(), HIGH.to_owned()];
+    })
+    .await;
+    let asked = begin(&place, &mut Browser::default(), OFFICERS).await;
+    assert_eq!(asked.of("acr_values"), format!("urn:example:highest {HIGH}"));
+    assert!(comes_in(&place, &provider, "one", |claims| claims["acr"] = json!(HIGH)).await);
+    assert!(!comes_in(&place, &provider, "one", |_| {}).await, "it says no level");
+    for other in ["urn:example:low", "", "urn:example:high "] {
+        let is_in = comes_in(&place, &provider, "one", |claims| claims["acr"] = json!(other)).await;
+        assert!(!is_in, "`{other}`");
+    }
+}
+
+#[tokio::test]
+async fn an_issuer_is_believed_over_tls_by_the_authority_that_the_settings_name_and_by_no_other() {
+    let (trusted, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    certificates(trusted.path(), &["issuer"]);
+    certificates(other.path(), &["issuer"]);
+    let chain = CertificateDer::pem_file_iter(trusted.path().join("issuer.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(trusted.path().join("issuer.key")).unwrap();
+    let config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(chain.collect::<Result<_, _>>().unwrap(), key)
+        .unwrap();
+    let provider = Provider::start_over(Some(TlsAcceptor::from(Arc::new(config)))).await;
+    for (authority, believed) in [(trusted.path(), true), (other.path(), false)] {
+        let set = provider.set(trusted.path());
+        let authorities = Some(authority.join("authority.pem"));
+        let place = place_with(&provider, |config| {
+            set(config);
+            config.issuers.officers.as_mut().unwrap().authorities = authorities.clone();
+            config.issuers.individuals.as_mut().unwrap().authorities = authorities;
+        })
+        .await;
+        if believed {
+            assert!(comes_in(&place, &provider, "one", |_| {}).await);
+        } else {
+            let answer = place.get(&mut Browser::default(), OFFICERS).await;
+            assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{}", answer.body);
+        }
+    }
 }
 
 #[tokio::test]
