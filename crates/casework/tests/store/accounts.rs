@@ -37,6 +37,7 @@ async fn keeps_its_promises(store: &AccountDatabase) {
     keys_end(store).await;
     failures_count_since_the_last_success(store).await;
     a_message_is_taken_once(store).await;
+    a_dispute_is_taken_once_answered_once_and_sent_until_it_is_acknowledged(store).await;
     what_is_old_is_swept(store).await;
     store.is_alive().await.unwrap();
 }
@@ -157,6 +158,42 @@ async fn a_message_is_taken_once(store: &AccountDatabase) {
     assert_eq!(store.receive(&forged).await.unwrap(), None, "another message under its number");
     let kept: Vec<_> = store.received(10).await.unwrap().iter().map(|one| one.at).collect();
     assert_eq!(kept, [50]);
+}
+
+async fn a_dispute_is_taken_once_answered_once_and_sent_until_it_is_acknowledged(
+    store: &AccountDatabase,
+) {
+    let dispute = |number: &str, at| Received {
+        party: "family-support".to_owned(),
+        number: number.to_owned(),
+        digest: [3; 32],
+        body: vec![4; 8],
+        at,
+    };
+    assert_eq!(store.raise(&dispute("d-1", 50), 900).await.unwrap(), Some(50));
+    assert_eq!(store.raise(&dispute("d-1", 60), 900).await.unwrap(), Some(50), "again");
+    let forged = Received { digest: [5; 32], ..dispute("d-1", 60) };
+    assert_eq!(store.raise(&forged, 900).await.unwrap(), None, "another under its number");
+    assert_eq!(store.raise(&dispute("d-2", 70), 800).await.unwrap(), Some(70));
+    let order = async || {
+        let raised = store.raised(10).await.unwrap();
+        raised.into_iter().map(|one| one.message.number).collect::<Vec<_>>()
+    };
+    assert_eq!(order().await, ["d-2", "d-1"], "what is due first");
+    assert!(store.answers_due(10_000, 10).await.unwrap().is_empty(), "nothing is answered");
+    assert!(store.answer_raised("family-support", "d-2", b"ours", 100).await.unwrap());
+    assert!(!store.answer_raised("family-support", "d-2", b"other", 101).await.unwrap(), "once");
+    assert!(!store.answer_raised("family-support", "d-9", b"ours", 101).await.unwrap(), "none");
+    assert_eq!(order().await, ["d-1", "d-2"], "those not answered come first");
+    assert!(store.answers_due(99, 10).await.unwrap().is_empty());
+    let due = store.answers_due(100, 10).await.unwrap().remove(0);
+    assert_eq!(due.answer, Some((b"ours".to_vec(), 100)));
+    assert_eq!((due.message, due.due, due.attempts), (dispute("d-2", 70), 800, 0));
+    store.note_answer("family-support", "d-2", 1, Some(400)).await.unwrap();
+    assert!(store.answers_due(399, 10).await.unwrap().is_empty());
+    assert_eq!(store.answers_due(400, 10).await.unwrap()[0].attempts, 1);
+    store.note_answer("family-support", "d-2", 2, None).await.unwrap();
+    assert!(store.answers_due(10_000, 10).await.unwrap().is_empty(), "it is acknowledged");
 }
 
 async fn what_is_old_is_swept(store: &AccountDatabase) {
