@@ -14,6 +14,7 @@
 //! it](https://www.archives.gov/research/census/soundex).
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
@@ -32,7 +33,9 @@ pub struct Blocks<'t> {
     tables: &'t Tables,
     asked: Vec<Asked<'t>>,
     /// The layers of all rules, in the order of the rules. A rule of keys alone is one.
-    rules: Vec<KeyedRule>,
+    rules: Vec<Arc<KeyedRule>>,
+    /// The number of each layer's rule.
+    numbers: Vec<u16>,
 }
 
 /// A pair as a rule made it.
@@ -75,8 +78,9 @@ pub(crate) const MOST_COUNTED: u64 = 1 << 22;
 /// How many pairs an estimate is drawn from: its standard error is at most 0.2 % of the pairs that share a key.
 const SAMPLE: u64 = 1 << 16;
 
-/// What a rule is called, and what it asks of a pair that shares a key.
+/// A rule, what it is called, and what it asks of a pair that shares a key.
 struct Asked<'t> {
+    rule: Rule,
     label: String,
     conditions: Vec<Narrow<'t>>,
     /// Where its layers stand among all.
@@ -96,8 +100,6 @@ impl Asked<'_> {
 
 /// One layer of a rule: the key of each record, and the records of each key that makes a pair.
 pub(crate) struct KeyedRule {
-    /// The rule's number.
-    pub(crate) rule: u16,
     /// The column whose whole value is the key, where it is just that.
     pub(crate) column: Option<usize>,
     /// By record, the number of its block, counted from 1; 0 where it is in none.
@@ -192,27 +194,46 @@ impl<'t> Blocks<'t> {
     ///
     /// [`crate::Error::UnknownColumn`] where the tables were prepared without a key's column.
     pub fn new(tables: &'t Tables, rules: &[Rule]) -> Result<Self> {
-        let keyed =
-            share(tables.threads().get(), rules.iter().zip(0..).collect(), |(rule, number)| {
-                let keys = RuleKeys::new(tables, rule)?;
-                let column = match rule.keys.as_slice() {
-                    [Key { column, against: None, take: Take::Whole }] if rule.is_plain() => {
-                        Some(tables.column_index(&format!("rule `{rule}`"), column)?)
-                    }
-                    _ => None,
-                };
-                let layer = |layer| KeyedRule::new(number, column, layer, tables.link());
-                let layers = keys.layers.into_iter().map(layer);
-                Ok((rule.to_string(), layers.collect::<Vec<_>>(), keys.conditions))
-            });
+        Self::beside(&[], tables, rules)
+    }
+
+    /// Does the same; the blocks of a plain rule that others of the same tables have too are shared with them.
+    pub(crate) fn beside(others: &[&Self], tables: &'t Tables, rules: &[Rule]) -> Result<Self> {
+        let keyed = share(tables.threads().get(), rules.iter().collect(), |rule: &Rule| {
+            if let Some(known) = others.iter().find_map(|other| other.plain(rule)) {
+                return Ok((vec![Arc::clone(known)], Vec::new()));
+            }
+            let keys = RuleKeys::new(tables, rule)?;
+            let column = match rule.keys.as_slice() {
+                [Key { column, against: None, take: Take::Whole }] if rule.is_plain() => {
+                    Some(tables.column_index(&format!("rule `{rule}`"), column)?)
+                }
+                _ => None,
+            };
+            let layer = |layer| Arc::new(KeyedRule::new(column, layer, tables.link()));
+            Ok((keys.layers.into_iter().map(layer).collect(), keys.conditions))
+        });
         let (mut asked, mut layers) = (Vec::with_capacity(rules.len()), Vec::new());
-        for keyed in keyed {
-            let (label, own, conditions) = keyed?;
+        let mut numbers = Vec::new();
+        for ((number, rule), keyed) in (0u16..).zip(rules).zip(keyed) {
+            let (own, conditions): (Vec<Arc<KeyedRule>>, Vec<Narrow<'t>>) = keyed?;
             let first = layers.len();
             layers.extend(own);
-            asked.push(Asked { label, conditions, layers: first..layers.len() });
+            numbers.resize(layers.len(), number);
+            asked.push(Asked {
+                rule: rule.clone(),
+                label: rule.to_string(),
+                conditions,
+                layers: first..layers.len(),
+            });
         }
-        Ok(Self { tables, asked, rules: layers })
+        Ok(Self { tables, asked, rules: layers, numbers })
+    }
+
+    /// Returns the blocks of a rule, if it is among these and plain.
+    fn plain(&self, rule: &Rule) -> Option<&Arc<KeyedRule>> {
+        let asked = self.asked.iter().find(|asked| asked.rule == *rule)?;
+        asked.is_plain().then(|| &self.rules[asked.layers.start])
     }
 
     /// Says whether every rule asks for equal keys and nothing else, so that [`Blocks::rules`] says all.
@@ -220,7 +241,7 @@ impl<'t> Blocks<'t> {
         self.asked.iter().all(Asked::is_plain)
     }
 
-    pub(crate) fn rules(&self) -> &[KeyedRule] {
+    pub(crate) fn rules(&self) -> &[Arc<KeyedRule>] {
         &self.rules
     }
 
@@ -287,7 +308,7 @@ impl<'t> Blocks<'t> {
     /// Returns how many pairs share a key of a rule, once for each layer that they do in.
     fn shared(&self, rule: usize) -> u64 {
         let link = self.tables.link();
-        let layer = |layer: &KeyedRule| {
+        let layer = |layer: &Arc<KeyedRule>| {
             (0..layer.blocks()).map(|block| layer.pairs(block, link)).sum::<u64>()
         };
         self.rules[self.asked[rule].layers.clone()].iter().map(layer).sum()
@@ -361,7 +382,7 @@ impl<'t> Blocks<'t> {
         group: Group<'b>,
         layer: usize,
     ) -> impl Iterator<Item = Blocked> + 'b {
-        let number = self.rules[layer].rule;
+        let number = self.numbers[layer];
         let asked = &self.asked[usize::from(number)];
         let before = &self.rules[asked.layers.start..layer];
         // Conditions are worked out for many pairs at once.
@@ -451,7 +472,7 @@ impl<'t> Blocks<'t> {
     }
 
     /// Counts the pairs of a group that none of the earlier rules makes.
-    fn count_new(&self, group: Group<'_>, earlier: &[KeyedRule]) -> u64 {
+    fn count_new(&self, group: Group<'_>, earlier: &[Arc<KeyedRule>]) -> u64 {
         let link = self.tables.link();
         let pairs = group.count(link);
         if earlier.is_empty() || pairs == 0 {
@@ -497,7 +518,7 @@ struct Counted {
 }
 
 /// Counts the records that have no key in any of these layers, on either side.
-fn keyless(layers: &[KeyedRule]) -> u64 {
+fn keyless(layers: &[Arc<KeyedRule>]) -> u64 {
     match layers {
         [layer] => layer.keyless,
         layers => {
@@ -685,8 +706,8 @@ fn join(
 }
 
 impl KeyedRule {
-    fn new(rule: u16, column: Option<usize>, layer: Layer, link: Link) -> Self {
-        Self { rule, column, ..Self::of_keys(layer.source, layer.recipient, link) }
+    fn new(column: Option<usize>, layer: Layer, link: Link) -> Self {
+        Self { column, ..Self::of_keys(layer.source, layer.recipient, link) }
     }
 
     /// Makes the blocks of the key of each record, 0 standing for none.
@@ -727,7 +748,7 @@ impl KeyedRule {
         drop(numbers);
         let (sources, recipients) =
             (Members::new(&source, last as usize), Members::new(&recipient, last as usize));
-        Self { rule: 0, column: None, source, recipient, sources, recipients, keyless }
+        Self { column: None, source, recipient, sources, recipients, keyless }
     }
 
     /// Returns these records of one side with their keys, in the order of the keys; those without one are left out.

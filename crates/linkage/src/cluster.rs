@@ -29,6 +29,8 @@ pub use measure::Measures;
 pub use member::{Bond, Member, Members, Weigher};
 pub use registry::{ClusterId, Happening, Registry};
 
+use std::sync::OnceLock;
+
 use serde::{Deserialize, Serialize};
 
 use self::constraint::Guard;
@@ -148,7 +150,7 @@ pub enum Reason {
 /// assert_eq!(chain.weakest().weight, 4.0);
 /// # Ok::<(), linkage::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Clusters {
     /// For each record the first record of its cluster.
     first: Vec<Member>,
@@ -156,7 +158,15 @@ pub struct Clusters {
     bonds: Vec<Bond>,
     /// The pairs that were left out, heaviest first.
     splits: Vec<Split>,
-    bridges: Bridges,
+    /// Found when somebody asks for them.
+    bridges: OnceLock<Bridges>,
+}
+
+/// Bridges follow from the pairs.
+impl PartialEq for Clusters {
+    fn eq(&self, other: &Self) -> bool {
+        self.first == other.first && self.bonds == other.bonds && self.splits == other.splits
+    }
 }
 
 /// Makes clusters of `members` records by the pairs at or above the threshold of `policy`.
@@ -233,6 +243,10 @@ fn held(bonds: &[Bond], constraints: &Constraints, guard: &mut Guard<'_>) -> Vec
     let said = constraints.must().iter().map(|(one, other)| Bond::new(*one, *other, f64::INFINITY));
     let mut held: Vec<Bond> =
         bonds.iter().copied().filter(|bond| guard.are_joined(bond.one, bond.other)).collect();
+    if constraints.must().is_empty() {
+        // They are in their order already.
+        return held;
+    }
     held.extend(said);
     ordered(held, f64::NEG_INFINITY)
 }
@@ -244,12 +258,11 @@ impl Clusters {
         for bond in &bonds {
             forest.join(bond.one, bond.other);
         }
-        let bridges = Bridges::find(members, &bonds);
-        Self { first: forest.into_firsts(), bonds, splits: Vec::new(), bridges }
+        Self { first: forest.into_firsts(), bonds, splits: Vec::new(), bridges: OnceLock::new() }
     }
 
     fn split_weak_bridges(&mut self, least: f64) -> Vec<Split> {
-        let weak: std::collections::BTreeSet<(Member, Member)> = (self.bridges.bridges().iter())
+        let weak: std::collections::BTreeSet<(Member, Member)> = (self.bridges().bridges().iter())
             .filter(|bridge| bridge.bond.weight < least && bridge.smaller_side >= 2)
             .map(|bridge| (bridge.bond.one, bridge.bond.other))
             .collect();
@@ -317,7 +330,7 @@ impl Clusters {
 
     /// Returns the pairs and records that alone hold clusters together.
     pub fn bridges(&self) -> &Bridges {
-        &self.bridges
+        self.bridges.get_or_init(|| Bridges::find(self.members(), &self.bonds))
     }
 
     /// Returns how two records of one cluster hang together, or nothing where they are in two.

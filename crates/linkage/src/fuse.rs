@@ -3,7 +3,7 @@
 //! Steps five to seven of the path at once, in place of [`Blocks::pairs`], [`crate::compare::Comparer`] and
 //! [`Scorer::weight`] one after the other. That plain composition is the definition and stands in `link/plain.rs`; a
 //! property test holds this to the same pairs, patterns and bits. What is different here is only how: work is cut by
-//! pairs (`unit`), records are read as short rows (`rows`), levels are found with less work (`finder`), and pairs that
+//! pairs (`unit`), records are read as short rows (`rows`, written once for several passes by `ready`), levels are found with less work (`finder`), and pairs that
 //! cannot weigh enough are let go, most of them many at a time (`sieve`) and others before their likenesses are worked out
 //! (`bound`). It settles and clusters nothing.
 
@@ -11,6 +11,7 @@ mod bound;
 mod edit;
 mod finder;
 mod pass;
+mod ready;
 mod rows;
 mod sieve;
 #[cfg(test)]
@@ -22,21 +23,15 @@ use std::sync::mpsc;
 
 pub(crate) use crate::fuse::edit::within_one;
 pub(crate) use crate::fuse::pass::Tally;
+pub(crate) use crate::fuse::ready::Ready;
 
-use crate::Result;
 use crate::block::Blocks;
 use crate::fuse::bound::Bound;
-use crate::fuse::finder::Finder;
 use crate::fuse::pass::Worker;
-use crate::fuse::rows::{Rows, Word};
-use crate::fuse::sieve::{Sieve, Signs};
+use crate::fuse::sieve::Sieve;
 use crate::fuse::unit::cut;
 use crate::link::Progress;
-use crate::model::{Comparison, Link};
-use crate::parallel::share;
-use crate::record::Side;
 use crate::score::Scorer;
-use crate::tables::Tables;
 
 /// What a pass is made for.
 #[derive(Clone, Copy)]
@@ -49,109 +44,51 @@ pub(crate) enum Goal<'s, 't> {
     Heavy { scorer: &'s Scorer<'t>, least: f64 },
 }
 
-/// One pass over the pairs of some blocks, made ready.
+/// One pass over the pairs of some blocks.
 pub(crate) struct Fused<'s, 't> {
+    ready: &'s Ready<'t>,
     blocks: &'s Blocks<'t>,
     goal: Goal<'s, 't>,
-    link: Link,
     /// By source record, whether its pairs are looked at; where there is none, all are.
     among: Option<&'s [bool]>,
-    finders: Vec<Finder<'t>>,
-    /// The comparisons whose first level is of equal values.
-    equal_is_first: u32,
     bound: Option<Bound>,
     sieve: Option<Sieve>,
     /// The word of each rule's key, for all rules but the last.
-    keys: Vec<usize>,
-    source: Rows,
-    recipient: Option<Rows>,
+    keys: &'s [usize],
 }
 
 impl<'s, 't> Fused<'s, 't> {
-    /// Makes a pass ready: looks columns up and writes the rows.
+    /// Begins a pass over the blocks that `ready` was made with.
     pub(crate) fn new(
-        tables: &'t Tables,
-        comparisons: &[Comparison],
+        ready: &'s Ready<'t>,
         blocks: &'s Blocks<'t>,
         goal: Goal<'s, 't>,
         among: Option<&'s [bool]>,
-    ) -> Result<Self> {
-        let column = |comparison: &Comparison| {
-            let place = format!("comparison `{}`", comparison.name);
-            tables.column_index(&place, &comparison.column)
-        };
-        let columns = comparisons.iter().map(column).collect::<Result<Vec<_>>>()?;
-        // Each comparison by itself, for that goes through all values of its columns; what rows hold for it is put behind
-        // the codes, and there moved up behind what they hold for the others.
-        let is_heavy = matches!(goal, Goal::Heavy { .. });
-        let made = share(
-            tables.threads().get(),
-            comparisons.iter().collect(),
-            |comparison: &Comparison| -> Result<_> {
-                let mut own: Vec<Word> = columns.iter().copied().map(Word::Code).collect();
-                let finder = Finder::new(tables, comparison, &mut own)?;
-                let signs = if is_heavy { finder.signs(&mut own) } else { None };
-                Ok((finder, signs, own.split_off(columns.len())))
-            },
-        );
-        let mut words: Vec<Word> = columns.iter().copied().map(Word::Code).collect();
-        let (mut finders, mut signs) = (Vec::new(), Vec::new());
-        for made in made {
-            let (finder, own_signs, own): (Finder<'t>, Option<Signs>, Vec<Word>) = made?;
-            let moved = |word: usize| {
-                if word < columns.len() { word } else { word - columns.len() + words.len() }
-            };
-            finders.push(finder.with_words(moved));
-            signs.push(own_signs.map(|signs| signs.with_words(moved)));
-            words.extend(own);
-        }
-        let earlier = blocks.rules().len().saturating_sub(1);
-        let keys = blocks.rules()[..earlier].iter().enumerate().map(|(rule, keyed)| {
-            // Where the key is a column's whole value, equal keys are equal codes.
-            let same =
-                |word: &Word| matches!(word, Word::Code(column) if Some(*column) == keyed.column);
-            words.iter().position(same).unwrap_or_else(|| {
-                words.push(Word::Key(rule));
-                words.len() - 1
-            })
-        });
-        let keys = keys.collect();
+    ) -> Self {
         let (bound, sieve) = match &goal {
             Goal::Heavy { scorer, least } => {
-                let bound = Bound::new(scorer, &finders, *least);
-                let sieve = Sieve::new(scorer, &finders, &bound, signs, *least);
+                let bound = Bound::new(scorer, &ready.finders, *least);
+                let sieve = Sieve::new(scorer, &ready.finders, &bound, &ready.signs, *least);
                 (Some(bound), Some(sieve))
             }
             Goal::Patterns | Goal::Everything { .. } => (None, None),
         };
-        let equal_is_first = finders
-            .iter()
-            .enumerate()
-            .fold(0, |set, (index, finder)| set | u32::from(finder.equal_is_first) << index);
-        let link = tables.link();
-        Ok(Self {
-            blocks,
-            goal,
-            link,
-            among,
-            finders,
-            equal_is_first,
-            bound,
-            sieve,
-            keys,
-            source: Rows::new(tables, blocks, &words, Side::Source),
-            recipient: (link == Link::Between)
-                .then(|| Rows::new(tables, blocks, &words, Side::Recipient)),
-        })
+        Self { ready, blocks, goal, among, bound, sieve, keys: &ready.keys }
     }
 
-    fn recipient_rows(&self) -> &Rows {
-        self.recipient.as_ref().unwrap_or(&self.source)
+    /// Begins a pass over the blocks of one rule, which need not be among those that `ready` was made with.
+    pub(crate) fn of_one_rule(
+        ready: &'s Ready<'t>,
+        blocks: &'s Blocks<'t>,
+        goal: Goal<'s, 't>,
+    ) -> Self {
+        debug_assert_eq!(blocks.rules().len(), 1, "no rule comes before another");
+        Self { keys: &[], ..Self::new(ready, blocks, goal, None) }
     }
 
-    /// Goes through all pairs on so many threads. What comes out doesn't depend on how many.
-    pub(crate) fn run(&self, threads: usize, mut on_progress: impl FnMut(Progress)) -> Tally {
-        let units = cut(self.blocks.rules(), self.link);
+    /// Goes through all pairs, on the threads that the tables were given. What comes out doesn't depend on how many.
+    pub(crate) fn run(&self, mut on_progress: impl FnMut(Progress)) -> Tally {
+        let units = cut(self.blocks.rules(), self.ready.link);
         let all_pairs = units.iter().map(|unit| unit.pairs).sum();
         let mut done = Progress { scored_pairs: 0, all_pairs };
         let mut report = |pairs: u64| {
@@ -161,7 +98,7 @@ impl<'s, 't> Fused<'s, 't> {
         if all_pairs == 0 {
             report(0);
         }
-        let threads = threads.min(units.len());
+        let threads = self.ready.threads.min(units.len());
         if threads <= 1 {
             let mut worker = Worker::new(self);
             for unit in &units {

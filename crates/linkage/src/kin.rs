@@ -25,7 +25,7 @@
 use std::collections::BTreeMap;
 
 use crate::link::Pair;
-use crate::model::{Comparison, KinClass, Level, MOST_COMPARISONS};
+use crate::model::{Comparison, KinClass, Level, MOST_COMPARISONS, MOST_LEVELS};
 use crate::pattern::Pattern;
 use crate::record::RecordRef;
 use crate::uncertainty::{KinErrors, share_variance};
@@ -280,11 +280,12 @@ impl<'e> Fitting<'e> {
 
     /// Goes round once, and returns the logarithm of the likelihood of what was before.
     fn step(&mut self) -> f64 {
-        let empty = || self.u.iter().map(|levels| vec![0.0; levels.len()]).collect::<Vec<_>>();
         let rules = self.strangers.len();
-        let mut strangers: Vec<(f64, Vec<Vec<f64>>)> = vec![(0.0, empty()); rules];
-        let mut kin: Vec<(Vec<f64>, Vec<Vec<f64>>)> =
-            vec![(vec![0.0; rules], empty()); self.kin.len()];
+        let table = |(pairs, levels): &(f64, Vec<Vec<f64>>)| (*pairs, Shares::of(levels));
+        let of_strangers: Vec<(f64, Shares)> = self.strangers.iter().map(table).collect();
+        let of_kin: Vec<Shares> = self.kin.iter().map(|(_, levels)| Shares::of(levels)).collect();
+        let mut stranger_counts = vec![(0.0, Counts::none()); rules];
+        let mut kin_counts = vec![(vec![0.0; rules], Counts::none()); self.kin.len()];
         let all: f64 = self.all();
         let mut likelihood = 0.0;
         let mut parts = vec![0.0; self.kin.len()];
@@ -292,11 +293,11 @@ impl<'e> Fitting<'e> {
             if *different <= 0.0 {
                 continue;
             }
-            let (pairs, levels) = &self.strangers[row.rule];
-            let stranger = pairs * chance(row, levels);
+            let (pairs, shares) = &of_strangers[row.rule];
+            let stranger = pairs * shares.chance(row);
             let mut whole = stranger;
-            for (part, (pairs, levels)) in parts.iter_mut().zip(&self.kin) {
-                *part = pairs[row.rule] * chance(row, levels);
+            for (part, ((pairs, _), shares)) in parts.iter_mut().zip(self.kin.iter().zip(&of_kin)) {
+                *part = pairs[row.rule] * shares.chance(row);
                 whole += *part;
             }
             likelihood += different * (whole / all).max(LEAST_SHARE).ln();
@@ -304,13 +305,17 @@ impl<'e> Fitting<'e> {
                 continue;
             }
             let here = different / whole;
-            strangers[row.rule].0 += stranger * here;
-            add(&mut strangers[row.rule].1, row, stranger * here);
-            for (part, (pairs, levels)) in parts.iter().zip(&mut kin) {
+            stranger_counts[row.rule].0 += stranger * here;
+            stranger_counts[row.rule].1.add(row, stranger * here);
+            for (part, (pairs, counts)) in parts.iter().zip(&mut kin_counts) {
                 pairs[row.rule] += part * here;
-                add(levels, row, part * here);
+                counts.add(row, part * here);
             }
         }
+        let mut strangers: Vec<(f64, Vec<Vec<f64>>)> =
+            stranger_counts.iter().map(|(pairs, counts)| (*pairs, counts.told(&self.u))).collect();
+        let mut kin: Vec<(Vec<f64>, Vec<Vec<f64>>)> =
+            kin_counts.into_iter().map(|(pairs, counts)| (pairs, counts.told(&self.u))).collect();
         for (rule, (pairs, levels)) in strangers.iter_mut().enumerate() {
             *pairs = pairs.max(LEAST_SHARE);
             for (comparison, levels) in levels.iter_mut().enumerate() {
@@ -430,6 +435,52 @@ fn chance(row: &Row, levels: &[Vec<f64>]) -> f64 {
     row.levels.iter().zip(levels).map(of).product()
 }
 
+/// The levels of a class in one table, 1 standing for a null level: what is asked of every row in every round.
+struct Shares {
+    comparisons: usize,
+    cells: [[f64; MOST_LEVELS + 1]; MOST_COMPARISONS],
+}
+
+impl Shares {
+    fn of(levels: &[Vec<f64>]) -> Self {
+        let mut cells = [[1.0; MOST_LEVELS + 1]; MOST_COMPARISONS];
+        for (cells, levels) in cells.iter_mut().zip(levels) {
+            cells[1..=levels.len()].copy_from_slice(levels);
+        }
+        Self { comparisons: levels.len(), cells }
+    }
+
+    /// The probability of a row's pattern, the same bits as [`chance`].
+    fn chance(&self, row: &Row) -> f64 {
+        let of = |(cells, level): (&[f64; MOST_LEVELS + 1], &u8)| cells[usize::from(*level)];
+        self.cells[..self.comparisons].iter().zip(&row.levels).map(of).product()
+    }
+}
+
+/// How many pairs of a class have each level, the null level among them.
+#[derive(Clone)]
+struct Counts([[f64; MOST_LEVELS + 1]; MOST_COMPARISONS]);
+
+impl Counts {
+    fn none() -> Self {
+        Self([[0.0; MOST_LEVELS + 1]; MOST_COMPARISONS])
+    }
+
+    fn add(&mut self, row: &Row, amount: f64) {
+        for (cells, level) in self.0.iter_mut().zip(&row.levels) {
+            cells[usize::from(*level)] += amount;
+        }
+    }
+
+    /// Returns them without the null level, of as many levels as there are.
+    fn told(&self, levels: &[Vec<f64>]) -> Vec<Vec<f64>> {
+        let of = |(cells, levels): (&[f64; MOST_LEVELS + 1], &Vec<f64>)| {
+            cells[1..=levels.len()].to_vec()
+        };
+        self.0.iter().zip(levels).map(of).collect()
+    }
+}
+
 fn add(counts: &mut [Vec<f64>], row: &Row, amount: f64) {
     for (counts, level) in counts.iter_mut().zip(row.levels) {
         if let Some(level) = usize::from(level).checked_sub(1) {
@@ -444,5 +495,28 @@ fn share_out(counts: &mut [f64], u: &[f64]) {
     let of: f64 = u.iter().sum();
     for (count, u) in counts.iter_mut().zip(u) {
         *count = ((*count + BEFOREHAND * u / of) / all).max(LEAST_SHARE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_of_shares_gives_the_bits_of_the_plain_product() {
+        let levels = vec![vec![0.1, 0.7, 0.2], vec![1.0 / 3.0, 2.0 / 3.0], vec![0.9, 1e-300, 0.1]];
+        let shares = Shares::of(&levels);
+        for place in 0..4 * 3 * 4u8 {
+            let mut row = Row { rule: 0, levels: [0; MOST_COMPARISONS], light: 0.0 };
+            row.levels[..3].copy_from_slice(&[place % 4, place / 4 % 3, place / 12]);
+            assert_eq!(shares.chance(&row).to_bits(), chance(&row, &levels).to_bits());
+            let mut counts = Counts::none();
+            let mut plain: Vec<Vec<f64>> = levels.iter().map(|own| vec![0.0; own.len()]).collect();
+            for amount in [0.1, 0.2, 1e9] {
+                counts.add(&row, amount);
+                add(&mut plain, &row, amount);
+            }
+            assert_eq!(counts.told(&levels), plain);
+        }
     }
 }

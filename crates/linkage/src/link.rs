@@ -15,7 +15,7 @@ use rustc_hash::FxHashMap;
 use crate::Result;
 use crate::block::{Blocked, Blocks, RuleCount};
 use crate::compare::Comparer;
-use crate::fuse::{Fused, Goal, Tally};
+use crate::fuse::{Fused, Goal, Ready, Tally};
 use crate::model::{Comparison, Expectation, Model, ThresholdRule};
 use crate::one_to_one::settle;
 use crate::pattern::Pattern;
@@ -179,9 +179,9 @@ impl Weighed {
 }
 
 /// Compares and scores every blocked pair, or those of some source records, keeping those that weigh at least `least`.
-pub(crate) fn score_pairs(
-    scorer: &Scorer<'_>,
-    blocks: &Blocks<'_>,
+pub(crate) fn score_pairs<'t>(
+    scorer: &Scorer<'t>,
+    blocks: &Blocks<'t>,
     detail: Detail,
     least: f64,
     among: Option<&[bool]>,
@@ -190,21 +190,32 @@ pub(crate) fn score_pairs(
     if !blocks.is_plain() {
         return score_narrowed(scorer, blocks, least, among, on_progress);
     }
+    let ready = Ready::new(scorer.tables(), scorer.model().comparisons(), blocks)?;
+    Ok(score_ready(scorer, blocks, &ready, detail, (least, among), on_progress))
+}
+
+/// Does the same by what was made ready with these blocks, all of whose rules are plain, and the scorer's comparisons.
+pub(crate) fn score_ready<'t>(
+    scorer: &Scorer<'t>,
+    blocks: &Blocks<'t>,
+    ready: &Ready<'t>,
+    detail: Detail,
+    (least, among): (f64, Option<&[bool]>),
+    on_progress: impl FnMut(Progress),
+) -> Weighed {
     let goal = match detail {
         Detail::Full => Goal::Everything { scorer, least },
         Detail::Kept => Goal::Heavy { scorer, least },
     };
-    let tables = scorer.tables();
-    let fused = Fused::new(tables, scorer.model().comparisons(), blocks, goal, among)?;
     let Tally { pairs, new_pairs, patterns, histogram } =
-        fused.run(tables.threads().get(), on_progress);
-    Ok(Weighed {
+        Fused::new(ready, blocks, goal, among).run(on_progress);
+    Weighed {
         pairs,
         count: new_pairs.iter().sum(),
         new_pairs,
         patterns,
         histogram: histogram.into_iter().collect(),
-    })
+    }
 }
 
 /// Does the same pair by pair, where a rule asks more than equal keys.
@@ -242,24 +253,25 @@ fn score_narrowed(
     Ok(weighed)
 }
 
-/// Counts the patterns of the pairs of a rule.
-pub(crate) fn count_patterns(
+/// Counts the patterns of the pairs of a rule, pair by pair.
+pub(crate) fn count_plainly(
     tables: &Tables,
     comparisons: &[Comparison],
     blocks: &Blocks<'_>,
 ) -> Result<Vec<(Pattern, u64)>> {
-    if !blocks.is_plain() {
-        let mut comparer = Comparer::new(tables, comparisons)?;
-        let mut counts = FxHashMap::default();
-        for pair in blocks.pairs() {
-            *counts.entry(comparer.pattern(pair.source, pair.recipient)).or_insert(0) += 1;
-        }
-        return Ok(sorted(counts));
+    let mut comparer = Comparer::new(tables, comparisons)?;
+    let mut counts = FxHashMap::default();
+    for pair in blocks.pairs() {
+        *counts.entry(comparer.pattern(pair.source, pair.recipient)).or_insert(0) += 1;
     }
-    let fused = Fused::new(tables, comparisons, blocks, Goal::Patterns, None)?;
-    let tally = fused.run(tables.threads().get(), |_| {});
+    Ok(sorted(counts))
+}
+
+/// Does the same of one rule, which is plain, by what was made ready with the blocks of any rules.
+pub(crate) fn count_ready<'t>(ready: &Ready<'t>, blocks: &Blocks<'t>) -> Vec<(Pattern, u64)> {
+    let tally = Fused::of_one_rule(ready, blocks, Goal::Patterns).run(|_| {});
     let by_rule: Vec<_> = tally.patterns.into_iter().map(sorted).collect();
-    Ok(all_rules(&by_rule))
+    all_rules(&by_rule)
 }
 
 #[expect(

@@ -4,14 +4,18 @@
 //! pairs, by value, and so is that of values one edit apart where they are too many for a sample to show; the others are
 //! sampled, each comparison until it has seen enough. It weighs nothing and fits nothing.
 
+use std::cell::OnceCell;
+
 use rustc_hash::FxHashMap;
 
 use crate::block::Blocks;
 use crate::compare::grader::Grader;
+use crate::compare::likeness::{Likeness, Stated};
 use crate::compare::{Comparer, Compiled, NONE_HOLDS};
 use crate::dictionary::Texts;
+use crate::fuse::Ready;
 use crate::keys::columns_of;
-use crate::link::{count_patterns, sorted};
+use crate::link::{count_plainly, count_ready, sorted};
 use crate::model::{Column, Comparison, Level, Link, Recipe, Rule, Test, Training};
 use crate::neighbours::each_one_edit_apart;
 use crate::parallel::share;
@@ -121,7 +125,11 @@ fn observe(
                 let count = LOOKED_AT.min(training.sample_pairs - drawn);
                 let (ones, others): (Vec<u32>, Vec<u32>) =
                     (0..count).map(|_| values.draw(&mut dice)).unzip();
-                levels.each(&ones, &others, |level| seen[level] += 1);
+                if drawn == 0 && values.len() > LOOKED_AT {
+                    levels.each_plainly(&ones, &others, |level| seen[level] += 1);
+                } else {
+                    levels.each(&ones, &others, |level| seen[level] += 1);
+                }
                 drawn += count;
             }
         }
@@ -154,6 +162,11 @@ impl Valued {
         };
         let recipient = (tables.link() == Link::Between).then(|| ascending(Side::Recipient));
         Self { source: ascending(Side::Source), recipient }
+    }
+
+    /// Returns how many records have a value, on both sides.
+    fn len(&self) -> u64 {
+        (self.source.len() + self.recipient.as_ref().map_or(0, Vec::len)) as u64
     }
 
     fn any_pair(&self) -> bool {
@@ -194,7 +207,11 @@ impl Valued {
 
 /// The levels of a comparison that looks at one column.
 struct ColumnLevels<'t> {
-    grader: Grader<'t>,
+    column: &'t Column,
+    values: &'t Values,
+    tests: Vec<(u8, Test)>,
+    /// Made when enough pairs are asked for: it lays out every value, and a few pairs are told sooner without.
+    grader: OnceCell<Grader<'t>>,
     otherwise: usize,
 }
 
@@ -202,22 +219,37 @@ impl<'t> ColumnLevels<'t> {
     fn new(tables: &'t Tables, comparison: &Comparison) -> Result<Self> {
         let Compiled { column, parts, otherwise, .. } = Compiled::new(tables, comparison)?;
         let tests: Vec<(u8, Test)> = parts.into_iter().flat_map(|part| part.tests).collect();
-        let grader = Grader::new(&tables.columns()[column], tables.values(column), &tests);
-        Ok(Self { grader, otherwise: usize::from(otherwise) - 1 })
+        let (values, column) = (tables.values(column), &tables.columns()[column]);
+        let otherwise = usize::from(otherwise) - 1;
+        Ok(Self { column, values, tests, grader: OnceCell::new(), otherwise })
+    }
+
+    fn grader(&self) -> &Grader<'t> {
+        self.grader.get_or_init(|| Grader::new(self.column, self.values, &self.tests))
     }
 
     /// Returns the level of the source's value and the recipient's, counted from 0.
     fn of(&self, one: u32, other: u32) -> usize {
-        self.place(self.grader.first_level(one, other))
+        self.place(self.grader().first_level(one, other))
     }
 
     /// Calls with the level of each two values, as long as both lists are.
-    fn each(&self, ones: &[u32], others: &[u32], mut found: impl FnMut(usize)) {
+    fn each(&self, ones: &[u32], others: &[u32], found: impl FnMut(usize)) {
         let mut levels = vec![NONE_HOLDS; ones.len()];
-        self.grader.first_levels(ones, others, &mut levels);
-        for level in levels {
-            found(self.place(level));
-        }
+        self.grader().first_levels(ones, others, &mut levels);
+        levels.into_iter().map(|level| self.place(level)).for_each(found);
+    }
+
+    /// Does the same value by value, laying none out.
+    fn each_plainly(&self, ones: &[u32], others: &[u32], found: impl FnMut(usize)) {
+        let tests = self.tests.iter().map(|(_, test)| test);
+        let literals = Stated::all(self.column, self.values, tests);
+        let level = |(one, other): (&u32, &u32)| {
+            let mut likeness = Likeness::new(self.values, &literals, *one, *other);
+            let first = self.tests.iter().find(|(_, test)| likeness.holds(test) == Some(true));
+            self.place(first.map_or(NONE_HOLDS, |(level, _)| *level))
+        };
+        ones.iter().zip(others).map(level).for_each(found);
     }
 
     fn place(&self, level: u8) -> usize {
@@ -339,12 +371,19 @@ pub(crate) struct Session {
     pub(crate) taught: Vec<bool>,
 }
 
-pub(crate) fn count_sessions(recipe: &Recipe, tables: &Tables) -> Result<Vec<Session>> {
+/// Counts the sessions of a recipe. `known` are blocks of the same tables, which hold some of its rules already, and `ready`
+/// was made with the recipe's comparisons.
+pub(crate) fn count_sessions<'t>(
+    recipe: &Recipe,
+    tables: &'t Tables,
+    known: &[&Blocks<'t>],
+    ready: &Ready<'t>,
+) -> Result<Vec<Session>> {
     let comparisons = recipe.comparisons();
     let mut sessions = Vec::new();
     let rules: Vec<&Rule> = recipe.training().rules.iter().collect();
     let blocks = share(tables.threads().get(), rules.clone(), |rule| {
-        Blocks::new(tables, std::slice::from_ref(rule))
+        Blocks::beside(known, tables, std::slice::from_ref(rule))
     });
     for (rule, blocks) in rules.into_iter().zip(blocks) {
         let blocks = blocks?;
@@ -354,7 +393,12 @@ pub(crate) fn count_sessions(recipe: &Recipe, tables: &Tables) -> Result<Vec<Ses
             .map(|comparison| !shares_column(recipe.columns(), &keyed, comparison))
             .collect();
         let mut counts: FxHashMap<Pattern, u64> = FxHashMap::default();
-        for (pattern, count) in count_patterns(tables, comparisons, &blocks)? {
+        let patterns = if blocks.is_plain() {
+            count_ready(ready, &blocks)
+        } else {
+            count_plainly(tables, comparisons, &blocks)?
+        };
+        for (pattern, count) in patterns {
             *counts.entry(pattern.only(&taught)).or_insert(0) += count;
         }
         let counts = sorted(counts);
@@ -406,4 +450,33 @@ fn origins<'c>(columns: &'c [Column], name: &str) -> Vec<(Side, &'c String)> {
         origins.extend(column.recipient.iter().map(|origin| (Side::Recipient, origin)));
     }
     origins
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synth::{Plan, synthesise};
+    use crate::tables::Table;
+
+    #[test]
+    fn few_pairs_come_to_the_levels_that_many_do() {
+        let recipe = Recipe::from_toml(include_str!("../tests/truth.toml")).unwrap();
+        let files = synthesise(&Plan::small(3)).unwrap();
+        let (source, recipient) = ([files.payroll], [files.caseload]);
+        let tables =
+            Tables::between(recipe.columns(), Table::new(&source), Table::new(&recipient)).unwrap();
+        for comparison in recipe.comparisons().iter().filter(|comparison| !is_wide(comparison)) {
+            let column = tables.column_index("a test", &comparison.column).unwrap();
+            let (values, levels) =
+                (Valued::new(&tables, column), ColumnLevels::new(&tables, comparison).unwrap());
+            let mut dice = Dice::new(5);
+            let (ones, others): (Vec<u32>, Vec<u32>) =
+                (0..20_000).map(|_| values.draw(&mut dice)).unzip();
+            let (mut many, mut few) = (Vec::new(), Vec::new());
+            levels.each(&ones, &others, |level| many.push(level));
+            levels.each_plainly(&ones, &others, |level| few.push(level));
+            assert_eq!(few, many, "{}", comparison.name);
+            assert_eq!(few.len(), ones.len());
+        }
+    }
 }

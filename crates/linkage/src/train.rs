@@ -22,9 +22,10 @@
 
 use crate::block::Blocks;
 use crate::calibrate::by_second_hits;
+use crate::fuse::Ready;
 use crate::keys::columns_of;
 use crate::kin;
-use crate::link::{Detail, Links, Pair, Weighed, score_pairs, settled};
+use crate::link::{Detail, Links, Pair, Weighed, score_pairs, score_ready, settled};
 use crate::maximise::furthest;
 pub use crate::maximise::{Estimate, Round, Start, maximise};
 use crate::model::{
@@ -124,9 +125,17 @@ fn learn<'t>(recipe: &Recipe, tables: &'t Tables, wanted: f64, most: u64) -> Res
     check_records(tables)?;
     check_values(recipe, tables)?;
     let training = recipe.training();
-    let (prior, deterministic_pairs) = learn_prior(&training.prior, tables)?;
+    let blocks = Blocks::new(tables, recipe.rules())?;
+    let certain = match &training.prior {
+        Prior::Stated(_) => None,
+        Prior::Deterministic { rules, .. } => Some(Blocks::beside(&[&blocks], tables, rules)?),
+    };
+    let (prior, deterministic_pairs) = learn_prior(&training.prior, tables, certain.as_ref())?;
     let observed = observe_u(recipe, tables)?;
-    let sessions = count_sessions(recipe, tables)?;
+    let ready = Ready::new(tables, recipe.comparisons(), &blocks)?;
+    let known: Vec<&Blocks<'_>> = std::iter::once(&blocks).chain(&certain).collect();
+    let sessions = count_sessions(recipe, tables, &known, &ready)?;
+    drop(certain);
 
     let mut u = observed.u.clone();
     let mut learnt = learn_m(recipe, &sessions, &u, prior, tables.all_pairs())?;
@@ -146,13 +155,19 @@ fn learn<'t>(recipe: &Recipe, tables: &'t Tables, wanted: f64, most: u64) -> Res
     let comparisons = with_parameters(recipe.comparisons(), &learnt.m, &u);
     let unset = recipe.with_parameters(prior, 0.0, comparisons.clone(), Vec::new(), None)?;
     let scorer = Scorer::new(&unset, tables)?;
-    let blocks = Blocks::new(tables, recipe.rules())?;
     let least = least_competing(recipe.threshold());
     let lightest = wanted.min(least);
     let chosen = choose_sources(tables, &blocks, training.seed, most);
     // What is kept for afterwards is no part of what is learnt from.
     let from = if chosen.is_some() { least } else { lightest };
-    let mut weighed = score_pairs(&scorer, &blocks, Detail::Full, from, chosen.as_deref(), |_| {})?;
+    let score = |scorer, detail, from, among| {
+        if blocks.is_plain() {
+            Ok(score_ready(scorer, &blocks, &ready, detail, (from, among), |_| {}))
+        } else {
+            score_pairs(scorer, &blocks, detail, from, among, |_| {})
+        }
+    };
+    let mut weighed = score(&scorer, Detail::Full, from, chosen.as_deref())?;
     let patterns = weighed.patterns_by_rule();
     let mut pairs: Vec<Pair> =
         weighed.pairs.iter().filter(|pair| pair.weight >= least).copied().collect();
@@ -177,7 +192,7 @@ fn learn<'t>(recipe: &Recipe, tables: &'t Tables, wanted: f64, most: u64) -> Res
     if chosen.is_some() {
         // Second hits are few, and in a sample of the records the middle of the scale would be a matter of chance: what
         // weights stand for is learnt from all records' pairs, now that kin are told apart.
-        weighed = score_pairs(&scorer, &blocks, Detail::Kept, lightest, None, |_| {})?;
+        weighed = score(&scorer, Detail::Kept, lightest, None)?;
         pairs = weighed.pairs.iter().filter(|pair| pair.weight >= least).copied().collect();
         in_order(tables, &mut pairs);
     } else {
@@ -187,6 +202,7 @@ fn learn<'t>(recipe: &Recipe, tables: &'t Tables, wanted: f64, most: u64) -> Res
         // What was counted on the way is of sums, before kin are taken off.
         weighed = weighed.without_detail();
     }
+    drop(ready);
     let points =
         if one_partner { by_second_hits(&pairs, records[0] as f64, &[]) } else { Vec::new() };
     let forecast = Forecast::new(&pairs, recipe.one_to_one(), recipe.link(), &points, records);
@@ -218,7 +234,7 @@ fn learn<'t>(recipe: &Recipe, tables: &'t Tables, wanted: f64, most: u64) -> Res
 
 /// Puts pairs in the order of their records' values, since sums of what is expected must not depend on the order of rows.
 fn in_order(tables: &Tables, pairs: &mut [Pair]) {
-    pairs.sort_by_key(|pair| {
+    pairs.sort_by_cached_key(|pair| {
         (tables.rank(Side::Source, pair.source), tables.rank(Side::Recipient, pair.recipient))
     });
 }
@@ -280,11 +296,16 @@ fn check_values(recipe: &Recipe, tables: &Tables) -> Result<()> {
     Ok(())
 }
 
-fn learn_prior(prior: &Prior, tables: &Tables) -> Result<(f64, Option<u64>)> {
+/// `certain` are the blocks of the rules that the prior is learnt from.
+fn learn_prior(
+    prior: &Prior,
+    tables: &Tables,
+    certain: Option<&Blocks<'_>>,
+) -> Result<(f64, Option<u64>)> {
     match prior {
         Prior::Stated(prior) => Ok((*prior, None)),
-        Prior::Deterministic { rules, recall } => {
-            let counts = Blocks::new(tables, rules)?.counts();
+        Prior::Deterministic { recall, .. } => {
+            let counts = certain.map(Blocks::counts).unwrap_or_default();
             let pairs = counts.last().map_or(0, |rule| rule.cumulative_pairs);
             let all = tables.all_pairs();
             let prior = pairs as f64 / recall / all as f64;

@@ -122,7 +122,7 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
         let rules = fused.blocks.rules().len();
         Self {
             fused,
-            memos: fused.finders.iter().map(Finder::memos).collect(),
+            memos: fused.ready.finders.iter().map(Finder::memos).collect(),
             kin: FxHashMap::default(),
             sources: Gathered::default(),
             recipients: Gathered::default(),
@@ -168,7 +168,7 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
         mut recipients: Gathered,
     ) -> (Gathered, Gathered) {
         let keyed = &self.fused.blocks.rules()[usize::from(rule)];
-        let between = self.fused.link == Link::Between;
+        let between = self.fused.ready.link == Link::Between;
         let mut from = blocks.start;
         while from < blocks.end {
             // Where few records are chosen, few blocks have one.
@@ -189,11 +189,11 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
             }
             let all = keyed.sources.of_all(from, to);
             let others = if between { keyed.recipients.of_all(from, to) } else { all };
-            sources.gather(&self.fused.source, all);
+            sources.gather(&self.fused.ready.source, all);
             if self.fused.sieve.is_some() {
-                self.columns.gather(self.fused.recipient_rows(), others);
+                self.columns.gather(self.fused.ready.recipient_rows(), others);
             } else if between {
-                recipients.gather(self.fused.recipient_rows(), others);
+                recipients.gather(self.fused.ready.recipient_rows(), others);
             }
             let (mut row, mut column) = (0, 0);
             for block in from..to {
@@ -221,7 +221,7 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
         mut recipients: Gathered,
     ) -> (Gathered, Gathered) {
         let keyed = &self.fused.blocks.rules()[usize::from(rule)];
-        let between = self.fused.link == Link::Between;
+        let between = self.fused.ready.link == Link::Between;
         let halved = !between && down == across;
         let here = &keyed.sources.of(block)[down];
         if !self.is_asked_of(here) {
@@ -229,11 +229,11 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
         }
         let all = if between { keyed.recipients.of(block) } else { keyed.sources.of(block) };
         let there = &all[across];
-        sources.gather(&self.fused.source, here);
+        sources.gather(&self.fused.ready.source, here);
         if self.fused.sieve.is_some() {
-            self.columns.gather(self.fused.recipient_rows(), there);
+            self.columns.gather(self.fused.ready.recipient_rows(), there);
         } else if !halved {
-            recipients.gather(self.fused.recipient_rows(), there);
+            recipients.gather(self.fused.ready.recipient_rows(), there);
         }
         let down = Members { rows: &sources, from: 0, records: here };
         if halved {
@@ -301,7 +301,7 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
             sieve.sift(scorer, left, earlier, &self.columns, places, &mut sifted);
         for place in &sifted.found {
             let recipient = recipients[*place as usize - from];
-            let right = self.fused.recipient_rows().row(recipient.index());
+            let right = self.fused.ready.recipient_rows().row(recipient.index());
             let (equal, missing) = self.agreement(left, right);
             let pair = (source, recipient);
             if let Some(pattern) = self.heavy(scorer, pair, left, right, equal, missing) {
@@ -314,13 +314,13 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
     /// Says of which comparisons the values are equal, where that is the first level, and of which one is missing.
     #[inline]
     fn agreement(&self, left: &[u32], right: &[u32]) -> (u32, u32) {
-        let count = self.fused.finders.len();
+        let count = self.fused.ready.finders.len();
         let (mut equal, mut missing) = (0u32, 0u32);
         for (index, (one, other)) in left[..count].iter().zip(&right[..count]).enumerate() {
             missing |= u32::from(*one == NO_VALUE || *other == NO_VALUE) << index;
             equal |= u32::from(one == other) << index;
         }
-        (equal & !missing & self.fused.equal_is_first, missing)
+        (equal & !missing & self.fused.ready.equal_is_first, missing)
     }
 
     /// Compares a pair and counts it, where every pair's pattern is asked for.
@@ -382,13 +382,17 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
         missing: u32,
     ) -> Pattern {
         let mut pattern = Pattern::default();
-        let finders = self.fused.finders.iter().zip(&mut self.memos);
-        for (index, (finder, memos)) in finders.enumerate() {
+        let ready = self.fused.ready;
+        let finders = ready.finders.iter().zip(&ready.far).zip(&mut self.memos);
+        for (index, ((finder, far), memos)) in finders.enumerate() {
             if missing >> index & 1 == 1 {
                 continue;
             }
+            let is_far = || far.is_some_and(|far| far.is_far(left, right));
             let level = if equal >> index & 1 == 1 {
                 1
+            } else if is_far() {
+                finder.otherwise()
             } else {
                 finder.level(memos, left, right, source, recipient)
             };
@@ -432,7 +436,7 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
                 pattern = pattern.with(index, 1);
                 continue;
             }
-            let finder = &self.fused.finders[index];
+            let finder = &self.fused.ready.finders[index];
             let level = finder.level(&mut self.memos[index], left, right, source, recipient);
             pattern = pattern.with(index, level);
             most -= bound.less_by_level(index, level);

@@ -40,6 +40,7 @@ const SLACK: f64 = 0.01;
 const SIMILARITY_SLACK: f32 = 1e-3;
 
 /// Where the signs of a comparison's values stand in a row, and what they are signs of.
+#[derive(Clone, Copy)]
 pub(crate) enum Signs {
     /// One word: which letters a text has.
     Edits(usize),
@@ -166,6 +167,45 @@ impl Letters {
     }
 }
 
+/// From which measure on a test can hold, for those that signs tell of.
+fn holds_from(test: &Test) -> Option<f32> {
+    match test {
+        // Measured as edits below none, so that more is closer here too.
+        Test::Levenshtein(most) | Test::OptimalAlignment(most) | Test::Damerau(most) => {
+            Some(-(*most as f32))
+        }
+        Test::Jaro(least) | Test::JaroWinkler(least) => Some(*least as f32 - SIMILARITY_SLACK),
+        _ => None,
+    }
+}
+
+/// What the signs of one comparison tell of a single pair: that no level but the last can hold.
+#[derive(Clone, Copy)]
+pub(crate) struct Far {
+    signs: Signs,
+    /// From which measure on another level can.
+    from: f32,
+}
+
+impl Far {
+    /// Takes the loosest of a comparison's tests, all of which these are signs for.
+    pub(crate) fn of<'a>(signs: Signs, tests: impl Iterator<Item = &'a Test>) -> Option<Self> {
+        let from = tests.filter_map(holds_from).reduce(lesser)?;
+        Some(Self { signs, from })
+    }
+
+    /// Says whether two values differ by more than any test but the last allows. Both rows have a value.
+    #[inline]
+    pub(crate) fn is_far(self, left: &[u32], right: &[u32]) -> bool {
+        match self.signs {
+            Signs::Edits(word) => edit_measure(left[word], right[word]) < self.from,
+            Signs::Similarity(bag, head) => {
+                similarity_measure((left[bag], left[head]), (right[bag], right[head])) < self.from
+            }
+        }
+    }
+}
+
 /// The pass's sieve.
 pub(crate) struct Sieve {
     processor: Processor,
@@ -207,7 +247,7 @@ impl Sieve {
         scorer: &Scorer<'_>,
         finders: &[Finder<'_>],
         bound: &Bound,
-        signs: Vec<Option<Signs>>,
+        signs: &[Option<Signs>],
         least: f64,
     ) -> Self {
         let comparisons = scorer.model().comparisons().iter();
@@ -217,21 +257,11 @@ impl Sieve {
             let equal = if frequent { scorer.partial(index, 1) } else { bound.equal(index) };
             let far = bound.most_of(index, finder.otherwise()) as f32;
             let signs = signs.map(|signs| {
-                let from = |test: &Test| match test {
-                    // Measured as edits below none, so that more is closer here too.
-                    Test::Levenshtein(most)
-                    | Test::OptimalAlignment(most)
-                    | Test::Damerau(most) => Some(-(*most as f32)),
-                    Test::Jaro(least) | Test::JaroWinkler(least) => {
-                        Some(*least as f32 - SIMILARITY_SLACK)
-                    }
-                    _ => None,
-                };
                 let mut steps: Vec<Step> = (1u8..)
                     .zip(&comparison.levels)
                     .filter_map(|(number, level)| {
                         let most = bound.most_of(index, number) as f32;
-                        from(&level.test).map(|from| Step { from, most })
+                        holds_from(&level.test).map(|from| Step { from, most })
                     })
                     .collect();
                 steps.sort_by(|one, other| one.from.total_cmp(&other.from));
@@ -472,6 +502,35 @@ fn similarities(mine: (u32, u32), theirs: (&[u32; LANES], &[u32; LANES])) -> [f3
     each(|lane| if length == 0.0 || other[lane] == 0.0 { 2.0 } else { alike[lane] })
 }
 
+/// The least edits between two texts, counted below none: what [`edits`] says of many, of one.
+#[inline]
+fn edit_measure(mine: u32, theirs: u32) -> f32 {
+    let odd = (mine & !theirs).count_ones().max((theirs & !mine).count_ones());
+    -(odd.cast_signed() as f32)
+}
+
+/// The most that the Jaro–Winkler similarity of two texts can be, which is never below the Jaro similarity:
+/// what [`similarities`] says of many, of one. Each is its bag and its head.
+#[inline]
+fn similarity_measure(mine: (u32, u32), theirs: (u32, u32)) -> f32 {
+    const LENGTH: u32 = (1 << LENGTH_BITS) - 1;
+    let number = |head: u32| (head & LENGTH).cast_signed() as f32;
+    let (length, other) = (number(mine.1), number(theirs.1));
+    let odd = |one: u32, other: u32| (one & !other).count_ones().cast_signed() as f32;
+    let (own, foreign) = (odd(mine.0, theirs.0), odd(theirs.0, mine.0));
+    let common = lesser(length - own, other - foreign);
+    let jaro = (common * (1.0 / length) + common / other + 1.0) * (1.0 / 3.0);
+    let differing = (theirs.1 ^ mine.1) >> LENGTH_BITS;
+    // One where the first so many letters are equal: nothing less one has its highest bit set, and little less one not.
+    let equal = |letters: u32| {
+        let first = differing & ((1 << (letters * LETTER_BITS)) - 1);
+        first.wrapping_sub(1) >> 31
+    };
+    let bonus = (equal(1) + equal(2) + equal(3) + equal(4)).cast_signed() as f32 * 0.1;
+    // A length that isn't known can be any.
+    if length == 0.0 || other == 0.0 { 2.0 } else { jaro + bonus * (1.0 - jaro) }
+}
+
 /// The most of the levels that can hold at these measures.
 #[inline(always)]
 fn stepped(far: f32, steps: &[Step; STEPS], measure: &[f32; LANES]) -> [f32; LANES] {
@@ -507,8 +566,14 @@ mod tests {
                 let (bags, heads) = (lanes(&|text| letters.bag(text)), lanes(&head));
                 let apart = edits(letters.bag(one), &bags);
                 let alike = similarities((letters.bag(one), head(one)), (&bags, &heads));
+                let measures = |lane: usize| {
+                    let mine = (letters.bag(one), head(one));
+                    let similarity = similarity_measure(mine, (bags[lane], heads[lane]));
+                    (edit_measure(mine.0, bags[lane]), similarity)
+                };
                 for (lane, other) in others.iter().enumerate() {
                     let (here, there) = (chars(one), chars(other));
+                    prop_assert_eq!(measures(lane), (apart[lane], alike[lane]));
                     prop_assert!(-apart[lane] <= text::damerau(&here, &there) as f32);
                     let winkler = text::jaro_winkler(&here, &there).max(text::jaro(&here, &there));
                     prop_assert!(alike[lane] + SIMILARITY_SLACK >= winkler as f32, "{one} {other}");

@@ -8,8 +8,9 @@ use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use proptest::prelude::*;
 
 use crate::block::Blocks;
+use crate::fuse::Ready;
 use crate::link::plain::score_plainly;
-use crate::link::{Detail, score_pairs};
+use crate::link::{Detail, count_plainly, count_ready, score_pairs};
 use crate::record::Side;
 use crate::score::Scorer;
 use crate::tables::{Table, Tables};
@@ -157,6 +158,14 @@ proptest! {
                 let tables = tables(&model, &source, &recipient, size, threads);
                 let scorer = Scorer::new(&model, &tables).unwrap();
                 let blocks = Blocks::new(&tables, model.rules()).unwrap();
+                let ready = Ready::new(&tables, model.comparisons(), &blocks).unwrap();
+                for rule in model.rules().iter().map(std::slice::from_ref) {
+                    let shared = Blocks::beside(&[&blocks], &tables, rule).unwrap();
+                    let own = Blocks::new(&tables, rule).unwrap();
+                    prop_assert!(shared.pairs().eq(own.pairs()));
+                    let plain = count_plainly(&tables, model.comparisons(), &own).unwrap();
+                    prop_assert_eq!(count_ready(&ready, &shared), plain);
+                }
                 for least in [-1000.0, -6.6, 0.0, 12.0] {
                     let plain = score_plainly(&scorer, &blocks, least).unwrap();
                     let mut full =

@@ -8,6 +8,7 @@
 //! Resolution](https://doi.org/10.1109/ICDE.2012.22), 2012, whose BlockSplit and PairRange these tiles and cuts are.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::block::KeyedRule;
 use crate::model::Link;
@@ -46,7 +47,7 @@ const MOST_UNITS: u64 = 1 << 14;
 const PIECES: u64 = 8;
 
 /// Cuts the pairs of rules into units.
-pub(crate) fn cut(rules: &[KeyedRule], link: Link) -> Vec<Unit> {
+pub(crate) fn cut(rules: &[Arc<KeyedRule>], link: Link) -> Vec<Unit> {
     let all: u64 = rules
         .iter()
         .map(|rule| (0..rule.blocks()).map(|block| rule.pairs(block, link)).sum::<u64>())
@@ -192,7 +193,7 @@ mod tests {
     use super::*;
 
     /// Every pair that units hold, as rule, source and recipient; none comes twice.
-    fn pairs_of(units: &[Unit], rules: &[KeyedRule], link: Link) -> BTreeSet<(u16, u32, u32)> {
+    fn pairs_of(units: &[Unit], rules: &[Arc<KeyedRule>], link: Link) -> BTreeSet<(u16, u32, u32)> {
         let mut seen = BTreeSet::new();
         for unit in units {
             let mut count = 0;
@@ -240,10 +241,10 @@ mod tests {
         seen
     }
 
-    fn rules(keys: &[(Vec<u32>, Vec<u32>)], link: Link) -> Vec<KeyedRule> {
+    fn rules(keys: &[(Vec<u32>, Vec<u32>)], link: Link) -> Vec<Arc<KeyedRule>> {
         let rule = |(source, recipient): &(Vec<u32>, Vec<u32>)| {
             let recipient = if link == Link::Between { recipient.clone() } else { Vec::new() };
-            KeyedRule::of_keys(source.clone(), recipient, link)
+            Arc::new(KeyedRule::of_keys(source.clone(), recipient, link))
         };
         keys.iter().map(rule).collect()
     }
