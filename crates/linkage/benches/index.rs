@@ -28,7 +28,10 @@ fn look_up(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("index");
     group.sample_size(10);
     for people in [most / 100, most / 10, most] {
-        let plan = Plan { payroll_people: 1_000, caseload_people: people, ..Plan::small(11) };
+        // The overlap is a share of those held; three in ten of those asked for are there.
+        let overlap = 300.0 / f64::from(people);
+        let plan =
+            Plan { payroll_people: 1_000, caseload_people: people, overlap, ..Plan::small(11) };
         let files = synthesise(&plan).unwrap();
         let (asked, held) = (files.payroll, [files.caseload]);
         let mut index = Index::new(model.clone(), Side::Recipient, Table::new(&held)).unwrap();
