@@ -266,8 +266,11 @@ impl App {
     /// Says whether the ledger can be written: tried now, or, while a run has the node and writes it, as of the last try.
     pub(crate) async fn is_ledger_writable(&self) -> bool {
         if let Ok(mut node) = self.inner.node.try_lock() {
-            let is_writable = node.drain().await.is_ok();
-            self.inner.ledger_writable.store(is_writable, Ordering::Relaxed);
+            let drained = node.drain().await;
+            self.inner.ledger_writable.store(drained.is_ok(), Ordering::Relaxed);
+            if let Err(error) = drained {
+                tracing::error!(why = error.chain(), "the ledger was not written");
+            }
         }
         self.inner.ledger_writable.load(Ordering::Relaxed)
     }

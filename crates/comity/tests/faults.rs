@@ -92,7 +92,7 @@ impl Served {
     fn asked_again(&self, path: &str) -> (u16, Value) {
         for _ in 0..100 {
             let (status, said) = self.call("GET", path, None);
-            if status != 503 {
+            if !is_unavailable(status, &said) {
                 return (status, said);
             }
             thread::sleep(Duration::from_millis(100));
