@@ -1,7 +1,7 @@
 //! Corrections between nodes: what one party has disclosed wrongly is put right at every party that got it
 //! (5 U.S.C. 552a(c)(4), floor F7).
 //!
-//! A correction is posted to the recipient's node as [`super::message`] has it, and names the agreement and the sender's
+//! A correction is posted to the recipient's node as `message.rs` has it, and names the agreement and the sender's
 //! own number for it. The recipient keeps it, records that it came, and acknowledges.
 //!
 //! What follows from a correction at the recipient is for its officers; nothing here changes a record by itself.

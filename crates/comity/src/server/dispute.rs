@@ -1,9 +1,9 @@
 //! Disputes between nodes: a recipient tells the source that its record is wrong, and the source must answer by a day
 //! (5 U.S.C. 552a(d)(2), (e)(5)). A settled answer goes back to the recipient, whose case waits for it.
 //!
-//! Both travel as [`super::message`] has it: signed, kept and recorded, acknowledged. The recipient's node sends a dispute
+//! Both travel as `message.rs` has it: signed, kept and recorded, acknowledged. The recipient's node sends a dispute
 //! until the source has taken it, and again each day once its day has passed; the source's node sends its answer until the
-//! recipient has taken it ([`super::chase`]). What the answer is, an officer of the source says, through the gate
+//! recipient has taken it (`chase.rs`). What the answer is, an officer of the source says, through the gate
 //! (`answer_dispute`); a machine only carries it.
 
 use super::error::Problem;
@@ -379,7 +379,7 @@ pub async fn answer(
 /// Sends a dispute to the source's node.
 ///
 /// # Errors
-/// As [`message::deliver`].
+/// As `message::deliver`.
 pub async fn send(app: &App, sent: &Message) -> Result<String, crate::Error> {
     message::deliver(app, &sent.to, PATH, &sent.number, sent).await
 }
@@ -387,7 +387,7 @@ pub async fn send(app: &App, sent: &Message) -> Result<String, crate::Error> {
 /// Sends an answer to the node that disputed.
 ///
 /// # Errors
-/// It cannot be read, or as [`message::deliver`].
+/// It cannot be read, or as `message::deliver`.
 pub(crate) async fn send_answer(app: &App, one: &Raised) -> Result<String, Error> {
     let answer = opened(app, one)?.answer.ok_or(Error::NotFound)?;
     Ok(message::deliver(app, &answer.to, ANSWERS, &answer.number, &answer).await?)
