@@ -227,7 +227,7 @@ async fn drain(store: &Database) -> Result<u64, Failure> {
     let mut index = store.last_acknowledged().await?.map_or(0, |index| index + 1);
     let begun = index;
     loop {
-        let lines = store.waiting_first(4096).await?;
+        let lines = store.outbox(4096).await?.waiting;
         if lines.is_empty() {
             return Ok(index - begun);
         }

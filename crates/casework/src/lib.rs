@@ -58,7 +58,7 @@ pub use store::cases::{
 };
 pub use store::vault::{self, Keeper, Vault};
 pub use store::{
-    Outgoing, RecordedStay, StaysState, Store, database::Database, postgres::Postgres,
+    Outbox, Outgoing, RecordedStay, StaysState, Store, database::Database, postgres::Postgres,
     sqlite::Sqlite,
 };
 pub use terms::{Reviewers, Terms};

@@ -28,6 +28,18 @@ pub struct Outgoing {
     pub leaf: Vec<u8>,
 }
 
+/// The outbox as it was at one moment.
+///
+/// How far the ledger is and what waits for it have to be read together: an acknowledgement that its caller did not wait
+/// for may be stored between two reads, and whoever held them against each other would write its lines twice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outbox {
+    /// The highest ledger index acknowledged.
+    pub acknowledged: Option<u64>,
+    /// The first of the lines that the ledger has not acknowledged, in order.
+    pub waiting: Vec<Outgoing>,
+}
+
 /// A stay as recorded; its meaning is the agreement crate's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedStay {

@@ -417,7 +417,7 @@ impl Desk {
     /// The store cannot be read.
     pub async fn is_recorded(&self, lines: &[i64]) -> Result<bool, Error> {
         // The outbox is drained in order: what is before the first that waits is recorded.
-        let first = self.inner.store.waiting_first(1).await?;
+        let first = self.inner.store.outbox(1).await?.waiting;
         let last = lines.iter().max();
         Ok(first.first().is_none_or(|line| last.is_none_or(|last| *last < line.number)))
     }

@@ -1,7 +1,7 @@
 //! The way from the case store's outbox to the ledger: in order, once, and whatever a crash left behind.
 
 use crate::Error;
-use casework::{CaseStore, Outgoing, Store};
+use casework::{CaseStore, Outbox, Outgoing, Store};
 use ledger::{Disk, Leaf, Log, Recorded};
 
 /// The most lines that are brought at once: so many entries at most are in the ledger and not acknowledged after a crash.
@@ -11,7 +11,8 @@ const MOST: u32 = 4096;
 ///
 /// If we crash after the ledger took lines and before the store noted them, they are still waiting and their entries are
 /// already there: the entries beyond the last one acknowledged are held against the waiting lines first, so that
-/// nothing is written twice.
+/// nothing is written twice. The same holds for a caller that goes away while this runs: an acknowledgement that it no
+/// longer waits for is either in the state that the next caller reads or not.
 ///
 /// # Errors
 /// The ledger cannot be written (what waits goes on waiting), or it holds an entry that never was in the outbox.
@@ -34,12 +35,12 @@ async fn drain_some<S: Store + CaseStore>(
     store: &S,
     log: &mut Log<Disk>,
 ) -> Result<Vec<(i64, Recorded)>, Error> {
-    let waiting = store.waiting_first(MOST).await?;
+    let Outbox { acknowledged, waiting } = store.outbox(MOST).await?;
     if waiting.is_empty() {
         return Ok(Vec::new());
     }
     let leaves = waiting.into_iter().map(leaf_of).collect::<Result<Vec<_>, Error>>()?;
-    let next = store.last_acknowledged().await?.map_or(0, |index| index + 1);
+    let next = acknowledged.map_or(0, |index| index + 1);
 
     if log.size() < next {
         return Err(Error::ForeignEntry { index: log.size() });

@@ -88,20 +88,8 @@ impl Served {
         (status, serde_json::from_str(body).unwrap_or(Value::Null))
     }
 
-    /// Asks for something, and again as long as it says that it cannot just now: a machine at work elsewhere is slow.
-    fn asked_again(&self, path: &str) -> (u16, Value) {
-        for _ in 0..100 {
-            let (status, said) = self.call("GET", path, None);
-            if !is_unavailable(status, &said) {
-                return (status, said);
-            }
-            thread::sleep(Duration::from_millis(100));
-        }
-        panic!("{path} was not answered within 10 seconds")
-    }
-
     fn first_case(&self) -> String {
-        let (status, said) = self.asked_again("/api/v1/program");
+        let (status, said) = self.call("GET", "/api/v1/program", None);
         assert_eq!(status, 200, "{said}");
         "2027Q1-0001".to_owned()
     }
@@ -139,7 +127,7 @@ impl Served {
 /// Held against the ledger and the store: nothing that was answered with success is missing.
 fn nothing_is_lost(desk: &Desk, key: &str, case: &str, version: u64) {
     let served = serve(desk, key);
-    let (status, shown) = served.asked_again(&format!("/api/v1/cases/{case}"));
+    let (status, shown) = served.call("GET", &format!("/api/v1/cases/{case}"), None);
     assert_eq!((status, &shown["version"]), (200, &json!(version)), "{shown}");
     served.stop();
     let audited = desk.call("audit benefits/work");

@@ -393,9 +393,6 @@ pub trait CaseStore {
         lines: &[(i64, u64)],
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// Returns at most so many outbox lines that the ledger has not acknowledged, in order.
-    fn waiting_first(
-        &self,
-        limit: u32,
-    ) -> impl Future<Output = Result<Vec<crate::Outgoing>, Error>> + Send;
+    /// Returns the outbox as it is at one moment, with at most so many lines that the ledger has not acknowledged.
+    fn outbox(&self, limit: u32) -> impl Future<Output = Result<crate::Outbox, Error>> + Send;
 }

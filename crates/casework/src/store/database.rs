@@ -7,9 +7,9 @@ use super::cases::{
 use super::vault::Vault;
 use crate::destroyed::{Certificate, Destroyed};
 use crate::{
-    BondKey, Cluster, Disclosure, DisclosureId, Drafts, Error, Known, Lead, LeadId, Outgoing,
-    PairKey, Pilot, PilotTerms, Planned, Postgres, RecordedStay, Review, Run, SealedEntry, Sqlite,
-    Stage, StaysState, Store, Terms,
+    BondKey, Cluster, Disclosure, DisclosureId, Drafts, Error, Known, Lead, LeadId, Outbox,
+    Outgoing, PairKey, Pilot, PilotTerms, Planned, Postgres, RecordedStay, Review, Run,
+    SealedEntry, Sqlite, Stage, StaysState, Store, Terms,
 };
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -426,7 +426,7 @@ impl CaseStore for Database {
         on!(self, store => store.acknowledge_all(lines))
     }
 
-    async fn waiting_first(&self, limit: u32) -> Result<Vec<Outgoing>, Error> {
-        on!(self, store => store.waiting_first(limit))
+    async fn outbox(&self, limit: u32) -> Result<Outbox, Error> {
+        on!(self, store => store.outbox(limit))
     }
 }

@@ -476,7 +476,7 @@ async fn lines_are_acknowledged_together_and_the_first_of_them_come_first<S: Cas
     store: &S,
 ) {
     store.note(&words((0..5_u8).map(|number| vec![number]).collect())).await.unwrap();
-    let waiting = store.waiting_first(3).await.unwrap();
+    let waiting = store.outbox(3).await.unwrap().waiting;
     assert_eq!(waiting.iter().map(|line| line.leaf[0]).collect::<Vec<_>>(), [0, 1, 2]);
     let lines: Vec<_> =
         waiting.iter().zip(10..).map(|(line, index)| (line.number, index)).collect();
@@ -484,14 +484,41 @@ async fn lines_are_acknowledged_together_and_the_first_of_them_come_first<S: Cas
     // An acknowledgement takes effect once.
     store.acknowledge_all(&[(waiting[0].number, 99)]).await.unwrap();
     assert_eq!(store.last_acknowledged().await.unwrap(), Some(12));
-    let rest = store.waiting_first(9).await.unwrap();
+    let rest = store.outbox(9).await.unwrap().waiting;
     assert_eq!(rest.iter().map(|line| line.leaf[0]).collect::<Vec<_>>(), [3, 4]);
     // What the ledger holds is not kept twice, and what waits between is never taken for it.
     store.acknowledge_all(&[(rest[1].number, 14)]).await.unwrap();
-    assert_eq!(store.waiting_first(9).await.unwrap(), rest[..1]);
+    assert_eq!(store.outbox(9).await.unwrap().waiting, rest[..1]);
     assert_eq!(store.last_acknowledged().await.unwrap(), Some(14));
     let nobody = After { second: 0, id: lead(1) };
     assert_eq!(store.notices(Letter::Drafted, Some(&nobody), 1).await.unwrap().lines.len(), 0);
+}
+
+/// Line by line is noted and acknowledged while somebody else reads: the first that waits always is the next.
+async fn the_outbox_is_read_as_it_is_at_one_moment<S: CaseStore + Store>(store: &S) {
+    const LINES: u64 = 300;
+    let write = async {
+        for index in 0..LINES {
+            let leaf = index.to_be_bytes().to_vec();
+            let number = store.note(&words(vec![leaf])).await.unwrap()[0];
+            store.acknowledge(number, index).await.unwrap();
+        }
+    };
+    let read = async {
+        let mut seen = 0;
+        loop {
+            let outbox = store.outbox(9).await.unwrap();
+            let next = outbox.acknowledged.map_or(0, |index| index + 1);
+            if let Some(line) = outbox.waiting.first() {
+                assert_eq!(line.leaf, next.to_be_bytes(), "after {seen} that waited");
+                seen += 1;
+            } else if next == LINES {
+                return seen;
+            }
+        }
+    };
+    let ((), seen) = tokio::join!(write, read);
+    assert!(seen > 0, "nothing was ever seen waiting");
 }
 
 crate::promises::on_every_store!(
@@ -509,5 +536,6 @@ crate::promises::on_every_store!(
     a_notice_is_drafted_printed_served_and_returned,
     every_disclosure_about_a_case_id_is_found_and_no_other,
     who_reads_is_noted_and_a_paper_is_kept_once,
+    the_outbox_is_read_as_it_is_at_one_moment,
     lines_are_acknowledged_together_and_the_first_of_them_come_first,
 );

@@ -90,7 +90,7 @@ impl App {
     pub(crate) async fn until_drained(&self) -> Result<(), Error> {
         for _ in 0..LOOKS {
             if self.is_ledger_writable().await
-                && self.desk().store().waiting_first(1).await?.is_empty()
+                && self.desk().store().outbox(1).await?.waiting.is_empty()
             {
                 return Ok(());
             }

@@ -12,6 +12,7 @@
 mod benefits;
 mod cycles;
 mod desk;
+mod draining;
 mod interruption;
 mod keeping;
 mod law;

@@ -9,8 +9,8 @@ use crate::store::cases::{
 };
 use crate::store::writer::Together;
 use crate::{
-    BondKey, Case, CaseStage, Cluster, Delivery, Drafts, Error, How, Joined, LeadId, Outgoing,
-    PairKey, Stage, Terms,
+    BondKey, Case, CaseStage, Cluster, Delivery, Drafts, Error, How, Joined, LeadId, Outbox,
+    Outgoing, PairKey, Stage, Terms,
 };
 use agreement::{OfficerId, PartyId};
 use jiff::Timestamp;
@@ -809,16 +809,27 @@ impl CaseStore for Sqlite {
         Ok(tx.commit().await?)
     }
 
-    async fn waiting_first(&self, limit: u32) -> Result<Vec<Outgoing>, Error> {
+    async fn outbox(&self, limit: u32) -> Result<Outbox, Error> {
+        // One statement reads one state.
         let rows = sqlx::query(
-            "SELECT number, leaf FROM outbox WHERE ledger_index IS NULL ORDER BY number LIMIT ?",
+            "SELECT acknowledged, number, leaf
+             FROM (SELECT max(ledger_index) AS acknowledged FROM outbox) AS ledger
+             LEFT JOIN (SELECT number, leaf FROM outbox WHERE ledger_index IS NULL ORDER BY number LIMIT ?) AS first
+                 ON TRUE
+             ORDER BY number",
         )
         .bind(limit)
         .fetch_all(&self.readers)
         .await?;
-        rows.iter()
-            .map(|row| Ok(Outgoing { number: row.try_get("number")?, leaf: row.try_get("leaf")? }))
-            .collect()
+        let mut outbox = Outbox { acknowledged: None, waiting: Vec::with_capacity(rows.len()) };
+        for row in &rows {
+            outbox.acknowledged =
+                row.try_get::<Option<i64>, _>("acknowledged")?.map(i64::cast_unsigned);
+            if let Some(number) = row.try_get("number")? {
+                outbox.waiting.push(Outgoing { number, leaf: row.try_get("leaf")? });
+            }
+        }
+        Ok(outbox)
     }
 }
 
