@@ -11,7 +11,8 @@ use crate::{
     Accuracy, Auditor, Claim, CostBenefit, Digest, Discrepancy, Disputing, Element, ElementRef,
     Environment, Error, Exception, Justification, Model, Notice, PackId, Party, PartyId, Pilot,
     Problem, ProgramId, Purpose, PurposeId, RecordSet, RecordSetId, Redisclosure, Retention,
-    Reviewers, Reviewing, Role, Security, Term, Use, UseOfRecords, Verification, Witnesses,
+    Reviewers, Reviewing, Role, Security, Subgroup, Term, Use, UseOfRecords, Verification,
+    Witnesses,
 };
 
 /// A matching agreement.
@@ -61,6 +62,10 @@ pub struct Agreement {
     #[schemars(extend("x-cite" = "floor F5"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review: Option<Reviewing>,
+    /// By which groups of the recipient's cases error is watched; by none where nothing is said.
+    #[schemars(extend("x-cite" = "floor F3, F12"))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subgroups: Vec<Subgroup>,
     /// How disputes about the source's records are answered; within thirty days where nothing is said.
     #[schemars(extend("x-cite" = "floor F7"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]

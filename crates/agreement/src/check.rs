@@ -3,6 +3,8 @@
 //! These are checks of sense: names that name something, lists that fit together, numbers within the floor's
 //! constants. What a law asks is in its pack ([`law_problems`]) and in the gate.
 
+mod subgroups;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::reader::Reader;
@@ -75,6 +77,7 @@ impl Check<'_, '_> {
         self.elements();
         self.discrepancy();
         self.model();
+        self.subgroups();
         self.duties();
         self.witnesses();
         self.exceptions();
@@ -125,6 +128,7 @@ impl Check<'_, '_> {
         self.unique("parties", agreement.parties.iter().map(|party| party.id.as_str()));
         self.unique("purposes", agreement.purposes.iter().map(|purpose| purpose.id.as_str()));
         self.unique("record_sets", agreement.record_sets.iter().map(|set| set.id.as_str()));
+        self.unique("subgroups", agreement.subgroups.iter().map(|group| group.id.as_str()));
         self.unique("claims", agreement.claims.iter().map(|claim| claim.id.as_str()));
     }
 

@@ -121,6 +121,8 @@ id! {
     CaseRef "comity-cycle" CYCLE_PATTERN is_cycle
     /// Names a claimed waiver or exemption.
     ClaimId "comity-id" PATTERN is_id
+    /// Names a division of the recipient's cases into groups.
+    SubgroupId "comity-id" PATTERN is_id
     /// Names a population or a territory, as an order or an agreement does.
     GroupId "comity-id" PATTERN is_id
 }

@@ -34,6 +34,7 @@ mod schema;
 mod seal;
 mod signature;
 mod stay;
+mod subgroup;
 mod template;
 mod term;
 mod terms;
@@ -63,7 +64,7 @@ pub use gate::{
 };
 pub use id::{
     CaseRef, ClaimId, CycleId, ElementName, ElementRef, GroupId, OfficerId, PackId, PartyId,
-    ProgramId, PurposeId, RecordSetId,
+    ProgramId, PurposeId, RecordSetId, SubgroupId,
 };
 pub use key::{Environment, PublicKey, SignatureBytes, SigningKey};
 pub use model::{Model, Pilot, Threshold};
@@ -82,6 +83,7 @@ pub use schema::agreement_schema;
 pub use seal::Seal;
 pub use signature::{Answer, Document, KeyChange, Signature, Signer, SignerRole, Standing};
 pub use stay::{Direction, Lift, Scope, Stay, StayKind};
+pub use subgroup::{Grouping, Subgroup};
 pub use template::template;
 pub use term::Term;
 pub use terms::terms_problems;

@@ -102,7 +102,7 @@ fn a_placeholder_is_no_value() {
         "plan = \"An officer asks",
         "plan = \"TODO: An officer asks",
         expect![[r#"
-            agreement.toml:141:8: `verification.plan` is still a placeholder (5 U.S.C. 552a(o)(1)(E))
+            agreement.toml:154:8: `verification.plan` is still a placeholder (5 U.S.C. 552a(o)(1)(E))
               write this: The procedure
         "#]],
     );
@@ -158,7 +158,7 @@ fn everything_wrong_is_listed_at_once() {
           remove it; known here: `rule`, `amount`, `over`, `tolerance_cents`
         agreement.toml:130:17: `pilot.bound_percent` is 21, above 20
           write this: The share of false leads must be below this, in percent; 20 at most
-        agreement.toml:175:2: `audit` is unknown
+        agreement.toml:188:2: `audit` is unknown
           did you mean `auditor`?
     "#]].assert_eq(&lines(&problems));
 }
@@ -223,6 +223,96 @@ fn a_protected_element_is_not_matched_on() {
               take it out: nobody is selected by a protected trait or its proxy
         "#]],
     );
+}
+
+#[test]
+fn a_subgroup_is_drawn_from_what_many_share_in_the_recipients_own_caseload() {
+    let born = r#"element = "caseload.date_of_birth"
+grouping = { by = "years", span = 20 }"#;
+    check(
+        born,
+        "element = \"caseload.postcode\"\ngrouping = { by = \"value\" }",
+        expect!["no problem"],
+    );
+    check(
+        born,
+        "element = \"payroll.pay_from\"\ngrouping = { by = \"years\", span = 20 }",
+        expect![[r#"
+            agreement.toml:136:11: `payroll.pay_from` is no element of the recipient's caseload (5 U.S.C. 552a(o)(1)(C))
+              name an element of the record set with the `caseload_id`: nothing is disclosed for a subgroup
+        "#]],
+    );
+    check(
+        born,
+        "element = \"caseload.postcode\"\ngrouping = { by = \"years\", span = 20 }",
+        expect![[r#"
+            agreement.toml:136:11: `caseload.postcode` is of another kind than the rule needs
+              name an element of kind date
+        "#]],
+    );
+    check(
+        born,
+        "element = \"caseload.surname\"\ngrouping = { by = \"value\" }",
+        expect![[r#"
+        agreement.toml:136:11: `caseload.surname` is of another kind than the rule needs
+          name an element of kind code or flag
+    "#]],
+    );
+    check(
+        born,
+        "element = \"caseload.county\"\ngrouping = { by = \"value\" }",
+        expect![[r#"
+        agreement.toml:136:11: `caseload.county` is no element of its record set (5 U.S.C. 552a(o)(1)(C))
+          list it under `returned` or `compared`
+    "#]],
+    );
+    check(
+        "span = 20",
+        "span = 4",
+        expect![[r#"
+        agreement.toml:137:35: `subgroups[0].grouping.span` is 4, below 5 (floor F3, F12)
+          write this: How many years together, five at least
+    "#]],
+    );
+    check(
+        "by = \"years\", span = 20",
+        "by = \"days\"",
+        expect![[r#"
+        agreement.toml:137:19: `subgroups[0].grouping.by` is none of `value`, `years`, `beginning` (floor F3, F12)
+          write one of `value`, `years`, `beginning`
+    "#]],
+    );
+    check(
+        "id = \"region\"",
+        "id = \"born\"",
+        expect![[r#"
+        agreement.toml:141:6: `born` stands twice in `subgroups`
+          give each its own name
+    "#]],
+    );
+}
+
+#[test]
+fn no_subgroup_is_by_a_protected_trait_or_by_who_somebody_is() {
+    let with = |category: &str| {
+        let changed = TEXT
+            .replace(
+                r#"{ name = "declared_income","#,
+                &format!(r#"{{ name = "mark", kind = "code", category = "{category}" }}, {{ name = "declared_income","#),
+            )
+            .replace("caseload.postcode", "caseload.mark");
+        let problems = Agreement::read(&changed, "agreement.toml").unwrap_err();
+        problems.into_iter().map(|problem| problem.what).collect::<Vec<_>>()
+    };
+    let said = |what: &str, wanted: &str| what.contains(wanted);
+    for category in ["race", "language", "citizenship", "health", "tax_number"] {
+        assert!(
+            with(category).iter().any(|what| said(what, "is protected or a proxy")),
+            "{category}"
+        );
+    }
+    assert!(with("identity").iter().any(|what| said(what, "its groups would be people")));
+    assert!(!with("program").iter().any(|what| said(what, "subgroup")));
 }
 
 #[test]
@@ -295,7 +385,7 @@ fn elements_and_names_fit_together() {
         "id = \"comptroller\"",
         "id = \"family-support\"",
         expect![[r#"
-            agreement.toml:176:6: a party cannot be its own auditor (floor F11)
+            agreement.toml:189:6: a party cannot be its own auditor (floor F11)
               name an auditor who is no party
         "#]],
     );
@@ -321,7 +411,7 @@ fn a_test_key_has_no_place_in_a_production_agreement() {
               make a key with `comity key new FILE`
             agreement.toml:49:7: `parties[1].key` is a test key in a production agreement
               make a key with `comity key new FILE`
-            agreement.toml:178:7: `auditor.key` is a test key in a production agreement
+            agreement.toml:191:7: `auditor.key` is a test key in a production agreement
               make a key with `comity key new FILE`
         "#]],
     );
@@ -337,7 +427,7 @@ fn a_test_key_has_no_place_in_a_production_agreement() {
               make a key with `comity key new FILE`
             agreement.toml:50:7: `parties[1].key` is a test key in a production agreement
               make a key with `comity key new FILE`
-            agreement.toml:179:7: `auditor.key` is a test key in a production agreement
+            agreement.toml:192:7: `auditor.key` is a test key in a production agreement
               make a key with `comity key new FILE`
         "#]],
     );
@@ -363,15 +453,15 @@ fn a_claim_and_an_exception_say_what_they_are_for() {
 [[claims]]\nid = \"a\"\nkind = \"waiver\"\nlaw = \"floor\"\nowner = \"nobody\"\ncitation = \"x 1\"\nscope = \"all\"\nbegins = 2027-02-01\nends = 2027-01-01\n
 [cost_benefit]",
         expect![[r#"
-            agreement.toml:183:12: exception `pending_case` is not for category `race` (floor F3)
+            agreement.toml:196:12: exception `pending_case` is not for category `race` (floor F3)
               take the exception out, or name the category it is for
-            agreement.toml:187:1: a waiver names the rules it waives
+            agreement.toml:200:1: a waiver names the rules it waives
               see the rules with `comity law show`
-            agreement.toml:190:7: nothing waives the floor (the floor)
+            agreement.toml:203:7: nothing waives the floor (the floor)
               take the claim out
-            agreement.toml:191:9: `nobody` is no party
+            agreement.toml:204:9: `nobody` is no party
               name the party that claims it
-            agreement.toml:195:8: a claim ends before it begins
+            agreement.toml:208:8: a claim ends before it begins
               correct one of the dates
         "#]],
     );
@@ -757,9 +847,9 @@ fn terms_that_the_gate_would_refuse_are_listed_before_anybody_signs() {
           shorten the term
         agreement.toml:17:1: not kept: every purpose, onward ones too, is in the floor's vocabulary, and none rests on a power to arrest, detain or remove; here: `Family Support Act (fictional), section 12(b), 8 U.S.C. 1231: verification of income against employers' reports` (floor F13)
           nothing here serves civil immigration enforcement; take that purpose or redisclosure out
-        agreement.toml:137:24: not kept: the period to contest is the one a statute or regulation of the program fixes, or else 30 days at least (5 U.S.C. 552a(p)(1)(C))
+        agreement.toml:150:24: not kept: the period to contest is the one a statute or regulation of the program fixes, or else 30 days at least (5 U.S.C. 552a(p)(1)(C))
           give 30 days, or cite what fixes another period
-        agreement.toml:181:1: not kept: an analysis, already made, shows that the program is likely to be cost-effective, or the board waived it in writing, or a statute requires the program and this is its first agreement (5 U.S.C. 552a(u)(4))
+        agreement.toml:194:1: not kept: an analysis, already made, shows that the program is likely to be cost-effective, or the board waived it in writing, or a statute requires the program and this is its first agreement (5 U.S.C. 552a(u)(4))
           file the analysis or the waiver
     "#]].assert_eq(&problems(&text));
 }

@@ -10,8 +10,8 @@
 )]
 
 use casework::{
-    Actor, Case, CaseStore, Database, Disclosure, DisclosureId, Drafts, Judgement, Keeper, LeadId,
-    Moving, Opinion, PairKey, Planned, Queue, Run, RunState, Step, Store, Terms, Vault,
+    Actor, Case, CaseStore, Database, Disclosure, DisclosureId, Drafts, Groups, Judgement, Keeper,
+    LeadId, Moving, Opinion, PairKey, Planned, Queue, Run, RunState, Step, Store, Terms, Vault,
 };
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
@@ -264,6 +264,7 @@ async fn release(store: &Database, run: &str, first: u64, some: u64) -> Result<(
                 weight: 8.0 + (spread(first + number) % 1000) as f64 / 100.0,
                 probability: 0.99,
                 explanation: "x".repeat(2048),
+                groups: Groups::default(),
                 returned_digest: [0; 32],
                 reopens: None,
                 chunk: Some(0),

@@ -32,7 +32,7 @@ use crate::notice::{Noticed, Service};
 use crate::review::{Judged, Judgement, Opinion, Passed, Waiting};
 use crate::step::Assignment;
 use crate::verification::{Proposed, Refuted, Verified, Verifying};
-use crate::{Actor, CaseStage, LeadId, NotAllowed, Step, StepKind, Taken, Terms};
+use crate::{Actor, CaseStage, Groups, LeadId, NotAllowed, Step, StepKind, Taken, Terms};
 use agreement::OfficerId;
 use jiff::{SignedDuration, Timestamp};
 
@@ -42,6 +42,7 @@ pub struct Case {
     id: LeadId,
     terms: Terms,
     opened_at: Timestamp,
+    groups: Groups,
     standing: Standing,
     disputes: Vec<Dispute>,
     assignment: Assignment,
@@ -67,12 +68,19 @@ impl Case {
             id,
             terms,
             opened_at,
+            groups: Groups::default(),
             standing: Standing::Lead(Waiting::default()),
             disputes: Vec::new(),
             assignment: Assignment::default(),
             steps: Vec::new(),
             passed: vec![Passage { stage: CaseStage::Lead, since: opened_at, version: 0 }],
         }
+    }
+
+    /// Returns the case as one of these groups. They are counted with its outcomes, and no step looks at them.
+    #[must_use]
+    pub fn in_groups(self, groups: Groups) -> Case {
+        Case { groups, ..self }
     }
 
     /// Takes the steps of a case again, in order, as they were taken.
@@ -390,6 +398,11 @@ impl Case {
     /// Returns when it was opened.
     pub fn opened_at(&self) -> Timestamp {
         self.opened_at
+    }
+
+    /// Returns the groups that it is counted with.
+    pub fn groups(&self) -> &Groups {
+        &self.groups
     }
 
     /// Returns where it stands, with the evidence so far.

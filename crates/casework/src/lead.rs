@@ -1,6 +1,7 @@
 //! A lead: a pair over the threshold, in the recipient's caseload, with the discrepancy that the agreement names.
 //! It is something for a person to look at; nothing here moves it towards an action.
 
+use crate::Groups;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -99,6 +100,8 @@ pub struct Planned {
     pub probability: f64,
     /// How the weight came about, as linkage explains it (JSON).
     pub explanation: String,
+    /// The group of each subgroup that the case is in.
+    pub groups: Groups,
     /// A keyed digest of the values to be returned: tells whether anything changed since an earlier cycle.
     pub returned_digest: [u8; 32],
     /// The lead it follows, where a returned value changed after that one was worked.

@@ -26,6 +26,7 @@ mod sealed_entry;
 mod stage;
 mod step;
 pub mod store;
+pub mod subgroup;
 mod terms;
 mod tripwire;
 mod verification;
@@ -53,14 +54,15 @@ pub use sealed_entry::SealedEntry;
 pub use stage::CaseStage;
 pub use step::{Acknowledgement, Assignment, Step, StepKind, Taken};
 pub use store::cases::{
-    After, CaseLine, CaseStore, Counts, Disclosed, Dispatch, Letter, Moving, NoticeLine, Page,
-    Paper, Queue, Seen, StoredCase,
+    After, CaseLine, CaseStore, Counts, Disclosed, Dispatch, GroupCounts, Letter, Moving,
+    NoticeLine, Page, Paper, Queue, Seen, StoredCase,
 };
 pub use store::vault::{self, Keeper, Vault};
 pub use store::{
     Outbox, Outgoing, RecordedStay, StaysState, Store, database::Database, postgres::Postgres,
     sqlite::Sqlite,
 };
+pub use subgroup::Groups;
 pub use terms::{Reviewers, Terms};
 pub use tripwire::{Rate, Tripwire};
 pub use verification::{

@@ -14,8 +14,8 @@ use axum::body::Body;
 use casework::store::accounts::Role;
 use casework::store::cases::Queue;
 use casework::{
-    CaseStore as _, Disclosure, DisclosureId, Drafts, LeadId, PairKey, Planned, Run, RunState,
-    Store as _,
+    CaseStore as _, Disclosure, DisclosureId, Drafts, Groups, LeadId, PairKey, Planned, Run,
+    RunState, Store as _,
 };
 use comity::clock::Clock;
 use comity::run::{Outcome, Step, Watch, run};
@@ -147,6 +147,7 @@ async fn fill(app: &App, like: &LeadId, cases: usize, now: Timestamp) {
                     weight: 8.0 + (number % 1000) as f64 / 100.0,
                     probability: 0.99,
                     explanation: explanation.clone(),
+                    groups: Groups::default(),
                     returned_digest: [0; 32],
                     reopens: None,
                     chunk: Some(0),

@@ -111,6 +111,31 @@ pub struct Counts {
     pub minutes: u64,
 }
 
+/// How often each outcome came, by subgroup and group. They are as many as the agreement's subgroups have groups, and so are
+/// read apart.
+pub type GroupCounts = BTreeMap<String, BTreeMap<String, BTreeMap<String, u64>>>;
+
+/// Reads the counts, those of groups apart. Either database takes it so.
+pub(in crate::store) const COUNTS: &str = "SELECT what, of_whom, name, n FROM tally
+     WHERE what IN ('standing', 'reached', 'left', 'seconds', 'outcome', 'minutes')";
+
+/// Reads the counts of groups.
+pub(in crate::store) const GROUP_COUNTS: &str =
+    "SELECT of_whom, name, n FROM tally WHERE what = 'group'";
+
+/// Adds one count as stored to those of its group.
+pub(in crate::store) fn add_to_group(
+    counts: &mut GroupCounts,
+    of: &str,
+    name: String,
+    n: i64,
+) -> Result<(), Error> {
+    let (subgroup, group) = of.split_once(' ').ok_or(Error::Unreadable { column: "tally" })?;
+    let outcomes = counts.entry(subgroup.to_owned()).or_default().entry(group.to_owned());
+    outcomes.or_default().insert(name, u64::try_from(n).unwrap_or(0));
+    Ok(())
+}
+
 impl Counts {
     /// Adds one count as stored.
     pub(in crate::store) fn add(
@@ -290,8 +315,11 @@ pub trait CaseStore {
         limit: u32,
     ) -> impl Future<Output = Result<Page<CaseLine>, Error>> + Send;
 
-    /// Returns the counts.
+    /// Returns the counts, those of groups apart.
     fn counts(&self) -> impl Future<Output = Result<Counts, Error>> + Send;
+
+    /// Returns the counts of groups.
+    fn group_counts(&self) -> impl Future<Output = Result<GroupCounts, Error>> + Send;
 
     /// Adds minutes of work that results tell of.
     fn add_minutes(&self, minutes: u64) -> impl Future<Output = Result<(), Error>> + Send;

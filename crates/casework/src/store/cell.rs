@@ -1,7 +1,7 @@
 //! The cells that both databases keep sealed, one function a cell, so that neither can seal one otherwise than the other.
 
 use super::vault::{DataKey, Vault};
-use crate::{Error, LeadId, Planned, SealedEntry, run};
+use crate::{Error, Groups, LeadId, Planned, SealedEntry, run};
 use std::collections::BTreeMap;
 
 /// What a database stores of a lead's personal columns.
@@ -9,6 +9,7 @@ pub(super) struct SealedLead {
     pub(super) case_id: Vec<u8>,
     pub(super) case_digest: Vec<u8>,
     pub(super) explanation: Vec<u8>,
+    pub(super) groups: Option<Vec<u8>>,
 }
 
 /// Returns the key for what was obtained in a run: its agreement's.
@@ -27,6 +28,7 @@ pub(super) fn seal_lead(key: &DataKey, lead: &Planned) -> Result<SealedLead, Err
         case_id: key.seal("lead", id, "case_id", lead.case_id.as_bytes())?,
         case_digest: case_digest(key, &lead.case_id).to_vec(),
         explanation: key.seal("lead", id, "explanation", lead.explanation.as_bytes())?,
+        groups: seal_groups(key, id, &lead.groups)?,
     })
 }
 
@@ -44,6 +46,25 @@ pub(super) fn open_case_id(vault: &Vault, lead: &str, sealed: &[u8]) -> Result<S
 
 pub(super) fn open_explanation(vault: &Vault, lead: &str, sealed: &[u8]) -> Result<String, Error> {
     vault.open_text("lead", lead, "explanation", sealed)
+}
+
+/// Where a case is in no group, nothing is kept. A case has the very cell of its lead.
+fn seal_groups(key: &DataKey, lead: &str, groups: &Groups) -> Result<Option<Vec<u8>>, Error> {
+    if groups.is_empty() {
+        return Ok(None);
+    }
+    let text = serde_json::to_vec(groups).map_err(|_| Error::Unreadable { column: "groups" })?;
+    key.seal("lead", lead, "groups", &text).map(Some)
+}
+
+pub(super) fn open_groups(
+    vault: &Vault,
+    lead: &str,
+    sealed: Option<&[u8]>,
+) -> Result<Groups, Error> {
+    let Some(sealed) = sealed else { return Ok(Groups::default()) };
+    let text = vault.open_cell("lead", lead, "groups", sealed)?;
+    serde_json::from_slice(&text).map_err(|_| Error::Unreadable { column: "groups" })
 }
 
 pub(super) fn seal_returned(

@@ -1,8 +1,8 @@
 //! Either database, chosen when a store is opened. It only passes calls on.
 
 use super::cases::{
-    After, CaseLine, CaseStore, Counts, Disclosed, Dispatch, Letter, Moving, NoticeLine, Page,
-    Paper, Queue, Seen, StoredCase,
+    After, CaseLine, CaseStore, Counts, Disclosed, Dispatch, GroupCounts, Letter, Moving,
+    NoticeLine, Page, Paper, Queue, Seen, StoredCase,
 };
 use super::vault::Vault;
 use crate::destroyed::{Certificate, Destroyed};
@@ -340,6 +340,10 @@ impl CaseStore for Database {
 
     async fn counts(&self) -> Result<Counts, Error> {
         on!(self, store => store.counts())
+    }
+
+    async fn group_counts(&self) -> Result<GroupCounts, Error> {
+        on!(self, store => store.group_counts())
     }
 
     async fn add_minutes(&self, minutes: u64) -> Result<(), Error> {

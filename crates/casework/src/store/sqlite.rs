@@ -225,8 +225,8 @@ async fn insert_lead(
     let sealed = cell::seal_lead(key, lead)?;
     sqlx::query(
         "INSERT INTO lead (id, run, cycle, pair, case_id, case_digest, source_record, recipient_record, weight, probability,
-             explanation, returned_digest, stage, chunk, reopens, bond)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             explanation, returned_digest, stage, chunk, reopens, bond, groups)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(lead.id.as_str())
     .bind(run)
@@ -244,6 +244,7 @@ async fn insert_lead(
     .bind(lead.chunk)
     .bind(lead.reopens.as_ref().map(LeadId::as_str))
     .bind(lead.bond.as_ref().map(|bond| bond.0.as_slice()))
+    .bind(sealed.groups)
     .execute(connection)
     .await?;
     Ok(())
@@ -300,6 +301,7 @@ fn read_lead(vault: &Vault, row: &SqliteRow) -> Result<Lead, Error> {
             weight: row.try_get("weight")?,
             probability: row.try_get("probability")?,
             explanation: cell::open_explanation(vault, &id, row.try_get("explanation")?)?,
+            groups: cell::open_groups(vault, &id, row.try_get("groups")?)?,
             returned_digest: read_32(row, "returned_digest")?,
             reopens: reopens.map(|text| LeadId::typed(&text)),
             chunk: row.try_get("chunk")?,

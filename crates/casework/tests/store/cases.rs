@@ -3,8 +3,8 @@
 use crate::promises::{at, disclosure, planned, run_under_an_agreement, stays, words};
 use casework::{
     Acknowledgement, Actor, After, Assignment, Because, BondKey, Case, CaseStage, CaseStore,
-    Closing, CorrectionOrder, Draft, Drafts, Error, Finding, Ground, Had, How, Judgement, LeadId,
-    Letter, Moving, Opinion, Paper, Planned, Queue, Returned, Run, Seen, Service, Source,
+    Closing, CorrectionOrder, Draft, Drafts, Error, Finding, Ground, Groups, Had, How, Judgement,
+    LeadId, Letter, Moving, Opinion, Paper, Planned, Queue, Returned, Run, Seen, Service, Source,
     SourceKind, Step, Store, Terms, Told,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -38,7 +38,10 @@ pub(crate) async fn open_cases<S: CaseStore + Store>(store: &S) {
     let run = run_under_an_agreement();
     store.start(&run, &Drafts::none()).await.unwrap();
     let leads: Vec<_> = (1..=MANY)
-        .map(|number| planned("2027Q1", number, u8::try_from(number).unwrap(), Some(0)))
+        .map(|number| {
+            let lead = planned("2027Q1", number, u8::try_from(number).unwrap(), Some(0));
+            Planned { groups: groups(number), ..lead }
+        })
         .collect();
     store.plan("2027Q1", "{}", &leads, &Drafts::none()).await.unwrap();
     let one = disclosure("2027Q1", 0);
@@ -55,6 +58,17 @@ pub(crate) async fn open_cases<S: CaseStore + Store>(store: &S) {
         .collect();
     let state = stays(store).await;
     store.release(&one.id, 7, "2027-01-04T09:02:00Z", state, &returned).await.unwrap();
+}
+
+/// The first half of the leads is of the old, and only they say of which region.
+fn groups(number: usize) -> Groups {
+    let of = |name: &str, group: &str| (name.to_owned(), group.to_owned());
+    let old = [of("born", "1940 to 1959"), of("region", "north west")];
+    if number <= MANY / 2 {
+        Groups::from_iter(old)
+    } else {
+        Groups::from_iter([of("born", "1960 to 1979")])
+    }
 }
 
 async fn get<S: CaseStore>(store: &S, number: usize) -> Case {
@@ -302,6 +316,40 @@ async fn the_counts_are_those_of_the_cases<S: CaseStore + Store>(store: &S) {
     assert_eq!(counts.by_reviewer[officer(2).officer().unwrap()]["not-same"], 1);
 }
 
+async fn outcomes_are_counted_by_the_groups_of_their_cases<S: CaseStore + Store>(store: &S) {
+    open_cases(store).await;
+    assert!(store.group_counts().await.unwrap().is_empty(), "nothing came of anything yet");
+    let last = MANY / 2 + 1;
+    take(store, 1, judged(Judgement::NotSame), officer(1), day(0)).await;
+    take(store, 2, judged(Judgement::Unsure), officer(1), day(0)).await;
+    // Of one that could not be told, only what settles it counts.
+    let settled = Opinion { judgement: Judgement::Same, reason: "a letter".into(), expires: None };
+    take(store, 2, Step::Adjudicate(settled), officer(2), day(1)).await;
+    notify(store, 3).await;
+    take(store, last, judged(Judgement::Same), officer(1), day(0)).await;
+    take(store, last, Step::Verify, officer(1), day(1)).await;
+    take(store, last, Step::Refute("somebody else".to_owned()), officer(1), day(2)).await;
+    let counts = store.group_counts().await.unwrap();
+    let count = |subgroup: &str, group: &str, outcome: &str| {
+        counts[subgroup][group].get(outcome).copied().unwrap_or(0)
+    };
+    for (subgroup, group) in [("born", "1940 to 1959"), ("region", "north west")] {
+        let found = ["same", "not-same", "unsure", "verified", "refuted"]
+            .map(|outcome| count(subgroup, group, outcome));
+        assert_eq!(found, [2, 1, 0, 1, 0], "{group}");
+    }
+    let young = ["same", "not-same", "verified", "refuted"];
+    assert_eq!(young.map(|outcome| count("born", "1960 to 1979", outcome)), [1, 0, 0, 1]);
+    assert_eq!(counts["region"].len(), 1, "who is in no group is counted in none");
+    // The groups of a subgroup that everybody is in come to what the program comes to.
+    for (outcome, n) in &store.counts().await.unwrap().outcomes {
+        let sum: u64 = counts["born"].values().filter_map(|of| of.get(outcome)).sum();
+        assert_eq!(sum, *n, "{outcome}");
+    }
+    let found = store.lead(&lead(1)).await.unwrap().found.groups;
+    assert_eq!((found, get(store, last).await.groups()), (groups(1), &groups(last)));
+}
+
 async fn a_judgement_that_is_taken_back_is_no_longer_known<S: CaseStore + Store>(store: &S) {
     open_cases(store).await;
     take(store, 1, judged(Judgement::NotSame), officer(1), day(0)).await;
@@ -530,6 +578,7 @@ crate::promises::on_every_store!(
     what_one_got_wrong_does_not_hold_up_the_others,
     a_list_shows_each_case_once_whatever_the_length_of_its_pages,
     the_counts_are_those_of_the_cases,
+    outcomes_are_counted_by_the_groups_of_their_cases,
     a_judgement_that_is_taken_back_is_no_longer_known,
     a_correction_is_due_until_it_is_acknowledged,
     a_split_keeps_two_people_apart_until_it_is_reversed,

@@ -2,7 +2,7 @@
 
 use crate::place;
 use casework::{
-    BondKey, Disclosure, DisclosureId, Drafts, Error, Judgement, Known, LeadId, PairKey,
+    BondKey, Disclosure, DisclosureId, Drafts, Error, Groups, Judgement, Known, LeadId, PairKey,
     PilotTerms, Planned, Review, Run, RunState, SealedEntry, Sqlite, Stage, Store,
 };
 use jiff::Timestamp;
@@ -40,6 +40,7 @@ pub(crate) fn planned(cycle: &str, number: usize, pair: u8, chunk: Option<u32>) 
         weight: 12.345_678_901_234_567,
         probability: 0.999,
         explanation: "{}".to_owned(),
+        groups: Groups::default(),
         returned_digest: [pair; 32],
         reopens: None,
         chunk,

@@ -3,10 +3,10 @@
 use super::{Admitted, Running, Step};
 use crate::event::Event;
 use crate::report::{FailedPilot, Report};
-use crate::{Error, discrepancy, extract, summary};
+use crate::{Error, discrepancy, extract, subgroup, summary};
 use agreement::{Permit, PilotStatus};
 use casework::{
-    BondKey, CaseStore as _, Known, LeadId, PairKey, Pilot, PilotTerms, Planned, Store,
+    BondKey, CaseStore as _, Groups, Known, LeadId, PairKey, Pilot, PilotTerms, Planned, Store,
 };
 use linkage::{Links, RecordRef, Scorer};
 use std::collections::{BTreeSet, HashMap};
@@ -23,6 +23,8 @@ pub(super) struct Found {
     /// The bond between the case and the individual whose record it is, whichever of the individual's records.
     pub(super) bond: BondKey,
     pub(super) returned_digest: [u8; 32],
+    /// The groups that its outcome is counted with.
+    pub(super) groups: Groups,
 }
 
 /// The pairs for which the discrepancy holds.
@@ -185,6 +187,10 @@ impl Running<'_> {
             let ordinal = same_before.entry(first).or_insert(0);
             *ordinal += 1;
             let key = summary::keyed(&secret, "pair", &(&case_id, &identity, *ordinal))?;
+            let groups = subgroup::groups(&self.program.agreement().subgroups, |subgroup| {
+                let row = pair.recipient.row() as usize;
+                extract::value(recipient, subgroup.element.element.as_str(), row)
+            });
             found.push(Found {
                 source: pair.source,
                 recipient: pair.recipient,
@@ -192,6 +198,7 @@ impl Running<'_> {
                 pair: PairKey(key),
                 bond: BondKey(first),
                 returned_digest,
+                groups,
             });
         }
         self.watch.said(&Step::Found {
@@ -275,6 +282,7 @@ impl Running<'_> {
                 probability: explanation.probability,
                 explanation: serde_json::to_string(&explanation)
                     .map_err(|_| Error::UnspeakableEvent)?,
+                groups: found.groups.clone(),
                 returned_digest: found.returned_digest,
                 reopens,
                 chunk,

@@ -29,6 +29,7 @@ mod review;
 mod run;
 mod setup;
 mod stay;
+mod subgroup;
 mod typed;
 mod upload;
 mod work;

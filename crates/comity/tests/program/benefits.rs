@@ -266,6 +266,28 @@ fn what_a_lead_returns_is_what_the_source_holds_of_it_and_no_more() {
     }
 }
 
+/// Held leads have their groups too, since their files are gone when they open.
+#[test]
+fn each_lead_is_in_the_groups_that_the_recipients_own_record_puts_it_in() {
+    let benefits = benefits();
+    let mut seen = BTreeSet::new();
+    for lead in &benefits.leads {
+        let own = |name| benefits.caseload.get(lead.found.recipient_record, name);
+        let born = own("birth_date").parse::<Date>().map_or("not stated".to_owned(), |day| {
+            let first = day.year() - day.year() % 20;
+            format!("{first} to {}", first + 19)
+        });
+        let region = match own("postcode") {
+            "" => "not stated".to_owned(),
+            postcode => format!("{}…", &postcode[..2]),
+        };
+        let expected = [("born", born.as_str()), ("region", region.as_str())];
+        assert!(lead.found.groups.iter().eq(expected), "{}", lead.found.id);
+        seen.extend(expected.map(|(_, group)| group.to_owned()));
+    }
+    assert!(seen.len() > 5, "{seen:?}");
+}
+
 #[test]
 fn the_parts_of_every_explanation_add_up_to_the_weight_bit_for_bit() {
     for lead in &benefits().leads {

@@ -1,8 +1,10 @@
 //! The program is run from the console: by an operator, as an errand, under the gate that `comity run` asks.
 
-use super::place::{Place, location};
-use casework::{CaseStage, CaseStore as _};
+use super::place::{Place, example, location, with_leads};
+use casework::store::accounts::Role;
+use casework::{CaseStage, CaseStore as _, Queue, Store as _};
 use http::StatusCode;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 #[tokio::test]
@@ -42,4 +44,73 @@ async fn an_operator_runs_the_program_from_the_console_and_nobody_else_does() {
     assert!(counts.standing[&CaseStage::Lead] > 0, "leads are open");
     let dashboard = place.get(&mut operator, "/program").await;
     assert!(dashboard.body.contains("finished"), "{}", dashboard.body);
+}
+
+/// Reads one column of the recipient's file.
+fn caseload(column: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(example().join("caseload.csv")).unwrap();
+    let mut lines = text.lines().map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>());
+    let place = lines.next().unwrap().iter().position(|name| name == column).unwrap();
+    lines.map(|line| line[place].clone()).collect()
+}
+
+#[tokio::test]
+async fn the_dashboard_shows_how_often_leads_were_wrong_by_the_groups_of_the_agreement() {
+    let place = Place::new().await;
+    with_leads(&place.app).await;
+    place.officer("reviewer-1", &[Role::Reviewer]).await;
+    let key = place.key("reviewer-1").await;
+    let store = place.app.desk().store();
+    let postcodes = caseload("postcode");
+    // What is judged is reckoned here from the file alone: how many of each region, and how many of them are not right.
+    let mut truth: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    let open = store.queue(&Queue::default(), 100).await.unwrap().lines;
+    for (number, line) in open.iter().enumerate() {
+        let record = store.lead(&line.id).await.unwrap().found.recipient_record;
+        let postcode = &postcodes[record as usize];
+        let region = if postcode.is_empty() {
+            "not stated".to_owned()
+        } else {
+            format!("{}…", &postcode[..2])
+        };
+        let judgement = if number % 4 == 0 { "not-same" } else { "same" };
+        let step = format!(
+            r#"{{"version":0,"step":{{"step":"review","with":{{"judgement":"{judgement}","reason":"looked at both","expires":null}}}}}}"#
+        );
+        let path = format!("/api/v1/cases/{}/steps", line.id);
+        let taken = place.program(&key, "POST", &path, Some(&step)).await;
+        assert_eq!(taken.status, StatusCode::OK, "{}", taken.body);
+        let (judged, wrong) = truth.entry(region).or_default();
+        *judged += 1;
+        *wrong += u64::from(judgement == "not-same");
+    }
+    let counts = store.group_counts().await.unwrap();
+    let found: BTreeMap<String, (u64, u64)> = counts["region"]
+        .iter()
+        .map(|(group, outcomes)| {
+            let of = |outcome: &str| outcomes.get(outcome).copied().unwrap_or(0);
+            (group.clone(), (of("same") + of("not-same"), of("not-same")))
+        })
+        .collect();
+    assert_eq!(found, truth);
+
+    let mut reviewer = place.browser("reviewer-1").await;
+    let page = place.get(&mut reviewer, "/program").await.body;
+    let row = |group: &str| {
+        let at = page.find(&format!("{group}<")).unwrap_or_else(|| panic!("{group} is shown"));
+        page[at..].split("</tr>").next().unwrap().to_owned()
+    };
+    let shown = casework::subgroup::LEAST_SHOWN;
+    let few = truth.values().filter(|(judged, _)| *judged < shown).count();
+    assert!(few > 1 && few < truth.len(), "some are many and some few: {truth:?}");
+    for (group, (judged, wrong)) in &truth {
+        if *judged < shown {
+            assert!(!page.contains(&format!("{group}<")), "{group} is of few");
+            continue;
+        }
+        let share = format!("{:.1} %", *wrong as f64 / *judged as f64 * 100.0);
+        assert!(row(group).contains(&format!(">{judged}<")), "{group}: {}", row(group));
+        assert!(row(group).contains(&share), "{group}: {}", row(group));
+    }
+    assert!(page.contains(&format!("{few} other groups")), "{page}");
 }

@@ -4,7 +4,8 @@ use crate::store::cases::StoredCase;
 use crate::store::cell;
 use crate::store::vault::Vault;
 use crate::{
-    Actor, Case, CaseStage, Delivery, Error, Judgement, LeadId, Stage, Standing, Step, Taken, Terms,
+    Actor, Case, CaseStage, Delivery, Error, Groups, Judgement, LeadId, Stage, Standing, Step,
+    Taken, Terms,
 };
 use jiff::Timestamp;
 
@@ -239,17 +240,22 @@ pub(in crate::store) fn fold(
     id: &LeadId,
     terms: Terms,
     opened_at: &str,
+    groups: Groups,
     steps: Vec<Taken>,
 ) -> Result<Case, Error> {
     let opened_at = opened_at.parse().map_err(|_| Error::Unreadable { column: "opened_at" })?;
-    Case::replay(Case::open(id.clone(), terms, opened_at), steps)
-        .map_err(|(number, why)| Error::NotItsSteps { case: id.to_string(), number, why })
+    let opened = Case::open(id.clone(), terms, opened_at).in_groups(groups);
+    Case::replay(opened, steps).map_err(|(number, why)| Error::NotItsSteps {
+        case: id.to_string(),
+        number,
+        why,
+    })
 }
 
 /// Reads a case with its opening, what the agreement asks of it, and all its steps, as one statement. Either database
 /// numbers its one parameter so.
 pub(in crate::store) const CASE_WITH_STEPS: &str =
-    "SELECT case_file.agreement, case_file.opened_at, case_file.weight, terms.terms,
+    "SELECT case_file.agreement, case_file.opened_at, case_file.weight, case_file.groups, terms.terms,
             step.number, step.at, step.by, step.payload
      FROM case_file LEFT JOIN terms ON terms.agreement = case_file.agreement
           LEFT JOIN step ON step.file = case_file.id
@@ -267,6 +273,7 @@ where
     for<'r> Option<&'r str>: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
     for<'r> &'r str: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
     for<'r> &'r [u8]: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    for<'r> Option<&'r [u8]>: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
     for<'r> Option<i64>: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
     for<'r> f64: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
 {
@@ -280,6 +287,7 @@ where
             (row.try_get("by")?, row.try_get("at")?, row.try_get("payload")?);
         steps.push(open_step(vault, id, number.cast_unsigned(), by, at, sealed)?);
     }
-    let case = fold(id, terms, file.try_get("opened_at")?, steps)?;
+    let groups = cell::open_groups(vault, id.as_str(), file.try_get("groups")?)?;
+    let case = fold(id, terms, file.try_get("opened_at")?, groups, steps)?;
     Ok(StoredCase { case, weight: file.try_get("weight")? })
 }

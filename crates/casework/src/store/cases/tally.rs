@@ -6,9 +6,9 @@ use crate::{Case, CaseStage, Standing, Step, StepKind};
 /// One count that changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally {
-    /// What is counted: `standing`, `reached`, `left`, `seconds` or `outcome`.
+    /// What is counted: `standing`, `reached`, `left`, `seconds`, `outcome`, or `group`: an outcome by subgroup.
     pub what: &'static str,
-    /// Of which reviewer; empty for the program.
+    /// Of which reviewer, or of which subgroup and, after a blank, which of its groups; empty for the program.
     pub of: String,
     /// Which stage or outcome.
     pub name: &'static str,
@@ -38,7 +38,13 @@ pub fn tallies(case: &Case) -> Vec<Tally> {
             changes.push(tally("seconds", left.stage.as_str(), seconds));
         }
     }
-    changes.extend(outcomes(case));
+    let outcomes = outcomes(case);
+    for (subgroup, group) in case.groups().iter() {
+        let of = || format!("{subgroup} {group}");
+        let of_all = outcomes.iter().filter(|change| change.of.is_empty());
+        changes.extend(of_all.map(|change| Tally { what: "group", of: of(), ..*change }));
+    }
+    changes.extend(outcomes);
     changes
 }
 

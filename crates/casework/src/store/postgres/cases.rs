@@ -7,8 +7,8 @@ use super::{Driver, Postgres, put_out};
 use crate::store::cases::ready::Step;
 use crate::store::cases::row::{CASE_WITH_STEPS, read_case};
 use crate::store::cases::{
-    After, CaseLine, CaseStore, Counts, Disclosed, Dispatch, Letter, Moving, NoticeLine, Page,
-    Paper, Queue, Seen, StoredCase,
+    After, COUNTS, CaseLine, CaseStore, Counts, Disclosed, Dispatch, GROUP_COUNTS, GroupCounts,
+    Letter, Moving, NoticeLine, Page, Paper, Queue, Seen, StoredCase, add_to_group,
 };
 use crate::store::cell;
 use crate::store::writer::Together;
@@ -90,14 +90,23 @@ impl CaseStore for Postgres {
     }
 
     async fn counts(&self) -> Result<Counts, Error> {
-        let rows =
-            sqlx::query("SELECT what, of_whom, name, n FROM tally").fetch_all(&self.pool).await?;
+        let rows = sqlx::query(COUNTS).fetch_all(&self.pool).await?;
         let mut counts = Counts::default();
         for row in &rows {
             let (what, of, name): (String, String, String) =
                 (row.try_get("what")?, row.try_get("of_whom")?, row.try_get("name")?);
             let n: i64 = row.try_get("n")?;
             counts.add(&what, &of, &name, u64::try_from(n).unwrap_or(0))?;
+        }
+        Ok(counts)
+    }
+
+    async fn group_counts(&self) -> Result<GroupCounts, Error> {
+        let rows = sqlx::query(GROUP_COUNTS).fetch_all(&self.pool).await?;
+        let mut counts = GroupCounts::new();
+        for row in &rows {
+            let of: String = row.try_get("of_whom")?;
+            add_to_group(&mut counts, &of, row.try_get("name")?, row.try_get("n")?)?;
         }
         Ok(counts)
     }

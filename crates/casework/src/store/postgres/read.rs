@@ -63,6 +63,7 @@ pub(super) fn read_lead(vault: &Vault, row: &PgRow) -> Result<Lead, Error> {
             weight: row.try_get("weight")?,
             probability: row.try_get("probability")?,
             explanation: cell::open_explanation(vault, &id, row.try_get("explanation")?)?,
+            groups: cell::open_groups(vault, &id, row.try_get("groups")?)?,
             returned_digest: read_32(row, "returned_digest")?,
             reopens: reopens.map(|text| LeadId::typed(&text)),
             chunk: chunk.map_err(|_| Error::Unreadable { column: "chunk" })?,

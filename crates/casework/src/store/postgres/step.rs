@@ -283,8 +283,8 @@ pub(super) async fn open_cases(
             .map(|(lead, _)| Case::open(lead.clone(), terms.clone(), opened_at))
             .collect();
         sqlx::query(
-            "INSERT INTO case_file (id, agreement, stage, due, county, worker, weight, opened_at)
-             SELECT lead.id, $1, put.stage, put.due, put.county, put.worker, lead.weight, $2
+            "INSERT INTO case_file (id, agreement, stage, due, county, worker, weight, opened_at, groups)
+             SELECT lead.id, $1, put.stage, put.due, put.county, put.worker, lead.weight, $2, lead.groups
              FROM unnest($3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[])
                  AS put (id, stage, due, county, worker) JOIN lead ON lead.id = put.id",
         )

@@ -56,9 +56,10 @@ async fn insert_leads(
             |lead: &Planned| if lead.chunk.is_some() { Stage::Planned } else { Stage::Held };
         sqlx::query(
             "INSERT INTO lead (run, cycle, id, pair, case_id, case_digest, source_record, recipient_record, weight,
-                 probability, explanation, returned_digest, stage, chunk, reopens, bond)
+                 probability, explanation, returned_digest, stage, chunk, reopens, bond, groups)
              SELECT $1, $2, * FROM unnest($3::text[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bigint[], $8::bigint[],
-                 $9::float8[], $10::float8[], $11::bytea[], $12::bytea[], $13::text[], $14::bigint[], $15::text[], $16::bytea[])",
+                 $9::float8[], $10::float8[], $11::bytea[], $12::bytea[], $13::text[], $14::bigint[], $15::text[], $16::bytea[],
+                 $17::bytea[])",
         )
         .bind(run)
         .bind(cycle)
@@ -76,6 +77,7 @@ async fn insert_leads(
         .bind(column(leads, |lead| lead.chunk.map(i64::from)))
         .bind(column(leads, |lead| lead.reopens.as_ref().map(LeadId::as_str)))
         .bind(column(leads, |lead| lead.bond.as_ref().map(|bond| bond.0.as_slice())))
+        .bind(column(&sealed, |lead| lead.groups.as_deref()))
         .execute(&mut *connection)
         .await?;
     }

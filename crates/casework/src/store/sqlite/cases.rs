@@ -4,8 +4,8 @@ use super::{Driver, Sqlite, busy, cell, last_second, put_out, read_json};
 use crate::store::cases::ready::{Ready, Step, counted, sums};
 use crate::store::cases::row::{Beside, CASE_WITH_STEPS, read_case, read_terms};
 use crate::store::cases::{
-    After, CaseLine, CaseStore, Counts, Disclosed, Dispatch, Letter, Moving, NoticeLine, Page,
-    Paper, Queue, Seen, StoredCase, Tally, tallies,
+    After, COUNTS, CaseLine, CaseStore, Counts, Disclosed, Dispatch, GROUP_COUNTS, GroupCounts,
+    Letter, Moving, NoticeLine, Page, Paper, Queue, Seen, StoredCase, Tally, add_to_group, tallies,
 };
 use crate::store::writer::Together;
 use crate::{
@@ -309,8 +309,8 @@ pub(super) async fn open_cases(
         };
         let case = Case::open(lead.clone(), terms.clone(), opened_at);
         sqlx::query(
-            "INSERT INTO case_file (id, agreement, stage, due, county, worker, weight, opened_at)
-             SELECT id, ?, ?, ?, ?, ?, weight, ? FROM lead WHERE id = ?",
+            "INSERT INTO case_file (id, agreement, stage, due, county, worker, weight, opened_at, groups)
+             SELECT id, ?, ?, ?, ?, ?, weight, ?, groups FROM lead WHERE id = ?",
         )
         .bind(agreement)
         .bind(case.stage().as_str())
@@ -475,15 +475,23 @@ impl CaseStore for Sqlite {
     }
 
     async fn counts(&self) -> Result<Counts, Error> {
-        let rows = sqlx::query("SELECT what, of_whom, name, n FROM tally")
-            .fetch_all(&self.readers)
-            .await?;
+        let rows = sqlx::query(COUNTS).fetch_all(&self.readers).await?;
         let mut counts = Counts::default();
         for row in &rows {
             let (what, of, name): (String, String, String) =
                 (row.try_get("what")?, row.try_get("of_whom")?, row.try_get("name")?);
             let n: i64 = row.try_get("n")?;
             counts.add(&what, &of, &name, u64::try_from(n).unwrap_or(0))?;
+        }
+        Ok(counts)
+    }
+
+    async fn group_counts(&self) -> Result<GroupCounts, Error> {
+        let rows = sqlx::query(GROUP_COUNTS).fetch_all(&self.readers).await?;
+        let mut counts = GroupCounts::new();
+        for row in &rows {
+            let of: String = row.try_get("of_whom")?;
+            add_to_group(&mut counts, &of, row.try_get("name")?, row.try_get("n")?)?;
         }
         Ok(counts)
     }

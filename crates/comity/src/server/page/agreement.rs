@@ -36,6 +36,7 @@ pub(crate) fn page(frame: Frame, filed: &Filed, digest: &str, now: Timestamp) ->
         .part(Part::List(forbidden(agreement)))
         .part(Part::heading("Elements"))
         .part(elements(agreement))
+        .parts(watched(agreement))
         .part(Part::heading("Signatures"))
         .part(signatures(&standing))
         .part(Part::heading("Clocks"))
@@ -189,6 +190,21 @@ fn elements(agreement: &Agreement) -> Part {
         }
     }
     Part::Table(table)
+}
+
+/// Says by which groups error is watched; nothing where it is by none.
+fn watched(agreement: &Agreement) -> Vec<Part> {
+    if agreement.subgroups.is_empty() {
+        return Vec::new();
+    }
+    vec![
+        Part::heading("By which groups error is watched"),
+        Part::text(
+            "What comes of leads is counted by these groups of the recipient’s own cases. Nobody is selected or listed by \
+             one, and nothing is disclosed for it.",
+        ),
+        Part::List(agreement.subgroups.iter().map(super::subgroup::said).collect()),
+    ]
 }
 
 fn signatures(standing: &Standing) -> Part {

@@ -1,5 +1,5 @@
-//! The program's dashboard: how far cases came, how often people found leads wrong, with intervals, by program and by
-//! reviewer; how long a stage takes; what each run came to. Each drawing stands beside its table.
+//! The program's dashboard: how far cases came, how often people found leads wrong, with intervals, by program, by
+//! reviewer and by subgroup; how long a stage takes; what each run came to. Each drawing stands beside its table.
 //!
 //! It shows counts and no case. The numbers are the store's own, kept as the steps are taken (floor F12).
 
@@ -7,6 +7,7 @@ use super::number;
 use super::office;
 use super::part::{Card, Cell, Form, Page, Part, Table, Tone};
 use super::run;
+use super::subgroup;
 use crate::report::funnel_svg;
 use crate::server::visit::Visit;
 use crate::server::{App, Error, door};
@@ -32,8 +33,11 @@ pub(super) async fn drawn(app: &App, visit: &Visit, form: Option<Form>) -> Resul
     let mut page =
         Page::new(door::frame(app, visit, "Program", "/program"), purpose.unwrap_or_default());
     let zone = app.desk().zone();
-    for part in parts(&counts) {
-        page = page.part(part);
+    page = page.parts(parts(&counts));
+    if !counts.standing.is_empty() {
+        let subgroups = &app.program().agreement().subgroups;
+        let groups = store.group_counts().await.map_err(crate::Error::from)?;
+        page = page.parts(subgroup::parts(subgroups, &groups));
     }
     let table = Table::new(
         "Runs",
