@@ -4,7 +4,7 @@
 //! Whatever is decided is recorded before anybody acts on it. When the ledger cannot be written the answer is a refusal
 //! (floor F9), and that refusal is recorded once it can be.
 
-use crate::clock::{self, Clock};
+use crate::clock::{self, Clock, TOLERANCE_SECONDS};
 use crate::event::{Decided, Event};
 use crate::program::Program;
 use crate::quorum::Quorum;
@@ -19,9 +19,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_rustls::rustls::ClientConfig;
-
-/// How many seconds the clock may stand before the last entry: it is then stamped as of that entry.
-const CLOCK_TOLERANCE: i64 = 60;
 
 /// Where a node keeps what it keeps.
 #[derive(Clone)]
@@ -197,13 +194,12 @@ impl Node {
                 wanted: origin.to_owned(),
             });
         }
-        // Entries of one second apart, by two processes or a clock that is set by the network, are stamped in order by
-        // the store; a clock that stands minutes back is somebody's mistake.
+        // An entry is never dated before the last one: a clock that stands a little back is stamped as of that one.
         let last =
             store.last_second().await?.and_then(|second| Timestamp::from_second(second).ok());
         let now = clock.now();
-        if let Some(last) = last.filter(|last| now.as_second() + CLOCK_TOLERANCE < last.as_second())
-        {
+        let is_before = |last: &Timestamp| now.as_second() + TOLERANCE_SECONDS < last.as_second();
+        if let Some(last) = last.filter(is_before) {
             return Err(Error::ClockSetBack { now, last });
         }
         let ledger = ledger.map_err(|error| error.chain());

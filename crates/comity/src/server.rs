@@ -184,6 +184,11 @@ impl App {
         self.inner.clock.now()
     }
 
+    /// Says whether the machine's clock was set back while the node runs.
+    pub(crate) fn is_clock_set_back(&self) -> bool {
+        self.inner.clock.is_set_back()
+    }
+
     /// Returns the settings.
     pub fn config(&self) -> &Config {
         &self.inner.config

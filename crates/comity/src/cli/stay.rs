@@ -99,7 +99,7 @@ impl Words {
                 let text = serde_json::to_string(&stay).map_err(|_| Error::UnspeakableEvent)?;
                 let drafts = drafts(at, vec![(event, Commitments::new())]);
                 store.lift_stay(number, &text, &order, &at.to_string(), &drafts).await?;
-                drain(&which, clock).await;
+                Box::pin(drain(&which, clock)).await;
                 printer.json(&serde_json::json!({ "lifted": number, "by": order }));
                 printer.labelled("stay", &format!("number {number} is lifted by order `{order}`"));
             }
@@ -129,7 +129,7 @@ async fn record(which: &Which, file: &Path, clock: &Clock, printer: &Printer) ->
     let text = serde_json::to_string(&stay).map_err(|_| Error::UnspeakableEvent)?;
     let drafts = drafts(stay.recorded, vec![(event, Commitments::new())]);
     let number = store.record_stay(&mark, &text, &stay.recorded.to_string(), &drafts).await?;
-    drain(which, clock).await;
+    Box::pin(drain(which, clock)).await;
     // A name that the agreement does not have may be a slip of the pen: the stay stands, and covers all of its sort.
     let doubts = which.load(clock).map(|program| stay.problems(&program.filed)).unwrap_or_default();
     for doubt in &doubts {

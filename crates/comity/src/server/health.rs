@@ -3,6 +3,7 @@
 //! It says what is amiss in a word and nothing more, since everybody may ask.
 
 use super::App;
+use crate::clock::TOLERANCE_SECONDS;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
@@ -16,9 +17,6 @@ use utoipa::ToSchema;
 /// How long a sign of life is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How far the clock may stand before the last entry, in seconds.
-const CLOCK_TOLERANCE: i64 = 60;
-
 /// How the node is.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Health {
@@ -28,7 +26,7 @@ pub(crate) struct Health {
     pub database: Part,
     /// The ledger; while it cannot be written, every act is refused.
     pub ledger: Part,
-    /// The clock; entries cannot be dated before others.
+    /// The clock; entries cannot be dated before others. One that was set back is not followed, and has to be set right.
     pub clock: Part,
 }
 
@@ -59,7 +57,7 @@ pub(crate) async fn health(State(app): State<App>) -> Response {
         Err(_) | Ok(Err(_)) => (Part::Ill, Part::Busy),
         Ok(Ok(last)) => {
             let behind = last.unwrap_or(0) - app.now().as_second();
-            (Part::Well, word(behind <= CLOCK_TOLERANCE))
+            (Part::Well, word(behind <= TOLERANCE_SECONDS && !app.is_clock_set_back()))
         }
     };
     let database = if matches!(accounts, Ok(Ok(()))) { database } else { Part::Ill };

@@ -7,7 +7,8 @@
 use super::place::{AtPoint, Place, at, pairs};
 use casework::{Lead, RunState, Stage, Store as _};
 use comity::event::Event;
-use comity::run::{Outcome, Point};
+use comity::release::Withheld;
+use comity::run::{Outcome, Point, Step, Watch};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -193,6 +194,41 @@ async fn a_run_killed_twice_and_three_times_still_comes_to_the_same() {
     }
     place.done(at(1)).await;
     assert_whole(&place, &expected, "killed four times").await;
+}
+
+/// Tells the run to stop once so many chunks are out.
+struct StopsAfter {
+    chunks: usize,
+    out: usize,
+}
+
+impl Watch for StopsAfter {
+    fn said(&mut self, _: &Step) {}
+    fn progress(&mut self, _: u64, _: u64) {}
+    fn is_cancelled(&self) -> bool {
+        self.out >= self.chunks
+    }
+    fn passed(&mut self, point: Point) {
+        self.out += usize::from(point == Point::Released);
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_is_told_to_stop_between_chunks_has_let_out_what_went_and_goes_on_with_the_rest()
+{
+    let expected = unbroken().await;
+    let place = Place::with_pilot(ROOM);
+    for chunks in [1, 1] {
+        let outcome = place.watched("2027Q1", at(0), &mut StopsAfter { chunks, out: 0 }).await;
+        assert!(matches!(outcome, Ok(Outcome::Withheld(Withheld::Stopped))), "{outcome:?}");
+        assert_disclosed_once_even_now(&place, "told to stop").await;
+    }
+    let leads = place.leads().await;
+    let open = pairs(&leads, &[Stage::Open]).len();
+    assert_eq!(open, 100, "two chunks of fifty went out");
+    assert_eq!(pairs(&leads, &[Stage::Planned]).len(), expected.len() - open);
+    place.done(at(1)).await;
+    assert_whole(&place, &expected, "told to stop twice").await;
 }
 
 /// Numbers from 0 to 1 that look like chance and are the same at every run (SplitMix64).

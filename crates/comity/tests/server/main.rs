@@ -9,6 +9,7 @@
 
 mod api;
 mod cases;
+mod clock;
 mod console;
 mod corrections;
 mod disputes;

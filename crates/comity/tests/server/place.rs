@@ -73,6 +73,14 @@ impl Place {
         Place { app, folder, now }
     }
 
+    /// Opens a node by a clock that the test turns.
+    pub(crate) async fn by(clock: Clock) -> Place {
+        let folder = tempfile::tempdir().unwrap();
+        let now = clock.now();
+        let app = App::open(config(&folder, |_| {}), clock).await.unwrap();
+        Place { app, folder, now }
+    }
+
     /// Stops the node, and starts it again later.
     pub(crate) async fn later(self, seconds: i64) -> Place {
         self.later_with(seconds, |_| {}).await
@@ -184,12 +192,16 @@ impl Place {
     }
 }
 
-async fn open(folder: &TempDir, now: Timestamp, change: impl FnOnce(&mut Config)) -> App {
+fn config(folder: &TempDir, change: impl FnOnce(&mut Config)) -> Config {
     let mut config = Config::of_program(example());
     config.work = Some(folder.path().join("work"));
     config.listen.public = Some("https://node.example".to_owned());
     change(&mut config);
-    App::open(config, Clock::fixed(now)).await.unwrap()
+    config
+}
+
+async fn open(folder: &TempDir, now: Timestamp, change: impl FnOnce(&mut Config)) -> App {
+    App::open(config(folder, change), Clock::fixed(now)).await.unwrap()
 }
 
 struct Nobody;

@@ -1,11 +1,23 @@
 //! The program is run from the console: by an operator, as an errand, under the gate that `comity run` asks.
 
-use super::place::{Place, example, location, with_leads};
+use super::place::{Browser, Place, example, location, with_leads};
 use casework::store::accounts::Role;
 use casework::{CaseStage, CaseStore as _, Queue, Store as _};
 use http::StatusCode;
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+/// Waits until an errand has ended, and returns its page.
+async fn ended(place: &Place, browser: &mut Browser, errand: &str) -> String {
+    for _ in 0..1200 {
+        let page = place.get(browser, errand).await.body;
+        if !page.contains("data-progress") {
+            return page;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the errand does not end");
+}
 
 #[tokio::test]
 async fn an_operator_runs_the_program_from_the_console_and_nobody_else_does() {
@@ -31,19 +43,45 @@ async fn an_operator_runs_the_program_from_the_console_and_nobody_else_does() {
         place.post(&mut operator, "/program/run", &[("csrf", &csrf), ("cycle", &cycle)]).await;
     assert_eq!(begun.status, StatusCode::SEE_OTHER, "{}", begun.body);
     let errand = location(&begun).to_owned();
-    let mut said = String::new();
-    for _ in 0..1200 {
-        said = place.get(&mut operator, &errand).await.body;
-        if !said.contains("data-progress") {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let said = ended(&place, &mut operator, &errand).await;
     assert!(said.contains("The program was run"), "{said}");
     let counts = place.app.desk().store().counts().await.unwrap();
     assert!(counts.standing[&CaseStage::Lead] > 0, "leads are open");
     let dashboard = place.get(&mut operator, "/program").await;
     assert!(dashboard.body.contains("finished"), "{}", dashboard.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_told_to_stop_in_the_console_has_let_nothing_out_and_is_gone_on_with() {
+    let place = Place::new().await;
+    place.everybody().await;
+    let cycle = place.app.program().schedule.cycles[0].id.to_string();
+    let mut operator = place.browser("operator").await;
+    let csrf = place.get(&mut operator, "/program").await.csrf();
+    // The run waits for the node, which a test has.
+    let node = place.app.node().await;
+    let fields = [("csrf", &*csrf), ("cycle", &*cycle)];
+    let begun = place.post(&mut operator, "/program/run", &fields).await;
+    let errand = location(&begun).to_owned();
+    let again = place.post(&mut operator, "/program/run", &fields).await;
+    assert_eq!(again.status, StatusCode::CONFLICT, "one at a time: {}", again.body);
+    let mut other = place.browser("notice_officer").await;
+    let theirs = place.get(&mut other, "/work-lists").await.csrf();
+    let cancel = format!("{errand}/cancel");
+    let refused = place.post(&mut other, &cancel, &[("csrf", &theirs)]).await;
+    assert_eq!(refused.status, StatusCode::NOT_FOUND, "its owner's alone");
+    let told = place.post(&mut operator, &cancel, &[("csrf", &csrf)]).await;
+    assert_eq!(told.status, StatusCode::SEE_OTHER, "{}", told.body);
+    drop(node);
+    let said = ended(&place, &mut operator, &errand).await;
+    assert!(said.contains("Cancelled") && said.contains("goes on where it stopped"), "{said}");
+    let store = place.app.desk().store();
+    assert!(store.leads(None).await.unwrap().is_empty(), "nothing is planned");
+
+    let begun = place.post(&mut operator, "/program/run", &fields).await;
+    let said = ended(&place, &mut operator, location(&begun)).await;
+    assert!(said.contains("The program was run"), "{said}");
+    assert!(store.counts().await.unwrap().standing[&CaseStage::Lead] > 0, "leads are open");
 }
 
 /// Reads one column of the recipient's file.
