@@ -36,6 +36,7 @@ mod sheet;
 mod sign_in;
 mod signature;
 pub mod stay;
+pub mod traces;
 mod visit;
 
 pub use account::{Accounts, Means};

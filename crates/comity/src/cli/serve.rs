@@ -4,6 +4,7 @@ use super::Done;
 use crate::Error;
 use crate::clock::Clock;
 use crate::printer::Printer;
+use crate::server::traces::Traces;
 use crate::server::{App, Config, log};
 use std::path::PathBuf;
 use tokio::net::TcpListener;
@@ -18,7 +19,8 @@ pub(super) struct Words {
 impl Words {
     pub(super) async fn carry_out(self, clock: &Clock, printer: &Printer) -> Result<Done, Error> {
         let config = Config::read(&self.config, |name| std::env::var(name).ok())?;
-        log::begin(&config.log);
+        let traces = Traces::begin(&config)?;
+        log::begin(&config.log, traces.as_ref());
         let address = config.listen.address;
         let scheme = if config.tls.is_some() { "https" } else { "http" };
         let app = App::open(config, clock.clone()).await?;
@@ -30,7 +32,11 @@ impl Words {
         let at = listener.local_addr().map_err(failed)?;
         printer.json(&serde_json::json!({ "listening": format!("{scheme}://{at}") }));
         printer.labelled("listening", &format!("{scheme}://{at}"));
-        app.serve(listener, told_to_stop()).await?;
+        let served = app.serve(listener, told_to_stop()).await;
+        if let Some(traces) = traces {
+            traces.end().await;
+        }
+        served?;
         printer.labelled("stopped", "what was begun is finished, and the ledger is written");
         Ok(Done::Well)
     }

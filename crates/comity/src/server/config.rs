@@ -43,6 +43,9 @@ pub struct Config {
     /// What is logged.
     #[serde(default)]
     pub log: Log,
+    /// The collector of OpenTelemetry that gets a span of each request; none gets any if left out.
+    #[serde(default)]
+    pub traces: Option<Traces>,
     /// Who vouches for people beside the node's own accounts.
     #[serde(default)]
     pub issuers: Issuers,
@@ -172,6 +175,18 @@ pub enum Level {
     Debug,
 }
 
+/// Where traces go.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Traces {
+    /// The collector's address without `/v1/traces`, such as `http://127.0.0.1:4318`. Encrypted, unless it is on this
+    /// machine.
+    pub address: String,
+    /// Authorities that sign for its certificate, as PEM.
+    #[serde(default)]
+    pub authorities: Option<PathBuf>,
+}
+
 /// Another party's node.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -234,6 +249,8 @@ pub(crate) const FROM_ENVIRONMENT: &[&str] = &[
     "limits.sign_ins_a_minute",
     "limits.wrong_sign_ins",
     "log.level",
+    "traces.address",
+    "traces.authorities",
 ];
 
 impl Config {
@@ -254,6 +271,7 @@ impl Config {
                 ..Limits::default()
             },
             log: Log { level: Level::Warn },
+            traces: None,
             issuers: Issuers::default(),
             parties: BTreeMap::new(),
         }
@@ -278,6 +296,9 @@ impl Config {
             place(&mut tls.key);
             tls.authorities.iter_mut().for_each(place);
         }
+        if let Some(traces) = &mut config.traces {
+            traces.authorities.iter_mut().for_each(place);
+        }
         let issuers = &mut config.issuers;
         for issuer in issuers.officers.iter_mut().chain(&mut issuers.individuals) {
             issuer.secret.iter_mut().for_each(place);
@@ -298,6 +319,7 @@ impl Config {
             sessions: Sessions::default(),
             limits: Limits::default(),
             log: Log::default(),
+            traces: None,
             issuers: Issuers::default(),
             parties: BTreeMap::new(),
         }

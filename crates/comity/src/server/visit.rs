@@ -29,6 +29,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
+use tracing::Instrument as _;
 
 /// The cookie of a session.
 const SESSION: &str = "__Host-session";
@@ -164,16 +165,27 @@ pub(crate) async fn answer(State(app): State<App>, mut request: Request, next: N
     let had_flash = cookie(request.headers(), FLASH).is_some();
     let back = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
 
+    // The router's path with its placeholders: no number of a case, no address, no officer.
+    let shown = found.map_or("none", |route| route.path);
+    let span = tracing::info_span!(
+        "request",
+        otel.kind = "server",
+        method,
+        route = shown,
+        status = tracing::field::Empty,
+    );
+
     let mut visit = None;
     // A body that trickles in is waited for no longer than an answer is.
     let patience = Duration::from_secs(app.config().limits.request_seconds);
-    let admitted = tokio::time::timeout(patience, admit(&app, found, path, &mut request)).await;
+    let admitted = admit(&app, found, path, &mut request).instrument(span.clone());
+    let admitted = tokio::time::timeout(patience, admitted).await;
     let mut response = match admitted.unwrap_or(Err(Error::TooSlow)) {
         Ok(admitted) => {
             request.extensions_mut().insert(admitted.visit.clone());
             let fresh = admitted.fresh_form;
             visit = Some(admitted.visit);
-            let mut response = next.run(request).await;
+            let mut response = next.run(request).instrument(span.clone()).await;
             if let Some(form) = fresh.filter(|_| !for_programs && !is_asset) {
                 set_cookie(&mut response, FORM, form.as_str(), None);
             }
@@ -206,12 +218,11 @@ pub(crate) async fn answer(State(app): State<App>, mut request: Request, next: N
     stopwatch.lap("answer");
     let seconds = stopwatch.laps().iter().map(|(_, seconds)| seconds).sum();
     let status = response.status().as_u16();
-    let shown = found.map_or("none", |route| route.path);
+    span.record("status", status);
     if status == 403 {
         app.metrics().refused();
     }
     app.metrics().answered(method, shown, status, seconds);
-    // The router's path with its placeholders: no number of a case, no address, no officer.
     tracing::info!(method, route = shown, status, milliseconds = seconds * 1000.0, "request");
     response
 }

@@ -21,3 +21,5 @@ mod place;
 mod routes;
 mod runs;
 mod schemathesis;
+#[cfg(feature = "otel")]
+mod traces;
