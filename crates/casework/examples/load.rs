@@ -10,8 +10,9 @@
 )]
 
 use casework::{
-    Actor, Case, CaseStore, Database, Disclosure, DisclosureId, Drafts, Groups, Judgement, Keeper,
-    LeadId, Moving, Opinion, PairKey, Planned, Queue, Run, RunState, Step, Store, Terms, Vault,
+    Actor, Case, CaseStage, CaseStore, Database, Disclosure, DisclosureId, Drafts, Groups,
+    Judgement, Keeper, LeadId, Moving, Opinion, PairKey, Planned, Queue, Run, RunState, Step,
+    Store, Terms, Vault,
 };
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
@@ -208,7 +209,7 @@ async fn fill(store: &Arc<Database>, words: &Words) -> Result<(u64, Duration), F
                     }
                     let id = LeadId::new(&run, usize::try_from(number + 1)?);
                     for step in 0..steps {
-                        take(&store, &id, planned_step(first + number, step, steps)).await?;
+                        take(&store, &id, |_| planned_step(first + number, step, steps)).await?;
                     }
                 }
             }
@@ -310,6 +311,24 @@ fn planned_step(case: u64, step: u64, steps: u64) -> Step {
     if step > judged_at {
         return Step::Verify;
     }
+    judge()
+}
+
+/// What an officer does next with a case: a lead is judged, a judged one is verified, and one that is being verified goes
+/// to another officer.
+fn next_step(case: &Case, number: u64) -> Step {
+    match case.stage() {
+        CaseStage::Lead => judge(),
+        CaseStage::Reviewed => Step::Verify,
+        _later => Step::Assign(casework::Assignment {
+            officer: officer(spread(number)).officer().cloned(),
+            county: None,
+            worker: None,
+        }),
+    }
+}
+
+fn judge() -> Step {
     let reason = "the synthetic records agree in all that is compared".to_owned();
     Step::Review(Opinion { judgement: Judgement::Same, reason, expires: None })
 }
@@ -324,8 +343,13 @@ fn assign(number: u64) -> Step {
 }
 
 /// Reads a case, takes a step and stores it with its two entries: a decision and the step.
-async fn take(store: &Database, id: &LeadId, step: Step) -> Result<(), Failure> {
+async fn take(
+    store: &Database,
+    id: &LeadId,
+    step: impl FnOnce(&Case) -> Step,
+) -> Result<(), Failure> {
     let case: Case = store.case(id).await?.case;
+    let step = step(&case);
     let by = officer(spread(case.version()));
     let case = case.step(&step, &by, now()).map_err(|why| format!("{why:?}"))?;
     store.take(Moving { case, drafts: entry(2), openings: Vec::new() }).await?;
@@ -389,7 +413,7 @@ async fn steps(store: &Arc<Database>, words: &Words, is_drained: bool) -> Result
                 let run = format!("synthetic-{:05}", case / A_RUN);
                 let id = LeadId::new(&run, usize::try_from(case % A_RUN + 1)?);
                 let asked = Instant::now();
-                take(&store, &id, assign(number)).await?;
+                take(&store, &id, |case| next_step(case, number)).await?;
                 waits.push(asked.elapsed());
             }
             Ok::<_, Failure>(waits)

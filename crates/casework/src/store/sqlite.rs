@@ -70,6 +70,7 @@ impl Sqlite {
             .pragma("wal_autocheckpoint", LOG_PAGES);
         let pool = SqlitePoolOptions::new()
             .max_connections(1)
+            .test_before_acquire(false)
             .connect_with(writing)
             .await
             .map_err(|source| Error::CannotOpen { path: path.display().to_string(), source })?;
@@ -79,8 +80,10 @@ impl Sqlite {
             return Err(Error::OldSqlite { version });
         }
         MIGRATIONS.run(&pool).await?;
+        // A connection to a file does not go away by itself: none is asked whether it still stands.
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
+            .test_before_acquire(false)
             .connect_lazy_with(options.create_if_missing(false).read_only(true));
         let store = Sqlite { pool, readers, vault, writer: Arc::default() };
         open_text::seal(&store).await?;

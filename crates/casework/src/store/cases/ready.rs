@@ -79,6 +79,30 @@ impl<'step> Ready<'step> {
     pub(in crate::store) fn version(&self) -> i64 {
         self.case.version().cast_signed()
     }
+
+    /// Says what the step changes of the case's line. An assignment moves no case and no day; nothing else assigns it.
+    pub(in crate::store) fn changes(&self) -> Changes {
+        match self.case.steps().last().map(|taken| &taken.step) {
+            Some(crate::Step::Assign(given))
+                if given.county.is_none() && given.worker.is_none() =>
+            {
+                Changes::Officer
+            }
+            Some(crate::Step::Assign(_)) => Changes::Assignment,
+            _other => Changes::Standing,
+        }
+    }
+}
+
+/// What a step changes of its case's line in lists, beside how many steps it has taken.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::store) enum Changes {
+    /// The officer alone.
+    Officer,
+    /// Officer, county and worker.
+    Assignment,
+    /// Where it stands, and what is due.
+    Standing,
 }
 
 /// Sums up what steps change in the counts: each count is changed once, whatever changes it.

@@ -1,7 +1,7 @@
 //! Cases on SQLite.
 
 use super::{Driver, Sqlite, busy, cell, last_second, put_out, read_json};
-use crate::store::cases::ready::{Ready, Step, counted, sums};
+use crate::store::cases::ready::{Changes, Ready, Step, counted, sums};
 use crate::store::cases::row::{Beside, CASE_WITH_STEPS, read_case, read_terms};
 use crate::store::cases::{
     After, COUNTS, CaseLine, CaseStore, Counts, Disclosed, Dispatch, GROUP_COUNTS, GroupCounts,
@@ -27,18 +27,21 @@ async fn together(
     let mut tx = store.begin().await?;
     let mut last = last_second(&mut tx).await?;
     let mut results: Vec<Result<Vec<i64>, Error>> = Vec::with_capacity(steps.len());
-    let mut taken = Vec::with_capacity(steps.len());
+    let mut ready = Vec::with_capacity(steps.len());
     for (place, step) in steps.iter().enumerate() {
-        let mut then = last;
-        results.push(match Ready::of(&store.vault, step, &mut then) {
-            Ok(ready) if move_case(&mut tx, &ready).await? => {
-                last = then;
-                taken.push((place, ready));
-                Ok(Vec::new())
+        match Ready::of(&store.vault, step, &mut last) {
+            Ok(step) => {
+                ready.push((place, step));
+                results.push(Ok(Vec::new()));
             }
-            Ok(late) => Err(moved(&mut tx, late.id()).await?),
-            Err(error) => Err(error),
-        });
+            Err(error) => results.push(Err(error)),
+        }
+    }
+    let moved = move_cases(&mut tx, &ready).await?;
+    let (taken, late): (Vec<_>, Vec<_>) =
+        ready.into_iter().partition(|(place, _)| moved.contains(place));
+    for (place, step) in &late {
+        results[*place] = Err(why_not(&mut tx, step.id()).await?);
     }
     let ready: Vec<&Ready<'_>> = taken.iter().map(|(_, step)| step).collect();
     insert_steps(&mut tx, &ready).await?;
@@ -59,41 +62,81 @@ async fn together(
     Ok(results)
 }
 
-/// Moves a case that is as it was when its step was worked out, and says whether it was.
-async fn move_case(connection: &mut SqliteConnection, step: &Ready<'_>) -> Result<bool, Error> {
-    let row = &step.row;
-    let done = sqlx::query(
-        "UPDATE case_file SET stage = ?, due = ?, assigned = coalesce(?, assigned), county = coalesce(?, county),
-             worker = coalesce(?, worker), version = ?, closed_at = ? WHERE id = ? AND version = ?",
-    )
-    .bind(row.stage)
-    .bind(row.due)
-    .bind(row.assigned.as_deref())
-    .bind(row.county.as_deref())
-    .bind(row.worker.as_deref())
-    .bind(step.version())
-    .bind(row.closed_at)
-    .bind(step.id())
-    .bind(step.version().saturating_sub(1))
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected() == 1)
+/// Moves the cases that are as they were when their steps were worked out, and says which: each change of a column
+/// changes the indexes that it stands in, so that a statement names only those columns that its steps change.
+async fn move_cases(
+    connection: &mut SqliteConnection,
+    ready: &[(usize, Ready<'_>)],
+) -> Result<BTreeSet<usize>, Error> {
+    // Of two steps on one case the first that came is the one that finds it as it was.
+    let mut first: BTreeMap<&str, &(usize, Ready<'_>)> = BTreeMap::new();
+    for one in ready {
+        first.entry(one.1.id()).or_insert(one);
+    }
+    let mut moved = BTreeSet::new();
+    for (changes, statement) in [
+        (
+            Changes::Officer,
+            "UPDATE case_file SET assigned = coalesce(put.value ->> 2, assigned), version = put.value ->> 1
+             FROM json_each(?) AS put
+             WHERE case_file.id = put.value ->> 0 AND case_file.version = (put.value ->> 1) - 1 RETURNING id",
+        ),
+        (
+            Changes::Assignment,
+            "UPDATE case_file SET assigned = coalesce(put.value ->> 2, assigned),
+                 county = coalesce(put.value ->> 3, county), worker = coalesce(put.value ->> 4, worker),
+                 version = put.value ->> 1
+             FROM json_each(?) AS put
+             WHERE case_file.id = put.value ->> 0 AND case_file.version = (put.value ->> 1) - 1 RETURNING id",
+        ),
+        (
+            Changes::Standing,
+            "UPDATE case_file SET stage = put.value ->> 2, due = put.value ->> 3, closed_at = put.value ->> 4,
+                 version = put.value ->> 1
+             FROM json_each(?) AS put
+             WHERE case_file.id = put.value ->> 0 AND case_file.version = (put.value ->> 1) - 1 RETURNING id",
+        ),
+    ] {
+        let some: Vec<_> = first.values().filter(|(_, step)| step.changes() == changes).collect();
+        if some.is_empty() {
+            continue;
+        }
+        let put: Vec<_> = some
+            .iter()
+            .map(|(_, step)| {
+                let (id, version, row) = (step.id(), step.version(), &step.row);
+                match changes {
+                    Changes::Officer | Changes::Assignment => {
+                        serde_json::json!([id, version, row.assigned, row.county, row.worker])
+                    }
+                    Changes::Standing => {
+                        serde_json::json!([id, version, row.stage, row.due, row.closed_at])
+                    }
+                }
+            })
+            .collect();
+        let ids: Vec<String> = sqlx::query_scalar(statement)
+            .bind(serde_json::Value::Array(put).to_string())
+            .fetch_all(&mut *connection)
+            .await?;
+        moved.extend(ids.iter().filter_map(|id| first.get(id.as_str())).map(|(place, _)| *place));
+    }
+    Ok(moved)
 }
 
 async fn insert_steps(
     connection: &mut SqliteConnection,
     steps: &[&Ready<'_>],
 ) -> Result<(), Error> {
-    if steps.is_empty() {
-        return Ok(());
+    for some in parts(steps) {
+        let mut query =
+            QueryBuilder::<Driver>::new("INSERT INTO step (file, number, at, by, kind, payload) ");
+        query.push_values(some, |mut row, step| {
+            row.push_bind(step.id()).push_bind(step.version()).push_bind(step.taken_at.as_str());
+            row.push_bind(step.by.as_str()).push_bind(step.kind).push_bind(step.payload.as_slice());
+        });
+        query.build().execute(&mut *connection).await?;
     }
-    let mut query =
-        QueryBuilder::<Driver>::new("INSERT INTO step (file, number, at, by, kind, payload) ");
-    query.push_values(steps, |mut row, step| {
-        row.push_bind(step.id()).push_bind(step.version()).push_bind(step.taken_at.as_str());
-        row.push_bind(step.by.as_str()).push_bind(step.kind).push_bind(step.payload.as_slice());
-    });
-    query.build().execute(connection).await?;
     Ok(())
 }
 
@@ -103,7 +146,7 @@ async fn insert_openings(
 ) -> Result<(), Error> {
     let all = steps.iter().flat_map(|step| step.openings.iter().map(|one| (step.id(), one)));
     let all: Vec<_> = all.collect();
-    for some in all.chunks(AT_ONCE) {
+    for some in parts(&all) {
         let mut query = QueryBuilder::<Driver>::new("INSERT INTO opening (lead, opening) ");
         query.push_values(some, |mut row, (lead, opening)| {
             row.push_bind(*lead).push_bind(opening.as_slice());
@@ -121,7 +164,7 @@ async fn put_out_all(
     let all = steps.iter().flat_map(|step| step.leaves.iter().map(|leaf| (step.second, leaf)));
     let all: Vec<_> = all.collect();
     let mut numbers = Vec::with_capacity(all.len());
-    for some in all.chunks(AT_ONCE) {
+    for some in parts(&all) {
         let mut query = QueryBuilder::<Driver>::new("INSERT INTO outbox (second, leaf) ");
         query.push_values(some, |mut row, (second, leaf)| {
             row.push_bind(*second).push_bind(leaf.as_slice());
@@ -136,11 +179,22 @@ async fn put_out_all(
     Ok(numbers.into_iter())
 }
 
-/// How many rows go into the database in one statement; SQLite takes some 32,000 values.
-const AT_ONCE: usize = 1000;
+/// The most rows that go into the database in one statement.
+const AT_ONCE: usize = 256;
+
+/// Cuts rows into parts of 256, 128, 64 … of them: a connection keeps what it has prepared by its text, and so few texts
+/// are all kept.
+fn parts<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let some = AT_ONCE.min(1 << rest.len().checked_ilog2()?);
+        let (part, more) = rest.split_at(some);
+        rest = more;
+        Some(part)
+    })
+}
 
 /// Says why a case did not take a step: somebody was first, or there is no such case.
-async fn moved(connection: &mut SqliteConnection, id: &str) -> Result<Error, Error> {
+async fn why_not(connection: &mut SqliteConnection, id: &str) -> Result<Error, Error> {
     let version: Option<i64> = sqlx::query_scalar("SELECT version FROM case_file WHERE id = ?")
         .bind(id)
         .fetch_optional(connection)
@@ -277,15 +331,14 @@ async fn store_beside(
 }
 
 async fn count(connection: &mut SqliteConnection, tallies: &[Tally]) -> Result<(), Error> {
-    if tallies.is_empty() {
-        return Ok(());
+    for some in parts(tallies) {
+        let mut query = QueryBuilder::<Driver>::new("INSERT INTO tally (what, of_whom, name, n) ");
+        query.push_values(some, |mut row, tally| {
+            row.push_bind(tally.what).push_bind(&tally.of).push_bind(tally.name).push_bind(tally.n);
+        });
+        query.push(" ON CONFLICT (what, of_whom, name) DO UPDATE SET n = n + excluded.n");
+        query.build().execute(&mut *connection).await?;
     }
-    let mut query = QueryBuilder::<Driver>::new("INSERT INTO tally (what, of_whom, name, n) ");
-    query.push_values(tallies, |mut row, tally| {
-        row.push_bind(tally.what).push_bind(&tally.of).push_bind(tally.name).push_bind(tally.n);
-    });
-    query.push(" ON CONFLICT (what, of_whom, name) DO UPDATE SET n = n + excluded.n");
-    query.build().execute(connection).await?;
     Ok(())
 }
 
