@@ -4,6 +4,7 @@
 //! writing transaction begins `IMMEDIATE`, since one that reads before it writes would otherwise fail at once when
 //! another writer is at work.
 
+use self::log::Log;
 use super::cell::{self, key_of_run};
 use super::vault::{DataKey, Vault};
 use super::writer::Writer;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 mod cases;
 mod destroy;
+mod log;
 mod open_text;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
@@ -33,8 +35,8 @@ const READERS: u32 = 4;
 
 /// How much of the file the writer keeps in memory: 48 MiB, in KiB with a minus before it.
 const WRITERS_CACHE: &str = "-49152";
-/// How many pages of 4 KiB the log has before they are brought to the file: 64 MiB.
-const LOG_PAGES: &str = "16384";
+/// How many pages of 4 KiB the log has at most before the writer itself brings them to the file: 256 MiB.
+const MOST_LOG_PAGES: &str = "65536";
 
 /// A case store in one SQLite file.
 #[derive(Clone, Debug)]
@@ -44,6 +46,7 @@ pub struct Sqlite {
     readers: SqlitePool,
     vault: Vault,
     writer: Arc<Writer>,
+    log: Arc<Log>,
 }
 
 impl Sqlite {
@@ -62,12 +65,12 @@ impl Sqlite {
             // What is deleted is overwritten.
             .pragma("secure_delete", "ON")
             .busy_timeout(Duration::from_secs(5));
-        // Steps on cases far apart change pages far apart: the writer keeps them at hand, and brings them from the log to
-        // the file in large parts, since each time it does it waits for the disk again.
+        // Steps on cases far apart change pages far apart: the writer keeps them at hand, and leaves it to another
+        // connection to bring them from the log to the file.
         let writing = options
             .clone()
             .pragma("cache_size", WRITERS_CACHE)
-            .pragma("wal_autocheckpoint", LOG_PAGES);
+            .pragma("wal_autocheckpoint", MOST_LOG_PAGES);
         let pool = SqlitePoolOptions::new()
             .max_connections(1)
             .test_before_acquire(false)
@@ -81,12 +84,20 @@ impl Sqlite {
         }
         MIGRATIONS.run(&pool).await?;
         // A connection to a file does not go away by itself: none is asked whether it still stands.
+        let options = options.create_if_missing(false);
+        let keeper = SqlitePoolOptions::new()
+            .max_connections(1)
+            .test_before_acquire(false)
+            .connect_lazy_with(options.clone());
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .test_before_acquire(false)
-            .connect_lazy_with(options.create_if_missing(false).read_only(true));
-        let store = Sqlite { pool, readers, vault, writer: Arc::default() };
+            .connect_lazy_with(options.read_only(true));
+        let log = Arc::new(Log::of(keeper));
+        let store = Sqlite { pool, readers, vault, writer: Arc::default(), log };
         open_text::seal(&store).await?;
+        // What a process that ended in between had deleted may stand in the log yet.
+        store.empty_log().await?;
         Ok(store)
     }
 
@@ -103,8 +114,7 @@ impl Sqlite {
 
     /// Empties the log beside the file.
     pub(super) async fn empty_log(&self) -> Result<(), Error> {
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.pool).await.map_err(busy)?;
-        Ok(())
+        self.log.empty(&self.pool).await
     }
 
     pub(super) fn pool(&self) -> &SqlitePool {
@@ -117,7 +127,8 @@ impl Sqlite {
 
     /// Ends all connections, so that the file stands alone, without a log beside it.
     pub(super) async fn close(self) -> Result<(), Error> {
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.pool).await.map_err(busy)?;
+        self.empty_log().await?;
+        self.log.close().await;
         self.readers.close().await;
         self.pool.close().await;
         Ok(())

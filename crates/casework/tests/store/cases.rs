@@ -12,15 +12,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const MANY: usize = 12;
 
-fn lead(number: usize) -> LeadId {
+pub(crate) fn lead(number: usize) -> LeadId {
     LeadId::new("2027Q1", number)
 }
 
-fn officer(number: usize) -> Actor {
+pub(crate) fn officer(number: usize) -> Actor {
     Actor::read(&format!("officer-{number}")).unwrap()
 }
 
-fn day(days: i64) -> Timestamp {
+pub(crate) fn day(days: i64) -> Timestamp {
     at("2027-01-05T10:00:00Z") + SignedDuration::from_hours(24 * days)
 }
 
@@ -71,7 +71,7 @@ fn groups(number: usize) -> Groups {
     }
 }
 
-async fn get<S: CaseStore>(store: &S, number: usize) -> Case {
+pub(crate) async fn get<S: CaseStore>(store: &S, number: usize) -> Case {
     store.case(&lead(number)).await.unwrap().case
 }
 
@@ -88,7 +88,7 @@ async fn take<S: CaseStore>(store: &S, number: usize, step: Step, by: Actor, now
     assert_eq!(get(store, number).await, case, "what is stored is what was done");
 }
 
-fn assign(to: usize) -> Step {
+pub(crate) fn assign(to: usize) -> Step {
     let officer = officer(to).officer().cloned();
     Step::Assign(Assignment { officer, ..Assignment::default() })
 }

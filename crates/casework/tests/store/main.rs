@@ -11,6 +11,7 @@ mod cases;
 mod copies;
 mod faults;
 mod kill;
+mod log;
 mod place;
 mod promises;
 mod secrets;

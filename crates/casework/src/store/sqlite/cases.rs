@@ -59,6 +59,7 @@ async fn together(
     // If we crash before this, no step of these is stored and nobody was answered; after it, all are and the ledger
     // gets their lines when the outbox is next drained.
     tx.commit().await.map_err(busy)?;
+    store.log.committed(&store.pool);
     Ok(results)
 }
 
@@ -867,7 +868,9 @@ impl CaseStore for Sqlite {
             .execute(&mut *tx)
             .await?;
         }
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        self.log.committed(&self.pool);
+        Ok(())
     }
 
     async fn outbox(&self, limit: u32) -> Result<Outbox, Error> {
