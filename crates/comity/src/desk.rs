@@ -6,9 +6,13 @@
 //! ([`Desk::is_recorded`]). Reading about a person is an act too, and noted before anything is shown.
 //!
 //! What it does not do: it knows no page and no address, and it sends nothing. Floor F5–F7, F9, F10; the periods are the
-//! gate's ([`agreement::Gate::contest_ends`]).
+//! gate's ([`agreement::Gate::contest_ends`]). Reading stands in `reading`, messages between nodes in `delivery`, what a
+//! correction splits in `split`.
 
+mod delivery;
 mod file;
+mod reading;
+mod split;
 
 use crate::Error;
 use crate::clock::Clock;
@@ -20,9 +24,8 @@ use agreement::{
     OfficerRole, PartyId, Permit, PurposeId, Refusal,
 };
 use casework::{
-    Acknowledgement, Actor, Because, Case, CaseStore as _, Closing, Contest, Database, Dispatch,
-    DisputeAnswer, Drafts, Lead, LeadId, Moving, NotAllowed, SealedEntry, Seen, Split, Stage,
-    StaysState, Step, StepKind, Store as _, StoredCase, Terms, Tripwire,
+    Actor, Case, CaseStore as _, Closing, Contest, Database, Lead, LeadId, Moving, NotAllowed,
+    SealedEntry, Split, StaysState, Step, StepKind, Store as _, StoredCase, Terms, Tripwire,
 };
 use file::case_file;
 use jiff::Timestamp;
@@ -226,126 +229,6 @@ impl Desk {
         self.take(&Asker::machine(), case, version, Step::Close(closing)).await
     }
 
-    /// Notes that a recipient acknowledged a correction, by the digest of its signed answer. The recipient's signature
-    /// is the authority for it; whoever calls has verified it.
-    ///
-    /// # Errors
-    /// As [`Desk::act`].
-    pub async fn note_acknowledged(
-        &self,
-        case: &LeadId,
-        acknowledgement: Acknowledgement,
-    ) -> Result<Acted, Error> {
-        let stored = self.inner.store.case(case).await?;
-        let now = self.now();
-        let step = Step::Acknowledge(acknowledgement);
-        match stored.case.step(&step, &Actor::Machine, now) {
-            Ok(case) => self.store_step(case, stored.weight, None, None).await,
-            Err(why) => Ok(Acted::NotAllowed(why)),
-        }
-    }
-
-    /// Notes the source's answer to a dispute, by the digest of the signed message. The source's signature is the authority
-    /// for it; whoever calls has verified it.
-    ///
-    /// # Errors
-    /// As [`Desk::act`].
-    pub async fn note_settled(
-        &self,
-        case: &LeadId,
-        answer: DisputeAnswer,
-        digest: &str,
-    ) -> Result<Acted, Error> {
-        let stored = self.inner.store.case(case).await?;
-        let event = Event::DisputeSettled {
-            case: case.to_string(),
-            number: u64::from(answer.number),
-            settled: answer.settled.as_str().to_owned(),
-            answer: digest.to_owned(),
-        };
-        match stored.case.step(&Step::AnswerDispute(answer), &Actor::Machine, self.now()) {
-            Ok(case) => self.store_step(case, stored.weight, None, Some(event)).await,
-            Err(why) => Ok(Acted::NotAllowed(why)),
-        }
-    }
-
-    /// Notes that a dispute is being sent to the source, and when it is sent again, or asked after.
-    ///
-    /// # Errors
-    /// The store fails.
-    pub async fn note_dispute_sent(&self, dispatch: &Dispatch) -> Result<Dispatch, Error> {
-        let now = self.now();
-        let mut sent = dispatch.clone();
-        sent.delivery = sent.delivery.attempted(now);
-        let event = Event::DisputeSent {
-            case: sent.case.to_string(),
-            number: sent.number,
-            source: sent.delivery.recipient.to_string(),
-            attempt: u64::from(sent.delivery.attempts),
-        };
-        let told = drafts(now, vec![(event, Commitments::new())]);
-        self.inner.store.note_delivery(&sent, told).await?;
-        Ok(sent)
-    }
-
-    /// Notes when a dispute that the source has taken is asked after.
-    ///
-    /// # Errors
-    /// The store fails.
-    pub async fn ask_again(
-        &self,
-        dispatch: &Dispatch,
-        next: Option<Timestamp>,
-    ) -> Result<(), Error> {
-        let mut taken = dispatch.clone();
-        taken.delivery.next = next;
-        self.inner.store.note_delivery(&taken, Drafts::none()).await?;
-        Ok(())
-    }
-
-    /// Notes that a correction was sent, or that sending it failed: it is sent again until it is acknowledged.
-    ///
-    /// # Errors
-    /// The store fails.
-    pub async fn note_sent(&self, dispatch: &Dispatch, arrived: bool) -> Result<Dispatch, Error> {
-        let now = self.now();
-        let mut sent = dispatch.clone();
-        sent.delivery = sent.delivery.attempted(now);
-        let event = Event::CorrectionSent {
-            case: sent.case.to_string(),
-            number: sent.number,
-            recipient: sent.delivery.recipient.to_string(),
-            attempt: u64::from(sent.delivery.attempts),
-            arrived,
-        };
-        let told = drafts(now, vec![(event, Commitments::new())]);
-        self.inner.store.note_delivery(&sent, told).await?;
-        Ok(sent)
-    }
-
-    /// Shows cases to an officer, once it is noted who reads them and why they may.
-    ///
-    /// # Errors
-    /// There is no such case, or the store fails.
-    pub async fn read(
-        &self,
-        officer: &Officer,
-        cases: &[LeadId],
-        what: &str,
-    ) -> Result<Read<Vec<File>>, Error> {
-        self.show(&Asker::officer(officer), &[Act::READ_CASE, Act::READ_EVIDENCE], cases, what)
-            .await
-    }
-
-    /// Shows an individual who has proved to be the one the own case.
-    ///
-    /// # Errors
-    /// As [`Desk::read`].
-    pub async fn see_own(&self, case: &LeadId) -> Result<Read<Vec<File>>, Error> {
-        let cases = std::slice::from_ref(case);
-        self.show(&Asker::individual(), &[Act::SEE_OWN], cases, "own").await
-    }
-
     /// Asks the gate for an act that is about no one case (a vote, an export, an import, an account, a stay), and notes
     /// the answer with the events that follow from a permit.
     ///
@@ -498,113 +381,6 @@ impl Desk {
         let moving = Moving { case: case.clone(), drafts, openings };
         let lines = self.inner.store.take(moving).await?;
         Ok(Acted::Done(Box::new(StoredCase { case, weight }), lines))
-    }
-
-    /// Returns the case whose correction cut the bond that this one hangs on, if the step would go on with it. What helps
-    /// the individual goes on.
-    async fn cut(&self, id: &LeadId, step: StepKind) -> Result<Option<String>, Error> {
-        let goes_on = match step {
-            StepKind::Review
-            | StepKind::Adjudicate
-            | StepKind::Verify
-            | StepKind::Find
-            | StepKind::Confirm
-            | StepKind::DraftNotice
-            | StepKind::ServeNotice
-            | StepKind::TakeEmergencyMeasure
-            | StepKind::TakeAction => true,
-            StepKind::Assign
-            | StepKind::SendBack
-            | StepKind::Refute
-            | StepKind::NoteReturnedMail
-            | StepKind::FileContest
-            | StepKind::WithdrawContest
-            | StepKind::OpenHearing
-            | StepKind::Decide
-            | StepKind::EndEmergencyMeasure
-            | StepKind::Reverse
-            | StepKind::Correct
-            | StepKind::Acknowledge
-            | StepKind::TellIndividual
-            | StepKind::OpenDispute
-            | StepKind::AnswerDispute
-            | StepKind::ReverseJudgement
-            | StepKind::Close => false,
-        };
-        if !goes_on {
-            return Ok(None);
-        }
-        Ok(self.inner.store.cut_by(id).await?.map(|by| by.to_string()))
-    }
-
-    /// Closes the leads that hung on a bond which a correction cut, where nobody has looked at them yet. What is further on
-    /// is an officer's to correct.
-    async fn close_cut(&self, corrected: &LeadId) -> Result<(), Error> {
-        let cut = self.inner.store.cluster(corrected).await?.split(corrected).cut;
-        for one in cut.into_iter().filter(|one| one.lead != *corrected && one.stage == Stage::Open)
-        {
-            let version = self.inner.store.case(&one.lead).await?.case.version();
-            let words = format!("the correction of {corrected} says that these are two people");
-            let closing = Closing { because: Because::Superseded, words };
-            // One of two reviewers may have spoken, or somebody may have moved it: then it stays for an officer.
-            match self.close_by_machine(&one.lead, version, closing).await {
-                Ok(_) | Err(Error::Casework(casework::Error::CaseMoved { .. })) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    async fn show(
-        &self,
-        asker: &Asker,
-        acts: &[Act],
-        cases: &[LeadId],
-        what: &str,
-    ) -> Result<Read<Vec<File>>, Error> {
-        let mut files = Vec::with_capacity(cases.len());
-        let mut decisions = Vec::with_capacity(cases.len());
-        for id in cases {
-            let stored = self.inner.store.case(id).await?;
-            let (mut refused, mut permitted) = (None, None);
-            for act in acts {
-                let mut request = self.request(act.clone(), asker).await?;
-                request.case = CaseRef::new(id.as_str()).ok();
-                request.file = case_file(&stored.case);
-                match self.decide(&request).await? {
-                    (Decision::Permit(permit), event) => {
-                        decisions.push((event, Commitments::new()));
-                        permitted = Some(permit);
-                        break;
-                    }
-                    // The first refusal says what would have to be otherwise; the second way in is the narrower one.
-                    (Decision::Refusal(refusal), event) => {
-                        refused.get_or_insert((refusal, event));
-                    }
-                }
-            }
-            let permit = match (permitted, refused) {
-                (Some(permit), _) => permit,
-                (None, Some((refusal, event))) => {
-                    self.note(vec![(event, Commitments::new())], &[]).await?;
-                    return Ok(Read::Refused(refusal));
-                }
-                // Nobody asks for no act; if somebody did, nothing would be shown.
-                (None, None) => return Err(Error::OtherPermit),
-            };
-            files.push(File { lead: self.inner.store.lead(id).await?, stored, permit });
-        }
-        let now = self.now();
-        let (commitments, openings) = by_whom(&asker.actor)?;
-        let read = match &asker.actor {
-            Actor::Individual => Event::IndividualSaw { cases: cases.len() as u64 },
-            Actor::Officer(_) | Actor::Machine => Event::CaseRead { cases: cases.len() as u64 },
-        };
-        decisions.push((read, commitments));
-        let seen = Seen { by: asker.actor.spelled(), what: what.to_owned(), at: now };
-        let told = drafts(now, decisions);
-        let lines = self.inner.store.note_read(cases, &seen, &openings, told).await?;
-        Ok(Read::Shown(files, lines))
     }
 
     /// Asks whether what a closed case holds may be destroyed by a timer now; the answer is the caller's to note.
