@@ -14,6 +14,19 @@ pub(super) fn there(error: sqlx::Error) -> Error {
     }
 }
 
+pub(super) const END_OFFICERS_SESSIONS: &str =
+    "DELETE FROM session WHERE kind = 'officer' AND holder = $1";
+
+pub(super) const KEEP_RECEIVED: &str = "INSERT INTO received (party, number, digest, body, at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
+pub(super) const FIND_RECEIVED: &str =
+    "SELECT at FROM received WHERE party = $1 AND number = $2 AND digest = $3";
+
+pub(super) const KEEP_DISPUTE: &str =
+    "INSERT INTO dispute (party, number, digest, body, at, due) VALUES ($1, $2, $3, $4, $5, $6)
+     ON CONFLICT DO NOTHING";
+pub(super) const FIND_DISPUTE: &str =
+    "SELECT at FROM dispute WHERE party = $1 AND number = $2 AND digest = $3";
+
 /// Keeps accounts in a database of which there is a pool to write with and one to read with.
 macro_rules! keep_accounts {
     ($store:ty, $row:ty) => {
@@ -55,6 +68,39 @@ macro_rules! keep_accounts {
                 attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
                 next: row.try_get("next")?,
             })
+        }
+
+        /// Keeps a message that came, with its day where it is a dispute, and returns since when this very message is
+        /// kept; none where its number came before with another.
+        async fn keep_message(
+            store: &$store,
+            message: &Received,
+            due: Option<i64>,
+        ) -> Result<Option<i64>, Error> {
+            let (keep, find) = match due {
+                None => (KEEP_RECEIVED, FIND_RECEIVED),
+                Some(_) => (KEEP_DISPUTE, FIND_DISPUTE),
+            };
+            let mut tx = store.writer.begin_with(BEGIN).await?;
+            let kept = sqlx::query(keep)
+                .bind(&message.party)
+                .bind(&message.number)
+                .bind(message.digest.as_slice())
+                .bind(&message.body)
+                .bind(message.at);
+            let kept = match due {
+                None => kept,
+                Some(due) => kept.bind(due),
+            };
+            kept.execute(&mut *tx).await?;
+            let at: Option<i64> = sqlx::query_scalar(find)
+                .bind(&message.party)
+                .bind(&message.number)
+                .bind(message.digest.as_slice())
+                .fetch_optional(&mut *tx)
+                .await?;
+            tx.commit().await?;
+            Ok(at)
         }
 
         impl $crate::store::accounts::AccountStore for $store {
@@ -164,7 +210,7 @@ macro_rules! keep_accounts {
                         .execute(&mut *tx)
                         .await?;
                 }
-                sqlx::query("DELETE FROM session WHERE kind = 'officer' AND holder = $1")
+                sqlx::query(END_OFFICERS_SESSIONS)
                     .bind(officer)
                     .execute(&mut *tx)
                     .await?;
@@ -188,7 +234,7 @@ macro_rules! keep_accounts {
                 if done.rows_affected() != 1 {
                     return Err(Error::NoSuchAccount);
                 }
-                sqlx::query("DELETE FROM session WHERE kind = 'officer' AND holder = $1")
+                sqlx::query(END_OFFICERS_SESSIONS)
                     .bind(officer)
                     .execute(&mut *tx)
                     .await?;
@@ -215,7 +261,7 @@ macro_rules! keep_accounts {
                 if done.rows_affected() != 1 {
                     return Err(Error::NoSuchAccount);
                 }
-                sqlx::query("DELETE FROM session WHERE kind = 'officer' AND holder = $1")
+                sqlx::query(END_OFFICERS_SESSIONS)
                     .bind(officer)
                     .execute(&mut *tx)
                     .await?;
@@ -506,27 +552,7 @@ macro_rules! keep_accounts {
             }
 
             async fn receive(&self, message: &Received) -> Result<Option<i64>, Error> {
-                let mut tx = self.writer.begin_with(BEGIN).await?;
-                sqlx::query(
-                    "INSERT INTO received (party, number, digest, body, at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
-                )
-                .bind(&message.party)
-                .bind(&message.number)
-                .bind(message.digest.as_slice())
-                .bind(&message.body)
-                .bind(message.at)
-                .execute(&mut *tx)
-                .await?;
-                let at: Option<i64> = sqlx::query_scalar(
-                    "SELECT at FROM received WHERE party = $1 AND number = $2 AND digest = $3",
-                )
-                .bind(&message.party)
-                .bind(&message.number)
-                .bind(message.digest.as_slice())
-                .fetch_optional(&mut *tx)
-                .await?;
-                tx.commit().await?;
-                Ok(at)
+                keep_message(self, message, None).await
             }
 
             async fn received(&self, limit: u32) -> Result<Vec<Received>, Error> {
@@ -538,29 +564,7 @@ macro_rules! keep_accounts {
             }
 
             async fn raise(&self, message: &Received, due: i64) -> Result<Option<i64>, Error> {
-                let mut tx = self.writer.begin_with(BEGIN).await?;
-                sqlx::query(
-                    "INSERT INTO dispute (party, number, digest, body, at, due) VALUES ($1, $2, $3, $4, $5, $6)
-                     ON CONFLICT DO NOTHING",
-                )
-                .bind(&message.party)
-                .bind(&message.number)
-                .bind(message.digest.as_slice())
-                .bind(&message.body)
-                .bind(message.at)
-                .bind(due)
-                .execute(&mut *tx)
-                .await?;
-                let at: Option<i64> = sqlx::query_scalar(
-                    "SELECT at FROM dispute WHERE party = $1 AND number = $2 AND digest = $3",
-                )
-                .bind(&message.party)
-                .bind(&message.number)
-                .bind(message.digest.as_slice())
-                .fetch_optional(&mut *tx)
-                .await?;
-                tx.commit().await?;
-                Ok(at)
+                keep_message(self, message, Some(due)).await
             }
 
             async fn raised(&self, limit: u32) -> Result<Vec<Raised>, Error> {

@@ -1,6 +1,9 @@
 //! Accounts on SQLite: one file beside the case store, one writer, many readers.
 
-use super::kept::{keep_accounts, read_role, there};
+use super::kept::{
+    END_OFFICERS_SESSIONS, FIND_DISPUTE, FIND_RECEIVED, KEEP_DISPUTE, KEEP_RECEIVED, keep_accounts,
+    read_role, there,
+};
 use super::{AccessKey, Account, Attempt, Holder, Raised, Received, Role, Session, Vote};
 use crate::Error;
 use sqlx::sqlite::{
