@@ -64,6 +64,7 @@ use signature::MessageKey;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -307,6 +308,12 @@ impl App {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.inner.limits
+    }
+
+    /// Holds back whoever tries to sign in too often from one address.
+    pub(crate) fn may_try_to_sign_in(&self, address: IpAddr) -> Result<(), Error> {
+        let asked = self.inner.limits.sign_ins.ask(address, self.now());
+        asked.map_err(|seconds| Error::TooMany { seconds })
     }
 
     pub(crate) fn secret(&self) -> &Secret {

@@ -2,6 +2,7 @@
 //! their own, puts another secret into the authenticator app, and gets other codes for when it is lost, before anything
 //! else is open to them. Afterwards nobody else knows any of it.
 
+use super::page::wrong;
 use super::visit::{SignedIn, Visit, take_session};
 use super::{App, Error, door, password};
 use axum::Form;
@@ -10,7 +11,6 @@ use axum::response::Response;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use casework::store::accounts::AccountStore as _;
-use http::StatusCode;
 use serde::Deserialize;
 
 /// What an officer has to choose.
@@ -63,11 +63,9 @@ pub(crate) async fn take(
         return Err(Error::NotFound);
     }
     let id = officer.officer.as_str();
-    let again = |view: FirstView, wrong: &str| {
-        let view = FirstView { wrong: Some(wrong.to_owned()), ..view };
-        let mut response = door::first(&app, &visit, &view);
-        *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-        Ok(response)
+    let again = |view: FirstView, why: &str| {
+        let view = FirstView { wrong: Some(why.to_owned()), ..view };
+        Ok(wrong(door::first(&app, &visit, &view)))
     };
     // What the form brings back is a secret that was offered to this officer, or another one is offered.
     let sealed = BASE64_URL_SAFE_NO_PAD.decode(&chosen.sealed).unwrap_or_default();

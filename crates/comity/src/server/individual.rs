@@ -11,6 +11,7 @@ pub use answer::AnswerView;
 pub use view::{CorrectedView, DisclosedView, MeView, StepView};
 
 use super::door;
+use super::page::wrong;
 use super::password;
 use super::sign_in::{Counted, begin};
 use super::visit::{AtTheDoor, Visit, Visitor, see_other};
@@ -19,7 +20,6 @@ use axum::Form;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use casework::store::accounts::{AccountStore as _, Holder};
-use http::StatusCode;
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -77,11 +77,9 @@ pub(crate) async fn take(
         }
         Some((Holder::Officer(_), _)) | None => {
             attempt.end(&app, "wrong").await?;
-            let wrong = "The number or the code is not right. Each code counts once: if you were here before, use the one you were shown then.";
-            let view = LetterView { number, wrong: Some(wrong.to_owned()) };
-            let mut response = door::letter(&app, &visit, &view);
-            *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-            Ok(response)
+            let why = "The number or the code is not right. Each code counts once: if you were here before, use the one you were shown then.";
+            let view = LetterView { number, wrong: Some(why.to_owned()) };
+            Ok(wrong(door::letter(&app, &visit, &view)))
         }
     }
 }

@@ -23,6 +23,7 @@ use absent::Provider;
 #[cfg(feature = "oidc")]
 use connect::Provider;
 
+use super::page::wrong;
 use super::secret::Carried;
 use super::sign_in::{SignInView, begin, local};
 use super::visit::{AtTheDoor, Visit, Visitor, done, see_other};
@@ -30,7 +31,6 @@ use super::{App, Error, config, door};
 use axum::extract::{Query, State};
 use axum::response::Response;
 use casework::store::accounts::{AccountStore as _, Attempt, Holder};
-use http::StatusCode;
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::fmt;
@@ -219,15 +219,13 @@ pub(crate) async fn officer_back(
         return begin(&app, &visit, Holder::Officer(account.officer), &next).await;
     }
     // Only they themselves read it: it is what the operator needs to make the account.
-    let wrong = format!(
+    let why = format!(
         "{} knows you, as {}. There is no account here for that: ask an operator of this node for one.",
         provider.name(),
         vouched.subject
     );
-    let view = SignInView { next, wrong: Some(wrong), ..SignInView::default() };
-    let mut response = door::sign_in(&app, &visit, &view);
-    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-    Ok(response)
+    let view = SignInView { next, wrong: Some(why), ..SignInView::default() };
+    Ok(wrong(door::sign_in(&app, &visit, &view)))
 }
 
 /// Sends an individual to the issuer, who has said before that it may vouch for them.
@@ -285,20 +283,17 @@ pub(crate) async fn individual_back(
 }
 
 fn unknown(app: &App, visit: &Visit, name: &str) -> Response {
-    let wrong = format!(
+    let why = format!(
         "{name} knows you, and this place does not yet. Come in with the code on your letter first; then you can choose {name} for the next time."
     );
-    let view = super::individual::LetterView { wrong: Some(wrong), ..Default::default() };
-    let mut response = door::letter(app, visit, &view);
-    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-    response
+    let view = super::individual::LetterView { wrong: Some(why), ..Default::default() };
+    wrong(door::letter(app, visit, &view))
 }
 
 /// Begins, and returns where the browser has to go.
 async fn start(app: &App, provider: &Provider, visit: &Visit, aim: Aim) -> Result<String, Error> {
     let now = app.now();
-    let limit = app.limits().sign_ins.ask(visit.address, now);
-    limit.map_err(|seconds| Error::TooMany { seconds })?;
+    app.may_try_to_sign_in(visit.address)?;
     let state = Carried::new()?;
     let secrets = Secrets {
         nonce: Carried::new()?.as_str().to_owned(),
@@ -319,8 +314,7 @@ async fn finish(
     back: &Back,
 ) -> Result<(Aim, Vouched), Error> {
     let now = app.now();
-    let limit = app.limits().sign_ins.ask(visit.address, now);
-    limit.map_err(|seconds| Error::TooMany { seconds })?;
+    app.may_try_to_sign_in(visit.address)?;
     let pending = app.issuers().recall(&back.state, &visit.csrf, now.as_second())?;
     if back.iss.as_deref().is_some_and(|iss| iss != provider.issuer()) {
         return Err(Failure::NotVouched("another issuer").into());

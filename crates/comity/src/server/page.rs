@@ -96,7 +96,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// Says that what was typed is not what it has to be.
-fn wrong(mut response: Response) -> Response {
+pub(super) fn wrong(mut response: Response) -> Response {
     *response.status_mut() = http::StatusCode::UNPROCESSABLE_ENTITY;
     response
 }

@@ -7,6 +7,7 @@
 //! Two factors: [NIST SP 800-63B-4](https://pages.nist.gov/800-63-4/sp800-63b.html), AAL2. Replay: RFC 6238 §5.2.
 
 use super::door;
+use super::page::wrong;
 use super::password;
 use super::secret::Carried;
 use super::visit::{SignedIn, Visit, Visitor, done, give_session, see_other, take_session};
@@ -79,9 +80,7 @@ pub(crate) async fn take(
                 officer: typed.officer.chars().take(64).collect(),
                 wrong: Some("The name, the password or the code is not right. A code counts once: wait for the next one.".to_owned()),
             };
-            let mut response = door::sign_in(&app, &visit, &view);
-            *response.status_mut() = http::StatusCode::UNPROCESSABLE_ENTITY;
-            Ok(response)
+            Ok(wrong(door::sign_in(&app, &visit, &view)))
         }
     }
 }
@@ -151,8 +150,7 @@ impl Counted {
         name: &str,
         address: IpAddr,
     ) -> Result<Counted, Error> {
-        let limit = app.limits().sign_ins.ask(address, app.now());
-        limit.map_err(|seconds| Error::TooMany { seconds })?;
+        app.may_try_to_sign_in(address)?;
         let holder = app.secret().digest("attempt", &[kind, name]);
         let address = app.secret().digest("address", &[&address.to_string()]);
         let counted = Counted { kind, holder, address };
@@ -293,11 +291,9 @@ pub(crate) async fn change_password(
     officer: SignedIn,
     Form(changed): Form<Changed>,
 ) -> Result<Response, Error> {
-    let again = |wrong: String| {
-        let view = AccountView { wrong: Some(wrong) };
-        let mut response = door::account(&app, &visit, &view);
-        *response.status_mut() = http::StatusCode::UNPROCESSABLE_ENTITY;
-        Ok(response)
+    let again = |why: String| {
+        let view = AccountView { wrong: Some(why) };
+        Ok(wrong(door::account(&app, &visit, &view)))
     };
     let typed = Typed {
         officer: officer.officer.to_string(),

@@ -3,13 +3,13 @@
 //!
 //! A paper is of one of a few types, by what it is and not by its name, and is kept before the answer that names it.
 
+use crate::server::page::wrong;
 use crate::server::visit::{AtTheDoor, Visit, done};
 use crate::server::{App, Error, door, signature};
 use axum::extract::{Multipart, State};
 use axum::response::Response;
 use casework::store::cases::Paper;
 use casework::{CaseStore as _, Contest, LeadId};
-use http::StatusCode;
 use sha2::{Digest as _, Sha256};
 
 /// How many papers come with an answer.
@@ -76,9 +76,7 @@ pub(crate) async fn take(
 }
 
 fn again(app: &App, visit: &Visit, view: &AnswerView) -> Response {
-    let mut response = door::answer(app, visit, view);
-    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-    response
+    wrong(door::answer(app, visit, view))
 }
 
 async fn read(app: &App, mut parts: Multipart) -> Result<(AnswerView, Vec<Paper>), Error> {

@@ -60,8 +60,8 @@ pub(super) fn close_form(page: &str, csrf: &str, officers: &[String]) -> Form {
 pub(super) enum Came {
     /// What to answer.
     Answer(Response),
-    /// What is wrong with what was typed.
-    Wrong(Vec<Wrong>),
+    /// The form that makes an account, with what is wrong with what was typed.
+    Again(Form),
 }
 
 /// Does what a form asks.
@@ -74,7 +74,10 @@ pub(super) async fn act(
 ) -> Result<Came, Error> {
     let roles: BTreeSet<Role> = typed.all("roles").filter_map(Role::named).collect();
     match typed.one("step") {
-        "add" => add(app, visit, officer, typed, roles).await,
+        "add" => Ok(match add(app, visit, officer, typed, roles).await? {
+            Ok(response) => Came::Answer(response),
+            Err(wrong) => Came::Again(add_form(page, &visit.csrf).again(typed, &wrong)),
+        }),
         "roles" => {
             let whose = existing(app, typed.one("whose")).await?;
             may(app, officer, &whose, &roles).await?;
@@ -131,7 +134,7 @@ async fn add(
     officer: &SignedIn,
     typed: &Typed,
     roles: BTreeSet<Role>,
-) -> Result<Came, Error> {
+) -> Result<Result<Response, Vec<Wrong>>, Error> {
     let mut wrong = Vec::new();
     let id = OfficerId::new(typed.one("officer"));
     if id.is_err() {
@@ -144,12 +147,12 @@ async fn add(
     if roles.is_empty() {
         wrong.push(Wrong::new("roles", "Choose at least one role"));
     }
-    let Ok(id) = id else { return Ok(Came::Wrong(wrong)) };
+    let Ok(id) = id else { return Ok(Err(wrong)) };
     if app.accounts().account(id.as_str()).await?.is_some() {
         wrong.push(Wrong::new("officer", "There is an account with this id"));
     }
     if !wrong.is_empty() {
-        return Ok(Came::Wrong(wrong));
+        return Ok(Err(wrong));
     }
     may(app, officer, &id, &roles).await?;
     // A password to begin with: the officer has to choose another, and then the operator does not know it any more.
@@ -158,7 +161,7 @@ async fn add(
     let made = app.door().add(id.as_str(), name, Some(&password), None, &roles, app.now()).await?;
     drop(hashing);
     let means = made.ok_or(Error::Failed { why: "an account without means".to_owned() })?;
-    Ok(Came::Answer(super::draw(&shown(app, visit, &id, &password, &means))))
+    Ok(Ok(super::draw(&shown(app, visit, &id, &password, &means))))
 }
 
 /// Shows what the new officer signs in by, this once.

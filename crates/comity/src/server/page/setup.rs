@@ -202,9 +202,6 @@ pub(super) async fn act(
 ) -> Result<Response, Error> {
     match account::act(&app, &visit, &officer, &typed, "/setup").await? {
         Came::Answer(response) => Ok(response),
-        Came::Wrong(wrong) => {
-            let form = add_form("/setup", &visit.csrf).again(&typed, &wrong);
-            Ok(super::wrong(drawn(&app, &visit, form).await?))
-        }
+        Came::Again(form) => Ok(super::wrong(drawn(&app, &visit, form).await?)),
     }
 }
