@@ -106,8 +106,14 @@ impl<'c> Intake<'c> {
             sides.iter().map(|side| taken.missing[place_of(*side)].told(taken.column, *side))
         });
         let missing = missing.collect();
-        let prepared =
-            share(self.threads.get(), self.columns, |taken| taken.finish(self.link == Link::Both));
+        // The columns with most values first, so that no thread is left with one of them at the end.
+        let mut taken: Vec<(usize, Taken<'_>)> = self.columns.into_iter().enumerate().collect();
+        taken.sort_by_key(|(_, taken)| std::cmp::Reverse(taken.values.len()));
+        let mut prepared = share(self.threads.get(), taken, |(place, taken)| {
+            (place, taken.finish(self.link == Link::Both))
+        });
+        prepared.sort_by_key(|(place, _)| *place);
+        let prepared = prepared.into_iter().map(|(_, prepared)| prepared).collect();
         let [source_ids, recipient_ids] = self.ids.map(|ids| ids.map(|(_, ids)| ids));
         Tables::of_parts(
             self.link,
@@ -392,6 +398,17 @@ impl<'c> Taken<'c> {
 }
 
 impl Kept {
+    fn len(&self) -> usize {
+        match self {
+            Self::Texts(numbers) => numbers.len(),
+            Self::Dates(numbers) => numbers.len(),
+            Self::Numbers(numbers) => numbers.len(),
+            Self::Times(numbers) => numbers.len(),
+            Self::Places(numbers) => numbers.len(),
+            Self::Lists(numbers) => numbers.len(),
+        }
+    }
+
     fn put(&mut self, value: Value) -> Outcome {
         match (value, self) {
             (Value::Absent, _) => Outcome::Absent,

@@ -280,7 +280,7 @@ impl<'e> Fitting<'e> {
 
     /// Goes round once, and returns the logarithm of the likelihood of what was before.
     fn step(&mut self) -> f64 {
-        let rules = self.strangers.len();
+        let (rules, comparisons) = (self.strangers.len(), self.u.len());
         let table = |(pairs, levels): &(f64, Vec<Vec<f64>>)| (*pairs, Shares::of(levels));
         let of_strangers: Vec<(f64, Shares)> = self.strangers.iter().map(table).collect();
         let of_kin: Vec<Shares> = self.kin.iter().map(|(_, levels)| Shares::of(levels)).collect();
@@ -306,10 +306,10 @@ impl<'e> Fitting<'e> {
             }
             let here = different / whole;
             stranger_counts[row.rule].0 += stranger * here;
-            stranger_counts[row.rule].1.add(row, stranger * here);
+            stranger_counts[row.rule].1.add(row, stranger * here, comparisons);
             for (part, (pairs, counts)) in parts.iter().zip(&mut kin_counts) {
                 pairs[row.rule] += part * here;
-                counts.add(row, part * here);
+                counts.add(row, part * here, comparisons);
             }
         }
         let mut strangers: Vec<(f64, Vec<Vec<f64>>)> =
@@ -466,8 +466,8 @@ impl Counts {
         Self([[0.0; MOST_LEVELS + 1]; MOST_COMPARISONS])
     }
 
-    fn add(&mut self, row: &Row, amount: f64) {
-        for (cells, level) in self.0.iter_mut().zip(&row.levels) {
+    fn add(&mut self, row: &Row, amount: f64, comparisons: usize) {
+        for (cells, level) in self.0[..comparisons].iter_mut().zip(&row.levels) {
             cells[usize::from(*level)] += amount;
         }
     }
@@ -513,7 +513,7 @@ mod tests {
             let mut counts = Counts::none();
             let mut plain: Vec<Vec<f64>> = levels.iter().map(|own| vec![0.0; own.len()]).collect();
             for amount in [0.1, 0.2, 1e9] {
-                counts.add(&row, amount);
+                counts.add(&row, amount, levels.len());
                 add(&mut plain, &row, amount);
             }
             assert_eq!(counts.told(&levels), plain);

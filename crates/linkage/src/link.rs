@@ -108,11 +108,8 @@ pub(crate) fn settled(
     tables: &Tables,
     model: &Model,
     blocks: &Blocks<'_>,
-    mut weighed: Weighed,
+    weighed: Weighed,
 ) -> Links {
-    let rules =
-        if blocks.is_plain() { blocks.counts_with(&weighed.new_pairs) } else { blocks.counts() };
-    let by_rule = weighed.patterns_by_rule();
     let forecast = Forecast::new(
         &weighed.pairs,
         model.one_to_one(),
@@ -120,6 +117,20 @@ pub(crate) fn settled(
         model.calibration(),
         [Side::Source, Side::Recipient].map(|side| u64::from(tables.records(side))),
     );
+    settled_by(tables, model, blocks, weighed, &forecast)
+}
+
+/// Does the same by a forecast of these pairs.
+pub(crate) fn settled_by(
+    tables: &Tables,
+    model: &Model,
+    blocks: &Blocks<'_>,
+    mut weighed: Weighed,
+    forecast: &Forecast,
+) -> Links {
+    let rules =
+        if blocks.is_plain() { blocks.counts_with(&weighed.new_pairs) } else { blocks.counts() };
+    let by_rule = weighed.patterns_by_rule();
     weighed.pairs.retain(|pair| pair.weight >= model.threshold());
     let pairs_at_threshold = weighed.pairs.len() as u64;
     let settled = settle(tables, model.one_to_one(), weighed.pairs);

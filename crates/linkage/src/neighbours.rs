@@ -16,23 +16,30 @@ const TOGETHER: usize = 1 << 15;
 /// The most hashes that are held at once; where there are more, texts are hashed once more for each so many.
 const MOST_HELD: usize = 1 << 23;
 
-/// Calls for each pair of different texts that one edit makes equal, the one that stands first first, each pair once.
+/// The pairs of different texts that one edit makes equal, by their places, the one that stands first first.
 ///
-/// Where `swaps` count, a swap of neighbours is one edit too. Any number of threads finds the same.
-pub(crate) fn each_one_edit_apart(
-    texts: &Texts,
-    swaps: bool,
-    threads: usize,
-    mut found: impl FnMut(usize, usize),
-) {
+/// Where `swaps` count, a swap of neighbours is one edit too. Two texts can have several of the shortened ones in common,
+/// so a pair can come several times. Any number of threads finds the same.
+pub(crate) fn one_edit_apart(texts: &Texts, swaps: bool, threads: usize) -> Vec<(u32, u32)> {
     let hashes: usize = texts.iter().map(|text| text.len() + 1).sum();
-    let rounds = hashes.div_ceil(MOST_HELD).max(1);
+    let rounds = match hashes.div_ceil(MOST_HELD) {
+        0 | 1 => 1,
+        // So that all threads end together.
+        rounds => rounds.next_multiple_of(threads.max(1)),
+    };
     let of_rounds = share(threads, (0..rounds).collect(), |round: usize| {
         pairs_of(texts, swaps, round, rounds, hashes)
     });
-    // Two texts can have several of the shortened ones in common, in several rounds.
-    let mut pairs: Vec<(u32, u32)> = of_rounds.into_iter().flatten().collect();
-    pairs.sort_unstable();
+    of_rounds.concat()
+}
+
+/// Calls for each of these pairs, each once.
+pub(crate) fn each_once(mut pairs: Vec<(u32, u32)>, mut found: impl FnMut(usize, usize)) {
+    #[expect(
+        clippy::stable_sort_primitive,
+        reason = "they come as a few lists in order, which this one merges"
+    )]
+    pairs.sort();
     pairs.dedup();
     for (one, other) in pairs {
         found(one as usize, other as usize);
@@ -184,7 +191,7 @@ mod tests {
             let letters: Vec<Vec<char>> = all.iter().map(|text| text.chars().collect()).collect();
             for swaps in [false, true] {
                 let mut found = Vec::new();
-                each_one_edit_apart(&texts, swaps, 2, |one, other| found.push((one, other)));
+                each_once(one_edit_apart(&texts, swaps, 2), |one, other| found.push((one, other)));
                 let mut expected = BTreeSet::new();
                 for one in 0..letters.len() {
                     for other in one + 1..letters.len() {

@@ -17,7 +17,7 @@ use crate::fuse::Ready;
 use crate::keys::columns_of;
 use crate::link::{count_plainly, count_ready, sorted};
 use crate::model::{Column, Comparison, Level, Link, Recipe, Rule, Test, Training};
-use crate::neighbours::each_one_edit_apart;
+use crate::neighbours::{each_once, one_edit_apart};
 use crate::parallel::share;
 use crate::pattern::Pattern;
 use crate::random::Dice;
@@ -41,20 +41,18 @@ pub(crate) fn observe_u(recipe: &Recipe, tables: &Tables) -> Result<Observed> {
     if tables.all_pairs() > training.sample_pairs && recipe.comparisons().iter().any(is_wide) {
         tables.order_all();
     }
-    // Where edits are counted over all values, each by itself keeps all threads busy.
-    let counted = |comparison: &Comparison| {
+    // Where edits are counted over all values, finding them keeps all threads busy.
+    let threads = tables.threads().get();
+    let apart = |comparison: &Comparison| {
         let counted = edits_counted(comparison, tables)?;
-        counted.map(|_| exact_levels(comparison, tables)).transpose()
+        Ok(counted.map(|(texts, swaps)| one_edit_apart(texts, swaps, threads)))
     };
-    let counted = recipe.comparisons().iter().map(counted).collect::<Result<Vec<_>>>()?;
-    let comparisons = recipe.comparisons().iter().zip(counted).enumerate().collect();
-    let observed = share(tables.threads().get(), comparisons, |(index, (comparison, counted))| {
+    let apart = recipe.comparisons().iter().map(apart).collect::<Result<Vec<_>>>()?;
+    let comparisons = recipe.comparisons().iter().zip(apart).enumerate().collect();
+    let observed = share(threads, comparisons, |(index, (comparison, apart))| {
         // Far apart from the others, and from what the seed itself gives elsewhere.
         let seed = training.seed ^ (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let exact = match counted {
-            Some(exact) => exact,
-            None => exact_levels(comparison, tables)?,
-        };
+        let exact = exact_levels(comparison, tables, apart)?;
         observe(comparison, &exact, tables, training, seed)
     });
     let mut u = Vec::with_capacity(observed.len());
@@ -274,8 +272,12 @@ fn shares(seen: &[u64], exact: &[Option<f64>]) -> Vec<f64> {
 }
 
 /// The shares that are counted over all pairs rather than sampled: of equal values, and of values one edit apart where
-/// that level follows and the values are many.
-fn exact_levels(comparison: &Comparison, tables: &Tables) -> Result<Vec<Option<f64>>> {
+/// that level follows and the values are many; these are given, where they are.
+fn exact_levels(
+    comparison: &Comparison,
+    tables: &Tables,
+    apart: Option<Vec<(u32, u32)>>,
+) -> Result<Vec<Option<f64>>> {
     let column =
         tables.column_index(&format!("comparison `{}`", comparison.name), &comparison.column)?;
     let mut exact = vec![None; comparison.levels.len()];
@@ -297,11 +299,9 @@ fn exact_levels(comparison: &Comparison, tables: &Tables) -> Result<Vec<Option<f
     let all = (all as f64).max(1.0);
     let share = |pairs: u64| (pairs as f64).clamp(UNSEEN, (all - UNSEEN).max(UNSEEN)) / all;
     exact[0] = Some(share((1..counts[0].len()).map(equal).sum()));
-    let Some((texts, swaps)) = edits_counted(comparison, tables)? else {
-        return Ok(exact);
-    };
+    let Some(apart) = apart else { return Ok(exact) };
     let mut pairs = 0;
-    each_one_edit_apart(texts, swaps, tables.threads().get(), |one, other| {
+    each_once(apart, |one, other| {
         let (one, other) = (one + 1, other + 1);
         pairs += match link {
             Link::Between => counts[0][one] * counts[1][other] + counts[0][other] * counts[1][one],

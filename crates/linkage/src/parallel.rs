@@ -35,9 +35,35 @@ pub(crate) fn share<T: Send, R: Send>(
     done.into_iter().map(|(_, result)| result).collect()
 }
 
+/// Does two pieces of work, at the same time where there is a second thread, and returns both results.
+pub(crate) fn both<A: Send, B>(
+    threads: usize,
+    one: impl FnOnce() -> A + Send,
+    other: impl FnOnce() -> B,
+) -> (A, B) {
+    if threads <= 1 {
+        return (one(), other());
+    }
+    std::thread::scope(|scope| {
+        let one = scope.spawn(one);
+        let other = other();
+        match one.join() {
+            Ok(one) => (one, other),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_pieces_of_work_come_to_both_results() {
+        for threads in [1, 2] {
+            assert_eq!(both(threads, || 1, || "one"), (1, "one"));
+        }
+    }
 
     #[test]
     fn results_come_in_the_order_of_the_pieces_whatever_the_threads() {

@@ -49,7 +49,12 @@ impl Forecast {
         calibration: &[Point],
         records: [u64; 2],
     ) -> Self {
-        let chances = Rivals::new(pairs, policy, link, records).chances(calibration);
+        Self::of_rivals(&Rivals::new(pairs, policy, link, records), pairs, calibration)
+    }
+
+    /// Does the same where it is known who competes with whom.
+    pub(crate) fn of_rivals(rivals: &Rivals, pairs: &[Pair], calibration: &[Point]) -> Self {
+        let chances = rivals.chances(calibration);
         let pairs = pairs.iter().map(|pair| (pair.source, pair.recipient));
         Self { probabilities: pairs.zip(chances).collect() }
     }

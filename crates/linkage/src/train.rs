@@ -25,18 +25,19 @@ use crate::calibrate::by_second_hits;
 use crate::fuse::Ready;
 use crate::keys::columns_of;
 use crate::kin;
-use crate::link::{Detail, Links, Pair, Weighed, score_pairs, score_ready, settled};
+use crate::link::{Detail, Links, Pair, Weighed, score_pairs, score_ready, settled, settled_by};
 use crate::maximise::furthest;
 pub use crate::maximise::{Estimate, Round, Start, maximise};
 use crate::model::{
-    Comparison, Level, Link, MOST_COMPARISONS, Model, Prior, Recipe, Test, ThresholdRule,
+    Comparison, Level, Link, MOST_COMPARISONS, Model, Prior, Recipe, Rule, Test, ThresholdRule,
     TrainingRecord, TrainingRound, TrainingSession,
 };
 use crate::observe::{Observed, Session, count_sessions, observe_u, shares_column};
 use crate::one_to_one::settle;
-use crate::parallel::share;
+use crate::parallel::{both, share};
 use crate::random::Dice;
 use crate::record::Side;
+use crate::rivals::Rivals;
 use crate::score::Scorer;
 use crate::tables::{NO_VALUE, Tables};
 use crate::threshold::{Forecast, from_rule, least_competing};
@@ -90,6 +91,8 @@ pub struct Trained<'t> {
     /// All pairs from this weight on.
     lightest: f64,
     weighed: Weighed,
+    /// What is expected of the pairs from a weight on, where it is of all that have it.
+    forecast: Option<(f64, Forecast)>,
 }
 
 impl Trained<'_> {
@@ -115,7 +118,12 @@ impl Trained<'_> {
             weighed = score_pairs(&scorer, &self.blocks, Detail::Kept, least, None, |_| {})?;
         }
         weighed.pairs.retain(|pair| pair.weight >= least);
-        Ok(settled(self.tables, &model, &self.blocks, weighed))
+        Ok(match self.forecast {
+            Some((of, forecast)) if of.total_cmp(&least).is_eq() => {
+                settled_by(self.tables, &model, &self.blocks, weighed, &forecast)
+            }
+            _ => settled(self.tables, &model, &self.blocks, weighed),
+        })
     }
 }
 
@@ -125,11 +133,7 @@ fn learn<'t>(recipe: &Recipe, tables: &'t Tables, wanted: f64, most: u64) -> Res
     check_records(tables)?;
     check_values(recipe, tables)?;
     let training = recipe.training();
-    let blocks = Blocks::new(tables, recipe.rules())?;
-    let certain = match &training.prior {
-        Prior::Stated(_) => None,
-        Prior::Deterministic { rules, .. } => Some(Blocks::beside(&[&blocks], tables, rules)?),
-    };
+    let (blocks, certain) = keyed(recipe, tables)?;
     let (prior, deterministic_pairs) = learn_prior(&training.prior, tables, certain.as_ref())?;
     let observed = observe_u(recipe, tables)?;
     let ready = Ready::new(tables, recipe.comparisons(), &blocks)?;
@@ -177,15 +181,18 @@ fn learn<'t>(recipe: &Recipe, tables: &'t Tables, wanted: f64, most: u64) -> Res
         .as_ref()
         .map_or(records[0], |chosen| chosen.iter().filter(|chosen| **chosen).count() as u64);
     let one_partner = recipe.one_partner();
-    let (classes, kin_errors) = kin::fit(
-        &comparisons,
-        &kin::Evidence {
-            patterns: &patterns,
-            pairs: &pairs,
-            sources,
-            one_partner,
-            touched: &touched(recipe)?,
-        },
+    let evidence = kin::Evidence {
+        patterns: &patterns,
+        pairs: &pairs,
+        sources,
+        one_partner,
+        touched: &touched(recipe)?,
+    };
+    let threads = tables.threads().get();
+    let (errors_of_u, (classes, kin_errors)) = both(
+        threads,
+        || errors_of_u(recipe, tables, &observed),
+        || kin::fit(&comparisons, &evidence),
     );
     let model = recipe.with_parameters(prior, 0.0, comparisons, classes, None)?;
     let scorer = Scorer::new(&model, tables)?;
@@ -203,11 +210,20 @@ fn learn<'t>(recipe: &Recipe, tables: &'t Tables, wanted: f64, most: u64) -> Res
         weighed = weighed.without_detail();
     }
     drop(ready);
-    let points =
-        if one_partner { by_second_hits(&pairs, records[0] as f64, &[]) } else { Vec::new() };
-    let forecast = Forecast::new(&pairs, recipe.one_to_one(), recipe.link(), &points, records);
+    let (points, rivals) = both(
+        threads,
+        || if one_partner { by_second_hits(&pairs, records[0] as f64, &[]) } else { Vec::new() },
+        || Rivals::new(&pairs, recipe.one_to_one(), recipe.link(), records),
+    );
+    let forecast = Forecast::of_rivals(&rivals, &pairs, &points);
+    drop(rivals);
     let kept = settle(tables, recipe.one_to_one(), pairs).pairs;
-    let threshold = from_rule(recipe.threshold(), &forecast.curve(&kept), &points)?;
+    let curve = match recipe.threshold() {
+        ThresholdRule::TargetPrecision(_) => forecast.curve(&kept),
+        // Set without it.
+        ThresholdRule::Weight(_) | ThresholdRule::Probability(_) => Vec::new(),
+    };
+    let threshold = from_rule(recipe.threshold(), &curve, &points)?;
 
     let record = TrainingRecord {
         recipe: recipe.digest()?,
@@ -223,13 +239,34 @@ fn learn<'t>(recipe: &Recipe, tables: &'t Tables, wanted: f64, most: u64) -> Res
         standard_errors: Some(StandardErrors {
             prior: deterministic_pairs.map(|pairs| prior / (pairs as f64).sqrt()),
             m: learnt.errors,
-            u: errors_of_u(recipe, tables, &observed)?,
+            u: errors_of_u?,
             kin: kin_errors,
         }),
         sessions: learnt.sessions,
     };
     let model = model.with_threshold(threshold)?.with_calibration(points)?.with_training(record);
-    Ok(Trained { model, tables, blocks, lightest, weighed })
+    // Where pairs were taken by their sums, those that kin made lighter are among them.
+    let forecast = chosen.is_some().then_some((least, forecast));
+    Ok(Trained { model, tables, blocks, lightest, weighed, forecast })
+}
+
+/// Makes the blocks of a recipe's rules, and of those that its prior is learnt from.
+fn keyed<'t>(recipe: &Recipe, tables: &'t Tables) -> Result<(Blocks<'t>, Option<Blocks<'t>>)> {
+    let certain = match &recipe.training().prior {
+        Prior::Stated(_) => None,
+        Prior::Deterministic { rules, .. } => Some(rules),
+    };
+    // All that can be shared are made together, so that no thread is left with the last rule of each.
+    let mut plain: Vec<Rule> = Vec::new();
+    for rule in recipe.rules().iter().chain(certain.into_iter().flatten()) {
+        if rule.is_plain() && !plain.contains(rule) {
+            plain.push(rule.clone());
+        }
+    }
+    let plain = Blocks::new(tables, &plain)?;
+    let blocks = Blocks::beside(&[&plain], tables, recipe.rules())?;
+    let certain = certain.map(|rules| Blocks::beside(&[&plain], tables, rules)).transpose()?;
+    Ok((blocks, certain))
 }
 
 /// Puts pairs in the order of their records' values, since sums of what is expected must not depend on the order of rows.

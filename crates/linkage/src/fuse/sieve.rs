@@ -207,26 +207,36 @@ impl Far {
 }
 
 /// The pass's sieve.
+///
+/// First all comparisons by codes alone, then those that signs tell more of, those first that take off most. The pairs of a
+/// group are let go together, as soon as none of them can weigh enough.
 pub(crate) struct Sieve {
     processor: Processor,
     /// The prior.
     prior: f32,
     /// Below this no pair is kept.
     least: f32,
-    meshes: Vec<Mesh>,
+    coarse: Vec<Coarse>,
+    fine: Vec<Fine>,
 }
 
-/// One comparison of it. Its word is its place in the model.
-struct Mesh {
+/// What codes tell of one comparison. Its word is its place in the model.
+struct Coarse {
     /// The most where values are equal, without a frequency part that is known by then.
     equal: f32,
     /// Whether equal values have a frequency part.
     frequent: bool,
     /// The most where they differ.
     differing: f32,
-    /// What signs tell, where there are any.
-    signs: Option<(Signs, [Step; STEPS])>,
-    /// The most where they differ and no level but the last can hold.
+}
+
+/// What signs tell of one comparison, all of it counted from the most where values differ.
+struct Fine {
+    /// The word of its code.
+    code: usize,
+    signs: Signs,
+    steps: [Step; STEPS],
+    /// The most where no level but the last can hold.
     far: f32,
 }
 
@@ -250,49 +260,44 @@ impl Sieve {
         signs: &[Option<Signs>],
         least: f64,
     ) -> Self {
-        let comparisons = scorer.model().comparisons().iter();
-        let meshes = comparisons.zip(finders).zip(signs).enumerate();
-        let meshes = meshes.map(|(index, ((comparison, finder), signs))| {
+        let comparisons = scorer.model().comparisons().iter().zip(finders).zip(signs);
+        let (mut coarse, mut fine) = (Vec::new(), Vec::new());
+        for (index, ((comparison, finder), signs)) in comparisons.enumerate() {
             let frequent = bound.frequent >> index & 1 == 1;
             let equal = if frequent { scorer.partial(index, 1) } else { bound.equal(index) };
-            let far = bound.most_of(index, finder.otherwise()) as f32;
-            let signs = signs.map(|signs| {
-                let mut steps: Vec<Step> = (1u8..)
-                    .zip(&comparison.levels)
-                    .filter_map(|(number, level)| {
-                        let most = bound.most_of(index, number) as f32;
-                        holds_from(&level.test).map(|from| Step { from, most })
-                    })
-                    .collect();
-                steps.sort_by(|one, other| one.from.total_cmp(&other.from));
-                let mut most = far;
-                for step in &mut steps {
-                    most = most.max(step.most);
-                    step.most = most;
-                }
-                let mut few = [Step { from: f32::INFINITY, most }; STEPS];
-                for (place, step) in steps.into_iter().enumerate() {
-                    match few.get_mut(place) {
-                        Some(few) => *few = step,
-                        None => few[STEPS - 1].most = step.most,
-                    }
-                }
-                (signs, few)
-            });
-            Mesh {
-                equal: equal as f32,
-                frequent,
-                differing: bound.differing[index] as f32,
-                signs,
-                far,
+            let differing = bound.differing[index];
+            coarse.push(Coarse { equal: equal as f32, frequent, differing: differing as f32 });
+            let Some(signs) = *signs else { continue };
+            let less = |level| (bound.most_of(index, level) - differing) as f32;
+            let far = less(finder.otherwise());
+            let mut steps: Vec<Step> = (1u8..)
+                .zip(&comparison.levels)
+                .filter_map(|(number, level)| {
+                    holds_from(&level.test).map(|from| Step { from, most: less(number) })
+                })
+                .collect();
+            steps.sort_by(|one, other| one.from.total_cmp(&other.from));
+            let mut most = far;
+            for step in &mut steps {
+                most = most.max(step.most);
+                step.most = most;
             }
-        });
-        let meshes = meshes.collect();
+            let mut few = [Step { from: f32::INFINITY, most }; STEPS];
+            for (place, step) in steps.into_iter().enumerate() {
+                match few.get_mut(place) {
+                    Some(few) => *few = step,
+                    None => few[STEPS - 1].most = step.most,
+                }
+            }
+            fine.push(Fine { code: index, signs, steps: few, far });
+        }
+        fine.sort_by(|one, other| one.far.total_cmp(&other.far));
         Self {
             processor: Processor::detect(),
             prior: scorer.prior() as f32,
             least: (least - SLACK) as f32,
-            meshes,
+            coarse,
+            fine,
         }
     }
 
@@ -326,8 +331,8 @@ impl Sieve {
 pub(crate) struct Sifted {
     /// The places of the records that go on.
     pub(crate) found: Vec<u32>,
-    most: Vec<[f32; LANES]>,
-    new: Vec<u32>,
+    /// By comparison, the most of values that are equal to the source record's.
+    equal: Vec<f32>,
 }
 
 /// The rows of some records turned on their side: word by word.
@@ -374,80 +379,102 @@ struct Sifting<'a, 't> {
 impl Work for Sifting<'_, '_> {
     type Output = u64;
 
+    // What is read of a comparison is put into variables before lanes are gone through: read where a lane asks for it, it
+    // would be read lane by lane, behind a branch.
     #[inline(always)]
     fn run(self) -> u64 {
         let Self { sieve, scorer, left, earlier, columns, places, sifted } = self;
-        let groups = || places.clone().step_by(LANES);
-        sifted.most.clear();
-        sifted.most.resize(places.len().div_ceil(LANES), [sieve.prior; LANES]);
-        sifted.new.clear();
+        let equal = sieve.coarse.iter().zip(left).enumerate().map(|(index, (coarse, mine))| {
+            if coarse.frequent && *mine != NO_VALUE {
+                coarse.equal + scorer.frequency_of_codes(index, 1, *mine, *mine) as f32
+            } else {
+                coarse.equal
+            }
+        });
+        sifted.equal.clear();
+        sifted.equal.extend(equal);
         let mut new_pairs = 0;
-        for place in groups() {
-            let lanes = (places.end - place).min(LANES);
-            let mut made = [0; LANES];
+        for place in places.clone().step_by(LANES) {
+            // Of each lane, whether there is no pair for it to look at.
+            let lanes = places.end - place;
+            let mut idle = each(|lane| u32::from(lane >= lanes));
             for word in earlier {
                 let (mine, theirs) = (left[*word], columns.lanes(*word, place));
                 if mine != NO_VALUE {
-                    made = each(|lane| made[lane] | u32::from(theirs[lane] == mine) << lane);
+                    idle = each(|lane| idle[lane] | u32::from(theirs[lane] == mine));
                 }
             }
-            let new = !made.iter().fold(0, |all, made| all | made) & ((1 << lanes) - 1);
-            new_pairs += u64::from(new.count_ones());
-            sifted.new.push(new);
-        }
-        // Comparison by comparison, so that what differs between them is decided once for all groups.
-        for (index, mesh) in sieve.meshes.iter().enumerate() {
-            let mine = left[index];
-            if mine == NO_VALUE {
+            let new = LANES as u32 - idle.iter().sum::<u32>();
+            if new == 0 {
                 continue;
             }
-            let mut equal = mesh.equal;
-            if mesh.frequent {
-                equal += scorer.frequency_of_codes(index, 1, mine, mine) as f32;
-            }
-            let all = sifted.most.iter_mut().zip(groups());
-            let bring = |theirs: &[u32; LANES], differing: &[f32; LANES]| {
-                let known = each(|lane| if theirs[lane] == mine { equal } else { differing[lane] });
-                each(|lane| if theirs[lane] == NO_VALUE { 0.0 } else { known[lane] })
-            };
-            match &mesh.signs {
-                None => {
-                    for (most, place) in all {
-                        let brought = bring(columns.lanes(index, place), &[mesh.differing; LANES]);
-                        *most = each(|lane| most[lane] + brought[lane]);
+            new_pairs += u64::from(new);
+            let prior = sieve.prior;
+            let most = each(|lane| if idle[lane] == 0 { prior } else { f32::NEG_INFINITY });
+            if let Some(most) = sieve.sums(most, left, columns, place, &sifted.equal) {
+                for (lane, most) in (0..).zip(most).take(lanes) {
+                    // What is no number goes on too.
+                    if idle[lane as usize] == 0 && (most >= sieve.least || most.is_nan()) {
+                        sifted.found.push(place as u32 + lane);
                     }
                 }
-                Some((Signs::Edits(word), steps)) => {
-                    let sign = left[*word];
-                    for (most, place) in all {
-                        let measure = edits(sign, columns.lanes(*word, place));
-                        let differing = stepped(mesh.far, steps, &measure);
-                        let brought = bring(columns.lanes(index, place), &differing);
-                        *most = each(|lane| most[lane] + brought[lane]);
-                    }
-                }
-                Some((Signs::Similarity(bag, head), steps)) => {
-                    let signs = (left[*bag], left[*head]);
-                    for (most, place) in all {
-                        let theirs = (columns.lanes(*bag, place), columns.lanes(*head, place));
-                        let differing = stepped(mesh.far, steps, &similarities(signs, theirs));
-                        let brought = bring(columns.lanes(index, place), &differing);
-                        *most = each(|lane| most[lane] + brought[lane]);
-                    }
-                }
-            }
-        }
-        for ((most, new), place) in sifted.most.iter().zip(&sifted.new).zip(groups()) {
-            // What is no number goes on too.
-            let below = each(|lane| u32::from(most[lane] < sieve.least) << lane);
-            let mut on = !below.iter().fold(0, |all, below| all | below) & new;
-            while on != 0 {
-                sifted.found.push(place as u32 + on.trailing_zeros());
-                on &= on - 1;
             }
         }
         new_pairs
     }
+}
+
+impl Sieve {
+    /// Adds up the most that each pair of a group can weigh; nothing where none of them can weigh enough.
+    #[inline(always)]
+    fn sums(
+        &self,
+        mut most: [f32; LANES],
+        left: &[u32],
+        columns: &Columns,
+        place: usize,
+        equal: &[f32],
+    ) -> Option<[f32; LANES]> {
+        for (word, (coarse, equal)) in self.coarse.iter().zip(equal).enumerate() {
+            let (mine, theirs) = (left[word], columns.lanes(word, place));
+            if mine == NO_VALUE {
+                continue;
+            }
+            let (equal, differing) = (*equal, coarse.differing);
+            let known = each(|lane| if theirs[lane] == mine { equal } else { differing });
+            let brought = each(|lane| if theirs[lane] == NO_VALUE { 0.0 } else { known[lane] });
+            most = each(|lane| most[lane] + brought[lane]);
+        }
+        for fine in &self.fine {
+            if is_below(&most, self.least) {
+                return None;
+            }
+            let (mine, theirs) = (left[fine.code], columns.lanes(fine.code, place));
+            if mine == NO_VALUE {
+                continue;
+            }
+            let measure = match fine.signs {
+                Signs::Edits(word) => edits(left[word], columns.lanes(word, place)),
+                Signs::Similarity(bag, head) => similarities(
+                    (left[bag], left[head]),
+                    (columns.lanes(bag, place), columns.lanes(head, place)),
+                ),
+            };
+            let less = stepped(fine.far, fine.steps, &measure);
+            let less = each(|lane| if theirs[lane] == mine { 0.0 } else { less[lane] });
+            let less = each(|lane| if theirs[lane] == NO_VALUE { 0.0 } else { less[lane] });
+            most = each(|lane| most[lane] + less[lane]);
+        }
+        Some(most)
+    }
+}
+
+/// Whether no lane reaches the least. What is no number reaches it.
+#[inline(always)]
+fn is_below(most: &[f32; LANES], least: f32) -> bool {
+    // Whole words rather than a bit a lane, so that all lanes do the same.
+    let reaches = each(|lane| if most[lane] < least { 0 } else { u32::MAX });
+    reaches.iter().fold(0, |all, reaches| all | reaches) == 0
 }
 
 /// The same of each lane: a step without a branch, of which the compiler makes one instruction for several lanes.
@@ -533,7 +560,7 @@ fn similarity_measure(mine: (u32, u32), theirs: (u32, u32)) -> f32 {
 
 /// The most of the levels that can hold at these measures.
 #[inline(always)]
-fn stepped(far: f32, steps: &[Step; STEPS], measure: &[f32; LANES]) -> [f32; LANES] {
+fn stepped(far: f32, steps: [Step; STEPS], measure: &[f32; LANES]) -> [f32; LANES] {
     let [loosest, next, closest] = steps;
     let most = each(|lane| if measure[lane] >= loosest.from { loosest.most } else { far });
     let most = each(|lane| if measure[lane] >= next.from { next.most } else { most[lane] });

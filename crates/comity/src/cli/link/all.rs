@@ -12,6 +12,7 @@ use crate::{Error, program};
 use linkage::cluster::Members;
 use linkage::model::OneToOne;
 use linkage::{Detail, Recipe};
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -52,6 +53,8 @@ impl Words {
         std::fs::create_dir_all(&self.out).map_err(cannot)?;
         let mut watch = Stopwatch::start();
         let (tables, _) = self.files.prepare(&plan, printer, &mut watch)?;
+        // The command ends with them, and the system takes their memory back at once.
+        let tables = ManuallyDrop::new(tables);
         let trained = linkage::train_and_keep(&recipe, &tables, self.least_kept())?;
         let model = trained.model().clone();
         let model_file = self.out.join("model.toml");
