@@ -251,6 +251,20 @@ fn held(bonds: &[Bond], constraints: &Constraints, guard: &mut Guard<'_>) -> Vec
     ordered(held, f64::NEG_INFINITY)
 }
 
+/// The records of all clusters, one cluster after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grouped {
+    members: Vec<Member>,
+    starts: Vec<usize>,
+}
+
+impl Grouped {
+    /// Returns the records of each cluster, in the order of [`Clusters::groups`].
+    pub fn groups(&self) -> Vec<&[Member]> {
+        self.starts.windows(2).map(|ends| &self.members[ends[0]..ends[1]]).collect()
+    }
+}
+
 impl Clusters {
     /// Takes the components of these pairs, which are in their order.
     fn new(members: u32, bonds: Vec<Bond>) -> Self {
@@ -305,6 +319,34 @@ impl Clusters {
             groups[places[first.index()]].push(Member::new(number));
         }
         groups
+    }
+
+    /// Returns the same groups, their records one after the other in one list.
+    pub fn grouped(&self) -> Grouped {
+        let mut places = vec![0; self.first.len()];
+        let mut starts = Vec::with_capacity(self.count() + 1);
+        // How many records each has, and then where the next of it goes.
+        let mut next: Vec<usize> = Vec::with_capacity(self.count());
+        for (number, first) in (0..).zip(&self.first) {
+            if first.number() == number {
+                places[first.index()] = next.len();
+                next.push(0);
+            }
+            next[places[first.index()]] += 1;
+        }
+        let mut start = 0;
+        for next in &mut next {
+            starts.push(start);
+            start += std::mem::replace(next, start);
+        }
+        starts.push(start);
+        let mut members = vec![Member::new(0); start];
+        for (number, first) in (0..).zip(&self.first) {
+            let place = &mut next[places[first.index()]];
+            members[*place] = Member::new(number);
+            *place += 1;
+        }
+        Grouped { members, starts }
     }
 
     /// Returns how many pairs of records share a cluster.

@@ -8,7 +8,6 @@
 
 use crate::dictionary::Texts;
 use crate::fuse::within_one;
-use crate::parallel::share;
 
 /// About how many hashes are looked at together: few enough to stay in a core's own cache.
 const TOGETHER: usize = 1 << 15;
@@ -16,21 +15,39 @@ const TOGETHER: usize = 1 << 15;
 /// The most hashes that are held at once; where there are more, texts are hashed once more for each so many.
 const MOST_HELD: usize = 1 << 23;
 
-/// The pairs of different texts that one edit makes equal, by their places, the one that stands first first.
-///
-/// Where `swaps` count, a swap of neighbours is one edit too. Two texts can have several of the shortened ones in common,
-/// so a pair can come several times. Any number of threads finds the same.
-pub(crate) fn one_edit_apart(texts: &Texts, swaps: bool, threads: usize) -> Vec<(u32, u32)> {
-    let hashes: usize = texts.iter().map(|text| text.len() + 1).sum();
-    let rounds = match hashes.div_ceil(MOST_HELD) {
-        0 | 1 => 1,
-        // So that all threads end together.
-        rounds => rounds.next_multiple_of(threads.max(1)),
-    };
-    let of_rounds = share(threads, (0..rounds).collect(), |round: usize| {
-        pairs_of(texts, swaps, round, rounds, hashes)
-    });
-    of_rounds.concat()
+/// The search for the different texts that one edit makes equal, in rounds that don't depend on each other.
+#[derive(Clone, Copy)]
+pub(crate) struct OneEdit<'t> {
+    texts: &'t Texts,
+    /// Whether a swap of neighbours is one edit too.
+    swaps: bool,
+    hashes: usize,
+    rounds: usize,
+}
+
+impl<'t> OneEdit<'t> {
+    /// Prepares the search for so many threads. Any number of them finds the same.
+    pub(crate) fn new(texts: &'t Texts, swaps: bool, threads: usize) -> Self {
+        let hashes: usize = texts.iter().map(|text| text.len() + 1).sum();
+        let rounds = match hashes.div_ceil(MOST_HELD) {
+            0 | 1 => 1,
+            // So that all threads end together.
+            rounds => rounds.next_multiple_of(threads.max(1)),
+        };
+        Self { texts, swaps, hashes, rounds }
+    }
+
+    /// Returns how many rounds there are.
+    pub(crate) fn rounds(self) -> usize {
+        self.rounds
+    }
+
+    /// Finds the pairs of one round, by their places, the one that stands first first.
+    ///
+    /// Two texts can have several of the shortened ones in common, so another round can find a pair again.
+    pub(crate) fn pairs(self, round: usize) -> Vec<(u32, u32)> {
+        pairs_of(self.texts, self.swaps, round, self.rounds, self.hashes)
+    }
 }
 
 /// Calls for each of these pairs, each once.
@@ -191,7 +208,9 @@ mod tests {
             let letters: Vec<Vec<char>> = all.iter().map(|text| text.chars().collect()).collect();
             for swaps in [false, true] {
                 let mut found = Vec::new();
-                each_once(one_edit_apart(&texts, swaps, 2), |one, other| found.push((one, other)));
+                let search = OneEdit::new(&texts, swaps, 2);
+                let pairs = (0..search.rounds()).flat_map(|round| search.pairs(round));
+                each_once(pairs.collect(), |one, other| found.push((one, other)));
                 let mut expected = BTreeSet::new();
                 for one in 0..letters.len() {
                     for other in one + 1..letters.len() {

@@ -17,7 +17,7 @@ use crate::fuse::Ready;
 use crate::keys::columns_of;
 use crate::link::{count_plainly, count_ready, sorted};
 use crate::model::{Column, Comparison, Level, Link, Recipe, Rule, Test, Training};
-use crate::neighbours::{each_once, one_edit_apart};
+use crate::neighbours::{OneEdit, each_once};
 use crate::parallel::share;
 use crate::pattern::Pattern;
 use crate::random::Dice;
@@ -41,13 +41,28 @@ pub(crate) fn observe_u(recipe: &Recipe, tables: &Tables) -> Result<Observed> {
     if tables.all_pairs() > training.sample_pairs && recipe.comparisons().iter().any(is_wide) {
         tables.order_all();
     }
-    // Where edits are counted over all values, finding them keeps all threads busy.
+    // Where edits are counted over all values, most of the work is finding them.
     let threads = tables.threads().get();
-    let apart = |comparison: &Comparison| {
+    let search = |comparison: &Comparison| {
         let counted = edits_counted(comparison, tables)?;
-        Ok(counted.map(|(texts, swaps)| one_edit_apart(texts, swaps, threads)))
+        Ok(counted.map(|(texts, swaps)| OneEdit::new(texts, swaps, threads)))
     };
-    let apart = recipe.comparisons().iter().map(apart).collect::<Result<Vec<_>>>()?;
+    let searches = recipe.comparisons().iter().map(search).collect::<Result<Vec<_>>>()?;
+    let rounds = searches.iter().enumerate().flat_map(|(index, search)| {
+        search
+            .iter()
+            .flat_map(move |search| (0..search.rounds()).map(move |round| (index, *search, round)))
+    });
+    let found = share(threads, rounds.collect(), |(index, search, round): (_, OneEdit<'_>, _)| {
+        (index, search.pairs(round))
+    });
+    let mut apart: Vec<Option<Vec<(u32, u32)>>> =
+        searches.iter().map(|search| search.map(|_| Vec::new())).collect();
+    for (index, pairs) in found {
+        if let Some(apart) = &mut apart[index] {
+            apart.extend(pairs);
+        }
+    }
     let comparisons = recipe.comparisons().iter().zip(apart).enumerate().collect();
     let observed = share(threads, comparisons, |(index, (comparison, apart))| {
         // Far apart from the others, and from what the seed itself gives elsewhere.

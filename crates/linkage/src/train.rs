@@ -29,7 +29,7 @@ use crate::link::{Detail, Links, Pair, Weighed, score_pairs, score_ready, settle
 use crate::maximise::furthest;
 pub use crate::maximise::{Estimate, Round, Start, maximise};
 use crate::model::{
-    Comparison, Level, Link, MOST_COMPARISONS, Model, Prior, Recipe, Rule, Test, ThresholdRule,
+    Comparison, Level, Link, MOST_COMPARISONS, Model, Prior, Recipe, Test, ThresholdRule,
     TrainingRecord, TrainingRound, TrainingSession,
 };
 use crate::observe::{Observed, Session, count_sessions, observe_u, shares_column};
@@ -133,7 +133,11 @@ fn learn<'t>(recipe: &Recipe, tables: &'t Tables, wanted: f64, most: u64) -> Res
     check_records(tables)?;
     check_values(recipe, tables)?;
     let training = recipe.training();
-    let (blocks, certain) = keyed(recipe, tables)?;
+    let certain = match &training.prior {
+        Prior::Stated(_) => None,
+        Prior::Deterministic { rules, .. } => Some(rules.as_slice()),
+    };
+    let (blocks, certain) = Blocks::of_two(tables, recipe.rules(), certain)?;
     let (prior, deterministic_pairs) = learn_prior(&training.prior, tables, certain.as_ref())?;
     let observed = observe_u(recipe, tables)?;
     let ready = Ready::new(tables, recipe.comparisons(), &blocks)?;
@@ -248,25 +252,6 @@ fn learn<'t>(recipe: &Recipe, tables: &'t Tables, wanted: f64, most: u64) -> Res
     // Where pairs were taken by their sums, those that kin made lighter are among them.
     let forecast = chosen.is_some().then_some((least, forecast));
     Ok(Trained { model, tables, blocks, lightest, weighed, forecast })
-}
-
-/// Makes the blocks of a recipe's rules, and of those that its prior is learnt from.
-fn keyed<'t>(recipe: &Recipe, tables: &'t Tables) -> Result<(Blocks<'t>, Option<Blocks<'t>>)> {
-    let certain = match &recipe.training().prior {
-        Prior::Stated(_) => None,
-        Prior::Deterministic { rules, .. } => Some(rules),
-    };
-    // All that can be shared are made together, so that no thread is left with the last rule of each.
-    let mut plain: Vec<Rule> = Vec::new();
-    for rule in recipe.rules().iter().chain(certain.into_iter().flatten()) {
-        if rule.is_plain() && !plain.contains(rule) {
-            plain.push(rule.clone());
-        }
-    }
-    let plain = Blocks::new(tables, &plain)?;
-    let blocks = Blocks::beside(&[&plain], tables, recipe.rules())?;
-    let certain = certain.map(|rules| Blocks::beside(&[&plain], tables, rules)).transpose()?;
-    Ok((blocks, certain))
 }
 
 /// Puts pairs in the order of their records' values, since sums of what is expected must not depend on the order of rows.

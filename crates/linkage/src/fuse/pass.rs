@@ -437,7 +437,12 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
                 continue;
             }
             let finder = &self.fused.ready.finders[index];
-            let level = finder.level(&mut self.memos[index], left, right, source, recipient);
+            let far = &self.fused.ready.far[index];
+            let level = if far.is_some_and(|far| far.is_far(left, right)) {
+                finder.otherwise()
+            } else {
+                finder.level(&mut self.memos[index], left, right, source, recipient)
+            };
             pattern = pattern.with(index, level);
             most -= bound.less_by_level(index, level);
             if bound.is_below(most) {

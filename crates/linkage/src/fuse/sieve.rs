@@ -331,8 +331,6 @@ impl Sieve {
 pub(crate) struct Sifted {
     /// The places of the records that go on.
     pub(crate) found: Vec<u32>,
-    /// By comparison, the most of values that are equal to the source record's.
-    equal: Vec<f32>,
 }
 
 /// The rows of some records turned on their side: word by word.
@@ -384,15 +382,6 @@ impl Work for Sifting<'_, '_> {
     #[inline(always)]
     fn run(self) -> u64 {
         let Self { sieve, scorer, left, earlier, columns, places, sifted } = self;
-        let equal = sieve.coarse.iter().zip(left).enumerate().map(|(index, (coarse, mine))| {
-            if coarse.frequent && *mine != NO_VALUE {
-                coarse.equal + scorer.frequency_of_codes(index, 1, *mine, *mine) as f32
-            } else {
-                coarse.equal
-            }
-        });
-        sifted.equal.clear();
-        sifted.equal.extend(equal);
         let mut new_pairs = 0;
         for place in places.clone().step_by(LANES) {
             // Of each lane, whether there is no pair for it to look at.
@@ -411,7 +400,7 @@ impl Work for Sifting<'_, '_> {
             new_pairs += u64::from(new);
             let prior = sieve.prior;
             let most = each(|lane| if idle[lane] == 0 { prior } else { f32::NEG_INFINITY });
-            if let Some(most) = sieve.sums(most, left, columns, place, &sifted.equal) {
+            if let Some(most) = sieve.sums(scorer, most, left, columns, place) {
                 for (lane, most) in (0..).zip(most).take(lanes) {
                     // What is no number goes on too.
                     if idle[lane as usize] == 0 && (most >= sieve.least || most.is_nan()) {
@@ -429,18 +418,22 @@ impl Sieve {
     #[inline(always)]
     fn sums(
         &self,
+        scorer: &Scorer<'_>,
         mut most: [f32; LANES],
         left: &[u32],
         columns: &Columns,
         place: usize,
-        equal: &[f32],
     ) -> Option<[f32; LANES]> {
-        for (word, (coarse, equal)) in self.coarse.iter().zip(equal).enumerate() {
+        for (word, coarse) in self.coarse.iter().enumerate() {
             let (mine, theirs) = (left[word], columns.lanes(word, place));
             if mine == NO_VALUE {
                 continue;
             }
-            let (equal, differing) = (*equal, coarse.differing);
+            let (mut equal, differing) = (coarse.equal, coarse.differing);
+            // Looked up only where some value is equal: it stands anywhere in memory.
+            if coarse.frequent && is_among(theirs, mine) {
+                equal += scorer.frequency_of_codes(word, 1, mine, mine) as f32;
+            }
             let known = each(|lane| if theirs[lane] == mine { equal } else { differing });
             let brought = each(|lane| if theirs[lane] == NO_VALUE { 0.0 } else { known[lane] });
             most = each(|lane| most[lane] + brought[lane]);
@@ -467,6 +460,13 @@ impl Sieve {
         }
         Some(most)
     }
+}
+
+/// Whether a word is that of some lane.
+#[inline(always)]
+fn is_among(theirs: &[u32; LANES], mine: u32) -> bool {
+    let equal = each(|lane| if theirs[lane] == mine { u32::MAX } else { 0 });
+    equal.iter().fold(0, |all, equal| all | equal) != 0
 }
 
 /// Whether no lane reaches the least. What is no number reaches it.

@@ -34,8 +34,9 @@ pub(super) struct Words {
     shares: Shares,
 }
 
-/// How far below a probability's own weight pairs are kept while training, for calibration may move it that far.
-const ROOM: f64 = 6.0;
+/// How far below a probability's own weight pairs are kept while training, for calibration may move it that far. Where it
+/// moves it further, linking goes through the pairs once more.
+const ROOM: f64 = 4.0;
 
 impl Words {
     /// The weight from which on training keeps pairs: low enough that linking hardly ever goes through them again.
@@ -73,7 +74,7 @@ impl Words {
         };
         watch.lap("settle");
         let pairs_file = self.out.join("pairs.csv");
-        pairs::write(&pairs_file, &tables, &wide, &links.pairs)?;
+        pairs::write(&pairs_file, &*tables, &wide, &links.pairs)?;
         watch.lap("write pairs");
 
         let members = Members::new(&tables)?;
@@ -86,14 +87,15 @@ impl Words {
             } else {
                 bonds(&model, model.threshold(), (&tables, &self.shares), &members)?
             };
-        let clusters = connected_or_correlated(
+        let clusters = ManuallyDrop::new(connected_or_correlated(
             &members,
             &scorer,
             of_clusters,
             model.threshold(),
             self.connected,
-        )?;
-        let groups = clusters.groups();
+        )?);
+        let grouped = ManuallyDrop::new(clusters.grouped());
+        let groups = grouped.groups();
         let clusters_file = self.out.join("clusters.csv");
         write_clusters(&clusters_file, &tables, &members, &groups, None)?;
         watch.lap("cluster and write");

@@ -347,7 +347,7 @@ pub(super) fn write_clusters(
     path: &Path,
     tables: &Tables,
     members: &Members<'_>,
-    groups: &[Vec<Member>],
+    groups: &[impl AsRef<[Member]> + Sync],
     ids: Option<&[u64]>,
 ) -> Result<(), Error> {
     let cannot = |source| Error::CannotWrite { path: path.to_owned(), source };
@@ -356,13 +356,13 @@ pub(super) fn write_clusters(
         program::write_rows(file, path, tables.threads(), groups, |before, groups, rows| {
             // Some records' ids at once, for they stand all over memory.
             for (piece, groups) in groups.chunks(LOOKED_UP).enumerate() {
-                let all: Vec<(&str, Cow<'_, str>)> = (groups.iter().flatten())
+                let all: Vec<(&str, Cow<'_, str>)> = (groups.iter().flat_map(AsRef::as_ref))
                     .map(|member| known(tables, members, *member))
                     .collect::<Result<_, Error>>()?;
                 let mut all = all.into_iter();
                 for (place, group) in (before + piece * LOOKED_UP..).zip(groups) {
                     let number = ids.map_or(place as u64 + 1, |ids| ids[place]);
-                    let mut own: Vec<_> = all.by_ref().take(group.len()).collect();
+                    let mut own: Vec<_> = all.by_ref().take(group.as_ref().len()).collect();
                     own.sort_unstable();
                     own.dedup();
                     for (whose, record) in own {
