@@ -78,6 +78,23 @@ pub enum Error {
     /// The thread that reads a file came to grief.
     #[error("reading a file was broken off")]
     ReaderStopped,
+    /// A bound of memory was asked for, and this build has no plans.
+    #[error("this build cannot link in bounded memory")]
+    NoPlan,
+    /// The memory asked for does not hold what cannot be spilled.
+    #[error("the columns to link by and the program take {needed} bytes, and {given} are given")]
+    TooLittleMemory {
+        /// How many bytes there may be.
+        given: u64,
+        /// How many there must be.
+        needed: u64,
+    },
+    /// A bound of memory was asked for, and the model lets records keep one pair.
+    #[error("pairs are settled one to one by whole tables, which need not fit a bound of memory")]
+    BoundedOneToOne,
+    /// The thread that links came to grief.
+    #[error("linking was broken off")]
+    LinkerStopped,
     /// A thread that spells rows of a file came to grief.
     #[error("writing a file was broken off")]
     WriterStopped,
@@ -421,6 +438,13 @@ impl Error {
             Error::OtherFileCount { .. } => {
                 fixed("name as many files as that, or change `link` in the recipe")
             }
+            Error::NoPlan => fixed("leave `--memory` out, or build with `--features plan`"),
+            Error::TooLittleMemory { .. } => fixed(
+                "give it more with `--memory`; what spills is only what is made of the columns",
+            ),
+            Error::BoundedOneToOne => {
+                fixed("leave `--memory` out, or set `one_to_one = \"off\"` in the model")
+            }
             Error::NoSuchRecord { .. } => {
                 fixed("name the column of ids with `--id`, and an id that is in it")
             }
@@ -522,6 +546,7 @@ impl Error {
             | Error::OtherPermit
             | Error::ReaderStopped
             | Error::WriterStopped
+            | Error::LinkerStopped
             | Error::Unrunnable { .. }
             | Error::NoRandom(_)
             | Error::NoRuntime { .. }

@@ -137,6 +137,20 @@ pub fn origins(columns: &[Column], side: Side) -> BTreeSet<String> {
     columns.iter().flat_map(of).collect()
 }
 
+/// Checks that there are as many files as a recipe or model links.
+///
+/// # Errors
+/// [`Error::OtherFileCount`] where there are not.
+pub fn check_count(link: Link, has_recipient: bool) -> Result<(), Error> {
+    match (link, has_recipient) {
+        (Link::Between | Link::Both, false) => {
+            Err(Error::OtherFileCount { link, wanted: 2, given: 1 })
+        }
+        (Link::Within, true) => Err(Error::OtherFileCount { link, wanted: 1, given: 2 }),
+        (Link::Between | Link::Both, true) | (Link::Within, false) => Ok(()),
+    }
+}
+
 /// Reads one file or two, at the same time where there are threads for it, and prepares them. What was read of a file is
 /// let go as soon as it is prepared.
 ///
@@ -149,6 +163,7 @@ pub fn prepare(
     recipient: Option<&OwnFile>,
     threads: NonZeroUsize,
 ) -> Result<(Tables, Vec<OwnTable>), Error> {
+    check_count(link, recipient.is_some())?;
     let mut intake = Intake::new(columns, link, threads);
     let files = [(Side::Source, Some(source)), (Side::Recipient, recipient)];
     for (side, file) in files {
@@ -183,12 +198,8 @@ pub fn prepare(
             intake.take(Side::Source, &[batch])?;
             read.push(table);
         }
-        (Link::Between | Link::Both, None) => {
-            return Err(Error::OtherFileCount { link, wanted: 2, given: 1 });
-        }
-        (Link::Within, Some(_)) => {
-            return Err(Error::OtherFileCount { link, wanted: 1, given: 2 });
-        }
+        // Checked already.
+        (Link::Between | Link::Both, None) | (Link::Within, Some(_)) => {}
     }
     Ok((intake.finish().with_threads(threads), read))
 }

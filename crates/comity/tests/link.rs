@@ -385,6 +385,64 @@ fn named_pairs_weigh_what_linking_says_and_those_of_no_rule_too() {
     assert_eq!(rows(&desk.read("scored.csv"))[0][4], "0", "no rule makes it");
 }
 
+/// The commands by which each way of pairing is linked, and their files.
+#[cfg(feature = "plan")]
+const LINKS: [(&str, &str); 3] =
+    [("between", FILES), ("within", "people/payroll.csv --id id"), ("both", FILES)];
+
+#[cfg(feature = "plan")]
+#[test]
+fn whatever_the_memory_the_pairs_are_the_same_bit_for_bit() {
+    for (link, files) in LINKS {
+        let desk = trained();
+        desk.edit("model.toml", "one_to_one = \"optimal\"", "one_to_one = \"off\"");
+        desk.edit("model.toml", "link = \"between\"", &format!("link = \"{link}\""));
+        let words = format!("--json link link model.toml {files} --probability 0.0001 --out");
+        let whole = desk.call(&format!("{words} whole.csv")).well().json();
+        assert!(whole["pairs"].as_u64().unwrap() > 100, "{link}: {whole}");
+        for memory in ["160MB", "300MiB", "2GB"] {
+            for threads in [1, 3] {
+                let words = format!("{words} {memory}.csv --memory {memory} --threads {threads}");
+                let told = desk.call(&words).well().json();
+                assert_eq!(told["pairs"], whole["pairs"], "{link} {memory}");
+                let (bounded, whole) =
+                    (desk.read(&format!("{memory}.csv")), desk.read("whole.csv"));
+                assert_eq!(bounded, whole, "{link} {memory}, {threads} threads");
+            }
+        }
+        let left: Vec<String> =
+            desk.list(".").into_iter().filter(|name| name.contains("datafusion")).collect();
+        assert_eq!(left, Vec::<String>::new(), "what was spilled is deleted");
+    }
+}
+
+#[cfg(feature = "plan")]
+#[test]
+fn a_bound_of_memory_that_cannot_be_kept_is_refused_by_name() {
+    let desk = trained();
+    let words = format!("link link model.toml {FILES} --memory");
+    fails(&desk.call(&format!("{words} 2GB")), &["one to one", "one_to_one = \"off\""]);
+    desk.edit("model.toml", "one_to_one = \"optimal\"", "one_to_one = \"off\"");
+    fails(&desk.call(&format!("{words} 20MB")), &["20000000 are given", "`--memory`"]);
+    fails(
+        &desk.call("link link model.toml people/payroll.csv --id id --memory 2GB"),
+        &["wants 2 of them; 1 given"],
+    );
+    for wrong in
+        ["--memory 2", "--memory 2GB --report r.html", "--spill .", "--memory 2GB --individuals"]
+    {
+        let said = desk.call(&format!("link link model.toml {FILES} {wrong}"));
+        assert_eq!(said.code, 64, "{wrong}: {}", said.err);
+    }
+}
+
+#[cfg(not(feature = "plan"))]
+#[test]
+fn a_build_without_plans_says_so_of_a_bound_of_memory() {
+    let said = trained().call(&format!("link link model.toml {FILES} --memory 2GB"));
+    fails(&said, &["bounded memory", "`--features plan`"]);
+}
+
 #[test]
 fn new_records_give_the_pairs_that_linking_all_gives_beyond_the_old_ones() {
     let desk = trained();

@@ -14,6 +14,7 @@ mod export;
 mod groups;
 mod import;
 mod increment;
+mod memory;
 mod page;
 mod pairs;
 mod part;

@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -25,10 +26,40 @@ const ROWS: usize = 65_536;
 /// The rule of a pair that no rule makes; it is written as 0.
 pub(super) const NO_RULE: u16 = u16::MAX;
 
+/// What writing pairs asks of whoever holds their records.
+pub(super) trait Holder: Sync {
+    /// Which pairs are made.
+    fn link(&self) -> Link;
+    /// How many threads may write.
+    fn threads(&self) -> NonZeroUsize;
+    /// Which file a record of a side came from, and its number there.
+    fn origin(&self, side: Side, record: RecordRef) -> (Side, RecordRef);
+    /// What a record is known by.
+    fn name(&self, side: Side, record: RecordRef) -> Cow<'_, str>;
+}
+
+impl Holder for Tables {
+    fn link(&self) -> Link {
+        Tables::link(self)
+    }
+
+    fn threads(&self) -> NonZeroUsize {
+        Tables::threads(self)
+    }
+
+    fn origin(&self, side: Side, record: RecordRef) -> (Side, RecordRef) {
+        Tables::origin(self, side, record)
+    }
+
+    fn name(&self, side: Side, record: RecordRef) -> Cow<'_, str> {
+        name(self, side, record)
+    }
+}
+
 /// Writes pairs as CSV, or as Parquet by the file's ending.
 pub(super) fn write(
     path: &Path,
-    tables: &Tables,
+    tables: &impl Holder,
     model: &Model,
     pairs: &[Pair],
 ) -> Result<(), Error> {
@@ -45,7 +76,7 @@ pub(super) fn write(
 fn write_csv(
     path: &Path,
     file: &mut File,
-    tables: &Tables,
+    tables: &impl Holder,
     model: &Model,
     pairs: &[Pair],
 ) -> Result<(), Error> {
@@ -60,7 +91,7 @@ fn write_csv(
 
 fn write_csv_rows(
     file: &mut Vec<u8>,
-    tables: &Tables,
+    tables: &impl Holder,
     model: &Model,
     pairs: &[Pair],
 ) -> io::Result<()> {
@@ -88,7 +119,7 @@ fn write_csv_rows(
 
 fn write_parquet(
     file: &mut File,
-    tables: &Tables,
+    tables: &impl Holder,
     model: &Model,
     pairs: &[Pair],
 ) -> io::Result<()> {
@@ -100,7 +131,7 @@ fn write_parquet(
     Ok(())
 }
 
-fn batch(tables: &Tables, model: &Model, pairs: &[Pair]) -> io::Result<RecordBatch> {
+fn batch(tables: &impl Holder, model: &Model, pairs: &[Pair]) -> io::Result<RecordBatch> {
     let texts = |text: &dyn Fn(&Pair) -> String| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(pairs.iter().map(text)))
     };
@@ -123,12 +154,12 @@ fn batch(tables: &Tables, model: &Model, pairs: &[Pair]) -> io::Result<RecordBat
     RecordBatch::try_from_iter(columns).map_err(io::Error::other)
 }
 
-fn names<'t>(tables: &'t Tables, pair: &Pair) -> (Cow<'t, str>, Cow<'t, str>) {
-    (name(tables, Side::Source, pair.source), name(tables, Side::Recipient, pair.recipient))
+fn names<'t>(tables: &'t impl Holder, pair: &Pair) -> (Cow<'t, str>, Cow<'t, str>) {
+    (tables.name(Side::Source, pair.source), tables.name(Side::Recipient, pair.recipient))
 }
 
 /// Says whose file a record is in, where the records of both stand in one row.
-pub(super) fn of(tables: &Tables, record: RecordRef) -> &'static str {
+pub(super) fn of(tables: &impl Holder, record: RecordRef) -> &'static str {
     match tables.origin(Side::Source, record).0 {
         Side::Source => "source",
         Side::Recipient => "recipient",

@@ -1,6 +1,7 @@
 //! `comity link link`: blocks, compares and scores by a model, and writes the pairs at or above its threshold.
 
 use super::cluster::{bonds, connected_or_correlated};
+use super::memory::{self, Bound, Memory};
 use super::shares::Shares;
 use super::{CANNOT_ENTER, Done, Files, page, pairs, probability, weight_from};
 use crate::clock::Stopwatch;
@@ -27,6 +28,8 @@ pub(super) struct Words {
     report: Option<PathBuf>,
     #[command(flatten)]
     shares: Shares,
+    #[command(flatten)]
+    memory: Memory,
 }
 
 impl Words {
@@ -39,6 +42,9 @@ impl Words {
         let plan = (&model).into();
         if self.files.refused(&plan, printer) {
             return Ok(Done::Refused);
+        }
+        if let Some(bound) = self.memory.bound(&self.out) {
+            return self.within(&bound, &model, printer);
         }
         let mut watch = Stopwatch::start();
         let (tables, read) = self.files.prepare(&plan, printer, &mut watch)?;
@@ -82,6 +88,32 @@ impl Words {
         if let Some(path) = &self.report {
             printer.labelled("report", &super::super::shown(path));
         }
+        printer.line(CANNOT_ENTER);
+        Ok(Done::Well)
+    }
+
+    /// Does the same in bounded memory.
+    fn within(&self, bound: &Bound, model: &Model, printer: &Printer) -> Result<Done, Error> {
+        let mut watch = Stopwatch::start();
+        let linked = memory::link(model, &self.files, bound)?;
+        watch.lap("read, block, compare and score");
+        pairs::write(&self.out, &linked.holder, model, &linked.pairs)?;
+        watch.lap("write");
+        printer.json(&serde_json::json!({
+            "pairs": linked.pairs.len(), "units": linked.units, "spilled_bytes": linked.spilled_bytes,
+            "threads": self.files.threads(), "threshold": model.threshold(),
+            "out": super::super::shown(&self.out), "seconds": super::seconds(&watch),
+        }));
+        printer.labelled("spilled", &format!("{} bytes", thousands(linked.spilled_bytes)));
+        printer.labelled(
+            "pairs",
+            &format!(
+                "{} at {:.2} or above, in {}",
+                thousands(linked.pairs.len() as u64),
+                model.threshold(),
+                super::super::shown(&self.out)
+            ),
+        );
         printer.line(CANNOT_ENTER);
         Ok(Done::Well)
     }

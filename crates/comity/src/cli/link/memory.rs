@@ -1,0 +1,99 @@
+//! `--memory`: linking in no more than a stated amount of memory.
+//!
+//! Beside the path of the data. The columns that a model asks for stand in memory as they were read; all that is made of
+//! them goes through a plan of DataFusion, which spills to a folder what does not fit, and deletes it when it ends. That
+//! takes the feature `plan`; without it the option is refused. The pairs and the bits of their weights are those of
+//! linking in memory, whatever the amount.
+
+#[cfg(not(feature = "plan"))]
+mod absent;
+#[cfg(feature = "plan")]
+mod plan;
+
+#[cfg(not(feature = "plan"))]
+pub(super) use absent::link;
+#[cfg(feature = "plan")]
+pub(super) use plan::link;
+
+use linkage::Pair;
+use std::path::{Path, PathBuf};
+
+/// The words of a command that can link in bounded memory.
+#[derive(Debug, clap::Args)]
+pub(super) struct Memory {
+    /// Links in so much memory, such as 2GB or 800MiB, and spills to disk what does not fit: slower, the same pairs.
+    /// Takes a build with the feature `plan`
+    #[arg(
+        long = "memory",
+        value_name = "SIZE",
+        value_parser = size,
+        conflicts_with_all = ["report", "populations", "individuals"],
+    )]
+    bytes: Option<u64>,
+    /// The folder that is spilled to, for as long as the command runs; that of the pairs, if nothing is said
+    #[arg(long, value_name = "FOLDER", requires = "bytes")]
+    spill: Option<PathBuf>,
+}
+
+impl Memory {
+    /// Returns the bound that was asked for, if one was. `out` is where the pairs are written.
+    pub(super) fn bound(&self, out: &Path) -> Option<Bound> {
+        let beside = || match out.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        let bytes = self.bytes?;
+        Some(Bound { bytes, spill: self.spill.clone().unwrap_or_else(beside) })
+    }
+}
+
+/// Within what is linked.
+#[cfg_attr(not(feature = "plan"), expect(dead_code, reason = "without the feature it is refused"))]
+pub(super) struct Bound {
+    bytes: u64,
+    spill: PathBuf,
+}
+
+/// What linking within a bound came to.
+pub(super) struct Bounded<H> {
+    /// What the records are known by.
+    pub(super) holder: H,
+    /// The pairs, by source and then recipient record.
+    pub(super) pairs: Vec<Pair>,
+    /// How many pieces the work was cut into.
+    pub(super) units: u64,
+    /// How many bytes were written because they did not fit.
+    pub(super) spilled_bytes: u64,
+}
+
+/// Reads a size: a whole number and its unit, decimal or binary.
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let scale: u64 = match unit.trim() {
+        "kB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err("write a whole number and MB, GB, MiB or GiB, as in 2GB".to_owned()),
+    };
+    let number: u64 = number.parse().map_err(|_| "write a whole number first".to_owned())?;
+    number.checked_mul(scale).ok_or_else(|| "that is more than can be counted".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_a_number_and_its_unit() {
+        assert_eq!(size("2GB"), Ok(2_000_000_000));
+        assert_eq!(size("800MiB"), Ok(800 << 20));
+        assert_eq!(size("1 GiB"), Ok(1 << 30));
+        for wrong in ["", "2", "GB", "1.5GB", "2gb", "-1GB", "99999999999999999999GB"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+}
