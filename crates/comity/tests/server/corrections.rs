@@ -155,7 +155,7 @@ pub(crate) async fn reopened(app: App) -> App {
     App::open(config, Clock::fixed("2027-01-04T09:10:00Z".parse().unwrap())).await.unwrap()
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     for file in walk(from) {
         let place = to.join(file.strip_prefix(from).unwrap());
         std::fs::create_dir_all(place.parent().unwrap()).unwrap();
