@@ -94,6 +94,25 @@ impl<'step> Ready<'step> {
     }
 }
 
+/// What is answered to each of several steps, in their order: the numbers of its lines, or what is wrong with it alone.
+pub(in crate::store) type Results = Vec<Result<Vec<i64>, Error>>;
+
+/// Makes several steps ready, each with its place among them. One that cannot be spelled or sealed has its error in the
+/// results and is left out; the others have no numbers there yet.
+pub(in crate::store) fn all_ready<'step>(
+    vault: &Vault,
+    steps: &[Step<'step>],
+    last: &mut Option<i64>,
+) -> (Vec<(usize, Ready<'step>)>, Results) {
+    let mut ready = Vec::with_capacity(steps.len());
+    let results = steps.iter().enumerate().map(|(place, step)| {
+        ready.push((place, Ready::of(vault, step, last)?));
+        Ok(Vec::new())
+    });
+    let results = results.collect();
+    (ready, results)
+}
+
 /// What a step changes of its case's line in lists, beside how many steps it has taken.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in crate::store) enum Changes {

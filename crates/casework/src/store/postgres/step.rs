@@ -2,7 +2,7 @@
 
 use super::store::column;
 use super::{Postgres, last_second};
-use crate::store::cases::ready::{Ready, Step, counted, sums};
+use crate::store::cases::ready::{Ready, Results, Step, all_ready, counted, sums};
 use crate::store::cases::row::{Beside, read_terms};
 use crate::store::cases::{Letter, Tally, tallies};
 use crate::{Case, Error, LeadId};
@@ -11,23 +11,10 @@ use sqlx::{PgConnection, Row as _};
 use std::collections::BTreeMap;
 
 /// Stores steps in one transaction. The outer error is the database's: then nothing of any of them is stored.
-pub(super) async fn together(
-    store: &Postgres,
-    steps: &[Step<'_>],
-) -> Result<Vec<Result<Vec<i64>, Error>>, Error> {
+pub(super) async fn together(store: &Postgres, steps: &[Step<'_>]) -> Result<Results, Error> {
     let mut tx = store.begin().await?;
     let mut last = last_second(&mut tx).await?;
-    let mut results: Vec<Result<Vec<i64>, Error>> = Vec::with_capacity(steps.len());
-    let mut ready = Vec::with_capacity(steps.len());
-    for (place, step) in steps.iter().enumerate() {
-        match Ready::of(&store.vault, step, &mut last) {
-            Ok(step) => {
-                ready.push((place, step));
-                results.push(Ok(Vec::new()));
-            }
-            Err(error) => results.push(Err(error)),
-        }
-    }
+    let (ready, mut results) = all_ready(&store.vault, steps, &mut last);
     let moved = move_cases(&mut tx, &ready).await?;
     let (taken, late): (Vec<_>, Vec<_>) =
         ready.into_iter().partition(|(place, _)| moved.contains(place));

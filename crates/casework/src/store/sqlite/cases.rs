@@ -1,7 +1,7 @@
 //! Cases on SQLite.
 
 use super::{Driver, Sqlite, busy, cell, last_second, put_out, read_json};
-use crate::store::cases::ready::{Changes, Ready, Step, counted, sums};
+use crate::store::cases::ready::{Changes, Ready, Results, Step, all_ready, counted, sums};
 use crate::store::cases::row::{Beside, CASE_WITH_STEPS, read_case, read_terms};
 use crate::store::cases::{
     After, COUNTS, CaseLine, CaseStore, Counts, Disclosed, Dispatch, GROUP_COUNTS, GroupCounts,
@@ -20,23 +20,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Stores steps in one transaction and few statements. The outer error is the database's: then nothing of any of them is
 /// stored. An inner one is of that step alone, of which nothing was written.
-async fn together(
-    store: &Sqlite,
-    steps: &[Step<'_>],
-) -> Result<Vec<Result<Vec<i64>, Error>>, Error> {
+async fn together(store: &Sqlite, steps: &[Step<'_>]) -> Result<Results, Error> {
     let mut tx = store.begin().await?;
     let mut last = last_second(&mut tx).await?;
-    let mut results: Vec<Result<Vec<i64>, Error>> = Vec::with_capacity(steps.len());
-    let mut ready = Vec::with_capacity(steps.len());
-    for (place, step) in steps.iter().enumerate() {
-        match Ready::of(&store.vault, step, &mut last) {
-            Ok(step) => {
-                ready.push((place, step));
-                results.push(Ok(Vec::new()));
-            }
-            Err(error) => results.push(Err(error)),
-        }
-    }
+    let (ready, mut results) = all_ready(&store.vault, steps, &mut last);
     let moved = move_cases(&mut tx, &ready).await?;
     let (taken, late): (Vec<_>, Vec<_>) =
         ready.into_iter().partition(|(place, _)| moved.contains(place));
