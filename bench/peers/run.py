@@ -258,34 +258,34 @@ class Bench:
             yield "score", scored | {"steps": told["seconds"], "pairs": work.pairs}
 
     def goldenmatch(self, work, folder):
-        model = folder / "splink.json"
-        if not model.exists():
+        settings = folder / "splink.json"
+        if not settings.exists():
             raise Failed("it takes its rules and comparisons from Splink's model, and there is none")
-        program = self.cache / "goldenmatch/bin/goldenmatch"
-        calls = PLAN["goldenmatch"]["calls"]
+        own = self.cache / "goldenmatch/bin"
         for act, with_model in (("all", False), ("score", True)):
             config = folder / f"goldenmatch_{act}.yaml"
-            fill = {
-                "splink_model": model, "config": config, "model": folder / "goldenmatch_model.json",
-                "left": work.left, "right": work.right, "folder": folder / f"goldenmatch_{act}",
-            }  # fmt: skip
-            words = [word.format(**fill) for word in calls["import"]]
             # Without a model it trains one; with one it blocks and scores alone.
-            self.call([program, *(words if with_model else words[: words.index("--model-out")])])
+            model = ["--model-out", folder / "goldenmatch_model.json"] if with_model else []
+            self.call([own / "goldenmatch", "import-splink", settings, "-o", config, *model])
             result = self.call(
-                [program, *(word.format(**fill) for word in calls["match"])], PLAN["goldenmatch"]["patience"]
-            )
-            yield act, result | {"steps": {}, "pairs": None}
+                [
+                    own / "python", HERE / "goldenmatch_side.py", config, work.left, work.right, "--id", work.id,
+                    "--pairs", folder / f"goldenmatch_{act}.parquet",
+                ],
+                PLAN["goldenmatch"]["patience"],
+            )  # fmt: skip
+            told = json.loads(result["said"].splitlines()[-1])
+            yield act, result | {"steps": told["seconds"], "pairs": None}
 
     def hold_against_truth(self, work, folder):
         """Precision, recall, best F1 and calibration of each program's pairs."""
         if "splink" not in self.programs:
             return
-        calls = PLAN["goldenmatch"]["calls"]
         tables = {
             "splink": (folder / "splink.parquet", "left_id,right_id,match_weight,match_probability"),
             "comity": (folder / "comity" / "pairs.csv", PLAN["comity"]["pairs"]),
-            "goldenmatch": (folder / "goldenmatch_all" / calls["pairs_file"], calls["pairs"].format(id=work.id)),
+            # Its score stands for a weight and for a probability, and is neither.
+            "goldenmatch": (folder / "goldenmatch_score.parquet", "left_id,right_id,score,score"),
         }
         recall = None
         for program, (table, columns) in tables.items():

@@ -97,7 +97,7 @@ def main():
     }
     if words.recall is not None:
         (told["false_pairs_at_recall"],) = one(
-            f"select min(standing - found) from thresholds where found >= {words.recall} * {all_same}"
+            f"select min(standing - found) from thresholds where found >= {words.recall!r}::double * {all_same}"
         )
         told["asked_recall"] = words.recall
     print(json.dumps(told))

@@ -1,4 +1,4 @@
-//! How fast two texts are compared: every kernel plain, on words, and as rapidfuzz has it.
+//! How fast two values are compared: texts by every kernel plain, on words, and as rapidfuzz has it; and what is no text.
 //!
 //! On given names and surnames of synthetic people, in pairs drawn by a fixed seed: at random, as blocks of one column
 //! give another's; and near, a name and a misspelling of it. Times are of 1,000 pairs. Run it with
@@ -15,6 +15,12 @@ use arrow_array::cast::AsArray;
 use criterion::{
     BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement,
 };
+use jiff::ToSpan as _;
+use jiff::civil::{Date, date};
+use linkage::compare::date::{within_days, within_months, within_years};
+use linkage::compare::list::shared;
+use linkage::compare::number::within_percent;
+use linkage::compare::place::{Place, kilometres};
 use linkage::compare::prepared::{Distance, Floor, Prepared};
 use linkage::compare::{gram, phonetic, text};
 use linkage::model::Phonetic;
@@ -141,6 +147,10 @@ fn kernels(criterion: &mut Criterion) {
         time(&mut group, "cosine of 2-grams", &pairs, |one, other| {
             gram::cosine(at(one), at(other), 2)
         });
+        time(&mut group, "exact", &pairs, |one, other| at(one) == at(other));
+        time(&mut group, "same 3 first characters", &pairs, |one, other| {
+            text::same_prefix(at(one), at(other), 3)
+        });
         for scheme in [Phonetic::DoubleMetaphone, Phonetic::Cologne, Phonetic::DaitchMokotoff] {
             time(&mut group, &scheme.to_string(), &pairs, |one, other| {
                 phonetic::sound_alike(scheme, at(one), at(other))
@@ -148,6 +158,49 @@ fn kernels(criterion: &mut Criterion) {
         }
         group.finish();
     }
+}
+
+/// What is no text: dates, numbers, places and lists, drawn at random and apart by little or much.
+fn values(criterion: &mut Criterion) {
+    let mut dice = ChaCha8Rng::seed_from_u64(13);
+    let mut below = |most: u32| dice.next_u32() % most;
+    let count = 2_000;
+    let dates: Vec<Date> = (0..count)
+        .map(|_| date(1990, 1, 1).checked_add(i64::from(below(3_650)).days()).unwrap())
+        .collect();
+    let numbers: Vec<f64> = (0..count).map(|_| f64::from(below(100_000)) / 100.0).collect();
+    let places: Vec<Place> = (0..count)
+        .map(|_| {
+            let degrees = [below(1_000), below(1_000)].map(|part| f64::from(part) / 1_000.0);
+            Place::new(51.0 + degrees[0], degrees[1]).unwrap()
+        })
+        .collect();
+    let lists: Vec<Vec<u32>> = (0..count)
+        .map(|_| BTreeSet::from_iter((0..4).map(|_| below(40))).into_iter().collect())
+        .collect();
+    let pairs: Vec<Pair> = (0..PAIRS).map(|_| (below(count), below(count))).collect();
+    let mut group = criterion.benchmark_group("values");
+    group.throughput(Throughput::Elements(PAIRS as u64));
+    let of = |code: u32| code as usize;
+    time(&mut group, "within 10 days", &pairs, |one, other| {
+        within_days(dates[of(one)], dates[of(other)], 10)
+    });
+    time(&mut group, "within 2 months", &pairs, |one, other| {
+        within_months(dates[of(one)], dates[of(other)], 2)
+    });
+    time(&mut group, "within 1 year", &pairs, |one, other| {
+        within_years(dates[of(one)], dates[of(other)], 1)
+    });
+    time(&mut group, "within 5 percent", &pairs, |one, other| {
+        within_percent(numbers[of(one)], numbers[of(other)], 5.0)
+    });
+    time(&mut group, "kilometres", &pairs, |one, other| {
+        kilometres(places[of(one)], places[of(other)])
+    });
+    time(&mut group, "shared items of lists", &pairs, |one, other| {
+        shared(&lists[of(one)], &lists[of(other)])
+    });
+    group.finish();
 }
 
 fn layout(criterion: &mut Criterion) {
@@ -158,5 +211,5 @@ fn layout(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, kernels, layout);
+criterion_group!(benches, kernels, values, layout);
 criterion_main!(benches);

@@ -7,7 +7,7 @@
 //! [USENIX ATC 2020](https://www.usenix.org/conference/atc20/presentation/rebello).
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     fs::{self, File, TryLockError},
     io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
@@ -223,11 +223,7 @@ impl Store for Disk {
             match change {
                 Change::Write { path, bytes } => self.put(path, bytes)?,
                 Change::Remove { path } => self.take(path)?,
-                Change::Clear { under } => {
-                    for path in self.list(under)? {
-                        self.take(&path)?;
-                    }
-                }
+                Change::Clear { under } => self.clear(under)?,
             }
         }
         Ok(())
@@ -254,20 +250,50 @@ impl Disk {
 
     fn take(&mut self, path: &str) -> Result<(), Error> {
         self.change("remove", path, |disk, place| {
-            match fs::remove_file(place) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-                other => other?,
-            }
-            let Some(parent) = place.parent() else {
-                return Ok(());
-            };
-            sync(parent)?;
-            // The directory of partial tiles goes with the last of them. It matters to nobody if it stays.
-            if parent.extension().is_some_and(|end| end == "p") && fs::remove_dir(parent).is_ok() {
-                disk.durable.remove(parent);
+            if unlink(place)?
+                && let Some(parent) = place.parent()
+            {
+                disk.left(parent)?;
             }
             Ok(())
         })
+    }
+
+    /// Removes all files under a directory, and waits for the disk once for each directory, not once for each file.
+    fn clear(&mut self, under: &str) -> Result<(), Error> {
+        let mut parents = BTreeSet::new();
+        for path in self.list(under)? {
+            self.change("remove", &path, |_, place| {
+                if unlink(place)? {
+                    parents.extend(place.parent().map(Path::to_owned));
+                }
+                Ok(())
+            })?;
+        }
+        // If we crash before this, some of them may be there again; so it is if we crash among them.
+        for parent in parents {
+            self.change("remove", under, |disk, _| disk.left(&parent))?;
+        }
+        Ok(())
+    }
+
+    /// Makes durable that files have left a directory.
+    fn left(&mut self, directory: &Path) -> io::Result<()> {
+        sync(directory)?;
+        // The directory of partial tiles goes with the last of them. It matters to nobody if it stays.
+        if directory.extension().is_some_and(|end| end == "p") && fs::remove_dir(directory).is_ok()
+        {
+            self.durable.remove(directory);
+        }
+        Ok(())
+    }
+}
+
+/// Removes a file, and says whether it was there.
+fn unlink(place: &Path) -> io::Result<bool> {
+    match fs::remove_file(place) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        other => other.map(|()| true),
     }
 }
 
@@ -314,6 +340,11 @@ mod tests {
         assert!(!place.path().join("tile/0/000.p").exists());
         disk.remove("tile/0/000.p/2").unwrap();
         disk.write("tile/0/000.p/3", b"").unwrap();
+        disk.write("tile/0/000.p/4", b"").unwrap();
+        disk.commit(None, &[Change::Clear { under: "tile/0/000.p" }]).unwrap();
+        assert!(!place.path().join("tile/0/000.p").exists());
+        disk.write("tile/0/000.p/5", b"").unwrap();
+        assert_eq!(disk.list("").unwrap(), ["tile/0/000.p/5"]);
     }
 
     #[test]
