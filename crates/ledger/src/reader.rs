@@ -3,11 +3,13 @@
 //! It needs the files and the public key, and neither lock nor secret. What it hands out it has checked against the
 //! signed checkpoint; judging a whole ledger is [`crate::audit()`]'s.
 
+use std::ops::Range;
+
 use crate::{
     Error,
     checkpoint::Checkpoint,
     commitment::Opening,
-    entry::Leaf,
+    entry::{Entry, Leaf},
     log, merkle,
     note::{Note, Verifier},
     receipt::Receipt,
@@ -85,6 +87,25 @@ impl<F: Files> Reader<F> {
         let proof = merkle::prove_inclusion(&Tiles::new(&self.files, size), index, older.size)?;
         merkle::verify_inclusion(&leaf.hash(), index, older.size, &older.root, &proof)?;
         Receipt::new(index, proof, note.clone()).with_entry(&leaf, openings)
+    }
+
+    /// Returns the entries from one index up to another, each held against the checkpoint, whose signature was verified
+    /// when the ledger was opened: a page of them costs one signature and not one each.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger is shorter; when an entry does not agree with the checkpoint or is none of ours; when the files
+    /// cannot be read.
+    pub fn entries(&self, range: Range<u64>) -> Result<Vec<Entry>, Error> {
+        let (size, root) = (self.checkpoint.size, &self.checkpoint.root);
+        let tiles = Tiles::new(&self.files, size);
+        let proved = |index| {
+            let leaf = self.leaf(index)?;
+            let proof = merkle::prove_inclusion(&tiles, index, size)?;
+            merkle::verify_inclusion(&leaf.hash(), index, size, root, &proof)?;
+            leaf.to_entry()
+        };
+        range.map(proved).collect()
     }
 
     /// Reads a leaf, which is not yet held against anything.

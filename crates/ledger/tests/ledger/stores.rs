@@ -109,6 +109,13 @@ fn grow<S: Store + std::fmt::Debug + Send + Sync + 'static>(
     let policy = ledger::Policy::of_log(crate::verifier());
     assert_eq!(receipt.read(&policy).unwrap().entry, leaf(257).to_entry().unwrap(), "{kind}");
 
+    let reader = log.reader().unwrap();
+    let entries = reader.entries(254..258).unwrap();
+    let expected: Vec<_> = (254..258).map(|index| leaf(index).to_entry().unwrap()).collect();
+    assert_eq!(entries, expected, "{kind}");
+    assert!(reader.entries(600..600).unwrap().is_empty(), "{kind}");
+    assert!(matches!(reader.entries(599..601), Err(Error::BeyondSize { .. })), "{kind}");
+
     // Whoever else signs for this ledger is noticed before anything is written.
     let audit = sound(log.files(), &[]);
     assert_eq!((audit.size, audit.unauthenticated.len()), (600, 0), "{kind}");

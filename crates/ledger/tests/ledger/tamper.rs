@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use ledger::{self as ledger, Files as _, Log, Memory, Name, Note, Outcome, Signer, Store as _};
+use ledger::{
+    self as ledger, Files as _, Log, Memory, Name, Note, Outcome, Reader, Signer, Store as _,
+};
 
 use crate::{create, findings, leaf, leaf_of, leaves, open, sound, verifier};
 
@@ -34,6 +36,26 @@ fn every_changed_bit_of_a_small_ledger_is_found() {
                 assert!(!findings(&changed, &[]).is_empty(), "{path} byte {place} bit {bit}");
             }
         }
+    }
+}
+
+#[test]
+fn a_reader_shows_no_entry_that_was_changed() {
+    let store = small();
+    let verifier = verifier();
+    let read = |store: &Memory| Reader::open(store, verifier.clone())?.entries(0..3);
+    let entries: Vec<_> = (0..3).map(|index| leaf(index).to_entry().unwrap()).collect();
+    assert_eq!(read(&store).unwrap(), entries);
+    let bundles = store.list("tile/entries").unwrap();
+    assert!(!bundles.is_empty());
+    // Its last bundle is the one that is read.
+    let path = bundles.last().unwrap();
+    let bytes = store.read(path).unwrap().unwrap();
+    for place in 0..bytes.len() {
+        let (mut changed, mut bytes) = (store.clone(), bytes.clone());
+        bytes[place] ^= 1 << (place % 8);
+        changed.tamper(path, bytes);
+        assert!(read(&changed).is_err(), "{path} byte {place}");
     }
 }
 

@@ -224,14 +224,10 @@ pub(super) async fn browse(
     let size = reader.checkpoint().size;
     let before = asked.before.and_then(|text| text.parse().ok()).unwrap_or(size).min(size);
     let from = before.saturating_sub(PAGE);
-    let note = reader.note().clone();
-    let policy = Policy::of_log(crate::server::api::verifier(&app)?);
-    let mut entries = Vec::new();
-    for index in (from..before).rev() {
-        let receipt = reader.receipt(index, &note, Vec::new()).map_err(crate::Error::from)?;
-        let told = receipt.read(&policy).map_err(crate::Error::from)?;
-        entries.push(Listed::of(index, &told.entry));
-    }
+    let found = reader.entries(from..before).map_err(crate::Error::from)?;
+    let mut entries: Vec<_> =
+        (from..before).zip(&found).map(|(index, entry)| Listed::of(index, entry)).collect();
+    entries.reverse();
     let frame = crate::server::door::frame(&app, &visit, "Ledger", "/ledger");
     let next = (from > 0).then_some(from);
     Ok(super::draw(&list(frame, reader.checkpoint(), &entries, next)))
