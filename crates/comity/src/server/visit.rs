@@ -174,6 +174,7 @@ pub(crate) async fn answer(State(app): State<App>, mut request: Request, next: N
         route = shown,
         status = tracing::field::Empty,
     );
+    super::traces::join(&span, request.headers());
 
     let mut visit = None;
     // A body that trickles in is waited for no longer than an answer is.

@@ -20,8 +20,12 @@ struct Sent {
 
 impl Sent {
     fn says(&self, text: &str) -> bool {
+        self.has(text.as_bytes())
+    }
+
+    fn has(&self, bytes: &[u8]) -> bool {
         let bodies = self.bodies.lock().unwrap();
-        bodies.windows(text.len()).any(|window| window == text.as_bytes())
+        bodies.windows(bytes.len()).any(|window| window == bytes)
     }
 }
 
@@ -104,6 +108,54 @@ async fn a_request_reaches_the_collector_as_a_span_and_nothing_of_anybody_does()
     for value in personal {
         assert!(!sent.says(&value), "no span says `{value}`");
     }
+}
+
+#[tokio::test]
+async fn a_request_joins_the_trace_that_whoever_sends_it_began_and_takes_nothing_else_from_them() {
+    let place = Place::new().await;
+    let (address, sent) = collector();
+    let traces = Traces::begin(&settings(&address)).unwrap().unwrap();
+    // Each with a trace of its own: version, trace, parent, flags.
+    let joined = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let not_asked_for = "00-77777777777777777777777777777777-7777777777777777-00";
+    let others = [
+        "00-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-0000000000000000-01",
+        "00-00000000000000000000000000000000-bbbbbbbbbbbbbbbb-01",
+        "ff-cccccccccccccccccccccccccccccccc-cccccccccccccccc-01",
+        "00-dddddddddddddddddddddddddddddddd-dddddddddddddddd",
+        "00-EEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEE-EEEEEEEEEEEEEEEE-01",
+        "Maria Secret",
+        "",
+    ];
+    {
+        let gathered = tracing_subscriber::registry().with(traces.layer());
+        let _guard = tracing::subscriber::set_default(gathered);
+        let ask = async |parents: &[&str]| {
+            let mut request = http::Request::get("/health")
+                .header("host", "node.example")
+                .header("tracestate", "vendor=MariaSecret")
+                .header("baggage", "name=MariaSecret");
+            for parent in parents {
+                request = request.header("traceparent", *parent);
+            }
+            place.call(request.body(axum::body::Body::empty()).unwrap()).await.status
+        };
+        assert_eq!(ask(&[joined]).await, StatusCode::OK);
+        assert_eq!(ask(&[not_asked_for]).await, StatusCode::OK);
+        for parent in others {
+            assert_eq!(ask(&[parent]).await, StatusCode::OK, "{parent}");
+        }
+        let twice = "00-99999999999999999999999999999999-9999999999999999-01";
+        assert_eq!(ask(&[twice, twice]).await, StatusCode::OK);
+    }
+    traces.end().await;
+    let trace = 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736_u128.to_be_bytes();
+    assert!(sent.has(&trace) && sent.has(&0x00f0_67aa_0ba9_02b7_u64.to_be_bytes()), "joined");
+    assert!(sent.has(&[0x77; 16]), "whether it is traced is ours to say");
+    for byte in [0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0x99] {
+        assert!(!sent.has(&[byte; 8]), "{byte:x} is of no trace");
+    }
+    assert!(!sent.says("Maria"), "what they say besides is not passed on");
 }
 
 #[tokio::test]

@@ -4,13 +4,15 @@
 use crate::Error;
 use crate::server::Config;
 use crate::web::Address;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body_util::Full;
-use opentelemetry::trace::TracerProvider as _;
+use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
+use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
 use opentelemetry_http::{Bytes, HttpClient, HttpError};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig as _, WithHttpConfig as _};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,11 +20,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio_rustls::rustls::ClientConfig;
-use tracing_opentelemetry::OpenTelemetryLayer;
+use tracing_opentelemetry::{OpenTelemetryLayer, OpenTelemetrySpanExt as _};
 use tracing_subscriber::registry::LookupSpan;
 
 /// Where a collector takes traces.
 const PATH: &str = "/v1/traces";
+
+/// The header that names the trace that a request belongs to.
+const TRACE_PARENT: &str = "traceparent";
 
 /// How much of an answer is read, in bytes.
 const MOST: usize = 64 * 1024;
@@ -61,6 +66,8 @@ impl Traces {
         let provider = SdkTracerProvider::builder()
             // Nothing of the machine or its environment is told.
             .with_resource(Resource::builder_empty().with_service_name("comity").build())
+            // Whether a request is traced is not for whoever sends it to say.
+            .with_sampler(Sampler::AlwaysOn)
             .with_batch_exporter(exporter)
             .build();
         Ok(Some(Traces { provider }))
@@ -86,6 +93,35 @@ impl Traces {
         if !matches!(ended, Ok(Ok(()))) {
             tracing::warn!("the last traces were not sent");
         }
+    }
+}
+
+/// Puts a request's span into the trace that whoever sends it began ([W3C Trace Context](https://www.w3.org/TR/trace-context/)).
+/// Nothing else of theirs is taken over: what stands in `tracestate` and `baggage` is not looked at.
+pub(crate) fn join(span: &tracing::Span, headers: &HeaderMap) {
+    let begun = TraceContextPropagator::new().extract(&Parent(headers));
+    if begun.span().span_context().is_valid() {
+        // Where nobody gathers spans there is nothing to join.
+        let _ = span.set_parent(begun);
+    }
+}
+
+/// Of the headers of a request, the one that names its trace.
+struct Parent<'a>(&'a HeaderMap);
+
+impl Extractor for Parent<'_> {
+    fn get(&self, name: &str) -> Option<&str> {
+        if name != TRACE_PARENT {
+            return None;
+        }
+        // One that comes twice names no trace.
+        let mut all = self.0.get_all(name).iter();
+        let only = all.next().filter(|_| all.next().is_none());
+        only.and_then(|value| value.to_str().ok())
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        vec![TRACE_PARENT]
     }
 }
 
