@@ -107,6 +107,8 @@ pub struct Counts {
     pub outcomes: BTreeMap<String, u64>,
     /// The same, of the leads that each officer judged.
     pub by_reviewer: BTreeMap<OfficerId, BTreeMap<String, u64>>,
+    /// How many seconds the leads that each officer judged had waited until then, together.
+    pub waited: BTreeMap<OfficerId, u64>,
     /// Minutes of work, as results say that came in from the agency's own system.
     pub minutes: u64,
 }
@@ -155,6 +157,10 @@ impl Counts {
                 &mut self.outcomes
             } else {
                 let officer = OfficerId::new(of).map_err(|_| unreadable)?;
+                if name == tally::SECONDS_TO_JUDGE {
+                    self.waited.insert(officer, n);
+                    return Ok(());
+                }
                 self.by_reviewer.entry(officer).or_default()
             };
             outcomes.insert(name.to_owned(), n);

@@ -314,6 +314,18 @@ async fn the_counts_are_those_of_the_cases<S: CaseStore + Store>(store: &S) {
     assert_eq!(store.counts().await.unwrap().minutes, 105);
     assert_eq!(counts.outcomes["same"], 1);
     assert_eq!(counts.by_reviewer[officer(2).officer().unwrap()]["not-same"], 1);
+    // How long what they judged had waited: of one that could not be told at first, for each of the two until their own.
+    let opened = store.case(&lead(4)).await.unwrap().case.opened_at().as_second();
+    let waited = |days| u64::try_from(day(days).as_second() - opened).unwrap();
+    assert_eq!(counts.waited[officer(2).officer().unwrap()], waited(0));
+    take(store, 4, judged(Judgement::Unsure), officer(3), day(1)).await;
+    let settled = Opinion { judgement: Judgement::Same, reason: "a letter".into(), expires: None };
+    take(store, 4, Step::Adjudicate(settled), officer(4), day(3)).await;
+    take(store, 5, judged(Judgement::Same), officer(4), day(2)).await;
+    let counts = store.counts().await.unwrap();
+    assert_eq!(counts.waited[officer(3).officer().unwrap()], waited(1));
+    assert_eq!(counts.waited[officer(4).officer().unwrap()], waited(3) + waited(2));
+    assert_eq!(counts.by_reviewer[officer(4).officer().unwrap()], [("same".to_owned(), 2)].into());
 }
 
 async fn outcomes_are_counted_by_the_groups_of_their_cases<S: CaseStore + Store>(store: &S) {

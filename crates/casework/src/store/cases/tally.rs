@@ -3,6 +3,9 @@
 
 use crate::{Case, CaseStage, Standing, Step, StepKind};
 
+/// Among a reviewer's outcomes: how many seconds the leads that they judged had waited, together.
+pub(in crate::store) const SECONDS_TO_JUDGE: &str = "seconds-to-judge";
+
 /// One count that changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally {
@@ -79,12 +82,20 @@ fn outcomes(case: &Case) -> Vec<Tally> {
             if is_second_time {
                 changes.push(tally("outcome", "unsure", -1));
             }
-            changes.extend(judged.iter().skip(news).map(|judged| Tally {
-                what: "outcome",
-                of: judged.by().to_string(),
-                name: judged.opinion().judgement.as_str(),
-                n: 1,
-            }));
+            let waits_since = case
+                .passed()
+                .iter()
+                .rev()
+                .find(|passage| passage.stage == CaseStage::Lead)
+                .map(|passage| passage.since.as_second());
+            for judged in judged.iter().skip(news) {
+                let count =
+                    |name, n| Tally { what: "outcome", of: judged.by().to_string(), name, n };
+                changes.push(count(judged.opinion().judgement.as_str(), 1));
+                let at = judged.at().as_second();
+                let seconds = at.saturating_sub(waits_since.unwrap_or(at));
+                changes.push(count(SECONDS_TO_JUDGE, seconds));
+            }
             return changes;
         }
         (Step::Confirm, _) => "verified",

@@ -74,6 +74,14 @@ fn when(at: &str, zone: &TimeZone) -> String {
     at.parse().map_or_else(|_| at.to_owned(), |at| number::moment(at, zone))
 }
 
+/// Says how many days so many took on average, of seconds together.
+fn days(of: u64, seconds: Option<u64>) -> String {
+    match seconds {
+        Some(seconds) if of > 0 => format!("{:.1}", seconds as f64 / of as f64 / 86_400.0),
+        Some(_) | None => "–".to_owned(),
+    }
+}
+
 fn parts(counts: &Counts) -> Vec<Part> {
     let standing: u64 = counts.standing.values().sum();
     if standing == 0 {
@@ -141,20 +149,25 @@ fn parts(counts: &Counts) -> Vec<Part> {
         &["Stage", "#Ever reached", "#Stand there now", "#Days at it, on average"],
     );
     parts.push(Part::Table(table.with(CaseStage::ALL.iter().map(|stage| {
-        let days = counts.times.get(stage).filter(|(left, _)| *left > 0).map_or_else(
-            || "–".to_owned(),
-            |(left, seconds)| format!("{:.1}", *seconds as f64 / *left as f64 / 86_400.0),
-        );
+        let (left, seconds) = counts.times.get(stage).copied().unwrap_or_default();
         vec![
             super::work::stage(*stage),
             Cell::number(number::count(counts.reached.get(stage).copied().unwrap_or_default())),
             Cell::number(number::count(counts.standing.get(stage).copied().unwrap_or_default())),
-            Cell::number(days),
+            Cell::number(days(left, Some(seconds))),
         ]
     }))));
     let reviewers = Table::new(
         "By reviewer: what came of the leads that each judged",
-        &["Reviewer", "#Judged", "#Not right", "Interval", "#Refuted later", "#Reversed later"],
+        &[
+            "Reviewer",
+            "#Judged",
+            "#Days until judged, on average",
+            "#Not right",
+            "Interval",
+            "#Refuted later",
+            "#Reversed later",
+        ],
     )
     .empty("Nobody has judged a lead yet.")
     .with(counts.by_reviewer.iter().map(|(officer, outcomes)| {
@@ -162,6 +175,7 @@ fn parts(counts: &Counts) -> Vec<Part> {
         vec![
             officer.to_string().into(),
             Cell::number(number::count(one.not_same.whole)),
+            Cell::number(days(one.not_same.whole, counts.waited.get(officer).copied())),
             Cell::number(number::percent(one.not_same.part, one.not_same.whole)),
             number::between(one.not_same.part, one.not_same.whole).into(),
             Cell::number(number::percent(one.refuted.part, one.refuted.whole)),
