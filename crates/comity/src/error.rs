@@ -174,6 +174,18 @@ pub enum Error {
     /// An event could not be put into words.
     #[error("an event has no spelling")]
     UnspeakableEvent,
+    /// A stay is lifted by another order than its own.
+    #[error("`{order}` is the order of the stay itself")]
+    LiftedByItself {
+        /// The order.
+        order: String,
+    },
+    /// A part of a stay cannot be lifted, since nothing here has its name.
+    #[error("no part of a stay is lifted: {}", doubts.join("; "))]
+    NothingToLift {
+        /// Which names are of nothing here.
+        doubts: Vec<String>,
+    },
     /// What would be released is not what the ledger says.
     #[error("disclosure `{disclosure}` is not what the ledger recorded")]
     NotAsRecorded {
@@ -517,6 +529,12 @@ impl Error {
             Error::QuorumMissed { .. } | Error::NoQuorum => fixed(
                 "see that the witnesses answer at the addresses in schedule.toml, then go on with the run",
             ),
+            Error::LiftedByItself { .. } => {
+                fixed("a stay is lifted by an order of its own: give its number with --order")
+            }
+            Error::NothingToLift { .. } => {
+                fixed("name elements or record sets as the agreement has them")
+            }
             Error::NothingToSeal { .. } => {
                 fixed("look up where the ledger holds the disclosure: the case's page shows it")
             }

@@ -27,6 +27,7 @@ pub mod remote;
 pub mod report;
 pub mod run;
 pub mod server;
+mod stay;
 mod subgroup;
 mod summary;
 mod web;

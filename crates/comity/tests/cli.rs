@@ -291,6 +291,45 @@ fn a_stay_is_recorded_listed_and_lifted_by_an_order_of_its_own() {
 }
 
 #[test]
+fn a_part_of_a_stay_is_lifted_and_the_order_that_lifts_it_is_another() {
+    let desk = ran();
+    desk.write("stay.toml", STAY);
+    desk.call("stay record benefits stay.toml").well();
+    let lift = "stay lift benefits 1 --authority Court --element payroll.gross_pay";
+    check(
+        &desk.call(&format!("{lift} --order 27-CV-0101")),
+        &expect![[r"
+            --- standard error
+            error: `27-CV-0101` is the order of the stay itself
+            hint: a stay is lifted by an order of its own: give its number with --order
+            --- exit code 1
+        "]],
+    );
+    check(
+        &desk.call(&format!("{lift} --element payroll.shoe_size --order 27-cv-0102")),
+        &expect![[r"
+            --- standard error
+            error: no part of a stay is lifted: `payroll.shoe_size` is no element and no record set of the agreement
+            hint: name elements or record sets as the agreement has them
+            --- exit code 1
+        "]],
+    );
+    check(
+        &desk.call(&format!("{lift} --order 27-cv-0102")),
+        &expect![[r"
+            stay      a part of number 1 is lifted by order `27-cv-0102`
+                      number 2 is what remains of it
+            --- exit code 0
+        "]],
+    );
+    let stays = desk.call("stay list benefits --json").well().json();
+    assert_eq!(stays.as_array().unwrap().len(), 2);
+    assert!(stays[0]["lifted"].is_string() && stays[1]["lifted"].is_null());
+    assert_eq!(stays[1]["stay"]["scope"]["except"][0]["elements"][0], "payroll.gross_pay");
+    desk.call("audit benefits").well();
+}
+
+#[test]
 fn a_stay_that_is_recorded_before_the_run_refuses_it_with_every_reason() {
     let desk = Desk::small();
     desk.call("run benefits --dry-run").well();

@@ -3,13 +3,11 @@
 use super::{Done, Which};
 use crate::Error;
 use crate::clock::Clock;
-use crate::event::Event;
-use crate::node::{drafts, mark};
 use crate::printer::Printer;
 use crate::program::read;
-use agreement::{Lift, Stay};
-use casework::Store;
-use ledger::Commitments;
+use crate::stay;
+use agreement::{GroupId, Lift, Scope, Stay};
+use casework::Store as _;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
@@ -32,7 +30,7 @@ enum What {
         #[command(flatten)]
         which: Which,
     },
-    /// Lifts a stay, by an order of its own
+    /// Lifts a stay, or a part of it, by an order of its own
     #[command(override_usage = "comity stay lift [OPTIONS] <PROGRAM> <NUMBER>\n           \
     --order <ORDER> --authority <AUTHORITY>")]
     Lift {
@@ -46,7 +44,35 @@ enum What {
         /// Who ordered it
         #[arg(long)]
         authority: String,
+        #[command(flatten)]
+        part: Part,
     },
+}
+
+/// The part of a stay that is lifted; all of it if nothing is named.
+#[derive(Debug, clap::Args)]
+struct Part {
+    /// Lift it for this element or record set alone; may be given again
+    #[arg(long = "element", value_name = "ELEMENT")]
+    elements: Vec<String>,
+    /// Lift it for this population alone; may be given again
+    #[arg(long = "population", value_name = "POPULATION")]
+    populations: Vec<GroupId>,
+    /// Lift it for this territory alone; may be given again
+    #[arg(long = "territory", value_name = "TERRITORY")]
+    territories: Vec<GroupId>,
+}
+
+impl Part {
+    fn scope(self) -> Option<Scope> {
+        let scope = Scope {
+            elements: self.elements.into_iter().collect(),
+            populations: self.populations.into_iter().collect(),
+            territories: self.territories.into_iter().collect(),
+            ..Scope::default()
+        };
+        (scope != Scope::default()).then_some(scope)
+    }
 }
 
 impl Words {
@@ -84,24 +110,25 @@ impl Words {
                     }
                 }
             }
-            What::Lift { which, number, order, authority } => {
+            What::Lift { which, number, order, authority, part } => {
+                let part = part.scope();
+                if let Some(part) = &part {
+                    let program = which.load(clock)?;
+                    let doubts = stay::unknown(part, &program.filed);
+                    if !doubts.is_empty() {
+                        return Err(Error::NothingToLift { doubts });
+                    }
+                }
                 let store = which.open_store().await?;
-                let (_, stays) = store.stays().await?;
-                let recorded =
-                    stays.iter().find(|stay| stay.number == number && stay.lifted.is_none());
-                let recorded = recorded.ok_or(casework::Error::NoSuchStay { number })?;
-                let mut stay: Stay = serde_json::from_str(&recorded.stay)
-                    .map_err(|_| Error::OldSummary { what: "stay" })?;
-                let at = clock.now();
-                stay.lifted = Some(Lift { order: order.clone(), authority: authority.clone(), at });
-                let event =
-                    Event::StayLifted { stay: recorded.mark.clone(), by: order.clone(), authority };
-                let text = serde_json::to_string(&stay).map_err(|_| Error::UnspeakableEvent)?;
-                let drafts = drafts(at, vec![(event, Commitments::new())]);
-                store.lift_stay(number, &text, &order, &at.to_string(), &drafts).await?;
+                let lift = Lift { order: order.clone(), authority, at: clock.now() };
+                let rest = stay::lift(&store, number, lift, part.as_ref()).await?;
                 Box::pin(drain(&which, clock)).await;
-                printer.json(&serde_json::json!({ "lifted": number, "by": order }));
-                printer.labelled("stay", &format!("number {number} is lifted by order `{order}`"));
+                printer.json(&serde_json::json!({ "lifted": number, "by": order, "rest": rest }));
+                let what = if rest.is_some() { "a part of number" } else { "number" };
+                printer.labelled("stay", &format!("{what} {number} is lifted by order `{order}`"));
+                if let Some(rest) = rest {
+                    printer.labelled("", &format!("number {rest} is what remains of it"));
+                }
             }
         }
         Ok(Done::Well)
@@ -115,20 +142,7 @@ async fn record(which: &Which, file: &Path, clock: &Clock, printer: &Printer) ->
     // It counts from when it is recorded here, whatever its file says.
     stay.recorded = clock.now();
     stay.lifted = None;
-    let spelled = |scope| serde_json::to_string(scope).map_err(|_| Error::UnspeakableEvent);
-    let instant = |at: Option<jiff::Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
-    let mark = mark()?;
-    let event = Event::StayRecorded {
-        stay: mark.clone(),
-        order: stay.order.clone(),
-        authority: stay.authority.clone(),
-        scope: spelled(&stay.scope)?,
-        from: instant(stay.from),
-        until: instant(stay.until),
-    };
-    let text = serde_json::to_string(&stay).map_err(|_| Error::UnspeakableEvent)?;
-    let drafts = drafts(stay.recorded, vec![(event, Commitments::new())]);
-    let number = store.record_stay(&mark, &text, &stay.recorded.to_string(), &drafts).await?;
+    let number = stay::record(&store, &stay).await?;
     Box::pin(drain(which, clock)).await;
     // A name that the agreement does not have may be a slip of the pen: the stay stands, and covers all of its sort.
     let doubts = which.load(clock).map(|program| stay.problems(&program.filed)).unwrap_or_default();

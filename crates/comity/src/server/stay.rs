@@ -1,17 +1,12 @@
-//! Stays over HTTP: recorded and lifted by an officer, under the gate's leave. They count from the transaction that
-//! records them; whoever is releasing at that moment looks again before each chunk (floor F8).
+//! Stays over HTTP: recorded and lifted by an officer, under the gate's leave.
 //!
 //! The command line records a stay without a server too (`comity stay`), for when there is no time.
 
 use super::ask::ask;
 use super::visit::SignedIn;
 use super::{App, Error};
-use crate::event::Event;
-use crate::node::{drafts, mark};
-use agreement::{Act, Lift, Stay};
+use agreement::{Act, Lift, Scope, Stay};
 use casework::Store as _;
-use jiff::Timestamp;
-use ledger::Commitments;
 
 /// A stay that was recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,55 +46,30 @@ pub(crate) async fn record(
         request.stay = Some(stay.clone());
     })
     .await?;
-    let spelled = |scope| serde_json::to_string(scope).map_err(|error| Error::failed(&error));
-    let instant = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
-    let mark = mark()?;
-    let event = Event::StayRecorded {
-        stay: mark.clone(),
-        order: stay.order.clone(),
-        authority: stay.authority.clone(),
-        scope: spelled(&stay.scope)?,
-        from: instant(stay.from),
-        until: instant(stay.until),
-    };
-    let text = serde_json::to_string(&stay).map_err(|error| Error::failed(&error))?;
-    let drafts = drafts(stay.recorded, vec![(event, Commitments::new())]);
-    let number = app.store().record_stay(&mark, &text, &stay.recorded.to_string(), &drafts).await?;
+    let number = crate::stay::record(app.store(), &stay).await?;
     app.drain_soon();
     Ok(Recorded { number, doubts: stay.problems(&app.program().filed) })
 }
 
-/// Lifts a stay, by an order of its own.
+/// Lifts a stay, or a part of it alone, by an order of its own. Returns the number of what remains of it.
 pub(crate) async fn lift(
     app: &App,
     officer: &SignedIn,
     number: i64,
-    order: &str,
-    authority: &str,
-) -> Result<(), Error> {
-    let (_, stays) = app.store().stays().await?;
-    let recorded = stays.iter().find(|stay| stay.number == number && stay.lifted.is_none());
-    let recorded = recorded.ok_or(Error::NotFound)?;
-    let mut stay: Stay =
-        serde_json::from_str(&recorded.stay).map_err(|error| Error::failed(&error))?;
+    (order, authority): (&str, &str),
+    part: Option<&Scope>,
+) -> Result<Option<i64>, Error> {
+    let (stay, _) = crate::stay::standing(app.store(), number).await?;
     let at = app.now();
     let lift = Lift { order: order.to_owned(), authority: authority.to_owned(), at };
     ask(app, officer, Act::LIFT_STAY, |request| {
-        request.stay = Some(stay.clone());
+        request.stay = Some(stay);
         request.lift = Some(lift.clone());
     })
     .await?;
-    stay.lifted = Some(lift);
-    let event = Event::StayLifted {
-        stay: recorded.mark.clone(),
-        by: order.to_owned(),
-        authority: authority.to_owned(),
-    };
-    let text = serde_json::to_string(&stay).map_err(|error| Error::failed(&error))?;
-    let drafts = drafts(at, vec![(event, Commitments::new())]);
-    app.store().lift_stay(number, &text, order, &at.to_string(), &drafts).await?;
+    let rest = crate::stay::lift(app.store(), number, lift, part).await?;
     app.drain_soon();
-    Ok(())
+    Ok(rest)
 }
 
 /// Returns every stay that was recorded here, oldest first.

@@ -21,5 +21,6 @@ mod place;
 mod routes;
 mod runs;
 mod schemathesis;
+mod stays;
 #[cfg(feature = "otel")]
 mod traces;

@@ -10,6 +10,7 @@ use axum::extract::{Path, State};
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use utoipa::ToSchema;
 
 /// A stay.
@@ -27,6 +28,15 @@ pub(super) struct Stay {
     scope: ScopeGiven,
     /// When it was recorded here (RFC 3339).
     recorded: String,
+    /// From when on it counts, if not from then (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<String>,
+    /// Until when it counts, if its order says so (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+    /// Parts of its scope that were lifted: what lies wholly in one of them is no longer halted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    except: Vec<ScopeGiven>,
     /// Whether it is in force now.
     stands: bool,
     /// The order that lifted it, if one did.
@@ -102,7 +112,7 @@ pub(super) struct Recorded {
     doubts: Vec<String>,
 }
 
-/// The order that lifts a stay.
+/// The order that lifts a stay, or a part of it.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewLift {
@@ -112,6 +122,24 @@ pub(super) struct NewLift {
     /// Who ordered it.
     #[schema(min_length = 1, max_length = 200)]
     authority: String,
+    /// The part that it lifts; all of it if left out. What remains is recorded as a stay of its own before.
+    #[serde(default)]
+    part: Option<PartGiven>,
+}
+
+/// A part of a stay's scope; an empty list is all of its sort.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct PartGiven {
+    /// These elements, by record set and name or by record set alone.
+    #[schema(max_items = 1000)]
+    elements: Vec<String>,
+    /// These populations.
+    #[schema(max_items = 100)]
+    populations: Vec<String>,
+    /// These territories.
+    #[schema(max_items = 100)]
+    territories: Vec<String>,
 }
 
 /// Lists every stay recorded here, oldest first.
@@ -139,17 +167,10 @@ pub(super) async fn list(State(app): State<App>) -> Result<Json<Vec<Stay>>, Erro
                 StayKind::Order => "order",
                 StayKind::SourceStop => "source_stop",
             },
-            scope: ScopeGiven {
-                parties: stay.scope.parties.iter().map(ToString::to_string).collect(),
-                direction: match stay.scope.direction {
-                    Direction::Both => Way::Both,
-                    Direction::From => Way::From,
-                    Direction::To => Way::To,
-                },
-                elements: stay.scope.elements.iter().cloned().collect(),
-                populations: stay.scope.populations.iter().map(ToString::to_string).collect(),
-                territories: stay.scope.territories.iter().map(ToString::to_string).collect(),
-            },
+            scope: given(&stay.scope),
+            except: stay.scope.except.iter().map(given).collect(),
+            from: stay.from.map(|at| at.to_string()),
+            until: stay.until.map(|at| at.to_string()),
             recorded: stay.recorded.to_string(),
             lifted_by: stay.lifted.map(|lift| lift.order),
             order: stay.order,
@@ -157,6 +178,22 @@ pub(super) async fn list(State(app): State<App>) -> Result<Json<Vec<Stay>>, Erro
         }
     });
     Ok(Json(shown.collect()))
+}
+
+fn given(scope: &Scope) -> ScopeGiven {
+    let names =
+        |groups: &BTreeSet<agreement::GroupId>| groups.iter().map(ToString::to_string).collect();
+    ScopeGiven {
+        parties: scope.parties.iter().map(ToString::to_string).collect(),
+        direction: match scope.direction {
+            Direction::Both => Way::Both,
+            Direction::From => Way::From,
+            Direction::To => Way::To,
+        },
+        elements: scope.elements.iter().cloned().collect(),
+        populations: names(&scope.populations),
+        territories: names(&scope.territories),
+    }
 }
 
 /// Records a stay. From the answer on nothing in its scope is released.
@@ -197,7 +234,7 @@ pub(super) async fn record(
     Ok((StatusCode::CREATED, Json(body)))
 }
 
-/// Lifts a stay, by an order of its own.
+/// Lifts a stay, or a part of it, by an order of its own.
 #[utoipa::path(
     post,
     path = "/api/v1/stays/{number}/lift",
@@ -206,7 +243,7 @@ pub(super) async fn record(
     params(("number" = i64, Path, description = "The stay's number here")),
     request_body = NewLift,
     responses(
-        (status = 204, description = "It is lifted"),
+        (status = 204, description = "It is lifted; of one that is lifted in part, a stay of what remains stands"),
         (status = 401, description = "No key that counts", content_type = "application/problem+json", body = Problem),
         (status = 403, description = "The gate or the role refuses", content_type = "application/problem+json", body = Problem),
         (status = 404, description = "No standing stay has that number", content_type = "application/problem+json", body = Problem),
@@ -225,7 +262,18 @@ pub(super) async fn lift(
 ) -> Result<StatusCode, Error> {
     let number = number.parse().map_err(|_| Error::NotFound)?;
     let (order, authority) = (text("order", &given.order)?, text("authority", &given.authority)?);
-    stay::lift(&app, &officer, number, &order, &authority).await?;
+    let part = given.part.map(|part| {
+        let PartGiven { elements, populations, territories } = part;
+        scope(ScopeGiven { elements, populations, territories, ..ScopeGiven::default() })
+    });
+    let part = part.transpose()?.filter(|part| *part != Scope::default());
+    if let Some(part) = &part {
+        let doubts = crate::stay::unknown(part, &app.program().filed);
+        if !doubts.is_empty() {
+            return Err(Error::malformed("part", "it names what the agreement does not have"));
+        }
+    }
+    stay::lift(&app, &officer, number, (&order, &authority), part.as_ref()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

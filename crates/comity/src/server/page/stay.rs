@@ -7,12 +7,16 @@ use super::number;
 use super::part::{Cell, Choice, Field, Form, Page, Part, Table, Tone, Wrong};
 use crate::server::visit::{Visit, done};
 use crate::server::{App, Error, SignedIn, stay};
-use agreement::{Agreement, Direction, Scope, Stay, StayKind};
+use agreement::{Agreement, Direction, GroupId, Scope, Stay, StayKind};
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use casework::store::accounts::Role;
 use jiff::Timestamp;
 use serde::Deserialize;
+use std::collections::BTreeSet;
+
+/// How long the name of an order or of an authority is at most, in characters.
+const MOST_WORDS: usize = 200;
 
 /// Shows every stay.
 pub(crate) fn list(frame: Frame, stays: &[(i64, Stay)], now: Timestamp, may_record: bool) -> Page {
@@ -85,7 +89,51 @@ pub(crate) fn covers(scope: &Scope) -> String {
     add("populations", scope.populations.iter().map(ToString::to_string).collect());
     add("territories", scope.territories.iter().map(ToString::to_string).collect());
     add("agreements", scope.agreements.iter().map(ToString::to_string).collect());
-    if said.is_empty() { "everything".to_owned() } else { said.join("; ") }
+    let mut whole = if said.is_empty() { "everything".to_owned() } else { said.join("; ") };
+    for lifted in &scope.except {
+        whole.push_str(", but no longer ");
+        whole.push_str(&covers(lifted));
+    }
+    whole
+}
+
+/// The elements that a form lets one choose from, those that a scope has.
+fn elements(agreement: &Agreement, scope: &Scope) -> Vec<Choice> {
+    let all = agreement
+        .record_sets
+        .iter()
+        .flat_map(|set| set.elements().map(move |(_, element)| set.reference(&element.name)));
+    all.filter(|reference| {
+        scope.elements.is_empty()
+            || scope.elements.contains(&reference.to_string())
+            || scope.elements.contains(reference.record_set.as_str())
+    })
+    .map(|reference| {
+        let name = reference.to_string();
+        Choice::new(name.clone(), super::review::words(&name.replace('.', ": ")))
+    })
+    .collect()
+}
+
+/// Asks for populations and territories, which the order names and the agreement may not.
+fn groups(form: Form, none: &str) -> Form {
+    let hint = format!("As the order names them, in small letters, with a comma between. {none}");
+    form.field(Field::line("populations", "Populations").hint(hint.clone()).optional())
+        .field(Field::line("territories", "Territories").hint(hint).optional())
+}
+
+/// Reads a line of groups.
+fn read_groups(typed: &Typed, name: &'static str, wrong: &mut Vec<Wrong>) -> BTreeSet<GroupId> {
+    let mut groups = BTreeSet::new();
+    for text in typed.one(name).split(',').map(str::trim).filter(|text| !text.is_empty()) {
+        let Ok(group) = text.parse() else {
+            let why = "Enter small letters, digits and hyphens, with a comma between two names";
+            wrong.push(Wrong::new(name, why));
+            break;
+        };
+        groups.insert(group);
+    }
+    groups
 }
 
 /// The form that records one.
@@ -95,17 +143,9 @@ pub(crate) fn form(agreement: &Agreement, csrf: &str, is_source_stop: bool) -> F
         .iter()
         .map(|party| Choice::new(party.id.to_string(), party.name.clone()))
         .collect();
-    let elements = agreement
-        .record_sets
-        .iter()
-        .flat_map(|set| set.elements().map(move |(_, element)| set.reference(&element.name)))
-        .map(|reference| {
-            let name = reference.to_string();
-            Choice::new(name.clone(), super::review::words(&name.replace('.', ": ")))
-        })
-        .collect();
     let kind = if is_source_stop { "source-stop" } else { "order" };
-    Form::new("/stays", csrf, "Record: it counts at once")
+    let none = "None chosen: it covers all of them.";
+    let form = Form::new("/stays", csrf, "Record: it counts at once")
         .field(Field::hidden("kind", kind))
         .field(Field::line(
             "order",
@@ -115,11 +155,7 @@ pub(crate) fn form(agreement: &Agreement, csrf: &str, is_source_stop: bool) -> F
             "authority",
             if is_source_stop { "The source that stops" } else { "Who ordered it" },
         ))
-        .field(
-            Field::several("parties", "Parties it covers", parties)
-                .hint("None chosen: it covers all of them.")
-                .optional(),
-        )
+        .field(Field::several("parties", "Parties it covers", parties).hint(none).optional())
         .field(
             Field::one(
                 "direction",
@@ -133,8 +169,18 @@ pub(crate) fn form(agreement: &Agreement, csrf: &str, is_source_stop: bool) -> F
             .value("both"),
         )
         .field(
-            Field::several("elements", "Elements it covers", elements)
-                .hint("None chosen: it covers all of them.")
+            Field::several(
+                "elements",
+                "Elements it covers",
+                elements(agreement, &Scope::default()),
+            )
+            .hint(none)
+            .optional(),
+        );
+    groups(form, "None named: it covers all of them.")
+        .field(
+            Field::date("from", "From which day on, if not at once")
+                .hint("Left empty, it counts from the moment it is recorded.")
                 .optional(),
         )
         .field(
@@ -153,7 +199,7 @@ pub(crate) fn recorded(typed: &Typed, now: Timestamp) -> Result<Stay, Vec<Wrong>
         let text = typed.one(name).to_owned();
         if text.is_empty() {
             wrong.push(Wrong::new(name, format!("Enter {what}")));
-        } else if text.chars().count() > 200 {
+        } else if text.chars().count() > MOST_WORDS {
             wrong.push(Wrong::new(name, "Enter 200 letters or fewer"));
         }
         text
@@ -173,12 +219,27 @@ pub(crate) fn recorded(typed: &Typed, now: Timestamp) -> Result<Stay, Vec<Wrong>
         "to" => Direction::To,
         _ => Direction::Both,
     };
+    scope.populations = read_groups(typed, "populations", &mut wrong);
+    scope.territories = read_groups(typed, "territories", &mut wrong);
+    let from = match typed.one("from") {
+        "" => None,
+        text => {
+            let day = text.parse::<jiff::civil::Date>().ok().and_then(beginning_of);
+            if day.is_none() {
+                wrong.push(Wrong::new("from", "Enter a day such as 2027-12-31"));
+            }
+            day
+        }
+    };
     let until = match typed.one("until") {
         "" => None,
         text => match text.parse::<jiff::civil::Date>().ok().and_then(end_of) {
-            Some(until) if until > now => Some(until),
+            Some(until) if until > now && from.is_none_or(|from| from < until) => Some(until),
             _ => {
-                wrong.push(Wrong::new("until", "Enter a day in the future, such as 2027-12-31"));
+                wrong.push(Wrong::new(
+                    "until",
+                    "Enter a day in the future and not before the first, such as 2027-12-31",
+                ));
                 None
             }
         },
@@ -188,7 +249,7 @@ pub(crate) fn recorded(typed: &Typed, now: Timestamp) -> Result<Stay, Vec<Wrong>
         _ => StayKind::Order,
     };
     if wrong.is_empty() {
-        Ok(Stay { order, authority, kind, scope, recorded: now, from: None, until, lifted: None })
+        Ok(Stay { order, authority, kind, scope, recorded: now, from, until, lifted: None })
     } else {
         Err(wrong)
     }
@@ -196,20 +257,51 @@ pub(crate) fn recorded(typed: &Typed, now: Timestamp) -> Result<Stay, Vec<Wrong>
 
 /// The last instant of a day.
 fn end_of(day: jiff::civil::Date) -> Option<Timestamp> {
-    let next = day.tomorrow().ok()?;
-    next.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+    beginning_of(day.tomorrow().ok()?)
 }
 
-/// The form that lifts one.
-pub(crate) fn lift_form(number: i64, csrf: &str) -> Form {
-    Form::new(format!("/stays/{number}/lift"), csrf, "Record the lifting order")
+/// The first instant of a day.
+fn beginning_of(day: jiff::civil::Date) -> Option<Timestamp> {
+    day.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+}
+
+/// The form that lifts one, or a part of it.
+pub(crate) fn lift_form(agreement: &Agreement, number: i64, stay: &Stay, csrf: &str) -> Form {
+    let form = Form::new(format!("/stays/{number}/lift"), csrf, "Record the lifting order")
         .field(
             Field::line("order", "Number of the lifting order")
                 .hint("A stay is lifted by an order of its own, and by nothing else."),
         )
         .field(Field::line("authority", "Who ordered it"))
+        .field(
+            Field::several(
+                "elements",
+                "Lift it for these elements alone",
+                elements(agreement, &stay.scope),
+            )
+            .hint("Choose and name nothing here and below to lift all of it.")
+            .optional(),
+        );
+    groups(form, "None named: it is lifted for all of them.")
         .grave()
         .instead("/stays", "Back, lift nothing")
+}
+
+/// Reads the part of a stay that is lifted; none where all of it is.
+fn lifted_part(typed: &Typed, agreement: &Agreement) -> Result<Option<Scope>, Vec<Wrong>> {
+    let mut wrong = Vec::new();
+    let part = Scope {
+        elements: typed.all("elements").map(str::to_owned).collect(),
+        populations: read_groups(typed, "populations", &mut wrong),
+        territories: read_groups(typed, "territories", &mut wrong),
+        ..Scope::default()
+    };
+    let known: BTreeSet<String> =
+        elements(agreement, &Scope::default()).into_iter().map(|choice| choice.value).collect();
+    if !part.elements.is_subset(&known) {
+        wrong.push(Wrong::new("elements", "Choose among the elements shown"));
+    }
+    if wrong.is_empty() { Ok((part != Scope::default()).then_some(part)) } else { Err(wrong) }
 }
 
 /// Which form is asked for.
@@ -276,17 +368,25 @@ pub(super) async fn record(
         Err(wrong) => {
             let is_source_stop = typed.one("kind") == "source-stop";
             let form = form(app.program().agreement(), &visit.csrf, is_source_stop);
-            Ok(new_page(&app, &visit, form.again(&typed, &wrong)))
+            Ok(super::wrong(new_page(&app, &visit, form.again(&typed, &wrong))))
         }
     }
 }
 
-fn lift_page(app: &App, visit: &Visit, number: i64, form: Form) -> Response {
+fn lift_page(app: &App, visit: &Visit, number: i64, stay: &Stay, form: Form) -> Response {
     let frame = crate::server::door::frame(app, visit, format!("Lift stay {number}"), "/stays")
         .below([Link::new("/stays", "Stays")]);
     super::draw(
-        &Page::new(frame, "From then on releases go by the agreement and the gate again.")
-            .part(Part::Form(form)),
+        &Page::new(
+            frame,
+            "From then on releases go by the agreement and the gate again; of a stay that is lifted in part, in that part.",
+        )
+        .part(Part::Summary(vec![
+            ("Order".into(), stay.order.clone().into()),
+            ("Authority".into(), stay.authority.clone().into()),
+            ("Covers".into(), covers(&stay.scope).into()),
+        ]))
+        .part(Part::Form(form)),
     )
 }
 
@@ -295,8 +395,10 @@ pub(super) async fn ask_lift(
     State(app): State<App>,
     visit: Visit,
     Path(number): Path<i64>,
-) -> Response {
-    lift_page(&app, &visit, number, lift_form(number, &visit.csrf))
+) -> Result<Response, Error> {
+    let (stay, _) = crate::stay::standing(app.store(), number).await?;
+    let form = lift_form(app.program().agreement(), number, &stay, &visit.csrf);
+    Ok(lift_page(&app, &visit, number, &stay, form))
 }
 
 /// `POST /stays/{number}/lift`
@@ -311,16 +413,31 @@ pub(super) async fn lift(
     for (name, why) in
         [("order", "Enter the number of the lifting order"), ("authority", "Enter who ordered it")]
     {
-        if typed.one(name).is_empty() {
+        let text = typed.one(name);
+        if text.is_empty() {
             wrong.push(Wrong::new(name, why));
+        } else if text.chars().count() > MOST_WORDS {
+            wrong.push(Wrong::new(name, "Enter 200 letters or fewer"));
         }
     }
+    let part = match lifted_part(&typed, app.program().agreement()) {
+        Ok(part) => part,
+        Err(more) => {
+            wrong.extend(more);
+            None
+        }
+    };
     if !wrong.is_empty() {
-        let form = lift_form(number, &visit.csrf).again(&typed, &wrong);
-        return Ok(lift_page(&app, &visit, number, form));
+        let (stay, _) = crate::stay::standing(app.store(), number).await?;
+        let form = lift_form(app.program().agreement(), number, &stay, &visit.csrf);
+        let form = form.again(&typed, &wrong);
+        return Ok(super::wrong(lift_page(&app, &visit, number, &stay, form)));
     }
-    stay::lift(&app, &officer, number, typed.one("order"), typed.one("authority")).await?;
-    Ok(done("/stays", "The stay is lifted."))
+    let by = (typed.one("order"), typed.one("authority"));
+    Ok(match stay::lift(&app, &officer, number, by, part.as_ref()).await? {
+        None => done("/stays", "The stay is lifted."),
+        Some(rest) => done("/stays", &format!("A part is lifted. Stay {rest} is what remains.")),
+    })
 }
 
 #[cfg(test)]
@@ -362,5 +479,38 @@ mod tests {
         ];
         let stay = recorded(&typed(&answers), now()).expect("read");
         assert_eq!(covers(&stay.scope), "from payroll-administration; elements payroll.gross_pay");
+        let part = Scope { elements: ["payroll.pay_to".to_owned()].into(), ..Scope::default() };
+        assert_eq!(
+            covers(&stay.scope.without(&part)),
+            "from payroll-administration; elements payroll.gross_pay, but no longer elements payroll.pay_to"
+        );
+    }
+
+    #[test]
+    fn a_stay_is_of_the_populations_territories_and_days_that_its_order_names() {
+        let answers = [
+            ("order", "26-1"),
+            ("authority", "Court"),
+            ("populations", "minors, veterans"),
+            ("territories", "north"),
+            ("from", "2027-04-10"),
+            ("until", "2027-04-10"),
+        ];
+        let stay = recorded(&typed(&answers), now()).expect("read");
+        assert_eq!(covers(&stay.scope), "populations minors, veterans; territories north");
+        let day = |text: &str| text.parse().ok();
+        assert_eq!(
+            (stay.from, stay.until),
+            (day("2027-04-10T00:00:00Z"), day("2027-04-11T00:00:00Z"))
+        );
+        for (name, value) in
+            [("populations", "All Minors"), ("from", "soon"), ("until", "2027-04-09")]
+        {
+            let mut wrong = answers.to_vec();
+            wrong.retain(|(other, _)| *other != name);
+            wrong.push((name, value));
+            let wrong = recorded(&typed(&wrong), now()).expect_err(name);
+            assert_eq!(wrong.iter().map(|one| one.field).collect::<Vec<_>>(), [name], "{value}");
+        }
     }
 }
