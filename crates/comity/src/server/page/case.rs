@@ -306,7 +306,7 @@ pub(super) async fn review(
             let file = office::read(&app, &officer, &id, "lead").await?;
             let form = review::form(id.as_str(), file.stored.case.version(), &visit.csrf)
                 .again(&typed, &wrong);
-            return drawn_review(&app, &visit, &file, form).await;
+            return Ok(super::wrong(drawn_review(&app, &visit, &file, form).await?));
         }
     };
     let store = office::store(&app).await?;
@@ -539,7 +539,7 @@ pub(super) async fn step(
         Ok(step) => step,
         Err(wrong) => {
             let parts = act::again(act::parts(desk, case, &around), &typed, &wrong);
-            return Ok(drawn_step(&app, &visit, desk, case, parts));
+            return Ok(super::wrong(drawn_step(&app, &visit, desk, case, parts)));
         }
     };
     let version = typed.one("version").parse().unwrap_or(u64::MAX);
