@@ -3,11 +3,17 @@
 use super::corrections::copy;
 use super::place::{Browser, Place, example, location, with_leads};
 use casework::store::accounts::Role;
-use casework::{CaseStage, CaseStore as _, Queue, Store as _};
+use casework::{CaseStage, CaseStore as _, Queue, Stage, Store as _};
+use comity::clock::Clock;
+use comity::witness::serve;
 use http::StatusCode;
+use ledger::{Cosigner, Disk, Name, Verifier, Witness};
 use std::collections::BTreeMap;
+use std::net::TcpListener;
 use std::path::Path;
+use std::thread::JoinHandle;
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// Waits until an errand has ended, and returns its page.
 async fn ended(place: &Place, browser: &mut Browser, errand: &str) -> String {
@@ -84,6 +90,93 @@ async fn a_run_that_is_told_to_stop_in_the_console_has_let_nothing_out_and_is_go
     let said = ended(&place, &mut operator, location(&begun)).await;
     assert!(said.contains("The program was run"), "{said}");
     assert!(store.counts().await.unwrap().standing[&CaseStage::Lead] > 0, "leads are open");
+}
+
+/// Serves a witness of a place's ledger on a thread of its own, until it is told to stop.
+fn witness(
+    place: &Place,
+    key: Cosigner,
+    listener: TcpListener,
+) -> (oneshot::Sender<()>, JoinHandle<()>) {
+    let log = std::fs::read_to_string(place.folder.path().join("work/ledger.vkey")).unwrap();
+    let log = Verifier::parse(log.trim()).unwrap();
+    let memory = place.folder.path().join("witness");
+    let now = place.now();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            listener.set_nonblocking(true).unwrap();
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            let witness = Witness::new(Disk::create(memory).unwrap(), key, vec![log]);
+            let stop = async { stopped.await.unwrap_or(()) };
+            serve(listener, None, witness, Clock::fixed(now), stop).await.unwrap();
+        });
+    });
+    (stop, serving)
+}
+
+/// Adds to a file of a program.
+fn add(program: &Path, file: &str, more: &str) {
+    let path = program.join(file);
+    let text = std::fs::read_to_string(&path).unwrap() + more;
+    std::fs::write(path, text).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_told_to_stop_between_two_chunks_has_let_out_the_first_and_goes_on_with_the_rest()
+ {
+    // Its releases wait for a witness, so that it is known where the run is when it is told to stop: the first chunk is
+    // recorded and not yet out.
+    let program = tempfile::tempdir().unwrap();
+    copy(&example(), program.path());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let key = Cosigner::from_random(Name::new("w.example").unwrap(), [91; 32]);
+    let terms = format!(
+        "\n[witnesses]\nquorum = 1\nwithin_seconds = 60\n\n[[witnesses.members]]\nid = \"w\"\nkey = \"{}\"\n",
+        key.verifier()
+    );
+    let address = listener.local_addr().unwrap();
+    let reached = format!("\n[[witnesses]]\nid = \"w\"\naddress = \"http://{address}\"\n");
+    add(program.path(), "agreement.toml", &terms);
+    add(program.path(), "schedule.toml", &reached);
+    let agreement = program.path().join("agreement.toml");
+    let text = std::fs::read_to_string(&agreement).unwrap();
+    assert!(text.contains("sample = 40"));
+    std::fs::write(&agreement, text.replace("sample = 40", "sample = 1000")).unwrap();
+
+    let place = Place::with(|config| config.program = program.path().to_owned()).await;
+    place.everybody().await;
+    let cycle = place.app.program().schedule.cycles[0].id.to_string();
+    let mut operator = place.browser("operator").await;
+    let csrf = place.get(&mut operator, "/program").await.csrf();
+    let fields = [("csrf", &*csrf), ("cycle", &*cycle)];
+    let begun = place.post(&mut operator, "/program/run", &fields).await;
+    let errand = location(&begun).to_owned();
+    // The run asks the witness, who does not answer yet.
+    let asked = tokio::task::spawn_blocking(move || listener.accept().map(|_| listener));
+    let listener = asked.await.unwrap().unwrap();
+    let told = place.post(&mut operator, &format!("{errand}/cancel"), &[("csrf", &csrf)]).await;
+    assert_eq!(told.status, StatusCode::SEE_OTHER, "{}", told.body);
+    let (stop, serving) = witness(&place, key, listener);
+    let said = ended(&place, &mut operator, &errand).await;
+    assert!(said.contains("Cancelled") && said.contains("goes on where it stopped"), "{said}");
+    let store = place.app.desk().store();
+    let at = async |stage| {
+        let leads = store.leads(None).await.unwrap();
+        leads.iter().filter(|lead| lead.stage == stage).count()
+    };
+    assert_eq!(at(Stage::Open).await, 50, "the chunk that was recorded is out");
+    let rest = at(Stage::Planned).await;
+    assert!(rest > 0, "the others wait");
+    assert_eq!(store.register(&cycle).await.unwrap().len(), 1);
+
+    let begun = place.post(&mut operator, "/program/run", &fields).await;
+    let said = ended(&place, &mut operator, location(&begun)).await;
+    assert!(said.contains("The program was run"), "{said}");
+    assert_eq!((at(Stage::Open).await, at(Stage::Planned).await), (50 + rest, 0));
+    drop(stop);
+    serving.join().unwrap();
 }
 
 /// Gives the people of a caseload's file postcodes anew, and returns them: half of them one, the others one of sixteen.
