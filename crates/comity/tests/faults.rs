@@ -1,5 +1,6 @@
 //! A node at work while its world fails: the database goes and comes back, the disk is full for a while, the clock is set
-//! back. Each is answered clearly, nothing that was answered with success is lost, and the node recovers by itself.
+//! back. Each is answered clearly, nothing that was answered with success is lost, and the node recovers by itself. And a
+//! node that is told to stop: what was begun is finished, and its log names nobody.
 
 #![expect(
     clippy::unwrap_used,
@@ -56,7 +57,7 @@ fn serve(desk: &Desk, key: &str) -> Served {
         .args(["-c", &script, env!("CARGO_BIN_EXE_comity")])
         .current_dir(desk.path("."))
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(std::fs::File::create(desk.path("log")).unwrap())
         .spawn()
         .unwrap();
     let mut said = BufReader::new(child.stdout.take().unwrap());
@@ -116,10 +117,15 @@ impl Served {
         panic!("it did not recover within 20 seconds")
     }
 
-    /// Stops it as whoever supervises it would, and waits for its end.
-    fn stop(mut self) {
+    /// Tells it to stop, as whoever supervises it would.
+    fn tell_to_stop(&self) {
         let killed = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         assert!(killed.success());
+    }
+
+    /// Stops it, and waits for its end.
+    fn stop(mut self) {
+        self.tell_to_stop();
         self.child.wait().unwrap();
     }
 }
@@ -221,5 +227,60 @@ fn a_node_whose_clock_was_set_back_is_not_served_and_says_what_to_do() {
     assert_ne!(early.code, 0);
     assert!(early.err.contains("clock"), "{}", early.err);
     // Set right again, it goes on.
+    nothing_is_lost(&desk, &key, &case, 1);
+}
+
+#[test]
+fn a_node_that_is_told_to_stop_finishes_what_was_begun_and_its_log_names_nobody() {
+    let (desk, key) = prepared(None);
+    let mut served = serve(&desk, &key);
+    let case = served.first_case();
+    let (status, shown) = served.call("GET", &format!("/api/v1/cases/{case}"), None);
+    assert_eq!(status, 200, "{shown}");
+
+    // A step whose body is on its way: the node has read its head, and asks for the rest.
+    let step = json!({ "step": "assign", "with": { "county": "Nowhere Valley" } });
+    let body = json!({ "version": 0, "step": step }).to_string();
+    let mut stream = TcpStream::connect(&served.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+    write!(
+        stream,
+        "POST /api/v1/cases/{case}/steps HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {key}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\nexpect: 100-continue\r\nconnection: close\r\n\r\n",
+        served.address,
+        body.len()
+    )
+    .unwrap();
+    let mut said = [0; 25];
+    stream.read_exact(&mut said).unwrap();
+    assert_eq!(said, *b"HTTP/1.1 100 Continue\r\n\r\n");
+    served.tell_to_stop();
+    let is_closed = (0..200).any(|_| {
+        thread::sleep(Duration::from_millis(50));
+        TcpStream::connect(&served.address).is_err()
+    });
+    assert!(is_closed, "nobody else is let in");
+    stream.write_all(body.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(served.child.wait().unwrap().success(), "it ends in good order");
+    drop(served);
+
+    let log = std::fs::read_to_string(desk.path("log")).unwrap();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let routes: Vec<_> = lines.iter().filter_map(|line| line["route"].as_str()).collect();
+    for route in ["/api/v1/cases/{id}", "/api/v1/cases/{id}/steps"] {
+        assert!(routes.contains(&route), "{log}");
+    }
+    let returned = shown["returned"].as_object().unwrap().values();
+    let returned = returned.map(|value| value.as_str().unwrap().to_owned());
+    // A short one, such as a number of hours, may stand in any line by chance.
+    let mut secret: Vec<String> = returned.filter(|value| value.len() > 4).collect();
+    assert!(!secret.is_empty(), "{shown}");
+    secret.extend([case.clone(), key.clone(), "Nowhere Valley".to_owned(), "reviewer".to_owned()]);
+    for value in secret {
+        assert!(!log.contains(&value), "the log says `{value}`: {log}");
+    }
     nothing_is_lost(&desk, &key, &case, 1);
 }
