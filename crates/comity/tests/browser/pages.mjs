@@ -47,8 +47,15 @@ try {
   await browser.close();
 }
 
-// `/stage/verified/notice` is the page for notices of the first case at that stage.
+// `/stage/verified/notice` is the page for notices of the first case at that stage, `/errands/last` that of what was made
+// last.
 async function address(page, path) {
+  if (path === "/errands/last") {
+    const text = await (await page.request.get("/errands")).text();
+    const made = text.match(/href="(\/errands\/[^"]+)"/)?.[1];
+    assert.ok(made, "something was made");
+    return made;
+  }
   const [, stage, rest] = path.match(/^\/stage\/([^/]+)\/(.*)$/) ?? [];
   if (!stage) return path;
   const answer = await page.request.get(`/cases?stage=${stage}`);
