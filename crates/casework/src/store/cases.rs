@@ -94,6 +94,21 @@ pub struct Page<T> {
     pub next: Option<After>,
 }
 
+impl<T> Page<T> {
+    /// Cuts what was read to a page: one line more than asked for says that there is another.
+    pub(in crate::store) fn cut(
+        mut lines: Vec<T>,
+        limit: u32,
+        place: impl Fn(&T) -> After,
+    ) -> Page<T> {
+        let limit = limit as usize;
+        let more = lines.len() > limit;
+        lines.truncate(limit);
+        let next = if more { lines.last().map(place) } else { None };
+        Page { lines, next }
+    }
+}
+
 /// How many cases there are, and what came of them: for the program, and by reviewer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {

@@ -4,8 +4,8 @@ use crate::store::cases::StoredCase;
 use crate::store::cell;
 use crate::store::vault::Vault;
 use crate::{
-    Actor, Case, CaseStage, Delivery, Error, Groups, Judgement, LeadId, Stage, Standing, Step,
-    Taken, Terms,
+    Actor, Case, CaseStage, Delivery, Error, Groups, Judgement, LeadId, Outbox, Outgoing, Stage,
+    Standing, Step, Taken, Terms,
 };
 use jiff::Timestamp;
 
@@ -225,6 +225,26 @@ pub(in crate::store) fn open_step(
 
 fn place(id: &LeadId, number: u64) -> String {
     format!("{id}/{number}")
+}
+
+/// Reads what waits and how far the ledger is, of the one statement that asks for both: without a line that waits it is
+/// one row without a number.
+pub(in crate::store) fn read_outbox<R>(rows: &[R]) -> Result<Outbox, Error>
+where
+    R: sqlx::Row,
+    for<'r> &'r str: sqlx::ColumnIndex<R>,
+    for<'r> Option<i64>: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    for<'r> Vec<u8>: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+{
+    let mut outbox = Outbox { acknowledged: None, waiting: Vec::with_capacity(rows.len()) };
+    for row in rows {
+        outbox.acknowledged =
+            row.try_get::<Option<i64>, _>("acknowledged")?.map(i64::cast_unsigned);
+        if let Some(number) = row.try_get::<Option<i64>, _>("number")? {
+            outbox.waiting.push(Outgoing { number, leaf: row.try_get("leaf")? });
+        }
+    }
+    Ok(outbox)
 }
 
 /// Reads the terms that are kept for an agreement; where none are, the strictest count.

@@ -5,7 +5,7 @@ use super::step::together;
 use super::store::column;
 use super::{Driver, Postgres, put_out};
 use crate::store::cases::ready::Step;
-use crate::store::cases::row::{CASE_WITH_STEPS, read_case};
+use crate::store::cases::row::{CASE_WITH_STEPS, read_case, read_outbox};
 use crate::store::cases::{
     After, COUNTS, CaseLine, CaseStore, Counts, Disclosed, Dispatch, GROUP_COUNTS, GroupCounts,
     Letter, Moving, NoticeLine, Page, Paper, Queue, Seen, StoredCase, add_to_group,
@@ -13,8 +13,7 @@ use crate::store::cases::{
 use crate::store::cell;
 use crate::store::writer::Together;
 use crate::{
-    BondKey, Case, CaseStage, Cluster, Drafts, Error, Joined, LeadId, Outbox, Outgoing, PairKey,
-    Stage, Terms,
+    BondKey, Case, CaseStage, Cluster, Drafts, Error, Joined, LeadId, Outbox, PairKey, Stage, Terms,
 };
 use jiff::Timestamp;
 use sqlx::{QueryBuilder, Row as _};
@@ -84,8 +83,10 @@ impl CaseStore for Postgres {
             .iter()
             .map(|row| Ok((read_line(row)?, row.try_get::<i64, _>(by)?)))
             .collect::<Result<Vec<_>, Error>>()?;
-        let page =
-            page(lines, limit, |(line, second)| After { second: *second, id: line.id.clone() });
+        let page = Page::cut(lines, limit, |(line, second)| After {
+            second: *second,
+            id: line.id.clone(),
+        });
         Ok(Page { lines: page.lines.into_iter().map(|(line, _)| line).collect(), next: page.next })
     }
 
@@ -254,7 +255,10 @@ impl CaseStore for Postgres {
         .await?;
         let lines = rows.iter().map(|row| read_notice(row, state));
         let lines = lines.collect::<Result<Vec<_>, Error>>()?;
-        Ok(page(lines, limit, |line| After { second: line.at.as_second(), id: line.case.clone() }))
+        Ok(Page::cut(lines, limit, |line| After {
+            second: line.at.as_second(),
+            id: line.case.clone(),
+        }))
     }
 
     async fn note_printed(
@@ -391,25 +395,8 @@ impl CaseStore for Postgres {
         .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await?;
-        let mut outbox = Outbox { acknowledged: None, waiting: Vec::with_capacity(rows.len()) };
-        for row in &rows {
-            outbox.acknowledged =
-                row.try_get::<Option<i64>, _>("acknowledged")?.map(i64::cast_unsigned);
-            if let Some(number) = row.try_get("number")? {
-                outbox.waiting.push(Outgoing { number, leaf: row.try_get("leaf")? });
-            }
-        }
-        Ok(outbox)
+        read_outbox(&rows)
     }
-}
-
-/// Cuts what was read to a page: one line more than asked for says that there is another.
-fn page<T>(mut lines: Vec<T>, limit: u32, place: impl Fn(&T) -> After) -> Page<T> {
-    let limit = limit as usize;
-    let more = lines.len() > limit;
-    lines.truncate(limit);
-    let next = if more { lines.last().map(place) } else { None };
-    Page { lines, next }
 }
 
 impl Postgres {

@@ -1,7 +1,8 @@
 //! Seals what an older version of the program wrote in the open. A text is open, a blob is sealed: the vault came with
 //! the third migration. It is done once, and the file's own version number says that it was.
 
-use super::{Sqlite, key_of};
+use super::Sqlite;
+use super::store::key_of;
 use crate::Error;
 use crate::store::cell::case_digest;
 use sqlx::Row as _;
