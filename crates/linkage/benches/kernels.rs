@@ -176,7 +176,7 @@ fn values(criterion: &mut Criterion) {
         })
         .collect();
     let lists: Vec<Vec<u32>> = (0..count)
-        .map(|_| BTreeSet::from_iter((0..4).map(|_| below(40))).into_iter().collect())
+        .map(|_| (0..4).map(|_| below(40)).collect::<BTreeSet<_>>().into_iter().collect())
         .collect();
     let pairs: Vec<Pair> = (0..PAIRS).map(|_| (below(count), below(count))).collect();
     let mut group = criterion.benchmark_group("values");
