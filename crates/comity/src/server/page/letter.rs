@@ -276,6 +276,9 @@ pub(super) mod tests {
             ] {
                 assert!(whole.contains(said), "{}: {said}", language.code());
             }
+            // The number to name if it happens again stands there with and without a code for the door.
+            let on_paper = lines(&Facts { code: None, ..facts() }, language);
+            assert!(on_paper.contains("2027Q1-0001"), "{}", language.code());
             // What the other record said may be of somebody else, and is not told.
             assert!(!whole.contains("3546.36") && !whole.contains("Saltby"), "{}", language.code());
             let amended =

@@ -81,6 +81,10 @@ pub(super) fn correction(facts: &Facts) -> Vec<Block> {
     }
     if facts.is_anothers {
         blocks.push(Block::Text("We had joined your record with a record of somebody else. They are apart now, and we know them to be two people. No later comparison joins them again.".into()));
+        blocks.push(Block::Text(format!(
+            "If you are taken for that person again, name the number {}. Under it stands what we found.",
+            facts.number
+        )));
     }
     blocks.push(Block::Heading("Who is told".into()));
     if facts.told.is_empty() {

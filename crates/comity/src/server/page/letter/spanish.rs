@@ -81,6 +81,10 @@ pub(super) fn correction(facts: &Facts) -> Vec<Block> {
     }
     if facts.is_anothers {
         blocks.push(Block::Text("Habíamos unido su dato con el de otra persona. Ya están separados y sabemos que son dos personas. Ninguna comparación futura los unirá otra vez.".into()));
+        blocks.push(Block::Text(format!(
+            "Si le confunden otra vez con esa persona, dé el número {}. Bajo ese número consta lo que comprobamos.",
+            facts.number
+        )));
     }
     blocks.push(Block::Heading("A quién avisamos".into()));
     if facts.told.is_empty() {
