@@ -28,21 +28,22 @@ use crate::kin;
 use crate::link::{Detail, Links, Pair, Weighed, score_pairs, score_ready, settled, settled_by};
 use crate::maximise::furthest;
 pub use crate::maximise::{Estimate, Round, Start, maximise};
-use crate::model::{
-    Comparison, Level, Link, MOST_COMPARISONS, Model, Prior, Recipe, Test, ThresholdRule,
-    TrainingRecord, TrainingRound, TrainingSession,
-};
-use crate::observe::{Observed, Session, count_sessions, observe_u, shares_column};
+use crate::model::{Comparison, Level, Link, Model, Prior, Recipe, ThresholdRule, TrainingRecord};
+use crate::observe::{count_sessions, observe_u, shares_column};
 use crate::one_to_one::settle;
-use crate::parallel::{both, share};
+use crate::parallel::both;
 use crate::random::Dice;
 use crate::record::Side;
 use crate::rivals::Rivals;
 use crate::score::Scorer;
 use crate::tables::{NO_VALUE, Tables};
 use crate::threshold::{Forecast, from_rule, least_competing};
-use crate::uncertainty::{StandardErrors, errors_of_m, share_variance};
+use crate::uncertainty::{StandardErrors, errors_of_u};
 use crate::{Error, Result};
+
+mod sessions;
+
+use sessions::learn_m;
 
 /// How often u is freed of the same pairs and m learnt again, at most.
 pub const ROUNDS: u32 = 10;
@@ -385,211 +386,6 @@ fn free_of_same(
     comparisons.iter().zip(observed).zip(m).map(one).collect()
 }
 
-/// The m of every comparison, and how each session went.
-struct Learnt {
-    m: Vec<Vec<f64>>,
-    errors: Vec<Vec<f64>>,
-    sessions: Vec<TrainingSession>,
-}
-
-fn learn_m(
-    recipe: &Recipe,
-    sessions: &[Session],
-    u: &[Vec<f64>],
-    prior: f64,
-    all_pairs: u64,
-) -> Result<Learnt> {
-    let comparisons = recipe.comparisons();
-    let training = recipe.training();
-    debug_assert!(comparisons.len() <= MOST_COMPARISONS, "the recipe allows no more");
-    let first_m: Vec<Vec<f64>> = comparisons.iter().map(first_guess).collect();
-    let fixed_m =
-        |comparison: &Comparison| comparison.levels.iter().map(|level| level.m.is_some()).collect();
-    let mut same_at: Vec<Vec<f64>> = first_m.iter().map(|levels| vec![0.0; levels.len()]).collect();
-    let mut variances = same_at.clone();
-    let mut records = Vec::new();
-    for session in sessions {
-        let start = Start {
-            // Most of the same pairs there are, among the pairs of this rule.
-            same: (0.8 * prior * all_pairs as f64 / session.pairs as f64).clamp(1e-4, 0.9),
-            m: first_m.clone(),
-            u: u.to_vec(),
-            fixed_m: comparisons.iter().map(fixed_m).collect(),
-            learn_u: false,
-        };
-        let estimate =
-            maximise(&session.counts, &start, training.iterations, training.convergence)?;
-        check_estimate(session, &estimate, comparisons)?;
-        let errors = errors_of_m(&session.counts, estimate.same, &estimate.m, u, &start.fixed_m);
-        for (index, counts) in
-            estimate.same_at.iter().enumerate().filter(|(index, _)| session.taught[*index])
-        {
-            for (sum, count) in same_at[index].iter_mut().zip(counts) {
-                *sum += count;
-            }
-            // Pooled by the same pairs that each session found, so variances by their squares.
-            let found: f64 = counts.iter().sum();
-            for (sum, error) in variances[index].iter_mut().zip(&errors[index]) {
-                *sum += (found * error).powi(2);
-            }
-        }
-        records.push(TrainingSession {
-            rule: session.label.clone(),
-            pairs: session.pairs,
-            patterns: session.counts.len() as u64,
-            iterations: estimate.iterations,
-            converged: estimate.converged,
-            same: estimate.same,
-            comparisons: comparisons
-                .iter()
-                .zip(&session.taught)
-                .filter(|(_, taught)| **taught)
-                .map(|(comparison, _)| comparison.name.clone())
-                .collect(),
-            history: told(&estimate.history, &session.taught),
-        });
-    }
-    let pooled = comparisons.iter().zip(&same_at).map(|(comparison, counts)| {
-        let counts: Vec<f64> = counts.iter().map(|count| count.max(UNSEEN)).collect();
-        let all: f64 = counts.iter().sum();
-        let mut m: Vec<f64> = counts.iter().map(|count| count / all).collect();
-        fix(&mut m, comparison, |level| level.m);
-        m
-    });
-    let mut m: Vec<Vec<f64>> = pooled.collect();
-    if training.monotone {
-        for ((m, u), comparison) in m.iter_mut().zip(u).zip(comparisons) {
-            if comparison.levels.iter().all(|level| level.m.is_none()) {
-                make_monotone(m, u);
-            }
-        }
-    }
-    let errors = variances.iter().zip(&same_at).map(|(variances, counts)| {
-        let all: f64 = counts.iter().sum::<f64>().max(UNSEEN);
-        variances.iter().map(|variance| variance.sqrt() / all).collect()
-    });
-    Ok(Learnt { m, errors: errors.collect(), sessions: records })
-}
-
-/// Chooses the rounds that the record keeps: 1, 2, 3, 5, 8 and so on, and the last, of the comparisons that were taught.
-fn told(history: &[Round], taught: &[bool]) -> Vec<TrainingRound> {
-    let mut places = std::iter::successors(Some((1, 2)), |(one, next)| Some((*next, one + next)))
-        .map(|(place, _)| place)
-        .take_while(|place| *place < history.len())
-        .collect::<Vec<_>>();
-    places.extend((!history.is_empty()).then_some(history.len()));
-    let of = |place: usize| {
-        let round = &history[place - 1];
-        let own = round.m.iter().zip(taught).filter(|(_, taught)| **taught);
-        TrainingRound {
-            round: u32::try_from(place).unwrap_or(u32::MAX),
-            same: round.same,
-            m: own.map(|(levels, _)| levels.clone()).collect(),
-        }
-    };
-    places.into_iter().map(of).collect()
-}
-
-/// Makes m/u fall in the order of the levels, as near as may be: neighbours that rise share one quotient.
-///
-/// It is the most likely m of those that fall: Robertson, Wright and Dykstra, *Order Restricted Statistical Inference*,
-/// 1988, §1.5. The sum stays what it is.
-fn make_monotone(m: &mut [f64], u: &[f64]) {
-    let mut pools: Vec<(f64, f64, usize)> = Vec::new();
-    for (m, u) in m.iter().zip(u) {
-        pools.push((*m, *u, 1));
-        while let [.., left, right] = pools.as_slice() {
-            if left.0 * right.1 >= right.0 * left.1 {
-                break;
-            }
-            let joined = (left.0 + right.0, left.1 + right.1, left.2 + right.2);
-            pools.truncate(pools.len() - 2);
-            pools.push(joined);
-        }
-    }
-    let quotients = pools.into_iter().flat_map(|(m, u, count)| std::iter::repeat_n(m / u, count));
-    for ((m, u), quotient) in m.iter_mut().zip(u).zip(quotients) {
-        *m = u * quotient;
-    }
-}
-
-/// Works out the standard errors of u: what is counted by value varies with the records, what is sampled with the pairs.
-fn errors_of_u(recipe: &Recipe, tables: &Tables, observed: &Observed) -> Result<Vec<Vec<f64>>> {
-    let of = |(comparison, u): (&Comparison, &Vec<f64>)| {
-        let column = tables
-            .column_index(&format!("comparison `{}`", comparison.name), &comparison.column)?;
-        let valued = [Side::Source, Side::Recipient].map(|side| {
-            tables.codes(column, side).iter().filter(|code| **code != NO_VALUE).count() as f64
-        });
-        let records = [Side::Source, Side::Recipient].map(|side| f64::from(tables.records(side)));
-        let both = valued[0] * valued[1] / (records[0] * records[1]).max(1.0);
-        let sampled = observed.sampled_pairs as f64 * both;
-        let error = |level: &Level, u: f64| {
-            if level.u.is_some() {
-                0.0
-            } else if level.test == Test::Exact && level.column.is_none() {
-                exact_variance(tables, column, u, valued).sqrt()
-            } else {
-                share_variance(u, sampled).sqrt()
-            }
-        };
-        Ok(comparison.levels.iter().zip(u).map(|(level, u)| error(level, *u)).collect())
-    };
-    let comparisons = recipe.comparisons().iter().zip(&observed.u).collect();
-    share(tables.threads().get(), comparisons, of).into_iter().collect()
-}
-
-/// The variance of the share of equal pairs, Σ p q, whose p and q are shares among so many records with a value.
-fn exact_variance(tables: &Tables, column: usize, u: f64, valued: [f64; 2]) -> f64 {
-    let shares = [Side::Source, Side::Recipient].map(|side| {
-        let mut counts = vec![0.0f64; tables.values(column).len() + 1];
-        for code in tables.codes(column, side) {
-            counts[*code as usize] += 1.0;
-        }
-        counts
-    });
-    let all = valued.map(|count| count.max(1.0));
-    let (mut left, mut right) = (0.0, 0.0);
-    for (source, recipient) in shares[0].iter().zip(&shares[1]).skip(1) {
-        let (p, q) = (source / all[0], recipient / all[1]);
-        left += p * q * q;
-        right += q * p * p;
-    }
-    // A single equal pair more or less is the least that can be told.
-    let least = UNSEEN / (all[0] * all[1]);
-    ((left - u * u).max(0.0) / all[0] + (right - u * u).max(0.0) / all[1]).max(least * least)
-}
-
-/// Where the m begin: the closer the level, the likelier among the same.
-fn first_guess(comparison: &Comparison) -> Vec<f64> {
-    let count = comparison.levels.len();
-    let mut m = vec![0.2 / (count - 1) as f64; count];
-    m[0] = 0.8;
-    fix(&mut m, comparison, |level| level.m);
-    m
-}
-
-fn check_estimate(
-    session: &Session,
-    estimate: &Estimate,
-    comparisons: &[Comparison],
-) -> Result<()> {
-    if estimate.same * (session.pairs as f64) < 1.0 {
-        return Err(Error::NoSamePairs { rule: session.label.clone() });
-    }
-    // The else level is the one of unlike values. It must be rarer among the same than among the different.
-    let taught =
-        || session.taught.iter().enumerate().filter(|(_, taught)| **taught).map(|(index, _)| index);
-    let reversed = taught().filter(|index| {
-        let last = comparisons[*index].levels.len() - 1;
-        estimate.m[*index][last] > estimate.u[*index][last]
-    });
-    if 2 * reversed.count() > taught().count() {
-        return Err(Error::ReversedLabels { rule: session.label.clone() });
-    }
-    Ok(())
-}
-
 fn with_parameters(comparisons: &[Comparison], m: &[Vec<f64>], u: &[Vec<f64>]) -> Vec<Comparison> {
     let mut with = comparisons.to_vec();
     for ((comparison, m), u) in with.iter_mut().zip(m).zip(u) {
@@ -697,19 +493,5 @@ mod tests {
         let some = chosen(0, 20).unwrap();
         assert!((10..30).contains(&some.len()), "{}", some.len());
         assert_eq!(chosen(13, 20).unwrap(), some);
-    }
-
-    #[test]
-    fn a_closer_level_weighs_no_less_once_m_is_monotone() {
-        let u = [0.01, 0.04, 0.05, 0.9];
-        let mut m = [0.6, 0.05, 0.25, 0.1];
-        make_monotone(&mut m, &u);
-        assert!((m.iter().sum::<f64>() - 1.0).abs() < 1e-12);
-        assert!(
-            m.iter().zip(&u).map(|(m, u)| m / u).is_sorted_by(|one, next| one >= &(next - 1e-12))
-        );
-        // What was in order stays, and what was not shares one quotient.
-        assert!((m[0] - 0.6).abs() < 1e-12 && (m[3] - 0.1).abs() < 1e-12);
-        assert!((m[1] / 0.04 - m[2] / 0.05).abs() < 1e-9);
     }
 }

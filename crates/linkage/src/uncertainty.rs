@@ -16,7 +16,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Result;
+use crate::model::{Comparison, Level, Recipe, Test};
+use crate::observe::Observed;
+use crate::parallel::share;
 use crate::pattern::Pattern;
+use crate::record::Side;
+use crate::tables::{NO_VALUE, Tables};
+use crate::train::UNSEEN;
 
 /// The standard errors of a model's parameters, in the shapes of the parameters.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -151,6 +158,57 @@ pub(crate) fn share_variance(share: f64, pairs: f64) -> f64 {
     let pairs = pairs.max(1.0);
     let share = share.clamp(LEAST_PAIRS / pairs, 1.0 - LEAST_PAIRS / pairs);
     share * (1.0 - share) / pairs
+}
+
+/// Works out the standard errors of u: what is counted by value varies with the records, what is sampled with the pairs.
+pub(crate) fn errors_of_u(
+    recipe: &Recipe,
+    tables: &Tables,
+    observed: &Observed,
+) -> Result<Vec<Vec<f64>>> {
+    let of = |(comparison, u): (&Comparison, &Vec<f64>)| {
+        let column = tables
+            .column_index(&format!("comparison `{}`", comparison.name), &comparison.column)?;
+        let valued = [Side::Source, Side::Recipient].map(|side| {
+            tables.codes(column, side).iter().filter(|code| **code != NO_VALUE).count() as f64
+        });
+        let records = [Side::Source, Side::Recipient].map(|side| f64::from(tables.records(side)));
+        let both = valued[0] * valued[1] / (records[0] * records[1]).max(1.0);
+        let sampled = observed.sampled_pairs as f64 * both;
+        let error = |level: &Level, u: f64| {
+            if level.u.is_some() {
+                0.0
+            } else if level.test == Test::Exact && level.column.is_none() {
+                exact_variance(tables, column, u, valued).sqrt()
+            } else {
+                share_variance(u, sampled).sqrt()
+            }
+        };
+        Ok(comparison.levels.iter().zip(u).map(|(level, u)| error(level, *u)).collect())
+    };
+    let comparisons = recipe.comparisons().iter().zip(&observed.u).collect();
+    share(tables.threads().get(), comparisons, of).into_iter().collect()
+}
+
+/// The variance of the share of equal pairs, Σ p q, whose p and q are shares among so many records with a value.
+fn exact_variance(tables: &Tables, column: usize, u: f64, valued: [f64; 2]) -> f64 {
+    let shares = [Side::Source, Side::Recipient].map(|side| {
+        let mut counts = vec![0.0f64; tables.values(column).len() + 1];
+        for code in tables.codes(column, side) {
+            counts[*code as usize] += 1.0;
+        }
+        counts
+    });
+    let all = valued.map(|count| count.max(1.0));
+    let (mut left, mut right) = (0.0, 0.0);
+    for (source, recipient) in shares[0].iter().zip(&shares[1]).skip(1) {
+        let (p, q) = (source / all[0], recipient / all[1]);
+        left += p * q * q;
+        right += q * p * p;
+    }
+    // A single equal pair more or less is the least that can be told.
+    let least = UNSEEN / (all[0] * all[1]);
+    ((left - u * u).max(0.0) / all[0] + (right - u * u).max(0.0) / all[1]).max(least * least)
 }
 
 fn posterior(pattern: Pattern, same: f64, m: &[Vec<f64>], u: &[Vec<f64>]) -> f64 {
