@@ -16,6 +16,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::calibrate::{Point, calibrated};
+use crate::record::{RecordRef, Side};
 use crate::{Digest, Error, Result};
 
 mod column;
@@ -143,6 +144,22 @@ pub enum Link {
     Within,
     /// Two records of either table: linking them and finding what is twice in each at once.
     Both,
+}
+
+impl Link {
+    /// Returns which table a record of a side came from, and its number there.
+    ///
+    /// `boundary` is where the recipient's records begin, when both tables stand one after the other.
+    pub fn origin(self, side: Side, record: RecordRef, boundary: u32) -> (Side, RecordRef) {
+        match self {
+            Self::Between => (side, record),
+            Self::Within => (Side::Source, record),
+            Self::Both => match record.row().checked_sub(boundary) {
+                None => (Side::Source, record),
+                Some(row) => (Side::Recipient, RecordRef::new(row)),
+            },
+        }
+    }
 }
 
 impl fmt::Display for Link {

@@ -254,14 +254,7 @@ impl Tables {
 
     /// Returns which table a record of a side came from, and its number there.
     pub fn origin(&self, side: Side, record: RecordRef) -> (Side, RecordRef) {
-        match self.link {
-            Link::Between => (side, record),
-            Link::Within => (Side::Source, record),
-            Link::Both => match record.row().checked_sub(self.boundary) {
-                None => (Side::Source, record),
-                Some(row) => (Side::Recipient, RecordRef::new(row)),
-            },
-        }
+        self.link.origin(side, record, self.boundary)
     }
 
     /// Returns how many pairs there are, blocked or not.

@@ -134,14 +134,7 @@ impl Holder for Held {
     }
 
     fn origin(&self, side: Side, record: RecordRef) -> (Side, RecordRef) {
-        match self.link {
-            Link::Between => (side, record),
-            Link::Within => (Side::Source, record),
-            Link::Both => match record.row().checked_sub(self.boundary) {
-                None => (Side::Source, record),
-                Some(row) => (Side::Recipient, RecordRef::new(row)),
-            },
-        }
+        self.link.origin(side, record, self.boundary)
     }
 
     fn name(&self, side: Side, record: RecordRef) -> Cow<'_, str> {
