@@ -92,6 +92,9 @@ pub enum Error {
     /// A bound of memory was asked for, and the model lets records keep one pair.
     #[error("pairs are settled one to one by whole tables, which need not fit a bound of memory")]
     BoundedOneToOne,
+    /// A bound of memory was asked for where a model is trained.
+    #[error("a model is trained on whole tables, which need not fit a bound of memory")]
+    UnboundedTraining,
     /// The thread that links came to grief.
     #[error("linking was broken off")]
     LinkerStopped,
@@ -457,6 +460,9 @@ impl Error {
             Error::BoundedOneToOne => {
                 fixed("leave `--memory` out, or set `one_to_one = \"off\"` in the model")
             }
+            Error::UnboundedTraining => fixed(
+                "leave `--memory` out; by a model that is there, `comity link link --memory` links within a bound",
+            ),
             Error::NoSuchRecord { .. } => {
                 fixed("name the column of ids with `--id`, and an id that is in it")
             }

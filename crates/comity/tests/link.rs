@@ -436,6 +436,15 @@ fn a_bound_of_memory_that_cannot_be_kept_is_refused_by_name() {
     }
 }
 
+#[test]
+fn a_bound_of_memory_is_refused_where_a_model_is_trained() {
+    let desk = trained();
+    for command in ["all", "train"] {
+        let said = desk.call(&format!("link {command} recipe.toml {FILES} --memory 2GB"));
+        fails(&said, &["trained on whole tables", "`comity link link --memory`"]);
+    }
+}
+
 #[cfg(not(feature = "plan"))]
 #[test]
 fn a_build_without_plans_says_so_of_a_bound_of_memory() {

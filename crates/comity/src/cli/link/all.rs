@@ -4,6 +4,7 @@
 //! preparing is shared. Who wants a part of it otherwise calls that part.
 
 use super::cluster::{bonds, connected_or_correlated, write_clusters};
+use super::memory::NoMemory;
 use super::shares::Shares;
 use super::{CANNOT_ENTER, Done, Files, pairs, probability, weight_from};
 use crate::clock::Stopwatch;
@@ -32,6 +33,8 @@ pub(super) struct Words {
     connected: bool,
     #[command(flatten)]
     shares: Shares,
+    #[command(flatten)]
+    memory: NoMemory,
 }
 
 /// How far below a probability's own weight pairs are kept while training, for calibration may move it that far. Where it
@@ -45,6 +48,7 @@ impl Words {
     }
 
     pub(super) fn carry_out(self, printer: &Printer) -> Result<Done, Error> {
+        self.memory.check()?;
         let recipe = Recipe::from_toml(&program::read(&self.recipe)?)?;
         let plan = (&recipe).into();
         if self.files.refused(&plan, printer) {

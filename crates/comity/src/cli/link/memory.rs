@@ -15,6 +15,7 @@ pub(super) use absent::link;
 #[cfg(feature = "plan")]
 pub(super) use plan::link;
 
+use crate::Error;
 use linkage::Pair;
 use std::path::{Path, PathBuf};
 
@@ -44,6 +45,23 @@ impl Memory {
         };
         let bytes = self.bytes?;
         Some(Bound { bytes, spill: self.spill.clone().unwrap_or_else(beside) })
+    }
+}
+
+/// The word of a command that goes through whole tables: a bound is not kept there, and refused by name.
+#[derive(Debug, clap::Args)]
+pub(super) struct NoMemory {
+    #[arg(long = "memory", value_name = "SIZE", value_parser = size, hide = true)]
+    bytes: Option<u64>,
+}
+
+impl NoMemory {
+    /// Refuses a bound, if one was asked for.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        match self.bytes {
+            Some(_) => Err(Error::UnboundedTraining),
+            None => Ok(()),
+        }
     }
 }
 

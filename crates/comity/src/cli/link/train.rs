@@ -1,5 +1,6 @@
 //! `comity link train`: learns a model by a recipe, without labels.
 
+use super::memory::NoMemory;
 use super::people::People;
 use super::{Done, Files, pairs};
 use crate::clock::Stopwatch;
@@ -23,10 +24,13 @@ pub(super) struct Words {
     /// Takes every m from the pairs of records that a column of both files says are of one individual
     #[arg(long, value_name = "COLUMN")]
     same_by: Option<String>,
+    #[command(flatten)]
+    memory: NoMemory,
 }
 
 impl Words {
     pub(super) fn carry_out(self, printer: &Printer) -> Result<Done, Error> {
+        self.memory.check()?;
         let mut recipe = Recipe::from_toml(&program::read(&self.recipe)?)?;
         let plan = (&recipe).into();
         if self.files.refused(&plan, printer) {
