@@ -616,6 +616,18 @@ impl Check<'_, '_> {
             let remedy = "write a name of the IANA database, as in `America/Chicago`";
             self.add("notice.time_zone", what, cite, remedy);
         }
+        for (index, language) in agreement.notice.languages.iter().enumerate() {
+            let path = format!("notice.languages[{index}]");
+            let cite = Some("5 U.S.C. 552a(p)(1)(B)");
+            if !is_language(language) {
+                let what = format!("`{language}` is no tag of a language");
+                let remedy = "write two or three small letters, and a script or region where it matters, as in `es` or `zh-Hant`";
+                self.add(&path, what, cite, remedy);
+            }
+            if agreement.notice.languages.iter().take(index).any(|one| one == language) {
+                self.add(&path, format!("`{language}` is named twice"), cite, "name it once");
+            }
+        }
         for (index, accuracy) in agreement.accuracy.iter().enumerate() {
             if agreement.record_set(&accuracy.record_set).is_none() {
                 let what = format!("`{}` is no record set of this agreement", accuracy.record_set);
@@ -694,4 +706,16 @@ impl Check<'_, '_> {
             }
         }
     }
+}
+
+/// Says whether a text has the form of a language's tag: a language of two or three letters, and subtags of letters and
+/// digits after it ([RFC 5646](https://www.rfc-editor.org/rfc/rfc5646) §2.1). It becomes a file's name.
+fn is_language(tag: &str) -> bool {
+    let mut parts = tag.split('-');
+    let language = parts.next().unwrap_or_default();
+    (2..=3).contains(&language.len())
+        && language.bytes().all(|byte| byte.is_ascii_lowercase())
+        && parts.all(|part| {
+            (2..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        })
 }

@@ -110,6 +110,10 @@ pub struct Notice {
     pub periodic: Option<String>,
     /// How findings and the right to contest are told before any action.
     pub of_findings: String,
+    /// The languages of the letters, by their tags (RFC 5646) as in `es`, the usual one first. Where none is named, any that
+    /// the recipient has words for may be chosen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub languages: Vec<String>,
     /// Days to contest, counted from the day the notice is mailed or given.
     #[schemars(extend("x-least" = 1))]
     pub response_period_days: u32,

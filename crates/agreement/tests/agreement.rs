@@ -125,6 +125,28 @@ fn a_placeholder_is_no_value() {
 }
 
 #[test]
+fn letters_are_in_languages_that_have_a_tag_and_each_is_named_once() {
+    let named = |languages: &str| format!("response_period_days = 30\nlanguages = [{languages}]");
+    let sound = TEXT.replace("response_period_days = 30", &named("\"en\", \"zh-Hant\""));
+    assert_eq!(
+        Agreement::read(&sound, "agreement.toml").unwrap().notice.languages,
+        ["en", "zh-Hant"]
+    );
+    check(
+        "response_period_days = 30",
+        &named("\"en\", \"../es\", \"English\", \"en\""),
+        expect![[r#"
+            agreement.toml:151:20: `../es` is no tag of a language (5 U.S.C. 552a(p)(1)(B))
+              write two or three small letters, and a script or region where it matters, as in `es` or `zh-Hant`
+            agreement.toml:151:29: `English` is no tag of a language (5 U.S.C. 552a(p)(1)(B))
+              write two or three small letters, and a script or region where it matters, as in `es` or `zh-Hant`
+            agreement.toml:151:40: `en` is named twice (5 U.S.C. 552a(p)(1)(B))
+              name it once
+        "#]],
+    );
+}
+
+#[test]
 fn everything_wrong_is_listed_at_once() {
     let text = TEXT
         .replace("ends = 2028-06-30", "ends = 2026-06-30")

@@ -16,6 +16,7 @@ pub mod discrepancy;
 mod error;
 pub mod event;
 mod extract;
+mod letters;
 pub mod node;
 pub mod outbox;
 pub mod own;

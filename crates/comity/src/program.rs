@@ -10,11 +10,13 @@
 //! signatures/         statements of parties and boards, a file each
 //! keys/               changes of keys, a file each (*.toml)
 //! annexes/            annexes by which more recipients join, a file each
+//! letters/            words of letters in languages that don't come with comity, or an agency's own, a file each
 //! previous.toml       the agreement that this one continues
 //! ```
 
 use crate::Error;
 use crate::clock::{self, Clock};
+use crate::letters::Letters;
 use crate::node::{Places, make_private, write_secret};
 use agreement::{
     Agreement, Annex, Digest, Filed, KeyChange, PartyId, Problem, Publications, PurposeId,
@@ -39,6 +41,8 @@ pub struct Program {
     pub schedule: Schedule,
     /// What links the records.
     pub engine: Engine,
+    /// The words of letters to individuals.
+    letters: Letters,
 }
 
 /// What the agreement lets link the records.
@@ -78,12 +82,18 @@ impl Program {
         let terms =
             joining.map_or_else(|| filed.agreement.clone(), |annex| annex.terms(&filed.agreement));
         let terms = Box::new(terms);
-        Ok(Program { folder: folder.to_owned(), filed, terms, digest, schedule, engine })
+        let letters = Letters::load(folder, &terms)?;
+        Ok(Program { folder: folder.to_owned(), filed, terms, digest, schedule, engine, letters })
     }
 
     /// Returns the agreement, as it stands for the recipient whose node this is.
     pub fn agreement(&self) -> &Agreement {
         &self.terms
+    }
+
+    /// Returns the words of letters to individuals, in the languages that the agreement names.
+    pub(crate) fn letters(&self) -> &Letters {
+        &self.letters
     }
 
     /// Returns the party that discloses and its records.
@@ -465,7 +475,7 @@ fn write_with(
 }
 
 /// Lists the TOML files of a folder in the order of their names; none where there is no such folder.
-fn listed(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+pub(crate) fn listed(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     if !folder.exists() {
         return Ok(Vec::new());
     }
@@ -540,6 +550,11 @@ pub fn check(path: &Path, packs: &[agreement::Pack]) -> Result<Checked, Error> {
             found.push(problem(&folder.join("annexes"), &error, "take the other out"));
         }
         Ok(_) | Err(_) => {}
+    }
+    match Letters::load(folder, &agreement) {
+        Ok(letters) => found.extend_from_slice(letters.lacking()),
+        Err(Error::Problems { problems }) => found.extend(problems),
+        Err(other) => return Err(other),
     }
     found.extend(filed_problems(folder, &agreement)?);
     Ok(checked)

@@ -139,6 +139,10 @@ impl App {
                 why: "the agreement has no such party".to_owned(),
             });
         }
+        let lacking = program.letters().lacking();
+        if !lacking.is_empty() && party == *program.recipient()?.0 {
+            return Err(crate::Error::Problems { problems: lacking.to_vec() });
+        }
         let origin = format!("{}.{party}.comity.example/ledger", program.agreement().program);
         let client_tls = config.tls.as_ref().map(listen::client_config).transpose()?.flatten();
         let environment = program.agreement().environment;

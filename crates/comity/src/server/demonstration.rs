@@ -284,7 +284,7 @@ impl Lived {
             what: format!("no letter was written: {error}"),
         };
         let Some(letter) = written.map_err(failed)? else { return Ok(None) };
-        let draft = Draft { language: "en".into(), letter: letter.digest.clone() };
+        let draft = Draft { language: language(app), letter: letter.digest.clone() };
         let drafted = self.take(app, "demo-notices", id, Step::DraftNotice(draft)).await?;
         Ok(drafted.then_some(letter))
     }
@@ -294,7 +294,7 @@ impl Lived {
         let service = Service {
             how: How::Mail,
             to: Addressee::Individual,
-            language: "en".into(),
+            language: language(app),
             address: "as in the file (demonstration)".into(),
             letter: letter.digest,
             states: letter.states,
@@ -341,7 +341,7 @@ impl Lived {
             "The employer corrected its report (demonstration)."
         };
         let order =
-            CorrectionOrder { words: words.into(), recipients, splits, language: "en".into() };
+            CorrectionOrder { words: words.into(), recipients, splits, language: language(app) };
         self.take(app, "demo-privacy", id, Step::Reverse(order)).await
     }
 
@@ -370,6 +370,11 @@ impl Lived {
 }
 
 /// Returns every case at a stage, in order of their numbers.
+/// Returns the language that the demonstration's letters are in.
+fn language(app: &App) -> String {
+    app.program().letters().first().code().to_owned()
+}
+
 async fn open(app: &App, stage: CaseStage) -> Result<Vec<LeadId>, Error> {
     let store = app.desk().store();
     let mut queue = Queue { stage: Some(stage), ..Queue::default() };

@@ -14,6 +14,7 @@ pub(super) use outcome::because;
 use super::Typed;
 use super::letter::Composed;
 use super::part::{Field, Form, Part, Wrong};
+use crate::letters::Letters;
 use ::agreement::{PartyId, RecordSetId};
 use casework::{Case, LeadId, Split, Step, StepKind};
 use jiff::civil::Date;
@@ -143,6 +144,8 @@ impl Desk {
 /// What the forms of a case need to know besides the case.
 pub(crate) struct Around<'a> {
     pub(crate) csrf: &'a str,
+    /// The languages that a letter can be written in.
+    pub(crate) letters: &'a Letters,
     pub(crate) now: Timestamp,
     /// The zone in which the program's instants are shown.
     pub(crate) zone: TimeZone,

@@ -275,10 +275,15 @@ fn accuracy(agreement: &Agreement) -> Part {
 }
 
 fn promises(agreement: &Agreement) -> Part {
+    let languages = match agreement.notice.languages.as_slice() {
+        [] => "any that the recipient has words for".to_owned(),
+        named => listed(named.iter()),
+    };
     Part::Summary(vec![
         ("Told when applying".into(), agreement.notice.at_application.clone().into()),
         ("Told regularly".into(), agreement.notice.periodic.clone().unwrap_or_default().into()),
         ("Told of findings".into(), agreement.notice.of_findings.clone().into()),
+        ("Languages of the letters".into(), languages.into()),
         ("Verification".into(), agreement.verification.plan.clone().into()),
         ("Kept for".into(), agreement.retention.statement.clone().into()),
         ("Security".into(), agreement.security.technical.clone().into()),
@@ -345,31 +350,6 @@ fn listed<T: ToString>(all: impl Iterator<Item = T>) -> String {
 /// Spells a day.
 pub(crate) fn shown(date: Date) -> String {
     date.strftime("%-d %B %Y").to_string()
-}
-
-/// Spells a day in a letter's language.
-pub(crate) fn shown_in(language: super::letter::Language, date: Date) -> String {
-    const MONTHS: [&str; 12] = [
-        "enero",
-        "febrero",
-        "marzo",
-        "abril",
-        "mayo",
-        "junio",
-        "julio",
-        "agosto",
-        "septiembre",
-        "octubre",
-        "noviembre",
-        "diciembre",
-    ];
-    match language {
-        super::letter::Language::English => shown(date),
-        super::letter::Language::Spanish => {
-            let month = usize::try_from(date.month() - 1).ok().and_then(|month| MONTHS.get(month));
-            format!("{} de {} de {}", date.day(), month.unwrap_or(&""), date.year())
-        }
-    }
 }
 
 #[cfg(test)]

@@ -3,13 +3,13 @@
 
 use super::act::{self, Around, Desk};
 use super::frame::{Frame, Link};
-use super::letter::Language;
 use super::office::{self, Acted, OwnRecord};
 use super::part::{Cell, Done, Page, Part, Table, Task, Tone};
 use super::review::{self, Compared, ReviewPage};
 use super::written::{self, returned};
 use super::{Typed, agreement, number, refused, work};
 use crate::desk::File;
+use crate::letters::Language;
 use crate::report::Waterfall;
 use crate::server::visit::{Visit, done};
 use crate::server::{App, Error, SignedIn, door};
@@ -449,7 +449,7 @@ fn desk(page: &str) -> Result<Desk, Error> {
 
 /// What the forms of a case need besides it.
 async fn around<'a>(
-    app: &App,
+    app: &'a App,
     visit: &'a Visit,
     file: &'a File,
     language: Option<Language>,
@@ -475,6 +475,7 @@ async fn around<'a>(
     let written = written::written(app, file, language, None).await;
     Ok(Around {
         csrf: &visit.csrf,
+        letters: app.program().letters(),
         now: app.now(),
         zone: app.desk().zone(),
         letter: written.as_ref().map(written::Written::composed),
@@ -533,7 +534,8 @@ pub(super) async fn step(
     let file = office::read(&app, &officer, &id, desk.path()).await?;
     let case = &file.stored.case;
     let is_draft = typed.one("step") == StepKind::DraftNotice.as_str();
-    let language = is_draft.then(|| Language::read(typed.one("language"))).flatten();
+    let letters = app.program().letters();
+    let language = is_draft.then(|| letters.offer(typed.one("language")).cloned()).flatten();
     let around = around(&app, &visit, &file, language).await?;
     let step = match act::step(desk, case, &typed, &around) {
         Ok(step) => step,

@@ -1,55 +1,20 @@
 //! The notice as a letter: what was found, from where, that nothing is decided, how to contest and by when, in plain
-//! words, in the language chosen. Steps 11 and 12 of the path.
+//! words, in the language chosen. Steps 11 and 12 of the path. The words are `letters`'; how they follow one another is
+//! here.
 //!
 //! [5 U.S.C. 552a(p)(1)(B)](https://www.law.cornell.edu/uscode/text/5/552a): the individual is given the findings and told
 //! of the opportunity to contest. One text serves the page, its print and the PDF, so that the three can't differ. The
 //! letter's digest is what the notice's step names; its text is personal and stays in the case store.
 
-mod english;
 mod pdf;
-mod spanish;
 
 pub(crate) use pdf::pdf;
 
+use crate::letters::{Words, fill};
 use agreement::NoticePart;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::fmt;
-
-/// A language that letters are written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Language {
-    /// English.
-    English,
-    /// Spanish.
-    Spanish,
-}
-
-impl Language {
-    /// All of them.
-    pub(crate) const ALL: [Language; 2] = [Language::English, Language::Spanish];
-
-    /// Returns its BCP 47 code.
-    pub(crate) fn code(self) -> &'static str {
-        match self {
-            Language::English => "en",
-            Language::Spanish => "es",
-        }
-    }
-
-    /// Returns its own name.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Language::English => "English",
-            Language::Spanish => "Español",
-        }
-    }
-
-    /// Reads a code.
-    pub(crate) fn read(code: &str) -> Option<Language> {
-        Language::ALL.into_iter().find(|language| language.code() == code)
-    }
-}
 
 /// What a letter says. It is about a person: `Debug` shows nothing of it.
 #[derive(Clone, Default)]
@@ -130,28 +95,99 @@ impl fmt::Debug for Block {
     }
 }
 
-/// What the agency means to do, where no action is chosen yet.
-pub(crate) fn intends(language: Language) -> &'static str {
-    match language {
-        Language::English => "change what we pay you, or ask for some of it back",
-        Language::Spanish => "cambiar lo que le pagamos o pedir que devuelva una parte",
+/// How every letter begins.
+fn head(words: &Words, subject: &str, facts: &Facts) -> Vec<Block> {
+    let case = fill(&words.both.case, &[("case", &facts.case_id)]);
+    let mut blocks = vec![
+        Block::Lines(vec![facts.agency.clone(), facts.agency_address.clone()]),
+        Block::Lines(facts.addressee.clone()),
+        Block::Lines(vec![facts.dated.clone(), case]),
+        Block::Subject(subject.to_owned()),
+    ];
+    if facts.demonstration {
+        blocks.push(Block::Text(words.both.demonstration.clone()));
     }
+    blocks
+}
+
+/// Where to answer.
+fn doors(words: &Words, facts: &Facts) -> Vec<String> {
+    vec![
+        fill(&words.both.online, &[("door", &facts.door)]),
+        fill(&words.both.in_person, &[("address", &facts.agency_address)]),
+    ]
+}
+
+/// The code of a copy that is to be sent, and what it is for.
+fn code(words: &Words, what_for: &str, facts: &Facts) -> Vec<Block> {
+    facts.code.as_ref().map_or_else(Vec::new, |code| {
+        vec![
+            Block::Text(fill(what_for, &[("number", &facts.number)])),
+            Block::Code(code.clone()),
+            Block::Text(words.both.next_code.clone()),
+        ]
+    })
 }
 
 /// Writes the letter.
-pub(crate) fn letter(language: Language, facts: &Facts) -> Vec<Block> {
-    match language {
-        Language::English => english::letter(facts),
-        Language::Spanish => spanish::letter(facts),
-    }
+pub(crate) fn letter(words: &Words, facts: &Facts) -> Vec<Block> {
+    let said = &words.notice;
+    let mut blocks = head(words, &said.subject, facts);
+    let outcome = [("intends", facts.intends.as_str()), ("last_day", facts.answer_by.as_str())];
+    let time = [("days", facts.days.to_string()), ("last_day", facts.answer_by.clone())];
+    let time = time.each_ref().map(|(name, value)| (*name, value.as_str()));
+    blocks.extend([
+        Block::Text(said.undecided.clone()),
+        Block::Heading(said.found_heading.clone()),
+        Block::Text(fill(&said.compared, &[("source", &facts.source)])),
+        Block::Text(said.checked.clone()),
+        Block::Rows(facts.found.clone()),
+        Block::Heading(said.confirmed_heading.clone()),
+        Block::Text(facts.confirmed.clone()),
+        Block::List(facts.sources.clone()),
+        Block::Heading(said.outcome_heading.clone()),
+        Block::Text(fill(&said.outcome, &outcome)),
+        Block::Heading(said.contest_heading.clone()),
+        Block::Text(fill(&said.time, &time)),
+        Block::List([doors(words, facts), said.rights.clone()].concat()),
+    ]);
+    blocks.extend(code(words, &said.code, facts));
+    blocks.extend([
+        Block::Heading(said.why_heading.clone()),
+        Block::Text(fill(&said.purpose, &[("purpose", &facts.purpose)])),
+        Block::Text(fill(&said.law, &[("law", &facts.authority)])),
+    ]);
+    blocks
 }
 
 /// Writes the letter that tells of a correction.
-pub(crate) fn correction(language: Language, facts: &Facts) -> Vec<Block> {
-    match language {
-        Language::English => english::correction(facts),
-        Language::Spanish => spanish::correction(facts),
+pub(crate) fn correction(words: &Words, facts: &Facts) -> Vec<Block> {
+    let said = &words.correction;
+    let mut blocks = head(words, &said.subject, facts);
+    blocks
+        .extend([Block::Heading(said.wrong_heading.clone()), Block::Text(facts.corrected.clone())]);
+    if facts.is_undone {
+        blocks.push(Block::Text(said.undone.clone()));
     }
+    if facts.is_anothers {
+        blocks.push(Block::Text(said.apart.clone()));
+        blocks.push(Block::Text(fill(&said.again, &[("number", &facts.number)])));
+    }
+    blocks.push(Block::Heading(said.told_heading.clone()));
+    if facts.told.is_empty() {
+        blocks.push(Block::Text(said.told_nobody.clone()));
+    } else {
+        blocks.push(Block::Text(said.told.clone()));
+        blocks.push(Block::List(facts.told.clone()));
+    }
+    blocks.extend([
+        Block::Heading(said.contest_heading.clone()),
+        Block::Text(said.contest.clone()),
+        Block::List(doors(words, facts)),
+    ]);
+    blocks.extend(code(words, &said.code, facts));
+    blocks.push(Block::Text(said.law.clone()));
+    blocks
 }
 
 /// Returns the letter as plain text: what its digest is taken of.
@@ -241,7 +277,7 @@ pub(super) mod tests {
 
     #[test]
     fn every_language_says_what_was_found_from_where_how_to_contest_and_by_when() {
-        for language in Language::ALL {
+        for language in &crate::letters::own() {
             let text = text(&letter(language, &facts()));
             for said in [
                 "Saltby Fisheries",
@@ -264,7 +300,7 @@ pub(super) mod tests {
     #[test]
     fn every_language_says_what_was_put_right_and_who_is_told() {
         let lines = |facts: &Facts, language| text(&correction(language, facts));
-        for language in Language::ALL {
+        for language in &crate::letters::own() {
             let whole = lines(&facts(), language);
             for said in [
                 "The wages were of another person.",
@@ -291,7 +327,7 @@ pub(super) mod tests {
     fn a_letter_states_what_stands_in_it_and_nothing_else() {
         use NoticePart::{Findings, LastDay, RightToContest};
         let stated = |facts: &Facts, text: &str| Vec::from_iter(states(facts, text));
-        for language in Language::ALL {
+        for language in &crate::letters::own() {
             let facts = facts();
             let text = text(&letter(language, &facts));
             assert_eq!(stated(&facts, &text), [Findings, RightToContest, LastDay]);
@@ -307,7 +343,7 @@ pub(super) mod tests {
 
     #[test]
     fn no_letter_says_that_something_is_decided() {
-        let text = text(&letter(Language::English, &facts()));
+        let text = text(&letter(&crate::letters::own()[0], &facts()));
         assert!(text.contains("Nothing has been decided"));
         for word in ["fraud", "overpaid you", "you owe", "guilty"] {
             assert!(!text.to_lowercase().contains(word), "{word}");
@@ -316,7 +352,7 @@ pub(super) mod tests {
 
     #[test]
     fn sentences_are_short_enough_to_be_read() {
-        for language in Language::ALL {
+        for language in &crate::letters::own() {
             let both = [letter(language, &facts()), correction(language, &facts())];
             for block in both.into_iter().flatten() {
                 if let Block::Text(text) = block {

@@ -6,13 +6,13 @@
 //! step names, is taken without it.
 
 use super::act;
-use super::agreement::shown_in;
 use super::frame::{Frame, Link};
-use super::letter::{self, Block, Composed, Facts, Language};
+use super::letter::{self, Block, Composed, Facts};
 use super::office;
 use super::part::{Cell, Field, Form, Page, Part, Parts, Tone};
 use super::{Typed, number, review};
 use crate::desk::File;
+use crate::letters::Language;
 use crate::server::visit::Visit;
 use crate::server::{App, Error, SignedIn, door, signature};
 use agreement::{NoticePart, Service};
@@ -91,7 +91,9 @@ async fn told(
     code: Option<String>,
 ) -> Option<Written> {
     let order = correction.order();
-    let language = language.or(Language::read(&order.language)).unwrap_or(Language::English);
+    let letters = app.program().letters();
+    let language = language.or_else(|| letters.of(&order.language).cloned());
+    let language = language.unwrap_or_else(|| letters.first().clone());
     let agreement = app.program().agreement();
     let name = |id| agreement.party(id).map_or_else(|| id.to_string(), |party| party.name.clone());
     let mut facts = Facts {
@@ -99,19 +101,19 @@ async fn told(
         told: order.recipients.iter().map(name).collect(),
         is_anothers: order.splits,
         is_undone: correction.reversed().is_some(),
-        ..common(app, file, language, correction.at()).await?
+        ..common(app, file, &language, correction.at()).await?
     };
-    let text = letter::text(&letter::correction(language, &facts));
+    let text = letter::text(&letter::correction(&language, &facts));
     let digest = signature::hex(&Sha256::digest(text.as_bytes()));
     facts.code = code;
-    let blocks = letter::correction(language, &facts);
+    let blocks = letter::correction(&language, &facts);
     // No time to answer runs: only the code ends some day.
     let ends = days_after(app.now(), LATE_DAYS)?;
     Some(Written { language, facts, blocks, digest, ends, states: BTreeSet::new() })
 }
 
 /// What every letter of a case has.
-async fn common(app: &App, file: &File, language: Language, dated: Timestamp) -> Option<Facts> {
+async fn common(app: &App, file: &File, language: &Language, dated: Timestamp) -> Option<Facts> {
     let agreement = app.program().agreement();
     let own = office::own(app, file).await.unwrap_or_default();
     let value = |name: &str| own.get(name).cloned().unwrap_or_default();
@@ -127,7 +129,7 @@ async fn common(app: &App, file: &File, language: Language, dated: Timestamp) ->
         addressee: addressee.into_iter().filter(|line| !line.is_empty()).collect(),
         case_id: file.lead.found.case_id.clone(),
         number: file.stored.case.id().to_string(),
-        dated: shown_in(language, dated.to_zoned(TimeZone::UTC).date()),
+        dated: language.date(dated.to_zoned(TimeZone::UTC).date()),
         door: format!("{}/me", public.trim_end_matches('/')),
         demonstration: agreement.demonstration,
         ..Facts::default()
@@ -143,15 +145,16 @@ async fn notice(
     code: Option<String>,
 ) -> Option<Written> {
     let (case, lead) = (&file.stored.case, &file.lead);
+    let letters = app.program().letters();
     let drafted = case.steps().iter().rev().find_map(|taken| match &taken.step {
-        Step::DraftNotice(draft) => Some((Language::read(&draft.language)?, taken.at)),
+        Step::DraftNotice(draft) => Some((letters.of(&draft.language)?.clone(), taken.at)),
         _ => None,
     });
     // A language asked for is a letter to be drafted now; otherwise it is the one that was drafted.
     let (language, dated) = match (language, drafted) {
         (Some(language), _) => (language, app.now()),
         (None, Some((language, at))) => (language, at),
-        (None, None) => (Language::English, app.now()),
+        (None, None) => (letters.first().clone(), app.now()),
     };
     let program = app.program();
     let agreement = program.agreement();
@@ -175,17 +178,17 @@ async fn notice(
         found,
         confirmed: verified.finding().words.clone(),
         sources,
-        intends: letter::intends(language).to_owned(),
-        answer_by: shown_in(language, last_day),
+        intends: language.notice.intends.clone(),
+        answer_by: language.date(last_day),
         days: agreement.notice.response_period_days,
-        ..common(app, file, language, dated).await?
+        ..common(app, file, &language, dated).await?
     };
-    let plain = letter::letter(language, &facts);
+    let plain = letter::letter(&language, &facts);
     let text = letter::text(&plain);
     let digest = signature::hex(&Sha256::digest(text.as_bytes()));
     let states = letter::states(&facts, &text);
     facts.code = code;
-    let blocks = letter::letter(language, &facts);
+    let blocks = letter::letter(&language, &facts);
     Some(Written { language, facts, blocks, digest, ends, states })
 }
 
@@ -205,14 +208,14 @@ fn days_after(at: Timestamp, days: i64) -> Option<Timestamp> {
     at.checked_add(SignedDuration::from_hours(24 * days)).ok()
 }
 
-/// Returns the letter that a case would get in English now.
+/// Returns the letter that a case would get now, in the first language.
 pub(crate) async fn letter_of(
     app: &App,
     officer: &SignedIn,
     id: &LeadId,
 ) -> Result<Option<Composed>, Error> {
     let file = office::read(app, officer, id, "letter").await?;
-    let written = written(app, &file, Some(Language::English), None).await;
+    let written = written(app, &file, Some(app.program().letters().first().clone()), None).await;
     Ok(written.as_ref().map(Written::composed))
 }
 
@@ -331,7 +334,7 @@ pub(super) async fn show_pdf(
 }
 
 fn pdf(app: &App, visit: &Visit, id: &LeadId, written: &Written) -> Response {
-    match letter::pdf(written.language, &written.blocks) {
+    match letter::pdf(&written.language, &written.blocks) {
         Ok(bytes) => {
             let file = format!("attachment; filename=\"letter-{id}.pdf\"");
             ([(CONTENT_TYPE, "application/pdf".to_owned()), (CONTENT_DISPOSITION, file)], bytes)

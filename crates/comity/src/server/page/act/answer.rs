@@ -1,7 +1,6 @@
 //! Notice and answer: the letter is drafted and served, the mail may come back, the individual contests, is heard, and
 //! the contest is decided.
 
-use super::super::letter::Language;
 use super::super::number;
 use super::super::part::{Cell, Choice, Field, Part, Tone};
 use super::{Around, Desk, Reader, begin_of, form};
@@ -13,11 +12,10 @@ use casework::{
 
 pub(super) fn notice(case: &Case, around: &Around<'_>) -> Vec<Part> {
     let desk = Desk::Notice;
-    let languages = Language::ALL.iter().map(|one| Choice::new(one.code(), one.name())).collect();
     let draft = |button: &str| {
         Part::Form(
             form(desk, case, StepKind::DraftNotice, around, button)
-                .field(Field::one("language", "Language of the letter", languages).value("en")),
+                .field(language(around, "Language of the letter")),
         )
     };
     match case.standing() {
@@ -279,6 +277,21 @@ pub(super) fn decision(case: &Case, around: &Around<'_>) -> Vec<Part> {
     }
 }
 
+/// The choice of a letter's language.
+pub(super) fn language(around: &Around<'_>, label: &'static str) -> Field {
+    let offered = around.letters.offered().map(|one| Choice::new(one.code(), one.name()));
+    Field::one("language", label, offered.collect()).value(around.letters.first().code())
+}
+
+/// Reads the choice.
+pub(super) fn language_of(
+    reader: &mut Reader<'_>,
+    around: &Around<'_>,
+    missing: &str,
+) -> Option<String> {
+    reader.of("language", missing, |code| Some(around.letters.offer(code)?.code().to_owned()))
+}
+
 pub(super) fn step(
     kind: StepKind,
     case: &Case,
@@ -287,9 +300,9 @@ pub(super) fn step(
 ) -> Option<Step> {
     match kind {
         StepKind::DraftNotice => {
-            let language = reader.of("language", "Choose a language", Language::read)?;
+            let language = language_of(reader, around, "Choose a language")?;
             let letter = around.letter.clone()?.digest;
-            Some(Step::DraftNotice(Draft { language: language.code().to_owned(), letter }))
+            Some(Step::DraftNotice(Draft { language, letter }))
         }
         StepKind::ServeNotice => {
             let how = reader.of("how", "Say how it was served", |text| match text {
@@ -303,13 +316,13 @@ pub(super) fn step(
                 "household" => Some(Addressee::Household),
                 _ => None,
             })?;
-            let language = reader.of("language", "Choose a language", Language::read)?;
+            let language = language_of(reader, around, "Choose a language")?;
             let address = reader.words("address", "Enter where it was sent");
             let letter = around.letter.clone()?;
             let served = Service {
                 how,
                 to,
-                language: language.code().to_owned(),
+                language,
                 address,
                 letter: letter.digest,
                 states: letter.states,

@@ -2,9 +2,9 @@
 
 use super::super::agreement::shown;
 use super::super::frame::Link;
-use super::super::letter::Language;
 use super::super::number;
 use super::super::part::{Cell, Choice, Field, Part, Table, Tone};
+use super::answer::{language, language_of};
 use super::{Around, Desk, Reader, days_after, form};
 use casework::{
     Acknowledgement, ActionKind, ActionOrder, Because, Case, Closing, CorrectionOrder,
@@ -140,14 +140,7 @@ pub(super) fn correction(case: &Case, around: &Around<'_>) -> Vec<Part> {
                     )
                     .optional(),
                 )
-                .field(
-                    Field::one(
-                        "language",
-                        "Language of the letter that tells the person",
-                        languages(),
-                    )
-                    .value("en"),
-                ),
+                .field(language(around, "Language of the letter that tells the person")),
         )
     };
     let told = Table::new("Who must hear of it", &["Recipient", "Party"])
@@ -262,10 +255,6 @@ pub(super) fn correction(case: &Case, around: &Around<'_>) -> Vec<Part> {
             ]
         }
     }
-}
-
-fn languages() -> Vec<Choice> {
-    Language::ALL.iter().map(|one| Choice::new(one.code(), one.name())).collect()
 }
 
 /// Shows what the runs joined to the person's case, and what a split would part from it.
@@ -409,7 +398,7 @@ fn order(reader: &mut Reader<'_>, around: &Around<'_>) -> CorrectionOrder {
     let words = reader.words("words", "Say what was wrong, and what is right");
     let recipients: BTreeSet<_> =
         around.recipients.iter().filter_map(|(id, _)| id.parse().ok()).collect();
-    let language = reader.of("language", "Choose the language of the letter", Language::read);
-    let language = language.map(|one| one.code().to_owned()).unwrap_or_default();
+    let language = language_of(reader, around, "Choose the language of the letter");
+    let language = language.unwrap_or_default();
     CorrectionOrder { words, recipients, splits: reader.ticked("splits"), language }
 }

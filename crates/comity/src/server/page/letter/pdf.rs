@@ -3,7 +3,8 @@
 //! Helvetica's letters are those of windows-1252. A letter with others in it (`Hồ`) is not spelled wrong: it has no PDF
 //! ([`CannotSpell`]), and is printed from the page, which any browser sets with the machine's own fonts.
 
-use super::{Block, Language};
+use super::Block;
+use crate::letters::Words;
 use pdf_writer::types::StructRole;
 use pdf_writer::{Content, Finish as _, Name, Pdf, Rect, Ref, Str, TextStr};
 
@@ -37,7 +38,7 @@ struct Role {
 ///
 /// # Errors
 /// It has signs that the font lacks.
-pub(crate) fn pdf(language: Language, blocks: &[Block]) -> Result<Vec<u8>, CannotSpell> {
+pub(crate) fn pdf(language: &Words, blocks: &[Block]) -> Result<Vec<u8>, CannotSpell> {
     let mut setting = Setting {
         pages: vec![Vec::new()],
         y: HEIGHT - MARGIN,
@@ -193,7 +194,7 @@ fn width(bytes: &[u8], size: f32, is_bold: bool) -> f32 {
 /// A paragraph or heading: what it is, its place, and the pages and marks of its lines.
 type Element = (Role, Ref, Vec<(Ref, i32)>);
 
-fn written(language: Language, title: &str, pages: &[Vec<Line>]) -> Vec<u8> {
+fn written(language: &Words, title: &str, pages: &[Vec<Line>]) -> Vec<u8> {
     let mut pdf = Pdf::new();
     let mut last = 0;
     let mut next = || {
@@ -289,10 +290,11 @@ fn drawn(page: &[Line]) -> Vec<u8> {
 mod tests {
     use super::super::{letter, tests::facts};
     use super::*;
+    use crate::letters::own;
 
     #[test]
     fn the_letter_is_a_pdf_that_says_its_language_and_its_subject() {
-        let bytes = pdf(Language::Spanish, &letter(Language::Spanish, &facts())).expect("spelled");
+        let bytes = pdf(&own()[1], &letter(&own()[1], &facts())).expect("spelled");
         let text = String::from_utf8_lossy(&bytes);
         assert!(text.starts_with("%PDF-1.") && text.trim_end().ends_with("%%EOF"));
         assert!(text.contains("/Lang (es)") && text.contains("/MarkInfo"));
@@ -303,14 +305,14 @@ mod tests {
     fn a_name_that_the_font_lacks_is_never_spelled_wrong() {
         let mut facts = facts();
         facts.addressee = vec!["Hao Hồ".into()];
-        assert_eq!(pdf(Language::English, &letter(Language::English, &facts)), Err(CannotSpell));
+        assert_eq!(pdf(&own()[0], &letter(&own()[0], &facts)), Err(CannotSpell));
     }
 
     #[test]
     fn a_long_letter_goes_on_over_pages_and_no_line_leaves_the_paper() {
         let mut facts = facts();
         facts.confirmed = "word ".repeat(1_500) + &"x".repeat(400);
-        let bytes = pdf(Language::English, &letter(Language::English, &facts)).expect("spelled");
+        let bytes = pdf(&own()[0], &letter(&own()[0], &facts)).expect("spelled");
         let pages = String::from_utf8_lossy(&bytes).matches("/Type /Page\n").count();
         assert!(pages >= 3, "{pages} pages");
         for size in [11.0_f32, 14.0] {
