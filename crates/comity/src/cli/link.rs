@@ -53,7 +53,7 @@ pub(super) struct Words {
 enum Command {
     /// Counts what each column holds: missing, distinct and most frequent values
     Profile(profile::Words),
-    /// Counts the pairs that each rule makes, without making any
+    /// Counts the pairs that each rule makes
     Block(block::Words),
     /// Proposes rules under a budget of pairs, with their estimated recall
     Suggest(suggest::Words),

@@ -1,4 +1,5 @@
-//! `comity link block`: what each rule would make, counted without making a pair.
+//! `comity link block`: how many pairs each rule would make. A rule that asks more than equal keys is counted pair by pair,
+//! and estimated where those are too many; a number that is an estimate says so.
 
 use super::{Done, Files, Method};
 use crate::Error;
@@ -32,7 +33,7 @@ impl Words {
             "rules": counts.iter().map(|rule| serde_json::json!({
                 "rule": rule.rule, "pairs": rule.pairs, "new_pairs": rule.new_pairs,
                 "cumulative_pairs": rule.cumulative_pairs, "records_without_key": rule.keyless,
-                "largest_blocks": rule.largest_blocks,
+                "largest_blocks": rule.largest_blocks, "estimated": rule.estimated,
             })).collect::<Vec<_>>(),
             "seconds": super::seconds(&watch),
         }));
@@ -41,17 +42,22 @@ impl Words {
             "pairs", "new", "together", "largest"
         ));
         for rule in &counts {
+            let said = |pairs: u64| {
+                let about = if rule.estimated { "~" } else { "" };
+                format!("{about}{}", thousands(pairs))
+            };
             printer.line(&format!(
                 "{:>11} {:>11} {:>11} {:>9}  {}",
-                thousands(rule.pairs),
-                thousands(rule.new_pairs),
-                thousands(rule.cumulative_pairs),
+                said(rule.pairs),
+                said(rule.new_pairs),
+                said(rule.cumulative_pairs),
                 thousands(rule.largest_blocks.first().copied().unwrap_or(0)),
                 rule.rule
             ));
         }
         let made = counts.last().map_or(0, |rule| rule.cumulative_pairs);
-        printer.line(&format!("{} of {} possible pairs", thousands(made), thousands(all)));
+        let about = if counts.iter().any(|rule| rule.estimated) { "About " } else { "" };
+        printer.line(&format!("{about}{} of {} possible pairs", thousands(made), thousands(all)));
         Ok(Done::Well)
     }
 }
