@@ -146,8 +146,19 @@ impl<'t> Blocks<'t> {
         self.asked.iter().all(Asked::is_plain)
     }
 
+    /// Returns the layers of all rules; where every rule is plain, those are the rules.
     pub(crate) fn rules(&self) -> &[Arc<KeyedRule>] {
         &self.rules
+    }
+
+    /// Returns how many rules there are.
+    pub(crate) fn rule_count(&self) -> usize {
+        self.asked.len()
+    }
+
+    /// Returns the number of a layer's rule.
+    pub(crate) fn rule_of(&self, layer: usize) -> u16 {
+        self.numbers[layer]
     }
 
     /// Returns the number of each record's block under a rule, counted from 1, 0 where it is in none.
@@ -206,23 +217,29 @@ impl<'t> Blocks<'t> {
         group: Group<'b>,
         layer: usize,
     ) -> impl Iterator<Item = Blocked> + 'b {
-        let number = self.numbers[layer];
-        let asked = &self.asked[usize::from(number)];
-        let before = &self.rules[asked.layers.start..layer];
+        let rule = self.numbers[layer];
         // Conditions are worked out for many pairs at once.
         group.rows(self.tables.link()).flat_map(move |mut pairs| {
-            pairs.retain(|(source, recipient)| {
-                !before.iter().any(|layer| self.makes(layer, *source, *recipient))
-            });
-            for condition in &asked.conditions {
-                condition.keep(&mut pairs);
-            }
-            pairs.into_iter().filter_map(move |(source, recipient)| {
-                self.first_before(source, recipient, usize::from(number))
-                    .is_none()
-                    .then_some(Blocked { source, recipient, rule: number })
-            })
+            self.keep_first(layer, &mut pairs);
+            let blocked = move |(source, recipient)| Blocked { source, recipient, rule };
+            pairs.into_iter().map(blocked)
         })
+    }
+
+    /// Keeps, of pairs that share a key of a layer, those that its rule makes and makes there first, and that no rule
+    /// before it makes.
+    pub(crate) fn keep_first(&self, layer: usize, pairs: &mut Vec<(RecordRef, RecordRef)>) {
+        let number = usize::from(self.numbers[layer]);
+        let asked = &self.asked[number];
+        let before = &self.rules[asked.layers.start..layer];
+        pairs.retain(|(source, recipient)| {
+            !before.iter().any(|layer| self.makes(layer, *source, *recipient))
+        });
+        for condition in &asked.conditions {
+            condition.keep(pairs);
+        }
+        pairs
+            .retain(|(source, recipient)| self.first_before(*source, *recipient, number).is_none());
     }
 
     fn makes(&self, rule: &KeyedRule, source: RecordRef, recipient: RecordRef) -> bool {

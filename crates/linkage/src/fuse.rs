@@ -2,7 +2,8 @@
 //!
 //! Steps five to seven of the path at once, in place of [`Blocks::pairs`], [`crate::compare::Comparer`] and
 //! [`Scorer::weight`] one after the other. That plain composition is the definition and stands in `link/plain.rs`; a
-//! property test holds this to the same pairs, patterns and bits. What is different here is only how: work is cut by
+//! property test holds this to the same pairs, patterns and bits. Where a rule asks more than equal keys, its pairs are
+//! narrowed first, and then go the same way but for the sieve. What is different here is only how: work is cut by
 //! pairs (`unit`), records are read as short rows (`rows`, written once for several passes by `ready`), levels are found with less work (`finder`), and pairs that
 //! cannot weigh enough are let go, most of them many at a time (`sieve`) and others before their likenesses are worked out
 //! (`bound`). It settles and clusters nothing.
@@ -23,10 +24,13 @@ use std::sync::mpsc;
 
 pub(crate) use crate::fuse::edit::within_one;
 pub(crate) use crate::fuse::pass::Tally;
+#[cfg(feature = "plan")]
+pub(crate) use crate::fuse::pass::Worker;
 pub(crate) use crate::fuse::ready::Ready;
 
 use crate::block::Blocks;
 use crate::fuse::bound::Bound;
+#[cfg(not(feature = "plan"))]
 use crate::fuse::pass::Worker;
 use crate::fuse::sieve::Sieve;
 use crate::fuse::unit::cut;
@@ -55,6 +59,8 @@ pub(crate) struct Fused<'s, 't> {
     sieve: Option<Sieve>,
     /// The word of each rule's key, for all rules but the last.
     keys: &'s [usize],
+    /// How many rules are told apart.
+    rules: usize,
 }
 
 impl<'s, 't> Fused<'s, 't> {
@@ -73,7 +79,8 @@ impl<'s, 't> Fused<'s, 't> {
             }
             Goal::Patterns | Goal::Everything { .. } => (None, None),
         };
-        Self { ready, blocks, goal, among, bound, sieve, keys: &ready.keys }
+        let rules = blocks.rule_count();
+        Self { ready, blocks, goal, among, bound, sieve, keys: &ready.keys, rules }
     }
 
     /// Begins a pass over the blocks of one rule, which need not be among those that `ready` was made with.
@@ -82,8 +89,19 @@ impl<'s, 't> Fused<'s, 't> {
         blocks: &'s Blocks<'t>,
         goal: Goal<'s, 't>,
     ) -> Self {
-        debug_assert_eq!(blocks.rules().len(), 1, "no rule comes before another");
+        debug_assert_eq!(blocks.rule_count(), 1, "no rule comes before another");
         Self { keys: &[], ..Self::new(ready, blocks, goal, None) }
+    }
+
+    /// Begins a pass over pairs that somebody else makes, by so many rules. `blocks` has none.
+    #[cfg(feature = "plan")]
+    pub(crate) fn of_given(
+        ready: &'s Ready<'t>,
+        blocks: &'s Blocks<'t>,
+        goal: Goal<'s, 't>,
+        rules: usize,
+    ) -> Self {
+        Self { sieve: None, rules, ..Self::new(ready, blocks, goal, None) }
     }
 
     /// Goes through all pairs, on the threads that the tables were given. What comes out doesn't depend on how many.

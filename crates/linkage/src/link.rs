@@ -13,10 +13,9 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 
 use crate::Result;
-use crate::block::{Blocked, Blocks, RuleCount};
-use crate::compare::Comparer;
+use crate::block::{Blocks, RuleCount};
 use crate::fuse::{Fused, Goal, Ready, Tally};
-use crate::model::{Comparison, Expectation, Model, ThresholdRule};
+use crate::model::{Expectation, Model, ThresholdRule};
 use crate::one_to_one::settle;
 use crate::pattern::Pattern;
 use crate::record::{RecordRef, Side};
@@ -198,14 +197,11 @@ pub(crate) fn score_pairs<'t>(
     among: Option<&[bool]>,
     on_progress: impl FnMut(Progress),
 ) -> Result<Weighed> {
-    if !blocks.is_plain() {
-        return score_narrowed(scorer, blocks, least, among, on_progress);
-    }
     let ready = Ready::new(scorer.tables(), scorer.model().comparisons(), blocks)?;
     Ok(score_ready(scorer, blocks, &ready, detail, (least, among), on_progress))
 }
 
-/// Does the same by what was made ready with these blocks, all of whose rules are plain, and the scorer's comparisons.
+/// Does the same by what was made ready with these blocks and the scorer's comparisons.
 pub(crate) fn score_ready<'t>(
     scorer: &Scorer<'t>,
     blocks: &Blocks<'t>,
@@ -229,56 +225,7 @@ pub(crate) fn score_ready<'t>(
     }
 }
 
-/// Does the same pair by pair, where a rule asks more than equal keys.
-fn score_narrowed(
-    scorer: &Scorer<'_>,
-    blocks: &Blocks<'_>,
-    least: f64,
-    among: Option<&[bool]>,
-    mut on_progress: impl FnMut(Progress),
-) -> Result<Weighed> {
-    let rules = scorer.model().rules().len();
-    let mut comparer = Comparer::new(scorer.tables(), scorer.model().comparisons())?;
-    let mut weighed = Weighed {
-        pairs: Vec::new(),
-        count: 0,
-        new_pairs: vec![0; rules],
-        histogram: BTreeMap::new(),
-        patterns: vec![FxHashMap::default(); rules],
-    };
-    let chosen = |pair: &Blocked| among.is_none_or(|among| among[pair.source.index()]);
-    for Blocked { source, recipient, rule } in blocks.pairs().filter(chosen) {
-        let pattern = comparer.pattern(source, recipient);
-        let weight = scorer.weight(pattern, source, recipient);
-        weighed.count += 1;
-        weighed.new_pairs[usize::from(rule)] += 1;
-        *weighed.patterns[usize::from(rule)].entry(pattern).or_insert(0) += 1;
-        *weighed.histogram.entry(whole(weight)).or_insert(0) += 1;
-        if weight >= least {
-            weighed.pairs.push(Pair { source, recipient, rule, pattern, weight });
-        }
-    }
-    // How many there will be isn't known before: conditions are worked out pair by pair.
-    on_progress(Progress { scored_pairs: weighed.count, all_pairs: weighed.count });
-    weighed.pairs.sort_unstable_by_key(|pair| (pair.source, pair.recipient));
-    Ok(weighed)
-}
-
-/// Counts the patterns of the pairs of a rule, pair by pair.
-pub(crate) fn count_plainly(
-    tables: &Tables,
-    comparisons: &[Comparison],
-    blocks: &Blocks<'_>,
-) -> Result<Vec<(Pattern, u64)>> {
-    let mut comparer = Comparer::new(tables, comparisons)?;
-    let mut counts = FxHashMap::default();
-    for pair in blocks.pairs() {
-        *counts.entry(comparer.pattern(pair.source, pair.recipient)).or_insert(0) += 1;
-    }
-    Ok(sorted(counts))
-}
-
-/// Does the same of one rule, which is plain, by what was made ready with the blocks of any rules.
+/// Counts the patterns of the pairs of one rule, by what was made ready with the blocks of any rules.
 pub(crate) fn count_ready<'t>(ready: &Ready<'t>, blocks: &Blocks<'t>) -> Vec<(Pattern, u64)> {
     let tally = Fused::of_one_rule(ready, blocks, Goal::Patterns).run(|_| {});
     let by_rule: Vec<_> = tally.patterns.into_iter().map(sorted).collect();

@@ -15,7 +15,7 @@ use crate::compare::{Comparer, Compiled, NONE_HOLDS};
 use crate::dictionary::Texts;
 use crate::fuse::Ready;
 use crate::keys::columns_of;
-use crate::link::{count_plainly, count_ready, sorted};
+use crate::link::{count_ready, sorted};
 use crate::model::{Column, Comparison, Level, Link, Recipe, Rule, Test, Training};
 use crate::neighbours::{OneEdit, each_once};
 use crate::parallel::share;
@@ -408,12 +408,7 @@ pub(crate) fn count_sessions<'t>(
             .map(|comparison| !shares_column(recipe.columns(), &keyed, comparison))
             .collect();
         let mut counts: FxHashMap<Pattern, u64> = FxHashMap::default();
-        let patterns = if blocks.is_plain() {
-            count_ready(ready, &blocks)
-        } else {
-            count_plainly(tables, comparisons, &blocks)?
-        };
-        for (pattern, count) in patterns {
+        for (pattern, count) in count_ready(ready, &blocks) {
             *counts.entry(pattern.only(&taught)).or_insert(0) += count;
         }
         let counts = sorted(counts);

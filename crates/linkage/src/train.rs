@@ -170,13 +170,9 @@ fn learn<'t>(recipe: &Recipe, tables: &'t Tables, wanted: f64, most: u64) -> Res
     // What is kept for afterwards is no part of what is learnt from.
     let from = if chosen.is_some() { least } else { lightest };
     let score = |scorer, detail, from, among| {
-        if blocks.is_plain() {
-            Ok(score_ready(scorer, &blocks, &ready, detail, (from, among), |_| {}))
-        } else {
-            score_pairs(scorer, &blocks, detail, from, among, |_| {})
-        }
+        score_ready(scorer, &blocks, &ready, detail, (from, among), |_| {})
     };
-    let mut weighed = score(&scorer, Detail::Full, from, chosen.as_deref())?;
+    let mut weighed = score(&scorer, Detail::Full, from, chosen.as_deref());
     let patterns = weighed.patterns_by_rule();
     let mut pairs: Vec<Pair> =
         weighed.pairs.iter().filter(|pair| pair.weight >= least).copied().collect();
@@ -204,7 +200,7 @@ fn learn<'t>(recipe: &Recipe, tables: &'t Tables, wanted: f64, most: u64) -> Res
     if chosen.is_some() {
         // Second hits are few, and in a sample of the records the middle of the scale would be a matter of chance: what
         // weights stand for is learnt from all records' pairs, now that kin are told apart.
-        weighed = score(&scorer, Detail::Kept, lightest, None)?;
+        weighed = score(&scorer, Detail::Kept, lightest, None);
         pairs = weighed.pairs.iter().filter(|pair| pair.weight >= least).copied().collect();
         in_order(tables, &mut pairs);
     } else {

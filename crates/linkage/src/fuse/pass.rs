@@ -81,6 +81,8 @@ pub(crate) struct Worker<'f, 's, 't> {
     columns: Columns,
     /// What came of that.
     sifted: Sifted,
+    /// Pairs that share a key, before what else their rule asks is asked of them.
+    narrowed: Vec<(RecordRef, RecordRef)>,
     tally: Tally,
 }
 
@@ -108,6 +110,9 @@ impl Gathered {
 /// The records whose rows are gathered at once, where blocks are smaller: reads from memory then overlap.
 const GATHERED: usize = 512;
 
+/// How many pairs are narrowed at once, or a row of them more.
+const NARROWED: usize = 1 << 12;
+
 /// Rows gathered and the records that they are of.
 #[derive(Clone, Copy)]
 struct Members<'g> {
@@ -119,7 +124,7 @@ struct Members<'g> {
 
 impl<'f, 's, 't> Worker<'f, 's, 't> {
     pub(crate) fn new(fused: &'f Fused<'s, 't>) -> Self {
-        let rules = fused.blocks.rules().len();
+        let rules = fused.rules;
         Self {
             fused,
             memos: fused.ready.finders.iter().map(Finder::memos).collect(),
@@ -128,6 +133,7 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
             recipients: Gathered::default(),
             columns: Columns::default(),
             sifted: Sifted::default(),
+            narrowed: Vec::new(),
             tally: Tally {
                 pairs: Vec::new(),
                 new_pairs: vec![0; rules],
@@ -145,6 +151,9 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
 
     /// Goes through the pairs of a unit.
     pub(crate) fn work(&mut self, unit: &Unit) {
+        if !self.fused.blocks.is_plain() {
+            return self.work_narrowed(unit);
+        }
         for span in &unit.spans {
             let (sources, recipients) =
                 (std::mem::take(&mut self.sources), std::mem::take(&mut self.recipients));
@@ -157,6 +166,76 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
                     self.tile(*rule, tile, sources, recipients)
                 }
             };
+        }
+    }
+
+    /// Does the same where some rule asks more than equal keys: its conditions are asked of many pairs at once, and what they
+    /// leave is compared and weighed pair by pair.
+    fn work_narrowed(&mut self, unit: &Unit) {
+        let fused = self.fused;
+        let between = fused.ready.link == Link::Between;
+        for span in &unit.spans {
+            let (Span::Blocks { rule: layer, .. } | Span::Tile { rule: layer, .. }) = span;
+            let layer = usize::from(*layer);
+            let keyed = &fused.blocks.rules()[layer];
+            let others = |block| {
+                if between { keyed.recipients.of(block) } else { keyed.sources.of(block) }
+            };
+            match span {
+                Span::Blocks { blocks, .. } => {
+                    for block in blocks.clone() {
+                        self.narrow(layer, keyed.sources.of(block), others(block), !between);
+                    }
+                }
+                Span::Tile { block, sources, recipients, .. } => {
+                    let down = &keyed.sources.of(*block)[sources.clone()];
+                    let across = &others(*block)[recipients.clone()];
+                    self.narrow(layer, down, across, !between && sources == recipients);
+                }
+            }
+            self.weigh_narrowed(layer);
+        }
+    }
+
+    /// Gathers the pairs of some records with others, those with later ones where both are the same.
+    fn narrow(&mut self, layer: usize, down: &[RecordRef], across: &[RecordRef], are_same: bool) {
+        for (row, source) in down.iter().enumerate() {
+            if self.fused.among.is_some_and(|among| !among[source.index()]) {
+                continue;
+            }
+            let others = if are_same { &across[row + 1..] } else { across };
+            self.narrowed.extend(others.iter().map(|other| (*source, *other)));
+            if self.narrowed.len() >= NARROWED {
+                self.weigh_narrowed(layer);
+            }
+        }
+    }
+
+    fn weigh_narrowed(&mut self, layer: usize) {
+        let mut pairs = std::mem::take(&mut self.narrowed);
+        let blocks = self.fused.blocks;
+        blocks.keep_first(layer, &mut pairs);
+        self.weigh(blocks.rule_of(layer), &pairs);
+        pairs.clear();
+        self.narrowed = pairs;
+    }
+
+    /// Compares and weighs pairs that a rule makes and no rule before it.
+    pub(crate) fn weigh(&mut self, rule: u16, pairs: &[(RecordRef, RecordRef)]) {
+        let ready = self.fused.ready;
+        for (source, recipient) in pairs {
+            let left = ready.source.row(source.index());
+            let right = ready.recipient_rows().row(recipient.index());
+            let Goal::Heavy { scorer, least } = self.fused.goal else {
+                self.count(rule, *source, *recipient, left, right);
+                continue;
+            };
+            self.tally.new_pairs[usize::from(rule)] += 1;
+            let pair = (*source, *recipient);
+            let (equal, missing) = self.agreement(left, right);
+            if let Some(pattern) = self.heavy(scorer, pair, left, right, equal, missing) {
+                self.keep(scorer, least, rule, pattern, pair, (left, right));
+            }
         }
     }
 
@@ -337,6 +416,19 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
         if earlier.iter().any(|word| left[*word] == right[*word] && left[*word] != NO_VALUE) {
             return;
         }
+        self.count(rule, source, recipient, left, right);
+    }
+
+    /// Does it for a pair that no earlier rule makes.
+    #[inline]
+    fn count(
+        &mut self,
+        rule: u16,
+        source: RecordRef,
+        recipient: RecordRef,
+        left: &[u32],
+        right: &[u32],
+    ) {
         self.tally.new_pairs[usize::from(rule)] += 1;
         let (equal, missing) = self.agreement(left, right);
         let pattern = self.pattern(source, recipient, left, right, equal, missing);

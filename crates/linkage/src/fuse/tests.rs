@@ -9,8 +9,8 @@ use proptest::prelude::*;
 
 use crate::block::Blocks;
 use crate::fuse::Ready;
-use crate::link::plain::score_plainly;
-use crate::link::{Detail, count_plainly, count_ready, score_pairs};
+use crate::link::plain::{count_plainly, score_plainly};
+use crate::link::{Detail, count_ready, score_pairs};
 use crate::record::Side;
 use crate::score::Scorer;
 use crate::tables::{Table, Tables};
@@ -87,13 +87,36 @@ level = [
 ]
 "#;
 
-fn model(link: Link) -> Model {
-    let link = match link {
+/// Rules that ask more than equal keys, put between the others.
+const NARROWING: &str = r#"
+    { sql = "l.given = r.given and l.pay <= r.pay" },
+    { keys = [{ column = "birth", take = "year" }], min_hash = { column = "given", q = 2, bands = 3, rows = 1 } },
+    { neighbourhood = { column = "surname", window = 1 } },
+    { keys = [{ column = "surname" }] },
+"#;
+
+/// The model of a link, with or without rules that narrow.
+fn model_with(link: Link, narrowing: bool) -> Model {
+    let model = model(link);
+    if !narrowing {
+        return model;
+    }
+    let rule = "    { keys = [{ column = \"surname\" }] },\n";
+    let written =
+        MODEL.replace("LINK", word(link)).replacen(rule, NARROWING.trim_start_matches('\n'), 1);
+    Model::from_toml(&written).unwrap()
+}
+
+fn word(link: Link) -> &'static str {
+    match link {
         Link::Between => "between",
         Link::Within => "within",
         Link::Both => "both",
-    };
-    Model::from_toml(&MODEL.replace("LINK", link)).unwrap()
+    }
+}
+
+fn model(link: Link) -> Model {
+    Model::from_toml(&MODEL.replace("LINK", word(link))).unwrap()
 }
 
 type Row = [String; 6];
@@ -152,12 +175,15 @@ proptest! {
         source in prop::collection::vec(row(), 0..90), recipient in prop::collection::vec(row(), 0..90),
         size in prop::sample::select(vec![1usize, 2, 7, 49, 50, 51, 100]),
     ) {
-        for link in [Link::Between, Link::Within, Link::Both] {
-            let model = model(link);
-            for threads in [1, 2, 4, 16] {
+        for (link, narrowing) in
+            [Link::Between, Link::Within, Link::Both].into_iter().flat_map(|link| [(link, false), (link, true)])
+        {
+            let model = model_with(link, narrowing);
+            for threads in if narrowing { vec![1, 4] } else { vec![1, 2, 4, 16] } {
                 let tables = tables(&model, &source, &recipient, size, threads);
                 let scorer = Scorer::new(&model, &tables).unwrap();
                 let blocks = Blocks::new(&tables, model.rules()).unwrap();
+                prop_assert_eq!(blocks.is_plain(), !narrowing);
                 let ready = Ready::new(&tables, model.comparisons(), &blocks).unwrap();
                 for rule in model.rules().iter().map(std::slice::from_ref) {
                     let shared = Blocks::beside(&[&blocks], &tables, rule).unwrap();

@@ -9,8 +9,10 @@ use super::{Pair, whole};
 use crate::Result;
 use crate::block::Blocks;
 use crate::compare::Comparer;
+use crate::model::Comparison;
 use crate::pattern::Pattern;
 use crate::score::Scorer;
+use crate::tables::Tables;
 
 /// What scoring every blocked pair came to.
 pub(crate) struct Plain {
@@ -43,4 +45,18 @@ pub(crate) fn score_plainly(scorer: &Scorer<'_>, blocks: &Blocks<'_>, least: f64
     }
     plain.pairs.sort_unstable_by_key(|pair| (pair.source, pair.recipient));
     Ok(plain)
+}
+
+/// Counts the patterns of the pairs of all rules, pair by pair.
+pub(crate) fn count_plainly(
+    tables: &Tables,
+    comparisons: &[Comparison],
+    blocks: &Blocks<'_>,
+) -> Result<Vec<(Pattern, u64)>> {
+    let mut comparer = Comparer::new(tables, comparisons)?;
+    let mut counts = BTreeMap::new();
+    for pair in blocks.pairs() {
+        *counts.entry(comparer.pattern(pair.source, pair.recipient)).or_insert(0) += 1;
+    }
+    Ok(counts.into_iter().collect())
 }

@@ -1,9 +1,9 @@
 //! The work of one unit: pairs of its records, compared and scored.
 //!
 //! Steps five to seven of the path for a few rows at a time. The rows become tables of their own, with a dictionary of
-//! their own, and then it is the plain composition again: the pairs of each block, but those that an earlier layer or rule
-//! makes, each compared and scored. Nothing but the rows and the model decides what comes of it, so it makes no
-//! difference which rows stand in which unit.
+//! their own. The pairs of each block, but those that an earlier layer or rule makes, go through the fused pass (`fuse`),
+//! which lets go of a pair as soon as it cannot weigh enough. Nothing but the rows and the model decides what comes of it,
+//! so it makes no difference which rows stand in which unit.
 
 use std::cmp::Ordering;
 use std::num::NonZeroUsize;
@@ -23,17 +23,17 @@ use super::failed;
 use super::link_exec::{Output, Ready};
 use super::rows::{RECORD, SIDE, place_name, reference, rules_of_layers, share_name, value_name};
 use super::run::PlannedPair;
-use crate::compare::Comparer;
 use crate::compare::list::Lists;
 use crate::compare::place::Place;
 use crate::dictionary::{Numbers, TextNumbers, Texts};
 use crate::expression::{Condition, Expression, Split, from_arrow_day};
+use crate::fuse::{self, Fused, Goal};
 use crate::keys::KEY_BYTES;
 use crate::model::{Kind, Link, Model, Rule};
 use crate::record::RecordRef;
 use crate::score::Scorer;
 use crate::tables::{NO_VALUE, PreparedColumn, Tables, Values};
-use crate::{Error, Frequencies, Result};
+use crate::{Blocks, Error, Frequencies, Pair, Result};
 
 /// Does the units of one partition, one after the other.
 pub(super) struct Worker {
@@ -77,22 +77,29 @@ impl Worker {
                 unit.shares(&rows, comparison, column)
             })?;
         let scorer = Scorer::with_frequencies(&model, &unit.tables, frequencies)?;
-        let mut comparer = Comparer::new(&unit.tables, model.comparisons())?;
-        let output = self.output;
-        linking.each(&rows, |rule, left, right| {
-            let (one, other) = (unit.refs[left], unit.refs[right]);
-            let pattern = comparer.pattern(one, other);
-            match output {
-                Output::Patterns => *ready.patterns.entry((rule, pattern)).or_insert(0) += 1,
-                Output::Pairs(least) => {
-                    let weight = scorer.weight(pattern, one, other);
-                    if weight >= least {
-                        let (left, right) = (unit.records[left], unit.records[right]);
-                        ready.pairs.push(PlannedPair { left, right, rule, pattern, weight });
-                    }
-                }
+        // Which pairs there are is said by the rows' keys, so the pass is given them.
+        let none = Blocks::new(&unit.tables, &[])?;
+        let found = fuse::Ready::new(&unit.tables, model.comparisons(), &none)?;
+        let goal = match self.output {
+            Output::Patterns => Goal::Patterns,
+            Output::Pairs(least) => Goal::Heavy { scorer: &scorer, least },
+        };
+        let fused = Fused::of_given(&found, &none, goal, model.rules().len());
+        let mut pass = fuse::Worker::new(&fused);
+        linking.each(&rows, |rule, pairs| pass.weigh(rule, pairs))?;
+        let tally = pass.finish();
+        for (rule, patterns) in (0u16..).zip(tally.patterns) {
+            for (pattern, count) in patterns {
+                *ready.patterns.entry((rule, pattern)).or_insert(0) += count;
             }
-        })
+        }
+        let [left, right] = unit.numbers();
+        ready.pairs.extend(tally.pairs.into_iter().map(|pair| {
+            let Pair { source, recipient, rule, pattern, weight } = pair;
+            let (left, right) = (left[source.index()], right[recipient.index()]);
+            PlannedPair { left, right, rule, pattern, weight }
+        }));
+        Ok(())
     }
 }
 
@@ -111,6 +118,8 @@ struct Unit {
     tables: Tables,
     /// By row: where it stands in them.
     refs: Vec<RecordRef>,
+    /// By row: whether it stands among the recipient's.
+    is_recipient: Vec<bool>,
     /// By row: the number that its record is known by outside.
     records: Vec<u32>,
 }
@@ -148,7 +157,20 @@ impl Unit {
             Vec::new(),
             NonZeroUsize::MIN,
         );
-        Ok(Self { tables, refs, records: records.values().to_vec() })
+        let is_recipient = own.into_iter().map(|side| side == 1).collect();
+        Ok(Self { tables, refs, is_recipient, records: records.values().to_vec() })
+    }
+
+    /// Returns the numbers by which the records of either side of a pair are known outside, by where they stand.
+    fn numbers(&self) -> [Vec<u32>; 2] {
+        let of = |side: bool| {
+            let own = self.is_recipient.iter().zip(&self.records);
+            own.filter(|(recipient, _)| **recipient == side).map(|(_, number)| *number).collect()
+        };
+        let source: Vec<u32> = of(false);
+        let between = self.tables.link() == Link::Between;
+        let recipient = if between { of(true) } else { source.clone() };
+        [source, recipient]
     }
 
     /// Returns the share of each code of a comparison's column, as the rows bring it.
@@ -202,8 +224,12 @@ impl<'u> Near<'u> {
 }
 
 impl Pairs<'_> {
-    /// Calls `take` with the rule and the rows of each pair, the one that stands first in the tables first.
-    fn each(&self, rows: &RecordBatch, mut take: impl FnMut(u16, usize, usize)) -> Result<()> {
+    /// Calls `take` with a rule and pairs that it makes, the record that stands first in the tables first.
+    fn each(
+        &self,
+        rows: &RecordBatch,
+        mut take: impl FnMut(u16, &[(RecordRef, RecordRef)]),
+    ) -> Result<()> {
         let layers = column(rows, LAYER).map_err(failed)?.as_primitive::<UInt16Type>().values();
         let names = column(rows, KEY).map_err(failed)?.as_fixed_size_binary();
         let roles = column(rows, ROLE).map_err(failed)?.as_primitive::<UInt8Type>().values();
@@ -223,9 +249,9 @@ impl Pairs<'_> {
                 let both = roles[left] & RIGHT != 0;
                 let from = if both { left + 1 } else { start };
                 let rights = (from..end).filter(|row| roles[*row] & RIGHT != 0);
-                for (left, right) in self.kept((layer, names.value(start)), rule, left, rights) {
-                    take(number, left, right);
-                }
+                let kept = self.kept((layer, names.value(start)), rule, left, rights);
+                let kept: Vec<_> = kept.into_iter().map(|pair| self.refs(pair)).collect();
+                take(number, &kept);
             }
             start = end;
         }
