@@ -394,6 +394,9 @@ fn what_a_model_cannot_mean_is_refused_and_says_where() {
     check("prior = 0.01", "prior = 1.0", "it must lie between 0 and 1");
     check("m = 0.7, u", "m = 0.9, u", "its m add up to 1.2");
     check("m = 0.7, u = 0.01", "m = 0.7", "a model needs its m and its u");
+    check("prior = 0.01", "prior = nan", "it must lie between 0 and 1");
+    check("m = 0.7, u = 0.01", "m = nan, u = 0.01", "its m must lie above 0");
+    check("m = 0.7, u = 0.01", "m = 0.7, u = nan", "its u must lie above 0");
     check("reversed = \"surname\"", "reversed = \"birth\"", "two columns of one kind");
     check("{ column = \"surname\" }", "{ column = \"surnam\" }", "names the column `surnam`");
     check("take = \"year\"", "take = \"soundex\"", "needs a column of text");
