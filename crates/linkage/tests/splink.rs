@@ -8,11 +8,14 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::Sheet;
+use linkage::cluster::{Constraints, Members, Method, Policy, cluster};
 use linkage::compare::Comparer;
 use linkage::model::{Key, Rule, Step, Take};
 use linkage::prepare::apply;
 use linkage::splink::{self, ImportOptions, Training, export, import, train};
-use linkage::{Blocks, Links, Model, Scorer, Side, Table, Tables, explain, link, probability};
+use linkage::{
+    Blocks, Links, Model, Scorer, Side, Table, Tables, explain, link, probability, weight_of,
+};
 use proptest::prelude::*;
 
 /// Holds a weight to what Splink gives, by the measure that the project set itself.
@@ -85,6 +88,66 @@ fn splinks_own_demo_model_weighs_every_pair_as_splink_does() {
     same(weights.iter().copied().fold(f64::NEG_INFINITY, f64::max), 28.011405874852613);
     let above = [0.5, 0.9, 0.95, 0.99, 0.999].map(|share| at_least(&links, share));
     assert_eq!(above, [1179, 1060, 992, 840, 619]);
+}
+
+#[test]
+fn the_demo_models_connected_components_are_splinks() {
+    let (Some(sheet), Some(json)) =
+        (Sheet::read("fake_1000/fake_1000.csv"), text("splink/saved_model_from_demo.json"))
+    else {
+        return;
+    };
+    let model = import(&json, &ImportOptions::default()).unwrap().model;
+    let tables = tables(&model, &sheet);
+    let scorer = Scorer::new(&model, &tables).unwrap();
+    let members = Members::new(&tables).unwrap();
+    let bonds = members.bonds(&linked(&scorer).pairs).unwrap();
+    let people = sheet.cells("cluster");
+    let mut persons: BTreeMap<&str, u64> = BTreeMap::new();
+    for person in &people {
+        *persons.entry(person).or_insert(0) += 1;
+    }
+    let pairs_of = |count: u64| count * (count - 1) / 2;
+    let same: u64 = persons.into_values().map(pairs_of).sum();
+    assert_eq!(same, 2_031);
+    for (share, count, largest, pairs, right, f1) in [
+        (0.5, 389, 9, 1_500, 1_480, 0.838289),
+        (0.95, 440, 7, 1_315, 1_315, 0.786013),
+        (0.99, 504, 7, 1_091, 1_091, 0.698911),
+    ] {
+        let policy = Policy {
+            method: Method::Connected,
+            most_members: None,
+            ..Policy::new(weight_of(share))
+        };
+        let none = Constraints::none();
+        let clusters =
+            cluster(members.count(), bonds.clone(), &policy, &none, |_, _| None).unwrap();
+        let groups: Vec<Vec<&str>> = clusters
+            .groups()
+            .into_iter()
+            .map(|group| {
+                let row = |member| members.record(member).unwrap().1.row() as usize;
+                group.into_iter().map(|member| people[row(member)]).collect()
+            })
+            .collect();
+        let grouped: usize = groups.iter().map(Vec::len).sum();
+        let alone = members.count() as usize - grouped;
+        assert_eq!(groups.len() + alone, count, "{share}");
+        assert_eq!(groups.iter().map(Vec::len).max(), Some(largest), "{share}");
+        assert_eq!(clusters.pairs(), pairs, "{share}");
+        let joined = groups.iter().map(|group| {
+            let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+            for person in group {
+                *counts.entry(person).or_insert(0) += 1;
+            }
+            counts.into_values().map(pairs_of).sum::<u64>()
+        });
+        let joined: u64 = joined.sum();
+        assert_eq!(joined, right, "{share}");
+        let found = 2.0 * joined as f64 / (clusters.pairs() + same) as f64;
+        assert!((found - f1).abs() < 5e-7, "{share}: {found}");
+    }
 }
 
 #[test]
