@@ -270,6 +270,12 @@ fn a_model_trained_as_splink_trains_comes_out_as_splinks() {
     for (part, expected) in parts.iter().zip(expected) {
         same(*part, expected);
     }
+    let frequency = explanation.parts.iter().map(|part| part.frequency_part);
+    let expected = [1.2673733415581312, 0.0, 0.0, 3.1646246051784397, 0.0];
+    assert_eq!(explanation.parts.len(), expected.len());
+    for (part, expected) in frequency.zip(expected) {
+        same(part, expected);
+    }
 }
 
 /// The prior by three rules thought to find 70 % of the same pairs.
