@@ -241,6 +241,23 @@ fn work_that_does_not_fit_the_memory_is_spilled_and_gives_the_same() {
 }
 
 #[test]
+fn where_one_block_has_half_of_all_pairs_no_unit_is_a_third_over_the_mean() {
+    let model = model("between");
+    let (left, right) = (many(400, 0), many(400, 7));
+    for partitions in [1, 2, 4] {
+        let held = HeldTables::new(vec![batch(&left)], vec![batch(&right)]);
+        let bounds = bounds(1 << 30, partitions, 64, 1 << 12);
+        let linked = planned(&model, held, -1000.0, &bounds).unwrap().1;
+        let largest = linked.largest_unit_pairs as f64 / linked.mean_unit_pairs;
+        println!(
+            "{partitions} partitions: {} units, the largest {largest:.3} of the mean",
+            linked.units
+        );
+        assert!(linked.units > 8 && largest <= 1.3, "{linked:?}");
+    }
+}
+
+#[test]
 fn only_pairs_that_weigh_enough_come_out() {
     let model = model("between");
     let (left, right) = (many(100, 0), many(100, 7));
