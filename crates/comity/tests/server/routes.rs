@@ -102,6 +102,37 @@ async fn nobody_is_sent_to_sign_in_and_a_program_is_told_so() {
 }
 
 #[tokio::test]
+async fn every_page_of_a_node_where_nothing_has_happened_says_so_in_place_of_an_empty_table() {
+    let place = Place::with(|config| config.limits.sign_ins_a_minute = 100_000).await;
+    place.everybody().await;
+    let mut seen = 0;
+    for route in ROUTES.iter().filter(|route| route.method == "GET" && !route.path.contains('{')) {
+        // A first password is asked for once, and of nobody who has one.
+        let roles: &[Role] = match route.who {
+            Who::Officers if route.path != "/account/first" => &Role::ALL,
+            Who::Roles(roles) => roles,
+            _ => continue,
+        };
+        for role in roles {
+            let mut browser = place.browser(role.as_str()).await;
+            let page = place.get(&mut browser, route.path).await;
+            let what = format!("{role} {}", route.path);
+            assert_eq!(page.status, StatusCode::OK, "{what}");
+            for body in page.body.split("<tbody").skip(1) {
+                let rows = body.split("</tbody>").next().unwrap_or_default();
+                assert!(rows.contains("<td") || rows.contains("<th"), "{what}: {rows}");
+            }
+            for (number, part) in page.body.split("<h2").enumerate().skip(1) {
+                let after = part.split_once("</h2>").map_or("", |(_, after)| after).trim_start();
+                assert!(!after.starts_with("</main>"), "{what}: heading {number} has nothing");
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 40, "{seen}");
+}
+
+#[tokio::test]
 async fn a_session_is_no_key_and_a_key_is_no_session() {
     let place = Place::new().await;
     place.officer("auditor", &[Role::Auditor]).await;
