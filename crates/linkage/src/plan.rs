@@ -4,11 +4,16 @@
 //! pairs and the same bits of weight, whatever the partitions, the order of rows, the size of batches and the memory.
 //!
 //! ```text
-//! rows ─► KeysExec ─► repartition ─► sort ─► CountExec ─► Assignment        which unit a block goes to, by pairs
-//! rows ─► AssignExec ─► repartition by unit ─► sort by unit ─► LinkExec ─► pairs, or counts of patterns
+//! tables ─► Staged                                                         rows, prepared once, in Arrow files
+//! scan ─► KeysExec ─► repartition ─► sort ─► CountExec ─► Tally ─► Assignment   which unit a block goes to, by pairs
+//! scan ─► AssignExec ─► repartition by unit ─► sort by unit ─► LinkExec ─► pairs, or counts of patterns
 //! ```
 //!
-//! Rows are an ordinary table ([`RowMaker`]): a record's side and number, a key hash for each layer of the rules, what
+//! [`link_bounded`] does all of it in this process. Elsewhere, a host runs what [`counting_plan`] and [`linking_plan`] make,
+//! unchanged: their leaf is DataFusion's own scan of files, what stands between is DataFusion's too, and ours are written
+//! and read by [`PlanCodec`]. `tests/plan/elsewhere.rs` does so in another process.
+//!
+//! Rows are an ordinary table ([`Staged`]): a record's side and number, a key hash for each layer of the rules, what
 //! is looked up for it (places and shares), and its prepared values. The unit is an ordinary column too, so whoever runs
 //! the plan needs to know nothing of blocks, and no operator holds anything by partition. Everything that can grow with
 //! the tables is in sorts and exchanges, which spill. The model stays out of the plan: it travels by digest
@@ -19,18 +24,24 @@
 
 mod assign;
 mod block_exec;
+mod build;
 mod codec;
 mod link_exec;
 mod rows;
 mod run;
+mod stage;
 mod unit;
 
-pub use assign::Assignment;
+pub use assign::{Assignment, Tally};
 pub use block_exec::{BlockExec, BlockStep};
+pub use build::{counting_plan, linking_plan};
 pub use codec::PlanCodec;
 pub use link_exec::{LinkExec, ModelSource, Output};
-pub use rows::{Batches, HeldTables, RowMaker, Rows};
-pub use run::{Bounds, Linked, PlannedPair, count_patterns_bounded, link_bounded};
+pub use rows::{Batches, HeldTables, Rows};
+pub use run::{
+    Bounds, Linked, PlannedPair, count_patterns_bounded, link_bounded, link_bounded_in_order,
+};
+pub use stage::Staged;
 
 /// Turns an error of DataFusion into one of this crate.
 pub(crate) fn failed(error: datafusion_common::DataFusionError) -> crate::Error {

@@ -12,7 +12,15 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{UInt16Type, UInt64Type};
+
+use super::block_exec::{KEY, LAYER, RECIPIENTS, SOURCES, column, key_at};
+use super::failed;
+use super::rows::rules_of_layers;
 use crate::keys::KEY_BYTES;
+use crate::model::{Link, Model};
 use crate::{Error, Result};
 
 /// The most parts that one side of a block is cut into, and so the most units that one record of it goes to.
@@ -129,8 +137,8 @@ impl std::fmt::Debug for Assignment {
     }
 }
 
-/// Collects the counts of blocks.
-pub(super) struct Tally {
+/// Collects the counts of blocks that a counting plan gives.
+pub struct Tally {
     within: bool,
     known: Vec<u64>,
     /// The pairs of each bundle's small blocks.
@@ -141,6 +149,43 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    /// Begins with room for the keys of so many records by a model.
+    pub fn of(model: &Model, records: u64) -> Self {
+        let layers = rules_of_layers(model).len() as u64;
+        Self::new(model.link() != Link::Between, records.saturating_mul(layers))
+    }
+
+    /// Takes up a batch that a counting plan gave.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::FailedPlan`] where it lacks a column.
+    pub fn take(&mut self, batch: &RecordBatch) -> Result<()> {
+        let layers = column(batch, LAYER).map_err(failed)?.as_primitive::<UInt16Type>();
+        let keys = column(batch, KEY).map_err(failed)?.as_fixed_size_binary();
+        let count = |name| Ok(column(batch, name).map_err(failed)?.as_primitive::<UInt64Type>());
+        let (sources, recipients) = (count(SOURCES)?, count(RECIPIENTS)?);
+        for row in 0..batch.num_rows() {
+            if let Some(key) = key_at(keys, row) {
+                self.add((layers.value(row), key), sources.value(row), recipients.value(row));
+            }
+        }
+        Ok(())
+    }
+
+    /// Cuts and packs, towards units of so many pairs at most, and at least so many units.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BlockTooLarge`] for one that even the most tiles leave too large.
+    pub fn assigned(self, model: &Model, unit_pairs: u64, least_units: u64) -> Result<Assignment> {
+        let layers = rules_of_layers(model);
+        self.assign(unit_pairs, least_units, |layer| {
+            let rule = layers.get(usize::from(layer)).and_then(|rule| model.rules().get(*rule));
+            rule.map_or_else(String::new, ToString::to_string)
+        })
+    }
+
     /// Begins with room for about so many keys.
     pub(super) fn new(within: bool, keys: u64) -> Self {
         let words = usize::try_from(keys.saturating_mul(8) / 64).unwrap_or(usize::MAX);
@@ -290,6 +335,12 @@ impl Tally {
         let (_, left, right) = best?;
         let tiles = Tiles { first, left: parts(left), right: parts(right) };
         Some((tiles, sources.div_ceil(left) * recipients.div_ceil(right)))
+    }
+}
+
+impl std::fmt::Debug for Tally {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Tally({} pairs)", self.all)
     }
 }
 

@@ -106,7 +106,6 @@ pub(super) struct ValueCounts {
     all: Vec<u64>,
     /// By rule with a neighbourhood: its rule and column, and the values that there are, in their order.
     near: Vec<(usize, usize, BTreeSet<Spelled>)>,
-    pub(super) records: u64,
 }
 
 impl ValueCounts {
@@ -123,17 +122,16 @@ impl ValueCounts {
             let column = model.columns().iter().position(|column| column.name == near.column)?;
             Some((number, column, BTreeSet::new()))
         });
-        Self { all: vec![0; columns.len()], columns, near: near.collect(), records: 0 }
+        Self { all: vec![0; columns.len()], columns, near: near.collect() }
     }
 
-    /// Says whether there is anything to count but records.
+    /// Says whether there is anything to count.
     pub(super) fn counts_values(&self) -> bool {
         self.columns.iter().any(Option::is_some) || !self.near.is_empty()
     }
 
     /// Counts the values of a batch.
     pub(super) fn add(&mut self, tables: &Tables, side: Side) {
-        self.records += u64::from(tables.records(side));
         for (_, column, held) in &mut self.near {
             let values = tables.values(*column);
             held.extend((0..values.len()).filter_map(|index| in_order(values, index)));
@@ -158,7 +156,6 @@ impl ValueCounts {
 
     /// Adds what was counted elsewhere.
     pub(super) fn join(&mut self, other: Self) {
-        self.records += other.records;
         for (all, more) in self.all.iter_mut().zip(other.all) {
             *all += more;
         }
@@ -200,7 +197,7 @@ impl ValueCounts {
 
 impl fmt::Debug for ValueCounts {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "ValueCounts({} records, [redacted])", self.records)
+        formatter.write_str("ValueCounts([redacted])")
     }
 }
 
@@ -232,7 +229,7 @@ fn in_order(values: &Values, index: usize) -> Option<Spelled> {
 }
 
 /// Makes rows of the batches of a table, by a model.
-pub struct RowMaker {
+pub(super) struct RowMaker {
     model: Arc<Model>,
     schema: SchemaRef,
     counts: ValueCounts,
@@ -266,7 +263,7 @@ impl RowMaker {
     }
 
     /// Returns the schema of the rows.
-    pub fn schema(&self) -> SchemaRef {
+    pub(super) fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }
 
@@ -275,7 +272,7 @@ impl RowMaker {
     /// # Errors
     ///
     /// [`Error::MissingColumn`] and [`Error::UnreadableColumn`], as when whole tables are prepared.
-    pub fn rows(&self, side: Side, first: u32, batch: &RecordBatch) -> Result<RecordBatch> {
+    pub(super) fn rows(&self, side: Side, first: u32, batch: &RecordBatch) -> Result<RecordBatch> {
         let (tables, side) = prepare(&self.model, side, batch)?;
         self.rows_of(&tables, side, first)
     }

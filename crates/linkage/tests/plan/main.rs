@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests stand outside any test")]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod elsewhere;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -129,7 +131,10 @@ fn plain(model: &Model, left: &[Vec<String>], right: &[Vec<String>]) -> Vec<Told
         linkage::Link::Between => {
             Tables::between(model.columns(), Table::new(&left), Table::new(&right)).unwrap()
         }
-        _ => Tables::within(model.columns(), Table::new(&left)).unwrap(),
+        linkage::Link::Within => Tables::within(model.columns(), Table::new(&left)).unwrap(),
+        linkage::Link::Both => {
+            Tables::both(model.columns(), Table::new(&left), Table::new(&right)).unwrap()
+        }
     };
     let links = link(&Scorer::new(model, &tables).unwrap(), |_| {}).unwrap();
     let told = links.pairs.iter().map(|pair| {
@@ -299,13 +304,21 @@ fn what_is_wrong_with_a_table_or_rule_comes_through_the_plan() {
     assert!(matches!(refused, Err(Error::UnplannableRule { .. })));
 }
 
-/// A model whose given names are lists too, with these rules first.
+/// A model whose given names are lists too, with these rules first and then the usual ones.
 fn with_names(link: &str, rules: &str) -> Arc<Model> {
+    let (_, usual) = MODEL.split_once("rule = [\n").unwrap();
+    let (usual, _) = usual.split_once("\n]\n").unwrap();
+    of_rules(link, &format!("    {rules}\n{usual}"))
+}
+
+/// A model whose given names are lists too, with these rules alone.
+fn of_rules(link: &str, rules: &str) -> Arc<Model> {
     let names = "    { name = \"names\", from = [\"given\"], kind = { list = \"a\" } },\n";
-    let text = MODEL
+    let (before, rest) = MODEL.split_once("rule = [\n").unwrap();
+    let (_, after) = rest.split_once("\n]\n").unwrap();
+    let text = format!("{before}rule = [\n{rules}\n]\n{after}")
         .replace("LINK", link)
-        .replace("column = [\n", &format!("column = [\n{names}"))
-        .replace("rule = [\n", &format!("rule = [\n    {rules}\n"));
+        .replace("column = [\n", &format!("column = [\n{names}"));
     Arc::new(Model::from_toml(&text).unwrap())
 }
 
