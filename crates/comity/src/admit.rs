@@ -127,6 +127,33 @@ pub fn rows(
     Ok(Rows { batch: finished.batch, rows: wanted.iter().copied().collect() })
 }
 
+/// Reads the elements that the projection names, of every record of a file admitted before, and hands them on in batches of
+/// so many records, so that the file never stands whole in memory. Returns how many there were.
+///
+/// `digest` is the one that [`open`] gave. What was handed on of a file that turns out to have changed is of no use.
+///
+/// # Errors
+///
+/// As [`open`], without control totals; and when the file has changed.
+pub fn pieces(
+    spec: &FileSpec,
+    projection: &Projection,
+    digest: &Digest,
+    limits: Limits,
+    rows: usize,
+    take: &mut dyn FnMut(RecordBatch),
+) -> Result<u64, Error> {
+    let opened = Opened::open(&spec.path, spec.compression)?;
+    let mut table = Table::of_pieces(spec, projection, limits, rows.max(1), take)?;
+    Reader::of(&spec.format)?.read(&opened, &mut table)?;
+    let seen = table.hand_on();
+    let now = opened.digest()?;
+    if now != *digest {
+        return Err(Error::Changed { file: spec.path.clone(), before: *digest, now });
+    }
+    Ok(seen)
+}
+
 /// Returns what the columns of a file are called, in their order, and reads nothing else.
 ///
 /// # Errors

@@ -82,7 +82,7 @@ pub enum Error {
     #[error("this build cannot link in bounded memory")]
     NoPlan,
     /// The memory asked for does not hold what cannot be spilled.
-    #[error("the columns to link by and the program take {needed} bytes, and {given} are given")]
+    #[error("the ids of records and the program take {needed} bytes, and {given} are given")]
     TooLittleMemory {
         /// How many bytes there may be.
         given: u64,
@@ -455,7 +455,7 @@ impl Error {
             }
             Error::NoPlan => fixed("leave `--memory` out, or build with `--features plan`"),
             Error::TooLittleMemory { .. } => fixed(
-                "give it more with `--memory`; what spills is only what is made of the columns",
+                "give it more with `--memory`, or leave `--id` out: records are then known by their rows",
             ),
             Error::BoundedOneToOne => {
                 fixed("leave `--memory` out, or set `one_to_one = \"off\"` in the model")

@@ -62,6 +62,22 @@ impl OwnFile {
         Ok((admitted.batch, table))
     }
 
+    /// Reads the same columns of a file that was read before, and hands them on in batches of so many records.
+    ///
+    /// # Errors
+    /// As [`OwnFile::read`], and where it isn't the file that it was.
+    pub fn pieces(
+        &self,
+        columns: &BTreeSet<String>,
+        digest: &admit::Digest,
+        rows: usize,
+        take: &mut dyn FnMut(RecordBatch),
+    ) -> Result<u64, Error> {
+        let named = columns.iter().map(|name| (name.as_str(), admit::Kind::Text));
+        let projection = Projection::new(named);
+        Ok(admit::pieces(&self.spec(), &projection, digest, Limits::default(), rows, take)?)
+    }
+
     /// Returns what its columns are called.
     ///
     /// # Errors

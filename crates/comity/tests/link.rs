@@ -405,15 +405,59 @@ fn whatever_the_memory_the_pairs_are_the_same_bit_for_bit() {
                 let words = format!("{words} {memory}.csv --memory {memory} --threads {threads}");
                 let told = desk.call(&words).well().json();
                 assert_eq!(told["pairs"], whole["pairs"], "{link} {memory}");
+                assert!(told["staged_bytes"].as_u64().unwrap() > 0, "{told}");
+                assert_eq!(told["spills"] == 0, told["spilled_bytes"] == 0, "{told}");
                 let (bounded, whole) =
                     (desk.read(&format!("{memory}.csv")), desk.read("whole.csv"));
                 assert_eq!(bounded, whole, "{link} {memory}, {threads} threads");
             }
         }
         let left: Vec<String> =
-            desk.list(".").into_iter().filter(|name| name.contains("datafusion")).collect();
+            desk.list(".").into_iter().filter(|name| name.contains("comity-rows")).collect();
         assert_eq!(left, Vec::<String>::new(), "what was spilled is deleted");
     }
+}
+
+#[cfg(feature = "plan")]
+#[test]
+fn what_does_not_fit_the_memory_is_spilled_and_the_pairs_are_the_same() {
+    let (small, desk) = (trained(), Desk::whole());
+    let guide = guide("first-link.md");
+    desk.call(&commands(&guide)[0].replace("2000", "12000")).well();
+    let model = small.read("model.toml").replace("\"optimal\"", "\"off\"");
+    desk.write("model.toml", model);
+    let words = format!("--json link link model.toml {FILES} --out");
+    let whole = desk.call(&format!("{words} whole.csv")).well().json();
+    assert!(whole["pairs"].as_u64().unwrap() > 5_000, "{whole}");
+    let tight = desk.call(&format!("{words} tight.csv --memory 140MiB --threads 2")).well().json();
+    assert!(tight["spills"].as_u64().unwrap() > 0, "{tight}");
+    assert!(tight["spilled_bytes"].as_u64().unwrap() > 1_000_000, "{tight}");
+    assert_eq!(desk.read("tight.csv"), desk.read("whole.csv"));
+    let wide = desk.call(&format!("{words} wide.csv --memory 4GiB --threads 2")).well().json();
+    assert_eq!((&wide["spills"], &wide["spilled_bytes"]), (&0.into(), &0.into()), "{wide}");
+    assert_eq!(desk.read("wide.csv"), desk.read("whole.csv"));
+    // The other form of a file of pairs is written as they come as well.
+    desk.call(&format!("{words} tight.parquet --memory 140MiB")).well();
+    desk.call(&format!("{words} whole.parquet")).well();
+    let size = |name: &str| desk.list(".").contains(&name.to_owned());
+    assert!(size("tight.parquet") && size("whole.parquet"));
+}
+
+#[cfg(feature = "plan")]
+#[test]
+fn what_is_wrong_with_a_file_is_said_alike_within_a_bound_of_memory() {
+    let desk = trained();
+    desk.edit("model.toml", "one_to_one = \"optimal\"", "one_to_one = \"off\"");
+    let text = desk.read("people/caseload.csv");
+    let header = text.lines().next().unwrap().to_owned();
+    desk.write("people/caseload.csv", format!("{header}\nonly one field\n"));
+    let words = format!("link link model.toml {FILES}");
+    let (plain, bounded) = (desk.call(&words), desk.call(&format!("{words} --memory 1GB")));
+    assert_eq!((plain.code, &plain.err), (1, &bounded.err));
+    desk.write("people/caseload.csv", text.replacen("postcode", "post", 1));
+    let (plain, bounded) = (desk.call(&words), desk.call(&format!("{words} --memory 1GB")));
+    assert_eq!((plain.code, &plain.err), (1, &bounded.err));
+    assert!(bounded.err.contains("`postcode`"), "{}", bounded.err);
 }
 
 #[cfg(feature = "plan")]

@@ -37,6 +37,13 @@ pub(super) struct Table<'a> {
     places: Vec<Place>,
     rows: Which<'a>,
     seen: u64,
+    pieces: Option<Pieces<'a>>,
+}
+
+/// A table that is handed on piece by piece and never stands whole.
+struct Pieces<'a> {
+    rows: usize,
+    take: &'a mut dyn FnMut(RecordBatch),
 }
 
 /// Which rows are kept.
@@ -104,6 +111,18 @@ impl<'a> Table<'a> {
         Ok(table)
     }
 
+    /// Begins a table of every row that is handed on as soon as there are so many of them.
+    pub(super) fn of_pieces(
+        spec: &'a FileSpec,
+        projection: &'a Projection,
+        limits: Limits,
+        rows: usize,
+        take: &'a mut dyn FnMut(RecordBatch),
+    ) -> Result<Self, Error> {
+        let table = Self::begin(spec, projection, Which::All, limits)?;
+        Ok(Self { pieces: Some(Pieces { rows, take }), ..table })
+    }
+
     /// Begins a table of the rows named, counted from 0.
     pub(super) fn of_rows(
         spec: &'a FileSpec,
@@ -165,7 +184,15 @@ impl<'a> Table<'a> {
                 utf8: None,
             });
         }
-        Ok(Self { file: &spec.path, limits, columns, places: Vec::new(), rows, seen: 0 })
+        Ok(Self {
+            file: &spec.path,
+            limits,
+            columns,
+            places: Vec::new(),
+            rows,
+            seen: 0,
+            pieces: None,
+        })
     }
 
     /// Tells whether the row that comes next is to be kept; if not, none of its fields need be decoded.
@@ -199,7 +226,21 @@ impl<'a> Table<'a> {
     /// Ends a row, all of whose fields were put.
     pub(super) fn end_row(&mut self, place: Place) -> Result<(), Error> {
         self.places.push(place);
-        self.skip_rows(1)
+        self.skip_rows(1)?;
+        if self.pieces.as_ref().is_some_and(|pieces| self.places.len() >= pieces.rows) {
+            self.hand_on();
+        }
+        Ok(())
+    }
+
+    /// Hands on what stands here of a table in pieces, and how many rows there were so far.
+    pub(super) fn hand_on(&mut self) -> u64 {
+        let rows = self.places.len();
+        if let Some(pieces) = self.pieces.as_mut().filter(|_| rows > 0) {
+            self.places.clear();
+            (pieces.take)(batch(self.columns.iter_mut(), rows));
+        }
+        self.seen
     }
 
     /// Puts the bytes of one field of the row at `place`.
@@ -280,7 +321,7 @@ impl<'a> Table<'a> {
 
     /// Returns the table as a record batch.
     pub(super) fn finish(self, totalled: &[String]) -> Result<Finished, Error> {
-        let Self { file, columns, places, rows, seen, .. } = self;
+        let Self { file, mut columns, places, rows, seen, .. } = self;
         if let Which::Named(rows) = rows
             && let Some(&row) = rows.last()
             && row >= seen
@@ -289,43 +330,51 @@ impl<'a> Table<'a> {
         }
         let mut caveats = Vec::new();
         let mut sums = Vec::new();
-        let mut fields = Vec::new();
-        let mut arrays: Vec<ArrayRef> = Vec::new();
         for total in totalled {
             if !columns.iter().any(|column| column.name == total) {
                 caveats.push(Caveat::NotSummed { column: total.clone() });
             }
         }
-        for column in columns {
+        for column in &columns {
             if let Some(sum) = column.sum {
                 sums.push((column.name.to_owned(), sum));
             }
             if let Some((true, place)) = column.utf8 {
                 caveats.push(Caveat::LooksLikeUtf8 { element: column.element.to_owned(), place });
             }
-            let array: ArrayRef = match column.kept {
-                Kept::Nothing => continue,
-                Kept::Text(mut builder) => Arc::new(builder.finish()),
-                Kept::Date(_, mut builder) => Arc::new(builder.finish()),
-                Kept::Number(_, mut builder) => Arc::new(builder.finish()),
-            };
-            if column.present == 0 && !array.is_empty() {
+            let kept = !matches!(column.kept, Kept::Nothing);
+            if kept && column.present == 0 && !places.is_empty() {
                 caveats.push(Caveat::AllMissing { element: column.element.to_owned() });
             }
-            fields.push(Field::new(column.element, array.data_type().clone(), true));
-            arrays.push(array);
         }
-        let options = RecordBatchOptions::new().with_row_count(Some(places.len()));
-        let schema = Arc::new(Schema::new(fields));
-        // INVARIANT: `end_row` counts a place only after every column had its field put, so all are equally long.
-        #[expect(
-            clippy::expect_used,
-            reason = "columns are of one length and typed as their builders"
-        )]
-        let batch = RecordBatch::try_new_with_options(schema, arrays, &options)
-            .expect("columns are of one length and typed as their builders");
+        let batch = batch(columns.iter_mut(), places.len());
         Ok(Finished { batch, places, sums, caveats, seen })
     }
+}
+
+/// Makes a record batch of what the columns hold, and leaves them empty.
+fn batch<'c, 'a: 'c>(
+    columns: impl Iterator<Item = &'c mut Column<'a>>,
+    rows: usize,
+) -> RecordBatch {
+    let mut fields = Vec::new();
+    let mut arrays: Vec<ArrayRef> = Vec::new();
+    for column in columns {
+        let array: ArrayRef = match &mut column.kept {
+            Kept::Nothing => continue,
+            Kept::Text(builder) => Arc::new(builder.finish()),
+            Kept::Date(_, builder) => Arc::new(builder.finish()),
+            Kept::Number(_, builder) => Arc::new(builder.finish()),
+        };
+        fields.push(Field::new(column.element, array.data_type().clone(), true));
+        arrays.push(array);
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    let schema = Arc::new(Schema::new(fields));
+    // INVARIANT: `end_row` counts a place only after every column had its field put, so all are equally long.
+    #[expect(clippy::expect_used, reason = "columns are of one length and typed as their builders")]
+    RecordBatch::try_new_with_options(schema, arrays, &options)
+        .expect("columns are of one length and typed as their builders")
 }
 
 impl Column<'_> {

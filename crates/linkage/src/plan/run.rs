@@ -15,6 +15,7 @@ use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, UInt16Type, UInt32Type, UInt64Type};
 use datafusion_common::DataFusionError;
+use datafusion_common::config::SpillCompression;
 use datafusion_execution::TaskContext;
 use datafusion_execution::config::SessionConfig;
 use datafusion_execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
@@ -269,7 +270,8 @@ fn context(
     let config = SessionConfig::new()
         .with_batch_size(bounds.batch_rows.get())
         .with_target_partitions(bounds.partitions.get())
-        .with_sort_spill_reservation_bytes(kept_back);
+        .with_sort_spill_reservation_bytes(kept_back)
+        .with_spill_compression(SpillCompression::Lz4Frame);
     Ok(Arc::new(TaskContext::default().with_session_config(config).with_runtime(runtime)))
 }
 

@@ -1,9 +1,9 @@
 //! `--memory`: linking in no more than a stated amount of memory.
 //!
-//! Beside the path of the data. The columns that a model asks for stand in memory as they were read; all that is made of
-//! them goes through a plan of DataFusion, which spills to a folder what does not fit, and deletes it when it ends. That
-//! takes the feature `plan`; without it the option is refused. The pairs and the bits of their weights are those of
-//! linking in memory, whatever the amount.
+//! Beside the path of the data. Files are read piece by piece into a plan of DataFusion, which keeps in a folder what it has
+//! prepared and what does not fit, and deletes it when it ends; pairs are written as they come. Of what grows with the
+//! files, only ids stand in memory. That takes the feature `plan`; without it the option is refused. The pairs and the bits
+//! of their weights are those of linking in memory, whatever the amount.
 
 #[cfg(not(feature = "plan"))]
 mod absent;
@@ -16,7 +16,6 @@ pub(super) use absent::link;
 pub(super) use plan::link;
 
 use crate::Error;
-use linkage::Pair;
 use std::path::{Path, PathBuf};
 
 /// The words of a command that can link in bounded memory.
@@ -73,15 +72,17 @@ pub(super) struct Bound {
 }
 
 /// What linking within a bound came to.
-pub(super) struct Bounded<H> {
-    /// What the records are known by.
-    pub(super) holder: H,
-    /// The pairs, by source and then recipient record.
-    pub(super) pairs: Vec<Pair>,
+pub(super) struct Bounded {
+    /// How many pairs were written.
+    pub(super) pairs: u64,
     /// How many pieces the work was cut into.
     pub(super) units: u64,
+    /// How many bytes the prepared records took in files.
+    pub(super) staged_bytes: u64,
     /// How many bytes were written because they did not fit.
     pub(super) spilled_bytes: u64,
+    /// How often that was.
+    pub(super) spills: u64,
 }
 
 /// Reads a size: a whole number and its unit, decimal or binary.

@@ -11,10 +11,10 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray, UInt16Array};
 use linkage::{Given, Link, Model, Pair, Pattern, RecordRef, Scorer, Side, Tables, score_given};
 use parquet::arrow::ArrowWriter;
+use parquet::errors::ParquetError;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::fs::File;
 use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -63,30 +63,50 @@ pub(super) fn write(
     model: &Model,
     pairs: &[Pair],
 ) -> Result<(), Error> {
-    let cannot = |source: io::Error| Error::CannotWrite { path: path.to_owned(), source };
-    program::write_in_pieces(path, |file| {
-        if ends_in(path, "parquet") {
-            write_parquet(file, tables, model, pairs).map_err(cannot)
-        } else {
-            write_csv(path, file, tables, model, pairs)
-        }
-    })
+    write_as_they_come(path, tables, model, |put| put(pairs))
 }
 
-fn write_csv(
+/// What takes the next pairs of a file.
+pub(super) type Put<'p> = dyn FnMut(&[Pair]) -> Result<(), Error> + Send + 'p;
+
+/// Writes pairs in the same way, some at a time, as `make` puts them; returns what `make` came to.
+pub(super) fn write_as_they_come<T>(
     path: &Path,
-    file: &mut File,
     tables: &impl Holder,
     model: &Model,
-    pairs: &[Pair],
-) -> Result<(), Error> {
+    make: impl FnOnce(&mut Put<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
     let cannot = |source: io::Error| Error::CannotWrite { path: path.to_owned(), source };
-    let both = tables.link() == Link::Both;
-    let files = if both { ",source_file,recipient_file" } else { "" };
-    writeln!(file, "source,recipient,weight,probability,rule,pattern{files}").map_err(cannot)?;
-    program::write_rows(file, path, tables.threads(), pairs, |_, pairs, rows| {
-        write_csv_rows(rows, tables, model, pairs).map_err(cannot)
-    })
+    let mut outcome = None;
+    program::write_in_pieces(path, |file| {
+        outcome = Some(if ends_in(path, "parquet") {
+            let empty = batch(tables, model, &[]).map_err(cannot)?;
+            let cannot_write = |error: ParquetError| cannot(error.into());
+            let mut writer =
+                ArrowWriter::try_new(file, empty.schema(), None).map_err(cannot_write)?;
+            let done = make(&mut |pairs| {
+                for pairs in pairs.chunks(ROWS) {
+                    let batch = batch(tables, model, pairs).map_err(cannot)?;
+                    writer.write(&batch).map_err(cannot_write)?;
+                }
+                Ok(())
+            })?;
+            writer.close().map_err(cannot_write)?;
+            done
+        } else {
+            let both = tables.link() == Link::Both;
+            let files = if both { ",source_file,recipient_file" } else { "" };
+            writeln!(file, "source,recipient,weight,probability,rule,pattern{files}")
+                .map_err(cannot)?;
+            make(&mut |pairs| {
+                program::write_rows(file, path, tables.threads(), pairs, |_, pairs, rows| {
+                    write_csv_rows(rows, tables, model, pairs).map_err(cannot)
+                })
+            })?
+        });
+        Ok(())
+    })?;
+    outcome.ok_or(Error::WriterStopped)
 }
 
 fn write_csv_rows(
@@ -114,20 +134,6 @@ fn write_csv_rows(
         }
         writeln!(file)?;
     }
-    Ok(())
-}
-
-fn write_parquet(
-    file: &mut File,
-    tables: &impl Holder,
-    model: &Model,
-    pairs: &[Pair],
-) -> io::Result<()> {
-    let mut writer = ArrowWriter::try_new(file, batch(tables, model, &[])?.schema(), None)?;
-    for pairs in pairs.chunks(ROWS) {
-        writer.write(&batch(tables, model, pairs)?)?;
-    }
-    writer.close()?;
     Ok(())
 }
 

@@ -95,21 +95,27 @@ impl Words {
     /// Does the same in bounded memory.
     fn within(&self, bound: &Bound, model: &Model, printer: &Printer) -> Result<Done, Error> {
         let mut watch = Stopwatch::start();
-        let linked = memory::link(model, &self.files, bound)?;
-        watch.lap("read, block, compare and score");
-        pairs::write(&self.out, &linked.holder, model, &linked.pairs)?;
-        watch.lap("write");
+        let linked = memory::link(model, &self.files, bound, &self.out)?;
+        watch.lap("read, block, compare, score and write");
         printer.json(&serde_json::json!({
-            "pairs": linked.pairs.len(), "units": linked.units, "spilled_bytes": linked.spilled_bytes,
+            "pairs": linked.pairs, "units": linked.units, "staged_bytes": linked.staged_bytes,
+            "spilled_bytes": linked.spilled_bytes, "spills": linked.spills,
             "threads": self.files.threads(), "threshold": model.threshold(),
             "out": super::super::shown(&self.out), "seconds": super::seconds(&watch),
         }));
-        printer.labelled("spilled", &format!("{} bytes", thousands(linked.spilled_bytes)));
+        printer.labelled(
+            "on disk",
+            &format!(
+                "{} bytes prepared, {} spilled",
+                thousands(linked.staged_bytes),
+                thousands(linked.spilled_bytes)
+            ),
+        );
         printer.labelled(
             "pairs",
             &format!(
                 "{} at {:.2} or above, in {}",
-                thousands(linked.pairs.len() as u64),
+                thousands(linked.pairs),
                 model.threshold(),
                 super::super::shown(&self.out)
             ),

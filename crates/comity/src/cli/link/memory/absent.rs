@@ -3,13 +3,15 @@
 use super::{Bound, Bounded};
 use crate::Error;
 use crate::cli::link::Files;
-use linkage::{Model, Tables};
+use linkage::Model;
+use std::path::Path;
 
 /// Refuses: there are no plans in this build.
 pub(in crate::cli::link) fn link(
     _: &Model,
     _: &Files,
     _: &Bound,
-) -> Result<Bounded<Tables>, Error> {
+    _: &Path,
+) -> Result<Bounded, Error> {
     Err(Error::NoPlan)
 }

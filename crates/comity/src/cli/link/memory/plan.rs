@@ -1,21 +1,27 @@
 //! Linking by a plan of DataFusion that spills.
 //!
-//! What stands in memory besides the plan is counted first: the columns as they were read, and the program itself. Half of
-//! the rest is the plan's own, since its operators account for what they hold and not for what they work on just then.
+//! Files are read piece by piece, each time they are gone through, and pairs come out in order, so that neither stands whole
+//! in memory. What does besides the plan is counted first: the ids that pairs are written by, and the program itself. Half
+//! of the rest is the plan's own, since its operators account for what they hold and not for what they work on just then.
 
 use super::{Bound, Bounded};
 use crate::Error;
+use crate::admit::Digest;
 use crate::cli::link::Files;
-use crate::cli::link::pairs::Holder;
+use crate::cli::link::pairs::{self, Holder, Put};
 use crate::own::{self, OwnFile};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch, StringArray};
 use linkage::model::OneToOne;
-use linkage::plan::{Bounds, HeldTables, Rows, link_bounded};
+use linkage::plan::{Batches, Bounds, PlannedPair, Rows, link_bounded_in_order};
 use linkage::{Link, Model, Pair, RecordRef, Side};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the program itself and its threads are thought to take.
 const PROGRAM_BYTES: u64 = 96 << 20;
@@ -29,89 +35,169 @@ const ROWS: usize = 1 << 13;
 /// About what a row of a unit of work takes, its own tables included.
 const ROW_BYTES: u64 = 1 << 10;
 
-/// Links by a model within a bound.
+/// How many pieces of a file wait to be prepared.
+const WAITING: usize = 2;
+
+/// Links by a model within a bound, and writes the pairs as they come.
 pub(in crate::cli::link) fn link(
     model: &Model,
     files: &Files,
     bound: &Bound,
-) -> Result<Bounded<Held>, Error> {
+    out: &Path,
+) -> Result<Bounded, Error> {
     if model.one_to_one() != OneToOne::Off {
         return Err(Error::BoundedOneToOne);
     }
-    let (source, recipient) = (files.source(), files.recipient());
+    let recipient = files.recipient();
     own::check_count(model.link(), recipient.is_some())?;
-    let (left, left_ids) = read(model, &source, Side::Source)?;
-    let boundary = u32::try_from(left.num_rows()).unwrap_or(u32::MAX);
-    let right = recipient.map(|file| read(model, &file, Side::Recipient)).transpose()?;
-    let (right, right_ids) = right.map_or((None, None), |(batch, ids)| (Some(batch), ids));
+    let source = OneFile::open(model, files.source(), Side::Source)?;
+    let recipient =
+        recipient.map(|file| OneFile::open(model, file, Side::Recipient)).transpose()?;
+    let boundary = u32::try_from(source.records).unwrap_or(u32::MAX);
 
-    let columns = std::iter::once(&left).chain(&right).map(RecordBatch::get_array_memory_size);
-    let taken = columns.sum::<usize>() as u64 + PROGRAM_BYTES;
+    let both = || std::iter::once(&source).chain(&recipient);
+    let ids = both().filter_map(|file| file.ids.as_ref());
+    let taken = ids.map(Array::get_array_memory_size).sum::<usize>() as u64 + PROGRAM_BYTES;
     let needed = taken + LEAST_BYTES;
     if bound.bytes < needed {
         return Err(Error::TooLittleMemory { given: bound.bytes, needed });
     }
     let pool = (bound.bytes - taken) / 2;
     let partitions = files.threads();
+    // What a sort takes in at once is a small part of a partition's share, or nothing would be left to merge in.
+    let batch_rows = (pool / 64 / partitions.get() as u64 / ROW_BYTES).clamp(64, ROWS as u64);
     let bounds = Bounds {
         partitions,
+        batch_rows: usize::try_from(batch_rows)
+            .ok()
+            .and_then(NonZeroUsize::new)
+            .unwrap_or(NonZeroUsize::MIN),
         // Two rows a pair at most, for each partition an eighth of what there is.
         unit_pairs: (pool / 8 / partitions.get() as u64 / (2 * ROW_BYTES)).clamp(1 << 8, 1 << 20),
         ..Bounds::new(usize::try_from(pool).unwrap_or(usize::MAX), bound.spill.clone())
     };
     std::fs::create_dir_all(&bound.spill)
         .map_err(|source| Error::CannotWrite { path: bound.spill.clone(), source })?;
+    let holder = Held {
+        link: model.link(),
+        threads: partitions,
+        ids: [source.ids.clone(), recipient.as_ref().and_then(|file| file.ids.clone())],
+        boundary,
+    };
+    let trouble = Trouble::default();
     // Where all records are one table, the recipient's are numbered on from the source's.
     let first = if model.link() == Link::Both { boundary } else { 0 };
-    let held: Arc<dyn Rows> = Arc::new(HeldTables::numbered(
-        pieces(&left, 0),
-        right.map(|batch| pieces(&batch, first)).unwrap_or_default(),
-    ));
-    drop(left);
+    let mut read = vec![(Arc::new(source), 0)];
+    read.extend(recipient.map(|file| (Arc::new(file), first)));
+    let rows: Arc<dyn Rows> = Arc::new(FileRows { files: read, trouble: trouble.clone() });
     let (model, least) = (Arc::new(model.clone()), model.threshold());
-    let mut pairs = Vec::new();
     // On a thread of its own, since the plan waits for threads of its own and the command may be an asynchronous task.
-    let linked = std::thread::scope(|scope| {
-        let linked = scope.spawn(|| {
-            link_bounded(&model, &held, least, &bounds, |found| {
-                pairs.extend(found.iter().map(|pair| Pair {
-                    source: RecordRef::new(pair.left),
-                    recipient: RecordRef::new(pair.right),
-                    rule: pair.rule,
-                    pattern: pair.pattern,
-                    weight: pair.weight,
-                }));
-                Ok(())
-            })
-        });
-        linked.join().map_err(|_| Error::LinkerStopped)
-    })??;
-    pairs.sort_unstable_by_key(|pair: &Pair| (pair.source, pair.recipient));
-    let holder =
-        Held { link: model.link(), threads: partitions, ids: [left_ids, right_ids], boundary };
-    Ok(Bounded { holder, pairs, units: linked.units, spilled_bytes: linked.spilled_bytes })
-}
-
-/// Reads the columns that a model asks for of a file, and its ids.
-fn read(
-    model: &Model,
-    file: &OwnFile,
-    side: Side,
-) -> Result<(RecordBatch, Option<StringArray>), Error> {
-    let (batch, _) = file.read(&own::origins(model.columns(), side))?;
-    let ids = file.id.as_ref().and_then(|id| batch.column_by_name(id));
-    let ids = ids.and_then(|ids| ids.as_string_opt::<i32>()).cloned();
-    Ok((batch, ids))
-}
-
-/// Cuts a table into pieces, each with the number of its first record.
-fn pieces(batch: &RecordBatch, first: u32) -> Vec<(u32, RecordBatch)> {
-    let starts = (0..batch.num_rows()).step_by(ROWS);
-    let piece = |start: usize| {
-        let number = first.saturating_add(u32::try_from(start).unwrap_or(u32::MAX));
-        (number, batch.slice(start, ROWS.min(batch.num_rows() - start)))
+    let link = |put: &mut Put<'_>| {
+        let mut put = |found: &[PlannedPair]| {
+            let pairs: Vec<Pair> = found.iter().map(pair_of).collect();
+            put(&pairs).map_err(|error| trouble.passed(error))
+        };
+        std::thread::scope(|scope| {
+            let linked =
+                scope.spawn(|| link_bounded_in_order(&model, &rows, least, &bounds, &mut put));
+            linked.join().map_err(|_| Error::LinkerStopped)
+        })?
+        .map_err(|error| trouble.taken().unwrap_or_else(|| error.into()))
     };
-    starts.map(piece).collect()
+    let linked = pairs::write_as_they_come(out, &holder, &model, link)?;
+    Ok(Bounded {
+        pairs: linked.pairs,
+        units: linked.units,
+        staged_bytes: linked.staged_bytes,
+        spilled_bytes: linked.spilled_bytes,
+        spills: linked.spills,
+    })
+}
+
+fn pair_of(pair: &PlannedPair) -> Pair {
+    Pair {
+        source: RecordRef::new(pair.left),
+        recipient: RecordRef::new(pair.right),
+        rule: pair.rule,
+        pattern: pair.pattern,
+        weight: pair.weight,
+    }
+}
+
+/// An error of ours on its way through a plan, which has only room for what it says.
+#[derive(Clone, Default)]
+struct Trouble(Arc<Mutex<Option<Error>>>);
+
+impl Trouble {
+    /// Keeps the first, and returns what goes through the plan in its place.
+    fn passed(&self, error: Error) -> linkage::Error {
+        let problem = error.to_string();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        linkage::Error::FailedPlan { problem }
+    }
+
+    fn taken(&self) -> Option<Error> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// A file that was gone through once, for its records and ids.
+struct OneFile {
+    file: OwnFile,
+    columns: BTreeSet<String>,
+    records: u64,
+    digest: Digest,
+    ids: Option<StringArray>,
+}
+
+impl OneFile {
+    fn open(model: &Model, file: OwnFile, side: Side) -> Result<Self, Error> {
+        let (batch, table) = file.read(&BTreeSet::new())?;
+        let ids = file.id.as_ref().and_then(|id| batch.column_by_name(id));
+        let ids = ids.and_then(|ids| ids.as_string_opt::<i32>()).cloned();
+        let columns = own::origins(model.columns(), side);
+        Ok(Self { file, columns, records: table.records, digest: table.digest, ids })
+    }
+}
+
+/// The files of a command, read anew each time a side is opened.
+struct FileRows {
+    /// The source's and the recipient's, each with the number of its first record.
+    files: Vec<(Arc<OneFile>, u32)>,
+    trouble: Trouble,
+}
+
+impl fmt::Debug for FileRows {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "FileRows({} files)", self.files.len())
+    }
+}
+
+impl Rows for FileRows {
+    fn parts(&self, side: Side) -> usize {
+        usize::from(self.files.len() > usize::from(side == Side::Recipient))
+    }
+
+    fn open(&self, side: Side, _: usize) -> linkage::Result<Batches> {
+        let Some((file, first)) = self.files.get(usize::from(side == Side::Recipient)) else {
+            return Ok(Box::new(std::iter::empty()));
+        };
+        let (file, mut next, trouble) = (Arc::clone(file), *first, self.trouble.clone());
+        let (send, receive) = sync_channel(WAITING);
+        // It reads ahead of whoever prepares, and is done as soon as nobody waits for it.
+        std::thread::spawn(move || {
+            let mut hand_on = |batch: RecordBatch| {
+                let rows = u32::try_from(batch.num_rows()).unwrap_or(u32::MAX);
+                let _ = send.send(Ok((next, batch)));
+                next = next.saturating_add(rows);
+            };
+            let read = file.file.pieces(&file.columns, &file.digest, ROWS, &mut hand_on);
+            if let Err(error) = read {
+                let _ = send.send(Err(trouble.passed(error)));
+            }
+        });
+        Ok(Box::new(receive.into_iter()))
+    }
 }
 
 /// What records are known by, where there are no prepared tables.
