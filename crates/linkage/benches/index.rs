@@ -14,14 +14,36 @@ use linkage::{Index, Lookup, Recipe, Scorer, Side, Table, Tables, link, train};
 
 const RECIPE: &str = include_str!("../tests/benefits.toml");
 
+/// Rules that lead to blocks of other sizes: those of the recipe, to one or two records; a surname and a year of
+/// birth; a surname alone.
+const RULES: [(&str, Option<&str>); 3] = [
+    ("own_rules", None),
+    ("surname_and_year", Some(r#"[{ column = "surname" }, { column = "birth", take = "year" }]"#)),
+    ("surname", Some(r#"[{ column = "surname" }]"#)),
+];
+
+/// The recipe with one rule in place of its own, where one is given.
+fn recipe_by(rule: Option<&str>) -> Recipe {
+    let Some(keys) = rule else { return Recipe::from_toml(RECIPE).unwrap() };
+    let mut text: toml::Table = toml::from_str(RECIPE).unwrap();
+    let rule: toml::Table = toml::from_str(&format!("rule = [{{ keys = {keys} }}]")).unwrap();
+    text.extend(rule);
+    Recipe::from_toml(&toml::to_string(&text).unwrap()).unwrap()
+}
+
 fn look_up(criterion: &mut Criterion) {
-    let recipe = Recipe::from_toml(RECIPE).unwrap();
+    for (name, rule) in RULES {
+        look_up_by(criterion, name, &recipe_by(rule));
+    }
+}
+
+fn look_up_by(criterion: &mut Criterion, rules: &str, recipe: &Recipe) {
     let small = Plan { payroll_people: 10_000, caseload_people: 10_000, ..Plan::small(11) };
     let files = synthesise(&small).unwrap();
     let (payroll, caseload) = ([files.payroll], [files.caseload]);
     let tables =
         Tables::between(recipe.columns(), Table::new(&payroll), Table::new(&caseload)).unwrap();
-    let model = train(&recipe, &tables).unwrap();
+    let model = train(recipe, &tables).unwrap();
     drop(tables);
     let most: u32 =
         std::env::var("COMITY_BENCH_PEOPLE").map_or(1_000_000, |people| people.parse().unwrap());
@@ -41,7 +63,7 @@ fn look_up(criterion: &mut Criterion) {
         let compared: usize =
             (0..1_000).map(|row| index.find(&asked, row, &lookup).unwrap().compared).sum();
         group.throughput(criterion::Throughput::Elements(1_000));
-        let name = format!("thousand_look_ups/{}_compared", compared / 1_000);
+        let name = format!("thousand_look_ups/{rules}/{}_compared", compared / 1_000);
         group.bench_with_input(BenchmarkId::new(name, people), &people, |bencher, _| {
             bencher.iter(|| {
                 for row in 0..1_000 {

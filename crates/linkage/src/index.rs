@@ -4,8 +4,8 @@
 //! the records worth comparing; these are compared and scored as [`crate::link()`] does it, and weigh the same bits on the
 //! same pair. The table is prepared once and kept; a look-up prepares the one record and changes nothing that is kept.
 //!
-//! It is for files that whoever looks up controls. On records held for others every look-up takes a permit, and that gate
-//! isn't here. Rules whose keys are not prepared columns cannot be looked up by, and are refused. Frequencies are those of
+//! It is for files that whoever looks up controls; `comity link find` does so. On records held for others every look-up takes
+//! a permit, and that gate isn't here. Rules whose keys are not prepared columns cannot be looked up by, and are refused. Frequencies are those of
 //! the table, or of a population that the caller supplies; they don't count the record that is looked up.
 
 use std::collections::BTreeMap;

@@ -11,6 +11,7 @@ mod cluster;
 mod evaluate;
 mod explain;
 mod export;
+mod find;
 mod groups;
 mod import;
 mod increment;
@@ -67,6 +68,9 @@ enum Command {
     Increment(increment::Words),
     /// Weighs pairs that a file names, whether or not a rule makes them
     Score(score::Words),
+    /// Looks records up one by one in a file that you own. In records that are held for somebody else every look-up
+    /// takes a permit and counts
+    Find(find::Words),
     /// Makes clusters of records that are one individual
     Cluster(cluster::Words),
     /// Says that two records of a cluster are not one individual, and takes their merger back
@@ -94,6 +98,7 @@ impl Words {
             Command::Link(words) => words.carry_out(printer),
             Command::Increment(words) => words.carry_out(printer),
             Command::Score(words) => words.carry_out(printer),
+            Command::Find(words) => words.carry_out(printer),
             Command::Cluster(words) => words.carry_out(printer),
             Command::Part(words) => words.carry_out(printer),
             Command::Calibrate(words) => words.carry_out(printer),
