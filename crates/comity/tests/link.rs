@@ -387,6 +387,22 @@ fn named_pairs_weigh_what_linking_says_and_those_of_no_rule_too() {
 }
 
 #[test]
+fn a_recipe_may_have_its_m_learnt_with_frequencies() {
+    let desk = trained();
+    let before = desk.call(&format!("--json link train recipe.toml {FILES}")).well().json();
+    desk.edit("recipe.toml", "[training]\n", "[training]\nfrequencies = true\n");
+    let words = format!("--json link train recipe.toml {FILES} --out with.toml");
+    let with = desk.call(&words).well().json();
+    assert_ne!(with["digest"], before["digest"]);
+    let again = desk.call(&format!("{words} --threads 1")).well().json();
+    assert_eq!(with["digest"], again["digest"]);
+    let words = format!("--json link evaluate with.toml {FILES} --truth truth_person");
+    let told = desk.call(&words).well().json();
+    let share = |of: &str| told["kept"][of]["value"].as_f64().unwrap();
+    assert!(share("precision") > 0.95 && share("recall") > 0.85, "{told}");
+}
+
+#[test]
 fn a_look_up_finds_what_linking_finds_and_tells_no_more_than_was_asked() {
     let desk = trained();
     desk.edit("model.toml", "one_to_one = \"optimal\"", "one_to_one = \"off\"");

@@ -69,12 +69,8 @@ impl Frequencies {
             let is_exact = |level: &&Level| level.test == Test::Exact && level.column.is_none();
             let exact_u =
                 comparison.levels.iter().find(is_exact).and_then(|level| level.u).unwrap_or(1.0);
-            let takes = |level: &Level| match &level.test {
-                Test::Exact => level.column.is_none() || frequency.similar,
-                test => frequency.similar && test.is_likeness(),
-            };
             let mut adjusted = vec![false];
-            adjusted.extend(comparison.levels.iter().map(takes));
+            adjusted.extend(frequency.levels_taking(comparison));
             Ok(Some(Shares {
                 name: comparison.name.clone(),
                 column,

@@ -65,6 +65,22 @@ pub fn maximise(
     iterations: u32,
     convergence: f64,
 ) -> Result<Estimate> {
+    maximise_beside(counts, &[], start, iterations, convergence)
+}
+
+/// Does the same where each count has evidence besides its pattern: the natural logarithm of how much likelier it is
+/// among the same than among the different. Nothing is as likely in either, where there is none.
+///
+/// # Errors
+///
+/// The same as [`maximise`].
+pub fn maximise_beside(
+    counts: &[(Pattern, u64)],
+    besides: &[f64],
+    start: &Start,
+    iterations: u32,
+    convergence: f64,
+) -> Result<Estimate> {
     let all: f64 = counts.iter().map(|(_, count)| *count as f64).sum();
     if all == 0.0 {
         return Err(Error::NoPairs);
@@ -84,8 +100,8 @@ pub fn maximise(
         same_at.clone_from(&zeros);
         let mut different_at = zeros.clone();
         let mut all_same = 0.0;
-        for (pattern, count) in counts {
-            let mut odds = prior;
+        for (index, (pattern, count)) in counts.iter().enumerate() {
+            let mut odds = prior + besides.get(index).copied().unwrap_or(0.0);
             for (comparison, logs) in logs.iter().enumerate() {
                 if let Some(level) = usize::from(pattern.level(comparison)).checked_sub(1) {
                     odds += logs[level];
@@ -237,6 +253,77 @@ pub(crate) mod tests {
         let estimate = maximise(&drawn(10_000, 0.2, &m, &u), &start, 500, 1e-9).unwrap();
         assert_eq!(estimate.m[0][0].to_bits(), 0.5f64.to_bits());
         assert!((estimate.m[0].iter().sum::<f64>() - 1.0).abs() < 1e-12);
+    }
+
+    /// Pairs that agree on one of many values, or not, in which a value is as common as its place says.
+    fn valued(seed: u64, pairs: u32, same: f64, m: f64, common: &[f64]) -> Vec<(Pattern, f64)> {
+        let mut dice = Dice::new(seed);
+        let draw = |dice: &mut Dice| {
+            let mut at = dice.share();
+            let value = common.iter().position(|share| {
+                at -= share;
+                at < 0.0
+            });
+            value.unwrap_or(common.len() - 1)
+        };
+        let pair = |_| {
+            let one = draw(&mut dice);
+            let agrees = dice.chance(m);
+            let other = if dice.chance(same) && agrees { one } else { draw(&mut dice) };
+            let level = if one == other { 1 } else { 2 };
+            let besides = if one == other { common[one] } else { 1.0 };
+            (Pattern::new(&[level]), besides)
+        };
+        (0..pairs).map(pair).collect()
+    }
+
+    /// One step of expectation maximisation, pair by pair, as it is defined.
+    fn plainly(pairs: &[(Pattern, f64)], same: f64, m: &[f64], u: &[f64]) -> (f64, Vec<f64>) {
+        let (mut all, mut at) = (0.0, vec![0.0; m.len()]);
+        for (pattern, common) in pairs {
+            let level = usize::from(pattern.level(0)) - 1;
+            // The chance of this very value among the different, and not of any that is equal.
+            let different = if level == 0 { *common } else { u[level] };
+            let likely = same * m[level];
+            let chance = likely / (likely + (1.0 - same) * different);
+            all += chance;
+            at[level] += chance;
+        }
+        let found: f64 = at.iter().sum();
+        (all / pairs.len() as f64, at.into_iter().map(|count| count / found).collect())
+    }
+
+    #[test]
+    fn evidence_besides_patterns_gives_what_going_through_pairs_gives() {
+        let common = [0.4, 0.2, 0.2, 0.1, 0.05, 0.03, 0.01, 0.01];
+        let u = common.iter().map(|share| share * share).sum::<f64>();
+        let u = vec![u, 1.0 - u];
+        let pairs = valued(7, 20_000, 0.3, 0.9, &common);
+        let (mut same, mut m) = (0.1, vec![0.6, 0.4]);
+        for _ in 0..40 {
+            (same, m) = plainly(&pairs, same, &m, &u);
+        }
+        let counts: Vec<(Pattern, u64)> = pairs.iter().map(|(pattern, _)| (*pattern, 1)).collect();
+        let besides: Vec<f64> = pairs
+            .iter()
+            .map(|(pattern, common)| match pattern.level(0) {
+                1 => (u[0] / common).ln(),
+                _ => 0.0,
+            })
+            .collect();
+        let start = Start {
+            same: 0.1,
+            m: vec![vec![0.6, 0.4]],
+            u: vec![u],
+            fixed_m: vec![vec![false; 2]],
+            learn_u: false,
+        };
+        let estimate = maximise_beside(&counts, &besides, &start, 40, 1e-300).unwrap();
+        assert!((estimate.same - same).abs() < 1e-9, "{estimate:?} {same}");
+        assert!((estimate.m[0][0] - m[0]).abs() < 1e-9, "{estimate:?} {m:?}");
+        // Without it, the same pairs say something else.
+        let without = maximise(&counts, &start, 40, 1e-300).unwrap();
+        assert!((without.same - same).abs() > 1e-4, "{without:?} {same}");
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! pairs, by value, and so is that of values one edit apart where they are too many for a sample to show; the others are
 //! sampled, each comparison until it has seen enough. It weighs nothing and fits nothing.
 
+mod commonness;
+
 use std::cell::OnceCell;
 
 use rustc_hash::FxHashMap;
@@ -25,6 +27,7 @@ use crate::record::{RecordRef, Side};
 use crate::tables::{NO_VALUE, Tables, Values};
 use crate::train::{UNSEEN, fix};
 use crate::{Error, Result};
+pub(crate) use commonness::Commonness;
 
 /// How often each level comes of random pairs.
 pub(crate) struct Observed {
@@ -382,8 +385,11 @@ fn random_pair(tables: &Tables, dice: &mut Dice) -> Option<(RecordRef, RecordRef
 pub(crate) struct Session {
     pub(crate) label: String,
     pub(crate) pairs: u64,
+    /// In order; with frequencies, a pattern stands several times.
     pub(crate) counts: Vec<(Pattern, u64)>,
     pub(crate) taught: Vec<bool>,
+    /// How common the equal values are of each count's pairs, where the recipe asks for that.
+    pub(crate) frequencies: Option<Commonness>,
 }
 
 /// Counts the sessions of a recipe. `known` are blocks of the same tables, which hold some of its rules already, and `ready`
@@ -407,16 +413,21 @@ pub(crate) fn count_sessions<'t>(
             .iter()
             .map(|comparison| !shares_column(recipe.columns(), &keyed, comparison))
             .collect();
-        let mut counts: FxHashMap<Pattern, u64> = FxHashMap::default();
-        for (pattern, count) in count_ready(ready, &blocks) {
-            *counts.entry(pattern.only(&taught)).or_insert(0) += count;
-        }
-        let counts = sorted(counts);
+        let (counts, frequencies) = if recipe.training().frequencies {
+            let (counts, told) = Commonness::count(recipe, tables, &blocks, &taught)?;
+            (counts, Some(told))
+        } else {
+            let mut counts: FxHashMap<Pattern, u64> = FxHashMap::default();
+            for (pattern, count) in count_ready(ready, &blocks) {
+                *counts.entry(pattern.only(&taught)).or_insert(0) += count;
+            }
+            (sorted(counts), None)
+        };
         let pairs = counts.iter().map(|(_, count)| count).sum();
         if pairs == 0 {
             return Err(Error::EmptyRule { rule: rule.to_string() });
         }
-        sessions.push(Session { label: rule.to_string(), pairs, counts, taught });
+        sessions.push(Session { label: rule.to_string(), pairs, counts, taught, frequencies });
     }
     for (index, comparison) in comparisons.iter().enumerate() {
         let fixed = comparison.levels.iter().all(|level| level.m.is_some());

@@ -27,7 +27,7 @@ use crate::keys::columns_of;
 use crate::kin;
 use crate::link::{Detail, Links, Pair, Weighed, score_pairs, score_ready, settled, settled_by};
 use crate::maximise::furthest;
-pub use crate::maximise::{Estimate, Round, Start, maximise};
+pub use crate::maximise::{Estimate, Round, Start, maximise, maximise_beside};
 use crate::model::{Comparison, Level, Link, Model, Prior, Recipe, ThresholdRule, TrainingRecord};
 use crate::observe::{count_sessions, observe_u, shares_column};
 use crate::one_to_one::settle;
@@ -54,8 +54,8 @@ pub const ROUNDS: u32 = 10;
 /// two like numbers. An identifier can thus weigh at most log2(100) more than the files bear out.
 const LEAST_LEFT: f64 = 0.01;
 
-/// The most pairs, or about so many, that classes of kin are learnt from.
-const MOST_WEIGHED: u64 = 4_000_000;
+/// The most pairs, or about so many, that classes of kin are learnt from, and a rule's m with frequencies.
+pub(crate) const MOST_WEIGHED: u64 = 4_000_000;
 
 /// What a level that was never seen counts.
 pub(crate) const UNSEEN: f64 = 0.5;
@@ -263,7 +263,12 @@ fn in_order(tables: &Tables, pairs: &mut [Pair]) {
 /// A record is chosen or not with all its pairs, since what is learnt from them is what a record's second pair is.
 /// Records are drawn in the order of their values, so the order of rows doesn't matter. Within one table a pair has no
 /// one record that it belongs to, and all are weighed.
-fn choose_sources(tables: &Tables, blocks: &Blocks<'_>, seed: u64, most: u64) -> Option<Vec<bool>> {
+pub(crate) fn choose_sources(
+    tables: &Tables,
+    blocks: &Blocks<'_>,
+    seed: u64,
+    most: u64,
+) -> Option<Vec<bool>> {
     let pairs = blocks.pairs_to_look_at();
     if tables.link() != Link::Between || pairs <= most {
         return None;

@@ -65,11 +65,24 @@ pub fn errors_of_m(
     u: &[Vec<f64>],
     fixed: &[Vec<bool>],
 ) -> Vec<Vec<f64>> {
+    errors_of_m_beside(counts, &[], same, (m, u), fixed)
+}
+
+/// Returns the same where each count has evidence besides its pattern, as [`crate::train::maximise_beside`] takes it.
+pub fn errors_of_m_beside(
+    counts: &[(Pattern, u64)],
+    besides: &[f64],
+    same: f64,
+    (m, u): (&[Vec<f64>], &[Vec<f64>]),
+    fixed: &[Vec<bool>],
+) -> Vec<Vec<f64>> {
     let mut same_at: Vec<Vec<f64>> = m.iter().map(|levels| vec![0.0; levels.len()]).collect();
     let posteriors: Vec<f64> = counts
         .iter()
-        .map(|(pattern, count)| {
-            let posterior = posterior(*pattern, same, m, u);
+        .enumerate()
+        .map(|(index, (pattern, count))| {
+            let besides = besides.get(index).copied().unwrap_or(0.0);
+            let posterior = posterior(*pattern, same, besides, (m, u));
             for (comparison, levels) in same_at.iter_mut().enumerate() {
                 if let Some(level) = usize::from(pattern.level(comparison)).checked_sub(1) {
                     levels[level] += posterior * *count as f64;
@@ -211,8 +224,8 @@ fn exact_variance(tables: &Tables, column: usize, u: f64, valued: [f64; 2]) -> f
     ((left - u * u).max(0.0) / all[0] + (right - u * u).max(0.0) / all[1]).max(least * least)
 }
 
-fn posterior(pattern: Pattern, same: f64, m: &[Vec<f64>], u: &[Vec<f64>]) -> f64 {
-    let mut odds = (same / (1.0 - same)).ln();
+fn posterior(pattern: Pattern, same: f64, besides: f64, (m, u): (&[Vec<f64>], &[Vec<f64>])) -> f64 {
+    let mut odds = (same / (1.0 - same)).ln() + besides;
     for (comparison, (m, u)) in m.iter().zip(u).enumerate() {
         if let Some(level) = usize::from(pattern.level(comparison)).checked_sub(1) {
             odds += m[level].ln() - u[level].ln();

@@ -46,6 +46,17 @@ pub struct Frequency {
     pub similar: bool,
 }
 
+impl Frequency {
+    /// Says of each level of its comparison whether it takes the adjustment.
+    pub(crate) fn levels_taking(&self, comparison: &Comparison) -> Vec<bool> {
+        let takes = |level: &Level| match &level.test {
+            Test::Exact => level.column.is_none() || self.similar,
+            test => self.similar && test.is_likeness(),
+        };
+        comparison.levels.iter().map(takes).collect()
+    }
+}
+
 fn one() -> f64 {
     1.0
 }

@@ -34,6 +34,13 @@ pub struct Training {
     /// Whether a closer level may never weigh less than a farther one, m/u falling in the order of the levels.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub monotone: bool,
+    /// Whether the m are learnt with frequencies: a pair of equal values then counts by how common these are, and not by
+    /// how common equal values are on average, as it will when it is weighed.
+    ///
+    /// It costs pairs and not patterns. In a rule of many pairs, those of some source records are looked at. Standing
+    /// alone, patterns say the same of m on average, with larger errors.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub frequencies: bool,
     /// Whether a source record has one partner at most. When left out: where one-to-one keeps one for each source record.
     ///
     /// Where it has, its other pairs teach what kin are like and what weights stand for. Say no where it doesn't hold.

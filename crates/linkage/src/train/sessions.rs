@@ -4,10 +4,10 @@
 //! the blocks of one training rule; a level's m from several is their expected count of same pairs at that level over all.
 
 use super::{UNSEEN, fix};
-use crate::maximise::{Estimate, Round, Start, maximise};
+use crate::maximise::{Estimate, Round, Start, maximise_beside};
 use crate::model::{Comparison, MOST_COMPARISONS, Recipe, TrainingRound, TrainingSession};
 use crate::observe::Session;
-use crate::uncertainty::errors_of_m;
+use crate::uncertainty::errors_of_m_beside;
 use crate::{Error, Result};
 
 /// The m of every comparison, and how each session went.
@@ -43,10 +43,23 @@ pub(super) fn learn_m(
             fixed_m: comparisons.iter().map(fixed_m).collect(),
             learn_u: false,
         };
-        let estimate =
-            maximise(&session.counts, &start, training.iterations, training.convergence)?;
+        let besides = session.frequencies.as_ref().map(|told| told.besides(&session.counts, u));
+        let besides = besides.unwrap_or_default();
+        let estimate = maximise_beside(
+            &session.counts,
+            &besides,
+            &start,
+            training.iterations,
+            training.convergence,
+        )?;
         check_estimate(session, &estimate, comparisons)?;
-        let errors = errors_of_m(&session.counts, estimate.same, &estimate.m, u, &start.fixed_m);
+        let errors = errors_of_m_beside(
+            &session.counts,
+            &besides,
+            estimate.same,
+            (&estimate.m, u),
+            &start.fixed_m,
+        );
         for (index, counts) in
             estimate.same_at.iter().enumerate().filter(|(index, _)| session.taught[*index])
         {
@@ -62,7 +75,7 @@ pub(super) fn learn_m(
         records.push(TrainingSession {
             rule: session.label.clone(),
             pairs: session.pairs,
-            patterns: session.counts.len() as u64,
+            patterns: session.counts.chunk_by(|one, other| one.0 == other.0).count() as u64,
             iterations: estimate.iterations,
             converged: estimate.converged,
             same: estimate.same,
