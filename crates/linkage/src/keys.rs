@@ -153,6 +153,19 @@ impl Narrow<'_> {
         }
     }
 
+    /// Says of each pair whether it meets it.
+    pub(crate) fn hold_of(&self, pairs: &[(RecordRef, RecordRef)]) -> Vec<bool> {
+        match self {
+            Self::Near { .. } => {
+                pairs.iter().map(|(source, recipient)| self.holds(*source, *recipient)).collect()
+            }
+            Self::Rest { tables, condition } => {
+                let holds = condition.hold_of(tables, pairs).into_iter();
+                holds.map(|holds| holds == Some(true)).collect()
+            }
+        }
+    }
+
     /// Keeps the pairs that meet it.
     pub(crate) fn keep(&self, pairs: &mut Vec<(RecordRef, RecordRef)>) {
         match self {

@@ -143,6 +143,14 @@ impl KeyedRule {
         Self { column: None, source, recipient, sources, recipients, keyless }
     }
 
+    /// Says whether all records of a group have one key.
+    pub(super) fn holds_all(&self, group: Group<'_>) -> bool {
+        let source = group.source.iter().map(|record| self.source[record.index()]);
+        let recipient = group.recipient.iter().map(|record| self.recipient[record.index()]);
+        let mut keys = source.chain(recipient);
+        keys.next().is_some_and(|first| first != NO_VALUE && keys.all(|key| key == first))
+    }
+
     /// Returns these records of one side with their keys, in the order of the keys; those without one are left out.
     pub(super) fn sorted(
         &self,
