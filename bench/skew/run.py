@@ -49,10 +49,10 @@ level = [
 ]
 """
 
-# Records on either side, and those of an even block: 2,000 blocks of 100 × 100 make 20 million pairs.
-RECORDS, EVEN = 200_000, 100
-# One block of 3,162 × 3,162 makes half of them, and blocks of 51 × 51 the other half.
-LARGE, SMALL = 3_162, 51
+# Records on either side, and those of an even block: 200 blocks of 1,000 × 1,000 make 200 million pairs.
+RECORDS, EVEN = 200_000, 1_000
+# One block of 10,000 × 10,000 makes half of them, and blocks of 526 × 526 the other half.
+LARGE, SMALL = 10_000, 526
 
 
 def town_of(case, record):

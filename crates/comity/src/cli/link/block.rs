@@ -1,5 +1,5 @@
-//! `comity link block`: how many pairs each rule would make. A rule that asks more than equal keys is counted pair by pair,
-//! and estimated where those are too many; a number that is an estimate says so.
+//! `comity link block`: how many pairs each rule would make, without making them. Where a rule asks too much of records too
+//! unlike to be counted so, the number is an estimate, and says so.
 
 use super::{Done, Files, Method};
 use crate::Error;
