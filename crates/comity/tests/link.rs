@@ -530,6 +530,12 @@ fn what_does_not_fit_the_memory_is_spilled_and_the_pairs_are_the_same() {
     assert!(tight["spills"].as_u64().unwrap() > 0, "{tight}");
     assert!(tight["spilled_bytes"].as_u64().unwrap() > 1_000_000, "{tight}");
     assert_eq!(desk.read("tight.csv"), desk.read("whole.csv"));
+    desk.write("surnames.csv", "value,share\nokafor,0.2\nsmith,0.1\n");
+    let supplied = "--population surname=surnames.csv";
+    desk.call(&format!("{words} some.csv {supplied} --memory 200MiB")).well();
+    desk.call(&format!("{words} all.csv {supplied}")).well();
+    assert_eq!(desk.read("some.csv"), desk.read("all.csv"));
+    assert_ne!(desk.read("all.csv"), desk.read("whole.csv"));
     let wide = desk.call(&format!("{words} wide.csv --memory 4GiB --threads 2")).well().json();
     assert_eq!((&wide["spills"], &wide["spilled_bytes"]), (&0.into(), &0.into()), "{wide}");
     assert_eq!(desk.read("wide.csv"), desk.read("whole.csv"));

@@ -97,16 +97,9 @@ impl Frequencies {
         comparison: &str,
         population: &BTreeMap<String, f64>,
     ) -> Result<()> {
-        let unsound = |problem: &str| Error::UnsoundModel {
-            place: format!("frequencies of `{comparison}`"),
-            problem: problem.to_owned(),
-        };
-        if population.values().any(|share| !(*share > 0.0 && *share <= 1.0)) {
-            return Err(unsound("a share must lie above 0 and be at most 1"));
-        }
+        check_shares(comparison, population)?;
         let found = self.comparisons.iter_mut().flatten().find(|shares| shares.name == comparison);
-        let shares =
-            found.ok_or_else(|| unsound("no comparison of that name adjusts for frequency"))?;
+        let shares = found.ok_or_else(|| unadjusted(comparison))?;
         let values = tables.values(shares.column);
         let known: Vec<Option<f64>> = std::iter::once(None)
             .chain((0..values.len()).map(|index| population.get(&text_of(values, index)).copied()))
@@ -228,8 +221,26 @@ impl std::fmt::Debug for Frequencies {
     }
 }
 
+/// Checks the shares of a population that are supplied for a comparison.
+pub(crate) fn check_shares(comparison: &str, population: &BTreeMap<String, f64>) -> Result<()> {
+    if population.values().any(|share| !(*share > 0.0 && *share <= 1.0)) {
+        return Err(unsound(comparison, "a share must lie above 0 and be at most 1"));
+    }
+    Ok(())
+}
+
+/// Says that a comparison takes no frequencies, so that none can be supplied for it.
+pub(crate) fn unadjusted(comparison: &str) -> Error {
+    unsound(comparison, "no comparison of that name adjusts for frequency")
+}
+
+fn unsound(comparison: &str, problem: &str) -> Error {
+    let place = format!("frequencies of `{comparison}`");
+    Error::UnsoundModel { place, problem: problem.to_owned() }
+}
+
 /// A value as a table of a population writes it.
-fn text_of(values: &Values, index: usize) -> String {
+pub(crate) fn text_of(values: &Values, index: usize) -> String {
     match values {
         Values::Text(texts) | Values::Dates(_, texts) => texts.get(index).to_owned(),
         Values::Numbers(numbers) => numbers[index].to_string(),

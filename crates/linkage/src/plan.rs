@@ -37,7 +37,7 @@ pub use block_exec::{BlockExec, BlockStep};
 pub use build::{counting_plan, linking_plan};
 pub use codec::PlanCodec;
 pub use link_exec::{LinkExec, ModelSource, Output};
-pub use rows::{Batches, HeldTables, Rows};
+pub use rows::{Batches, HeldTables, Populations, Rows};
 pub use run::{
     Bounds, Linked, PlannedPair, count_patterns_bounded, link_bounded, link_bounded_in_order,
 };

@@ -4,7 +4,7 @@
 //! table is looked up: the share of a value, counted before, and a value's place among all, which only prepared tables
 //! have. It reads no file: [`Rows`] does, whoever implements it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 use super::unit::ordered;
 use crate::block::key_bytes;
 use crate::expression::{arrow_type, value_array};
+use crate::frequency::{check_shares, text_of, unadjusted};
 use crate::intake::Intake;
 use crate::keys::KEY_BYTES;
 use crate::keys::{KeyHash, LayerKeys, key_hashes, layers_of};
@@ -96,6 +97,9 @@ impl Rows for HeldTables {
     }
 }
 
+/// How common values are in populations that the caller supplies, by comparison: [`crate::Frequencies::supply`].
+pub type Populations = BTreeMap<String, BTreeMap<String, f64>>;
+
 /// A value as bytes whose order is that of the values.
 type Spelled = Box<[u8]>;
 
@@ -109,9 +113,13 @@ pub(super) struct ValueCounts {
 }
 
 impl ValueCounts {
-    pub(super) fn new(model: &Model) -> Self {
+    /// Begins with nothing counted. What a population is supplied for is not counted at all.
+    pub(super) fn new(model: &Model, populations: &Populations) -> Self {
         let column = |comparison: &crate::model::Comparison| {
             comparison.frequency.as_ref()?;
+            if populations.contains_key(&comparison.name) {
+                return None;
+            }
             let column =
                 model.columns().iter().position(|column| column.name == comparison.column)?;
             Some((column, FxHashMap::default()))
@@ -233,12 +241,24 @@ pub(super) struct RowMaker {
     model: Arc<Model>,
     schema: SchemaRef,
     counts: ValueCounts,
+    populations: Arc<Populations>,
     /// By rule with a neighbourhood: its rule and column, and all values in their order.
     places: Vec<(usize, usize, Vec<Spelled>)>,
 }
 
 impl RowMaker {
-    pub(super) fn new(model: Arc<Model>, counts: ValueCounts) -> Result<Self> {
+    pub(super) fn new(
+        model: Arc<Model>,
+        counts: ValueCounts,
+        populations: Arc<Populations>,
+    ) -> Result<Self> {
+        for (name, population) in populations.as_ref() {
+            check_shares(name, population)?;
+            let mut own = model.comparisons().iter().filter(|one| one.frequency.is_some());
+            if !own.any(|comparison| comparison.name == *name) {
+                return Err(unadjusted(name));
+            }
+        }
         let unordered = |near: &crate::model::Neighbourhood| {
             let column = model.columns().iter().find(|column| column.name == near.column);
             column.is_none_or(|column| matches!(column.kind, Kind::Place | Kind::List(_)))
@@ -259,7 +279,7 @@ impl RowMaker {
             .into_iter()
             .map(|(rule, column, held)| (rule, column, held.into_iter().collect()))
             .collect();
-        Ok(Self { model, schema, counts, places })
+        Ok(Self { model, schema, counts, populations, places })
     }
 
     /// Returns the schema of the rows.
@@ -275,6 +295,19 @@ impl RowMaker {
     pub(super) fn rows(&self, side: Side, first: u32, batch: &RecordBatch) -> Result<RecordBatch> {
         let (tables, side) = prepare(&self.model, side, batch)?;
         self.rows_of(&tables, side, first)
+    }
+
+    /// Returns the share of each code of a comparison's column, nothing first: supplied, or as it was counted.
+    fn shares(&self, tables: &Tables, comparison: usize) -> Option<(usize, Vec<Option<f64>>)> {
+        let own = &self.model.comparisons()[comparison];
+        let Some(population) = self.populations.get(&own.name) else {
+            return self.counts.shares(tables, comparison);
+        };
+        let column = self.model.columns().iter().position(|column| column.name == own.column)?;
+        let values = tables.values(column);
+        let shares =
+            (0..values.len()).map(|index| population.get(&text_of(values, index)).copied());
+        Some((column, std::iter::once(None).chain(shares).collect()))
     }
 
     fn rows_of(&self, tables: &Tables, side: Side, first: u32) -> Result<RecordBatch> {
@@ -306,7 +339,7 @@ impl RowMaker {
             }
         }
         for comparison in 0..self.model.comparisons().len() {
-            if let Some((column, shares)) = self.counts.shares(tables, comparison) {
+            if let Some((column, shares)) = self.shares(tables, comparison) {
                 let shares = tables.codes(column, side).iter().map(|code| shares[*code as usize]);
                 arrays.push(Arc::new(shares.collect::<Float64Array>()));
             }

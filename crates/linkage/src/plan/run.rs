@@ -29,7 +29,7 @@ use super::block_exec::column;
 use super::build::{counting_plan, in_order, linking_plan, together};
 use super::failed;
 use super::link_exec::Output;
-use super::rows::Rows;
+use super::rows::{Populations, Rows};
 use super::stage::Staged;
 use crate::model::Model;
 use crate::pattern::Pattern;
@@ -48,6 +48,8 @@ pub struct Bounds {
     pub batch_rows: NonZeroUsize,
     /// How many pairs a unit of work has at most, or nearly so.
     pub unit_pairs: u64,
+    /// How common values are, where that isn't counted in the tables.
+    pub populations: Populations,
 }
 
 impl Bounds {
@@ -55,7 +57,8 @@ impl Bounds {
     pub fn new(memory_bytes: usize, spill: PathBuf) -> Self {
         let two = NonZeroUsize::MIN.saturating_add(1);
         let batch_rows = NonZeroUsize::MIN.saturating_add(8191);
-        Self { memory_bytes, spill, partitions: two, batch_rows, unit_pairs: 1 << 20 }
+        let populations = Populations::new();
+        Self { memory_bytes, spill, partitions: two, batch_rows, unit_pairs: 1 << 20, populations }
     }
 
     /// Returns how many threads work.

@@ -65,10 +65,11 @@ impl Staged {
         bounds: &Bounds,
         pool: &Arc<dyn MemoryPool>,
     ) -> Result<Self> {
+        let populations = Arc::new(bounds.populations.clone());
         let counts = count_values(model, rows, bounds)?;
         let held = MemoryConsumer::new("counts of values").register(pool);
         held.try_grow(counts.bytes()).map_err(failed)?;
-        let maker = RowMaker::new(Arc::clone(model), counts)?;
+        let maker = RowMaker::new(Arc::clone(model), counts, populations)?;
         let folder = private_folder(&bounds.spill)?;
         let feeds = Feeds::new(rows);
         let most = bounds.batch_rows.get();
@@ -215,13 +216,13 @@ fn write(
 
 /// Goes through the tables once for the values, where any are asked for.
 fn count_values(model: &Model, rows: &Arc<dyn Rows>, bounds: &Bounds) -> Result<ValueCounts> {
-    let mut all = ValueCounts::new(model);
+    let mut all = ValueCounts::new(model, &bounds.populations);
     if !all.counts_values() {
         return Ok(all);
     }
     let feeds = Feeds::new(rows);
     let counted = share(bounds.threads(), (0..bounds.threads()).collect(), |number| {
-        let mut counts = ValueCounts::new(model);
+        let mut counts = ValueCounts::new(model, &bounds.populations);
         while let Some(batch) = feeds.next(number) {
             let (side, _, batch) = batch?;
             let (tables, side) = prepare(model, side, &batch)?;

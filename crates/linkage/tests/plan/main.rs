@@ -16,7 +16,7 @@ use common::Sheet;
 use linkage::plan::{
     Bounds, HeldTables, Linked, PlannedPair, Rows, count_patterns_bounded, link_bounded,
 };
-use linkage::{Error, Model, Pattern, Scorer, Side, Table, Tables, link};
+use linkage::{Error, Frequencies, Model, Pattern, Scorer, Side, Table, Tables, link};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -273,6 +273,37 @@ fn only_pairs_that_weigh_enough_come_out() {
     assert!(!meant.is_empty());
     let held = HeldTables::new(vec![batch(&left)], vec![batch(&right)]);
     assert_eq!(planned(&model, held, least, &bounds(64 << 20, 2, 64, 1 << 14)).unwrap().0, meant);
+}
+
+#[test]
+fn supplied_shares_weigh_in_a_plan_as_they_do_in_memory() {
+    let model = model("between");
+    let (left, right) = (many(100, 0), many(100, 7));
+    let population = BTreeMap::from([("gil".to_owned(), 0.001), ("name7".to_owned(), 0.2)]);
+    let (sources, recipients) = ([batch(&left)], [batch(&right)]);
+    let tables = (Table::new(&sources), Table::new(&recipients));
+    let tables = Tables::between(model.columns(), tables.0, tables.1).unwrap();
+    let mut frequencies = Frequencies::of(&tables, model.comparisons()).unwrap();
+    frequencies.supply(&tables, "surname", &population).unwrap();
+    let scorer = Scorer::with_frequencies(&model, &tables, frequencies).unwrap();
+    let links = link(&scorer, |_| {}).unwrap();
+    let told = links.pairs.iter().map(|pair| {
+        let weight = pair.weight.to_bits();
+        (pair.source.row(), pair.recipient.row(), pair.rule, pair.pattern.word(), weight)
+    });
+    let mut meant: Vec<Told> = told.collect();
+    meant.sort_unstable();
+    assert_ne!(meant, plain(&model, &left, &right), "they weigh otherwise");
+    let held = || HeldTables::new(vec![batch(&left)], vec![batch(&right)]);
+    let mut within = bounds(64 << 20, 2, 50, 1 << 12);
+    within.populations.insert("surname".to_owned(), population.clone());
+    assert_eq!(planned(&model, held(), -1000.0, &within).unwrap().0, meant);
+    for (name, share) in [("birth", 0.1), ("nobody", 0.1), ("surname", 2.0)] {
+        let population = BTreeMap::from([("gil".to_owned(), share)]);
+        within.populations = BTreeMap::from([(name.to_owned(), population)]);
+        let refused = planned(&model, held(), -1000.0, &within);
+        assert!(matches!(refused, Err(Error::UnsoundModel { .. })), "{name}: {refused:?}");
+    }
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub(super) struct Memory {
         long = "memory",
         value_name = "SIZE",
         value_parser = size,
-        conflicts_with_all = ["report", "populations", "individuals"],
+        conflicts_with_all = ["report", "individuals"],
     )]
     bytes: Option<u64>,
     /// The folder that is spilled to, for as long as the command runs; that of the pairs, if nothing is said

@@ -95,7 +95,7 @@ impl Words {
     /// Does the same in bounded memory.
     fn within(&self, bound: &Bound, model: &Model, printer: &Printer) -> Result<Done, Error> {
         let mut watch = Stopwatch::start();
-        let linked = memory::link(model, &self.files, bound, &self.out)?;
+        let linked = memory::link(model, &self.files, (bound, &self.shares), &self.out)?;
         watch.lap("read, block, compare, score and write");
         printer.json(&serde_json::json!({
             "pairs": linked.pairs, "units": linked.units, "staged_bytes": linked.staged_bytes,

@@ -57,6 +57,18 @@ impl Shares {
         model: &Model,
         tables: &Tables,
     ) -> Result<(), Error> {
+        for (name, population) in self.populations(model)? {
+            frequencies.supply(tables, &name, &population)?;
+        }
+        Ok(())
+    }
+
+    /// Reads the tables of populations that were named, their values prepared as the model prepares them.
+    pub(super) fn populations(
+        &self,
+        model: &Model,
+    ) -> Result<BTreeMap<String, BTreeMap<String, f64>>, Error> {
+        let mut populations = BTreeMap::new();
         for (name, path) in &self.populations {
             let comparison = model.comparisons().iter().find(|one| one.name == *name);
             let column = comparison.and_then(|comparison| {
@@ -69,8 +81,8 @@ impl Shares {
                 *population.entry(apply(steps, &value)).or_insert(0.0) += share;
             }
             population.remove("");
-            frequencies.supply(tables, name, &population)?;
+            populations.insert(name.clone(), population);
         }
-        Ok(())
+        Ok(populations)
     }
 }

@@ -3,6 +3,7 @@
 use super::{Bound, Bounded};
 use crate::Error;
 use crate::cli::link::Files;
+use crate::cli::link::shares::Shares;
 use linkage::Model;
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use std::path::Path;
 pub(in crate::cli::link) fn link(
     _: &Model,
     _: &Files,
-    _: &Bound,
+    _: (&Bound, &Shares),
     _: &Path,
 ) -> Result<Bounded, Error> {
     Err(Error::NoPlan)

@@ -9,6 +9,7 @@ use crate::Error;
 use crate::admit::Digest;
 use crate::cli::link::Files;
 use crate::cli::link::pairs::{self, Holder, Put};
+use crate::cli::link::shares::Shares;
 use crate::own::{self, OwnFile};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch, StringArray};
@@ -42,7 +43,7 @@ const WAITING: usize = 2;
 pub(in crate::cli::link) fn link(
     model: &Model,
     files: &Files,
-    bound: &Bound,
+    (bound, shares): (&Bound, &Shares),
     out: &Path,
 ) -> Result<Bounded, Error> {
     if model.one_to_one() != OneToOne::Off {
@@ -74,6 +75,7 @@ pub(in crate::cli::link) fn link(
             .unwrap_or(NonZeroUsize::MIN),
         // Two rows a pair at most, for each partition an eighth of what there is.
         unit_pairs: (pool / 8 / partitions.get() as u64 / (2 * ROW_BYTES)).clamp(1 << 8, 1 << 20),
+        populations: shares.populations(model)?,
         ..Bounds::new(usize::try_from(pool).unwrap_or(usize::MAX), bound.spill.clone())
     };
     std::fs::create_dir_all(&bound.spill)
