@@ -82,16 +82,13 @@ pub enum Error {
     #[error("this build cannot link in bounded memory")]
     NoPlan,
     /// The memory asked for does not hold what cannot be spilled.
-    #[error("the ids of records and the program take {needed} bytes, and {given} are given")]
+    #[error("what must stand in memory takes {needed} bytes, and {given} are given")]
     TooLittleMemory {
         /// How many bytes there may be.
         given: u64,
         /// How many there must be.
         needed: u64,
     },
-    /// A bound of memory was asked for, and the model lets records keep one pair.
-    #[error("pairs are settled one to one by whole tables, which need not fit a bound of memory")]
-    BoundedOneToOne,
     /// A bound of memory was asked for where a model is trained.
     #[error("a model is trained on whole tables, which need not fit a bound of memory")]
     UnboundedTraining,
@@ -455,11 +452,8 @@ impl Error {
             }
             Error::NoPlan => fixed("leave `--memory` out, or build with `--features plan`"),
             Error::TooLittleMemory { .. } => fixed(
-                "give it more with `--memory`, or leave `--id` out: records are then known by their rows",
+                "give it more with `--memory`; ids stand in memory, and pairs that are settled one to one",
             ),
-            Error::BoundedOneToOne => {
-                fixed("leave `--memory` out, or set `one_to_one = \"off\"` in the model")
-            }
             Error::UnboundedTraining => fixed(
                 "leave `--memory` out; by a model that is there, `comity link link --memory` links within a bound",
             ),

@@ -8,6 +8,8 @@
 #[cfg(not(feature = "plan"))]
 mod absent;
 #[cfg(feature = "plan")]
+mod one_to_one;
+#[cfg(feature = "plan")]
 mod plan;
 
 #[cfg(not(feature = "plan"))]
@@ -75,6 +77,8 @@ pub(super) struct Bound {
 pub(super) struct Bounded {
     /// How many pairs were written.
     pub(super) pairs: u64,
+    /// Of these, the pairs that only their place in the order set before another of the same weight.
+    pub(super) tied_pairs: u64,
     /// How many pieces the work was cut into.
     pub(super) units: u64,
     /// How many bytes the prepared records took in files.

@@ -98,7 +98,7 @@ impl Words {
         let linked = memory::link(model, &self.files, (bound, &self.shares), &self.out)?;
         watch.lap("read, block, compare, score and write");
         printer.json(&serde_json::json!({
-            "pairs": linked.pairs, "units": linked.units, "staged_bytes": linked.staged_bytes,
+            "pairs": linked.pairs, "tied_pairs": linked.tied_pairs, "units": linked.units, "staged_bytes": linked.staged_bytes,
             "spilled_bytes": linked.spilled_bytes, "spills": linked.spills,
             "threads": self.files.threads(), "threshold": model.threshold(),
             "out": super::super::shown(&self.out), "seconds": super::seconds(&watch),

@@ -1,9 +1,10 @@
 //! Linking by a plan of DataFusion that spills.
 //!
 //! Files are read piece by piece, each time they are gone through, and pairs come out in order, so that neither stands whole
-//! in memory. What does besides the plan is counted first: the ids that pairs are written by, and the program itself. Half
+//! in memory; only pairs that are settled one to one do. What does besides the plan is counted first: the ids that pairs are written by, and the program itself. Half
 //! of the rest is the plan's own, since its operators account for what they hold and not for what they work on just then.
 
+use super::one_to_one::{self, PAIR_BYTES};
 use super::{Bound, Bounded};
 use crate::Error;
 use crate::admit::Digest;
@@ -46,9 +47,6 @@ pub(in crate::cli::link) fn link(
     (bound, shares): (&Bound, &Shares),
     out: &Path,
 ) -> Result<Bounded, Error> {
-    if model.one_to_one() != OneToOne::Off {
-        return Err(Error::BoundedOneToOne);
-    }
     let recipient = files.recipient();
     own::check_count(model.link(), recipient.is_some())?;
     let source = OneFile::open(model, files.source(), Side::Source)?;
@@ -91,6 +89,7 @@ pub(in crate::cli::link) fn link(
     let first = if model.link() == Link::Both { boundary } else { 0 };
     let mut read = vec![(Arc::new(source), 0)];
     read.extend(recipient.map(|file| (Arc::new(file), first)));
+    let files: Vec<Arc<OneFile>> = read.iter().map(|(file, _)| Arc::clone(file)).collect();
     let rows: Arc<dyn Rows> = Arc::new(FileRows { files: read, trouble: trouble.clone() });
     let (model, least) = (Arc::new(model.clone()), model.threshold());
     // On a thread of its own, since the plan waits for threads of its own and the command may be an asynchronous task.
@@ -106,9 +105,25 @@ pub(in crate::cli::link) fn link(
         })?
         .map_err(|error| trouble.taken().unwrap_or_else(|| error.into()))
     };
-    let linked = pairs::write_as_they_come(out, &holder, &model, link)?;
+    let (linked, kept, tied) = if model.one_to_one() == OneToOne::Off {
+        let linked = pairs::write_as_they_come(out, &holder, &model, link)?;
+        let kept = linked.pairs;
+        (linked, kept, 0)
+    } else {
+        let mut found = Vec::new();
+        let linked = link(&mut |pairs| {
+            found.extend_from_slice(pairs);
+            let needed = taken + found.len() as u64 * PAIR_BYTES;
+            let fits = needed <= bound.bytes;
+            if fits { Ok(()) } else { Err(Error::TooLittleMemory { given: bound.bytes, needed }) }
+        })?;
+        let settled = one_to_one::settle(&model, &files, &holder, &found, (bound.bytes, taken))?;
+        pairs::write(out, &holder, &model, &settled.pairs)?;
+        (linked, settled.pairs.len() as u64, settled.tied)
+    };
     Ok(Bounded {
-        pairs: linked.pairs,
+        pairs: kept,
+        tied_pairs: tied,
         units: linked.units,
         staged_bytes: linked.staged_bytes,
         spilled_bytes: linked.spilled_bytes,
@@ -144,7 +159,7 @@ impl Trouble {
 }
 
 /// A file that was gone through once, for its records and ids.
-struct OneFile {
+pub(super) struct OneFile {
     file: OwnFile,
     columns: BTreeSet<String>,
     records: u64,
@@ -159,6 +174,21 @@ impl OneFile {
         let ids = ids.and_then(|ids| ids.as_string_opt::<i32>()).cloned();
         let columns = own::origins(model.columns(), side);
         Ok(Self { file, columns, records: table.records, digest: table.digest, ids })
+    }
+
+    /// Returns the column of ids, where one was named.
+    pub(super) fn id(&self) -> Option<&str> {
+        self.file.id.as_deref()
+    }
+
+    /// Returns the columns that the model asks for, and that of ids.
+    pub(super) fn columns_and_id(&self) -> BTreeSet<String> {
+        self.columns.iter().chain(&self.file.id).cloned().collect()
+    }
+
+    /// Reads these again, piece by piece.
+    pub(super) fn read(&self, take: &mut dyn FnMut(RecordBatch)) -> Result<u64, Error> {
+        self.file.pieces(&self.columns_and_id(), &self.digest, ROWS, take)
     }
 }
 
@@ -210,6 +240,13 @@ pub(in crate::cli::link) struct Held {
     ids: [Option<StringArray>; 2],
     /// How many records the source has.
     boundary: u32,
+}
+
+impl Held {
+    /// Returns how many records the source has.
+    pub(super) fn boundary(&self) -> u32 {
+        self.boundary
+    }
 }
 
 impl Holder for Held {
