@@ -28,6 +28,11 @@ impl Texts {
         self.ends.len()
     }
 
+    /// Says whether no text has a letter beyond ASCII.
+    pub(crate) fn are_ascii(&self) -> bool {
+        self.letters.is_ascii()
+    }
+
     #[inline]
     pub(crate) fn get(&self, index: usize) -> &str {
         let from = if index == 0 { 0 } else { self.ends[index - 1] };

@@ -431,7 +431,7 @@ fn parts_of(
     side: Side,
     record: RecordRef,
     keys: impl Iterator<Item = (usize, Take)>,
-) -> Option<Vec<Part>> {
+) -> Option<Vec<Part<'_>>> {
     keys.map(|(column, take)| match tables.codes(column, side)[record.index()] {
         NO_VALUE => None,
         code => part_of(tables.values(column), code as usize - 1, take),

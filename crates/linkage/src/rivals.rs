@@ -8,8 +8,6 @@
 //!
 //! It settles nothing: see `one_to_one`.
 
-use rustc_hash::FxHashMap;
-
 use crate::calibrate::{Point, calibrated};
 use crate::link::Pair;
 use crate::model::{Link, OneToOne};
@@ -33,26 +31,44 @@ pub(crate) struct Rivals {
     records: [f64; 2],
 }
 
+/// The records of one table, numbered as they first come.
+#[derive(Default)]
+struct Numbers {
+    /// By record, its number and one; none where it never came.
+    of: Vec<usize>,
+    count: usize,
+}
+
+impl Numbers {
+    fn number(&mut self, record: RecordRef) -> usize {
+        if self.of.len() <= record.index() {
+            self.of.resize(record.index() + 1, 0);
+        }
+        let number = &mut self.of[record.index()];
+        if *number == 0 {
+            self.count += 1;
+            *number = self.count;
+        }
+        *number - 1
+    }
+}
+
 impl Rivals {
     pub(crate) fn new(pairs: &[Pair], policy: OneToOne, link: Link, records: [u64; 2]) -> Self {
         let weights: Vec<f64> = pairs.iter().map(|pair| pair.weight).collect();
         let mut order: Vec<usize> = (0..pairs.len()).collect();
         order.sort_by(|one, other| weights[*one].total_cmp(&weights[*other]));
-        let (mut sources, mut recipients) = (FxHashMap::default(), FxHashMap::default());
-        let number = |places: &mut FxHashMap<RecordRef, usize>, record| {
-            let next = places.len();
-            *places.entry(record).or_insert(next)
-        };
-        let source = pairs.iter().map(|pair| number(&mut sources, pair.source)).collect();
+        let (mut sources, mut recipients) = (Numbers::default(), Numbers::default());
+        let source = pairs.iter().map(|pair| sources.number(pair.source)).collect();
         // Within one table a record competes for its pairs whether it stands first or later in them.
         let by_recipient = |pair: &Pair| match link {
-            Link::Between => number(&mut recipients, pair.recipient),
-            Link::Within | Link::Both => number(&mut sources, pair.recipient),
+            Link::Between => recipients.number(pair.recipient),
+            Link::Within | Link::Both => sources.number(pair.recipient),
         };
         let recipient = pairs.iter().map(by_recipient).collect();
         let seen = match link {
-            Link::Between => [sources.len(), recipients.len()],
-            Link::Within | Link::Both => [sources.len(); 2],
+            Link::Between => [sources.count, recipients.count],
+            Link::Within | Link::Both => [sources.count; 2],
         };
         Self {
             weights,

@@ -2,6 +2,9 @@
 //!
 //! Before blocks are made. A key is a value or a part of one; it is worked out once for each distinct value.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
 use super::keyed_rule::next_code;
@@ -21,50 +24,58 @@ pub(crate) fn plain_codes(tables: &Tables, rule: &Rule) -> Result<(Vec<u32>, Vec
     };
     for (place, key) in rule.keys.iter().enumerate() {
         let codes = KeyCodes::new(tables, &format!("rule `{label}`"), key)?;
-        let first = tables.codes(codes.source_column, Side::Source);
-        let second = tables.codes(codes.recipient_column, Side::Recipient);
+        let first = codes.of_records(tables, Side::Source);
+        let second = match tables.link() {
+            Link::Between => codes.of_records(tables, Side::Recipient),
+            Link::Within | Link::Both => Cow::Borrowed([].as_slice()),
+        };
         if place == 0 {
-            for (sofar, code) in source.iter_mut().zip(first) {
-                *sofar = codes.source[*code as usize];
-            }
-            for (sofar, code) in recipient.iter_mut().zip(second) {
-                *sofar = codes.recipient()[*code as usize];
-            }
-            continue;
+            (source, recipient) = (first.into_owned(), second.into_owned());
+        } else {
+            join(&mut source, &mut recipient, &first, &second);
         }
-        let left = first.iter().map(|code| codes.source[*code as usize]);
-        let right = second.iter().map(|code| codes.recipient()[*code as usize]);
-        join(&mut source, &mut recipient, left, right);
     }
     Ok((source, recipient))
 }
 
 /// Makes one code of two, which is equal where both are.
 ///
-/// Records are put together by the first code and then, few at a time, by the second: a table of all the pairs of codes
-/// would be looked up all over memory.
-fn join(
-    source: &mut [u32],
-    recipient: &mut [u32],
-    left: impl Iterator<Item = u32> + Clone,
-    right: impl Iterator<Item = u32> + Clone,
-) {
+/// Records are put in the order of the second code and then, keeping that order, together by the first: both by counting, so
+/// that no two are compared. A table of all the pairs of codes would be looked up all over memory, and so would counts of
+/// very many second codes; then the records of one first code, mostly few, are sorted instead.
+fn join(source: &mut [u32], recipient: &mut [u32], left: &[u32], right: &[u32]) {
+    let next = [left, right].concat();
+    for (code, next) in source.iter_mut().chain(&mut *recipient).zip(&next) {
+        if *next == NO_VALUE {
+            *code = NO_VALUE;
+        }
+    }
+    let most_next = next.iter().max().copied().unwrap_or(NO_VALUE);
+    let counted = most_next < COUNTED;
+    let rows: Vec<u32> = if counted {
+        in_order(&next, most_next)
+    } else {
+        (0..).zip(&next).map(|(row, _)| row).collect()
+    };
     let most = source.iter().chain(&*recipient).max().map_or(0, |code| *code as usize);
     let mut ends = vec![0u32; most + 2];
     for code in source.iter().chain(&*recipient) {
         ends[*code as usize + 1] += 1;
     }
-    // Records without the first code stand with none.
+    // Records without a code stand with none.
     ends[1] = 0;
     for code in 1..ends.len() {
         ends[code] += ends[code - 1];
     }
     let mut grouped = vec![(NO_VALUE, 0u32); ends[most + 1] as usize];
-    let keyed = source.iter().zip(left).chain(recipient.iter().zip(right));
-    for (row, (code, next)) in (0u32..).zip(keyed) {
-        if *code != NO_VALUE {
-            let place = &mut ends[*code as usize];
-            grouped[*place as usize] = (next, row);
+    for row in rows {
+        let code = match (row as usize).checked_sub(source.len()) {
+            None => source[row as usize],
+            Some(row) => recipient[row],
+        };
+        if code != NO_VALUE {
+            let place = &mut ends[code as usize];
+            grouped[*place as usize] = (next[row as usize], row);
             *place += 1;
         }
     }
@@ -74,13 +85,14 @@ fn join(
     for to in ends.into_iter().take(most + 1).skip(1) {
         let group = &mut grouped[from..to as usize];
         from = to as usize;
-        group.sort_unstable();
+        if !counted {
+            group.sort_unstable();
+        }
         for same in group.chunk_by(|one, other| one.0 == other.0) {
-            let code = if same[0].0 == NO_VALUE { NO_VALUE } else { next_code(&mut last) };
+            let code = next_code(&mut last);
             for (_, row) in same {
-                let row = *row as usize;
-                match row.checked_sub(source.len()) {
-                    None => source[row] = code,
+                match (*row as usize).checked_sub(source.len()) {
+                    None => source[*row as usize] = code,
                     Some(row) => recipient[row] = code,
                 }
             }
@@ -88,73 +100,117 @@ fn join(
     }
 }
 
-/// The key code of each value of a key's two columns, which are the same column unless it is taken against another.
-struct KeyCodes {
-    source_column: usize,
-    recipient_column: usize,
-    source: Vec<u32>,
-    /// None where it is the same column.
-    recipient: Option<Vec<u32>>,
+/// Fewer codes than this are counted in a core's own cache.
+const COUNTED: u32 = 1 << 13;
+
+/// Returns the places of codes in the order of the codes, those of equal codes in their own order.
+fn in_order(codes: &[u32], most: u32) -> Vec<u32> {
+    let mut starts = vec![0u32; most as usize + 2];
+    for code in codes {
+        starts[*code as usize + 1] += 1;
+    }
+    for code in 1..starts.len() {
+        starts[code] += starts[code - 1];
+    }
+    let mut places = vec![0; codes.len()];
+    for (place, code) in (0..).zip(codes) {
+        let start = &mut starts[*code as usize];
+        places[*start as usize] = place;
+        *start += 1;
+    }
+    places
+}
+
+/// How the key codes of records are found from the codes of their values.
+enum KeyCodes {
+    /// Every value of this column is a key of its own, and has a code already.
+    Whole(usize),
+    /// By side, a column and the key code of each of its values. The two are one unless a key is taken against another.
+    Parts([(usize, Arc<[u32]>); 2]),
 }
 
 impl KeyCodes {
     fn new(tables: &Tables, place: &str, key: &Key) -> Result<Self> {
-        let source_column = tables.column_index(place, &key.column)?;
-        let recipient_column = match &key.against {
-            None => source_column,
+        let column = tables.column_index(place, &key.column)?;
+        let other = match &key.against {
+            None => column,
             Some(against) => tables.column_index(place, against)?,
         };
-        let values = tables.values(source_column);
-        if source_column == recipient_column && key.take == Take::Whole {
-            // Every value is a key of its own, and has a code already.
-            let source = (0..).take(values.len() + 1).collect();
-            return Ok(Self { source_column, recipient_column, source, recipient: None });
+        if column == other && key.take == Take::Whole {
+            return Ok(Self::Whole(column));
         }
-        let mut seen: FxHashMap<Part, u32> = FxHashMap::default();
+        let mut seen: FxHashMap<Part<'_>, u32> = FxHashMap::default();
         let mut last = NO_VALUE;
-        let mut number = |values: &Values| -> Vec<u32> {
-            let parts = (0..values.len()).map(|index| match part_of(values, index, key.take) {
+        let mut number = |column| -> Arc<[u32]> {
+            let values = tables.values(column);
+            // A column of dates has few years and months, so few of them are written out.
+            let mut of_dates: FxHashMap<i32, u32> = FxHashMap::default();
+            let mut of_part = |index| match part_of(values, index, key.take) {
                 None => NO_VALUE,
                 Some(part) => *seen.entry(part).or_insert_with(|| next_code(&mut last)),
+            };
+            let parts = (0..values.len()).map(|index| match date_part(values, index, key.take) {
+                Some(part) => *of_dates.entry(part).or_insert_with(|| of_part(index)),
+                None => of_part(index),
             });
             std::iter::once(NO_VALUE).chain(parts).collect()
         };
-        let source = number(values);
-        let recipient =
-            (recipient_column != source_column).then(|| number(tables.values(recipient_column)));
-        Ok(Self { source_column, recipient_column, source, recipient })
+        let source = number(column);
+        let recipient = if other == column { Arc::clone(&source) } else { number(other) };
+        Ok(Self::Parts([(column, source), (other, recipient)]))
     }
 
-    fn recipient(&self) -> &[u32] {
-        self.recipient.as_deref().unwrap_or(&self.source)
+    fn of_records<'t>(&self, tables: &'t Tables, side: Side) -> Cow<'t, [u32]> {
+        match self {
+            Self::Whole(column) => Cow::Borrowed(tables.codes(*column, side)),
+            Self::Parts([source, recipient]) => {
+                let (column, of) = if side == Side::Source { source } else { recipient };
+                let codes = tables.codes(*column, side);
+                Cow::Owned(codes.iter().map(|code| of[*code as usize]).collect())
+            }
+        }
     }
 }
 
 /// The part of a value that is its key.
 #[derive(PartialEq, Eq, Hash)]
-pub(crate) enum Part {
-    Text(String),
+pub(crate) enum Part<'t> {
+    Text(Cow<'t, str>),
     Number(u64),
 }
 
-pub(crate) fn part_of(values: &Values, index: usize, take: Take) -> Option<Part> {
+pub(crate) fn part_of(values: &Values, index: usize, take: Take) -> Option<Part<'_>> {
+    let owned = |text: String| Part::Text(Cow::Owned(text));
     match values {
         Values::Text(texts) => text_part(texts.get(index), take).map(Part::Text),
         Values::Dates(dates, texts) => {
             let date = dates[index];
             Some(match take {
-                Take::Year => Part::Text(format!("{}", date.year())),
-                Take::YearMonth => Part::Text(format!("{}-{}", date.year(), date.month())),
-                Take::MonthDay => Part::Text(format!("{}-{}", date.month(), date.day())),
+                Take::Year => owned(format!("{}", date.year())),
+                Take::YearMonth => owned(format!("{}-{}", date.year(), date.month())),
+                Take::MonthDay => owned(format!("{}-{}", date.month(), date.day())),
                 Take::Whole | Take::Prefix(_) | Take::Suffix(_) | Take::Soundex => {
-                    Part::Text(texts.get(index).to_owned())
+                    Part::Text(Cow::Borrowed(texts.get(index)))
                 }
             })
         }
         Values::Numbers(numbers) => Some(Part::Number(numbers[index].to_bits())),
-        Values::Times(times) => Some(Part::Text(times[index].to_string())),
-        Values::Places(places) => Some(Part::Text(places[index].text())),
-        Values::Lists(lists) => Some(Part::Text(lists.text(index))),
+        Values::Times(times) => Some(owned(times[index].to_string())),
+        Values::Places(places) => Some(owned(places[index].text())),
+        Values::Lists(lists) => Some(owned(lists.text(index))),
+    }
+}
+
+/// Numbers the part of a date that is its key: equal where [`part_of`] gives the same.
+fn date_part(values: &Values, index: usize, take: Take) -> Option<i32> {
+    let Values::Dates(dates, _) = values else { return None };
+    let date = dates[index];
+    let month = i32::from(date.month());
+    match take {
+        Take::Year => Some(i32::from(date.year())),
+        Take::YearMonth => Some(i32::from(date.year()) * 16 + month),
+        Take::MonthDay => Some(month * 32 + i32::from(date.day())),
+        Take::Whole | Take::Prefix(_) | Take::Suffix(_) | Take::Soundex => None,
     }
 }
 
@@ -162,19 +218,55 @@ pub(crate) fn part_of(values: &Values, index: usize, take: Take) -> Option<Part>
 #[cfg(feature = "plan")]
 pub(crate) fn key_bytes(values: &Values, index: usize, take: Take) -> Option<Box<[u8]>> {
     Some(match part_of(values, index, take)? {
-        Part::Text(text) => text.into_bytes().into_boxed_slice(),
+        Part::Text(text) => Box::from(text.as_bytes()),
         Part::Number(bits) => Box::from(bits.to_le_bytes()),
     })
 }
 
-fn text_part(text: &str, take: Take) -> Option<String> {
+fn text_part(text: &str, take: Take) -> Option<Cow<'_, str>> {
+    // Where the letter of this number begins, the last one's end standing for those beyond.
+    let begin = |letter: usize| text.char_indices().nth(letter).map_or(text.len(), |(at, _)| at);
     match take {
-        Take::Prefix(length) => Some(text.chars().take(length as usize).collect()),
+        Take::Prefix(length) => Some(Cow::Borrowed(&text[..begin(length as usize)])),
         Take::Suffix(length) => {
             let skipped = text.chars().count().saturating_sub(length as usize);
-            Some(text.chars().skip(skipped).collect())
+            Some(Cow::Borrowed(&text[begin(skipped)..]))
         }
-        Take::Soundex => soundex(text),
-        Take::Whole | Take::Year | Take::YearMonth | Take::MonthDay => Some(text.to_owned()),
+        Take::Soundex => soundex(text).map(Cow::Owned),
+        Take::Whole | Take::Year | Take::YearMonth | Take::MonthDay => Some(Cow::Borrowed(text)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn joined_codes_follow_the_order_of_both_and_are_none_where_one_is(
+            rows in prop::collection::vec((0..5u32, 0..4u32), 0..60), sources in 0..60usize, far in any::<bool>(),
+        ) {
+            let sources = sources.min(rows.len());
+            // Codes that are too many to be counted go another way.
+            let next = |row: &(u32, u32)| if row.1 > 0 && far { row.1 + COUNTED } else { row.1 };
+            let mut codes: Vec<u32> = rows.iter().map(|row| row.0).collect();
+            let (source, recipient) = codes.split_at_mut(sources);
+            let (left, right) = rows.split_at(sources);
+            let next = |rows: &[(u32, u32)]| rows.iter().map(next).collect::<Vec<u32>>();
+            join(source, recipient, &next(left), &next(right));
+            let both: BTreeMap<(u32, u32), u32> = rows
+                .iter()
+                .filter(|row| row.0 != NO_VALUE && row.1 != NO_VALUE)
+                .map(|row| (*row, 0))
+                .collect();
+            let numbered: BTreeMap<(u32, u32), u32> = both.into_keys().zip(1..).collect();
+            let expected: Vec<u32> =
+                rows.iter().map(|row| numbered.get(row).copied().unwrap_or(NO_VALUE)).collect();
+            prop_assert_eq!(codes, expected);
+        }
     }
 }

@@ -27,27 +27,20 @@ pub(crate) struct Members {
 }
 
 impl Members {
-    /// Sorts the records of one side by their blocks, of which there are so many; they keep their order inside one.
-    fn new(keys: &[u32], blocks: usize) -> Self {
-        let mut starts = vec![0u32; blocks + 2];
-        for key in keys {
-            starts[*key as usize + 1] += 1;
-        }
-        // What has no block is counted with the rest, and then left out.
-        starts[1] = 0;
-        for block in 1..starts.len() {
-            starts[block] += starts[block - 1];
-        }
-        let mut records = vec![RecordRef::new(0); starts[blocks + 1] as usize];
+    /// Gives the records of one side the number of their key for the key, and puts them together by it; they keep their order
+    /// inside a block. `starts` says where the records of each block begin, and where those of the last one end.
+    fn new(starts: Vec<u32>, keys: &mut [u32], numbers: &[u32]) -> Self {
         let mut next = starts.clone();
+        let all = starts.last().copied().unwrap_or(0);
+        let mut records = vec![RecordRef::new(0); all as usize];
         for (row, key) in (0..).zip(keys) {
+            *key = numbers[*key as usize];
             if *key != NO_VALUE {
-                let place = &mut next[*key as usize];
+                let place = &mut next[*key as usize - 1];
                 records[*place as usize] = RecordRef::new(row);
                 *place += 1;
             }
         }
-        starts.remove(0);
         Self { starts, records }
     }
 
@@ -104,42 +97,38 @@ impl KeyedRule {
 
     /// Makes the blocks of the key of each record, 0 standing for none.
     pub(crate) fn of_keys(mut source: Vec<u32>, mut recipient: Vec<u32>, link: Link) -> Self {
-        let keyless =
-            source.iter().chain(&recipient).filter(|key| **key == NO_VALUE).count() as u64;
         let most = source.iter().chain(&recipient).max().map_or(0, |key| *key as usize);
-        // Keys that make no pair are dropped, and the others numbered on.
-        let mut numbers = {
-            let count = |keys: &[u32]| {
-                let mut counts = vec![0u32; most + 1];
-                for key in keys {
-                    counts[*key as usize] += 1;
-                }
-                counts
-            };
-            let mut sources = count(&source);
-            if link == Link::Between {
-                let recipients = count(&recipient);
-                for (sources, recipients) in sources.iter_mut().zip(recipients) {
-                    *sources = u32::from(*sources > 0 && recipients > 0);
-                }
-            } else {
-                for sources in &mut sources {
-                    *sources = u32::from(*sources > 1);
-                }
+        let count = |keys: &[u32]| {
+            let mut counts = vec![0u32; most + 1];
+            for key in keys {
+                counts[*key as usize] += 1;
             }
-            sources
+            counts
         };
+        let (mut sources, recipients) = (count(&source), count(&recipient));
+        let keyless =
+            u64::from(sources[NO_VALUE as usize]) + u64::from(recipients[NO_VALUE as usize]);
+        // Keys that make no pair are dropped, and the others numbered on. What a key has is where its block begins.
+        let (mut last, mut starts) = (NO_VALUE, [vec![0], vec![0]]);
+        let mut ends = [0, 0];
+        for (here, there) in sources.iter_mut().zip(recipients).skip(1) {
+            let pairs = pairs_of(*here, there, link);
+            if pairs == 0 {
+                *here = NO_VALUE;
+                continue;
+            }
+            let own = [*here, there];
+            for ((starts, end), count) in starts.iter_mut().zip(&mut ends).zip(own) {
+                *end += count;
+                starts.push(*end);
+            }
+            *here = next_code(&mut last);
+        }
+        let mut numbers = sources;
         numbers[NO_VALUE as usize] = NO_VALUE;
-        let mut last = NO_VALUE;
-        for number in numbers.iter_mut().filter(|number| **number != NO_VALUE) {
-            *number = next_code(&mut last);
-        }
-        for key in source.iter_mut().chain(&mut recipient) {
-            *key = numbers[*key as usize];
-        }
-        drop(numbers);
-        let (sources, recipients) =
-            (Members::new(&source, last as usize), Members::new(&recipient, last as usize));
+        let [own, others] = starts;
+        let sources = Members::new(own, &mut source, &numbers);
+        let recipients = Members::new(others, &mut recipient, &numbers);
         Self { column: None, source, recipient, sources, recipients, keyless }
     }
 

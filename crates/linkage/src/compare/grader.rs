@@ -121,6 +121,11 @@ impl<'t> Grader<'t> {
         }
     }
 
+    /// Returns the texts of the column as they are laid out, if it has any.
+    pub(crate) fn prepared(&self) -> Option<&Prepared> {
+        self.prepared.as_deref()
+    }
+
     /// Says whether the level is the same whichever record has which value.
     pub(crate) fn is_symmetric(&self) -> bool {
         self.symmetric

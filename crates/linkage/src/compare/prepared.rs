@@ -84,11 +84,16 @@ impl Entry {
 }
 
 /// What letters a text has: bit `b` for one of bucket `b`, and bit `32 + b` for a second.
-fn letters_of(text: impl Iterator<Item = char>) -> u64 {
-    text.fold(0, |letters, letter| {
-        let first = 1_u64 << (letter as u32 % 32);
-        if letters & first == 0 { letters | first } else { letters | first << 32 }
-    })
+///
+/// So what one text has of these bits and another hasn't is no more than the letters that it has and the other hasn't.
+pub(crate) fn letters_of(text: impl Iterator<Item = char>) -> u64 {
+    text.fold(0, |letters, letter| with_letter(letters, letter as u32))
+}
+
+#[inline(always)]
+fn with_letter(letters: u64, letter: u32) -> u64 {
+    let first = 1_u64 << (letter % 32);
+    letters | first | (letters & first) << 32
 }
 
 /// How many characters two texts can have in common at most.
@@ -187,46 +192,32 @@ pub enum Distance {
 impl Prepared {
     /// Lays out the texts of a column.
     pub fn new(texts: &[Box<[char]>]) -> Self {
-        Self::of(texts.iter().map(|text| text.iter().copied()))
+        let texts = texts.iter().map(|text| text.iter().copied());
+        let mut layout = Layout::new(texts.len(), number_letters(texts.clone()));
+        texts.for_each(|text| layout.put(text));
+        layout.prepared
     }
 
     /// Lays out the texts of a dictionary.
     pub(crate) fn of_texts(texts: &Texts) -> Self {
-        Self::of(texts.iter().map(str::chars))
+        let others = if texts.are_ascii() {
+            Vec::new()
+        } else {
+            number_letters(texts.iter().filter(|text| !text.is_ascii()).map(str::chars))
+        };
+        let mut layout = Layout::new(texts.len(), others);
+        for text in texts.iter() {
+            // Most are short and of letters that are bytes already.
+            if !layout.put_short(text.as_bytes()) {
+                layout.put(text.chars());
+            }
+        }
+        layout.prepared
     }
 
-    fn of<I: Iterator<Item = char> + Clone>(texts: impl Iterator<Item = I> + Clone) -> Self {
-        let numbered = number_letters(texts.clone());
-        let numbers: FxHashMap<char, u8> = numbered.iter().copied().zip(128..=u8::MAX).collect();
-        let mut wide: Vec<Box<[char]>> = Vec::new();
-        let mut long: Vec<[u8; 16]> = Vec::new();
-        let mut narrowed = Vec::new();
-        let entries = texts.map(|text| {
-            narrowed.clear();
-            narrowed.extend(text.clone().map_while(|letter| byte_of(letter, &numbers)));
-            // What a column holds of one text is far below 2^32 characters.
-            let length = u32::try_from(text.clone().count()).unwrap_or(u32::MAX);
-            let mut bytes = [0; 16];
-            let form = if narrowed.len() < length as usize {
-                bytes[..8].copy_from_slice(&(wide.len() as u64).to_le_bytes());
-                wide.push(text.clone().collect());
-                Form::Wide
-            } else if narrowed.len() <= 16 {
-                bytes[..narrowed.len()].copy_from_slice(&narrowed);
-                Form::Short
-            } else {
-                bytes[..8].copy_from_slice(&(long.len() as u64).to_le_bytes());
-                for chunk in narrowed.chunks(16) {
-                    let mut piece = [0; 16];
-                    piece[..chunk.len()].copy_from_slice(chunk);
-                    long.push(piece);
-                }
-                Form::Narrow
-            };
-            Entry { bytes, letters: letters_of(text), length, form }
-        });
-        let entries = entries.collect();
-        Self { processor: Processor::detect(), entries, long, wide, numbered }
+    /// Returns what letters each text has, in the order of their codes: see [`letters_of`].
+    pub(crate) fn letters_of_all(&self) -> impl ExactSizeIterator<Item = u64> + Clone {
+        self.entries.iter().map(|entry| entry.letters)
     }
 
     /// Returns the similarity of one text to each of others, exact where it is at least the floor, else any below it.
@@ -455,6 +446,75 @@ fn number_letters(texts: impl Iterator<Item = impl Iterator<Item = char>>) -> Ve
     let mut letters: Vec<(char, usize)> = counts.into_iter().collect();
     letters.sort_unstable_by(|(one, here), (other, there)| there.cmp(here).then(one.cmp(other)));
     letters.into_iter().map(|(letter, _)| letter).take(128).collect()
+}
+
+/// Texts while they are laid out.
+struct Layout {
+    prepared: Prepared,
+    numbers: FxHashMap<char, u8>,
+    narrowed: Vec<u8>,
+}
+
+impl Layout {
+    fn new(count: usize, numbered: Vec<char>) -> Self {
+        let numbers = numbered.iter().copied().zip(128..=u8::MAX).collect();
+        let prepared = Prepared {
+            processor: Processor::detect(),
+            entries: Vec::with_capacity(count),
+            long: Vec::new(),
+            wide: Vec::new(),
+            numbered,
+        };
+        Self { prepared, numbers, narrowed: Vec::new() }
+    }
+
+    fn put(&mut self, text: impl Iterator<Item = char> + Clone) {
+        let Self { prepared, numbers, narrowed } = self;
+        narrowed.clear();
+        narrowed.extend(text.clone().map_while(|letter| byte_of(letter, numbers)));
+        // What a column holds of one text is far below 2^32 characters.
+        let length = u32::try_from(text.clone().count()).unwrap_or(u32::MAX);
+        let mut bytes = [0; 16];
+        let form = if narrowed.len() < length as usize {
+            bytes[..8].copy_from_slice(&(prepared.wide.len() as u64).to_le_bytes());
+            prepared.wide.push(text.clone().collect());
+            Form::Wide
+        } else if narrowed.len() <= 16 {
+            bytes[..narrowed.len()].copy_from_slice(narrowed);
+            Form::Short
+        } else {
+            bytes[..8].copy_from_slice(&(prepared.long.len() as u64).to_le_bytes());
+            for chunk in narrowed.chunks(16) {
+                let mut piece = [0; 16];
+                piece[..chunk.len()].copy_from_slice(chunk);
+                prepared.long.push(piece);
+            }
+            Form::Narrow
+        };
+        prepared.entries.push(Entry { bytes, letters: letters_of(text), length, form });
+    }
+
+    /// Puts a text of at most sixteen letters that are ASCII, and none of them the padding, which [`Layout::put`] would lay
+    /// out just so; another it doesn't put.
+    fn put_short(&mut self, text: &[u8]) -> bool {
+        if text.len() > 16 {
+            return false;
+        }
+        let mut bytes = [0; 16];
+        let (mut letters, mut beyond) = (0, 0);
+        for (place, letter) in bytes.iter_mut().zip(text) {
+            *place = *letter;
+            letters = with_letter(letters, u32::from(*letter));
+            // The highest bit is set by what is beyond ASCII and by none at all.
+            beyond |= *letter | letter.wrapping_sub(1);
+        }
+        if beyond >= 128 {
+            return false;
+        }
+        let length = text.len() as u32;
+        self.prepared.entries.push(Entry { bytes, letters, length, form: Form::Short });
+        true
+    }
 }
 
 fn byte_of(letter: char, numbers: &FxHashMap<char, u8>) -> Option<u8> {

@@ -173,7 +173,11 @@ impl<'t> Finder<'t> {
     /// Puts signs of its values into rows, where they tell all that its levels ask.
     pub(crate) fn signs(&self, words: &mut Vec<Word>) -> Option<Signs> {
         let (column, tests) = self.alone.as_ref()?;
-        Signs::of(self.tables.values(*column), *column, tests, words)
+        let prepared = match self.parts.as_slice() {
+            [Part { grading: Grading::Kernels(grader), .. }] => grader.prepared(),
+            _ => None,
+        };
+        Signs::of(self.tables.values(*column), prepared, *column, tests, words)
     }
 
     /// Returns memos to find levels with, one for each thread.

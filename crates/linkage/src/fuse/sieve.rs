@@ -19,8 +19,7 @@
 
 use std::ops::Range;
 
-use rustc_hash::FxHashMap;
-
+use crate::compare::prepared::{Prepared, letters_of};
 use crate::compare::simd::{Processor, Work};
 use crate::fuse::bound::Bound;
 use crate::fuse::finder::Finder;
@@ -50,8 +49,11 @@ pub(crate) enum Signs {
 
 impl Signs {
     /// Puts signs into rows, for the tests of a comparison on one column of texts, where all can be told by them.
+    ///
+    /// `prepared` are the texts as they are laid out, where that was done.
     pub(crate) fn of(
         values: &Values,
+        prepared: Option<&Prepared>,
         column: usize,
         tests: &[(u8, Test)],
         words: &mut Vec<Word>,
@@ -74,14 +76,17 @@ impl Signs {
         if edits == similarities {
             return None;
         }
-        let letters = Letters::of(written.iter());
-        let mut put = |sign: &dyn Fn(&str) -> u32| {
-            let of = std::iter::once(0).chain(written.iter().map(sign)).collect();
+        let mut put = |of: Vec<u32>| {
             words.push(Word::Of(column, of));
             words.len() - 1
         };
-        let bag = put(&|text| letters.bag(text));
-        Some(if edits { Self::Edits(bag) } else { Self::Similarity(bag, put(&head)) })
+        let letters = |text| letters_of(str::chars(text));
+        let bag = put(prepared.map_or_else(
+            || bags(written.iter().map(letters).collect::<Vec<u64>>().into_iter()),
+            |prepared| bags(prepared.letters_of_all()),
+        ));
+        let mut heads = || put(of_values(written.len(), written.iter().map(head)));
+        Some(if edits { Self::Edits(bag) } else { Self::Similarity(bag, heads()) })
     }
 }
 
@@ -103,67 +108,74 @@ const LETTER_BITS: u32 = 6;
 
 /// Says how long a text is, 0 standing for longer than can be said, and something of its first four letters.
 fn head(text: &str) -> u32 {
-    let length = text.chars().count();
-    let length = if length < 1 << LENGTH_BITS { length as u32 } else { 0 };
-    let letters = text.chars().take(4).zip(0..);
-    letters.fold(length, |head, (letter, place)| {
-        head | (letter as u32 % (1 << LETTER_BITS)) << (LENGTH_BITS + place * LETTER_BITS)
-    })
+    let said = |length: usize| if length < 1 << LENGTH_BITS { length as u32 } else { 0 };
+    let with = |head: u32, place: u32, letter: u32| {
+        head | (letter % (1 << LETTER_BITS)) << (LENGTH_BITS + place * LETTER_BITS)
+    };
+    match text.as_bytes() {
+        [first, second, third, fourth, ..] if text.is_ascii() => {
+            let head = with(said(text.len()), 0, u32::from(*first));
+            let head = with(with(head, 1, u32::from(*second)), 2, u32::from(*third));
+            with(head, 3, u32::from(*fourth))
+        }
+        _ => {
+            let letters = text.chars().take(4).zip(0..);
+            letters.fold(said(text.chars().count()), |head, (letter, place)| {
+                with(head, place, u32::from(letter))
+            })
+        }
+    }
 }
 
-/// How letters of a column are told apart in 32 bits.
+/// Returns what stands in a row for each value of a column, that for none first.
+fn of_values(count: usize, of: impl Iterator<Item = u32>) -> Vec<u32> {
+    let mut all = Vec::with_capacity(count + 1);
+    all.push(0);
+    all.extend(of);
+    all
+}
+
+/// Returns the bag of each text of a column, that for none first: what letters it has, in 32 bits.
 ///
-/// Each bucket of letters has as many bits as the times that one counts, up to three: the n-th of a letter sets the n-th.
-/// So what one bag has and another hasn't is no more than the letters that the one text has and the other hasn't.
-struct Letters {
-    each: u32,
-    buckets: u32,
-    ranks: FxHashMap<char, u32>,
-    ascii: [u8; 128],
+/// Of the 64 bits that say so, it has the 32 that are set most often in the column. So what one bag has and another hasn't
+/// is still no more than the letters that the one text has and the other hasn't.
+fn bags(letters: impl ExactSizeIterator<Item = u64> + Clone) -> Vec<u32> {
+    let chosen = Chosen::of(letters.clone());
+    of_values(letters.len(), letters.map(|letters| chosen.bag(letters)))
 }
 
-impl Letters {
-    fn of<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
-        let mut ascii = [0u64; 128];
-        let mut others: FxHashMap<char, u64> = FxHashMap::default();
-        for letter in texts.flat_map(str::chars) {
-            match ascii.get_mut(letter as usize) {
-                Some(count) => *count += 1,
-                None => *others.entry(letter).or_insert(0) += 1,
+/// Which 32 of 64 bits a bag has.
+struct Chosen {
+    /// What each value of each byte brings.
+    of: [[u32; 256]; 8],
+}
+
+/// From how many texts it is found which bits are set most often.
+const COUNTED: usize = 1 << 12;
+
+impl Chosen {
+    fn of(letters: impl ExactSizeIterator<Item = u64>) -> Self {
+        let mut counts = [0u32; 64];
+        let step = letters.len() / COUNTED + 1;
+        for letters in letters.step_by(step) {
+            for (bit, count) in counts.iter_mut().enumerate() {
+                *count += (letters >> bit & 1) as u32;
             }
         }
-        let plain = (0u8..128).map(char::from).zip(ascii).filter(|(_, count)| *count > 0);
-        let mut counts: Vec<(char, u64)> = plain.chain(others).collect();
-        // The commonest first, so that they are told apart.
-        counts.sort_unstable_by(|one, other| other.1.cmp(&one.1).then(one.0.cmp(&other.0)));
-        let each = (32 / counts.len().max(1) as u32).clamp(1, 3);
-        let buckets = 32 / each;
-        let ranks: FxHashMap<char, u32> = counts
-            .into_iter()
-            .zip(0..)
-            .map(|((letter, _), rank)| (letter, rank % buckets))
-            .collect();
-        let mut ascii = [0; 128];
-        for (letter, bucket) in &ranks {
-            if let Some(place) = ascii.get_mut(*letter as usize) {
-                *place = *bucket as u8;
+        let mut order: [usize; 64] = std::array::from_fn(|bit| bit);
+        order.sort_by_key(|bit| std::cmp::Reverse(counts[*bit]));
+        let mut of = [[0; 256]; 8];
+        for (place, bit) in order.into_iter().take(32).enumerate() {
+            for (value, brought) in of[bit / 8].iter_mut().enumerate() {
+                *brought |= ((value >> (bit % 8) & 1) as u32) << place;
             }
         }
-        Self { each, buckets, ranks, ascii }
+        Self { of }
     }
 
-    fn bag(&self, text: &str) -> u32 {
-        let first = ((1u64 << self.each) - 1) as u32;
-        text.chars().fold(0, |bag, letter| {
-            let bucket = match self.ascii.get(letter as usize) {
-                Some(bucket) => u32::from(*bucket),
-                None => self.ranks.get(&letter).copied().unwrap_or(self.buckets - 1),
-            };
-            let shift = bucket * self.each;
-            // One bit more of the bucket, as long as it has any left.
-            let held = bag >> shift & first;
-            bag & !(first << shift) | ((held << 1 | 1) & first) << shift
-        })
+    fn bag(&self, letters: u64) -> u32 {
+        let bytes = letters.to_le_bytes();
+        bytes.iter().zip(&self.of).fold(0, |bag, (byte, of)| bag | of[usize::from(*byte)])
     }
 }
 
@@ -573,7 +585,6 @@ mod tests {
 
     use super::*;
     use crate::compare::text;
-    use crate::dictionary::Texts;
 
     proptest! {
         #[test]
@@ -581,7 +592,8 @@ mod tests {
             all in prop::collection::btree_set("[abcxyzé1]{1,9}|[0-9]{8,10}|[a-p]{0,3}z{250,260}|ana[a-z]{0,4}", 2..20),
         ) {
             let all: Vec<String> = all.into_iter().collect();
-            let letters = Letters::of(all.iter().map(String::as_str));
+            let chosen = Chosen::of(all.iter().map(|text| letters_of(text.chars())));
+            let bag = |text: &str| chosen.bag(letters_of(text.chars()));
             for one in &all {
                 let chars = |text: &str| text.chars().collect::<Vec<_>>();
                 let others: Vec<&String> = all.iter().take(LANES).collect();
@@ -590,11 +602,11 @@ mod tests {
                     lanes.iter_mut().zip(&others).for_each(|(lane, other)| *lane = sign(other));
                     lanes
                 };
-                let (bags, heads) = (lanes(&|text| letters.bag(text)), lanes(&head));
-                let apart = edits(letters.bag(one), &bags);
-                let alike = similarities((letters.bag(one), head(one)), (&bags, &heads));
+                let (bags, heads) = (lanes(&bag), lanes(&head));
+                let apart = edits(bag(one), &bags);
+                let alike = similarities((bag(one), head(one)), (&bags, &heads));
                 let measures = |lane: usize| {
-                    let mine = (letters.bag(one), head(one));
+                    let mine = (bag(one), head(one));
                     let similarity = similarity_measure(mine, (bags[lane], heads[lane]));
                     (edit_measure(mine.0, bags[lane]), similarity)
                 };
@@ -610,13 +622,11 @@ mod tests {
     }
 
     #[test]
-    fn a_bag_counts_a_letter_as_often_as_it_has_bits_for_it() {
-        let texts: Texts = ["0123456789"].into_iter().collect();
-        let letters = Letters::of(texts.iter());
-        assert_eq!((letters.each, letters.buckets), (3, 10));
-        assert_eq!(
-            [0, 1, 2, 3, 4].map(|count| letters.bag(&"7".repeat(count)).count_ones()),
-            [0, 1, 2, 3, 3]
-        );
+    fn a_bag_has_the_bits_that_are_set_most_often_and_knows_a_letter_and_a_second_of_it() {
+        let digits = ["0123456789", "00112233", "4455667788", "99"];
+        let chosen = Chosen::of(digits.iter().map(|text| letters_of(text.chars())));
+        let bag = |text: &str| chosen.bag(letters_of(text.chars())).count_ones();
+        assert_eq!([0, 1, 2, 3].map(|count| bag(&"7".repeat(count))), [0, 1, 2, 2]);
+        assert_eq!((bag("0123456789"), bag("00112233445566778899")), (10, 20));
     }
 }
