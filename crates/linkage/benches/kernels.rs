@@ -15,11 +15,13 @@ use arrow_array::cast::AsArray;
 use criterion::{
     BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement,
 };
-use jiff::ToSpan as _;
 use jiff::civil::{Date, date};
-use linkage::compare::date::{within_days, within_months, within_years};
-use linkage::compare::list::shared;
-use linkage::compare::number::within_percent;
+use jiff::{Timestamp, ToSpan as _};
+use linkage::compare::date::{
+    day_month_swapped, within_days, within_months, within_seconds, within_years,
+};
+use linkage::compare::list::{shared, subset};
+use linkage::compare::number::{within, within_percent};
 use linkage::compare::place::{Place, kilometres};
 use linkage::compare::prepared::{Distance, Floor, Prepared};
 use linkage::compare::{gram, phonetic, text};
@@ -148,6 +150,9 @@ fn kernels(criterion: &mut Criterion) {
             gram::cosine(at(one), at(other), 2)
         });
         time(&mut group, "exact", &pairs, |one, other| at(one) == at(other));
+        time(&mut group, "same 3 last characters", &pairs, |one, other| {
+            text::same_suffix(at(one), at(other), 3)
+        });
         time(&mut group, "same 3 first characters", &pairs, |one, other| {
             text::same_prefix(at(one), at(other), 3)
         });
@@ -167,6 +172,9 @@ fn values(criterion: &mut Criterion) {
     let count = 2_000;
     let dates: Vec<Date> = (0..count)
         .map(|_| date(1990, 1, 1).checked_add(i64::from(below(3_650)).days()).unwrap())
+        .collect();
+    let moments: Vec<Timestamp> = (0..count)
+        .map(|_| Timestamp::from_second(1_700_000_000 + i64::from(below(100_000))).unwrap())
         .collect();
     let numbers: Vec<f64> = (0..count).map(|_| f64::from(below(100_000)) / 100.0).collect();
     let places: Vec<Place> = (0..count)
@@ -191,6 +199,15 @@ fn values(criterion: &mut Criterion) {
     time(&mut group, "within 1 year", &pairs, |one, other| {
         within_years(dates[of(one)], dates[of(other)], 1)
     });
+    time(&mut group, "day and month swapped", &pairs, |one, other| {
+        day_month_swapped(dates[of(one)], dates[of(other)])
+    });
+    time(&mut group, "within 1 hour", &pairs, |one, other| {
+        within_seconds(moments[of(one)], moments[of(other)], 3_600)
+    });
+    time(&mut group, "within 10", &pairs, |one, other| {
+        within(numbers[of(one)], numbers[of(other)], 10.0)
+    });
     time(&mut group, "within 5 percent", &pairs, |one, other| {
         within_percent(numbers[of(one)], numbers[of(other)], 5.0)
     });
@@ -199,6 +216,9 @@ fn values(criterion: &mut Criterion) {
     });
     time(&mut group, "shared items of lists", &pairs, |one, other| {
         shared(&lists[of(one)], &lists[of(other)])
+    });
+    time(&mut group, "one list a subset of the other", &pairs, |one, other| {
+        subset(&lists[of(one)], &lists[of(other)])
     });
     group.finish();
 }

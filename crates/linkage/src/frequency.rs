@@ -3,9 +3,14 @@
 //! Between blocking and scoring: counted once for a run, over both tables together, or looked up in a table of a whole
 //! population that the caller supplies. The adjustment replaces the exact level's u by the share of the more common of
 //! the two values: Winkler, 2000; the form is Splink's. It doesn't touch m, and says nothing of the people.
+//!
+//! Of lists, a level that asks for equal items goes by items and not by whole lists: there the share of records that have the
+//! rarest of the shared items replaces that level's own u. One rare telephone number in common says much, whatever else
+//! the two lists hold, and a switchboard's says little.
 
 use std::collections::BTreeMap;
 
+use crate::compare::list::{Lists, in_common};
 use crate::model::{Comparison, Level, Test};
 use crate::record::{RecordRef, Side};
 use crate::tables::{NO_VALUE, Tables, Values};
@@ -39,6 +44,10 @@ struct Shares {
     adjusted: Vec<bool>,
     /// For each code, log2 of its share or of the least u, whichever is more; none where the share isn't known.
     logs: Vec<Option<f64>>,
+    /// By level, the null level first, log2 of its own u where it goes by the items that two lists share.
+    by_items: Vec<Option<f64>>,
+    /// For the code of each item of lists, what `logs` has for whole values.
+    items: Vec<Option<f64>>,
 }
 
 impl Frequencies {
@@ -69,8 +78,19 @@ impl Frequencies {
             let is_exact = |level: &&Level| level.test == Test::Exact && level.column.is_none();
             let exact_u =
                 comparison.levels.iter().find(is_exact).and_then(|level| level.u).unwrap_or(1.0);
+            let lists = lists_of(tables, column);
+            let mut by_items = vec![None];
+            by_items.extend(comparison.levels.iter().map(|level| {
+                let u = level.u.filter(|_| level.test.asks_for_equal_items());
+                u.filter(|_| lists.is_some() && level.column.is_none()).map(f64::log2)
+            }));
             let mut adjusted = vec![false];
             adjusted.extend(frequency.levels_taking(comparison));
+            for (adjusted, by_items) in adjusted.iter_mut().zip(&by_items) {
+                *adjusted |= by_items.is_some();
+            }
+            let goes_by_items = by_items.iter().any(Option::is_some);
+            let items = lists.filter(|_| goes_by_items).map(|lists| item_shares(lists, &shares));
             Ok(Some(Shares {
                 name: comparison.name.clone(),
                 column,
@@ -79,6 +99,8 @@ impl Frequencies {
                 exact: exact_u.log2(),
                 adjusted,
                 logs: logs_of(&shares, frequency.minimum_u),
+                by_items,
+                items: logs_of(&items.unwrap_or_default(), frequency.minimum_u),
             }))
         };
         Ok(Self { comparisons: comparisons.iter().enumerate().map(count).collect::<Result<_>>()? })
@@ -86,7 +108,8 @@ impl Frequencies {
 
     /// Takes the shares of one comparison's values from a table of a population instead.
     ///
-    /// A value that the table lacks has no share, and a pair of two such values takes no adjustment.
+    /// A value that the table lacks has no share, and a pair of two such values takes no adjustment. For a column of lists it
+    /// has items, for the levels that go by them.
     ///
     /// # Errors
     ///
@@ -105,6 +128,12 @@ impl Frequencies {
             .chain((0..values.len()).map(|index| population.get(&text_of(values, index)).copied()))
             .collect();
         shares.logs = logs_of(&known, shares.least);
+        if let Some(lists) = lists_of(tables, shares.column).filter(|_| !shares.items.is_empty()) {
+            let items = (0..lists.items().len())
+                .map(|index| population.get(&text_of(lists.items(), index)).copied());
+            let known: Vec<Option<f64>> = std::iter::once(None).chain(items).collect();
+            shares.items = logs_of(&known, shares.least);
+        }
         Ok(())
     }
 
@@ -151,14 +180,23 @@ impl Frequencies {
         }
         let left = tables.codes(shares.column, Side::Source)[source.index()];
         let right = tables.codes(shares.column, Side::Recipient)[recipient.index()];
-        shares.part(left, right)
+        shares.part_at(tables, level, left, right)
     }
 
     /// Returns the same for two values of the comparison's column, by their codes.
     #[inline]
-    pub(crate) fn part_of_codes(&self, comparison: usize, level: u8, left: u32, right: u32) -> f64 {
+    pub(crate) fn part_of_codes(
+        &self,
+        tables: &Tables,
+        comparison: usize,
+        level: u8,
+        left: u32,
+        right: u32,
+    ) -> f64 {
         match &self.comparisons[comparison] {
-            Some(shares) if shares.adjusted[usize::from(level)] => shares.part(left, right),
+            Some(shares) if shares.adjusted[usize::from(level)] => {
+                shares.part_at(tables, level, left, right)
+            }
             _ => 0.0,
         }
     }
@@ -188,17 +226,44 @@ impl Frequencies {
     /// Returns the most that a level of one comparison can have added for how common the values are.
     pub(crate) fn most_part(&self, comparison: usize, level: u8) -> f64 {
         match &self.comparisons[comparison] {
-            Some(shares) if shares.adjusted[usize::from(level)] => (0u32..)
-                .take(shares.logs.len())
-                .skip(1)
-                .map(|code| shares.part(code, code))
-                .fold(0.0, f64::max),
+            Some(shares) if shares.adjusted[usize::from(level)] => {
+                match shares.by_items[usize::from(level)] {
+                    Some(own) => {
+                        let known = shares.items.iter().flatten();
+                        known.map(|log| shares.weight * (own - log)).fold(0.0, f64::max)
+                    }
+                    None => (0u32..)
+                        .take(shares.logs.len())
+                        .skip(1)
+                        .map(|code| shares.part(code, code))
+                        .fold(0.0, f64::max),
+                }
+            }
             _ => 0.0,
         }
     }
 }
 
 impl Shares {
+    /// What a level that takes the adjustment adds. Both codes stand for a value.
+    #[inline]
+    fn part_at(&self, tables: &Tables, level: u8, left: u32, right: u32) -> f64 {
+        match self.by_items[usize::from(level)] {
+            None => self.part(left, right),
+            Some(own) => self.part_of_items(tables, own, left, right),
+        }
+    }
+
+    /// What the rarest of the items that two lists share adds to a level whose own u has this logarithm.
+    fn part_of_items(&self, tables: &Tables, own: f64, left: u32, right: u32) -> f64 {
+        let Some(lists) = lists_of(tables, self.column) else { return 0.0 };
+        let codes = |code: u32| lists.codes(code as usize - 1);
+        // An item that came after the counting has no share that is known.
+        let log = |item: &u32| self.items.get(*item as usize).copied().flatten();
+        let rarest = in_common(codes(left), codes(right)).filter_map(log).reduce(f64::min);
+        rarest.map_or(0.0, |log| self.weight * (own - log))
+    }
+
     #[inline]
     fn part(&self, left: u32, right: u32) -> f64 {
         // A value that came after the counting has no share that is known.
@@ -237,6 +302,30 @@ pub(crate) fn unadjusted(comparison: &str) -> Error {
 fn unsound(comparison: &str, problem: &str) -> Error {
     let place = format!("frequencies of `{comparison}`");
     Error::UnsoundModel { place, problem: problem.to_owned() }
+}
+
+/// The lists of a column, if it is one of lists.
+fn lists_of(tables: &Tables, column: usize) -> Option<&Lists> {
+    match tables.values(column) {
+        Values::Lists(lists) => Some(lists),
+        Values::Text(_)
+        | Values::Dates(..)
+        | Values::Numbers(_)
+        | Values::Times(_)
+        | Values::Places(_) => None,
+    }
+}
+
+/// The share of the records that have each item, from the shares of whole lists; code 0 has none.
+fn item_shares(lists: &Lists, shares: &[Option<f64>]) -> Vec<Option<f64>> {
+    let mut items = vec![None; lists.items().len() + 1];
+    for (index, share) in (0..lists.len()).zip(shares.iter().skip(1)) {
+        for item in lists.codes(index) {
+            let sum = &mut items[*item as usize];
+            *sum = Some(sum.unwrap_or(0.0) + share.unwrap_or(0.0));
+        }
+    }
+    items
 }
 
 /// A value as a table of a population writes it.

@@ -127,7 +127,7 @@ impl<'t> Scorer<'t> {
         left: u32,
         right: u32,
     ) -> f64 {
-        self.frequencies.part_of_codes(comparison, level, left, right)
+        self.frequencies.part_of_codes(self.tables, comparison, level, left, right)
     }
 
     /// Returns the most that the frequency part of one comparison's level can be.

@@ -335,6 +335,58 @@ fn city_parts(frequency: &str, population: Option<&[(&str, f64)]>) -> [f64; 3] {
 }
 
 #[test]
+fn the_rarest_item_that_two_lists_share_says_how_much_that_weighs() {
+    let model = r#"name = "numbers"
+        link = "within"
+        prior = 0.5
+        threshold = 0.0
+        column = [{ name = "phones", from = ["phones"], kind = { list = ";" } }]
+        rule = [{ keys = [{ column = "phones" }] }]
+        [[comparison]]
+        name = "phones"
+        column = "phones"
+        frequency = { minimum_u = 0.02 }
+        level = [
+            { test = "exact", m = 0.5, u = 0.5 }, { test = { shared = 1 }, m = 0.25, u = 0.25 },
+            { test = "else", m = 0.25, u = 0.25 },
+        ]"#;
+    let model = Model::from_toml(model).unwrap();
+    // Of 100 records 40 have the switchboard's number, 4 that of a household, 2 one of their own, and one nothing.
+    let mut rows: Vec<String> = (0..36).map(|number| format!("switchboard;{number:03}")).collect();
+    rows.extend(["a", "b", "c", "d"].map(|own| format!("switchboard;household;{own}")));
+    rows.extend(["own;x", "own;y", "own;x"].map(str::to_owned));
+    rows.extend((0..56).map(|number| format!("{}", number + 500)));
+    rows.push(String::new());
+    let rows = rows.into_iter().map(|cell| vec![cell]).collect();
+    let batches = [Sheet { header: vec!["phones".to_owned()], rows }.batch()];
+    let tables = Tables::within(model.columns(), Table::new(&batches)).unwrap();
+    let own = Frequencies::of(&tables, model.comparisons()).unwrap();
+    let mut supplied = Frequencies::of(&tables, model.comparisons()).unwrap();
+    let population = [("switchboard", 0.125), ("own", 0.0625)];
+    let population = population.map(|(item, share)| (item.to_owned(), share)).into();
+    supplied.supply(&tables, "phones", &population).unwrap();
+    let factors = |frequencies: Frequencies, pairs: &[(u32, u32)]| -> Vec<f64> {
+        let scorer = Scorer::with_frequencies(&model, &tables, frequencies).unwrap();
+        let told = pairs.iter().map(|(one, other)| {
+            explain(&scorer, RecordRef::new(*one), RecordRef::new(*other)).unwrap()
+        });
+        told.map(|told| (told.weight - told.prior).exp2()).collect()
+    };
+    let check = |found: Vec<f64>, expected: &[f64]| {
+        for (found, expected) in found.into_iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-9, "{found} is not {expected}");
+        }
+    };
+    // m and u of the level are one another's, so the factor is u over the share of the rarest: of the switchboard, of the
+    // household's number, and of a number of one's own. Two equal lists go by whole lists, and that share by the least u.
+    let pairs = [(0, 1), (36, 37), (40, 41), (40, 42), (0, 99), (43, 44)];
+    let of = |share: f64| 0.25 / (share / 99.0);
+    check(factors(own, &pairs), &[of(40.0), of(4.0), of(3.0), 0.5 * 99.0 / 2.0, 1.0, 1.0]);
+    // A number that the population lacks says nothing, and the others are as common as it says.
+    check(factors(supplied, &pairs[..3]), &[2.0, 2.0, 4.0]);
+}
+
+#[test]
 fn a_rare_value_weighs_what_splinks_worked_example_says() {
     let check = |frequency: &str, expected: [f64; 3]| {
         for (factor, expected) in city_parts(frequency, None).into_iter().zip(expected) {

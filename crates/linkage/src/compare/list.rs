@@ -120,19 +120,25 @@ impl Lists {
 /// assert_eq!(linkage::compare::list::shared(&[1, 3, 5], &[2, 3, 5, 7]), 2);
 /// ```
 pub fn shared<T: Ord>(one: &[T], other: &[T]) -> usize {
-    let (mut here, mut there, mut common) = (0, 0, 0);
-    while here < one.len() && there < other.len() {
-        match one[here].cmp(&other[there]) {
-            Ordering::Less => here += 1,
-            Ordering::Greater => there += 1,
-            Ordering::Equal => {
-                common += 1;
-                here += 1;
-                there += 1;
+    in_common(one, other).count()
+}
+
+/// Goes through the items that two ascending lists have in common.
+pub(crate) fn in_common<'l, T: Ord>(one: &'l [T], other: &'l [T]) -> impl Iterator<Item = &'l T> {
+    let (mut here, mut there) = (0, 0);
+    std::iter::from_fn(move || {
+        while here < one.len() && there < other.len() {
+            match one[here].cmp(&other[there]) {
+                Ordering::Less => here += 1,
+                Ordering::Greater => there += 1,
+                Ordering::Equal => {
+                    (here, there) = (here + 1, there + 1);
+                    return one.get(here - 1);
+                }
             }
         }
-    }
-    common
+        None
+    })
 }
 
 /// Says whether all items of one of two ascending lists are in the other.

@@ -16,7 +16,7 @@ use crate::score::Scorer;
 use crate::tables::{Table, Tables};
 use crate::{Intake, Link, Model, Pair};
 
-const COLUMNS: [&str; 6] = ["given", "surname", "birth", "pay", "number", "street"];
+const COLUMNS: [&str; 7] = ["given", "surname", "birth", "pay", "number", "street", "phones"];
 
 /// Levels of every kind that the pass treats in a way of its own.
 const MODEL: &str = r#"
@@ -32,6 +32,7 @@ column = [
     { name = "pay", from = ["pay"], kind = "number" },
     { name = "number", from = ["number"] },
     { name = "street", from = ["street"] },
+    { name = "phones", from = ["phones"], kind = { list = ";" } },
 ]
 rule = [
     { keys = [{ column = "number" }] },
@@ -85,6 +86,14 @@ level = [
     { test = "exact", column = "number", m = 0.3, u = 0.0001 }, { test = "exact", m = 0.4, u = 0.0099 },
     { test = { jaro_winkler = 0.9 }, m = 0.1, u = 0.01 }, { test = "else", m = 0.2, u = 0.98 },
 ]
+[[comparison]]
+name = "phones"
+column = "phones"
+frequency = { minimum_u = 0.01 }
+level = [
+    { test = "exact", m = 0.4, u = 0.001 }, { test = { shared = 2 }, m = 0.2, u = 0.001 },
+    { test = { shared = 1 }, m = 0.2, u = 0.03 }, { test = "else", m = 0.2, u = 0.968 },
+]
 "#;
 
 /// Rules that ask more than equal keys, put between the others.
@@ -119,7 +128,7 @@ fn model(link: Link) -> Model {
     Model::from_toml(&MODEL.replace("LINK", word(link))).unwrap()
 }
 
-type Row = [String; 6];
+type Row = [String; 7];
 
 fn row() -> impl Strategy<Value = Row> {
     let pick = |list: &'static [&'static str]| prop::sample::select(list).prop_map(str::to_owned);
@@ -130,6 +139,7 @@ fn row() -> impl Strategy<Value = Row> {
         pick(&["100", "104.9", "200", "-5", ""]).boxed(),
         pick(&["000123456789", "000123456798", "000723456789", "00012345678", "99", ""]).boxed(),
         pick(&["1 High Street", "1 High Stret", "12 High Street", "Nowhere", ""]).boxed(),
+        pick(&["1", "1;2", "2;3;4", "3;4", "5;1", "6", ""]).boxed(),
     ]
 }
 
@@ -161,7 +171,7 @@ fn tables(model: &Model, source: &[Row], recipient: &[Row], size: usize, threads
 fn bits(pairs: &[Pair]) -> Vec<(u32, u32, u16, u64, u64)> {
     let one = |pair: &Pair| {
         let levels =
-            pair.pattern.levels(6).iter().fold(0, |sum, level| sum << 4 | u64::from(*level));
+            pair.pattern.levels(7).iter().fold(0, |sum, level| sum << 4 | u64::from(*level));
         (pair.source.row(), pair.recipient.row(), pair.rule, levels, pair.weight.to_bits())
     };
     pairs.iter().map(one).collect()
@@ -228,6 +238,7 @@ fn the_order_of_rows_changes_no_pair() {
                     format!("{index}"),
                     format!("0001234{:05}", index * 7),
                     "1 High Street".to_owned(),
+                    format!("{};{}", index % 11, index % 5),
                 ]
             })
             .collect()
@@ -268,6 +279,7 @@ fn the_pairs_of_some_source_records_are_those_of_all_that_are_theirs() {
                 format!("{index}"),
                 format!("0001234{:05}", index * 7),
                 "1 High Street".to_owned(),
+                format!("{};{}", index % 11, index % 5),
             ]
         })
         .collect();

@@ -32,6 +32,8 @@ pub struct Comparison {
 }
 
 /// The adjustment for how common a value is.
+///
+/// In a column of lists, a level that asks for items in common takes it by the rarest of them.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Frequency {

@@ -286,6 +286,17 @@ impl Test {
         }
     }
 
+    /// Says whether it asks two lists for an item in common, so that the rarest one tells how much that says.
+    pub(crate) fn asks_for_equal_items(&self) -> bool {
+        match self {
+            Self::Shared(_) | Self::Subset => true,
+            Self::SomeItem(test) => **test == Self::Exact,
+            Self::All(tests) => tests.iter().any(Self::asks_for_equal_items),
+            Self::Any(tests) => tests.iter().all(Self::asks_for_equal_items),
+            _ => false,
+        }
+    }
+
     /// Says whether it grades how alike two values are, so that a level of it may take a frequency part.
     ///
     /// A stated value, a swap of columns and the opposite of something say nothing about how rare what the two share is.

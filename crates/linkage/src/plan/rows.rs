@@ -273,6 +273,17 @@ impl RowMaker {
                 });
             }
         }
+        let by_items = |comparison: &&crate::model::Comparison| {
+            let asks = comparison.levels.iter().any(|level| level.test.asks_for_equal_items());
+            comparison.frequency.is_some() && asks
+        };
+        if let Some(comparison) = model.comparisons().iter().find(by_items) {
+            return Err(Error::UnsoundModel {
+                place: format!("comparison `{}`", comparison.name),
+                problem: "weighs how common the items of lists are, which takes whole tables: it cannot be planned"
+                    .to_owned(),
+            });
+        }
         let schema = row_schema(&model);
         let mut counts = counts;
         let places = std::mem::take(&mut counts.near)
