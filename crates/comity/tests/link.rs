@@ -224,6 +224,108 @@ fn clusters_of_written_pairs_are_those_of_comparing_again() {
     assert_eq!(together(&desk.read("again.csv")), together(&desk.read("written.csv")));
 }
 
+#[test]
+fn a_pair_that_alone_holds_a_cluster_together_is_told_and_split_where_that_is_asked_for() {
+    let desk = trained();
+    let (sources, recipients) = (
+        [1, 2, 3, 4].map(|row| record(&desk, "payroll", row)),
+        [1, 2, 3, 4].map(|row| record(&desk, "caseload", row)),
+    );
+    // Two squares of four records each, and one pair of little weight between them; a fourth pair of a record for itself
+    // that is as heavy as another.
+    let mut pairs = "source,recipient,weight\n".to_owned();
+    for (source, recipient, weight) in [
+        (0, 0, 9.0),
+        (0, 1, 8.0),
+        (1, 0, 8.0),
+        (1, 1, 9.0),
+        (2, 2, 9.0),
+        (2, 3, 8.0),
+        (3, 2, 8.0),
+        (3, 3, 9.0),
+        (1, 2, 0.5),
+    ] {
+        let weight = weight.to_string();
+        pairs += &[&sources[source], &recipients[recipient], &weight].map(String::as_str).join(",");
+        pairs.push('\n');
+    }
+    desk.write("some.csv", &pairs);
+    let words = format!(
+        "--json link cluster model.toml {FILES} --pairs some.csv --probability 0.5 --method connected --bridges bridges.csv"
+    );
+    let whole = desk.call(&words).well().json();
+    assert_eq!(
+        (&whole["largest"], &whole["bridges"], &whole["cut_records"]),
+        (&8.into(), &1.into(), &2.into())
+    );
+    let (one, other) = (&sources[1], &recipients[2]);
+    let told = format!("source,{one},recipient,{other},0.5,4\n");
+    let told = format!(
+        "one_file,one,other_file,other,weight,smaller_side\n{told}source,{one},,,,\nrecipient,{other},,,,\n"
+    );
+    assert_eq!(desk.read("bridges.csv"), told);
+    let split =
+        desk.call(&format!("{words} --split-bridges 0.9 --splits splits.csv")).well().json();
+    assert_eq!((&split["largest"], &split["bridges"]), (&4.into(), &0.into()));
+    let splits = desk.read("splits.csv");
+    assert!(
+        splits.contains(&format!("source,{one},recipient,{other},0.5,too weak a bridge")),
+        "{splits}"
+    );
+    // It weighs more than that.
+    let kept = desk.call(&format!("{words} --split-bridges 0.55")).well().json();
+    assert_eq!(kept["largest"], 8);
+}
+
+#[test]
+fn of_two_equal_pairs_of_a_record_neither_is_taken_unless_the_first_is_asked_for() {
+    let desk = trained();
+    let (one, [first, second]) = one_and_two(&desk);
+    desk.write("some.csv", format!("source,recipient,weight\n{one},{second},4\n{one},{first},4\n"));
+    let words = format!(
+        "--json link cluster model.toml {FILES} --pairs some.csv --method best-link --free-of-duplicates recipient"
+    );
+    assert_eq!(desk.call(&words).well().json()["of_two_or_more"], 0);
+    assert_eq!(desk.call(&format!("{words} --ties lowest")).well().json()["of_two_or_more"], 1);
+    let clusters = desk.read("clusters.csv");
+    let cluster_of = |record: &str| {
+        let row = rows(&clusters).into_iter().find(|row| row[2] == *record).unwrap();
+        row[0].clone()
+    };
+    assert_eq!(cluster_of(&one), cluster_of(&first));
+    assert_ne!(cluster_of(&one), cluster_of(&second));
+}
+
+#[test]
+fn a_lower_neutral_weight_joins_what_a_higher_one_keeps_apart() {
+    let desk = trained();
+    // Two pairs, and a third one between them that the model knows nothing for: their other records are strangers.
+    let (one, [first, second]) = one_and_two(&desk);
+    let other = record(&desk, "payroll", 2);
+    desk.write(
+        "some.csv",
+        format!("source,recipient,weight\n{one},{first},9\n{other},{second},9\n{one},{second},8\n"),
+    );
+    let words =
+        format!("--json link cluster model.toml {FILES} --pairs some.csv --probability 0.9");
+    let pairs = |neutral: &str| {
+        let said = desk.call(&format!("{words} --neutral {neutral}")).well().json();
+        said["pairs_in_clusters"].as_u64().unwrap()
+    };
+    assert_eq!((pairs("0.9"), pairs("0.000000000000001")), (2, 6));
+}
+
+/// The first record of the source's file and two of the recipient's.
+fn one_and_two(desk: &Desk) -> (String, [String; 2]) {
+    (record(desk, "payroll", 1), [1, 2].map(|row| record(desk, "caseload", row)))
+}
+
+/// The id of a row of a file.
+fn record(desk: &Desk, file: &str, row: usize) -> String {
+    let text = desk.read(&format!("people/{file}.csv"));
+    text.lines().nth(row).unwrap().split(',').next().unwrap().to_owned()
+}
+
 /// Which records stand together, whatever their clusters are called.
 fn together(clusters: &str) -> std::collections::BTreeSet<Vec<String>> {
     let mut groups = std::collections::BTreeMap::<String, Vec<String>>::new();

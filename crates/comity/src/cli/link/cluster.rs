@@ -43,6 +43,19 @@ pub(super) struct Words {
     /// The most records of one cluster; 0 is no bound
     #[arg(long, value_name = "COUNT", default_value_t = MOST_MEMBERS)]
     most_members: u32,
+    /// With --method correlation: the probability at which a pair speaks neither for nor against its two clusters; usually
+    /// somewhat below the threshold
+    #[arg(long, value_name = "PROBABILITY", value_parser = probability)]
+    neutral: Option<f64>,
+    /// With --method best-link: what becomes of two equal pairs of one record
+    #[arg(long, value_enum, default_value_t = OnTie::Drop)]
+    ties: OnTie,
+    /// Splits what a single pair below this probability holds together, where either side has two records or more
+    #[arg(long, value_name = "PROBABILITY", value_parser = probability)]
+    split_bridges: Option<f64>,
+    /// Where the pairs and records are written that alone hold a cluster together (CSV)
+    #[arg(long, value_name = "FILE")]
+    bridges: Option<PathBuf>,
     /// A file that has nobody twice, so that no cluster takes two records of it
     #[arg(long, value_enum, value_name = "FILE")]
     free_of_duplicates: Vec<Whose>,
@@ -67,6 +80,15 @@ enum By {
     Connected,
     /// One pair is enough, and it must be the heaviest that either still has
     BestLink,
+}
+
+/// What becomes of two equal pairs of one record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum OnTie {
+    /// Neither is taken
+    Drop,
+    /// The one whose records stand first is taken
+    Lowest,
 }
 
 /// One of the two files.
@@ -105,7 +127,7 @@ impl Words {
             None => bonds(&model, threshold, (&tables, &self.shares), &members)?,
         };
         watch.lap("pairs");
-        let policy = self.policy(threshold);
+        let policy = self.policy(&model, threshold);
         let free = self.free_of_duplicates.iter().map(|whose| match whose {
             Whose::Source => 0,
             Whose::Recipient => 1,
@@ -148,19 +170,31 @@ impl Words {
         if let Some(path) = &self.splits {
             write_splits(path, &tables, &members, &clusters)?;
         }
+        if let Some(path) = &self.bridges {
+            write_bridges(path, &tables, &members, &clusters)?;
+        }
         watch.lap("write");
         self.tell(printer, &clusters, &groups, &happened, threshold, &watch);
         Ok(Done::Well)
     }
 
-    fn policy(&self, threshold: f64) -> Policy {
+    fn policy(&self, model: &Model, threshold: f64) -> Policy {
         let method = match self.method {
             By::Correlation => Method::Correlation,
             By::Connected => Method::Connected,
-            By::BestLink => Method::BestLink(Ties::Drop),
+            By::BestLink => Method::BestLink(match self.ties {
+                OnTie::Drop => Ties::Drop,
+                OnTie::Lowest => Ties::Lowest,
+            }),
         };
-        let most_members = (self.most_members > 0).then_some(self.most_members);
-        Policy { method, most_members, ..Policy::new(threshold) }
+        let weight = |share: Option<f64>| share.map(|share| weight_from(model, share));
+        Policy {
+            threshold,
+            method,
+            most_members: (self.most_members > 0).then_some(self.most_members),
+            neutral: weight(self.neutral),
+            weak_bridge: weight(self.split_bridges),
+        }
     }
 
     fn tell(
@@ -188,7 +222,8 @@ impl Words {
         printer.json(&serde_json::json!({
             "records": clusters.members(), "clusters": groups.len(), "of_two_or_more": of_more,
             "largest": largest, "sizes": sizes, "pairs_in_clusters": clusters.pairs(), "left_out": reasons,
-            "bridges_between_twos": weak, "threshold": threshold, "ids": registry::counts(happened),
+            "bridges": bridges.len(), "bridges_between_twos": weak,
+            "cut_records": clusters.bridges().cut_members().len(), "threshold": threshold, "ids": registry::counts(happened),
             "out": out, "seconds": super::seconds(watch),
         }));
         printer.wrapped(
@@ -389,20 +424,41 @@ fn write_splits(
         let mut file = BufWriter::new(file);
         writeln!(file, "one_file,one,other_file,other,weight,reason").map_err(cannot)?;
         for split in clusters.splits() {
-            let one = known(tables, members, split.bond.one)?;
-            let other = known(tables, members, split.bond.other)?;
-            writeln!(
-                file,
-                "{},{},{},{},{:?},{}",
-                one.0,
-                field(&one.1),
-                other.0,
-                field(&other.1),
-                split.bond.weight,
-                said(split.reason)
-            )
-            .map_err(cannot)?;
+            let pair = spelled(tables, members, &split.bond)?;
+            writeln!(file, "{pair},{}", said(split.reason)).map_err(cannot)?;
         }
         file.flush().map_err(cannot)
     })
+}
+
+/// Writes what alone holds a cluster together: pairs without which it would be two, and then records without which it would
+/// be several.
+fn write_bridges(
+    path: &Path,
+    tables: &Tables,
+    members: &Members<'_>,
+    clusters: &Clusters,
+) -> Result<(), Error> {
+    let cannot = |source| Error::CannotWrite { path: path.to_owned(), source };
+    program::write_in_pieces(path, |file| {
+        let mut file = BufWriter::new(file);
+        writeln!(file, "one_file,one,other_file,other,weight,smaller_side").map_err(cannot)?;
+        for bridge in clusters.bridges().bridges() {
+            let pair = spelled(tables, members, &bridge.bond)?;
+            writeln!(file, "{pair},{}", bridge.smaller_side).map_err(cannot)?;
+        }
+        for cut in clusters.bridges().cut_members() {
+            let (whose, record) = known(tables, members, *cut)?;
+            writeln!(file, "{whose},{},,,,", field(&record)).map_err(cannot)?;
+        }
+        file.flush().map_err(cannot)
+    })
+}
+
+/// A pair as these files have it: two records and the weight.
+fn spelled(tables: &Tables, members: &Members<'_>, bond: &Bond) -> Result<String, Error> {
+    let (one_file, one) = known(tables, members, bond.one)?;
+    let (other_file, other) = known(tables, members, bond.other)?;
+    let (one, other) = (field(&one), field(&other));
+    Ok(format!("{one_file},{one},{other_file},{other},{:?}", bond.weight))
 }
