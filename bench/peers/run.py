@@ -47,9 +47,12 @@ def main():
     if words.febrl4:
         folder = Path(words.febrl4)
         febrl4 = PLAN["febrl4"]
-        bench.compare(
-            Work("febrl4", "febrl4", folder / febrl4["left"], folder / febrl4["right"], febrl4, "febrl4.toml")
-        )
+        work = Work("febrl4", "febrl4", folder / febrl4["left"], folder / febrl4["right"], febrl4, "febrl4.toml", febrl4)
+        found = bench.digests(work.left, work.right)
+        if found == tuple(febrl4["digests"]):
+            bench.compare(work)
+        else:
+            print(f"febrl4: these are not the plan's files: {found}")
     bench.tell()
 
 
@@ -74,9 +77,10 @@ def lines(path):
 class Work:
     """Two files to link, and how they are told apart."""
 
-    def __init__(self, name, kind, left, right, columns, recipe, pairs=None):
+    def __init__(self, name, kind, left, right, columns, recipe, plan):
         self.name, self.kind, self.left, self.right = name, kind, Path(left), Path(right)
-        self.id, self.truth, self.recipe, self.pairs = columns["id"], columns["truth"], recipe, pairs
+        self.id, self.truth, self.recipe = columns["id"], columns["truth"], recipe
+        self.pairs, self.model = plan.get("pairs"), plan["model"]
 
 
 class Failed(Exception):
@@ -148,7 +152,7 @@ class Bench:
             print(f"{size}: these are not the plan's files: {found}")
             if any(frozen):
                 return None
-        return Work(size, "synth", left, right, synth, "recipe.toml", plan.get("pairs"))
+        return Work(size, "synth", left, right, synth, "recipe.toml", plan)
 
     @staticmethod
     def digests(*paths):
@@ -243,6 +247,9 @@ class Bench:
             told = json.loads(result["said"])
             if work.pairs and told["scored_pairs"] != work.pairs:
                 print(f"{work.name} comity: {told['scored_pairs']} pairs, and the rules make {work.pairs}", flush=True)
+            (model,) = self.digests(own / "model.toml")
+            if model != work.model:
+                print(f"{work.name} comity: its model is another than the plan's: {model}", flush=True)
             yield act, result | {"steps": told["seconds"], "pairs": told["scored_pairs"] if act == "score" else None}
 
     def splink(self, work, folder):

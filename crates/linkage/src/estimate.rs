@@ -83,6 +83,29 @@ pub struct OfGroup {
 ///
 /// The same seed on the same records gives the same bits, whatever the order of the rows.
 ///
+/// # Examples
+///
+/// ```
+/// # use linkage::synth::{Plan, synthesise};
+/// # use linkage::{Recipe, Scorer, Table, Tables, train};
+/// # let files = synthesise(&Plan::small(1))?;
+/// # let (payroll, caseload) = ([files.payroll], [files.caseload]);
+/// # let recipe = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/benefits.toml"));
+/// # let recipe = Recipe::from_toml(recipe)?;
+/// # let source = Table::new(&payroll).with_id("row_id");
+/// # let recipient = Table::new(&caseload).with_id("case_id");
+/// # let tables = Tables::between(recipe.columns(), source, recipient)?;
+/// # let model = train(&recipe, &tables)?;
+/// use linkage::estimate::estimate;
+///
+/// let scorer = Scorer::new(&model, &tables)?;
+/// // 95 % intervals without a label; more resamples make their ends steadier.
+/// let estimate = estimate(&scorer, 7, 50)?;
+/// assert!(estimate.precision.low <= estimate.precision.value);
+/// assert!(estimate.recall.value <= estimate.recall.high);
+/// # Ok::<(), linkage::Error>(())
+/// ```
+///
 /// # Errors
 ///
 /// Those of [`crate::link()`], and [`Error::NoPairs`] where no pair is kept.

@@ -69,6 +69,31 @@ impl Explanation {
 
 /// Explains the pair of two records, whether or not a rule makes it.
 ///
+/// # Examples
+///
+/// ```
+/// # use linkage::synth::{Plan, synthesise};
+/// # use linkage::{Recipe, Scorer, Table, Tables, train};
+/// # let files = synthesise(&Plan::small(1))?;
+/// # let (payroll, caseload) = ([files.payroll], [files.caseload]);
+/// # let recipe = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/benefits.toml"));
+/// # let recipe = Recipe::from_toml(recipe)?;
+/// # let source = Table::new(&payroll).with_id("row_id");
+/// # let recipient = Table::new(&caseload).with_id("case_id");
+/// # let tables = Tables::between(recipe.columns(), source, recipient)?;
+/// # let model = train(&recipe, &tables)?;
+/// use linkage::{explain, link};
+///
+/// let scorer = Scorer::new(&model, &tables)?;
+/// let pair = link(&scorer, |_| {})?.pairs[0];
+/// let told = explain(&scorer, pair.source, pair.recipient)?;
+/// // One part for each comparison, and one for kin where the model holds any; they add up to the weight, to the bit.
+/// assert!(told.parts.len() >= model.comparisons().len());
+/// assert_eq!(told.sum().to_bits(), pair.weight.to_bits());
+/// assert_eq!(told.parts[0].comparison, "given_name");
+/// # Ok::<(), linkage::Error>(())
+/// ```
+///
 /// # Errors
 ///
 /// [`crate::Error::UnknownRecord`] for a reference outside its table.

@@ -78,6 +78,31 @@ pub struct Progress {
 /// values. Where two pairs of the same weight compete for a record, the order of the records' values decides, then of
 /// their ids, and only then of rows; [`Links::tied_pairs`] says how often any of these did.
 ///
+/// # Examples
+///
+/// ```
+/// # use linkage::synth::{Plan, synthesise};
+/// # use linkage::{Recipe, Scorer, Table, Tables, train};
+/// # let files = synthesise(&Plan::small(1))?;
+/// # let (payroll, caseload) = ([files.payroll], [files.caseload]);
+/// # let recipe = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/benefits.toml"));
+/// # let recipe = Recipe::from_toml(recipe)?;
+/// # let source = Table::new(&payroll).with_id("row_id");
+/// # let recipient = Table::new(&caseload).with_id("case_id");
+/// # let tables = Tables::between(recipe.columns(), source, recipient)?;
+/// # let model = train(&recipe, &tables)?;
+/// use linkage::link;
+///
+/// let scorer = Scorer::new(&model, &tables)?;
+/// let links = link(&scorer, |_| {})?;
+/// // One-to-one keeps a pair of each source record, and each kept pair weighs as much as the threshold at least.
+/// assert!(links.pairs.iter().all(|pair| pair.weight >= model.threshold()));
+/// assert!(links.pairs.len() as u64 <= links.pairs_at_threshold);
+/// // What came of it is reckoned by the model, and not measured.
+/// assert!(links.expectation.expected_precision > 0.98);
+/// # Ok::<(), linkage::Error>(())
+/// ```
+///
 /// # Errors
 ///
 /// [`crate::Error::UnknownColumn`] where the tables lack a column of the model.

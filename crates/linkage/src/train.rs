@@ -62,6 +62,30 @@ pub(crate) const UNSEEN: f64 = 0.5;
 
 /// Learns the prior, m, u and threshold of a recipe from the tables.
 ///
+/// # Examples
+///
+/// ```
+/// use linkage::synth::{Plan, synthesise};
+/// use linkage::{Model, Recipe, Table, Tables, train};
+///
+/// // Two synthetic files of people, and a recipe that says how they are compared.
+/// let files = synthesise(&Plan::small(1))?;
+/// let (payroll, caseload) = ([files.payroll], [files.caseload]);
+/// let recipe = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/benefits.toml"));
+/// let recipe = Recipe::from_toml(recipe)?;
+/// let source = Table::new(&payroll).with_id("row_id");
+/// let recipient = Table::new(&caseload).with_id("case_id");
+/// let tables = Tables::between(recipe.columns(), source, recipient)?;
+///
+/// let model = train(&recipe, &tables)?;
+/// // Equal surnames are a lot more likely for the same individual than for two.
+/// let surname = &model.comparisons()[1].levels[0];
+/// assert!(surname.m > Some(0.7) && surname.u < Some(0.1));
+/// // It is a file of its own, read again as it was written.
+/// assert_eq!(Model::from_toml(&model.to_toml()?)?.digest()?, model.digest()?);
+/// # Ok::<(), linkage::Error>(())
+/// ```
+///
 /// # Errors
 ///
 /// Named for what is wrong with the data or the rules: [`Error::TooFewRecords`], [`Error::EmptyColumn`],
