@@ -49,11 +49,12 @@ pub struct Frequency {
 }
 
 impl Frequency {
-    /// Says of each level of its comparison whether it takes the adjustment.
+    /// Says of each level of its comparison whether it takes the adjustment by whole values.
     pub(crate) fn levels_taking(&self, comparison: &Comparison) -> Vec<bool> {
         let takes = |level: &Level| match &level.test {
             Test::Exact => level.column.is_none() || self.similar,
-            test => self.similar && test.is_likeness(),
+            // Of items in common the rarest tells, and no whole list.
+            test => self.similar && test.is_likeness() && !test.asks_for_equal_items(),
         };
         comparison.levels.iter().map(takes).collect()
     }
