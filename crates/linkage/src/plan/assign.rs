@@ -249,7 +249,7 @@ impl Tally {
                     .ok_or_else(|| Error::BlockTooLarge {
                         rule: rule_of(block.0),
                         pairs,
-                        limit: target.saturating_mul(MOST_PARTS * MOST_PARTS / 2),
+                        limit: target.saturating_mul(MOST_PARTS / 2).saturating_pow(2),
                     })?;
                 let (left, right) = (u64::from(tiles.left), u64::from(tiles.right));
                 units += if self.within { left * (left + 1) / 2 } else { left * right };
@@ -299,6 +299,9 @@ impl Tally {
     }
 
     /// Cuts a block into tiles of about so many pairs, if that can be done, and says how many a tile then makes.
+    ///
+    /// Where even the most tiles make more, they will do if their records are no more than so many: pairs take time, and
+    /// records take memory.
     fn tiles(
         &self,
         first: u64,
@@ -310,10 +313,13 @@ impl Tally {
         if self.within {
             let all = sources + recipients;
             // A tile off the diagonal makes (all / parts)² pairs.
-            let least = (1..=MOST_PARTS).find(|parts| {
+            let fits = |parts: &u64| {
                 let side = all.div_ceil(*parts);
                 side.saturating_mul(side) <= target
-            })?;
+            };
+            let has_few_rows = 2 * all.div_ceil(MOST_PARTS) <= target;
+            let most = has_few_rows.then_some(MOST_PARTS);
+            let least = (1..=MOST_PARTS).find(fits).or(most)?;
             let side = all.div_ceil(least);
             let tiles = Tiles { first, left: parts(least), right: parts(least) };
             return Some((tiles, side * side));
@@ -332,7 +338,13 @@ impl Tally {
                 best = Some((sent, left, right));
             }
         }
-        let (_, left, right) = best?;
+        let (left, right) = if let Some((_, left, right)) = best {
+            (left, right)
+        } else {
+            let (left, right) = (MOST_PARTS.min(sources), MOST_PARTS.min(recipients));
+            let rows = sources.div_ceil(left) + recipients.div_ceil(right);
+            (rows <= target).then_some((left, right))?
+        };
         let tiles = Tiles { first, left: parts(left), right: parts(right) };
         Some((tiles, sources.div_ceil(left) * recipients.div_ceil(right)))
     }
@@ -462,6 +474,20 @@ mod tests {
     fn a_block_that_no_number_of_tiles_makes_small_is_refused_by_name() {
         let refused = tally(false, &[(1 << 40, 1 << 20)]).assign(1 << 20, 1, |_| "city".to_owned());
         assert!(matches!(refused, Err(Error::BlockTooLarge { rule, .. }) if rule == "city"));
+    }
+
+    #[test]
+    fn a_block_whose_most_tiles_have_few_records_is_cut_into_them() {
+        for (within, blocks) in
+            [(false, [(10_000, 10_000), (60, 70)]), (true, [(15_000, 0), (90, 0)])]
+        {
+            let assigned = tally(within, &blocks).assign(1 << 14, 1, |_| String::new()).unwrap();
+            assert!(assigned.largest_unit_pairs() > 1 << 14);
+            let loads = loads(&assigned, &blocks);
+            let largest = *loads.iter().max().unwrap();
+            let all = loads.iter().sum::<u64>();
+            assert!(largest <= all / 1_000, "{largest} of {all}");
+        }
     }
 
     #[test]
