@@ -13,10 +13,11 @@ use crate::admit::{self, Csv, FileSpec, Format, Limits, Projection};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch, StringArray};
 use linkage::model::{Column, Link};
-use linkage::{Intake, Side, Tables};
+use linkage::{Intake, Model, Side, Tables, estimate};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 pub use screen::{Declared, Protected, screen};
@@ -218,4 +219,52 @@ pub fn prepare(
         (Link::Between | Link::Both, None) | (Link::Within, Some(_)) => {}
     }
     Ok((intake.finish().with_threads(threads), read))
+}
+
+/// Records that are known to have no counterpart: what is linked of them is linked wrongly.
+#[derive(Clone, Copy, Debug)]
+pub enum Decoys<'d> {
+    /// Those of a file with the source's columns.
+    OfFile(&'d OwnFile),
+    /// So many, made up of the values of the source's records.
+    MadeUp {
+        /// How many.
+        count: u32,
+        /// Where drawing begins.
+        seed: u64,
+    },
+}
+
+/// Reads the files of a model once more and prepares them with decoys behind the source's records; says which rows those
+/// are.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn prepare_with_decoys(
+    model: &Model,
+    source: &OwnFile,
+    recipient: Option<&OwnFile>,
+    decoys: Decoys<'_>,
+    threads: NonZeroUsize,
+) -> Result<(Tables, Range<u32>), Error> {
+    let columns = model.columns();
+    check_count(model.link(), recipient.is_some())?;
+    let mut intake = Intake::new(columns, model.link(), threads);
+    let own = origins(columns, Side::Source);
+    let (batch, _) = source.read(&own)?;
+    let made = match decoys {
+        Decoys::OfFile(file) => file.read(&own)?.0,
+        Decoys::MadeUp { count, seed } => {
+            estimate::made_up(model, std::slice::from_ref(&batch), count, seed)?
+        }
+    };
+    let rows = [&batch, &made].map(|batch| u32::try_from(batch.num_rows()).unwrap_or(u32::MAX));
+    intake.take(Side::Source, &[batch])?;
+    intake.take(Side::Source, &[made])?;
+    if let Some(recipient) = recipient {
+        let (batch, _) = recipient.read(&origins(columns, Side::Recipient))?;
+        intake.take(Side::Recipient, &[batch])?;
+    }
+    let tables = intake.finish().with_threads(threads);
+    Ok((tables, rows[0]..rows[0].saturating_add(rows[1])))
 }

@@ -113,6 +113,50 @@ fn what_is_said_of_a_trained_model_is_what_the_truth_says() {
 }
 
 #[test]
+fn without_labels_links_per_record_and_decoys_say_it_in_their_own_way() {
+    let desk = trained();
+    let evaluate = format!("--json link evaluate model.toml {FILES} --resamples 20");
+    let told = desk.call(&evaluate).well().json();
+    let links = told["links_per_record"].as_array().unwrap();
+    assert_eq!(links.len(), 7, "{told}");
+    assert!(told["decoys"].is_null());
+    let share = |of: &serde_json::Value, end: &str| of[end].as_f64().unwrap();
+    for at in links {
+        let (precision, recall) = (&at["precision"], &at["recall"]);
+        assert!(share(precision, "low") <= share(precision, "value"), "{at}");
+        assert!(share(recall, "value") <= share(recall, "high"), "{at}");
+    }
+    // Where it is known that half of the source's records have a counterpart, recall is held against those.
+    let known = desk.call(&format!("{evaluate} --covered 0.5")).well().json();
+    let recall = share(&known["links_per_record"][0]["recall"], "value");
+    let classes = known["links_per_record"][0]["classes"].as_array().unwrap();
+    let own: f64 = classes.iter().map(|of| share(of, "share") * share(of, "own")).sum();
+    assert!((recall - (own / 0.5).min(1.0)).abs() < 1e-6, "{known}");
+    // At another probability the first line is told of that.
+    let other = desk.call(&format!("{evaluate} --probability 0.5")).well().json();
+    assert_eq!(
+        other["links_per_record"][0]["threshold"],
+        other["links_per_record"][1]["threshold"]
+    );
+    let made = desk.call(&format!("{evaluate} --made-decoys 500")).well().json();
+    assert_eq!(made["estimate"], told["estimate"], "decoys move nothing else");
+    assert_eq!(made["decoys"][0]["decoys"], 500);
+    assert_eq!(made["decoys"][0]["links"], told["links_per_record"][0]["links"]);
+    // The source's own records are no decoys: as many of theirs link as of the source's.
+    let own = desk.call(&format!("{evaluate} --decoys people/payroll.csv")).well().json();
+    assert_eq!(own["decoys"][0]["links_of_decoys"], own["decoys"][0]["links"]);
+    assert_eq!(share(&own["decoys"][0]["precision"], "value"), 0.0);
+    let words = format!("link evaluate model.toml {FILES} --resamples 20 --made-decoys 500");
+    let said = desk.call(&words).well().shown();
+    let text = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in ["how many links each record has", "of 500 decoys", "no twins"] {
+        assert!(text.contains(part), "{text}");
+    }
+    let both = format!("link evaluate model.toml {FILES} --decoys a.csv --made-decoys 5");
+    assert_eq!(desk.call(&both).code, 64);
+}
+
+#[test]
 fn labels_say_of_their_own_pairs_what_the_truth_says_of_all() {
     let desk = trained();
     desk.call(&format!("link link model.toml {FILES}")).well();

@@ -186,6 +186,12 @@ pub enum Error {
     /// Expectation maximisation was given nothing to count.
     #[error("there is no pair to learn from")]
     NoPairs,
+    /// Links of a record say nothing of false ones where several may be right.
+    #[error(
+        "links per record tell false links only where a source record has one partner at most: two tables, linked one to \
+         one"
+    )]
+    SeveralPartners,
     /// Expectation maximisation put all its weight on one side.
     #[error("the training rule `{rule}` found no pair of the same individual")]
     NoSamePairs {
@@ -315,6 +321,7 @@ mod tests {
             Error::UnplannableRule { .. } => 32,
             Error::OutOfMemory { .. } => 33,
             Error::FailedPlan { .. } => 34,
+            Error::SeveralPartners => 35,
         }
     }
 
@@ -368,6 +375,7 @@ mod tests {
             Error::UnplannableRule { rule: "city".into(), problem: "needs all values".into() },
             Error::OutOfMemory { problem: "a unit of 9 bytes".into() },
             Error::FailedPlan { problem: "the disk is full".into() },
+            Error::SeveralPartners,
         ];
         let numbers: Vec<usize> = errors.iter().map(number).collect();
         assert_eq!(numbers, (0..errors.len()).collect::<Vec<_>>());
@@ -418,6 +426,7 @@ mod tests {
             the rule `city` needs all values
             the memory isn't enough: a unit of 9 bytes
             the plan failed: the disk is full
+            links per record tell false links only where a source record has one partner at most: two tables, linked one to one
         "]].assert_eq(&(texts.join("\n") + "\n"));
     }
 }

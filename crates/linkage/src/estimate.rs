@@ -13,6 +13,12 @@
 //! as many trials as have that variance. It covers what no data at hand can tell as little as any: that the two lists fail
 //! apart, and that a group's weights mean what they mean of all. A reviewed sample is worth more. Where a record may have
 //! several partners there are no second hits to learn from: then the interval lacks the first source, and says so.
+//!
+//! Two other ways ask nothing of weights: `links_per_record` counts how many links each record has, and `decoys` links
+//! records that are known to have no counterpart. Where the three say different things, one's assumptions don't hold.
+
+mod decoys;
+mod links_per_record;
 
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +35,9 @@ use crate::threshold::least_competing;
 use crate::two_lists::{OnLists, Together, TwoLists};
 use crate::{Error, Result};
 
+pub use decoys::{ByDecoys, by_decoys, made_up};
+pub use links_per_record::{ByLinks, LinkClass, by_links_per_record};
+
 /// Standard errors on either side of an interval that holds the truth 95 times in 100.
 const NORMAL_95: f64 = 1.959_963_984_540_054;
 
@@ -44,6 +53,26 @@ pub struct Interval {
     pub high: f64,
 }
 
+/// How many pairs of the same individual there are, linked or not.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Whole {
+    /// How many.
+    pub pairs: f64,
+    /// The standard error of that; 0 where it is known.
+    pub error: f64,
+}
+
+impl Whole {
+    /// Returns the share of them that so many are, whose variance this is; each is worth so many trials at most.
+    fn recall(&self, found: f64, variance: f64, worth: f64) -> Interval {
+        let all = self.pairs.max(found).max(1.0);
+        let share = found / all;
+        let spread = (variance + (share * self.error).powi(2)) / (all * all);
+        of_share(share, spread, (all, all * worth))
+    }
+}
+
 /// What is thought of links of which no truth is known.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -56,6 +85,8 @@ pub struct Estimate {
     pub precision: Interval,
     /// The share of all pairs of the same individual that were kept.
     pub recall: Interval,
+    /// Pairs of the same individual, linked or not.
+    pub all: Whole,
     /// Pairs of the same individual that the rules made.
     pub same_pairs: f64,
     /// Pairs of the same individual that no rule made.
@@ -256,6 +287,12 @@ impl Sums {
         by_lists.unwrap_or(self.kept_same + self.left_same + self.missed)
     }
 
+    /// Returns the variance of that, given the probabilities.
+    fn all_variance(&self) -> f64 {
+        let by_lists = self.by_lists.map(|(_, variance)| variance);
+        by_lists.unwrap_or(self.spread.0 + self.spread.1 + self.missed)
+    }
+
     fn recall(&self) -> f64 {
         let all = self.all();
         if all > 0.0 { self.kept_same / all } else { 0.0 }
@@ -313,6 +350,7 @@ impl Work<'_> {
                 sums.kept.max(1.0),
             ),
             recall: wilson(recall, variance(&recalls) + given_recall, sums.all()),
+            all: Whole { pairs: sums.all(), error: sums.all_variance().sqrt() },
             same_pairs: (sums.all() - sums.missed).max(sums.kept_same),
             missed_by_rules: sums.missed,
             by_second_hits: self.second_hits,
@@ -421,6 +459,14 @@ fn wilson(share: f64, variance: f64, most: f64) -> Interval {
     let half = NORMAL_95 / (1.0 + square / trials)
         * (spread / trials + square / (4.0 * trials * trials)).sqrt();
     Interval { value: share, low: (middle - half).max(0.0), high: (middle + half).min(1.0) }
+}
+
+/// Does the same for a share that may be all or none, as which half a pair less or more is as good.
+fn of_share(share: f64, variance: f64, (of, most): (f64, f64)) -> Interval {
+    let half = 0.5 / of.max(1.0);
+    let near = wilson(share.clamp(half, 1.0 - half), variance, most.max(1.0));
+    let low = if share <= half { 0.0 } else { near.low };
+    Interval { value: share, low, high: if share >= 1.0 - half { 1.0 } else { near.high } }
 }
 
 /// Widens an interval to whole pairs: some number of the kept are the same individual, and no part of one.

@@ -9,6 +9,7 @@
 //! the two lists hold, and a switchboard's says little.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::compare::list::{Lists, in_common};
 use crate::model::{Comparison, Level, Test};
@@ -59,6 +60,28 @@ impl Frequencies {
     pub fn of(tables: &Tables, comparisons: &[Comparison]) -> Result<Self> {
         Self::of_shares(tables, comparisons, |_, column| {
             shares_of(tables, column).into_iter().map(Some).collect()
+        })
+    }
+
+    /// Counts the values in both tables together, less these rows of the source's: decoys, which make no value more common.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Frequencies::of`].
+    pub fn of_others(
+        tables: &Tables,
+        comparisons: &[Comparison],
+        left_out: &Range<u32>,
+    ) -> Result<Self> {
+        Self::of_shares(tables, comparisons, |_, column| {
+            let mut counts = counts_of(tables, column);
+            let rows = left_out.start as usize..left_out.end as usize;
+            for code in tables.codes(column, Side::Source).get(rows).unwrap_or_default() {
+                if *code != NO_VALUE {
+                    counts[*code as usize] -= 1;
+                }
+            }
+            shares_among(&counts).into_iter().map(Some).collect()
         })
     }
 
@@ -341,7 +364,10 @@ pub(crate) fn text_of(values: &Values, index: usize) -> String {
 
 /// The share of each code among the records that have a value, both tables together; code 0 has none.
 fn shares_of(tables: &Tables, column: usize) -> Vec<f64> {
-    let counts = counts_of(tables, column);
+    shares_among(&counts_of(tables, column))
+}
+
+fn shares_among(counts: &[u64]) -> Vec<f64> {
     let all: u64 = counts.iter().skip(1).sum();
     counts.iter().map(|count| if all == 0 { 0.0 } else { *count as f64 / all as f64 }).collect()
 }

@@ -15,6 +15,7 @@ mod find;
 mod groups;
 mod import;
 mod increment;
+mod label_free;
 mod memory;
 mod page;
 mod pairs;

@@ -1,6 +1,7 @@
 //! `comity link evaluate`: what a model's weights are worth, by a truth, by labels, or by its own reckoning.
 
 use super::groups::{self, Groups, Told};
+use super::label_free::LabelFree;
 use super::people::People;
 use super::shares::Shares;
 use super::{Done, Files, pairs, probability, weight_from};
@@ -8,7 +9,7 @@ use crate::clock::Stopwatch;
 use crate::own::OwnTable;
 use crate::printer::{Printer, thousands};
 use crate::{Error, program};
-use linkage::estimate::{Interval, estimate_by_group, interval_of};
+use linkage::estimate::{Interval, interval_of};
 use linkage::evaluate::{Counts, Labelled, Row, area_under_roc, average_precision, best, table};
 use linkage::model::OneToOne;
 use linkage::{Blocks, Detail, Model, Pair, RecordRef, Tables, score_given, settle};
@@ -41,12 +42,11 @@ pub(super) struct Words {
     /// Looks at pairs from this probability on, the threshold's at most; those below count as left out
     #[arg(long, value_name = "PROBABILITY", value_parser = probability, default_value = "0.001")]
     from: f64,
-    /// Without labels: where drawing records again begins
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Without labels: how often records are drawn again
-    #[arg(long, default_value_t = 200)]
-    resamples: u32,
+    /// Evaluates at this probability, instead of the model's threshold
+    #[arg(long, value_name = "PROBABILITY", value_parser = probability)]
+    probability: Option<f64>,
+    #[command(flatten)]
+    label_free: LabelFree,
     #[command(flatten)]
     shares: Shares,
 }
@@ -68,7 +68,10 @@ struct Known {
 
 impl Words {
     pub(super) fn carry_out(self, printer: &Printer) -> Result<Done, Error> {
-        let model = Model::from_toml(&program::read(&self.model)?)?;
+        let mut model = Model::from_toml(&program::read(&self.model)?)?;
+        if let Some(probability) = self.probability {
+            model = model.with_threshold(weight_from(&model, probability))?;
+        }
         let plan = (&model).into();
         if self.files.refused(&plan, printer) {
             return Ok(Done::Refused);
@@ -85,7 +88,10 @@ impl Words {
         let known = match &self.labels {
             Some(path) => judged(path, &model, &tables, &self.shares)?,
             None if self.truth.is_some() => self.linked(&model, &tables, &read, groups.as_ref())?,
-            None => return self.estimate(&model, &tables, groups.as_ref(), printer),
+            None => {
+                let of = (&self.files, &self.shares, groups.as_ref());
+                return self.label_free.carry_out(&model, &tables, of, printer);
+            }
         };
         watch.lap("evaluate");
         let rows = table(&known.labelled, known.unmade);
@@ -153,56 +159,6 @@ impl Words {
                 false_negatives: all_same as f64 - right,
             }),
         })
-    }
-
-    /// Estimates precision and recall without labels.
-    fn estimate(
-        &self,
-        model: &Model,
-        tables: &Tables,
-        groups: Option<&Groups>,
-        printer: &Printer,
-    ) -> Result<Done, Error> {
-        let scorer = self.shares.scorer(model, model.threshold(), tables)?;
-        let (group_of, count) = groups.map_or((&[][..], 0), |groups| (&groups.of, groups.count()));
-        let (estimate, of_groups) =
-            estimate_by_group(&scorer, self.seed, self.resamples, group_of, count)?;
-        let told = groups.map(|groups| groups.by_estimate(&of_groups)).unwrap_or_default();
-        printer.json(&serde_json::json!({ "estimate": estimate, "groups": told }));
-        printer.labelled(
-            "kept",
-            &format!("{} pairs at {:.2} or above", thousands(estimate.pairs), estimate.threshold),
-        );
-        printer.labelled("precision", &shown(&estimate.precision));
-        printer.labelled("recall", &shown(&estimate.recall));
-        printer.wrapped(
-            "rules     ",
-            &format!(
-                "made about {:.0} pairs of one individual, and are reckoned to have missed {:.0} or more",
-                estimate.same_pairs, estimate.missed_by_rules
-            ),
-        );
-        let precision = if estimate.by_second_hits {
-            "precision from second hits"
-        } else {
-            "precision without second hits, as the model has it"
-        };
-        let rule = estimate.by_two_lists.and_then(|rule| model.rules().get(usize::from(rule)));
-        let recall = match rule {
-            Some(rule) => format!(
-                "recall from what `{rule}` finds and what all that shares no column with it finds, as if neither knew \
-                 of the other"
-            ),
-            None => "recall from the rules that made each pair".to_owned(),
-        };
-        let how = format!(
-            "reckoned without labels: {precision}; {recall}. A reviewed sample is worth more"
-        );
-        printer.wrapped("how       ", &how);
-        if groups.is_some() {
-            groups::tell(printer, &told);
-        }
-        Ok(Done::Well)
     }
 }
 
@@ -337,7 +293,7 @@ fn recall(counts: &Counts) -> Interval {
     interval_of(counts.true_positives, counts.true_positives + counts.false_negatives)
 }
 
-fn shown(interval: &Interval) -> String {
+pub(super) fn shown(interval: &Interval) -> String {
     format!(
         "{:.2} % (95 % interval {:.2} to {:.2})",
         interval.value * 100.0,

@@ -8,6 +8,7 @@ use crate::Error;
 use linkage::prepare::apply;
 use linkage::{Frequencies, Model, Scorer, Tables};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::PathBuf;
 
 /// Where the shares of values come from.
@@ -47,6 +48,25 @@ impl Shares {
             return Ok(scorer);
         }
         let mut frequencies = Frequencies::of_individuals(&scorer, at)?;
+        self.supply(&mut frequencies, model, tables)?;
+        Ok(Scorer::with_frequencies(model, tables, frequencies)?)
+    }
+
+    /// Makes the scorer of a model for tables with decoys, which make no value more common.
+    pub(super) fn scorer_with_decoys<'t>(
+        &self,
+        model: &'t Model,
+        tables: &'t Tables,
+        decoys: &Range<u32>,
+    ) -> Result<Scorer<'t>, Error> {
+        let mut frequencies = if self.individuals {
+            Frequencies::of_individuals(
+                &self.scorer(model, model.threshold(), tables)?,
+                model.threshold(),
+            )?
+        } else {
+            Frequencies::of_others(tables, model.comparisons(), decoys)?
+        };
         self.supply(&mut frequencies, model, tables)?;
         Ok(Scorer::with_frequencies(model, tables, frequencies)?)
     }
