@@ -196,8 +196,10 @@ fn all_in_one_go_writes_what_the_three_commands_write() {
     }
     desk.call(&format!("link cluster model.toml {FILES} --method connected --most-members 0"))
         .well();
-    desk.call(&format!("link all recipe.toml {FILES} --out whole --connected --probability 0.01"))
-        .well();
+    desk.call(&format!(
+        "link all recipe.toml {FILES} --out whole --connected --most-members 0 --probability 0.01"
+    ))
+    .well();
     assert_eq!(desk.read("whole/clusters.csv"), desk.read("clusters.csv"));
 }
 

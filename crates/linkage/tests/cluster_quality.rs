@@ -32,22 +32,23 @@ impl F1 {
     }
 }
 
-fn of_pairs(links: &Links, threshold: f64, people: &[String]) -> F1 {
+/// The people are those of the records as clusters number them: of two tables, one after the other.
+fn of_pairs(links: &Links, members: &Members<'_>, threshold: f64, people: &[String]) -> F1 {
     let kept = links.pairs.iter().filter(|pair| pair.weight >= threshold);
-    let right = kept
-        .clone()
-        .filter(|pair| people[pair.source.row() as usize] == people[pair.recipient.row() as usize]);
+    let person = |side, record| &people[members.member(side, record).unwrap().number() as usize];
+    let right = kept.clone().filter(|pair| {
+        person(Side::Source, pair.source) == person(Side::Recipient, pair.recipient)
+    });
     F1 { right: right.count() as u64, pairs: kept.count() as u64, same: same_pairs(people) }
 }
 
-fn of_clusters(members: &Members<'_>, clusters: &Clusters, people: &[String]) -> F1 {
+fn of_clusters(clusters: &Clusters, people: &[String]) -> F1 {
     let pairs = |count: u64| count * count.saturating_sub(1) / 2;
     let mut right = 0;
     for group in clusters.groups() {
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
         for member in group {
-            let (_, record) = members.record(member).unwrap();
-            *counts.entry(&people[record.row() as usize]).or_insert(0) += 1;
+            *counts.entry(&people[member.number() as usize]).or_insert(0) += 1;
         }
         right += counts.into_values().map(pairs).sum::<u64>();
     }
@@ -70,7 +71,7 @@ fn compare(name: &str, scorer: &Scorer<'_>, people: &[String]) -> Vec<(f64, f64)
     let mut weigher = Weigher::new(scorer).unwrap();
     let mut both = Vec::new();
     for threshold in [-8.0, -5.0, -2.0, 0.0, 2.0, 4.25, 6.65, 10.0, 15.0] {
-        let before = of_pairs(&links, threshold, people);
+        let before = of_pairs(&links, &members, threshold, people);
         let mut line = format!("{name} at {threshold}: pairs {:.6}", before.value());
         for method in [Method::Connected, Method::Correlation] {
             let policy = Policy { method, ..Policy::new(threshold) };
@@ -82,7 +83,7 @@ fn compare(name: &str, scorer: &Scorer<'_>, people: &[String]) -> Vec<(f64, f64)
                 |one, other| weigher.weight(one, other),
             )
             .unwrap();
-            let after = of_clusters(&members, &clusters, people);
+            let after = of_clusters(&clusters, people);
             write!(
                 line,
                 ", {method:?} {:.6} ({} of {} pairs right, {} split)",
@@ -141,6 +142,76 @@ keys = [{ column = "given_name", against = "surname" }, { column = "surname", ag
     for (before, after) in compare("febrl3", &scorer, &people) {
         assert!(after >= before, "{after} is below {before}");
     }
+}
+
+#[test]
+fn clusters_of_febrl4_are_no_worse_than_its_pairs() {
+    let (Some(source), Some(recipient)) =
+        (Sheet::read("febrl4/dataset4a.csv"), Sheet::read("febrl4/dataset4b.csv"))
+    else {
+        return;
+    };
+    let people: Vec<String> = [&source, &recipient]
+        .into_iter()
+        .flat_map(|sheet| sheet.cells("rec_id"))
+        .map(|id| febrl_person(id).to_owned())
+        .collect();
+    let (source, recipient) = ([source.batch()], [recipient.batch()]);
+    for text in [include_str!("febrl4.toml"), include_str!("febrl4_all.toml")] {
+        let recipe = text
+            .replace("one_to_one = \"optimal\"", "one_to_one = \"off\"")
+            .replace("threshold = { target_precision = 0.99 }", "threshold = { weight = -20.0 }");
+        let recipe = Recipe::from_toml(&recipe).unwrap();
+        let (source, recipient) = (Table::new(&source), Table::new(&recipient));
+        let tables = Tables::between(recipe.columns(), source, recipient).unwrap();
+        let model = train(&recipe, &tables).unwrap();
+        let scorer = Scorer::new(&model, &tables).unwrap();
+        for (before, after) in compare(recipe.name(), &scorer, &people) {
+            assert!(after >= before, "{after} is below {before}");
+        }
+    }
+}
+
+/// The tables of h50k and a model trained on them, which keeps pairs from this threshold on.
+fn h50k(sheet: &Sheet, threshold: &str) -> (Tables, Model) {
+    let recipe = include_str!("h50k.toml").replace("threshold = { probability = 0.95 }", threshold);
+    let recipe = Recipe::from_toml(&recipe).unwrap();
+    let batches = [sheet.batch()];
+    let tables = Tables::within(recipe.columns(), Table::new(&batches)).unwrap();
+    let model = train(&recipe, &tables).unwrap();
+    (tables, model)
+}
+
+#[test]
+fn clusters_of_h50k_are_no_worse_than_its_pairs() {
+    let Some(sheet) = Sheet::read(common::H50K) else { return };
+    let (tables, model) = h50k(&sheet, "threshold = { weight = -10.0 }");
+    let scorer = Scorer::new(&model, &tables).unwrap();
+    let people: Vec<String> = sheet.cells("cluster").into_iter().map(str::to_owned).collect();
+    for (before, after) in compare("h50k", &scorer, &people) {
+        assert!(after >= before, "{after} is below {before}");
+    }
+}
+
+#[test]
+fn no_cluster_of_h50k_passes_the_bound_unless_somebody_says_so() {
+    let Some(sheet) = Sheet::read(common::H50K) else { return };
+    let (tables, model) = h50k(&sheet, "threshold = { probability = 0.5 }");
+    let scorer = Scorer::new(&model, &tables).unwrap();
+    let links = link(&scorer, |_| {}).unwrap();
+    let members = Members::new(&tables).unwrap();
+    let bonds = members.bonds(&links.pairs).unwrap();
+    let largest = |policy: &Policy| {
+        let none = Constraints::none();
+        let clusters = cluster(members.count(), bonds.clone(), policy, &none, |_, _| None).unwrap();
+        clusters.groups().iter().map(Vec::len).max().unwrap()
+    };
+    let bounded = Policy { method: Method::Connected, ..Policy::new(model.threshold()) };
+    let unbounded = largest(&Policy { most_members: None, ..bounded });
+    println!("h50k at 0.5: the largest component has {unbounded} records");
+    assert!(unbounded > 100, "{unbounded}: there is nothing to guard against");
+    assert!(largest(&bounded) <= 100);
+    assert!(largest(&Policy::new(model.threshold())) <= 100);
 }
 
 /// One table of both synthetic files, the columns of the one named as those of the other.

@@ -3,14 +3,14 @@
 //! The same as the three commands one after the other with what they do when nothing else is said; only the reading and
 //! preparing is shared. Who wants a part of it otherwise calls that part.
 
-use super::cluster::{bonds, connected_or_correlated, write_clusters};
+use super::cluster::{MOST_MEMBERS, bonds, connected_or_correlated, write_clusters};
 use super::memory::NoMemory;
 use super::shares::Shares;
 use super::{CANNOT_ENTER, Done, Files, pairs, probability, weight_from};
 use crate::clock::Stopwatch;
 use crate::printer::{Printer, thousands};
 use crate::{Error, program};
-use linkage::cluster::Members;
+use linkage::cluster::{Members, Reason};
 use linkage::model::OneToOne;
 use linkage::{Detail, Recipe};
 use std::mem::ManuallyDrop;
@@ -28,9 +28,12 @@ pub(super) struct Words {
     /// Writes the pairs from this probability on; those of clusters are at the threshold, whatever is written
     #[arg(long, value_name = "PROBABILITY", value_parser = probability)]
     probability: Option<f64>,
-    /// Joins by single pairs at the threshold: connected components, of any size
+    /// Joins by single pairs at the threshold: connected components
     #[arg(long)]
     connected: bool,
+    /// The most records of one cluster; 0 is no bound
+    #[arg(long, value_name = "COUNT", default_value_t = MOST_MEMBERS)]
+    most_members: u32,
     #[command(flatten)]
     shares: Shares,
     #[command(flatten)]
@@ -96,7 +99,7 @@ impl Words {
             &scorer,
             of_clusters,
             model.threshold(),
-            self.connected,
+            (self.connected, self.most_members),
         )?);
         let grouped = ManuallyDrop::new(clusters.grouped());
         let groups = grouped.groups();
@@ -105,11 +108,14 @@ impl Words {
         watch.lap("cluster and write");
 
         let of_more = groups.iter().filter(|group| group.len() > 1).count() as u64;
+        let largest = groups.iter().map(|group| group.len()).max().unwrap_or(0) as u64;
+        let too_large = |split: &&linkage::cluster::Split| split.reason == Reason::TooLarge;
+        let cut = clusters.splits().iter().filter(too_large).count() as u64;
         printer.json(&serde_json::json!({
             "model": super::super::shown(&model_file), "digest": model.digest()?.to_string(),
             "threshold": model.threshold(), "scored_pairs": links.scored_pairs, "all_pairs": tables.all_pairs(),
             "pairs": links.pairs.len(), "clusters": groups.len(), "of_two_or_more": of_more,
-            "threads": tables.threads(), "seconds": super::seconds(&watch),
+            "largest": largest, "cut_for_size": cut, "threads": tables.threads(), "seconds": super::seconds(&watch),
         }));
         let of = |count: u64, of: u64| format!("{} of {}", thousands(count), thousands(of));
         printer.labelled(
@@ -122,6 +128,15 @@ impl Words {
         printer.labelled("model", &super::super::shown(&model_file));
         printer.labelled("pairs", &written(links.pairs.len(), &pairs_file));
         printer.labelled("clusters", &written(groups.len(), &clusters_file));
+        if cut > 0 {
+            let text = format!(
+                "{} pairs would have joined more than {} records: they are left out, and hint at a rule or a threshold \
+                 that is too loose. --most-members says otherwise",
+                thousands(cut),
+                self.most_members
+            );
+            printer.wrapped("bound     ", &text);
+        }
         printer.line(CANNOT_ENTER);
         Ok(Done::Well)
     }

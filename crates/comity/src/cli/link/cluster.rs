@@ -17,7 +17,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 /// The most records of one cluster, unless something else is said.
-const MOST_MEMBERS: u32 = 100;
+pub(super) const MOST_MEMBERS: u32 = 100;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Words {
@@ -268,23 +268,19 @@ pub(super) fn bonds(
     Ok(members.bonds(&links.pairs)?)
 }
 
-/// Clusters with nothing else said: by connected components of any size, or by all pairs between two clusters added up,
-/// with the usual bound on members.
+/// Clusters with nothing else said: by connected components, or by all pairs between two clusters added up; 0 is no bound
+/// on members.
 pub(super) fn connected_or_correlated(
     members: &Members<'_>,
     scorer: &Scorer<'_>,
     bonds: Vec<Bond>,
     threshold: f64,
-    connected: bool,
+    (connected, most_members): (bool, u32),
 ) -> Result<Clusters, Error> {
-    let policy = if connected {
-        Policy { method: Method::Connected, most_members: None, ..Policy::new(threshold) }
-    } else {
-        Policy {
-            method: Method::Correlation,
-            most_members: Some(MOST_MEMBERS),
-            ..Policy::new(threshold)
-        }
+    let policy = Policy {
+        method: if connected { Method::Connected } else { Method::Correlation },
+        most_members: (most_members > 0).then_some(most_members),
+        ..Policy::new(threshold)
     };
     let constraints = Constraints::none().with_sources(members.sources(), []);
     let mut weigher = if connected { None } else { Some(Weigher::new(scorer)?) };

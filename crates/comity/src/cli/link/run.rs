@@ -1,6 +1,6 @@
 //! `comity link link`: blocks, compares and scores by a model, and writes the pairs at or above its threshold.
 
-use super::cluster::{bonds, connected_or_correlated};
+use super::cluster::{MOST_MEMBERS, bonds, connected_or_correlated};
 use super::memory::{self, Bound, Memory};
 use super::shares::Shares;
 use super::{CANNOT_ENTER, Done, Files, page, pairs, probability, weight_from};
@@ -58,7 +58,8 @@ impl Words {
             let members = Members::new(&tables)?;
             let at = model.threshold();
             let bonds = bonds(&model, at, (&tables, &self.shares), &members)?;
-            let clusters = connected_or_correlated(&members, &scorer, bonds, at, false)?;
+            let clusters =
+                connected_or_correlated(&members, &scorer, bonds, at, (false, MOST_MEMBERS))?;
             program::write(path, &page::report(&scorer, &links, &clusters, files)?.html()?)?;
         }
         watch.lap("write");
