@@ -25,6 +25,12 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// A file that only a truth can fill was asked for without one.
+    #[error("`{}` cannot be written without a truth to hold the model against", path.display())]
+    NoTruth {
+        /// The file.
+        path: PathBuf,
+    },
     /// There is no program in the folder.
     #[error("`{}` is no program's folder: it has no agreement.toml", path.display())]
     NoProgram {
@@ -430,6 +436,9 @@ impl Error {
             }
             Error::CannotWrite { .. } => fixed(
                 "check that the folder exists, that you may write to it, and that the disk has room",
+            ),
+            Error::NoTruth { .. } => fixed(
+                "name the column that says who is who (--truth), or pairs that people judged (--labels)",
             ),
             Error::NoProgram { .. } => {
                 fixed("`comity new --law us-cmppa FOLDER` begins one; `examples/benefits` is one")

@@ -19,6 +19,7 @@
 //! ```
 
 mod chart;
+mod evaluate;
 mod facts;
 mod funnel;
 mod link;
@@ -27,6 +28,7 @@ mod page;
 mod svg;
 mod waterfall;
 
+pub use evaluate::{EvaluateReport, ThresholdFacts};
 pub use facts::{
     Agreement, AsOf, Bin, Checkpoint, Comparison, Counts, Decision, Destroyed, Disclosure,
     Estimate, FailedPilot, File, Kin, Level, Missing, Model, Outcome, Pack, Party, PatternCount,

@@ -113,6 +113,34 @@ fn what_is_said_of_a_trained_model_is_what_the_truth_says() {
 }
 
 #[test]
+fn curves_and_mistakes_of_an_evaluation_agree_with_what_it_says() {
+    let desk = trained();
+    let words = format!(
+        "--json link evaluate model.toml {FILES} --truth truth_person --mistakes wrong.csv --report page.html"
+    );
+    let told = desk.call(&words).well().json();
+    let number = |of: &str| told["by_weight_alone"]["counts"][of].as_f64().unwrap();
+    let wrong = desk.read("wrong.csv");
+    let of = |kind: &str| wrong.lines().filter(|line| line.starts_with(kind)).count() as f64;
+    assert_eq!(of("false_link,"), number("false_positives"));
+    assert_eq!(of("missed_by_weight,") + of("missed_by_rules,"), number("false_negatives"));
+    let made = told["made_by_rules"].as_f64().unwrap();
+    assert_eq!(of("missed_by_rules,"), told["same_pairs"].as_f64().unwrap() - made);
+    assert!(of("missed_by_rules,") > 0.0 && of("missed_by_weight,") > 0.0, "{wrong}");
+    let off = |line: &str| line.split(',').nth(3).unwrap().parse::<f64>().unwrap();
+    let threshold = told["threshold"].as_f64().unwrap();
+    let off: Vec<f64> = wrong.lines().skip(1).map(|line| (off(line) - threshold).abs()).collect();
+    assert!(off.is_sorted_by(|one, other| one >= other), "{off:?}");
+    let page = desk.read("page.html");
+    for part in ["Measures by threshold", "Precision against recall", "(ROC)", "Said and true"] {
+        assert!(page.contains(part), "{part}");
+    }
+    // Whoever has no truth has no mistakes either.
+    let words = format!("link evaluate model.toml {FILES} --mistakes wrong.csv");
+    fails(&desk.call(&words), &["wrong.csv", "--truth"]);
+}
+
+#[test]
 fn without_labels_links_per_record_and_decoys_say_it_in_their_own_way() {
     let desk = trained();
     let evaluate = format!("--json link evaluate model.toml {FILES} --resamples 20");

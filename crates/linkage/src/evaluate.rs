@@ -10,7 +10,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::link::Pair;
+use crate::given::Given;
 use crate::pattern::Pattern;
 use crate::record::Side;
 use crate::score::Scorer;
@@ -202,34 +202,77 @@ fn area(points: impl Iterator<Item = (f64, f64)>) -> f64 {
         .sum()
 }
 
+/// A pair of which it is known whether it is the same individual, with what was found of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Known {
+    /// The pair, scored.
+    pub pair: Given,
+    /// Whether a rule made it.
+    pub made: bool,
+    /// Whether it is the same individual.
+    pub same: bool,
+}
+
 /// A pair on the wrong side of a threshold.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Mistake {
     /// Found, and two individuals.
-    FalseLink(Pair),
+    FalseLink(Given),
     /// Made by a rule and left out, though the same individual.
-    MissedByWeight(Pair),
+    MissedByWeight(Given),
+    /// The same individual, and made by no rule, whatever it weighs.
+    MissedByRules(Given),
 }
 
-/// Returns the pairs on the wrong side of a threshold, the worst first; `same` says who is who.
+impl Mistake {
+    /// Returns the pair.
+    pub fn pair(&self) -> &Given {
+        match self {
+            Self::FalseLink(pair) | Self::MissedByWeight(pair) | Self::MissedByRules(pair) => pair,
+        }
+    }
+}
+
+/// Returns the pairs on the wrong side of a threshold by weight alone, those furthest from it first.
 ///
-/// Same pairs that no rule made are not among the pairs, and so not among these.
-pub fn mistakes(pairs: &[Pair], threshold: f64, same: impl Fn(&Pair) -> bool) -> Vec<Mistake> {
-    let mut wrong: Vec<&Pair> =
-        pairs.iter().filter(|pair| same(pair) != (pair.weight >= threshold)).collect();
+/// Equally far ones stand in the order of their records.
+///
+/// # Examples
+///
+/// ```
+/// use linkage::evaluate::{Known, Mistake, mistakes};
+/// use linkage::{Given, Pattern, RecordRef};
+///
+/// let known = |row, weight, made, same| Known {
+///     pair: Given {
+///         source: RecordRef::new(row),
+///         recipient: RecordRef::new(0),
+///         pattern: Pattern::new(&[1]),
+///         weight,
+///     },
+///     made,
+///     same,
+/// };
+/// let all = [known(0, 9.0, true, true), known(1, 5.0, true, false), known(2, 8.0, false, true)];
+/// let wrong = mistakes(&all, 4.0);
+/// assert!(matches!(wrong[0], Mistake::MissedByRules(_)));
+/// assert!(matches!(wrong[1], Mistake::FalseLink(pair) if pair.source.row() == 1));
+/// assert_eq!(wrong.len(), 2);
+/// ```
+pub fn mistakes(known: &[Known], threshold: f64) -> Vec<Mistake> {
+    let is_wrong = |one: &&Known| one.same != (one.made && one.pair.weight >= threshold);
+    let mut wrong: Vec<&Known> = known.iter().filter(is_wrong).collect();
+    let off = |one: &Known| (one.pair.weight - threshold).abs();
     wrong.sort_by(|one, other| {
-        (other.weight - threshold).abs().total_cmp(&(one.weight - threshold).abs())
+        let records = |one: &Known| (one.pair.source, one.pair.recipient);
+        off(other).total_cmp(&off(one)).then(records(one).cmp(&records(other)))
     });
-    wrong
-        .into_iter()
-        .map(|pair| {
-            if pair.weight >= threshold {
-                Mistake::FalseLink(*pair)
-            } else {
-                Mistake::MissedByWeight(*pair)
-            }
-        })
-        .collect()
+    let named = |one: &Known| match (one.same, one.made) {
+        (false, _) => Mistake::FalseLink(one.pair),
+        (true, true) => Mistake::MissedByWeight(one.pair),
+        (true, false) => Mistake::MissedByRules(one.pair),
+    };
+    wrong.into_iter().map(named).collect()
 }
 
 /// Returns, for each record of a side, the most that a pair of it can weigh, by the values that it has.

@@ -79,7 +79,7 @@ pub fn by_decoys(
         decoys: decoys.clone(),
         records: f64::from(tables.records(Side::Source)) - decoys.len() as f64,
     };
-    let is_real = |pair: &Pair| run.decoy(pair).is_none();
+    let is_real = |pair: &Pair| run.decoys_of(pair).next().is_none();
     if decoys.is_empty() || run.records < 1.0 || !pairs.iter().any(is_real) {
         return Err(Error::NoPairs);
     }
@@ -108,23 +108,21 @@ struct Run {
 }
 
 impl Run {
-    /// Says whether a pair is of a decoy, and whether of one alone: two decoys tell nothing.
-    fn decoy(&self, pair: &Pair) -> Option<Option<u32>> {
-        let source = Some(pair.source.row()).filter(|row| self.decoys.contains(row));
-        let other =
-            Some(pair.recipient.row()).filter(|row| !self.between && self.decoys.contains(row));
-        match (source, other) {
-            (None, None) => None,
-            (Some(_), Some(_)) => Some(None),
-            (one, other) => Some(one.or(other)),
-        }
+    /// Says which decoys a pair is of: none, one, or within one table two.
+    fn decoys_of(&self, pair: &Pair) -> impl Iterator<Item = u32> {
+        let recipient = Some(pair.recipient.row()).filter(|_| !self.between);
+        let decoys = self.decoys.clone();
+        std::iter::once(pair.source.row()).chain(recipient).filter(move |row| decoys.contains(row))
     }
 
-    /// Counts the links of each decoy with records of the files.
+    /// Counts the links of each decoy with records of the files; two decoys tell nothing.
     fn per_decoy(&self, pairs: &[Pair]) -> Vec<u32> {
         let mut links = vec![0; self.decoys.len()];
-        for decoy in pairs.iter().filter_map(|pair| self.decoy(pair).flatten()) {
-            links[(decoy - self.decoys.start) as usize] += 1;
+        for pair in pairs {
+            let mut of = self.decoys_of(pair);
+            if let (Some(decoy), None) = (of.next(), of.next()) {
+                links[(decoy - self.decoys.start) as usize] += 1;
+            }
         }
         links
     }

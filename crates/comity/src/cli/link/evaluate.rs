@@ -1,5 +1,8 @@
 //! `comity link evaluate`: what a model's weights are worth, by a truth, by labels, or by its own reckoning.
 
+mod curves;
+mod mistake;
+
 use super::groups::{self, Groups, Told};
 use super::label_free::LabelFree;
 use super::people::People;
@@ -10,9 +13,11 @@ use crate::own::OwnTable;
 use crate::printer::{Printer, thousands};
 use crate::{Error, program};
 use linkage::estimate::{Interval, interval_of};
-use linkage::evaluate::{Counts, Labelled, Row, area_under_roc, average_precision, best, table};
+use linkage::evaluate::{
+    Counts, Known, Labelled, Row, area_under_roc, average_precision, best, mistakes, table,
+};
 use linkage::model::OneToOne;
-use linkage::{Blocks, Detail, Model, Pair, RecordRef, Tables, score_given, settle};
+use linkage::{Blocks, Detail, Given, Model, Pair, RecordRef, Tables, score_given, settle};
 use std::collections::HashSet;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -35,6 +40,13 @@ pub(super) struct Words {
     /// Where every threshold with all its measures is written (CSV)
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Where the pairs are written that stand on the wrong side of the threshold by weight alone, those furthest from it
+    /// first (CSV): two individuals linked, and one individual missed by its weight or by the rules
+    #[arg(long, value_name = "FILE")]
+    mistakes: Option<PathBuf>,
+    /// Where a page is written with the curves and their tables (HTML)
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     /// Counts errors by the values of a column of the source's file too, each with its interval: in aggregate, to see
     /// whether the model errs more on some people; of a group of fewer than ten nothing is told
     #[arg(long, value_name = "COLUMN", conflicts_with = "labels")]
@@ -52,8 +64,9 @@ pub(super) struct Words {
 }
 
 /// What is known of the pairs.
-struct Known {
-    labelled: Vec<Labelled>,
+struct Facts {
+    /// Each pair that was looked at, and each of one individual.
+    known: Vec<Known>,
     /// Pairs of two individuals that were not looked at.
     unmade: u64,
     /// Pairs of one individual.
@@ -66,7 +79,38 @@ struct Known {
     groups: Vec<Told>,
 }
 
+impl Facts {
+    fn labelled(&self) -> Vec<Labelled> {
+        let one = |known: &Known| Labelled {
+            weight: known.made.then_some(known.pair.weight),
+            same: known.same,
+        };
+        self.known.iter().map(one).collect()
+    }
+
+    /// What the model keeps, or none where no threshold was reached.
+    fn kept(&self, model: &Model, rows: &[Row]) -> (Counts, Counts) {
+        let none = Counts {
+            true_positives: 0.0,
+            false_positives: 0.0,
+            true_negatives: (self.known.len() as u64 + self.unmade - self.same) as f64,
+            false_negatives: self.same as f64,
+        };
+        let at_threshold = rows.iter().rev().find(|row| row.threshold >= model.threshold());
+        let by_weight = at_threshold.map_or(none, |row| row.counts);
+        (self.kept.unwrap_or(by_weight), by_weight)
+    }
+}
+
 impl Words {
+    /// Says what the truth is, for a page.
+    fn truth_is(&self) -> String {
+        match &self.truth {
+            Some(column) => format!("the column `{column}`"),
+            None => "pairs that people judged".to_owned(),
+        }
+    }
+
     pub(super) fn carry_out(self, printer: &Printer) -> Result<Done, Error> {
         let mut model = Model::from_toml(&program::read(&self.model)?)?;
         if let Some(probability) = self.probability {
@@ -85,6 +129,11 @@ impl Words {
         )?;
         let groups =
             (self.by.as_ref()).map(|column| Groups::of(&tables, &read, column)).transpose()?;
+        if self.truth.is_none() && self.labels.is_none() {
+            for asked in [&self.out, &self.mistakes, &self.report].into_iter().flatten() {
+                return Err(Error::NoTruth { path: asked.clone() });
+            }
+        }
         let known = match &self.labels {
             Some(path) => judged(path, &model, &tables, &self.shares)?,
             None if self.truth.is_some() => self.linked(&model, &tables, &read, groups.as_ref())?,
@@ -94,7 +143,17 @@ impl Words {
             }
         };
         watch.lap("evaluate");
-        let rows = table(&known.labelled, known.unmade);
+        let rows = table(&known.labelled(), known.unmade);
+        let wrong = mistakes(&known.known, model.threshold());
+        if let Some(path) = &self.mistakes {
+            mistake::write(path, &model, &tables, &wrong)?;
+        }
+        if let Some(path) = &self.report {
+            program::write(
+                path,
+                &curves::report(&model, &self.truth_is(), &known, &rows, &wrong)?.html()?,
+            )?;
+        }
         if let Some(path) = &self.out {
             write(path, &model, &rows)?;
         }
@@ -109,7 +168,7 @@ impl Words {
         tables: &Tables,
         read: &[OwnTable],
         groups: Option<&Groups>,
-    ) -> Result<Known, Error> {
+    ) -> Result<Facts, Error> {
         let people = People::of(tables, read);
         let from = weight_from(model, self.from).min(model.threshold());
         let all = model.with_threshold(from)?.with_one_to_one(OneToOne::Off)?;
@@ -119,22 +178,21 @@ impl Words {
         let same = people.same_pairs(tables);
         let found: HashSet<(RecordRef, RecordRef)> =
             links.pairs.iter().map(|pair| (pair.source, pair.recipient)).collect();
-        let mut labelled: Vec<Labelled> = links
-            .pairs
-            .iter()
-            .filter_map(|pair| {
-                Some(Labelled { weight: Some(pair.weight), same: people.are_same(pair)? })
-            })
-            .collect();
-        let looked_at = labelled.iter().filter(|pair| !pair.same).count() as u64;
+        let made = |pair: &Pair| {
+            let Pair { source, recipient, pattern, weight, .. } = *pair;
+            let same = people.are_same(pair)?;
+            Some(Known { pair: Given { source, recipient, pattern, weight }, made: true, same })
+        };
+        let mut known: Vec<Known> = links.pairs.iter().filter_map(made).collect();
+        let looked_at = known.iter().filter(|one| !one.same).count() as u64;
         // Of the pairs of one individual that weigh less, those that a rule made have a weight, and the others none.
         let lighter: Vec<(RecordRef, RecordRef)> =
             same.iter().filter(|pair| !found.contains(pair)).copied().collect();
         let mut missed = 0;
         for given in score_given(&scorer, &lighter)? {
-            let is_made = blocks.first_rule(given.source, given.recipient).is_some();
-            missed += u64::from(!is_made);
-            labelled.push(Labelled { weight: is_made.then_some(given.weight), same: true });
+            let made = blocks.first_rule(given.source, given.recipient).is_some();
+            missed += u64::from(!made);
+            known.push(Known { pair: given, made, same: true });
         }
         let above: Vec<Pair> =
             links.pairs.iter().filter(|pair| pair.weight >= model.threshold()).copied().collect();
@@ -144,9 +202,9 @@ impl Words {
         let (right, wrong) = (judged(true) as f64, judged(false) as f64);
         let all_same = same.len() as u64;
         let different = (people.known_pairs(tables) - all_same) as f64;
-        Ok(Known {
+        Ok(Facts {
             unmade: people.known_pairs(tables) - all_same - looked_at,
-            labelled,
+            known,
             same: all_same,
             made: all_same - missed,
             groups: groups
@@ -163,33 +221,25 @@ impl Words {
 }
 
 /// Scores pairs that people judged. No more is known than of these.
-fn judged(path: &Path, model: &Model, tables: &Tables, shares: &Shares) -> Result<Known, Error> {
+fn judged(path: &Path, model: &Model, tables: &Tables, shares: &Shares) -> Result<Facts, Error> {
     let scorer = shares.scorer(model, model.threshold(), tables)?;
     let blocks = Blocks::new(tables, model.rules())?;
-    let mut known =
-        Known { labelled: Vec::new(), unmade: 0, same: 0, made: 0, kept: None, groups: Vec::new() };
+    let mut facts =
+        Facts { known: Vec::new(), unmade: 0, same: 0, made: 0, kept: None, groups: Vec::new() };
     for (given, said) in pairs::judged_and_weighed(path, &scorer)? {
-        let is_made = blocks.first_rule(given.source, given.recipient).is_some();
+        let made = blocks.first_rule(given.source, given.recipient).is_some();
         let same = said > 0.5;
-        known.same += u64::from(same);
-        known.made += u64::from(same && is_made);
-        known.labelled.push(Labelled { weight: is_made.then_some(given.weight), same });
+        facts.same += u64::from(same);
+        facts.made += u64::from(same && made);
+        facts.known.push(Known { pair: given, made, same });
     }
-    Ok(known)
+    Ok(facts)
 }
 
-fn tell(printer: &Printer, model: &Model, known: &Known, rows: &[Row], watch: &Stopwatch) {
-    let at_threshold = rows.iter().rev().find(|row| row.threshold >= model.threshold());
-    let none = Counts {
-        true_positives: 0.0,
-        false_positives: 0.0,
-        true_negatives: (known.labelled.len() as u64 + known.unmade - known.same) as f64,
-        false_negatives: known.same as f64,
-    };
-    let by_weight = at_threshold.map_or(none, |row| row.counts);
-    let kept = known.kept.unwrap_or(by_weight);
+fn tell(printer: &Printer, model: &Model, known: &Facts, rows: &[Row], watch: &Stopwatch) {
+    let (kept, by_weight) = known.kept(model, rows);
     let best_row = best(rows, |counts| counts.f(1.0));
-    let bins = bins(model, &known.labelled);
+    let bins = bins(model, &known.labelled());
     printer.json(&serde_json::json!({
         "same_pairs": known.same, "made_by_rules": known.made, "threshold": model.threshold(),
         "kept": measures(&kept), "by_weight_alone": measures(&by_weight),
