@@ -438,6 +438,7 @@ mod tests {
             recipient: linkage::RecordRef::new(0),
             prior: -13.0,
             parts: vec![part],
+            kin: Vec::new(),
             weight: -16.0,
             probability: 0.0,
         };

@@ -141,6 +141,44 @@ fn curves_and_mistakes_of_an_evaluation_agree_with_what_it_says() {
 }
 
 #[test]
+fn every_class_of_kin_is_on_the_page_and_in_explanations() {
+    let desk = trained();
+    let kin = format!(
+        "\n[[kin]]\nfor_each_same = 0.5\nlevels = {}\n",
+        kin_levels(&desk.read("model.toml"))
+    );
+    let model = desk.read("model.toml");
+    let (before, after) = match model.find("\n[[kin]]").or_else(|| model.find("\n[[calibration]]")).or_else(|| model.find("\n[training]")) {
+        Some(place) => model.split_at(place),
+        None => (model.as_str(), ""),
+    };
+    let classes = 1 + model.matches("[[kin]]").count();
+    desk.write("kin.toml", format!("{before}{kin}{after}"));
+    desk.call(&format!("link link kin.toml {FILES} --report page.html")).well();
+    let page = desk.read("page.html");
+    for class in 1..=classes {
+        assert_eq!(page.matches(&format!("<th scope=\"row\">Kin {class}</th>")).count(), 1);
+    }
+    assert!(page.contains("How often pairs of each class of kin reach each level"));
+    let (one, other) = first_pair(&desk);
+    let words = format!("link explain kin.toml {FILES} --one {one} --other {other}");
+    let told = desk.call(&format!("--json {words}")).well().json();
+    assert_eq!(told["kin"].as_array().unwrap().len(), classes);
+    let said = desk.call(&words).well().shown();
+    assert!(said.split_whitespace().collect::<Vec<_>>().join(" ").contains("kin of class 1"), "{said}");
+}
+
+/// A class of kin that has every level of the model's comparisons as often as any other.
+fn kin_levels(model: &str) -> String {
+    let comparisons = model.split("[[comparison]]").skip(1);
+    let levels = comparisons.map(|comparison| {
+        let levels = comparison.matches("[[comparison.level]]").count();
+        format!("[{}]", vec![(1.0 / levels as f64).to_string(); levels].join(", "))
+    });
+    format!("[{}]", levels.collect::<Vec<_>>().join(", "))
+}
+
+#[test]
 fn without_labels_links_per_record_and_decoys_say_it_in_their_own_way() {
     let desk = trained();
     let evaluate = format!("--json link evaluate model.toml {FILES} --resamples 20");

@@ -24,6 +24,9 @@ pub struct Explanation {
     pub prior: f64,
     /// One part a comparison, in the order of the model, and last what kin take off where the model knows of them.
     pub parts: Vec<Part>,
+    /// What each class of kin makes of the pair, in the model's order; together they take off what the last part says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kin: Vec<KinPart>,
     /// The weight.
     pub weight: f64,
     /// The probability that the weight stands for, calibrated where the model is, and if it is right.
@@ -50,6 +53,19 @@ pub struct Part {
     pub partial_weight: f64,
     /// What is added or taken off for how common the values are.
     pub frequency_part: f64,
+}
+
+/// What one class of kin makes of a pair.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KinPart {
+    /// How many pairs of the class there are for each pair of the same individual.
+    pub for_each_same: f64,
+    /// How likely the pair is of this class, rather than the same individual, strangers or of another, if the model is
+    /// right.
+    pub chance: f64,
+    /// By comparison, the probability of the level that it came to given this class; none for the null level.
+    pub levels: Vec<Option<f64>>,
 }
 
 /// What the part is called that kin take off, in place of a comparison's name.
@@ -137,11 +153,21 @@ pub fn explain(
         });
     }
     let weight = scorer.weight(pattern, source, recipient);
+    let reached = |levels: &[Vec<f64>]| {
+        let one = |(place, levels): (usize, &Vec<f64>)| {
+            levels.get(usize::from(pattern.level(place)).wrapping_sub(1)).copied()
+        };
+        levels.iter().enumerate().map(one).collect()
+    };
+    let kin = model.kin().iter().zip(scorer.classes(pattern, sum).kin).map(|(class, chance)| {
+        KinPart { for_each_same: class.for_each_same, chance, levels: reached(&class.levels) }
+    });
     Ok(Explanation {
         source,
         recipient,
         prior: scorer.prior(),
         parts,
+        kin: kin.collect(),
         weight,
         probability: model.probability(weight),
     })

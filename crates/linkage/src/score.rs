@@ -39,6 +39,27 @@ struct KinLogs {
     partial: Vec<Vec<f64>>,
 }
 
+impl KinLogs {
+    /// Returns log2 of the odds that a pair of this pattern is of the class rather than the same individual.
+    fn odds(&self, pattern: Pattern) -> f64 {
+        let parts = self.partial.iter().enumerate();
+        parts.fold(self.for_each_same, |log, (comparison, parts)| {
+            log + parts[usize::from(pattern.level(comparison))]
+        })
+    }
+}
+
+/// How likely a pair is the same individual, strangers, or of each class of kin; together 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Classes {
+    /// The same individual.
+    pub same: f64,
+    /// Strangers.
+    pub strangers: f64,
+    /// Each class of kin, in the model's order.
+    pub kin: Vec<f64>,
+}
+
 impl<'t> Scorer<'t> {
     /// Takes the logarithms of the model and counts the frequencies in the tables.
     ///
@@ -164,19 +185,32 @@ impl<'t> Scorer<'t> {
     ///
     /// It is minus infinity where the model holds no class of kin.
     pub fn kin(&self, pattern: Pattern) -> f64 {
-        let odds: f64 = self
-            .kin
-            .iter()
-            .map(|class| {
-                let parts = class.partial.iter().enumerate();
-                parts
-                    .fold(class.for_each_same, |log, (comparison, parts)| {
-                        log + parts[usize::from(pattern.level(comparison))]
-                    })
-                    .exp2()
-            })
-            .sum();
+        let odds: f64 = self.kin.iter().map(|class| class.odds(pattern).exp2()).sum();
         odds.log2()
+    }
+
+    /// Says how likely a pair of this pattern and sum is of each class, if the model is right.
+    pub fn classes(&self, pattern: Pattern, sum: f64) -> Classes {
+        let logs: Vec<f64> = self.kin.iter().map(|class| class.odds(pattern)).collect();
+        // Over the largest, so that none overflows.
+        let most = logs.iter().copied().fold((-sum).max(0.0), f64::max);
+        let of = |log: f64| (log - most).exp2();
+        let (same, strangers) = (of(0.0), of(-sum));
+        let kin: Vec<f64> = logs.into_iter().map(of).collect();
+        let all = same + strangers + kin.iter().sum::<f64>();
+        Classes {
+            same: same / all,
+            strangers: strangers / all,
+            kin: kin.into_iter().map(|odds| odds / all).collect(),
+        }
+    }
+
+    /// Returns the sum of a pattern's parts, what rare values add left out.
+    pub fn sum_of_pattern(&self, pattern: Pattern) -> f64 {
+        let parts = self.partial.iter().enumerate();
+        parts.fold(self.prior, |sum, (comparison, parts)| {
+            sum + parts[usize::from(pattern.level(comparison))]
+        })
     }
 
     /// Says whether the model holds a class of kin.

@@ -92,6 +92,14 @@ fn the_weight_is_the_odds_against_strangers_and_kin() {
     assert!((with.kin(Pattern::new(&[0, 0])) - 2.5f64.log2()).abs() < 1e-12);
 }
 
+fn pattern_of(found: &linkage::Explanation) -> Pattern {
+    let levels: Vec<u8> = (found.parts.iter())
+        .filter(|part| part.comparison != KIN)
+        .map(|part| part.level)
+        .collect();
+    Pattern::new(&levels)
+}
+
 #[test]
 fn an_explanation_names_what_kin_take_off_and_still_adds_up() {
     let with = model(&[HOUSEHOLD, NAMESAKES]);
@@ -106,6 +114,22 @@ fn an_explanation_names_what_kin_take_off_and_still_adds_up() {
             assert_eq!(last.comparison, KIN);
             assert!(last.partial_weight <= 0.0);
             assert!((found.probability - probability(found.weight)).abs() < 1e-15);
+            // What each class makes of it adds up to what kin take off, and with strangers to what the weight leaves.
+            assert_eq!(found.kin.len(), 2);
+            let (pattern, sum) = (pattern_of(&found), found.weight - last.partial_weight);
+            let classes = scorer.classes(pattern, sum);
+            let kin: f64 = found.kin.iter().map(|class| class.chance).sum();
+            assert!((classes.same + classes.strangers + kin - 1.0).abs() < 1e-12);
+            assert!((classes.same - found.probability).abs() < 1e-12, "{found:?}");
+            assert!((kin / classes.same - scorer.kin(pattern).exp2()).abs() < 1e-9 * (1.0 + kin / classes.same));
+            for (class, said) in with.kin().iter().zip(&found.kin) {
+                assert_eq!(class.for_each_same.to_bits(), said.for_each_same.to_bits());
+                for (place, level) in said.levels.iter().enumerate() {
+                    let held = usize::from(found.parts[place].level);
+                    let expected = held.checked_sub(1).map(|held| class.levels[place][held]);
+                    assert_eq!(*level, expected);
+                }
+            }
         }
     }
 }

@@ -103,6 +103,22 @@ pub(super) fn parts(printer: &Printer, explanation: &Explanation, threshold: f64
             explanation.probability
         ),
     );
+    for (number, class) in (1..).zip(&explanation.kin) {
+        let compared = explanation.parts.iter().zip(&class.levels);
+        let levels: Vec<String> = compared
+            .filter_map(|(part, level)| Some(format!("{} {:.4}", part.comparison, (*level)?)))
+            .collect();
+        printer.wrapped(
+            "            ",
+            &format!(
+                "{:.6} that they are kin of class {number}, of which there are {:.3} pairs for each of one person, and \
+                 which reach these levels with a probability of: {}",
+                class.chance,
+                class.for_each_same,
+                levels.join(", ")
+            ),
+        );
+    }
 }
 
 fn cut(text: &str, columns: usize) -> String {

@@ -10,6 +10,7 @@ mod graph;
 use super::facts::{
     Bin, Comparison, File, Level, Missing, Model, Share, Step, Threshold, Waterfall,
 };
+use super::page::Akin;
 use super::{Error, number, waterfall};
 use askama::Template;
 use serde::{Deserialize, Serialize};
@@ -40,8 +41,8 @@ pub struct LinkReport {
     pub errors: Vec<Vec<(Option<f64>, Option<f64>)>>,
     /// The comparisons in which a rare value weighs more than a common one, with what their values are worth by rank.
     pub frequencies: Vec<FrequencyFacts>,
-    /// For each class of kin, how many pairs of it there are for each pair of one individual.
-    pub kin: Vec<f64>,
+    /// For each class of kin, how many of the pairs scored are likely of it, and how many of those kept.
+    pub kin_pairs: Vec<(f64, f64)>,
     /// How expectation maximisation went, a session a training rule; none where the model wasn't trained here.
     pub sessions: Vec<SessionFacts>,
     /// How many pairs had which weight, from the lowest up.
@@ -148,6 +149,7 @@ struct Page<'a> {
     rules: String,
     model: String,
     comparisons: Vec<(&'a Comparison, Vec<Erring<'a>>)>,
+    kin: Vec<Akin<'a>>,
     errors: Option<String>,
     distribution: String,
     calibration: String,
@@ -201,6 +203,7 @@ impl<'a> Page<'a> {
             rules: chart::rules(&report.rules),
             model: super::chart::model(&report.model),
             comparisons: report.model.comparisons.iter().enumerate().map(erring).collect(),
+            kin: super::page::kin(&report.model),
             errors: known.then(|| chart::errors(&report.model, &report.errors)),
             distribution: super::chart::distribution(&report.distribution, &report.threshold),
             calibration: chart::calibration(&report.calibration),
@@ -238,6 +241,12 @@ impl Page<'_> {
 
     fn chance(&self, value: impl Borrow<Option<f64>>) -> String {
         number::chance(*value.borrow())
+    }
+
+    /// Writes about how many pairs there are.
+    fn about(&self, pairs: impl Borrow<f64>) -> String {
+        let pairs = *pairs.borrow();
+        if pairs < 10.0 { format!("{pairs:.1}") } else { format!("{pairs:.0}") }
     }
 
     /// Writes the m of a comparison's levels beside each other.

@@ -28,7 +28,7 @@ pub(super) struct Page<'a> {
 }
 
 /// A comparison with what each class of kin reaches, level by level; nothing where the model knows no kin.
-type Akin<'a> = (&'a Comparison, Vec<(&'a Level, Vec<String>)>);
+pub(super) type Akin<'a> = (&'a Comparison, Vec<(&'a Level, Vec<String>)>);
 
 /// A waterfall drawn, with the running weight for its table.
 struct Drawn<'a> {
@@ -116,7 +116,7 @@ impl Page<'_> {
 }
 
 /// Puts the classes of kin beside the comparisons and levels they are of.
-fn kin(model: &Model) -> Vec<Akin<'_>> {
+pub(super) fn kin(model: &Model) -> Vec<Akin<'_>> {
     if model.kin.is_empty() {
         return Vec::new();
     }

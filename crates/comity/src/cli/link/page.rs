@@ -50,7 +50,7 @@ pub(super) fn report(
         },
         errors: training.map(errors).unwrap_or_default(),
         frequencies: frequencies(scorer),
-        kin: model.kin().iter().map(|class| class.for_each_same).collect(),
+        kin_pairs: kin_pairs(scorer, links),
         sessions: training.map(sessions).unwrap_or_default(),
         distribution: (links.histogram.iter())
             .map(|(from, pairs)| Bin {
