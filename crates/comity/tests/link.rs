@@ -148,7 +148,11 @@ fn every_class_of_kin_is_on_the_page_and_in_explanations() {
         kin_levels(&desk.read("model.toml"))
     );
     let model = desk.read("model.toml");
-    let (before, after) = match model.find("\n[[kin]]").or_else(|| model.find("\n[[calibration]]")).or_else(|| model.find("\n[training]")) {
+    let (before, after) = match model
+        .find("\n[[kin]]")
+        .or_else(|| model.find("\n[[calibration]]"))
+        .or_else(|| model.find("\n[training]"))
+    {
         Some(place) => model.split_at(place),
         None => (model.as_str(), ""),
     };
@@ -165,7 +169,10 @@ fn every_class_of_kin_is_on_the_page_and_in_explanations() {
     let told = desk.call(&format!("--json {words}")).well().json();
     assert_eq!(told["kin"].as_array().unwrap().len(), classes);
     let said = desk.call(&words).well().shown();
-    assert!(said.split_whitespace().collect::<Vec<_>>().join(" ").contains("kin of class 1"), "{said}");
+    assert!(
+        said.split_whitespace().collect::<Vec<_>>().join(" ").contains("kin of class 1"),
+        "{said}"
+    );
 }
 
 /// A class of kin that has every level of the model's comparisons as often as any other.

@@ -31,7 +31,9 @@ pub use comparison::{Comparison, Frequency, Level};
 pub use kin_class::{KinClass, MOST_KIN};
 pub use rule::{Key, MinHash, Neighbourhood, Rule, Take};
 pub use test::{Grams, Holder, Literal, On, Phonetic, Test};
-pub use training::{Expectation, Prior, Training, TrainingRecord, TrainingRound, TrainingSession};
+pub use training::{
+    Expectation, Prior, RareLevel, Training, TrainingRecord, TrainingRound, TrainingSession,
+};
 
 use column::check_columns;
 use comparison::{check_comparisons, check_fixed, check_parameters};

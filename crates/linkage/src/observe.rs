@@ -18,7 +18,7 @@ use crate::dictionary::Texts;
 use crate::fuse::Ready;
 use crate::keys::columns_of;
 use crate::link::{count_ready, sorted};
-use crate::model::{Column, Comparison, Level, Link, Recipe, Rule, Test, Training};
+use crate::model::{Column, Comparison, Level, Link, RareLevel, Recipe, Rule, Test, Training};
 use crate::neighbours::{OneEdit, each_once};
 use crate::parallel::share;
 use crate::pattern::Pattern;
@@ -33,6 +33,8 @@ pub(crate) use commonness::Commonness;
 pub(crate) struct Observed {
     pub(crate) u: Vec<Vec<f64>>,
     pub(crate) sampled_pairs: u64,
+    /// The levels that few random pairs came to and that could not be counted.
+    pub(crate) rare: Vec<RareLevel>,
 }
 
 /// Observes how often each level of each comparison comes of random pairs.
@@ -75,12 +77,14 @@ pub(crate) fn observe_u(recipe: &Recipe, tables: &Tables) -> Result<Observed> {
     });
     let mut u = Vec::with_capacity(observed.len());
     let mut sampled_pairs = 0;
+    let mut rare = Vec::new();
     for one in observed {
-        let (shares, drawn) = one?;
+        let Shares { u: shares, drawn, rare: uncounted } = one?;
         u.push(shares);
+        rare.extend(uncounted);
         sampled_pairs = drawn.max(sampled_pairs);
     }
-    Ok(Observed { u, sampled_pairs })
+    Ok(Observed { u, sampled_pairs, rare })
 }
 
 /// Whether a comparison looks at more than its own column.
@@ -92,18 +96,36 @@ fn is_wide(comparison: &Comparison) -> bool {
     comparison.levels.iter().any(other)
 }
 
+/// How often each level of one comparison comes of random pairs.
+struct Shares {
+    u: Vec<f64>,
+    drawn: u64,
+    /// The levels that few of the pairs drawn came to and that could not be counted.
+    rare: Vec<RareLevel>,
+}
+
 fn observe(
     comparison: &Comparison,
     exact: &[Option<f64>],
     tables: &Tables,
     training: &Training,
     stream: u64,
-) -> Result<(Vec<f64>, u64)> {
+) -> Result<Shares> {
+    let mut exact = exact.to_vec();
+    let mut counted_all = false;
     let column =
         tables.column_index(&format!("comparison `{}`", comparison.name), &comparison.column)?;
     let mut seen = vec![0u64; comparison.levels.len()];
+    let known: Vec<bool> = exact.iter().map(Option::is_some).collect();
+    let few = |seen: &[u64]| -> Vec<usize> {
+        let places = seen.iter().zip(&known).enumerate();
+        places
+            .filter(|(_, (seen, known))| !**known && **seen < training.enough)
+            .map(|one| one.0)
+            .collect()
+    };
     let rarest = |seen: &[u64]| {
-        let open = seen.iter().zip(exact).filter(|(_, exact)| exact.is_none());
+        let open = seen.iter().zip(&known).filter(|(_, known)| !**known);
         open.map(|(seen, _)| *seen).min().unwrap_or(u64::MAX)
     };
     let mut drawn = 0;
@@ -118,6 +140,7 @@ fn observe(
         if tables.all_pairs() <= training.sample_pairs {
             every_pair(tables).for_each(|(source, recipient)| count(&mut seen, source, recipient));
             drawn = tables.all_pairs();
+            counted_all = true;
         } else {
             let mut dice = Dice::new(stream);
             while drawn < training.sample_pairs
@@ -135,6 +158,7 @@ fn observe(
         if tables.all_pairs() <= training.sample_pairs {
             values.each_pair(|one, other, pairs| seen[levels.of(one, other)] += pairs);
             drawn = tables.all_pairs();
+            counted_all = true;
         } else if values.any_pair() {
             let mut dice = Dice::new(stream);
             while drawn < training.sample_pairs && rarest(&seen) < training.enough {
@@ -148,11 +172,27 @@ fn observe(
                 }
                 drawn += count;
             }
+            let places = few(&seen);
+            let counted = rare::counted(comparison, column, tables, &levels, &places);
+            for (place, share) in places.into_iter().zip(counted) {
+                exact[place] = share;
+            }
         }
     }
-    let mut u = shares(&seen, exact);
+    // Whatever is counted over all pairs, or stated, is known; the rest stands on few.
+    let uncounted = |place: &usize| {
+        let level = comparison.levels.get(*place)?;
+        let unknown = exact[*place].is_none() && level.u.is_none() && !counted_all;
+        unknown.then(|| RareLevel {
+            comparison: comparison.name.clone(),
+            level: level.label(),
+            seen: seen[*place],
+        })
+    };
+    let rare = few(&seen).iter().filter_map(uncounted).collect();
+    let mut u = shares(&seen, &exact);
     fix(&mut u, comparison, |level| level.u);
-    Ok((u, drawn))
+    Ok(Shares { u, drawn, rare })
 }
 
 /// After so many pairs it is seen whether they are enough.

@@ -6,7 +6,9 @@
 //! the comparisons that share no column with it. It reads no truth and learns no rule by itself.
 //!
 //! What it takes care of, since each is a known fault elsewhere:
-//! - The exact level's u is counted over all pairs, by value, not sampled: identifiers agree too rarely for a sample.
+//! - The exact level's u is counted over all pairs, by value, not sampled: identifiers agree too rarely for a sample. So
+//!   is that of every level that a sample hardly shows, where its test leads to its pairs; the others are named in the
+//!   record of training.
 //! - Random pairs hold a few same individuals, who are most of the pairs that agree on an identifier. Their share, the
 //!   prior times m, is taken off each u, and the m are learnt again, until nothing moves ([`ROUNDS`] at most).
 //! - A level's m from several rules is their expected count of same pairs at that level over all, so each rule counts by
@@ -261,6 +263,7 @@ fn learn<'t>(recipe: &Recipe, tables: &'t Tables, wanted: f64, most: u64) -> Res
         threshold_rule: recipe.threshold(),
         expectation: forecast.expectation(threshold, &kept),
         weighed_sources: chosen.is_some().then_some(sources),
+        rare: observed.rare,
         standard_errors: Some(StandardErrors {
             prior: deterministic_pairs.map(|pairs| prior / (pairs as f64).sqrt()),
             m: learnt.errors,

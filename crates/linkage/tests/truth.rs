@@ -93,10 +93,8 @@ fn the_weight_is_the_odds_against_strangers_and_kin() {
 }
 
 fn pattern_of(found: &linkage::Explanation) -> Pattern {
-    let levels: Vec<u8> = (found.parts.iter())
-        .filter(|part| part.comparison != KIN)
-        .map(|part| part.level)
-        .collect();
+    let levels: Vec<u8> =
+        (found.parts.iter()).filter(|part| part.comparison != KIN).map(|part| part.level).collect();
     Pattern::new(&levels)
 }
 
@@ -121,7 +119,10 @@ fn an_explanation_names_what_kin_take_off_and_still_adds_up() {
             let kin: f64 = found.kin.iter().map(|class| class.chance).sum();
             assert!((classes.same + classes.strangers + kin - 1.0).abs() < 1e-12);
             assert!((classes.same - found.probability).abs() < 1e-12, "{found:?}");
-            assert!((kin / classes.same - scorer.kin(pattern).exp2()).abs() < 1e-9 * (1.0 + kin / classes.same));
+            assert!(
+                (kin / classes.same - scorer.kin(pattern).exp2()).abs()
+                    < 1e-9 * (1.0 + kin / classes.same)
+            );
             for (class, said) in with.kin().iter().zip(&found.kin) {
                 assert_eq!(class.for_each_same.to_bits(), said.for_each_same.to_bits());
                 for (place, level) in said.levels.iter().enumerate() {

@@ -43,6 +43,8 @@ pub struct LinkReport {
     pub frequencies: Vec<FrequencyFacts>,
     /// For each class of kin, how many of the pairs scored are likely of it, and how many of those kept.
     pub kin_pairs: Vec<(f64, f64)>,
+    /// Levels that few random pairs came to and that could not be counted: comparison, level, pairs.
+    pub rare: Vec<(String, String, u64)>,
     /// How expectation maximisation went, a session a training rule; none where the model wasn't trained here.
     pub sessions: Vec<SessionFacts>,
     /// How many pairs had which weight, from the lowest up.

@@ -106,12 +106,28 @@ pub struct TrainingRecord {
     /// The source records whose pairs kin were learnt from; none where it was all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weighed_sources: Option<u64>,
+    /// The levels that fewer random pairs came to than the recipe calls enough, and that could not be counted over all
+    /// pairs: their u stands on these few.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rare: Vec<RareLevel>,
     /// The standard errors of the parameters, where they were worked out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standard_errors: Option<StandardErrors>,
     /// One entry a training rule.
     #[serde(rename = "session")]
     pub sessions: Vec<TrainingSession>,
+}
+
+/// A level that random pairs hardly show.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RareLevel {
+    /// The comparison.
+    pub comparison: String,
+    /// The level.
+    pub level: String,
+    /// How many random pairs came to it.
+    pub seen: u64,
 }
 
 /// Expectation maximisation inside one training rule.

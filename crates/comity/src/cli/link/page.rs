@@ -51,6 +51,7 @@ pub(super) fn report(
         errors: training.map(errors).unwrap_or_default(),
         frequencies: frequencies(scorer),
         kin_pairs: kin_pairs(scorer, links),
+        rare: training.map(rare).unwrap_or_default(),
         sessions: training.map(sessions).unwrap_or_default(),
         distribution: (links.histogram.iter())
             .map(|(from, pairs)| Bin {
@@ -174,6 +175,13 @@ fn errors(record: &TrainingRecord) -> Vec<Vec<(Option<f64>, Option<f64>)>> {
         m.iter().zip(u).map(|(m, u)| (known(*m), known(*u))).collect()
     };
     errors.m.iter().zip(&errors.u).map(one).collect()
+}
+
+fn rare(record: &TrainingRecord) -> Vec<(String, String, u64)> {
+    let one = |level: &linkage::model::RareLevel| {
+        (level.comparison.clone(), level.level.clone(), level.seen)
+    };
+    record.rare.iter().map(one).collect()
 }
 
 fn sessions(record: &TrainingRecord) -> Vec<SessionFacts> {

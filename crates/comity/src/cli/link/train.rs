@@ -55,13 +55,23 @@ impl Words {
         let expectation = model.training().map(|training| training.expectation);
         printer.json(&serde_json::json!({
             "model": super::super::shown(&self.out), "digest": digest, "prior": model.prior(),
-            "threshold": model.threshold(), "threads": tables.threads(), "expectation": expectation, "seconds": super::seconds(&watch),
+            "threshold": model.threshold(), "threads": tables.threads(), "expectation": expectation,
+            "rare_levels": model.training().map(|training| &training.rare), "seconds": super::seconds(&watch),
         }));
         let records: Vec<String> = read.iter().map(|table| thousands(table.records)).collect();
         printer.labelled("read", &format!("{} records", records.join(" and ")));
         printer
             .labelled("model", &format!("{} ({})", super::super::shown(&self.out), short(&digest)));
         printer.labelled("threshold", &format!("{:.2}", model.threshold()));
+        for (place, level) in model.training().iter().flat_map(|one| &one.rare).enumerate() {
+            let said = format!(
+                "`{}`, level `{}`: {} random pairs came to it, and it could not be counted over all; its u stands on these",
+                level.comparison,
+                level.level,
+                thousands(level.seen)
+            );
+            printer.wrapped(if place == 0 { "rare      " } else { "          " }, &said);
+        }
         if let Some(expected) = expectation {
             printer.wrapped(
                 "expected  ",
