@@ -54,6 +54,7 @@ struct Words {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it in a run of the program")]
 enum Command {
     /// Runs a matching program for a cycle: from the agreement to leads, report and ledger
     Run(run::Words),

@@ -122,10 +122,11 @@ fn curves_and_mistakes_of_an_evaluation_agree_with_what_it_says() {
     let number = |of: &str| told["by_weight_alone"]["counts"][of].as_f64().unwrap();
     let wrong = desk.read("wrong.csv");
     let of = |kind: &str| wrong.lines().filter(|line| line.starts_with(kind)).count() as f64;
-    assert_eq!(of("false_link,"), number("false_positives"));
-    assert_eq!(of("missed_by_weight,") + of("missed_by_rules,"), number("false_negatives"));
+    let as_many = |one: f64, other: f64| assert!((one - other).abs() < 0.5, "{one} {other}");
+    as_many(of("false_link,"), number("false_positives"));
+    as_many(of("missed_by_weight,") + of("missed_by_rules,"), number("false_negatives"));
     let made = told["made_by_rules"].as_f64().unwrap();
-    assert_eq!(of("missed_by_rules,"), told["same_pairs"].as_f64().unwrap() - made);
+    as_many(of("missed_by_rules,"), told["same_pairs"].as_f64().unwrap() - made);
     assert!(of("missed_by_rules,") > 0.0 && of("missed_by_weight,") > 0.0, "{wrong}");
     let off = |line: &str| line.split(',').nth(3).unwrap().parse::<f64>().unwrap();
     let threshold = told["threshold"].as_f64().unwrap();
@@ -218,7 +219,7 @@ fn without_labels_links_per_record_and_decoys_say_it_in_their_own_way() {
     // The source's own records are no decoys: as many of theirs link as of the source's.
     let own = desk.call(&format!("{evaluate} --decoys people/payroll.csv")).well().json();
     assert_eq!(own["decoys"][0]["links_of_decoys"], own["decoys"][0]["links"]);
-    assert_eq!(share(&own["decoys"][0]["precision"], "value"), 0.0);
+    assert!(share(&own["decoys"][0]["precision"], "value") < 1e-12);
     let words = format!("link evaluate model.toml {FILES} --resamples 20 --made-decoys 500");
     let said = desk.call(&words).well().shown();
     let text = said.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -2,7 +2,10 @@
 //!
 //! Beside the path, before `train`, which turns these counts into parameters. The exact level's u is counted over all
 //! pairs, by value, and so is that of values one edit apart where they are too many for a sample to show; the others are
-//! sampled, each comparison until it has seen enough. It weighs nothing and fits nothing.
+//! sampled, each comparison until it has seen enough, and what the sample hardly shows is counted by value too where its
+//! test leads to its pairs (`rare`). It weighs nothing and fits nothing.
+
+mod rare;
 
 mod commonness;
 

@@ -302,9 +302,9 @@ fn scattered(dice: &mut Dice, mean: f64) -> f64 {
 mod tests {
     use super::*;
 
-    /// Draws links of records of these classes, and returns the counts and how many are true.
-    fn drawn(dice: &mut Dice, classes: &[(u32, f64, f64)]) -> (Vec<(u32, f64)>, f64) {
-        let (mut counts, mut own_links) = (BTreeMap::new(), 0.0);
+    /// Draws links of records of these classes, and returns the counts, how many are true, and how many there are.
+    fn drawn(dice: &mut Dice, classes: &[(u32, f64, f64)]) -> (Vec<(u32, f64)>, f64, u64) {
+        let (mut counts, mut own_links, mut all) = (BTreeMap::new(), 0.0, 0);
         for (records, own, false_links) in classes {
             for _ in 0..*records {
                 let own = dice.chance(*own);
@@ -316,23 +316,19 @@ mod tests {
                     at -= 1.0;
                 }
                 *counts.entry(links).or_insert(0.0) += 1.0;
+                all += u64::from(links);
             }
         }
-        (counts.into_iter().collect(), own_links)
-    }
-
-    fn links_of(counts: &[(u32, f64)]) -> u64 {
-        let each = counts.iter().map(|(links, records)| f64::from(*links) * records);
-        each.sum::<f64>() as u64
+        (counts.into_iter().collect(), own_links, all)
     }
 
     /// How often, of so many replicates, the interval of precision and that of recall hold the truth.
     fn held(replicates: u64, classes: &[(u32, f64, f64)]) -> (f64, f64, f64) {
         let (mut precision, mut recall, mut width) = (0.0, 0.0, 0.0);
         for seed in 0..replicates {
-            let (counts, own) = drawn(&mut Dice::new(seed), classes);
+            let (counts, own, links) = drawn(&mut Dice::new(seed), classes);
             let all = Whole { pairs: own / 0.9, error: 0.0 };
-            let said = reckoned(0.0, &counts, (links_of(&counts), 1), Some(all), (seed, 100));
+            let said = reckoned(0.0, &counts, (links, 1), Some(all), (seed, 100));
             let holds = |interval: Interval, truth: f64| {
                 f64::from(u8::from(interval.low <= truth + 1e-12 && truth <= interval.high + 1e-12))
             };
@@ -375,8 +371,9 @@ mod tests {
 
     #[test]
     fn records_that_differ_are_found_to_be_of_two_classes() {
-        let (counts, _) = drawn(&mut Dice::new(5), &[(9_000, 0.5, 0.001), (1_000, 0.6, 0.9)]);
-        let said = reckoned(0.0, &counts, (links_of(&counts), 1), None, (1, 20));
+        let (counts, _, links) =
+            drawn(&mut Dice::new(5), &[(9_000, 0.5, 0.001), (1_000, 0.6, 0.9)]);
+        let said = reckoned(0.0, &counts, (links, 1), None, (1, 20));
         assert_eq!(said.classes.len(), 2, "{said:?}");
         let many = said.classes.iter().map(|class| class.false_links).fold(0.0, f64::max);
         assert!((many - 0.9).abs() < 0.3, "{said:?}");

@@ -183,9 +183,9 @@ fn near(values: &[f64], most: f64) -> Option<Vec<(u32, u32)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Recipe;
     use crate::observe::Valued;
     use crate::tables::Table;
-    use crate::Recipe;
     use arrow_array::{ArrayRef, RecordBatch, StringArray};
     use std::sync::Arc;
 
@@ -236,8 +236,13 @@ mod tests {
         for row in from..from + 120 {
             let part = |factor: u32| syllables[(row * factor / 3 % 12) as usize];
             names.push(format!("{}{}{}", part(1), part(5), part(7)));
-            births.push(format!("19{:02}-{:02}-{:02}", 50 + row % 9, 1 + row % 12, 1 + row * 7 % 12));
-            wages.push(format!("{}", (row * 37 % 400) as f64 / 2.0));
+            births.push(format!(
+                "19{:02}-{:02}-{:02}",
+                50 + row % 9,
+                1 + row % 12,
+                1 + row * 7 % 12
+            ));
+            wages.push(format!("{}", f64::from(row * 37 % 400) / 2.0));
         }
         let array = |cells: Vec<String>| -> ArrayRef { Arc::new(StringArray::from(cells)) };
         RecordBatch::try_from_iter([

@@ -130,8 +130,9 @@ impl Words {
         let groups =
             (self.by.as_ref()).map(|column| Groups::of(&tables, &read, column)).transpose()?;
         if self.truth.is_none() && self.labels.is_none() {
-            for asked in [&self.out, &self.mistakes, &self.report].into_iter().flatten() {
-                return Err(Error::NoTruth { path: asked.clone() });
+            let asked = [&self.out, &self.mistakes, &self.report].into_iter().flatten().next();
+            if let Some(path) = asked {
+                return Err(Error::NoTruth { path: path.clone() });
             }
         }
         let known = match &self.labels {

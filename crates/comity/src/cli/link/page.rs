@@ -177,6 +177,25 @@ fn errors(record: &TrainingRecord) -> Vec<Vec<(Option<f64>, Option<f64>)>> {
     errors.m.iter().zip(&errors.u).map(one).collect()
 }
 
+/// Adds up how likely the pairs are of each class of kin: of all that were scored, by their patterns alone, and of those
+/// that were kept.
+fn kin_pairs(scorer: &Scorer<'_>, links: &Links) -> Vec<(f64, f64)> {
+    let mut sums = vec![(0.0, 0.0); scorer.model().kin().len()];
+    for (pattern, count) in &links.patterns {
+        let classes = scorer.classes(*pattern, scorer.sum_of_pattern(*pattern));
+        for (sum, chance) in sums.iter_mut().zip(classes.kin) {
+            sum.0 += chance * *count as f64;
+        }
+    }
+    for pair in &links.pairs {
+        let sum = scorer.sum(pair.pattern, pair.source, pair.recipient);
+        for (of, chance) in sums.iter_mut().zip(scorer.classes(pair.pattern, sum).kin) {
+            of.1 += chance;
+        }
+    }
+    sums
+}
+
 fn rare(record: &TrainingRecord) -> Vec<(String, String, u64)> {
     let one = |level: &linkage::model::RareLevel| {
         (level.comparison.clone(), level.level.clone(), level.seen)

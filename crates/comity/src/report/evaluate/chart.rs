@@ -29,7 +29,7 @@ pub(super) fn roc(rows: &[ThresholdFacts]) -> String {
     squared(&mut svg, &points, across);
     for quarter in [0.0, 0.25, 0.5, 0.75, 1.0] {
         let label = number::probability(most * quarter);
-        let anchor = if quarter == 1.0 { Anchor::End } else { Anchor::Middle };
+        let anchor = if quarter > 0.9 { Anchor::End } else { Anchor::Middle };
         svg.small((across(most * quarter), BOTTOM + 18.0), anchor, &label);
     }
     svg.small((0.0, 14.0), Anchor::Start, "recall");
@@ -77,15 +77,12 @@ pub(super) fn thresholds(rows: &[ThresholdFacts], threshold: f64) -> String {
         svg.small((across.at(tick), BOTTOM + 18.0), Anchor::Middle, &number::place(tick));
     }
     let mut named: Vec<(f64, &str)> = Vec::new();
-    let measures: [(&str, fn(&ThresholdFacts) -> f64); 4] = [
-        ("precision", |row| row.precision),
-        ("recall", |row| row.recall),
-        ("F1", |row| row.f1),
-        ("accuracy", |row| row.accuracy),
-    ];
-    for (name, of) in measures {
-        let points: Vec<(f64, f64)> =
-            rows.iter().map(|row| (across.at(row.threshold), up(of(row)))).collect();
+    for (place, name) in ["precision", "recall", "F1", "accuracy"].into_iter().enumerate() {
+        let point = |row: &ThresholdFacts| {
+            let measures = [row.precision, row.recall, row.f1, row.accuracy];
+            (across.at(row.threshold), up(measures[place]))
+        };
+        let points: Vec<(f64, f64)> = rows.iter().map(point).collect();
         svg.curve(&points);
         // Dots in four sizes tell lines apart where they cross.
         for point in &points {
