@@ -17,8 +17,11 @@ use linkage::{Pair, Side, Tables};
 /// splink_datasets (MIT), written as CSV with DuckDB's `copy`. A data folder may lack it.
 pub const H50K: &str = "h50k/h50k.csv";
 
+/// The thousand rows that Splink's own tests of training run on, from its repository (MIT).
+pub const SPLINK_DEMO: &str = "splink/fake_1000_from_splink_demos.csv";
+
 /// Files that a data folder may lack.
-const OPTIONAL: [&str; 1] = [H50K];
+const OPTIONAL: [&str; 2] = [H50K, SPLINK_DEMO];
 
 /// A table of strings, read from a file or made by a test.
 pub struct Sheet {
@@ -29,6 +32,15 @@ pub struct Sheet {
 impl Sheet {
     /// Reads a file of the data folder, or says that the test doesn't run.
     pub fn read(name: &str) -> Option<Self> {
+        let mut sheet = Self::read_as_it_stands(name)?;
+        for cell in sheet.rows.iter_mut().flatten().chain(&mut sheet.header) {
+            *cell = cell.trim().to_owned();
+        }
+        Some(sheet)
+    }
+
+    /// Does the same, and keeps blanks around values.
+    pub fn read_as_it_stands(name: &str) -> Option<Self> {
         let Some(folder) = std::env::var_os("COMITY_DATA") else {
             // Past the capture of tests that pass, so that somebody sees it.
             let note = format!("did not run: COMITY_DATA is not set, so there is no `{name}`\n");
@@ -42,11 +54,9 @@ impl Sheet {
             return None;
         }
         let text = std::fs::read_to_string(&path).expect("the data folder holds the file");
-        let split =
-            |line: &str| fields(line).iter().map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
         let mut lines = text.lines().filter(|line| !line.trim().is_empty());
-        let header = split(lines.next().expect("a header"));
-        let rows: Vec<Vec<String>> = lines.map(split).collect();
+        let header = fields(lines.next().expect("a header"));
+        let rows: Vec<Vec<String>> = lines.map(fields).collect();
         assert!(rows.iter().all(|row| row.len() == header.len()), "every row has every column");
         Some(Self { header, rows })
     }

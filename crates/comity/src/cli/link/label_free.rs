@@ -175,8 +175,8 @@ fn tell_links(printer: &Printer, links: Option<&[ByLinks]>) {
         printer.wrapped(if place == 0 { "links     " } else { "          " }, &said);
     }
     let how = "by how many links each record has, weights left aside: nobody stands in the recipient's file twice, false \
-               links come apart from each other, and among records that are alike those with a partner have no more of \
-               them. Households break the last; what is kept is right if one's own link outweighs others";
+               links come apart from each other, and who has a partner has no more of them. Households break the last; \
+               what is kept is right if one's own link outweighs others";
     printer.wrapped("          ", how);
 }
 
