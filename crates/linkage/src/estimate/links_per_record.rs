@@ -155,9 +155,8 @@ fn reckoned(
     let has_own = (own / sources.max(1.0)).min(1.0 - LEAST);
     let second: f64 =
         counts.iter().map(|(links, records)| f64::from(links.saturating_sub(1)) * records).sum();
-    let many = second >= ENOUGH;
-    let worth = has_own / (1.0 - has_own);
-    let worth = if many { worth } else { worth.min(1.0) };
+    // With few of them the counts drawn again vary too little, and each link is worth so many trials at most.
+    let worth = if second >= ENOUGH { f64::INFINITY } else { (has_own / (1.0 - has_own)).min(1.0) };
     let share_of = |of: f64| {
         let share = (own / of.max(1.0)).min(1.0);
         let variance = variance / (of * of).max(1.0);
@@ -169,7 +168,7 @@ fn reckoned(
         precision: share_of(links as f64),
         kept,
         kept_precision: share_of(kept as f64),
-        recall: all.map(|all| all.recall(own, variance, if many { f64::INFINITY } else { worth })),
+        recall: all.map(|all| all.recall(own, variance, worth)),
         own: fit.own,
         classes: fit.classes,
     }

@@ -195,7 +195,8 @@ fn tell_decoys(printer: &Printer, decoys: &[ByDecoys], made_up: bool) {
         printer.wrapped(if place == 0 { "decoys    " } else { "          " }, &said);
     }
     let how = if made_up {
-        "made up of the source's own values: strangers and people of one home, but no twins and no parents of the same name"
+        "made up of the source's own values: strangers and people of one home, but no twins and no parents of the same name, \
+         so precision may be said too high"
     } else {
         "as right as the decoys are like the source's records, and surely without a counterpart"
     };
