@@ -27,6 +27,7 @@ mod block_exec;
 mod build;
 mod codec;
 mod link_exec;
+mod pool;
 mod rows;
 mod run;
 mod stage;

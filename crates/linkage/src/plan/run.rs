@@ -19,7 +19,7 @@ use datafusion_common::config::SpillCompression;
 use datafusion_execution::TaskContext;
 use datafusion_execution::config::SessionConfig;
 use datafusion_execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion_execution::memory_pool::{FairSpillPool, MemoryPool};
+use datafusion_execution::memory_pool::MemoryPool;
 use datafusion_execution::runtime_env::RuntimeEnvBuilder;
 use datafusion_physical_plan::ExecutionPlan;
 use futures::StreamExt;
@@ -29,6 +29,7 @@ use super::block_exec::column;
 use super::build::{counting_plan, in_order, linking_plan, together};
 use super::failed;
 use super::link_exec::Output;
+use super::pool::Pool;
 use super::rows::{Populations, Rows};
 use super::stage::Staged;
 use crate::model::Model;
@@ -224,7 +225,8 @@ fn run(
     finish: impl Fn(Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>>,
     mut take: impl FnMut(&RecordBatch) -> Result<()>,
 ) -> Result<Linked> {
-    let pool: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(bounds.memory_bytes));
+    let pool: Arc<dyn MemoryPool> =
+        Arc::new(Pool::new(bounds.memory_bytes, bounds.partitions.get()));
     let staged = Staged::within(model, rows, bounds, &pool)?;
     let context = context(bounds, pool, staged.folder()).map_err(failed)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -20,12 +20,13 @@ use datafusion_datasource::file_groups::FileGroup;
 use datafusion_datasource::file_scan_config::FileScanConfigBuilder;
 use datafusion_datasource::source::DataSourceExec;
 use datafusion_datasource_arrow::source::ArrowSource;
-use datafusion_execution::memory_pool::{FairSpillPool, MemoryConsumer, MemoryPool};
+use datafusion_execution::memory_pool::{MemoryConsumer, MemoryPool};
 use datafusion_execution::object_store::ObjectStoreUrl;
 use datafusion_physical_plan::ExecutionPlan;
 use tempfile::TempDir;
 
 use super::failed;
+use super::pool::Pool;
 use super::rows::{Batches, RowMaker, Rows, ValueCounts, failed_arrow, prepare};
 use super::run::Bounds;
 use crate::model::Model;
@@ -55,7 +56,8 @@ impl Staged {
     /// What preparing tables meets, [`Error::OutOfMemory`], [`Error::UnplannableRule`], and [`Error::FailedPlan`] where
     /// the files cannot be written.
     pub fn new(model: &Arc<Model>, rows: &Arc<dyn Rows>, bounds: &Bounds) -> Result<Self> {
-        let pool: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(bounds.memory_bytes));
+        let pool: Arc<dyn MemoryPool> =
+            Arc::new(Pool::new(bounds.memory_bytes, bounds.partitions.get()));
         Self::within(model, rows, bounds, &pool)
     }
 
