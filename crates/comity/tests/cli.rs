@@ -35,7 +35,7 @@ fn a_good_run_says_in_about_ten_lines_what_was_done_and_what_to_type_next() {
             demo      synthetic people, throw-away keys, dates moved to today
             permit    run by family-support until 2027-04-03T09:00:00Z, entry 1
             read      payroll.csv 1,742 records, caseload.csv 1,450 records
-            train     recipe 1858c80b9478… gives model 3920744c2f80…
+            train     recipe 1858c80b9478… gives model c2239415e250…
             compare   2,963 pairs by 5 rules, of 2,525,900 possible
             weigh     410 over 6.00, 410 kept, 99.8 % expected right, 98 with discrepancy
             leads     40 opened, 58 held until the pilot of 40 is judged
@@ -191,6 +191,10 @@ fn a_lead_is_explained_part_by_part_and_the_parts_add_up_to_its_weight() {
 
             probability 0.999317 that the two records are of one person, if the model is
                         right
+                        0.000000 that they are kin of class 1, of which there are 4.684
+                        pairs for each of one person, and which reach these levels with a
+                        probability of: given_name 0.0006, surname 0.4089, birth 0.0000,
+                        home 0.0324
             A lead is something to look at. It decides nothing.
             --- exit code 0
         "]],
