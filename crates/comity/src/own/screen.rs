@@ -5,7 +5,7 @@
 //! that stay in the output. It reads no value.
 
 use agreement::Category;
-use linkage::model::{Column, Comparison, Rule};
+use linkage::model::{Column, Comparison, Rule, Test};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the holder declares of columns whose names say something else.
@@ -95,14 +95,14 @@ pub fn screen(
 
 fn users(column: &str, rules: &[Rule], comparisons: &[Comparison]) -> Vec<String> {
     let by_rule = rules.iter().filter(|rule| {
-        let is_key = |name: &str| name == column;
-        rule.keys
-            .iter()
-            .any(|key| is_key(&key.column) || key.against.as_deref().is_some_and(is_key))
+        let asks = rule.sql.as_deref().is_some_and(|sql| mentions(sql, column));
+        rule.columns().contains(&column) || asks
     });
     let by_comparison = comparisons.iter().filter(|comparison| {
         let in_level = |level: &linkage::model::Level| {
-            level.column.as_deref() == Some(column) || level.test.other_columns().contains(&column)
+            level.column.as_deref() == Some(column)
+                || level.test.other_columns().contains(&column)
+                || conditions(&level.test).iter().any(|sql| mentions(sql, column))
         };
         comparison.column == column || comparison.levels.iter().any(in_level)
     });
@@ -110,6 +110,30 @@ fn users(column: &str, rules: &[Rule], comparisons: &[Comparison]) -> Vec<String
         .map(|rule| format!("rule `{rule}`"))
         .chain(by_comparison.map(|comparison| format!("comparison `{}`", comparison.name)))
         .collect()
+}
+
+/// The conditions that a test is made of, as SQL.
+fn conditions(test: &Test) -> Vec<&str> {
+    match test {
+        Test::Expression(sql) => vec![sql],
+        Test::SomeItem(test) | Test::Not(test) => conditions(test),
+        Test::On(on) => conditions(&on.test),
+        Test::All(tests) | Test::Any(tests) => tests.iter().flat_map(conditions).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Says whether a condition has the name of a column anywhere, however it is quoted and in whatever letters: rather once too
+/// often than once too little.
+fn mentions(sql: &str, column: &str) -> bool {
+    let (sql, column) = (sql.to_lowercase(), column.to_lowercase());
+    let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
+    sql.match_indices(&column).any(|(at, found)| {
+        let after = &sql[at + found.len()..];
+        // `l.name` is written `name_l` too.
+        let after = after.strip_prefix("_l").or_else(|| after.strip_prefix("_r")).unwrap_or(after);
+        !sql[..at].ends_with(is_part) && !after.starts_with(is_part)
+    })
 }
 
 /// Finds the word, or the words in a row, that a column's name shares with the list.
@@ -133,6 +157,7 @@ fn looks_like(name: &str) -> Option<Category> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use linkage::Model;
 
     #[test]
     fn a_name_that_says_a_protected_trait_is_found_however_it_is_written() {
@@ -144,6 +169,69 @@ mod tests {
             ("alien-number", Category::AlienNumber),
         ] {
             assert_eq!(looks_like(name), Some(category), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_condition_mentions_a_column_however_it_is_quoted() {
+        for sql in [
+            "l.religion = r.religion",
+            "l.\"religion\" = r.\"religion\"",
+            "L.Religion = r.name",
+            "religion_l = religion_r",
+            "lower( l . religion ) = 'a'",
+        ] {
+            assert!(mentions(sql, "religion"), "{sql}");
+        }
+        for sql in ["l.name = r.name", "l.religions = r.religions", "l.old_religion = r.name"] {
+            assert!(!mentions(sql, "religion"), "{sql}");
+        }
+    }
+
+    #[test]
+    fn every_kind_of_rule_and_level_that_looks_at_a_protected_trait_is_found() {
+        let model = |rule: &str, level: &str| {
+            let text = format!(
+                r#"name = "screened"
+                link = "between"
+                prior = 0.5
+                threshold = 0.0
+                column = [
+                    {{ name = "name", from = ["name"] }}, {{ name = "kind", from = ["religion"] }},
+                    {{ name = "kinds", from = ["religion"], kind = {{ list = ";" }} }},
+                ]
+                rule = [{rule}]
+                [[comparison]]
+                name = "name"
+                column = "name"
+                level = [{{ test = {level}, m = 0.5, u = 0.5 }}, {{ test = "else", m = 0.5, u = 0.5 }}]"#
+            );
+            Model::from_toml(&text).unwrap()
+        };
+        let found = |model: &Model| {
+            let (rules, comparisons) = (model.rules(), model.comparisons());
+            screen(model.columns(), rules, comparisons, &Declared::default()).len()
+        };
+        let plain = r#"{ keys = [{ column = "name" }] }"#;
+        assert_eq!(found(&model(plain, r#""exact""#)), 0);
+        for rule in [
+            r#"{ keys = [{ column = "kind" }] }"#,
+            r#"{ keys = [{ column = "name", against = "kind" }] }"#,
+            r#"{ sql = "l.kind = r.kind" }"#,
+            r#"{ sql = "l.name = r.name and l.kind <> r.kind" }"#,
+            r#"{ sql = "l.kinds = r.kinds", explode = ["kinds"] }"#,
+            r#"{ neighbourhood = { column = "kind", window = 1 } }"#,
+            r#"{ min_hash = { column = "kind", q = 2, bands = 3, rows = 1 } }"#,
+        ] {
+            assert_eq!(found(&model(rule, r#""exact""#)), 1, "{rule}");
+        }
+        for level in [
+            r#"{ on = { column = "kind", test = "exact" } }"#,
+            r#"{ reversed = "kind" }"#,
+            r#"{ expression = "l.kind = r.kind" }"#,
+            r#"{ all = ["exact", { expression = "l.kind = r.kind" }] }"#,
+        ] {
+            assert_eq!(found(&model(plain, level)), 1, "{level}");
         }
     }
 

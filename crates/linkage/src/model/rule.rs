@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::column::kind_of;
 use super::{Column, Kind, Link, unsound};
 use crate::Result;
-use crate::expression::Expression;
+use crate::expression::{Expression, names_in};
 
 /// A rule that makes pairs. All that it says must hold of a pair, so each part makes fewer.
 ///
@@ -56,6 +56,16 @@ impl Rule {
     /// Makes a rule of keys alone.
     pub fn of_keys(keys: Vec<Key>) -> Self {
         Self { keys, ..Self::default() }
+    }
+
+    /// Returns the prepared columns that it looks at, in whatever way.
+    pub fn columns(&self) -> Vec<&str> {
+        let keyed = self.keys.iter().flat_map(|key| [Some(&key.column), key.against.as_ref()]);
+        let near = self.neighbourhood.iter().map(|near| &near.column);
+        let hashed = self.min_hash.iter().map(|hash| &hash.column);
+        let named = keyed.flatten().chain(&self.explode).chain(near).chain(hashed);
+        let asked = self.sql.iter().flat_map(|sql| names_in(sql));
+        named.map(String::as_str).chain(asked).collect()
     }
 
     /// Says whether keys are all that it has, one a record, so that its pairs are counted from the sizes of blocks.

@@ -144,7 +144,9 @@ fn refused(printer: &Printer) -> Done {
     printer.labelled("refused", "a look-up is about persons who are named one by one (floor F4)");
     printer.wrapped(
         "    here: ",
-        &format!("more than {MOST_ASKED} records were to be looked up in one call"),
+        &format!(
+            "more than {MOST_ASKED} records were to be looked up in one call; the number is the project's own, and no law's"
+        ),
     );
     printer.wrapped(
         "    do:   ",

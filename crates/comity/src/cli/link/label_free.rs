@@ -26,7 +26,7 @@ pub(super) struct LabelFree {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Without labels: how often records are drawn again
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(2..))]
     resamples: u32,
     /// Without labels: a file with the source's columns, of records that are known to have no counterpart in these files;
     /// every link of them is false
