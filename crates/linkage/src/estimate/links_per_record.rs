@@ -227,10 +227,9 @@ impl Fit {
             let mut sums = vec![(0.0, 0.0); classes.len()];
             let (mut own_links, mut log_likelihood) = (0.0, 0.0);
             for (links, records) in counts.iter().filter(|(_, records)| *records > 0.0) {
-                let joint: Vec<(f64, f64)> =
-                    classes.iter().map(|one| one.joint(own, *links)).collect();
+                let (joint, lowered) = joint_of(&classes, own, *links);
                 let all: f64 = joint.iter().map(|(with, without)| with + without).sum();
-                log_likelihood += records * all.max(f64::MIN_POSITIVE).ln();
+                log_likelihood += records * (all.max(f64::MIN_POSITIVE).ln() + lowered);
                 for (sum, (with, without)) in sums.iter_mut().zip(joint) {
                     let scale = records / all.max(f64::MIN_POSITIVE);
                     let (with, without) = (with * scale, without * scale);
@@ -262,7 +261,7 @@ impl Fit {
     /// Returns how many of these records are linked with their own partner, and the variance of that given the fit.
     fn own_links(&self, counts: &[(u32, f64)]) -> (f64, f64) {
         counts.iter().fold((0.0, 0.0), |(own, spread), (links, records)| {
-            let joint = self.classes.iter().map(|class| class.joint(self.own, *links));
+            let joint = joint_of(&self.classes, self.own, *links).0.into_iter();
             let (with, all) =
                 joint.fold((0.0, 0.0), |sums, (with, not)| (sums.0 + with, sums.1 + with + not));
             let chance = if all > 0.0 { with / all } else { 0.0 };
@@ -271,20 +270,39 @@ impl Fit {
     }
 }
 
+/// The probability, by class, that a record is of it and has so many links, with its own among them and without.
+///
+/// Where all of them are too small for a number, as of a record with very many links, all are raised alike; by the power of e
+/// that comes with them, they are to be lowered again.
+fn joint_of(classes: &[LinkClass], own: f64, links: u32) -> (Vec<(f64, f64)>, f64) {
+    let logs: Vec<(f64, f64)> = classes.iter().map(|class| class.log_joint(own, links)).collect();
+    let highest =
+        logs.iter().fold(f64::NEG_INFINITY, |most, (with, without)| most.max(*with).max(*without));
+    let lowered = if highest < SMALLEST && highest.is_finite() { highest } else { 0.0 };
+    let raised = |(with, without): (f64, f64)| ((with - lowered).exp(), (without - lowered).exp());
+    (logs.into_iter().map(raised).collect(), lowered)
+}
+
+/// The logarithm of what is still a number, with room to spare.
+const SMALLEST: f64 = -600.0;
+
 impl LinkClass {
-    /// The probability that a record is of this class and has so many links, with its own among them and without.
-    fn joint(&self, own: f64, links: u32) -> (f64, f64) {
-        let with = if links == 0 { 0.0 } else { own * poisson(links - 1, self.false_links) };
-        let without = (1.0 - own) * poisson(links, self.false_links);
-        (self.share * with, self.share * without)
+    /// The logarithms of the probability that a record is of this class and has so many links.
+    fn log_joint(&self, own: f64, links: u32) -> (f64, f64) {
+        let share = self.share.ln();
+        let with = match links.checked_sub(1) {
+            None => f64::NEG_INFINITY,
+            Some(others) => share + own.ln() + log_poisson(others, self.false_links),
+        };
+        (with, share + (1.0 - own).ln() + log_poisson(links, self.false_links))
     }
 }
 
-/// The probability of a count whose mean this is.
-fn poisson(count: u32, mean: f64) -> f64 {
+/// The logarithm of the probability of a count whose mean this is.
+fn log_poisson(count: u32, mean: f64) -> f64 {
     let mean = mean.max(LEAST);
     let factorial: f64 = (2..=count).map(|number| f64::from(number).ln()).sum();
-    (f64::from(count) * mean.ln() - mean - factorial).exp()
+    f64::from(count) * mean.ln() - mean - factorial
 }
 
 /// Draws a Poisson count of this mean; where it is large, by the normal approximation.
@@ -326,6 +344,20 @@ mod tests {
             }
         }
         (counts.into_iter().collect(), own_links, all)
+    }
+
+    #[test]
+    fn records_with_very_many_links_are_a_class_of_their_own_and_take_nothing_from_the_others() {
+        for many in [(50, 1.0), (150, 1.0), (150, 6.0), (3_000, 6.0)] {
+            let counts = [(0, 500_000.0), (1, 499_000.0), (2, 1_000.0), many];
+            let fit = likeliest_of(&counts, 2, 400);
+            assert!(fit.log_likelihood.is_finite() && fit.own.is_finite(), "{many:?}");
+            let shares: f64 = fit.classes.iter().map(|class| class.share).sum();
+            assert!((shares - 1.0).abs() < 1e-9, "{many:?}: {shares}");
+            let (own, spread) = fit.own_links(&counts);
+            // All but some five hundred of the single links are true, and of each pair of links one.
+            assert!((own - 499_000.0).abs() < 2_000.0 && spread >= 0.0, "{many:?}: {own}");
+        }
     }
 
     /// How often, of so many replicates, the interval of precision and that of recall hold the truth.
