@@ -186,11 +186,7 @@ impl Narrow<'_> {
 ///
 /// What is wrong with its expression.
 pub(crate) fn columns_of(rule: &Rule, columns: &[Column]) -> Result<Vec<String>> {
-    let keyed =
-        rule.keys.iter().flat_map(|key| [Some(&key.column), key.against.as_ref()]).flatten();
-    let near = rule.neighbourhood.iter().map(|near| &near.column);
-    let hashed = rule.min_hash.iter().map(|hash| &hash.column);
-    let mut all: Vec<String> = keyed.chain(near).chain(hashed).cloned().collect();
+    let mut all: Vec<String> = rule.stated_columns().cloned().collect();
     if let Some(sql) = &rule.sql {
         let place = format!("rule `{rule}`");
         let expression = Expression::read_exploded(&place, sql, columns, &rule.explode)?;

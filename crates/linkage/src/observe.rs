@@ -427,12 +427,21 @@ fn random_pair(tables: &Tables, dice: &mut Dice) -> Option<(RecordRef, RecordRef
 /// The pairs of one training rule, counted by pattern.
 pub(crate) struct Session {
     pub(crate) label: String,
+    /// The pairs that the rule makes.
     pub(crate) pairs: u64,
-    /// In order; with frequencies, a pattern stands several times.
+    /// In order; with frequencies, a pattern stands several times, and of very many pairs a sample is counted.
     pub(crate) counts: Vec<(Pattern, u64)>,
     pub(crate) taught: Vec<bool>,
     /// How common the equal values are of each count's pairs, where the recipe asks for that.
     pub(crate) frequencies: Option<Commonness>,
+}
+
+impl Session {
+    /// How many of the rule's pairs each one stands for that was counted.
+    pub(crate) fn each(&self) -> f64 {
+        let counted: u64 = self.counts.iter().map(|(_, count)| count).sum();
+        self.pairs as f64 / counted as f64
+    }
 }
 
 /// Counts the sessions of a recipe. `known` are blocks of the same tables, which hold some of its rules already, and `ready`
@@ -456,21 +465,26 @@ pub(crate) fn count_sessions<'t>(
             .iter()
             .map(|comparison| !shares_column(recipe.columns(), &keyed, comparison))
             .collect();
-        let (counts, frequencies) = if recipe.training().frequencies {
+        let (made, counts, frequencies) = if recipe.training().frequencies {
             let (counts, told) = Commonness::count(recipe, tables, &blocks, &taught)?;
-            (counts, Some(told))
+            (told.made, counts, Some(told))
         } else {
             let mut counts: FxHashMap<Pattern, u64> = FxHashMap::default();
             for (pattern, count) in count_ready(ready, &blocks) {
                 *counts.entry(pattern.only(&taught)).or_insert(0) += count;
             }
-            (sorted(counts), None)
+            (counts.values().sum(), sorted(counts), None)
         };
-        let pairs = counts.iter().map(|(_, count)| count).sum();
-        if pairs == 0 {
+        if counts.is_empty() {
             return Err(Error::EmptyRule { rule: rule.to_string() });
         }
-        sessions.push(Session { label: rule.to_string(), pairs, counts, taught, frequencies });
+        sessions.push(Session {
+            label: rule.to_string(),
+            pairs: made,
+            counts,
+            taught,
+            frequencies,
+        });
     }
     for (index, comparison) in comparisons.iter().enumerate() {
         let fixed = comparison.levels.iter().all(|level| level.m.is_some());

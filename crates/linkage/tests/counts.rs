@@ -121,7 +121,7 @@ fn what_many_alike_records_make_is_counted_exactly_whatever_the_rules_ask() {
 #[test]
 fn rules_in_any_order_count_the_same_pairs_in_all() {
     let model = Model::from_toml(&MODEL.replace("LINK", "between")).unwrap();
-    let rows: Vec<usize> = (0..600).map(|row| row * row % UNLIKE.len()).collect();
+    let rows: Vec<usize> = (0..600).map(|row| row % UNLIKE.len()).collect();
     let tables = tables(&model, &rows);
     let of = |rules: &[Rule]| counts(&tables, rules).last().unwrap().cumulative_pairs;
     let mut rules = model.rules().to_vec();

@@ -246,13 +246,18 @@ impl<'m> Shared<'m> {
                         .levels
                         .iter()
                         .any(|level| level.column.as_ref() == Some(&column.name))
+                    || comparison
+                        .levels
+                        .iter()
+                        .any(|level| level.test.other_columns().contains(&column.name.as_str()))
             };
             let of: Vec<usize> = (0..)
                 .zip(model.comparisons())
                 .filter(|(_, one)| looks(one))
                 .map(|(place, _)| place)
                 .collect();
-            for name in origins(column) {
+            // What only rules look at stays with the first record.
+            for name in origins(column).filter(|_| !of.is_empty()) {
                 compared.entry(name).or_default().extend(&of);
             }
         }

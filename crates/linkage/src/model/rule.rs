@@ -60,12 +60,16 @@ impl Rule {
 
     /// Returns the prepared columns that it looks at, in whatever way.
     pub fn columns(&self) -> Vec<&str> {
+        let asked = self.sql.iter().flat_map(|sql| names_in(sql));
+        self.stated_columns().chain(&self.explode).map(String::as_str).chain(asked).collect()
+    }
+
+    /// Returns those that it states, without those that its condition names.
+    pub(crate) fn stated_columns(&self) -> impl Iterator<Item = &String> {
         let keyed = self.keys.iter().flat_map(|key| [Some(&key.column), key.against.as_ref()]);
         let near = self.neighbourhood.iter().map(|near| &near.column);
         let hashed = self.min_hash.iter().map(|hash| &hash.column);
-        let named = keyed.flatten().chain(&self.explode).chain(near).chain(hashed);
-        let asked = self.sql.iter().flat_map(|sql| names_in(sql));
-        named.map(String::as_str).chain(asked).collect()
+        keyed.flatten().chain(near).chain(hashed)
     }
 
     /// Says whether keys are all that it has, one a record, so that its pairs are counted from the sizes of blocks.

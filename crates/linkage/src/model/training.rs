@@ -37,8 +37,9 @@ pub struct Training {
     /// Whether the m are learnt with frequencies: a pair of equal values then counts by how common these are, and not by
     /// how common equal values are on average, as it will when it is weighed.
     ///
-    /// It costs pairs and not patterns. In a rule of many pairs, those of some source records are looked at. Standing
-    /// alone, patterns say the same of m on average, with larger errors.
+    /// It costs pairs and not patterns, one after the other. Between two tables, of a rule of very many pairs those of some
+    /// source records are looked at. Levels of items in common take their part only when they are weighed. Standing alone,
+    /// patterns say the same of m on average, with larger errors.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub frequencies: bool,
     /// Whether a source record has one partner at most. When left out: where one-to-one keeps one for each source record.

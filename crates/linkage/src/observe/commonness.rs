@@ -19,6 +19,8 @@ const STEPS: f64 = 64.0;
 
 /// How common the equal values of each count's pairs are.
 pub(crate) struct Commonness {
+    /// How many pairs the rule makes, counted or not.
+    pub(super) made: u64,
     /// By count: the sum of the weighed logarithms of shares, to the base of 2, in steps.
     steps: Vec<i32>,
     /// By comparison, where its frequencies are taken: the exact level, the adjustment's weight, and which levels take it.
@@ -26,8 +28,9 @@ pub(crate) struct Commonness {
 }
 
 impl Commonness {
-    /// Goes through the pairs of a rule, or those of some source records where they are very many, and counts them by
-    /// pattern and by how common their values are. Nothing is told of comparisons that the rule doesn't teach.
+    /// Goes through the pairs of a rule, or between two tables those of some source records where they are very many, and
+    /// counts them by pattern and by how common their values are. Nothing is told of comparisons that the rule doesn't
+    /// teach.
     pub(super) fn count(
         recipe: &Recipe,
         tables: &Tables,
@@ -40,7 +43,9 @@ impl Commonness {
         let chosen = choose_sources(tables, blocks, training.seed, MOST_WEIGHED);
         let mut comparer = Comparer::new(tables, recipe.comparisons())?;
         let mut counts: FxHashMap<(Pattern, i32), u64> = FxHashMap::default();
+        let mut made = 0;
         for pair in blocks.pairs() {
+            made += 1;
             if chosen.as_ref().is_some_and(|chosen| !chosen[pair.source.index()]) {
                 continue;
             }
@@ -57,7 +62,7 @@ impl Commonness {
         let steps = counts.iter().map(|((_, steps), _)| *steps).collect();
         let exact = recipe.comparisons().iter().map(adjusted).collect();
         let counts = counts.into_iter().map(|((pattern, _), count)| (pattern, count)).collect();
-        Ok((counts, Self { steps, exact }))
+        Ok((counts, Self { made, steps, exact }))
     }
 
     /// Returns the natural logarithm of what frequencies add to the odds of each count, by the u as it is thought to be.

@@ -81,6 +81,9 @@ fn led_to(test: &Test, values: &Values) -> Option<Vec<(u32, u32)>> {
             let mut pairs = with_itself(texts.len());
             for round in 0..search.rounds() {
                 pairs.extend(search.pairs(round));
+                if pairs.len() > MOST + texts.len() {
+                    return None;
+                }
             }
             Some(pairs)
         }

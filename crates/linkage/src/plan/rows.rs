@@ -280,7 +280,7 @@ impl RowMaker {
         if let Some(comparison) = model.comparisons().iter().find(by_items) {
             return Err(Error::UnsoundModel {
                 place: format!("comparison `{}`", comparison.name),
-                problem: "weighs how common the items of lists are, which takes whole tables: it cannot be planned"
+                problem: "weighs how common the items of lists are, which takes whole tables: link without a bound of memory, or leave `frequency` out"
                     .to_owned(),
             });
         }

@@ -61,6 +61,21 @@ impl Importer {
                 .with_remedy("state `frequency` for the comparison, and train again"),
             );
         }
+        let by_items = |level: &&Level| level.test.asks_for_equal_items();
+        if let Some(level) = own.and(levels.iter().find(by_items)) {
+            self.report.push(
+                Difference::new(
+                    format!("{place}, term frequencies"),
+                    Changes::Weights,
+                    "adjusts levels of items in common by whole lists or not at all",
+                    format!(
+                        "adjusts `{}` by the rarest item that the two lists share",
+                        level.label()
+                    ),
+                )
+                .with_remedy("leave `frequency` out of the comparison, if that is not meant"),
+            );
+        }
         own.map(|own| Frequency { weight: own.weight, minimum_u: own.minimum_u, similar })
     }
 }

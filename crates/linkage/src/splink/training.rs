@@ -242,14 +242,14 @@ fn weights(model: &Model, shares: &[Option<Vec<[f64; 2]>>]) -> Vec<Option<Vec<f6
             let before = comparison.levels[exact].u.unwrap_or(UNSEEN);
             shares[exact][1].log2() - before.log2()
         });
-        let of = |(index, ([m, u], level)): (usize, (&[f64; 2], &Level))| {
+        let taking = comparison.frequency.map(|frequency| frequency.levels_taking(comparison));
+        let taking = taking.unwrap_or_default();
+        let of = |(index, [m, u]): (usize, &[f64; 2])| {
             let partial = (m / u).log2();
-            let adjusted = comparison.frequency.filter(|frequency| {
-                exact == Some(index) || (frequency.similar && level.test.is_likeness())
-            });
+            let adjusted = comparison.frequency.filter(|_| taking[index]);
             partial + adjusted.map_or(0.0, |frequency| frequency.weight * moved)
         };
-        Some(shares.iter().zip(&comparison.levels).enumerate().map(of).collect())
+        Some(shares.iter().enumerate().map(of).collect())
     };
     model.comparisons().iter().zip(shares).map(one).collect()
 }

@@ -63,11 +63,13 @@ pub(super) fn learn_m(
         for (index, counts) in
             estimate.same_at.iter().enumerate().filter(|(index, _)| session.taught[*index])
         {
+            // A sample's pairs count for all that the rule makes, and its errors stay a sample's.
+            let each = session.each();
             for (sum, count) in same_at[index].iter_mut().zip(counts) {
-                *sum += count;
+                *sum += each * count;
             }
             // Pooled by the same pairs that each session found, so variances by their squares.
-            let found: f64 = counts.iter().sum();
+            let found = each * counts.iter().sum::<f64>();
             for (sum, error) in variances[index].iter_mut().zip(&errors[index]) {
                 *sum += (found * error).powi(2);
             }

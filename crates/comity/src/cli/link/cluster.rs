@@ -415,16 +415,11 @@ fn write_splits(
     members: &Members<'_>,
     clusters: &Clusters,
 ) -> Result<(), Error> {
-    let cannot = |source| Error::CannotWrite { path: path.to_owned(), source };
-    program::write_in_pieces(path, |file| {
-        let mut file = BufWriter::new(file);
-        writeln!(file, "one_file,one,other_file,other,weight,reason").map_err(cannot)?;
-        for split in clusters.splits() {
-            let pair = spelled(tables, members, &split.bond)?;
-            writeln!(file, "{pair},{}", said(split.reason)).map_err(cannot)?;
-        }
-        file.flush().map_err(cannot)
-    })
+    let rows = clusters.splits().iter().map(|split| {
+        let pair = spelled(tables, members, &split.bond)?;
+        Ok(format!("{pair},{}", said(split.reason)))
+    });
+    write_rows(path, "reason", rows)
 }
 
 /// Writes what alone holds a cluster together: pairs without which it would be two, and then records without which it would
@@ -435,18 +430,29 @@ fn write_bridges(
     members: &Members<'_>,
     clusters: &Clusters,
 ) -> Result<(), Error> {
+    let held = clusters.bridges();
+    let pairs = held.bridges().iter().map(|bridge| {
+        let pair = spelled(tables, members, &bridge.bond)?;
+        Ok(format!("{pair},{}", bridge.smaller_side))
+    });
+    let records = held.cut_members().iter().map(|cut| {
+        let (whose, record) = known(tables, members, *cut)?;
+        Ok(format!("{whose},{},,,,", field(&record)))
+    });
+    write_rows(path, "smaller_side", pairs.chain(records))
+}
+
+/// Writes pairs of records with their weights and one column more.
+fn write_rows(
+    path: &Path,
+    column: &str,
+    mut rows: impl Iterator<Item = Result<String, Error>>,
+) -> Result<(), Error> {
     let cannot = |source| Error::CannotWrite { path: path.to_owned(), source };
     program::write_in_pieces(path, |file| {
         let mut file = BufWriter::new(file);
-        writeln!(file, "one_file,one,other_file,other,weight,smaller_side").map_err(cannot)?;
-        for bridge in clusters.bridges().bridges() {
-            let pair = spelled(tables, members, &bridge.bond)?;
-            writeln!(file, "{pair},{}", bridge.smaller_side).map_err(cannot)?;
-        }
-        for cut in clusters.bridges().cut_members() {
-            let (whose, record) = known(tables, members, *cut)?;
-            writeln!(file, "{whose},{},,,,", field(&record)).map_err(cannot)?;
-        }
+        writeln!(file, "one_file,one,other_file,other,weight,{column}").map_err(cannot)?;
+        rows.try_for_each(|row| writeln!(file, "{}", row?).map_err(cannot))?;
         file.flush().map_err(cannot)
     })
 }

@@ -1,7 +1,7 @@
 //! `comity link find`: looks records up, one by one, in a file that its holder owns.
 //!
 //! Beside the path of the data. The file is prepared once; then each line of standard input is one record, and is answered
-//! before the next is read. Whoever stands in the answers was asked for by name: only records at or above the model's
+//! before the next is read, or in JSON all at the end. Whoever stands in the answers was asked for by name: only records at or above the model's
 //! threshold are told of, a few for each, and for no more records than the floor lets one recipient ask about
 //! (F4). On files of one's own nothing is counted over time; where records are held for somebody else, every look-up takes
 //! a permit and counts, and this command is not the way.
@@ -110,7 +110,7 @@ impl Words {
                 continue;
             }
             if count == MOST_ASKED {
-                return Ok(refused(printer));
+                return Ok(refused(printer, &told));
             }
             count += 1;
             let record = record(&line, &asked, &from, number)?;
@@ -138,9 +138,11 @@ fn index(model: &Model, file: &OwnFile, held: Side) -> Result<Index, Error> {
     Ok(Index::new(model.clone(), held, table)?)
 }
 
-/// Says why no more is looked up.
-fn refused(printer: &Printer) -> Done {
-    printer.json(&serde_json::json!({ "refused": { "rule": "floor-f4", "most": MOST_ASKED } }));
+/// Says why no more is looked up, after what was told.
+fn refused(printer: &Printer, told: &[Value]) -> Done {
+    printer.json(&serde_json::json!({
+        "refused": { "rule": "floor-f4", "most": MOST_ASKED }, "asked": told, "cannot_enter_casework": true,
+    }));
     printer.labelled("refused", "a look-up is about persons who are named one by one (floor F4)");
     printer.wrapped(
         "    here: ",
@@ -205,7 +207,7 @@ fn answer(
     for rule in found.left_out.iter().filter_map(|rule| model.rules().get(usize::from(*rule))) {
         printer.wrapped(
             "          ",
-            &format!("not looked up by `{rule}`: more than {MOST_COMPARED} share its key"),
+            &format!("not looked up by `{rule}`: more than {MOST_COMPARED} would be compared"),
         );
     }
     let hits = found.hits.iter().map(|hit| {

@@ -30,13 +30,13 @@ pub(super) struct LabelFree {
     resamples: u32,
     /// Without labels: a file with the source's columns, of records that are known to have no counterpart in these files;
     /// every link of them is false
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["truth", "labels", "made_decoys"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["truth", "labels", "made_decoys", "individuals"])]
     decoys: Option<PathBuf>,
     /// Without labels: makes up so many such records of the values of the source's records
-    #[arg(long, value_name = "COUNT", conflicts_with_all = ["truth", "labels"])]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..), conflicts_with_all = ["truth", "labels", "individuals"])]
     made_decoys: Option<u32>,
-    /// Without labels: the share of the source's records that are known to have a counterpart, such as 1 where the other
-    /// file holds everybody; recall is then held against it
+    /// Without labels, of two files linked with each other: the share of the source's records that are known to have a
+    /// counterpart, such as 1 where the other file holds everybody; recall is then held against it
     #[arg(long, value_name = "SHARE", value_parser = share, conflicts_with_all = ["truth", "labels"])]
     covered: Option<f64>,
 }

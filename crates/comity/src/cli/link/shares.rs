@@ -52,21 +52,15 @@ impl Shares {
         Ok(Scorer::with_frequencies(model, tables, frequencies)?)
     }
 
-    /// Makes the scorer of a model for tables with decoys, which make no value more common.
+    /// Makes the scorer of a model for tables with decoys, which make no value more common. Individuals are not told apart
+    /// beside them.
     pub(super) fn scorer_with_decoys<'t>(
         &self,
         model: &'t Model,
         tables: &'t Tables,
         decoys: &Range<u32>,
     ) -> Result<Scorer<'t>, Error> {
-        let mut frequencies = if self.individuals {
-            Frequencies::of_individuals(
-                &self.scorer(model, model.threshold(), tables)?,
-                model.threshold(),
-            )?
-        } else {
-            Frequencies::of_others(tables, model.comparisons(), decoys)?
-        };
+        let mut frequencies = Frequencies::of_others(tables, model.comparisons(), decoys)?;
         self.supply(&mut frequencies, model, tables)?;
         Ok(Scorer::with_frequencies(model, tables, frequencies)?)
     }
