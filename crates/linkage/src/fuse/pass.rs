@@ -4,6 +4,7 @@
 //! one thread and shares nothing with others but what is read. Sums are taken in the order of the model, by
 //! [`Scorer::weight`], so a weight has the same bits as in the plain composition.
 
+use std::iter;
 use std::ops::Range;
 
 use rustc_hash::FxHashMap;
@@ -94,10 +95,10 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn gather(&mut self, rows: &Rows, records: &[RecordRef]) {
+    fn gather<'r>(&mut self, rows: &Rows, lists: impl Iterator<Item = &'r [RecordRef]>) {
         self.words.clear();
         self.stride = rows.stride();
-        for record in records {
+        for record in lists.flatten() {
             self.words.extend_from_slice(rows.row(record.index()));
         }
     }
@@ -113,11 +114,21 @@ const GATHERED: usize = 512;
 /// How many pairs are narrowed at once, or a row of them more.
 const NARROWED: usize = 1 << 12;
 
-/// Rows gathered and the records that they are of.
+/// Up to how many recipients' records a source record is held against one by one: to look at some side by side takes as
+/// much as to look at all lanes.
+const FEW: usize = 2;
+
+/// Says whether an earlier rule makes a pair; `earlier` are the words of the keys of those.
+#[inline]
+fn made_earlier(earlier: &[usize], left: &[u32], right: &[u32]) -> bool {
+    earlier.iter().any(|word| left[*word] == right[*word] && left[*word] != NO_VALUE)
+}
+
+/// Records, and where what was gathered of them begins: their rows, or, where a sieve looks at many, their columns.
 #[derive(Clone, Copy)]
 struct Members<'g> {
     rows: &'g Gathered,
-    /// Where the first one's row is.
+    /// Where the first one's row or column is.
     from: usize,
     records: &'g [RecordRef],
 }
@@ -226,16 +237,7 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
         for (source, recipient) in pairs {
             let left = ready.source.row(source.index());
             let right = ready.recipient_rows().row(recipient.index());
-            let Goal::Heavy { scorer, least } = self.fused.goal else {
-                self.count(rule, *source, *recipient, left, right);
-                continue;
-            };
-            self.tally.new_pairs[usize::from(rule)] += 1;
-            let pair = (*source, *recipient);
-            let (equal, missing) = self.agreement(left, right);
-            if let Some(pattern) = self.heavy(scorer, pair, left, right, equal, missing) {
-                self.keep(scorer, least, rule, pattern, pair, (left, right));
-            }
+            self.new_pair(rule, (*source, *recipient), (left, right));
         }
     }
 
@@ -267,21 +269,23 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
                 to += 1;
             }
             let all = keyed.sources.of_all(from, to);
-            let others = if between { keyed.recipients.of_all(from, to) } else { all };
-            sources.gather(&self.fused.ready.source, all);
-            if self.fused.sieve.is_some() {
-                self.columns.gather(self.fused.ready.recipient_rows(), others);
-            } else if between {
-                recipients.gather(self.fused.ready.recipient_rows(), others);
+            sources.gather(&self.fused.ready.source, iter::once(all));
+            if between {
+                let others = (from..to).map(|block| keyed.recipients.of(block));
+                self.gather_others(others, &mut recipients);
+            } else if self.fused.sieve.is_some() {
+                self.columns.gather(&self.fused.ready.source, iter::once(all));
             }
-            let (mut row, mut column) = (0, 0);
+            let (mut row, mut of_rows, mut of_columns) = (0, 0, 0);
             for block in from..to {
                 let here = Members { rows: &sources, from: row, records: keyed.sources.of(block) };
                 row += here.records.len();
                 if between {
                     let records = keyed.recipients.of(block);
-                    let there = Members { rows: &recipients, from: column, records };
-                    column += records.len();
+                    let place =
+                        if self.is_sifted(records.len()) { &mut of_columns } else { &mut of_rows };
+                    let there = Members { rows: &recipients, from: *place, records };
+                    *place += records.len();
                     self.rectangle(rule, here, there);
                 } else {
                     self.triangle(rule, here);
@@ -308,11 +312,11 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
         }
         let all = if between { keyed.recipients.of(block) } else { keyed.sources.of(block) };
         let there = &all[across];
-        sources.gather(&self.fused.ready.source, here);
-        if self.fused.sieve.is_some() {
-            self.columns.gather(self.fused.ready.recipient_rows(), there);
-        } else if !halved {
-            recipients.gather(self.fused.ready.recipient_rows(), there);
+        sources.gather(&self.fused.ready.source, iter::once(here));
+        if !halved {
+            self.gather_others(iter::once(there), &mut recipients);
+        } else if self.fused.sieve.is_some() {
+            self.columns.gather(&self.fused.ready.source, iter::once(here));
         }
         let down = Members { rows: &sources, from: 0, records: here };
         if halved {
@@ -329,19 +333,33 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
         among.is_none_or(|among| sources.iter().any(|source| among[source.index()]))
     }
 
+    /// Gathers what others than the source's records are held against: columns where a sieve looks at them, rows elsewhere.
+    fn gather_others<'r>(
+        &mut self,
+        lists: impl Iterator<Item = &'r [RecordRef]> + Clone,
+        rows: &mut Gathered,
+    ) {
+        let of = self.fused.ready.recipient_rows();
+        rows.gather(of, lists.clone().filter(|list| !self.is_sifted(list.len())));
+        if self.fused.sieve.is_some() {
+            let sifted = lists.filter(|list| list.len() > FEW);
+            self.columns.gather(of, sifted);
+        }
+    }
+
+    /// Says whether a sieve looks at so many pairs of a source record.
+    #[inline]
+    fn is_sifted(&self, others: usize) -> bool {
+        others > FEW && self.fused.sieve.is_some()
+    }
+
     fn rectangle(&mut self, rule: u16, down: Members<'_>, across: Members<'_>) {
         for (row, source) in down.records.iter().enumerate() {
             if self.fused.among.is_some_and(|among| !among[source.index()]) {
                 continue;
             }
             let left = down.rows.row(down.from + row);
-            if let Some(sieve) = &self.fused.sieve {
-                self.sifted(sieve, rule, (*source, left), across.records, across.from);
-                continue;
-            }
-            for (column, recipient) in across.records.iter().enumerate() {
-                self.pair(rule, *source, *recipient, left, across.rows.row(across.from + column));
-            }
+            self.row(rule, (*source, left), across);
         }
     }
 
@@ -351,14 +369,30 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
                 continue;
             }
             let left = members.rows.row(members.from + row);
-            let later = &members.records[row + 1..];
-            if let Some(sieve) = &self.fused.sieve {
-                self.sifted(sieve, rule, (*source, left), later, members.from + row + 1);
-                continue;
+            let later = Members {
+                from: members.from + row + 1,
+                records: &members.records[row + 1..],
+                ..members
+            };
+            self.row(rule, (*source, left), later);
+        }
+    }
+
+    /// Looks at the pairs of one source record with others.
+    #[inline]
+    fn row(&mut self, rule: u16, (source, left): (RecordRef, &[u32]), across: Members<'_>) {
+        match &self.fused.sieve {
+            Some(sieve) if across.records.len() > FEW => {
+                self.sifted(sieve, rule, (source, left), across.records, across.from);
             }
-            for (column, recipient) in later.iter().enumerate() {
-                let right = members.rows.row(members.from + row + 1 + column);
-                self.pair(rule, *source, *recipient, left, right);
+            _ => {
+                let earlier = &self.fused.keys[..usize::from(rule)];
+                for (column, recipient) in across.records.iter().enumerate() {
+                    let right = across.rows.row(across.from + column);
+                    if !made_earlier(earlier, left, right) {
+                        self.new_pair(rule, (source, *recipient), (left, right));
+                    }
+                }
             }
         }
     }
@@ -381,11 +415,7 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
         for place in &sifted.found {
             let recipient = recipients[*place as usize - from];
             let right = self.fused.ready.recipient_rows().row(recipient.index());
-            let (equal, missing) = self.agreement(left, right);
-            let pair = (source, recipient);
-            if let Some(pattern) = self.heavy(scorer, pair, left, right, equal, missing) {
-                self.keep(scorer, least, rule, pattern, pair, (left, right));
-            }
+            self.keep_heavy(scorer, least, rule, (source, recipient), (left, right));
         }
         self.sifted = sifted;
     }
@@ -402,41 +432,40 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
         (equal & !missing & self.fused.ready.equal_is_first, missing)
     }
 
-    /// Compares a pair and counts it, where every pair's pattern is asked for.
+    /// Compares and weighs, or counts, a pair that a rule makes and no rule before it.
     #[inline]
-    fn pair(
+    fn new_pair(
         &mut self,
         rule: u16,
-        source: RecordRef,
-        recipient: RecordRef,
-        left: &[u32],
-        right: &[u32],
-    ) {
-        let earlier = &self.fused.keys[..usize::from(rule)];
-        if earlier.iter().any(|word| left[*word] == right[*word] && left[*word] != NO_VALUE) {
-            return;
-        }
-        self.count(rule, source, recipient, left, right);
-    }
-
-    /// Does it for a pair that no earlier rule makes.
-    #[inline]
-    fn count(
-        &mut self,
-        rule: u16,
-        source: RecordRef,
-        recipient: RecordRef,
-        left: &[u32],
-        right: &[u32],
+        pair: (RecordRef, RecordRef),
+        (left, right): (&[u32], &[u32]),
     ) {
         self.tally.new_pairs[usize::from(rule)] += 1;
+        if let Goal::Heavy { scorer, least } = self.fused.goal {
+            return self.keep_heavy(scorer, least, rule, pair, (left, right));
+        }
         let (equal, missing) = self.agreement(left, right);
-        let pattern = self.pattern(source, recipient, left, right, equal, missing);
+        let pattern = self.pattern(pair, left, right, equal, missing);
         *self.tally.patterns[usize::from(rule)].entry(pattern).or_insert(0) += 1;
         if let Goal::Everything { scorer, least } = self.fused.goal {
-            let pair = (source, recipient);
             let weight = self.keep(scorer, least, rule, pattern, pair, (left, right));
             *self.tally.histogram.entry(whole(weight)).or_insert(0) += 1;
+        }
+    }
+
+    /// Weighs a pair as far as it takes, and keeps it where it weighs enough.
+    #[inline]
+    fn keep_heavy(
+        &mut self,
+        scorer: &Scorer<'_>,
+        least: f64,
+        rule: u16,
+        pair: (RecordRef, RecordRef),
+        (left, right): (&[u32], &[u32]),
+    ) {
+        let (equal, missing) = self.agreement(left, right);
+        if let Some(pattern) = self.heavy(scorer, pair, left, right, equal, missing) {
+            self.keep(scorer, least, rule, pattern, pair, (left, right));
         }
     }
 
@@ -466,8 +495,7 @@ impl<'f, 's, 't> Worker<'f, 's, 't> {
 
     fn pattern(
         &mut self,
-        source: RecordRef,
-        recipient: RecordRef,
+        (source, recipient): (RecordRef, RecordRef),
         left: &[u32],
         right: &[u32],
         equal: u32,

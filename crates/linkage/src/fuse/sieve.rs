@@ -353,11 +353,15 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    pub(crate) fn gather(&mut self, rows: &Rows, records: &[RecordRef]) {
+    pub(crate) fn gather<'r>(
+        &mut self,
+        rows: &Rows,
+        lists: impl Iterator<Item = &'r [RecordRef]> + Clone,
+    ) {
         // What lies beyond the last record is looked at with it, and left out.
-        self.length = records.len() + LANES;
+        self.length = lists.clone().map(<[_]>::len).sum::<usize>() + LANES;
         self.words.resize(self.length * rows.stride(), 0);
-        for (place, record) in records.iter().enumerate() {
+        for (place, record) in lists.flatten().enumerate() {
             let cells = self.words[place..].iter_mut().step_by(self.length);
             cells.zip(rows.row(record.index())).for_each(|(cell, word)| *cell = *word);
         }
