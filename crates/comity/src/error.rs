@@ -31,6 +31,14 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// Something was asked for that changes nothing together with the rest.
+    #[error("`{option}` changes nothing here: it is for {of}")]
+    WithoutEffect {
+        /// What was asked for.
+        option: &'static str,
+        /// Where it does change something.
+        of: &'static str,
+    },
     /// There is no program in the folder.
     #[error("`{}` is no program's folder: it has no agreement.toml", path.display())]
     NoProgram {
@@ -440,6 +448,7 @@ impl Error {
             Error::NoTruth { .. } => fixed(
                 "name the column that says who is who (--truth), or pairs that people judged (--labels)",
             ),
+            Error::WithoutEffect { .. } => fixed("leave it out, or ask for what it is for"),
             Error::NoProgram { .. } => {
                 fixed("`comity new --law us-cmppa FOLDER` begins one; `examples/benefits` is one")
             }

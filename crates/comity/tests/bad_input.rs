@@ -201,7 +201,7 @@ fn an_empty_file_stops_the_run() {
         &expect![[r"
         --- standard error
         error: `benefits/payroll.csv` holds no record
-        hint: if none is right, have the manifest or the trailer state 0 records
+        hint: give a file with records; where a run is right to have none, its manifest or trailer states 0
         --- exit code 1
     "]],
     );

@@ -142,6 +142,59 @@ fn curves_and_mistakes_of_an_evaluation_agree_with_what_it_says() {
 }
 
 #[test]
+fn mistakes_of_files_linked_both_ways_name_the_file_of_either_record() {
+    let desk = trained();
+    desk.edit("model.toml", "link = \"between\"", "link = \"both\"");
+    let words =
+        format!("link evaluate model.toml {FILES} --truth truth_person --mistakes wrong.csv");
+    desk.call(&words).well();
+    let wrong = desk.read("wrong.csv");
+    let head: Vec<&str> = wrong.lines().next().unwrap().split(',').collect();
+    assert_eq!(head[head.len() - 2..], ["source_file", "recipient_file"]);
+    let rows = rows(&wrong);
+    for row in &rows {
+        // Ids of the source's file begin with P, those of the recipient's with C.
+        for (id, file) in [(&row[1], &row[row.len() - 2]), (&row[2], &row[row.len() - 1])] {
+            let of = if id.starts_with('P') { "source" } else { "recipient" };
+            assert_eq!(file, of, "{row:?}");
+        }
+    }
+    let files = |row: &Vec<String>| row[row.len() - 2..].concat();
+    let some = |of: &str| rows.iter().any(|row| files(row) == of);
+    assert!(some("sourcerecipient"), "{wrong}");
+}
+
+#[test]
+fn what_would_change_nothing_is_refused_by_name() {
+    let desk = trained();
+    let cluster = format!("link cluster model.toml {FILES} --method");
+    for (words, option, of) in [
+        (format!("{cluster} connected --neutral 0.9"), "--neutral", "--method correlation"),
+        (format!("{cluster} correlation --ties drop"), "--ties", "--method best-link"),
+    ] {
+        fails(&desk.call(&words), &[option, of, "leave it out"]);
+    }
+    desk.edit("model.toml", "link = \"between\"", "link = \"within\"");
+    let within = "model.toml people/payroll.csv --id id";
+    desk.write("asked.jsonl", "{}\n");
+    for (words, option) in [
+        (format!("link evaluate {within} --covered 0.5"), "--covered"),
+        (format!("link find {within} --records asked.jsonl --held-as source"), "--held-as"),
+    ] {
+        fails(&desk.call(&words), &[option, "two files", "leave it out"]);
+    }
+}
+
+#[test]
+fn a_file_of_decoys_without_a_record_is_named() {
+    let desk = trained();
+    let head = desk.read("people/payroll.csv").lines().next().unwrap().to_owned();
+    desk.write("none.csv", format!("{head}\n"));
+    let words = format!("link evaluate model.toml {FILES} --resamples 2 --decoys none.csv");
+    fails(&desk.call(&words), &["none.csv", "no record", "give a file with records"]);
+}
+
+#[test]
 fn every_class_of_kin_is_on_the_page_and_in_explanations() {
     let desk = trained();
     let kin = format!(

@@ -214,7 +214,7 @@ impl Error {
                 "the transfer was probably broken off; ask the source to deliver the file again"
             }
             Self::NoRecords { .. } => {
-                "if none is right, have the manifest or the trailer state 0 records"
+                "give a file with records; where a run is right to have none, its manifest or trailer states 0"
             }
             Self::TooManyRecords { .. } | Self::ColumnTooLarge { .. } => {
                 "deliver the file in parts, each a run of its own"
@@ -472,7 +472,7 @@ mod tests {
             `in/claims.csv` is empty
               hint: the transfer was probably broken off; ask the source to deliver the file again
             `in/claims.csv` holds no record
-              hint: if none is right, have the manifest or the trailer state 0 records
+              hint: give a file with records; where a run is right to have none, its manifest or trailer states 0
             `in/claims.csv` holds more than 10 records
               hint: deliver the file in parts, each a run of its own
             `in/claims.csv`, line 7: column `surname` is larger than 2 GB of text up to here

@@ -921,7 +921,7 @@ fn an_empty_file_and_one_with_only_a_header_are_errors() {
         "case,name\n",
         &["case"],
         &expect![
-            "`claims.csv` holds no record\nhint: if none is right, have the manifest or the trailer state 0 records"
+            "`claims.csv` holds no record\nhint: give a file with records; where a run is right to have none, its manifest or trailer states 0"
         ],
     );
 }

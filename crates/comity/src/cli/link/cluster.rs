@@ -48,8 +48,8 @@ pub(super) struct Words {
     #[arg(long, value_name = "PROBABILITY", value_parser = probability)]
     neutral: Option<f64>,
     /// With --method best-link: what becomes of two equal pairs of one record
-    #[arg(long, value_enum, default_value_t = OnTie::Drop)]
-    ties: OnTie,
+    #[arg(long, value_enum)]
+    ties: Option<OnTie>,
     /// Splits what a single pair below this probability holds together, where either side has two records or more
     #[arg(long, value_name = "PROBABILITY", value_parser = probability)]
     split_bridges: Option<f64>,
@@ -101,7 +101,20 @@ enum Whose {
 }
 
 impl Words {
+    /// Refuses what the method that was asked for doesn't look at.
+    fn check(&self) -> Result<(), Error> {
+        let of = if self.neutral.is_some() && self.method != By::Correlation {
+            Some(("--neutral", "--method correlation"))
+        } else if self.ties.is_some() && self.method != By::BestLink {
+            Some(("--ties", "--method best-link"))
+        } else {
+            None
+        };
+        of.map_or(Ok(()), |(option, of)| Err(Error::WithoutEffect { option, of }))
+    }
+
     pub(super) fn carry_out(self, printer: &Printer) -> Result<Done, Error> {
+        self.check()?;
         let model = Model::from_toml(&program::read(&self.model)?)?;
         let mut plan = (&model).into();
         if self.files.refused(&plan, printer) {
@@ -183,8 +196,8 @@ impl Words {
             By::Correlation => Method::Correlation,
             By::Connected => Method::Connected,
             By::BestLink => Method::BestLink(match self.ties {
-                OnTie::Drop => Ties::Drop,
-                OnTie::Lowest => Ties::Lowest,
+                Some(OnTie::Lowest) => Ties::Lowest,
+                Some(OnTie::Drop) | None => Ties::Drop,
             }),
         };
         let weight = |share: Option<f64>| share.map(|share| weight_from(model, share));

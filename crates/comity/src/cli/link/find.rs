@@ -40,9 +40,9 @@ pub(super) struct Words {
     /// where nothing is said
     #[arg(long, value_name = "FILE")]
     records: Option<PathBuf>,
-    /// On which side of the model the file stands
-    #[arg(long, value_name = "SIDE", default_value = "recipient", value_parser = side)]
-    held_as: Side,
+    /// By a model of two files, on which side of it the file stands; the recipient's, where nothing is said
+    #[arg(long, value_name = "SIDE", value_parser = side)]
+    held_as: Option<Side>,
     /// How many records are told of for each that is looked up, the likeliest
     #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=20))]
     most: u8,
@@ -78,9 +78,17 @@ impl Words {
             return Ok(Done::Refused);
         }
         let (held, asked) = match (model.link(), self.held_as) {
-            (Link::Within, _) => (Side::Source, Side::Source),
-            (Link::Between | Link::Both, Side::Recipient) => (Side::Recipient, Side::Source),
-            (Link::Between | Link::Both, Side::Source) => (Side::Source, Side::Recipient),
+            (Link::Within, None) => (Side::Source, Side::Source),
+            (Link::Within, Some(_)) => {
+                return Err(Error::WithoutEffect {
+                    option: "--held-as",
+                    of: "a model of two files",
+                });
+            }
+            (Link::Between | Link::Both, Some(Side::Recipient) | None) => {
+                (Side::Recipient, Side::Source)
+            }
+            (Link::Between | Link::Both, Some(Side::Source)) => (Side::Source, Side::Recipient),
         };
         let asked = own::origins(model.columns(), asked);
         let mut watch = Stopwatch::start();

@@ -13,7 +13,7 @@ use crate::printer::{Printer, thousands};
 use linkage::estimate::{
     ByDecoys, ByLinks, Estimate, Interval, Whole, by_decoys, by_links_per_record, estimate_by_group,
 };
-use linkage::{Model, Scorer, Side, Tables};
+use linkage::{Link, Model, Scorer, Side, Tables};
 use std::path::PathBuf;
 
 /// The probabilities at which links per record and decoys are told, besides the threshold.
@@ -59,6 +59,13 @@ impl LabelFree {
         (files, shares, groups): (&Files, &Shares, Option<&Groups>),
         printer: &Printer,
     ) -> Result<Done, Error> {
+        // Within one table a record has any number of partners, so their share says nothing of pairs.
+        if self.covered.is_some() && model.link() != Link::Between {
+            return Err(Error::WithoutEffect {
+                option: "--covered",
+                of: "two files linked with each other",
+            });
+        }
         let scorer = shares.scorer(model, model.threshold(), tables)?;
         let (group_of, count) = groups.map_or((&[][..], 0), |groups| (&groups.of, groups.count()));
         let (estimate, of_groups) =
@@ -68,9 +75,7 @@ impl LabelFree {
             pairs: share * f64::from(tables.records(Side::Source)),
             error: 0.0,
         });
-        // Within one table a record has any number of partners, so their share says nothing of pairs.
-        let all =
-            covered.filter(|_| model.link() == linkage::Link::Between).unwrap_or(estimate.all);
+        let all = covered.unwrap_or(estimate.all);
         let links = self.links_per_record(&scorer, all)?;
         let decoys = self.by_decoys(model, (files, shares), all)?;
         printer.json(&serde_json::json!({

@@ -1,13 +1,15 @@
 //! The file of pairs on the wrong side of a threshold.
 
+use super::super::pairs::of;
 use super::super::{field, name};
 use crate::{Error, program};
 use linkage::evaluate::Mistake;
-use linkage::{Model, Side, Tables};
+use linkage::{Link, Model, Side, Tables};
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
-/// Writes each pair with what went wrong, its weight, and the level that each comparison came to.
+/// Writes each pair with what went wrong, its weight, the level that each comparison came to, and, where two files are
+/// linked with each other and within, which file either record is of.
 pub(super) fn write(
     path: &Path,
     model: &Model,
@@ -19,7 +21,9 @@ pub(super) fn write(
         let mut file = BufWriter::new(file);
         let names = model.comparisons().iter().map(|comparison| field(&comparison.name));
         let names: Vec<_> = names.collect();
-        writeln!(file, "mistake,source,recipient,weight,probability,{}", names.join(","))
+        let both = tables.link() == Link::Both;
+        let files = if both { ",source_file,recipient_file" } else { "" };
+        writeln!(file, "mistake,source,recipient,weight,probability,{}{files}", names.join(","))
             .map_err(cannot)?;
         for mistake in wrong {
             let pair = mistake.pair();
@@ -29,9 +33,14 @@ pub(super) fn write(
                 held.map_or("missing".to_owned(), |level| field(&level.label()).into_owned())
             });
             let levels: Vec<String> = levels.collect();
+            let files = if both {
+                format!(",{},{}", of(tables, pair.source), of(tables, pair.recipient))
+            } else {
+                String::new()
+            };
             writeln!(
                 file,
-                "{},{},{},{},{},{}",
+                "{},{},{},{},{},{}{files}",
                 called(mistake),
                 field(&name(tables, Side::Source, pair.source)),
                 field(&name(tables, Side::Recipient, pair.recipient)),
