@@ -43,6 +43,7 @@ pub struct Assignment {
     pub(super) known: Vec<u64>,
     pub(super) large: BTreeMap<BlockName, Tiles>,
     pub(super) largest_pairs: u64,
+    pub(super) largest_rows: u64,
     pub(super) all_pairs: u64,
 }
 
@@ -75,6 +76,11 @@ impl Assignment {
     /// Returns how many pairs the largest unit is expected to make, before any is taken off that an earlier rule makes.
     pub fn largest_unit_pairs(&self) -> u64 {
         self.largest_pairs
+    }
+
+    /// Returns how many rows are expected to go to the unit that most go to, but those whose key makes no pair.
+    pub(super) fn largest_unit_rows(&self) -> u64 {
+        self.largest_rows
     }
 
     /// Returns how many pairs an average unit makes.
@@ -141,8 +147,8 @@ impl std::fmt::Debug for Assignment {
 pub struct Tally {
     within: bool,
     known: Vec<u64>,
-    /// The pairs of each bundle's small blocks.
-    bundles: Vec<u64>,
+    /// The pairs of each bundle's small blocks, and their rows.
+    bundles: Vec<(u64, u64)>,
     /// The blocks that may turn out to be large, with their records on either side.
     single: BTreeMap<BlockName, (u64, u64)>,
     all: u64,
@@ -193,7 +199,7 @@ impl Tally {
         Self {
             within,
             known: vec![0; words],
-            bundles: vec![0; BUNDLES],
+            bundles: vec![(0, 0); BUNDLES],
             single: BTreeMap::new(),
             all: 0,
         }
@@ -210,10 +216,16 @@ impl Tally {
         let bit = bit_of(hash, self.known.len());
         self.known[bit / 64] |= 1 << (bit % 64);
         if pairs < LEAST_SINGLE {
-            self.bundles[bundle_of(hash)] += pairs;
+            self.bundle(hash, pairs, sources + recipients);
         } else {
             self.single.insert(block, (sources, recipients));
         }
+    }
+
+    fn bundle(&mut self, hash: u64, pairs: u64, rows: u64) {
+        let (all_pairs, all_rows) = &mut self.bundles[bundle_of(hash)];
+        *all_pairs += pairs;
+        *all_rows += rows;
     }
 
     fn pairs(&self, sources: u64, recipients: u64) -> u64 {
@@ -239,8 +251,8 @@ impl Tally {
         let target =
             (self.all / least_units.max(1)).clamp(LEAST_SINGLE, unit_pairs.max(LEAST_SINGLE));
         let mut large = BTreeMap::new();
-        let (mut units, mut largest) = (0, 0);
-        let mut packed: Vec<(u64, Item)> = Vec::new();
+        let (mut units, mut largest, mut most_rows) = (0, 0, 0);
+        let mut packed: Vec<(u64, u64, Item)> = Vec::new();
         for (block, (sources, recipients)) in std::mem::take(&mut self.single) {
             let pairs = self.pairs(sources, recipients);
             if pairs > target {
@@ -254,28 +266,34 @@ impl Tally {
                 let (left, right) = (u64::from(tiles.left), u64::from(tiles.right));
                 units += if self.within { left * (left + 1) / 2 } else { left * right };
                 largest = largest.max(tile_pairs);
+                let all = sources + recipients;
+                most_rows = most_rows.max(if self.within {
+                    all.div_ceil(left) * 2
+                } else {
+                    sources.div_ceil(left) + recipients.div_ceil(right)
+                });
                 large.insert(block, tiles);
             } else if pairs > target / 8 {
-                packed.push((pairs, Item::Block(block)));
+                packed.push((pairs, sources + recipients, Item::Block(block)));
             } else {
-                self.bundles[bundle_of(hash_of(&block))] += pairs;
+                self.bundle(hash_of(&block), pairs, sources + recipients);
             }
         }
-        let bundles = (0..).zip(&self.bundles).filter(|(_, pairs)| **pairs > 0);
-        packed.extend(bundles.map(|(bundle, pairs)| (*pairs, Item::Bundle(bundle))));
+        let bundles = (0..).zip(&self.bundles).filter(|(_, (pairs, _))| *pairs > 0);
+        packed.extend(bundles.map(|(bundle, (pairs, rows))| (*pairs, *rows, Item::Bundle(bundle))));
         // The heaviest first, each to the unit that is lightest so far.
         packed.sort_unstable_by(|one, other| other.cmp(one));
-        let small: u64 = packed.iter().map(|(pairs, _)| pairs).sum();
+        let small: u64 = packed.iter().map(|(pairs, ..)| pairs).sum();
         let first = units;
         // No larger than tiles came out, or tiles would leave the packed units far above the mean.
-        let heaviest = packed.first().map_or(0, |(pairs, _)| *pairs);
+        let heaviest = packed.first().map_or(0, |(pairs, ..)| *pairs);
         let size = if largest > 0 { largest.max(heaviest) } else { target };
         let count = small.div_ceil(size);
-        let mut lightest: BinaryHeap<Reverse<(u64, u64)>> =
-            (first..first + count).map(|unit| Reverse((0, unit))).collect();
+        let mut lightest: BinaryHeap<Reverse<(u64, u64, u64)>> =
+            (first..first + count).map(|unit| Reverse((0, unit, 0))).collect();
         let mut bundle_units = vec![0; BUNDLES];
-        for (pairs, item) in packed {
-            let Some(Reverse((load, unit))) = lightest.pop() else { break };
+        for (pairs, rows, item) in packed {
+            let Some(Reverse((load, unit, own_rows))) = lightest.pop() else { break };
             match item {
                 Item::Block(block) => {
                     large.insert(block, Tiles { first: unit, left: 1, right: 1 });
@@ -285,7 +303,8 @@ impl Tally {
                 }
             }
             largest = largest.max(load + pairs);
-            lightest.push(Reverse((load + pairs, unit)));
+            most_rows = most_rows.max(own_rows + rows);
+            lightest.push(Reverse((load + pairs, unit, own_rows + rows)));
         }
         Ok(Assignment {
             within: self.within,
@@ -294,6 +313,7 @@ impl Tally {
             known: self.known,
             large,
             largest_pairs: largest,
+            largest_rows: most_rows,
             all_pairs: self.all,
         })
     }
@@ -406,6 +426,7 @@ mod tests {
 
     /// The pairs of each unit, every record having been sent where it goes.
     fn loads(assignment: &Assignment, blocks: &[(u64, u64)]) -> Vec<u64> {
+        let mut rows = vec![0; usize::try_from(assignment.units()).unwrap()];
         let mut loads = vec![0; usize::try_from(assignment.units()).unwrap()];
         for (number, (sources, recipients)) in (0..).zip(blocks) {
             let mut sent: BTreeMap<u64, [u64; 4]> = BTreeMap::new();
@@ -417,6 +438,7 @@ mod tests {
             }
             let mut made = 0;
             for (unit, [_, left, right, both]) in sent {
+                rows[usize::try_from(unit).unwrap()] += left + right + both;
                 let pairs = left * right + both * both.saturating_sub(1) / 2;
                 loads[usize::try_from(unit).unwrap()] += pairs;
                 made += pairs;
@@ -429,6 +451,10 @@ mod tests {
             };
             assert_eq!(made, meant, "block {number} of {sources} and {recipients}");
         }
+        // Some keys that make no pair go along, and records fall into tiles by a hash.
+        let most = rows.iter().max().copied().unwrap_or(0) as f64;
+        let meant = assignment.largest_unit_rows() as f64;
+        assert!((0.9..1.5).contains(&(most / meant)), "{most} rows, {meant} were meant");
         loads
     }
 

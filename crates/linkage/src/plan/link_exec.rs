@@ -329,7 +329,7 @@ impl Linking {
 }
 
 /// How many bytes the rows of a batch take by themselves, whatever larger buffers they are a part of.
-fn bytes_of(batch: &RecordBatch) -> usize {
+pub(super) fn bytes_of(batch: &RecordBatch) -> usize {
     let bytes = |array: &ArrayRef| array.to_data().get_slice_memory_size().unwrap_or(0);
     batch.columns().iter().map(bytes).sum()
 }

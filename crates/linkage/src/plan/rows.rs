@@ -110,6 +110,16 @@ pub(super) struct ValueCounts {
     all: Vec<u64>,
     /// By rule with a neighbourhood: its rule and column, and the values that there are, in their order.
     near: Vec<(usize, usize, BTreeSet<Spelled>)>,
+    /// What these values take.
+    near_bytes: usize,
+}
+
+/// The values of one batch, each once.
+pub(super) struct Seen {
+    /// By comparison: the records of each value's hash.
+    columns: Vec<Vec<(KeyHash, u64)>>,
+    /// By rule with a neighbourhood.
+    near: Vec<Vec<Spelled>>,
 }
 
 impl ValueCounts {
@@ -130,7 +140,7 @@ impl ValueCounts {
             let column = model.columns().iter().position(|column| column.name == near.column)?;
             Some((number, column, BTreeSet::new()))
         });
-        Self { all: vec![0; columns.len()], columns, near: near.collect() }
+        Self { all: vec![0; columns.len()], columns, near: near.collect(), near_bytes: 0 }
     }
 
     /// Says whether there is anything to count.
@@ -138,55 +148,54 @@ impl ValueCounts {
         self.columns.iter().any(Option::is_some) || !self.near.is_empty()
     }
 
-    /// Counts the values of a batch.
-    pub(super) fn add(&mut self, tables: &Tables, side: Side) {
-        for (_, column, held) in &mut self.near {
+    /// Counts the values of a batch by themselves.
+    pub(super) fn seen(&self, tables: &Tables, side: Side) -> Seen {
+        let near = self.near.iter().map(|(_, column, _)| {
             let values = tables.values(*column);
-            held.extend((0..values.len()).filter_map(|index| in_order(values, index)));
-        }
-        for ((column, counts), all) in self
-            .columns
-            .iter_mut()
-            .zip(&mut self.all)
-            .filter_map(|(column, all)| Some((column.as_mut()?, all)))
-        {
-            let values = tables.values(*column);
-            let mut seen = vec![0_u64; values.len() + 1];
+            (0..values.len()).filter_map(|index| in_order(values, index)).collect()
+        });
+        let columns = self.columns.iter().map(|column| {
+            let Some((column, _)) = column else { return Vec::new() };
+            let mut seen = vec![0_u64; tables.values(*column).len() + 1];
             for code in tables.codes(*column, side) {
                 seen[*code as usize] += 1;
             }
-            for (index, seen) in seen[1..].iter().enumerate().filter(|(_, seen)| **seen > 0) {
-                *counts.entry(value_hash(tables, *column, index)).or_insert(0) += seen;
+            let seen = seen[1..].iter().enumerate().filter(|(_, seen)| **seen > 0);
+            seen.map(|(index, seen)| (value_hash(tables, *column, index), *seen)).collect()
+        });
+        Seen { columns: columns.collect(), near: near.collect() }
+    }
+
+    /// Adds the values of a batch.
+    pub(super) fn add(&mut self, seen: Seen) {
+        for ((.., held), seen) in self.near.iter_mut().zip(seen.near) {
+            for value in seen {
+                let bytes = spelled_bytes(&value);
+                self.near_bytes += if held.insert(value) { bytes } else { 0 };
+            }
+        }
+        for ((column, all), seen) in self.columns.iter_mut().zip(&mut self.all).zip(seen.columns) {
+            let Some((_, counts)) = column else { continue };
+            for (value, seen) in seen {
+                *counts.entry(value).or_insert(0) += seen;
                 *all += seen;
             }
         }
     }
 
-    /// Adds what was counted elsewhere.
-    pub(super) fn join(&mut self, other: Self) {
-        for (all, more) in self.all.iter_mut().zip(other.all) {
-            *all += more;
-        }
-        for ((.., own), (.., more)) in self.near.iter_mut().zip(other.near) {
-            own.extend(more);
-        }
-        for (own, more) in self.columns.iter_mut().zip(other.columns) {
-            if let (Some((_, own)), Some((_, more))) = (own, more) {
-                for (value, count) in more {
-                    *own.entry(value).or_insert(0) += count;
-                }
-            }
-        }
-    }
-
-    /// Returns about how many bytes it holds.
-    pub(super) fn bytes(&self) -> usize {
+    /// Returns about how many bytes it holds at most while the values of a batch are added.
+    pub(super) fn bytes_with(&self, seen: &Seen) -> usize {
         let entry = std::mem::size_of::<(KeyHash, u64)>() + 1;
-        let counts = self.columns.iter().flatten().map(|(_, counts)| counts.capacity() * entry);
-        // A value stands in a node of the set by its address and length.
-        let values = self.near.iter().flat_map(|(.., held)| held);
-        let values = values.map(|value| value.len() + 2 * std::mem::size_of::<usize>() + 8);
-        counts.sum::<usize>() + values.sum::<usize>()
+        let counts = self.columns.iter().zip(&seen.columns).map(|(column, seen)| {
+            let Some((_, counts)) = column else { return 0 };
+            let wanted = counts.len() + seen.len();
+            let room = counts.capacity();
+            // What has no room goes into a larger one, beside which the smaller stands until it is filled.
+            let grown = if wanted <= room { 0 } else { wanted.max(2 * room) };
+            (room + grown) * entry
+        });
+        let near = seen.near.iter().flatten().map(spelled_bytes);
+        counts.sum::<usize>() + self.near_bytes + near.sum::<usize>()
     }
 
     /// Returns the share of each code of a comparison's column, nothing first.
@@ -207,6 +216,11 @@ impl fmt::Debug for ValueCounts {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("ValueCounts([redacted])")
     }
+}
+
+/// What a value takes in a set: it stands in a node by its address and length.
+fn spelled_bytes(value: &Spelled) -> usize {
+    value.len() + 2 * std::mem::size_of::<usize>() + 8
 }
 
 fn value_hash(tables: &Tables, column: usize, index: usize) -> KeyHash {

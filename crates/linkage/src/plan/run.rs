@@ -2,8 +2,8 @@
 //!
 //! Beside the path: stages the rows, gives the operators a pool of so much memory and a folder to spill to, and hands on
 //! what comes out. The tables are gone through once or twice and their rows twice: to count keys, and to link. What it can't
-//! spill is held to the limit nevertheless: a count for each value of columns that are weighed by how common they are, one
-//! unit of work for each partition, and what an operator is just working on.
+//! spill is held to the limit nevertheless: a count for each value of columns that are weighed by how common they are, before
+//! any operator runs, and one unit of work for each partition.
 //!
 //! It opens no file of anybody's records, and sets no threshold.
 
@@ -19,7 +19,6 @@ use datafusion_common::config::SpillCompression;
 use datafusion_execution::TaskContext;
 use datafusion_execution::config::SessionConfig;
 use datafusion_execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion_execution::memory_pool::MemoryPool;
 use datafusion_execution::runtime_env::RuntimeEnvBuilder;
 use datafusion_physical_plan::ExecutionPlan;
 use futures::StreamExt;
@@ -29,7 +28,7 @@ use super::block_exec::column;
 use super::build::{counting_plan, in_order, linking_plan, together};
 use super::failed;
 use super::link_exec::Output;
-use super::pool::Pool;
+use super::pool::{Load, Pool};
 use super::rows::{Populations, Rows};
 use super::stage::Staged;
 use crate::model::Model;
@@ -122,7 +121,7 @@ pub fn link_bounded(
     bounds: &Bounds,
     on_pairs: impl FnMut(&[PlannedPair]) -> Result<()>,
 ) -> Result<Linked> {
-    run_to_pairs(model, rows, least, bounds, |plan| Ok(together(plan)), on_pairs)
+    run_to_pairs(model, rows, least, bounds, (1, |plan| Ok(together(plan))), on_pairs)
 }
 
 /// Does the same, and hands the pairs on by their source's and then their recipient's record.
@@ -139,7 +138,7 @@ pub fn link_bounded_in_order(
     bounds: &Bounds,
     on_pairs: impl FnMut(&[PlannedPair]) -> Result<()>,
 ) -> Result<Linked> {
-    run_to_pairs(model, rows, least, bounds, in_order, on_pairs)
+    run_to_pairs(model, rows, least, bounds, (2, in_order), on_pairs)
 }
 
 fn run_to_pairs(
@@ -147,7 +146,7 @@ fn run_to_pairs(
     rows: &Arc<dyn Rows>,
     least: f64,
     bounds: &Bounds,
-    finish: impl Fn(Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>>,
+    finish: (usize, impl Fn(Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>>),
     mut on_pairs: impl FnMut(&[PlannedPair]) -> Result<()>,
 ) -> Result<Linked> {
     let mut pairs = 0;
@@ -171,24 +170,16 @@ pub fn count_patterns_bounded(
     bounds: &Bounds,
 ) -> Result<Vec<Vec<(Pattern, u64)>>> {
     let mut counts = vec![std::collections::BTreeMap::new(); model.rules().len()];
-    run(
-        model,
-        rows,
-        Output::Patterns,
-        bounds,
-        |plan| Ok(together(plan)),
-        |batch| {
-            let rules = column(batch, "rule").map_err(failed)?.as_primitive::<UInt16Type>();
-            let patterns = column(batch, "pattern").map_err(failed)?.as_primitive::<UInt64Type>();
-            let pairs = column(batch, "pairs").map_err(failed)?.as_primitive::<UInt64Type>();
-            for row in 0..batch.num_rows() {
-                let pattern = Pattern::from_word(patterns.value(row));
-                *counts[usize::from(rules.value(row))].entry(pattern).or_insert(0) +=
-                    pairs.value(row);
-            }
-            Ok(())
-        },
-    )?;
+    run(model, rows, Output::Patterns, bounds, (1, |plan| Ok(together(plan))), |batch| {
+        let rules = column(batch, "rule").map_err(failed)?.as_primitive::<UInt16Type>();
+        let patterns = column(batch, "pattern").map_err(failed)?.as_primitive::<UInt64Type>();
+        let pairs = column(batch, "pairs").map_err(failed)?.as_primitive::<UInt64Type>();
+        for row in 0..batch.num_rows() {
+            let pattern = Pattern::from_word(patterns.value(row));
+            *counts[usize::from(rules.value(row))].entry(pattern).or_insert(0) += pairs.value(row);
+        }
+        Ok(())
+    })?;
     Ok(counts.into_iter().map(|counts| counts.into_iter().collect()).collect())
 }
 
@@ -216,30 +207,51 @@ impl PlannedPair {
     }
 }
 
-/// Runs both plans. `finish` brings the partitions of the second together.
+/// What a row of a unit has besides what is staged: its unit, layer, key and role.
+const ASSIGNED_BYTES: u64 = 8 + 2 + 16 + 1;
+
+/// What a pair takes in a batch.
+const PAIR_BYTES: u64 = 32;
+
+/// Runs both plans. `finish` brings the partitions of the second together, each of which has so many sorts then.
 fn run(
     model: &Arc<Model>,
     rows: &Arc<dyn Rows>,
     output: Output,
     bounds: &Bounds,
-    finish: impl Fn(Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>>,
+    (sorts, finish): (usize, impl Fn(Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>>),
     mut take: impl FnMut(&RecordBatch) -> Result<()>,
 ) -> Result<Linked> {
-    let pool: Arc<dyn MemoryPool> =
-        Arc::new(Pool::new(bounds.memory_bytes, bounds.partitions.get()));
-    let staged = Staged::within(model, rows, bounds, &pool)?;
-    let context = context(bounds, pool, staged.folder()).map_err(failed)?;
+    let staged = Staged::new(model, rows, bounds)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(bounds.threads())
         .build()
         .map_err(|error| Error::FailedPlan { problem: error.to_string() })?;
 
+    let partitions = bounds.partitions.get();
+    let load = Load { partitions, sorts: 1, units: 0, unit_bytes: 0 };
     let counting = together(counting_plan(staged.scan()?, bounds.partitions)?);
     let mut tally = Tally::of(model, staged.records());
+    let context = context_of(bounds, load, staged.folder()).map_err(failed)?;
     drain(&runtime, &counting, &context, |batch| tally.take(batch))?;
-    let least_units = bounds.partitions.get() as u64 * UNITS_A_PARTITION;
+    let least_units = partitions as u64 * UNITS_A_PARTITION;
     let assignment = Arc::new(tally.assigned(model, bounds.unit_pairs, least_units)?);
 
+    // Twice what is expected: values may be longer than is usual, and keys that make no pair may go along.
+    let unit_bytes = staged
+        .mean_row_bytes()
+        .saturating_add(ASSIGNED_BYTES)
+        .saturating_mul(assignment.largest_unit_rows())
+        .saturating_mul(2);
+    // Besides, pairs that stand in order are brought together from all partitions, once no unit is left.
+    let brought = (2 * partitions * bounds.batch_rows.get()) as u64 * PAIR_BYTES;
+    let load = Load {
+        partitions,
+        sorts,
+        units: partitions.min(usize::try_from(assignment.units()).unwrap_or(usize::MAX)),
+        unit_bytes: usize::try_from(unit_bytes.max(brought)).unwrap_or(usize::MAX),
+    };
+    let context = context_of(bounds, load, staged.folder()).map_err(failed)?;
     let digest = model.digest()?;
     let linking =
         linking_plan(staged.scan()?, model, digest, &assignment, output, bounds.partitions)?;
@@ -259,19 +271,20 @@ fn run(
 /// The most threads that one run is given, whatever the partitions.
 const MOST_THREADS: usize = 64;
 
-fn context(
+fn context_of(
     bounds: &Bounds,
-    pool: Arc<dyn MemoryPool>,
+    load: Load,
     folder: &Path,
 ) -> datafusion_common::Result<Arc<TaskContext>> {
+    let pool = Pool::new(bounds.memory_bytes, load);
+    // What a sort keeps back to merge what it spilled.
+    let kept_back = (pool.sort() / 2).min(10 << 20);
     let disk = DiskManagerBuilder::default()
         .with_mode(DiskManagerMode::Directories(vec![folder.to_owned()]));
     let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(pool)
+        .with_memory_pool(Arc::new(pool))
         .with_disk_manager_builder(disk)
         .build_arc()?;
-    // What a sort keeps back to merge what it spilled, out of its share of the memory.
-    let kept_back = (bounds.memory_bytes / (8 * bounds.partitions.get())).min(10 << 20);
     let config = SessionConfig::new()
         .with_batch_size(bounds.batch_rows.get())
         .with_target_partitions(bounds.partitions.get())

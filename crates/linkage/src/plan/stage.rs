@@ -20,13 +20,11 @@ use datafusion_datasource::file_groups::FileGroup;
 use datafusion_datasource::file_scan_config::FileScanConfigBuilder;
 use datafusion_datasource::source::DataSourceExec;
 use datafusion_datasource_arrow::source::ArrowSource;
-use datafusion_execution::memory_pool::{MemoryConsumer, MemoryPool};
 use datafusion_execution::object_store::ObjectStoreUrl;
 use datafusion_physical_plan::ExecutionPlan;
 use tempfile::TempDir;
 
-use super::failed;
-use super::pool::Pool;
+use super::link_exec::bytes_of;
 use super::rows::{Batches, RowMaker, Rows, ValueCounts, failed_arrow, prepare};
 use super::run::Bounds;
 use crate::model::Model;
@@ -40,6 +38,9 @@ pub struct Staged {
     /// One file a partition.
     files: Vec<PathBuf>,
     records: u64,
+    /// What the rows take in memory.
+    row_bytes: u64,
+    /// What the files take.
     bytes: u64,
     /// Deleted with all that is in it when this is let go.
     folder: TempDir,
@@ -49,28 +50,16 @@ impl Staged {
     /// Prepares all records and writes their rows into a new folder beside what is spilled, a file for each partition.
     ///
     /// The tables are gone through twice where the model weighs values by how common they are or looks for neighbours, and
-    /// once otherwise. One count for each such value stands in memory until then, and is held to the limit.
+    /// once otherwise. One count for each such value stands in memory until then. All of the limit may be theirs: no
+    /// operator runs yet, and they are let go before one does.
     ///
     /// # Errors
     ///
     /// What preparing tables meets, [`Error::OutOfMemory`], [`Error::UnplannableRule`], and [`Error::FailedPlan`] where
     /// the files cannot be written.
     pub fn new(model: &Arc<Model>, rows: &Arc<dyn Rows>, bounds: &Bounds) -> Result<Self> {
-        let pool: Arc<dyn MemoryPool> =
-            Arc::new(Pool::new(bounds.memory_bytes, bounds.partitions.get()));
-        Self::within(model, rows, bounds, &pool)
-    }
-
-    pub(super) fn within(
-        model: &Arc<Model>,
-        rows: &Arc<dyn Rows>,
-        bounds: &Bounds,
-        pool: &Arc<dyn MemoryPool>,
-    ) -> Result<Self> {
         let populations = Arc::new(bounds.populations.clone());
         let counts = count_values(model, rows, bounds)?;
-        let held = MemoryConsumer::new("counts of values").register(pool);
-        held.try_grow(counts.bytes()).map_err(failed)?;
         let maker = RowMaker::new(Arc::clone(model), counts, populations)?;
         let folder = private_folder(&bounds.spill)?;
         let feeds = Feeds::new(rows);
@@ -79,13 +68,15 @@ impl Staged {
         let written = share(bounds.threads(), numbers, |number| {
             write(&maker, &feeds, number, most, folder.path())
         });
-        let mut staged =
-            Self { schema: maker.schema(), files: Vec::new(), records: 0, bytes: 0, folder };
+        let (schema, files) = (maker.schema(), Vec::new());
+        let mut staged = Self { schema, files, records: 0, row_bytes: 0, bytes: 0, folder };
         for written in written {
-            let (file, records) = written?;
-            staged.bytes += std::fs::metadata(&file).map_err(|error| unwritten(&error))?.len();
-            staged.records += records;
-            staged.files.push(file);
+            let written = written?;
+            let file = std::fs::metadata(&written.path).map_err(|error| unwritten(&error))?;
+            staged.bytes += file.len();
+            staged.records += written.records;
+            staged.row_bytes += written.row_bytes;
+            staged.files.push(written.path);
         }
         Ok(staged)
     }
@@ -125,6 +116,11 @@ impl Staged {
     /// Returns how many records there are.
     pub fn records(&self) -> u64 {
         self.records
+    }
+
+    /// Returns about how many bytes a row takes in memory.
+    pub(super) fn mean_row_bytes(&self) -> u64 {
+        self.row_bytes.div_ceil(self.records.max(1))
     }
 
     /// Returns how many bytes the files take.
@@ -186,6 +182,13 @@ impl Feed {
     }
 }
 
+/// A file of rows, how many they are and what they take in memory.
+struct Written {
+    path: PathBuf,
+    records: u64,
+    row_bytes: u64,
+}
+
 /// Makes the rows of whatever batches come next and writes them into one file, until there is none left.
 fn write(
     maker: &RowMaker,
@@ -193,7 +196,7 @@ fn write(
     number: usize,
     most: usize,
     folder: &Path,
-) -> Result<(PathBuf, u64)> {
+) -> Result<Written> {
     let path = folder.join(format!("rows-{number}.arrow"));
     let file = File::create_new(&path).map_err(|error| unwritten(&error))?;
     let options = IpcWriteOptions::default()
@@ -202,40 +205,49 @@ fn write(
     let schema = maker.schema();
     let mut writer = FileWriter::try_new_with_options(BufWriter::new(file), &schema, options)
         .map_err(failed_arrow)?;
-    let mut records = 0;
+    let (mut records, mut row_bytes) = (0, 0);
     while let Some(batch) = feeds.next(number) {
         let (side, first, batch) = batch?;
         records += batch.num_rows() as u64;
         let made = maker.rows(side, first, &batch)?;
+        row_bytes += bytes_of(&made) as u64;
         for start in (0..made.num_rows()).step_by(most) {
             let piece = made.slice(start, most.min(made.num_rows() - start));
             writer.write(&piece).map_err(failed_arrow)?;
         }
     }
     writer.finish().map_err(failed_arrow)?;
-    Ok((path, records))
+    Ok(Written { path, records, row_bytes })
 }
 
-/// Goes through the tables once for the values, where any are asked for.
+/// Goes through the tables once for the values, where any are asked for. All threads count into one, and ask for room first.
 fn count_values(model: &Model, rows: &Arc<dyn Rows>, bounds: &Bounds) -> Result<ValueCounts> {
-    let mut all = ValueCounts::new(model, &bounds.populations);
-    if !all.counts_values() {
-        return Ok(all);
+    let asked = ValueCounts::new(model, &bounds.populations);
+    if !asked.counts_values() {
+        return Ok(asked);
     }
+    let all = Mutex::new(ValueCounts::new(model, &bounds.populations));
     let feeds = Feeds::new(rows);
     let counted = share(bounds.threads(), (0..bounds.threads()).collect(), |number| {
-        let mut counts = ValueCounts::new(model, &bounds.populations);
         while let Some(batch) = feeds.next(number) {
             let (side, _, batch) = batch?;
             let (tables, side) = prepare(model, side, &batch)?;
-            counts.add(&tables, side);
+            let seen = asked.seen(&tables, side);
+            let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+            let needed = all.bytes_with(&seen);
+            if needed > bounds.memory_bytes {
+                let problem = format!(
+                    "{needed} bytes are needed to count values, and {} may be",
+                    bounds.memory_bytes
+                );
+                return Err(Error::OutOfMemory { problem });
+            }
+            all.add(seen);
         }
-        Ok(counts)
+        Ok(())
     });
-    for counts in counted {
-        all.join(counts?);
-    }
-    Ok(all)
+    counted.into_iter().collect::<Result<()>>()?;
+    Ok(all.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Makes a folder that nobody else may look into.

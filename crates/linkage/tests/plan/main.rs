@@ -15,6 +15,7 @@ use arrow_array::RecordBatch;
 use common::Sheet;
 use linkage::plan::{
     Bounds, HeldTables, Linked, PlannedPair, Rows, count_patterns_bounded, link_bounded,
+    link_bounded_in_order,
 };
 use linkage::{Error, Frequencies, Model, Pattern, Scorer, Side, Table, Tables, link};
 use proptest::prelude::*;
@@ -126,6 +127,10 @@ fn shuffled(rows: &[Vec<String>], size: usize, turn: usize) -> Vec<(u32, RecordB
 /// A pair in full: records, rule, pattern and the bits of its weight.
 type Told = (u32, u32, u16, u64, u64);
 
+fn told_of(pair: &PlannedPair) -> Told {
+    (pair.left, pair.right, pair.rule, pair.pattern.word(), pair.weight.to_bits())
+}
+
 fn plain(model: &Model, left: &[Vec<String>], right: &[Vec<String>]) -> Vec<Told> {
     let (left, right) = ([batch(left)], [batch(right)]);
     let tables = match model.link() {
@@ -165,10 +170,7 @@ fn planned(
     let rows: Arc<dyn Rows> = Arc::new(rows);
     let mut told: Vec<Told> = Vec::new();
     let linked = link_bounded(model, &rows, least, bounds, |pairs: &[PlannedPair]| {
-        let of = |pair: &PlannedPair| {
-            (pair.left, pair.right, pair.rule, pair.pattern.word(), pair.weight.to_bits())
-        };
-        told.extend(pairs.iter().map(of));
+        told.extend(pairs.iter().map(told_of));
         Ok(())
     })?;
     assert_eq!(linked.pairs, told.len() as u64);
@@ -241,9 +243,36 @@ fn work_that_does_not_fit_the_memory_is_spilled_and_gives_the_same() {
     assert_eq!(told, meant);
     assert!(tight.spilled_bytes > 0, "{tight:?}");
     assert!(tight.largest_unit_pairs as f64 <= 1.3 * tight.mean_unit_pairs, "{tight:?}");
-    // What can't be spilled is held to the limit too.
+    // What can't be spilled is held to the limit too: values that are counted, and units.
     let refused = planned(&model, held(), -1000.0, &bounds(4_000, 2, 64, 1 << 12));
-    assert!(matches!(refused, Err(Error::OutOfMemory { .. })), "{refused:?}");
+    let Err(Error::OutOfMemory { problem }) = refused else { panic!("{refused:?}") };
+    assert!(problem.contains("to count values"), "{problem}");
+    let refused = planned(&model, held(), -1000.0, &bounds(600_000, 2, 64, 1 << 16));
+    let Err(Error::OutOfMemory { problem }) = refused else { panic!("{refused:?}") };
+    assert!(problem.contains("bytes more, and"), "{problem}");
+}
+
+#[test]
+fn pairs_that_are_sorted_in_little_memory_spill_and_leave_units_of_work_their_part() {
+    let model = model("between");
+    let (left, right) = (many(800, 0), many(800, 7));
+    let meant = plain(&model, &left, &right);
+    for (partitions, memory) in [(1, 3 << 20), (2, 3 << 20), (4, 6 << 20)] {
+        let rows: Arc<dyn Rows> =
+            Arc::new(HeldTables::numbered(shuffled(&left, 100, 3), shuffled(&right, 100, 5)));
+        let within = bounds(memory, partitions, 64, 1 << 12);
+        let mut told: Vec<Told> = Vec::new();
+        let linked = link_bounded_in_order(&model, &rows, -1000.0, &within, |pairs| {
+            told.extend(pairs.iter().map(told_of));
+            Ok(())
+        });
+        let linked = linked.unwrap();
+        assert!(told.is_sorted_by_key(|told| (told.0, told.1)));
+        assert_eq!(told, meant, "{partitions} partitions");
+        // A pair takes 26 bytes, and a sort reserves them twice.
+        assert!(52 * told.len() > memory, "the pairs do not fit, let alone the rows");
+        assert!(linked.spills > partitions as u64, "{linked:?}");
+    }
 }
 
 #[test]

@@ -2,13 +2,14 @@
 //!
 //! Which pair a record keeps is decided by weights, and by the order of the records' values where two weigh alike. That order
 //! is the same among the records that are in a pair as among all, so only these are read again and prepared. They and the
-//! pairs stand in memory for it, and are held to the bound.
+//! pairs stand in memory for it, and are held to the bound: a value that would not fit is not read.
 
 use super::plan::{Held, OneFile};
 use crate::Error;
 use crate::cli::link::pairs::Holder;
+use arrow_array::builder::StringBuilder;
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use linkage::{Intake, Link, Model, Pair, RecordRef, Settled, Side};
 use std::sync::Arc;
 
@@ -17,6 +18,9 @@ pub(super) const PAIR_BYTES: u64 = 128;
 
 /// How many times the text of a record stands in memory while it is prepared.
 const TIMES: u64 = 3;
+
+/// What a value takes besides its text: where it ends, and whether it is there.
+const CELL_BYTES: u64 = 5;
 
 /// Settles the pairs that records keep. `given` bytes are the bound, and `taken` of them are in use.
 pub(super) fn settle(
@@ -35,12 +39,9 @@ pub(super) fn settle(
         if let Some(id) = file.id() {
             intake = intake.with_id(side, id);
         }
-        let batch = rows(file, wanted)?;
-        needed += batch.get_array_memory_size() as u64 * TIMES;
-        if needed > given {
-            return Err(Error::TooLittleMemory { given, needed });
-        }
-        intake.take(side, &[batch])?;
+        let mut room = Room { given, needed };
+        intake.take(side, &[rows(file, wanted, &mut room)?])?;
+        needed = room.needed;
     }
     let tables = intake.finish();
     let among = |pair: &Pair| Pair {
@@ -108,29 +109,66 @@ impl Known {
     }
 }
 
+/// How much memory there may be, and how much there must be for what was read so far.
+struct Room {
+    given: u64,
+    needed: u64,
+}
+
+impl Room {
+    /// Asks for a value's room.
+    fn take(&mut self, text: &str) -> Result<(), Error> {
+        self.needed += (text.len() as u64 + CELL_BYTES) * TIMES;
+        let Self { given, needed } = *self;
+        if needed > given { Err(Error::TooLittleMemory { given, needed }) } else { Ok(()) }
+    }
+}
+
 /// Reads some rows of a file again: the columns that the model asks for, and ids.
-fn rows(file: &OneFile, wanted: &[u32]) -> Result<RecordBatch, Error> {
+fn rows(file: &OneFile, wanted: &[u32], room: &mut Room) -> Result<RecordBatch, Error> {
     let names: Vec<String> = file.columns_and_id().into_iter().collect();
-    let mut cells: Vec<Vec<Option<String>>> = vec![Vec::with_capacity(wanted.len()); names.len()];
+    let mut cells: Vec<StringBuilder> = names.iter().map(|_| StringBuilder::new()).collect();
     let (mut first, mut left) = (0_u32, wanted);
+    let mut fits: Result<(), Error> = Ok(());
     file.read(&mut |batch| {
         let end = first.saturating_add(u32::try_from(batch.num_rows()).unwrap_or(u32::MAX));
         let here = left.partition_point(|row| *row < end);
         for (name, cells) in names.iter().zip(&mut cells) {
             let texts = batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
-            let Some(texts) = texts else { continue };
-            cells.extend(left[..here].iter().map(|row| {
-                let row = (row - first) as usize;
-                texts.is_valid(row).then(|| texts.value(row).to_owned())
-            }));
+            let Some(texts) = texts.filter(|_| fits.is_ok()) else { continue };
+            fits = left[..here].iter().map(|row| (row - first) as usize).try_for_each(|row| {
+                let text = texts.is_valid(row).then(|| texts.value(row));
+                room.take(text.unwrap_or_default())?;
+                cells.append_option(text);
+                Ok(())
+            });
         }
         left = &left[here..];
         first = end;
     })?;
-    let columns = names.iter().zip(cells).map(|(name, cells)| {
-        let array: ArrayRef = Arc::new(StringArray::from(cells));
+    fits?;
+    let columns = names.iter().zip(cells).map(|(name, mut cells)| {
+        let array: ArrayRef = Arc::new(cells.finish());
         (name.as_str(), array, true)
     });
     let batch = RecordBatch::try_from_iter_with_nullable(columns);
     batch.map_err(|_| Error::LinkerStopped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_would_not_fit_is_refused_before_it_is_taken() {
+        let mut room = Room { given: 100, needed: 40 };
+        room.take("ana").unwrap();
+        room.take("").unwrap();
+        assert_eq!(room.needed, 40 + (3 + 5) * 3 + 5 * 3);
+        let refused = room.take("maria");
+        assert!(
+            matches!(refused, Err(Error::TooLittleMemory { given: 100, needed: 109 })),
+            "{refused:?}"
+        );
+    }
 }

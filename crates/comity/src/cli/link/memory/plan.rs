@@ -22,8 +22,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 /// What the program itself and its threads are thought to take.
 const PROGRAM_BYTES: u64 = 96 << 20;
@@ -214,21 +215,51 @@ impl Rows for FileRows {
         let Some((file, first)) = self.files.get(usize::from(side == Side::Recipient)) else {
             return Ok(Box::new(std::iter::empty()));
         };
-        let (file, mut next, trouble) = (Arc::clone(file), *first, self.trouble.clone());
-        let (send, receive) = sync_channel(WAITING);
-        // It reads ahead of whoever prepares, and is done as soon as nobody waits for it.
-        std::thread::spawn(move || {
-            let mut hand_on = |batch: RecordBatch| {
+        let (file, trouble) = (Arc::clone(file), self.trouble.clone());
+        let read = move |take: &mut dyn FnMut(RecordBatch)| {
+            file.file.pieces(&file.columns, &file.digest, ROWS, take).map(drop)
+        };
+        Ok(Box::new(Ahead::new(*first, trouble, read)))
+    }
+}
+
+/// What is read of a file on a thread of its own, ahead of whoever prepares it.
+struct Ahead {
+    pieces: Receiver<(u32, RecordBatch)>,
+    /// Until all was handed on.
+    reader: Option<JoinHandle<Result<(), Error>>>,
+    trouble: Trouble,
+}
+
+impl Ahead {
+    /// Begins to read. The thread is done as soon as nobody waits for it.
+    fn new(
+        mut next: u32,
+        trouble: Trouble,
+        read: impl FnOnce(&mut dyn FnMut(RecordBatch)) -> Result<(), Error> + Send + 'static,
+    ) -> Self {
+        let (send, pieces) = sync_channel(WAITING);
+        let reader = std::thread::spawn(move || {
+            read(&mut |batch| {
                 let rows = u32::try_from(batch.num_rows()).unwrap_or(u32::MAX);
-                let _ = send.send(Ok((next, batch)));
+                let _ = send.send((next, batch));
                 next = next.saturating_add(rows);
-            };
-            let read = file.file.pieces(&file.columns, &file.digest, ROWS, &mut hand_on);
-            if let Err(error) = read {
-                let _ = send.send(Err(trouble.passed(error)));
-            }
+            })
         });
-        Ok(Box::new(receive.into_iter()))
+        Self { pieces, reader: Some(reader), trouble }
+    }
+}
+
+impl Iterator for Ahead {
+    type Item = linkage::Result<(u32, RecordBatch)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Ok(piece) = self.pieces.recv() {
+            return Some(Ok(piece));
+        }
+        // No more will come: because the file has ended only if the reader says so.
+        let read = self.reader.take()?.join().unwrap_or(Err(Error::ReaderStopped));
+        read.err().map(|error| Err(self.trouble.passed(error)))
     }
 }
 
@@ -271,5 +302,53 @@ impl Holder for Held {
             Some(_) => Cow::Borrowed(""),
             None => Cow::Owned(row.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_array::ArrayRef;
+
+    fn batch(rows: usize) -> RecordBatch {
+        let ids: ArrayRef = Arc::new(StringArray::from(vec!["x"; rows]));
+        RecordBatch::try_from_iter([("id", ids)]).unwrap()
+    }
+
+    #[test]
+    fn a_reader_that_comes_to_grief_is_no_end_of_a_file() {
+        type Read = fn(&mut dyn FnMut(RecordBatch)) -> Result<(), Error>;
+        let cases: [(Read, Option<&str>); 3] = [
+            (|_| Ok(()), None),
+            (|_| panic!("a fault that is put in"), Some("reading a file was broken off")),
+            (|_| Err(Error::NoPlan), Some("this build cannot link in bounded memory")),
+        ];
+        for (end, meant) in cases {
+            let trouble = Trouble::default();
+            let mut ahead = Ahead::new(7, trouble.clone(), move |take| {
+                take(batch(2));
+                take(batch(3));
+                end(take)
+            });
+            for (first, rows) in [(7, 2), (9, 3)] {
+                let (number, piece) = ahead.next().unwrap().unwrap();
+                assert_eq!((number, piece.num_rows()), (first, rows));
+            }
+            let last = ahead.next();
+            assert_eq!(last.is_some_and(|last| last.is_err()), meant.is_some());
+            assert_eq!(trouble.taken().map(|error| error.to_string()).as_deref(), meant);
+            assert!(ahead.next().is_none(), "it is said once");
+        }
+    }
+
+    #[test]
+    fn a_reader_whom_nobody_waits_for_ends() {
+        let ahead = Ahead::new(0, Trouble::default(), |take| {
+            (0..100).for_each(|_| take(batch(1)));
+            Ok(())
+        });
+        let Ahead { pieces, reader, .. } = ahead;
+        drop(pieces);
+        reader.unwrap().join().unwrap().unwrap();
     }
 }
