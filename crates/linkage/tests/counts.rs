@@ -119,6 +119,26 @@ fn what_many_alike_records_make_is_counted_exactly_whatever_the_rules_ask() {
 }
 
 #[test]
+fn rows_in_any_order_are_counted_alike() {
+    for link in ["between", "within", "both"] {
+        let model = Model::from_toml(&MODEL.replace("LINK", link)).unwrap();
+        // Blocks both small enough to be counted pair by pair and too large for it.
+        for copies in [3, 61] {
+            let rows: Vec<usize> = (0..UNLIKE.len() * copies).map(|row| row / copies).collect();
+            let told = counts(&tables(&model, &rows), model.rules());
+            assert!(told.iter().all(|count| !count.estimated && count.pairs > 0), "{told:?}");
+            for step in [7, 101, 499] {
+                let place = |place: usize| (place * step + 13) % rows.len();
+                let shuffled: Vec<usize> = (0..rows.len()).map(|row| rows[place(row)]).collect();
+                assert_ne!(shuffled, rows);
+                let counted = counts(&tables(&model, &shuffled), model.rules());
+                assert_eq!(counted, told, "{link}, {copies} copies, every {step}th");
+            }
+        }
+    }
+}
+
+#[test]
 fn rules_in_any_order_count_the_same_pairs_in_all() {
     let model = Model::from_toml(&MODEL.replace("LINK", "between")).unwrap();
     let rows: Vec<usize> = (0..600).map(|row| row % UNLIKE.len()).collect();

@@ -37,7 +37,8 @@ pub struct RuleCount {
     /// The pairs in its largest blocks, largest first. The keys themselves are somebody's values, and stay inside.
     pub largest_blocks: Vec<u64>,
     /// Whether a number of pairs was estimated: because the rule, or one before it, asks more than equal keys, by columns
-    /// of so many values that too many pairs of unlike records share a key.
+    /// of so many values that too many pairs of unlike records share a key, or in so many layers that too many records
+    /// would have to be looked at.
     pub estimated: bool,
 }
 
@@ -47,8 +48,13 @@ const LARGEST: usize = 5;
 /// The most pairs of unlike records that are gone through to be counted.
 pub(crate) const MOST_COUNTED: u64 = 1 << 22;
 
-/// The most records that are looked at, each as often as it is, to take off what layers share.
+/// The most records that are looked at, each as often as it is, to find what layers share or which records are alike: each is
+/// sorted with others then, so these take some seconds. Rules of many layers over millions of records would take minutes.
 const MOST_LOOKED_AT: u64 = 1 << 26;
+
+/// The most kinds that records are told apart by: what they are known by takes some 100 MB then. Of more, no two are taken
+/// to be alike, which is as right and only counts more pairs.
+const MOST_KINDS: usize = 1 << 22;
 
 /// How many pairs an estimate is drawn from: its standard error is at most 0.2 % of the pairs that share a key.
 const SAMPLE: u64 = 1 << 16;
@@ -96,16 +102,18 @@ impl Blocks<'_> {
         let pairs = if own.is_plain() {
             Some(shared)
         } else if asks_keys_alone(own) {
-            self.count_joined(rule, own.layers.start).or_else(|| self.count_alike(rule))
+            self.count_joined(rule, own.layers.start)
+                .or_else(|| self.count_alike(rule, &Cell::new(MOST_LOOKED_AT)))
         } else {
-            self.count_alike(rule)
+            self.count_alike(rule, &Cell::new(MOST_LOOKED_AT))
         };
         let joined = if self.asked[..=rule].iter().all(asks_keys_alone) {
             self.count_joined(rule, 0)
         } else {
             None
         };
-        let new_pairs = joined.or_else(|| Some(pairs? - self.count_made_before(rule)?));
+        let left = Cell::new(MOST_LOOKED_AT);
+        let new_pairs = joined.or_else(|| Some(pairs? - self.count_made_before(rule, &left)?));
         if let (Some(pairs), Some(new_pairs)) = (pairs, new_pairs) {
             return Counted { pairs, new_pairs, estimated: false };
         }
@@ -137,8 +145,9 @@ impl Blocks<'_> {
         Some(sum)
     }
 
-    /// Counts the pairs that a rule makes, asking of unlike records alone; nothing where these make too many pairs.
-    fn count_alike(&self, rule: usize) -> Option<u64> {
+    /// Counts the pairs that a rule makes, asking of unlike records alone; nothing where these make too many pairs, or once
+    /// more records were looked at than are left.
+    fn count_alike(&self, rule: usize, left: &Cell<u64>) -> Option<u64> {
         let link = self.tables.link();
         let classes = self.classes(rule..=rule);
         let layers = self.asked[rule].layers.clone();
@@ -150,6 +159,8 @@ impl Blocks<'_> {
         };
         let mut work = 0;
         for (_, group) in groups() {
+            // Once to see how many pairs they make, and once to make them.
+            look_at(group, 2, left)?;
             work += Alike::of(group, &classes).pairs(link);
             if work > MOST_COUNTED {
                 return None;
@@ -167,8 +178,9 @@ impl Blocks<'_> {
         Some(made.sum())
     }
 
-    /// Counts the pairs of a rule that a rule before it makes too; nothing where too many would have to be asked.
-    fn count_made_before(&self, rule: usize) -> Option<u64> {
+    /// Counts the pairs of a rule that a rule before it makes too; nothing where too many would have to be asked, or once
+    /// more records were looked at than are left.
+    fn count_made_before(&self, rule: usize, left: &Cell<u64>) -> Option<u64> {
         let link = self.tables.link();
         let own = self.asked[rule].layers.clone();
         let classes = self.classes(0..=rule);
@@ -178,6 +190,7 @@ impl Blocks<'_> {
             for block in 0..keyed.blocks() {
                 let group = keyed.group(block, link);
                 for earlier in 0..own.start {
+                    look_at(group, 1, left)?;
                     for (source, recipient) in shared_groups(&self.rules[earlier], group) {
                         let shared = Group { source: &source, recipient: &recipient };
                         let alike = Alike::of(shared, &classes);
@@ -226,22 +239,15 @@ impl Blocks<'_> {
             |name: &String| self.tables.columns().iter().position(|column| column.name == *name);
         let columns: Option<BTreeSet<usize>> =
             names.and_then(|names| names.iter().flatten().map(index).collect());
-        let mut numbers: FxHashMap<Vec<u32>, u32> = FxHashMap::default();
-        [Side::Source, Side::Recipient].map(|side| {
-            let Some(columns) = &columns else {
-                // Nothing is known of what they look at, so no two are alike.
-                return (0..self.tables.records(side)).collect();
-            };
-            let codes: Vec<&[u32]> =
-                columns.iter().map(|column| self.tables.codes(*column, side)).collect();
-            (0..self.tables.records(side) as usize)
-                .map(|record| {
-                    let own: Vec<u32> = codes.iter().map(|codes| codes[record]).collect();
-                    let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
-                    *numbers.entry(own).or_insert(next)
-                })
-                .collect()
-        })
+        let sides = [Side::Source, Side::Recipient];
+        let records = sides.map(|side| self.tables.records(side));
+        // Nothing is known of what they look at, so no two are alike.
+        let Some(columns) = columns else { return records.map(|records| (0..records).collect()) };
+        let columns: Vec<[&[u32]; 2]> = columns
+            .iter()
+            .map(|column| sides.map(|side| self.tables.codes(*column, side)))
+            .collect();
+        kinds(&columns, records, MOST_KINDS)
     }
 
     fn told(&self, counted: &[Counted]) -> Vec<RuleCount> {
@@ -333,8 +339,7 @@ impl Blocks<'_> {
         if earlier.is_empty() || pairs == 0 {
             return Some(pairs);
         }
-        let looked_at = (group.source.len() + group.recipient.len()) as u64;
-        left.set(left.get().checked_sub(looked_at)?);
+        look_at(group, 1, left)?;
         if pairs <= COUNTED_SINGLY {
             let new = |(source, recipient): &(RecordRef, RecordRef)| {
                 !earlier.iter().any(|rule| self.makes(rule, *source, *recipient))
@@ -355,6 +360,33 @@ impl Blocks<'_> {
         }
         Some(pairs - taken)
     }
+}
+
+/// Takes the records of a group off those that may still be looked at, so many times; nothing where too few are left.
+fn look_at(group: Group<'_>, times: u64, left: &Cell<u64>) -> Option<()> {
+    let records = (group.source.len() + group.recipient.len()) as u64;
+    left.set(left.get().checked_sub(records * times)?);
+    Some(())
+}
+
+/// Numbers the records of either side by their codes in some columns; each by itself where there are more kinds than `most`.
+fn kinds(columns: &[[&[u32]; 2]], records: [u32; 2], most: usize) -> [Vec<u32>; 2] {
+    let mut kinds = records.map(|records| vec![0; records as usize]);
+    let mut numbers: FxHashMap<(u32, u32), u32> = FxHashMap::default();
+    // Column by column: two records are still alike if they were, and have one code here.
+    for codes in columns {
+        numbers.clear();
+        for (kinds, codes) in kinds.iter_mut().zip(codes) {
+            for (kind, code) in kinds.iter_mut().zip(*codes) {
+                let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+                *kind = *numbers.entry((*kind, *code)).or_insert(next);
+            }
+            if numbers.len() > most {
+                return records.map(|records| (0..records).collect());
+            }
+        }
+    }
+    kinds
 }
 
 /// Parts a group by a layer's keys: the records of each key that both sides have, or one side where there is one.
@@ -442,5 +474,66 @@ fn keyless(layers: &[Arc<KeyedRule>]) -> u64 {
             let least = layers.iter().map(|layer| layer.keyless).min();
             least.unwrap_or(0)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, RecordBatch, StringArray};
+
+    use super::*;
+    use crate::{Model, Table, Tables};
+
+    const MODEL: &str = r#"
+name = "counts"
+link = "between"
+prior = 0.01
+threshold = 0.0
+column = [{ name = "town", from = ["town"] }, { name = "pay", from = ["pay"], kind = "number" }]
+rule = [
+    { keys = [{ column = "pay" }] },
+    { sql = "l.town = r.town and l.pay < r.pay" },
+]
+[[comparison]]
+name = "town"
+column = "town"
+level = [{ test = "exact", m = 0.7, u = 0.01 }, { test = "else", m = 0.3, u = 0.99 }]
+"#;
+
+    #[test]
+    fn counting_ends_where_more_records_would_be_looked_at_than_may_be() {
+        let model = Model::from_toml(MODEL).unwrap();
+        let texts = |texts: Vec<String>| -> ArrayRef { Arc::new(StringArray::from(texts)) };
+        let towns = texts((0..60).map(|row| format!("town{}", row % 3)).collect());
+        let pays = texts((0..60).map(|row| (row % 5).to_string()).collect());
+        let batch = [RecordBatch::try_from_iter([("town", towns), ("pay", pays)]).unwrap()];
+        let table = || Table::new(&batch);
+        let tables = Tables::between(model.columns(), table(), table()).unwrap();
+        let blocks = Blocks::new(&tables, model.rules()).unwrap();
+        // All 120 are in three blocks by town: gone through twice, and parted once by the keys of the rule before.
+        let (alike, before) = (Cell::new(240), Cell::new(120));
+        assert_eq!(blocks.count_alike(1, &alike), Some(3 * 20 * 20 * 10 / 25));
+        assert_eq!(blocks.count_made_before(1, &before), Some(0), "none with one pay has a lesser");
+        assert_eq!((alike.get(), before.get()), (0, 0));
+        assert_eq!(blocks.count_alike(1, &Cell::new(239)), None);
+        assert_eq!(blocks.count_made_before(1, &Cell::new(119)), None);
+    }
+
+    #[test]
+    fn records_are_told_apart_by_all_columns_and_all_of_them_where_there_are_too_many_kinds() {
+        let (one, other) = ([1, 1, 2, 2, 1], [7, 8, 7, 8, 7]);
+        let columns: [[&[u32]; 2]; 2] = [[&one, &one[1..4]], [&other, &other[1..4]]];
+        let [source, recipient] = kinds(&columns, [5, 3], 4);
+        assert_eq!(recipient, source[1..4]);
+        for row in 0..5 {
+            for with in 0..5 {
+                let alike = one[row] == one[with] && other[row] == other[with];
+                assert_eq!(source[row] == source[with], alike, "{row} and {with}");
+            }
+        }
+        assert_eq!(kinds(&columns, [5, 3], 3), [vec![0, 1, 2, 3, 4], vec![0, 1, 2]]);
+        assert_eq!(kinds(&[], [2, 1], 3), [vec![0, 0], vec![0]], "nothing tells them apart");
     }
 }
