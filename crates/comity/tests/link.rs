@@ -165,6 +165,49 @@ fn mistakes_of_files_linked_both_ways_name_the_file_of_either_record() {
 }
 
 #[test]
+fn three_tables_are_linked_with_each_other_by_the_rules_of_the_guide() {
+    let desk = trained();
+    let payroll = desk.read("people/payroll.csv");
+    let caseload = desk.read("people/caseload.csv");
+    let head = format!("origin,{}", payroll.lines().next().unwrap());
+    let of = |file: &str, origins: [&str; 2]| -> Vec<String> {
+        let lines = file.lines().skip(1).enumerate();
+        lines.map(|(row, line)| format!("{},{line}", origins[row % 2])).collect()
+    };
+    let all = [vec![head], of(&payroll, ["a", "a"]), of(&caseload, ["b", "c"])].concat().join("\n");
+    desk.write("all.csv", &all);
+    let (first, splink) = (guide("first-link.md"), guide("from-splink.md"));
+    let (own, shown) = (fenced(&first, "toml")[0], fenced(&splink, "toml")[0]);
+    let (head, rules) = shown.split_at(shown.find("[[rule]]").unwrap());
+    let (columns, comparisons) =
+        (own.find("[[column]]").unwrap(), own.find("[[comparison]]").unwrap());
+    let own_columns = &own[columns..own.find("[[rule]]").unwrap()];
+    let threshold = "name = \"three\"\nthreshold = { target_precision = 0.99 }\n";
+    let recipe = format!("{threshold}{head}{own_columns}{rules}{}", &own[comparisons..]);
+    desk.write("three.toml", recipe);
+    desk.call("link train three.toml all.csv --id id --out three-model.toml").well();
+    desk.call("link link three-model.toml all.csv --id id --out three.csv").well();
+    let origin: std::collections::BTreeMap<&str, &str> = (all.lines().skip(1))
+        .map(|line| line.split(',').take(2).collect::<Vec<_>>())
+        .map(|fields| (fields[1], fields[0]))
+        .collect();
+    let who = people(&desk, "all.csv");
+    let pairs = rows(&desk.read("three.csv"));
+    let between = |one: &str, other: &str| {
+        let is = |pair: &&Vec<String>| {
+            let mut of = [origin[pair[0].as_str()], origin[pair[1].as_str()]];
+            of.sort_unstable();
+            of == [one, other]
+        };
+        pairs.iter().filter(is).count()
+    };
+    assert!(between("a", "b") > 50 && between("a", "c") > 50, "{}", pairs.len());
+    assert_eq!(between("a", "a") + between("b", "b") + between("c", "c"), 0);
+    let right = pairs.iter().filter(|pair| who[&pair[0]] == who[&pair[1]]).count();
+    assert!(right * 100 >= pairs.len() * 97, "{right} of {}", pairs.len());
+}
+
+#[test]
 fn what_would_change_nothing_is_refused_by_name() {
     let desk = trained();
     let cluster = format!("link cluster model.toml {FILES} --method");

@@ -259,7 +259,8 @@ fn tell(printer: &Printer, model: &Model, known: &Facts, rows: &[Row], watch: &S
             thousands(known.made)
         ),
     );
-    let how = if known.kept.is_some() { ", one-to-one applied" } else { "" };
+    let settled = known.kept.is_some() && model.one_to_one() != OneToOne::Off;
+    let how = if settled { ", one-to-one applied" } else { "" };
     printer.labelled("threshold", &format!("{:.2}{how}", model.threshold()));
     printer.labelled("precision", &shown(&precision(&kept)));
     printer.labelled("recall", &shown(&recall(&kept)));
