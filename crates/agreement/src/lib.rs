@@ -75,6 +75,7 @@ pub use pack::{
 pub use party::{Board, Party, Role};
 pub use problem::Problem;
 pub use purpose::{Authority, Purpose, PurposeKind};
+pub use reader::is_placeholder;
 pub use record_set::{Basis, RecordSet, SystemOfRecords, Use};
 pub use schedule::{
     Compression, Contact, Control, Cycle, Drawn, Encoding, Extracted, FileFormat, Reached, Schedule,

@@ -39,8 +39,8 @@ const PLACEHOLDERS: [&str; 19] = [
     "?",
 ];
 
-/// Tells whether a text stands for a value that is still to come.
-pub(crate) fn is_placeholder(text: &str) -> bool {
+/// Tells whether a text stands for a value that is missing or still to come, as "unknown" and "NA" do (floor F4).
+pub fn is_placeholder(text: &str) -> bool {
     let text = text.trim().to_lowercase();
     let begins_as_one = ["todo", "tbd", "fixme"].iter().any(|word| {
         text.strip_prefix(word).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))

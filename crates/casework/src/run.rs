@@ -1,5 +1,6 @@
 //! A run as the store keeps it, so that an interrupted one goes on or starts clean and nothing is doubled.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// How far a run has come.
@@ -53,7 +54,41 @@ pub struct Run {
     pub summary: Option<String>,
 }
 
+/// What a look-up keeps of its request: who asked about how many named persons, and when (floor F4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The officer.
+    pub officer: String,
+    /// How many persons, each of a row of its own.
+    pub persons: u64,
+    /// When, in seconds.
+    pub second: i64,
+    /// The cycle whose files are looked in.
+    pub cycle: String,
+    /// A keyed digest of the rows, by which a request that was broken off is known again.
+    pub rows: String,
+}
+
+/// What requests about named persons come to so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AskedSoFar {
+    /// Persons asked about since an instant, whoever asked; one who was asked about twice counts twice.
+    pub persons: u64,
+    /// Matters of one officer that are open: requests that have not ended, or of whose leads one is not closed.
+    pub open_matters: u64,
+}
+
 impl Run {
+    /// Returns what was asked, where it is a look-up and no cycle's run.
+    pub fn asked(&self) -> Option<Asked> {
+        serde_json::from_value(self.input("asked")?).ok()
+    }
+
+    /// Returns the cycle whose files it read.
+    pub fn cycle_of_files(&self) -> String {
+        self.asked().map_or_else(|| self.cycle.clone(), |asked| asked.cycle)
+    }
+
     /// Says whether it was begun on files of these digests.
     pub fn is_of_files(&self, files: &BTreeMap<String, String>) -> bool {
         self.files() == *files

@@ -13,8 +13,8 @@ mod writer;
 
 use crate::destroyed::{Certificate, Destroyed};
 use crate::{
-    Disclosure, DisclosureId, Drafts, Error, Known, Lead, LeadId, PairKey, Pilot, PilotTerms,
-    Planned, Review, Run, SealedEntry, Stage,
+    AskedSoFar, Disclosure, DisclosureId, Drafts, Error, Known, Lead, LeadId, PairKey, Pilot,
+    PilotTerms, Planned, Review, Run, SealedEntry, Stage,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
@@ -162,6 +162,14 @@ pub trait Store {
     /// Returns every run, oldest first.
     fn runs(&self) -> impl Future<Output = Result<Vec<Run>, Error>>;
 
+    /// Returns what was asked about named persons outside of cycles, from an instant on, and an officer's open matters
+    /// (floor F4). A request counts from [`Store::start`] on, whatever became of it.
+    fn asked_since(
+        &self,
+        officer: &str,
+        since: jiff::Timestamp,
+    ) -> impl Future<Output = Result<AskedSoFar, Error>>;
+
     /// Begins a run.
     fn start(&self, run: &Run, drafts: &Drafts<'_>) -> impl Future<Output = Result<(), Error>>;
 
@@ -169,7 +177,8 @@ pub trait Store {
     fn abandon(&self, run: &str, drafts: &Drafts<'_>) -> impl Future<Output = Result<(), Error>>;
 
     /// Stores all that a run found, and its counts; from here on the run goes on rather than starts again. What
-    /// earlier runs still hold is closed: the newer run has looked at the same people again.
+    /// earlier runs still hold is closed: the newer run has looked at the same people again. A look-up closes nothing: it
+    /// has looked at those who were named and at nobody else.
     fn plan(
         &self,
         run: &str,
@@ -289,7 +298,7 @@ pub trait Store {
         drafts: &Drafts<'_>,
     ) -> impl Future<Output = Result<(), Error>>;
 
-    /// Counts the leads that runs before this one still hold.
+    /// Counts the leads that runs before this one still hold, and that it closes.
     fn held_before(&self, run: &str) -> impl Future<Output = Result<u64, Error>>;
 
     /// Counts what the term has come to so far: finished cycles, persons disclosed about, leads judged.

@@ -86,6 +86,10 @@ impl Report {
             }
             Event::RunStarted { .. } => self.add("runs begun", 1),
             Event::RunFinished { .. } => self.add("runs ended", 1),
+            Event::RecordsAsked { persons, .. } => {
+                self.add("look-ups", 1);
+                self.add("persons asked about by name", persons);
+            }
             Event::ModelTrained { .. } => self.add("models trained", 1),
             Event::LeadsPlanned { pairs, planned, held, destroyed, .. } => {
                 self.add("pairs compared", pairs);

@@ -18,6 +18,7 @@ mod stays;
 
 use crate::Error;
 use crate::event::{Decided, Event};
+use crate::run::look_up;
 use agreement::{Act, Gate, Seal, Stay};
 use gone::Gone;
 use jiff::Timestamp;
@@ -195,6 +196,8 @@ struct Reading<'key> {
     /// The checkpoints that they cosigned, which this ledger must continue.
     seen: Vec<Checkpoint>,
     abandoned: BTreeSet<String>,
+    /// Requests about named persons: when, and how many persons.
+    asked: Vec<(Timestamp, u64)>,
     /// What rests on entries that a pruned ledger no longer has.
     gone: Gone,
     /// Kinds that this version does not know: the first entry of each, and how many.
@@ -235,6 +238,7 @@ struct Counted {
     disclosures: u64,
     withdrawn: u64,
     acts: u64,
+    asked: u64,
     stays: u64,
     steps: u64,
     actions: u64,
@@ -262,6 +266,7 @@ impl<'key> Reading<'key> {
             witnesses: BTreeMap::new(),
             seen: Vec::new(),
             abandoned: BTreeSet::new(),
+            asked: Vec::new(),
             gone: Gone::default(),
             unknown: BTreeMap::new(),
             sealed_until: None,
@@ -327,6 +332,11 @@ impl<'key> Reading<'key> {
             Event::RunStarted { run, permit, .. } => {
                 self.under(index, at, permit, &Act::RUN, None);
                 self.runs.insert(run, Begun::Here);
+            }
+            Event::RecordsAsked { run, permit, persons } => {
+                self.under(index, at, permit, &Act::REQUEST_RECORDS, None);
+                self.of_run(index, &run);
+                self.asked(index, at, persons);
             }
             Event::ModelTrained { run, permit, .. } => {
                 self.under(index, at, permit, &Act::TRAIN, None);
@@ -503,6 +513,24 @@ impl<'key> Reading<'key> {
         }
     }
 
+    /// Persons were asked about by name: with those of the days before there are no more than the floor lets a recipient ask
+    /// about (F4), however many the gate was told of.
+    fn asked(&mut self, index: u64, at: Timestamp, persons: u64) {
+        self.asked.push((at, persons));
+        let since = look_up::since(at);
+        let counted: u64 =
+            self.asked.iter().filter(|(at, _)| *at >= since).map(|(_, persons)| persons).sum();
+        self.counted.asked += persons;
+        if counted > look_up::MOST_PERSONS {
+            let what = format!(
+                "with it {counted} persons were asked about by name in {} days; the floor allows {} (F4)",
+                look_up::DAYS,
+                look_up::MOST_PERSONS
+            );
+            self.wrong(index, &what, "find out who asked, and what became of what was disclosed");
+        }
+    }
+
     /// An entry was sealed: under a cited power, and not for ever (floor F10).
     fn sealed(
         &mut self,
@@ -568,6 +596,15 @@ impl<'key> Reading<'key> {
         say(
             count.acts,
             format!("the permit precedes each of {} acts, and had not ended", count.acts),
+        );
+        say(
+            count.asked,
+            format!(
+                "{} persons were asked about by name, never more than {} in {} days",
+                count.asked,
+                look_up::MOST_PERSONS,
+                look_up::DAYS
+            ),
         );
         say(
             count.disclosures,

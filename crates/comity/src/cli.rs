@@ -13,6 +13,7 @@ mod key;
 mod law;
 mod leads;
 mod link;
+mod look_up;
 mod new;
 mod receipt;
 mod restore;
@@ -28,11 +29,14 @@ mod witness;
 
 use crate::Error;
 use crate::clock::Clock;
+use crate::desk::Officer;
 use crate::event::{Event, commit};
 use crate::node::{Answer, Node, Places};
 use crate::printer::Printer;
 use crate::program::Program;
+use crate::server::{Accounts, Config};
 use agreement::{Act, Gate, OfficerId, Permit, Refusal, Request};
+use casework::store::accounts::AccountStore as _;
 use casework::{Database, Keeper, Store as _};
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -58,6 +62,8 @@ struct Words {
 enum Command {
     /// Runs a matching program for a cycle: from the agreement to leads, report and ledger
     Run(run::Words),
+    /// Looks persons of the caseload up who are named one by one; each counts, and takes a permit
+    LookUp(look_up::Words),
     /// Lists leads, or exports them with what was returned
     Leads(leads::Words),
     /// Explains a lead: every part of its weight
@@ -147,6 +153,7 @@ fn carry_out(command: Command, clock: &Clock, printer: &mut Printer) -> Result<D
     runtime.block_on(Box::pin(async {
         match command {
             Command::Run(words) => Box::pin(words.carry_out(clock, printer)).await,
+            Command::LookUp(words) => Box::pin(words.carry_out(clock, printer)).await,
             Command::Leads(words) => Box::pin(words.carry_out(clock, printer)).await,
             Command::Explain(words) => Box::pin(words.carry_out(clock, printer)).await,
             Command::Review(words) => Box::pin(words.carry_out(clock, printer)).await,
@@ -209,6 +216,17 @@ impl Which {
     /// Opens the case store alone, making it if it is not there yet.
     async fn open_store(&self) -> Result<Database, Error> {
         self.places().open_store().await
+    }
+
+    /// Returns an officer with the roles that the account says. Who has no account has no role, and the gate says so.
+    async fn officer(&self, name: &str) -> Result<Officer, Error> {
+        let mut config = Config::of_program(&self.program);
+        config.work = Some(self.places().root().to_owned());
+        let accounts = Accounts::open(&config).await?;
+        let known = accounts.store.accounts(accounts.program()).await?;
+        let roles = known.into_iter().find(|(one, _)| one.officer == name && !one.closed);
+        let roles = roles.map(|(_, roles)| roles.into_iter().collect()).unwrap_or_default();
+        Ok(Officer { id: OfficerId::new(name)?, roles })
     }
 
     /// Opens program and node, for a command that needs a run to have been.

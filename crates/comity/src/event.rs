@@ -81,6 +81,17 @@ pub enum Event {
         /// Records in each.
         records: BTreeMap<String, u64>,
     },
+    /// A run begun just before is a look-up: an officer asked about persons who are named one by one (floor F4). Who asked is
+    /// committed to.
+    #[serde(rename = "records.asked")]
+    RecordsAsked {
+        /// The run.
+        run: String,
+        /// Where the ledger holds the permit.
+        permit: u64,
+        /// How many persons.
+        persons: u64,
+    },
     /// A run was given up before it had found anything.
     #[serde(rename = "run.abandoned")]
     RunAbandoned {

@@ -9,7 +9,9 @@ use crate::event::{Decided, Event};
 use crate::program::Program;
 use crate::quorum::Quorum;
 use crate::{Error, outbox, report};
-use agreement::{Decision, Environment, Facts, Filed, Gate, Permit, Refusal, Request, Stay};
+use agreement::{
+    CaseRequest, Decision, Environment, Facts, Filed, Gate, Permit, Refusal, Request, Stay,
+};
 use casework::{Database, Drafts, Keeper, RecordedStay, Sqlite, StaysState, Store, Vault};
 use jiff::Timestamp;
 use ledger::{Commitments, Disk, Leaf, Log, Name, Recorded, Signer, Verifier};
@@ -293,13 +295,46 @@ impl Node {
     /// The case store cannot be written, so that not even a refusal could be kept.
     pub async fn decide(&mut self, mut request: Request, filed: &Filed) -> Result<Answer, Error> {
         let now = self.now();
-        // What an earlier interruption left waiting goes first; if that fails, so would this decision's entry.
         request.environment = self.environment;
+        self.answer(|gate, ledger_writable| {
+            let request = Request { ledger_writable, ..request.clone() };
+            let decision = gate.decide(&request, filed, now);
+            let event = decided(&decision, gate.facts(&request, filed, now).ok().as_ref());
+            (decision, event)
+        })
+        .await
+    }
+
+    /// Asks the gate for an act about cases or what surrounds them, and records its answer before giving it.
+    ///
+    /// # Errors
+    /// As [`Node::decide`].
+    pub async fn decide_case(
+        &mut self,
+        mut request: CaseRequest,
+        filed: &Filed,
+    ) -> Result<Answer, Error> {
+        let now = self.now();
+        request.environment = self.environment;
+        self.answer(|gate, ledger_writable| {
+            let request = CaseRequest { ledger_writable, ..request.clone() };
+            let (decision, given) = gate.decide_case_with_facts(&request, filed, now);
+            let event = decided(&decision, given.as_ref());
+            (decision, event)
+        })
+        .await
+    }
+
+    /// Has something decided, told whether the ledger can be written, and records the answer before giving it.
+    async fn answer(
+        &mut self,
+        decide: impl Fn(&Gate, bool) -> (Decision, Event),
+    ) -> Result<Answer, Error> {
+        // What an earlier interruption left waiting goes first; if that fails, so would this decision's entry.
         let drained = self.drain().await;
-        request.ledger_writable = drained.is_ok();
+        let writable = drained.is_ok();
         self.fault = drained.err().map(|error| error.chain());
-        let decision = self.gate.decide(&request, filed, now);
-        let event = decided(&decision, self.gate.facts(&request, filed, now).ok().as_ref());
+        let (decision, event) = decide(&self.gate, writable);
         self.decisions.push(told(&decision));
         match decision {
             Decision::Permit(permit) => match self.record(vec![event]).await {
@@ -312,7 +347,7 @@ impl Node {
                     @ (Error::Ledger(_) | Error::NoLedger { .. } | Error::ForeignEntry { .. }),
                 ) => {
                     self.fault = Some(error.chain());
-                    self.refuse_unrecorded(request, filed, now).await
+                    self.refuse_unrecorded(permit.act().to_string(), decide).await
                 }
                 Err(error) => Err(error),
             },
@@ -328,18 +363,14 @@ impl Node {
     /// The ledger failed between the decision and its entry: the permit is dropped, and the answer is a refusal.
     async fn refuse_unrecorded(
         &mut self,
-        mut request: Request,
-        filed: &Filed,
-        now: Timestamp,
+        act: String,
+        decide: impl Fn(&Gate, bool) -> (Decision, Event),
     ) -> Result<Answer, Error> {
-        request.ledger_writable = false;
-        let decision = self.gate.decide(&request, filed, now);
+        let (decision, event) = decide(&self.gate, false);
         self.decisions.pop();
         self.decisions.push(told(&decision));
         // The permit's line may reach the ledger later: what follows it there says that nobody acted on it.
-        let dropped = Event::PermitDropped { act: request.act.to_string() };
-        let event = decided(&decision, self.gate.facts(&request, filed, now).ok().as_ref());
-        self.note(vec![dropped, event]).await?;
+        self.note(vec![Event::PermitDropped { act }, event]).await?;
         match decision {
             Decision::Refusal(refusal) => Ok(Answer::Refused(refusal)),
             // INVARIANT: the floor refuses every act while the ledger cannot be written; were a policy set ever to

@@ -4,7 +4,8 @@
 //! permit is asked for, because nothing passes from one agency to another; therefore nothing that comes out of it can
 //! enter casework, where a lead is only ever opened by a run under an agreement. One rule of the floor holds here too:
 //! nobody is selected by a protected trait or its proxy (F3), so no rule and no comparison looks at one. Whoever looks
-//! people up in records held for somebody else needs the agreement's path, its permits and its counts (F4).
+//! people up in records held for somebody else needs the agreement's path, its permits and its counts (F4):
+//! [`crate::run::look_up`].
 
 mod screen;
 

@@ -7,6 +7,8 @@
 
 mod disclose;
 mod leads;
+pub mod look_up;
+mod named;
 mod resume;
 mod watch;
 
@@ -21,13 +23,14 @@ use crate::report::{Report, Share, Unread};
 use agreement::{
     Act, CycleId, PartyId, Permit, PurposeId, RecordSet, RecordSetId, Refusal, Request,
 };
-use casework::{Run, RunState, Store};
+use casework::{Asked, Run, RunState, Store};
 use disclose::Chunks;
 use leads::PilotSoFar;
-use linkage::{Blocks, Links, Model, Recipe, Scorer, Side, Tables};
+use linkage::{Blocks, Links, Model, Recipe, RecordRef, Scorer, Side, Tables};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+pub use named::Rows;
 pub use watch::{Point, Step, Watch};
 
 /// What a run came to.
@@ -122,39 +125,71 @@ pub async fn run(
     let admitted = run.admit(&permit)?;
     let id = run.start(&admitted, entry).await?;
     run.watch.passed(Point::Started);
-    // 4  prepare
-    let tables = run.prepare(&admitted)?;
-    //    train, under a permit of its own
-    let model = match run.model(&id, &tables, &admitted, &pilot).await? {
-        Ok(model) => model,
-        Err(refusal) => return run.refused(&id, refusal).await,
-    };
-    // 5–7 block, compare, score
-    let scorer = Scorer::new(&model, &tables)?;
-    let links = run.link(&scorer)?;
-    if run.watch.is_cancelled() {
-        // Nothing is planned yet: the next start gives this run up and begins anew.
-        return Ok(Outcome::Withheld(Withheld::Stopped));
-    }
-    // 8  leads: the discrepancy that the agreement names, in the recipient's own caseload
-    let found = run.find(&permit, &admitted, &links)?;
-    let pilot = run.pilot_so_far(program.lowest_threshold(), &id).await?;
-    let (release, entry) =
-        match run.ask(run.releasing(&admitted, model.threshold(), &pilot)).await? {
-            Answer::Permitted(permit, entry) => (permit, entry),
-            Answer::Refused(refusal) => return run.refused(&id, refusal).await,
+    run.link_and_release(&id, &permit, &admitted, &pilot, &Whose::Everybody).await
+}
+
+impl Running<'_> {
+    /// Goes the path from step 4 to its end. A look-up goes the same, and is confined to the persons who are named.
+    async fn link_and_release(
+        &mut self,
+        id: &str,
+        permit: &Permit,
+        admitted: &Admitted<'_>,
+        pilot: &PilotSoFar,
+        whose: &Whose,
+    ) -> Result<Outcome, Error> {
+        // 4  prepare
+        let tables = self.prepare(admitted)?;
+        //    train, under a permit of its own
+        let model = match self.model(id, &tables, admitted, pilot).await? {
+            Ok(model) => model,
+            Err(refusal) => return self.refused(id, refusal).await,
         };
-    let report = run.plan(&id, &release, &admitted, &scorer, &links, found, &pilot).await?;
-    run.watch.passed(Point::Planned);
-    // 8a release, chunk by chunk, each recorded first
-    match run.release(&id, &release, entry, &admitted).await? {
-        Chunks::Out => {}
-        Chunks::Refused(refusal) => return Ok(Outcome::Refused(refusal)),
-        Chunks::Withheld(why) => return Ok(Outcome::Withheld(why)),
+        // 5–7 block, compare, score
+        let scorer = Scorer::new(&model, &tables)?;
+        let mut links = self.link(&scorer)?;
+        links.pairs.retain(|pair| whose.has(pair.recipient));
+        if self.watch.is_cancelled() {
+            // Nothing is planned yet: the next start gives this run up and begins anew.
+            return Ok(Outcome::Withheld(Withheld::Stopped));
+        }
+        // 8  leads: the discrepancy that the agreement names, in the recipient's own caseload
+        let found = self.find(permit, admitted, &links)?;
+        let pilot = self.pilot_so_far(self.program.lowest_threshold(), id).await?;
+        let (release, entry) =
+            match self.ask(self.releasing(admitted, model.threshold(), &pilot)).await? {
+                Answer::Permitted(permit, entry) => (permit, entry),
+                Answer::Refused(refusal) => return self.refused(id, refusal).await,
+            };
+        let report = self.plan(id, &release, admitted, &scorer, &links, found, &pilot).await?;
+        self.watch.passed(Point::Planned);
+        // 8a release, chunk by chunk, each recorded first
+        match self.release(id, &release, entry, admitted).await? {
+            Chunks::Out => {}
+            Chunks::Refused(refusal) => return Ok(Outcome::Refused(refusal)),
+            Chunks::Withheld(why) => return Ok(Outcome::Withheld(why)),
+        }
+        self.watch.passed(Point::AllReleased);
+        // 14 report
+        Ok(Outcome::Done(Box::new(self.finish(id, report).await?)))
     }
-    run.watch.passed(Point::AllReleased);
-    // 14 report
-    Ok(Outcome::Done(Box::new(run.finish(&id, report).await?)))
+}
+
+/// Whose pairs become leads.
+enum Whose {
+    /// Everybody's in the recipient's caseload.
+    Everybody,
+    /// Those of the recipient's records that were asked about.
+    Named(BTreeSet<RecordRef>),
+}
+
+impl Whose {
+    fn has(&self, recipient: RecordRef) -> bool {
+        match self {
+            Whose::Everybody => true,
+            Whose::Named(records) => records.contains(&recipient),
+        }
+    }
 }
 
 /// Says what a run would bring: pairs a rule, and true and false pairs over the threshold expected from the base rate.
@@ -292,7 +327,12 @@ impl Admitted<'_> {
 struct Running<'run> {
     program: &'run Program,
     node: &'run mut Node,
+    /// What its runs and leads are filed under.
     cycle: &'run CycleId,
+    /// The cycle whose files are read: the same, but for a look-up.
+    files: &'run CycleId,
+    /// What was asked about named persons, where it is a look-up.
+    asked: Option<Asked>,
     watch: &'run mut dyn Watch,
     source: &'run PartyId,
     recipient: &'run PartyId,
@@ -312,7 +352,19 @@ impl<'run> Running<'run> {
         let (recipient, _) = program.recipient()?;
         let purpose = program.purpose()?;
         let earlier = deliveries(&node.store.runs().await?, cycle);
-        Ok(Running { program, node, cycle, watch, source, recipient, purpose, earlier })
+        let (files, asked) = (cycle, None);
+        Ok(Running {
+            program,
+            node,
+            cycle,
+            files,
+            asked,
+            watch,
+            source,
+            recipient,
+            purpose,
+            earlier,
+        })
     }
 
     /// 1  agreement: files it at this node, once.
@@ -362,12 +414,16 @@ impl<'run> Running<'run> {
     ) -> Request {
         let agreement = self.program.agreement();
         let mut request = Request::new(agreement, act, self.recipient, self.purpose);
-        request.cycle = Some(self.cycle.clone());
+        request.cycle = Some(self.files.clone());
         request.extracts = self.program.schedule.extracts();
         request.counts.clone_from(counts);
         // No run goes below this, whatever threshold its model's rule sets.
         request.threshold = Some(self.program.lowest_threshold());
-        request.pilot = pilot.status();
+        // A look-up is no part of a pilot, which is drawn by lot: it waits until the pilot has been judged.
+        request.pilot = match self.asked {
+            None => pilot.status(),
+            Some(_) => pilot.judged(),
+        };
         request.reversed_permille = pilot.reversed_permille();
         request
     }
@@ -387,7 +443,7 @@ impl<'run> Running<'run> {
         [source, recipient]
             .into_iter()
             .map(|set| {
-                let count = extract::count(self.program, set, self.cycle, &self.earlier)?;
+                let count = extract::count(self.program, set, self.files, &self.earlier)?;
                 Ok((set.id.clone(), count))
             })
             .collect()
@@ -421,28 +477,20 @@ impl<'run> Running<'run> {
 
     /// 3  admit: opens both files under the permit.
     fn admit(&mut self, permit: &Permit) -> Result<Admitted<'run>, Error> {
+        let recipient = self.open(permit, self.program.recipient()?.1)?;
+        self.admit_with(permit, recipient)
+    }
+
+    fn open(&self, permit: &Permit, set: &RecordSet) -> Result<Table, Error> {
+        extract::open(self.program, permit, self.node.now(), set, self.files, &self.earlier)
+    }
+
+    /// Opens the source's file beside the recipient's, which is open.
+    fn admit_with(&mut self, permit: &Permit, recipient: Table) -> Result<Admitted<'run>, Error> {
         let (_, source_set) = self.program.source()?;
         let (_, recipient_set) = self.program.recipient()?;
-        let admitted = Admitted {
-            source_set,
-            recipient_set,
-            source: extract::open(
-                self.program,
-                permit,
-                self.node.now(),
-                source_set,
-                self.cycle,
-                &self.earlier,
-            )?,
-            recipient: extract::open(
-                self.program,
-                permit,
-                self.node.now(),
-                recipient_set,
-                self.cycle,
-                &self.earlier,
-            )?,
-        };
+        let source = self.open(permit, source_set)?;
+        let admitted = Admitted { source_set, recipient_set, source, recipient };
         let tables = [&admitted.source, &admitted.recipient];
         let name = |table: &Table| {
             table
@@ -479,13 +527,7 @@ impl<'run> Running<'run> {
             state: RunState::Started,
             started_at: self.node.now().to_string(),
             finished_at: None,
-            inputs: json!({
-                "agreement": self.program.digest.to_string(),
-                "model": self.program.engine.digest()?.to_string(),
-                "bound": self.program.lowest_threshold(),
-                "files": admitted.digests(),
-            })
-            .to_string(),
+            inputs: self.inputs(admitted)?,
             summary: None,
         };
         let event = Event::RunStarted {
@@ -505,6 +547,21 @@ impl<'run> Running<'run> {
         casework::CaseStore::keep_terms(&self.node.store, &terms).await?;
         self.node.store.start(&run, &self.node.drafts(vec![event])).await?;
         Ok(id)
+    }
+
+    fn inputs(&self, admitted: &Admitted<'_>) -> Result<String, Error> {
+        let mut inputs = json!({
+            "agreement": self.program.digest.to_string(),
+            "bound": self.program.lowest_threshold(),
+            "files": admitted.digests(),
+        });
+        let model = self.program.engine.digest()?.to_string();
+        match &self.asked {
+            None => inputs["model"] = model.into(),
+            // Its leads count in no pilot, and so it is not known by its model.
+            Some(asked) => inputs["asked"] = json!(asked),
+        }
+        Ok(inputs.to_string())
     }
 
     /// 4  prepare: tables to normalised columns. A date that does not read is told, for it is missing from then on.
@@ -600,9 +657,11 @@ impl<'run> Running<'run> {
     }
 }
 
-/// Returns the digests of the files that finished runs of other cycles were made of.
+/// Returns the digests of the files that finished runs of other cycles were made of. What was looked in for single persons
+/// was not delivered for that.
 fn deliveries(runs: &[Run], cycle: &CycleId) -> Deliveries {
+    let of_cycles = runs.iter().filter(|run| run.asked().is_none());
     let others =
-        runs.iter().filter(|run| run.state == RunState::Finished && run.cycle != cycle.as_str());
+        of_cycles.filter(|run| run.state == RunState::Finished && run.cycle != cycle.as_str());
     others.flat_map(Run::files).filter_map(|(_, digest)| digest.parse().ok()).collect()
 }

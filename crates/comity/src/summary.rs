@@ -195,7 +195,10 @@ pub(crate) async fn close(
     let (cycles, leads_opened, judged) = node.store.term().await?;
     // The cycle that this report closes is not finished yet, unless it was gone on with.
     let closing = u64::from(
-        node.store.run(&report.cycle).await?.is_some_and(|run| run.finished_at.is_none()),
+        node.store
+            .run(&report.cycle)
+            .await?
+            .is_some_and(|of_cycle| of_cycle.id == run && of_cycle.finished_at.is_none()),
     );
     report.term = Term { cycles: cycles + closing, leads_opened, judged };
     report.disclosures = node

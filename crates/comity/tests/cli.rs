@@ -1050,6 +1050,8 @@ fn help_fits_a_terminal_and_lists_every_command() {
             Commands:
               run      Runs a matching program for a cycle: from the agreement to leads,
                        report and ledger
+              look-up  Looks persons of the caseload up who are named one by one; each
+                       counts, and takes a permit
               leads    Lists leads, or exports them with what was returned
               explain  Explains a lead: every part of its weight
               review   Records a person's judgement of a lead
@@ -1089,6 +1091,7 @@ fn help_fits_a_terminal_and_lists_every_command() {
     );
     for command in [
         "run",
+        "look-up",
         "leads",
         "explain",
         "review",
@@ -1165,6 +1168,74 @@ fn the_clock_is_the_machines_outside_a_test() {
         --- exit code 1
     "]],
     );
+}
+
+/// The worked example with a pilot of fourteen leads, which people have judged; the others are held.
+fn piloted() -> Desk {
+    let desk = Desk::whole();
+    let pilot = "sample = 40\nbound_percent = 10";
+    desk.edit("benefits/agreement.toml", pilot, "sample = 14\nbound_percent = 20");
+    desk.call("run benefits --json").well();
+    let open = desk.call("leads benefits --stage open --json").well().json();
+    for lead in open.as_array().into_iter().flatten() {
+        let lead = lead["lead"].as_str().unwrap_or_default();
+        let words = format!("review benefits {lead} --judgement same --reason seen --officer one");
+        desk.call(&words).well();
+    }
+    desk.write("node.toml", "program = \"benefits\"\n");
+    desk.call("account --config node.toml add officer-3 --name Three --role verifier --system")
+        .well();
+    desk
+}
+
+#[test]
+fn an_officer_looks_two_persons_up_and_hears_which_leads_there_are() {
+    let desk = piloted();
+    let header = "case_id,given_name,surname,date_of_birth,address,postcode,telephone\n";
+    let text = desk.read("benefits/caseload.csv");
+    // Every case that lacks nothing, as a row of its own: number, names, birth, address, postcode, telephone.
+    let row = |line: &str| {
+        let fields: Vec<&str> = line.split(',').collect();
+        let given = [0, 1, 2, 3, 4, 6, 7].map(|place| fields[place]);
+        given.iter().all(|value| !value.is_empty()).then(|| given.join(","))
+    };
+    let rows: Vec<String> = text.lines().skip(1).filter_map(row).collect();
+    desk.write("rows.csv", header.to_owned() + &rows[..60].join("\n") + "\n");
+    let said = desk.call("look-up benefits rows.csv --officer officer-3 --json").well().json();
+    assert_eq!((&said["look_up"], &said["persons"]), (&"look-up-1".into(), &60.into()));
+    let answers = said["answers"].as_array().unwrap();
+    let found: Vec<_> =
+        answers.iter().filter(|answer| !answer["leads"].as_array().unwrap().is_empty()).collect();
+    assert!(!found.is_empty() && found.len() < 60, "{said}");
+    let (case, lead) = (found[0]["case"].as_str().unwrap(), &found[0]["leads"][0]["lead"]);
+    let nothing = answers.iter().find(|answer| {
+        answer["leads"] == serde_json::json!([]) && answer["opened_before"] == serde_json::json!([])
+    });
+    let nothing = nothing.unwrap()["case"].as_str().unwrap();
+
+    // Asked again, the one has a lead of before and the other still none.
+    let given = |case: &str| rows.iter().find(|row| row.starts_with(case)).unwrap().clone();
+    let two = format!("{header}{}\n{}\n", given(case), given(nothing));
+    desk.write("two.csv", two);
+    let again = desk.call("look-up benefits two.csv --officer officer-3").well();
+    again.fits();
+    let lead = lead.as_str().unwrap();
+    assert!(again.out.contains(&format!("{case}: lead {lead} is of before")), "{}", again.out);
+    assert!(again.out.contains(&format!("{nothing}: nothing to look at")), "{}", again.out);
+    assert!(desk.call(&format!("explain benefits {lead}")).well().out.contains(lead));
+
+    // Who has no account has no role, and 62 and 39 persons are one too many.
+    desk.write("more.csv", header.to_owned() + &rows[60..99].join("\n") + "\n");
+    let refused = desk.call("look-up benefits more.csv --officer nobody");
+    refused.fits();
+    assert_eq!(refused.code, 2, "{}", refused.shown());
+    for rule in ["role-request-records is broken", "F4-persons is broken"] {
+        assert!(refused.out.contains(rule), "{rule}: {}", refused.out);
+    }
+    let audited = desk.call("audit benefits/work").well();
+    let counted = "62 persons were asked about by name, never more than 100 in 90 days";
+    let one_line = audited.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(one_line.contains(counted), "{}", audited.out);
 }
 
 #[test]

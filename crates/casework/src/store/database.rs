@@ -7,8 +7,8 @@ use super::cases::{
 use super::vault::Vault;
 use crate::destroyed::{Certificate, Destroyed};
 use crate::{
-    BondKey, Cluster, Disclosure, DisclosureId, Drafts, Error, Known, Lead, LeadId, Outbox,
-    Outgoing, PairKey, Pilot, PilotTerms, Planned, Postgres, RecordedStay, Review, Run,
+    AskedSoFar, BondKey, Cluster, Disclosure, DisclosureId, Drafts, Error, Known, Lead, LeadId,
+    Outbox, Outgoing, PairKey, Pilot, PilotTerms, Planned, Postgres, RecordedStay, Review, Run,
     SealedEntry, Sqlite, Stage, StaysState, Store, Terms,
 };
 use jiff::Timestamp;
@@ -105,6 +105,10 @@ impl Store for Database {
 
     async fn runs(&self) -> Result<Vec<Run>, Error> {
         on!(self, store => store.runs())
+    }
+
+    async fn asked_since(&self, officer: &str, since: Timestamp) -> Result<AskedSoFar, Error> {
+        on!(self, store => store.asked_since(officer, since))
     }
 
     async fn start(&self, run: &Run, drafts: &Drafts<'_>) -> Result<(), Error> {

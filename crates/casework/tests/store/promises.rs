@@ -2,8 +2,8 @@
 
 use crate::place;
 use casework::{
-    BondKey, Disclosure, DisclosureId, Drafts, Error, Groups, Judgement, Known, LeadId, PairKey,
-    PilotTerms, Planned, Review, Run, RunState, SealedEntry, Sqlite, Stage, Store,
+    Asked, AskedSoFar, BondKey, Disclosure, DisclosureId, Drafts, Error, Groups, Judgement, Known,
+    LeadId, PairKey, PilotTerms, Planned, Review, Run, RunState, SealedEntry, Sqlite, Stage, Store,
 };
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -479,6 +479,94 @@ async fn the_term_counts_cycles_persons_and_judgements<S: Store>(store: &S) {
     assert_eq!(store.term().await.unwrap(), (1, 1, 1));
 }
 
+/// A look-up of an officer about so many persons, so many days after the fourth of January.
+fn look_up(id: &str, officer: &str, persons: u64, day: i64) -> Run {
+    let asked = Asked {
+        officer: officer.to_owned(),
+        persons,
+        second: at("2027-01-04T09:00:00Z").as_second() + day * 86_400,
+        cycle: "2027Q1".to_owned(),
+        rows: "a digest".to_owned(),
+    };
+    let inputs = serde_json::json!({ "bound": 0.0, "asked": asked }).to_string();
+    let run = Run { inputs, ..new_run(id, id) };
+    assert_eq!((run.asked(), run.cycle_of_files()), (Some(asked), "2027Q1".to_owned()));
+    run
+}
+
+async fn requests_about_named_persons_are_counted_together_since_an_instant<S: Store>(store: &S) {
+    let since = |day: i64| at("2027-01-04T09:00:00Z") + jiff::SignedDuration::from_hours(24 * day);
+    assert_eq!(store.asked_since("dana", since(-90)).await.unwrap(), AskedSoFar::default());
+    // A cycle's run asks about nobody by name.
+    open_one(store, "2027Q1", 1).await;
+    for (id, officer, persons, day) in
+        [("l1", "dana", 60, 0), ("l2", "eli", 30, 1), ("l3", "dana", 5, 2)]
+    {
+        store.start(&look_up(id, officer, persons, day), &Drafts::none()).await.unwrap();
+    }
+    store.abandon("l2", &Drafts::none()).await.unwrap();
+    let so_far = async |officer: &str, day: i64| {
+        let so_far = store.asked_since(officer, since(day)).await.unwrap();
+        (so_far.persons, so_far.open_matters)
+    };
+    assert_eq!(so_far("dana", 0).await, (95, 2), "an instant counts what is asked at it");
+    assert_eq!(so_far("eli", 1).await, (35, 0), "a request counts though it was given up");
+    assert_eq!(so_far("fay", 2).await, (5, 0), "whoever asked");
+    assert_eq!(so_far("dana", 3).await, (0, 2), "a matter is open however old");
+}
+
+/// A look-up of one officer with one lead, which is open.
+async fn opened_by_name<S: Store>(store: &S, id: &str, pair: u8) {
+    store.start(&look_up(id, "dana", 2, 0), &Drafts::none()).await.unwrap();
+    store.plan(id, "{}", &[planned(id, 1, pair, Some(0))], &Drafts::none()).await.unwrap();
+    let one = disclosure(id, 0);
+    store.prepare(&one, &[], &words(vec![b"the entry".to_vec()])).await.unwrap();
+    let returned = [(LeadId::new(id, 1), values("100"))];
+    let stays = stays(store).await;
+    store.release(&one.id, 7, "2027-01-04T09:02:00Z", stays, &returned).await.unwrap();
+    store.finish(id, "2027-01-04T09:03:00Z", "{}", &Drafts::none()).await.unwrap();
+}
+
+async fn a_matter_is_open_until_its_last_lead_is_closed<S: Store>(store: &S) {
+    let matters =
+        async || store.asked_since("dana", at("2027-01-01T00:00:00Z")).await.unwrap().open_matters;
+    store.start(&look_up("l1", "dana", 1, 0), &Drafts::none()).await.unwrap();
+    assert_eq!(matters().await, 1, "it has begun");
+    store.plan("l1", "{}", &[], &Drafts::none()).await.unwrap();
+    store.finish("l1", "2027-01-04T09:04:00Z", "{}", &Drafts::none()).await.unwrap();
+    assert_eq!(matters().await, 0, "one that found nobody is over when it ends");
+    for (id, pair) in [("l2", 1), ("l3", 2)] {
+        opened_by_name(store, id, pair).await;
+    }
+    assert_eq!(matters().await, 2, "their leads are open");
+    for (id, judgement) in [("l2", Judgement::Same), ("l3", Judgement::NotSame)] {
+        let review = judged(id, judgement, None);
+        store.review(&review, &["opening".to_owned()], &Drafts::none()).await.unwrap();
+    }
+    assert_eq!(store.lead(&LeadId::new("l2", 1)).await.unwrap().stage, Stage::Reviewed);
+    assert_eq!(store.lead(&LeadId::new("l3", 1)).await.unwrap().stage, Stage::Closed);
+    assert_eq!(matters().await, 1, "one is judged and goes on, and the other is over");
+    let terms = PilotTerms { sample: 1, bound: 0.2, confidence: 0.95 };
+    assert_eq!(store.pilot("m1", None, &terms).await.unwrap().judged(), 0, "in no pilot");
+    assert_eq!(store.term().await.unwrap(), (0, 2, 2), "no cycle has ended");
+}
+
+async fn a_look_up_closes_nothing_that_a_run_holds_and_is_no_part_of_its_pilot<S: Store>(
+    store: &S,
+) {
+    open_one(store, "2027Q1", 1).await;
+    let held = async || store.lead(&LeadId::new("2027Q1", 2)).await.unwrap().stage;
+    store.start(&look_up("l1", "dana", 2, 0), &Drafts::none()).await.unwrap();
+    assert_eq!(store.held_before("l1").await.unwrap(), 0, "it closes none of them");
+    store.plan("l1", "{}", &[planned("l1", 1, 9, Some(0))], &Drafts::none()).await.unwrap();
+    assert_eq!(held().await, Stage::Held);
+    assert_eq!(store.opened("m1", 0.0, "other").await.unwrap(), 1, "the run's own lead alone");
+    store.start(&new_run("2027Q2", "2027Q2"), &Drafts::none()).await.unwrap();
+    assert_eq!(store.held_before("2027Q2").await.unwrap(), 1);
+    store.plan("2027Q2", "{}", &[], &Drafts::none()).await.unwrap();
+    assert_eq!(held().await, Stage::Closed, "as the next run does");
+}
+
 macro_rules! on_every_store {
     ($($promise:ident),+ $(,)?) => {
         mod on_sqlite {
@@ -520,6 +608,9 @@ on_every_store!(
     a_chunk_goes_out_once_and_again_only_after_it_was_withdrawn,
     only_an_open_lead_is_reviewed_and_only_once,
     the_pilot_counts_the_judgements_of_its_own_model,
+    requests_about_named_persons_are_counted_together_since_an_instant,
+    a_matter_is_open_until_its_last_lead_is_closed,
+    a_look_up_closes_nothing_that_a_run_holds_and_is_no_part_of_its_pilot,
     an_abandoned_run_leaves_its_cycle_free,
     a_stay_is_lifted_once_and_by_a_named_order,
     nothing_is_released_after_a_stay_that_was_not_looked_at,

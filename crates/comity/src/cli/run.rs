@@ -126,7 +126,11 @@ impl Words {
 }
 
 /// Chooses the cycle: the one asked for, or the latest whose day has come.
-fn cycle(program: &Program, asked: Option<&str>, clock: &Clock) -> Result<CycleId, Error> {
+pub(super) fn cycle(
+    program: &Program,
+    asked: Option<&str>,
+    clock: &Clock,
+) -> Result<CycleId, Error> {
     let scheduled = &program.schedule.cycles;
     let names = || scheduled.iter().map(|cycle| cycle.id.as_str()).collect::<Vec<_>>().join(", ");
     if let Some(asked) = asked {

@@ -4,11 +4,9 @@
 use super::{Done, Which};
 use crate::Error;
 use crate::clock::Clock;
-use crate::desk::{Desk, Officer, Read};
+use crate::desk::{Desk, Read};
 use crate::printer::Printer;
-use crate::server::{Accounts, Config};
-use agreement::{Gate, OfficerId, Seal};
-use casework::store::accounts::AccountStore as _;
+use agreement::{Gate, Seal};
 use casework::{LeadId, SealedEntry};
 
 #[derive(Debug, clap::Args)]
@@ -42,16 +40,7 @@ impl Words {
     pub(super) async fn carry_out(self, clock: &Clock, printer: &Printer) -> Result<Done, Error> {
         let (program, mut node) = self.which.open(clock).await?;
         clock.is_for(program.agreement().environment)?;
-        let mut config = Config::of_program(&self.which.program);
-        config.work = Some(self.which.places().root().to_owned());
-        let accounts = Accounts::open(&config).await?;
-        let known = accounts.store.accounts(accounts.program()).await?;
-        let roles = known.into_iter().find(|(one, _)| one.officer == self.officer && !one.closed);
-        let officer = Officer {
-            id: OfficerId::new(&self.officer)?,
-            // Who has no account has no role, and the gate says so.
-            roles: roles.map(|(_, roles)| roles.into_iter().collect()).unwrap_or_default(),
-        };
+        let officer = self.which.officer(&self.officer).await?;
         let now = clock.now();
         let seal =
             Seal { power: self.power, authority: self.authority, from: now, until: self.until };

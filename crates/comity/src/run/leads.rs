@@ -47,16 +47,25 @@ pub(super) struct PilotSoFar {
 impl PilotSoFar {
     /// A model that failed at any bound has failed: another threshold in the schedule does not make it forgotten.
     pub(super) fn status(&self) -> PilotStatus {
-        let sample = u32::try_from(self.sample).unwrap_or(u32::MAX);
-        let failed = self.all.judged() >= sample && self.all.upper_bound() >= self.bound;
-        let shown = if failed { &self.all } else { &self.measured };
-        if shown.judged() < sample {
+        if u64::from(self.shown().judged()) < self.sample {
             return PilotStatus::Open { opened: self.opened };
         }
+        self.judged()
+    }
+
+    /// What was judged, for an act that no pilot has room for: the gate refuses it until the whole sample was.
+    pub(super) fn judged(&self) -> PilotStatus {
+        let shown = self.shown();
         PilotStatus::Reviewed {
             reviewed: u64::from(shown.judged()),
             false_permille: permille(shown.upper_bound()),
         }
+    }
+
+    fn shown(&self) -> &Pilot {
+        let is_judged = u64::from(self.all.judged()) >= self.sample;
+        let failed = is_judged && self.all.upper_bound() >= self.bound;
+        if failed { &self.all } else { &self.measured }
     }
 
     /// Returns how many of a thousand judged leads were not right, once more than the pilot was judged (F12: later cycles
@@ -304,7 +313,7 @@ impl Running<'_> {
         let report = summary::report(
             self.program,
             self.node,
-            (id, self.cycle),
+            (id, self.files),
             admitted,
             scorer,
             links,

@@ -16,6 +16,7 @@ mod draining;
 mod interruption;
 mod keeping;
 mod law;
+mod look_up;
 mod place;
 mod quorum;
 mod release;

@@ -380,12 +380,12 @@ async fn a_stay_of_another_agreement_stops_nothing() {
 }
 
 /// Makes the ledger unwritable in a way that stops root too: a file stands where a folder must be.
-fn break_ledger(place: &Path) {
+pub(super) fn break_ledger(place: &Path) {
     fs::rename(place.join("ledger/tile"), place.join("tile.kept")).unwrap();
     fs::write(place.join("ledger/tile"), "in the way").unwrap();
 }
 
-fn mend_ledger(place: &Path) {
+pub(super) fn mend_ledger(place: &Path) {
     fs::remove_file(place.join("ledger/tile")).unwrap();
     fs::rename(place.join("tile.kept"), place.join("ledger/tile")).unwrap();
 }

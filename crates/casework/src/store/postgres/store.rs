@@ -10,9 +10,9 @@ use crate::store::{
     vault::DataKey,
 };
 use crate::{
-    CaseStore as _, Disclosure, DisclosureId, Drafts, Error, Judgement, Known, Lead, LeadId,
-    Outgoing, PairKey, Pilot, PilotTerms, Planned, RecordedStay, Review, Run, SealedEntry, Stage,
-    StaysState, Store,
+    AskedSoFar, CaseStore as _, Disclosure, DisclosureId, Drafts, Error, Judgement, Known, Lead,
+    LeadId, Outgoing, PairKey, Pilot, PilotTerms, Planned, RecordedStay, Review, Run, SealedEntry,
+    Stage, StaysState, Store,
 };
 use sqlx::{PgConnection, Row as _};
 use std::collections::{BTreeMap, HashMap};
@@ -253,6 +253,27 @@ impl Store for Postgres {
         rows.iter().map(read_run).collect()
     }
 
+    async fn asked_since(
+        &self,
+        officer: &str,
+        since: jiff::Timestamp,
+    ) -> Result<AskedSoFar, Error> {
+        let row = sqlx::query(
+            "SELECT (SELECT coalesce(sum((inputs::jsonb -> 'asked' ->> 'persons')::bigint), 0)::bigint FROM run
+                     WHERE (inputs::jsonb -> 'asked' ->> 'second')::bigint >= $2) AS persons,
+                    (SELECT count(*) FROM run
+                     WHERE inputs::jsonb -> 'asked' ->> 'officer' = $1 AND (state IN ('started', 'planned') OR EXISTS (
+                         SELECT 1 FROM lead LEFT JOIN case_file ON case_file.id = lead.id
+                         WHERE lead.run = run.id AND coalesce(case_file.stage, lead.stage) <> 'closed'))) AS matters",
+        )
+        .bind(officer)
+        .bind(since.as_second())
+        .fetch_one(&self.pool)
+        .await?;
+        let number = |column| Ok::<u64, Error>(row.try_get::<i64, _>(column)?.cast_unsigned());
+        Ok(AskedSoFar { persons: number("persons")?, open_matters: number("matters")? })
+    }
+
     async fn start(&self, run: &Run, drafts: &Drafts<'_>) -> Result<(), Error> {
         let mut tx = self.begin().await?;
         sqlx::query(
@@ -303,10 +324,13 @@ impl Store for Postgres {
         .execute(&mut *tx)
         .await?;
         moved(&done, run)?;
-        sqlx::query("UPDATE lead SET stage = 'closed' WHERE stage = 'held' AND run <> $1")
-            .bind(run)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(
+            "UPDATE lead SET stage = 'closed' WHERE stage = 'held' AND run <> $1
+               AND (SELECT inputs::jsonb -> 'asked' FROM run WHERE id = $1) IS NULL",
+        )
+        .bind(run)
+        .execute(&mut *tx)
+        .await?;
         put_out(&mut tx, drafts).await?;
         Ok(tx.commit().await?)
     }
@@ -655,17 +679,19 @@ impl Store for Postgres {
     }
 
     async fn held_before(&self, run: &str) -> Result<u64, Error> {
-        let count: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM lead WHERE stage = 'held' AND run <> $1")
-                .bind(run)
-                .fetch_one(&self.pool)
-                .await?;
+        let count: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM lead WHERE stage = 'held' AND run <> $1
+                   AND (SELECT inputs::jsonb -> 'asked' FROM run WHERE id = $1) IS NULL",
+        )
+        .bind(run)
+        .fetch_one(&self.pool)
+        .await?;
         Ok(count.cast_unsigned())
     }
 
     async fn term(&self) -> Result<(u64, u64, u64), Error> {
         let row = sqlx::query(
-            "SELECT (SELECT count(*) FROM run WHERE state = 'finished') AS cycles,
+            "SELECT (SELECT count(*) FROM run WHERE state = 'finished' AND inputs::jsonb -> 'asked' IS NULL) AS cycles,
                     (SELECT coalesce(sum(persons), 0)::bigint FROM disclosure WHERE released_at IS NOT NULL) AS persons,
                     (SELECT count(*) FROM judgement WHERE reversed_by IS NULL) AS judged",
         )

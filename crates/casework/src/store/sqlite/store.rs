@@ -7,9 +7,9 @@ use crate::destroyed::{Certificate, Destroyed};
 use crate::store::cell::{self, key_of_run};
 use crate::store::vault::DataKey;
 use crate::{
-    CaseStore as _, Disclosure, DisclosureId, Drafts, Error, Judgement, Known, Lead, LeadId,
-    Outgoing, PairKey, Pilot, PilotTerms, Planned, RecordedStay, Review, Run, SealedEntry, Stage,
-    StaysState, Store,
+    AskedSoFar, CaseStore as _, Disclosure, DisclosureId, Drafts, Error, Judgement, Known, Lead,
+    LeadId, Outgoing, PairKey, Pilot, PilotTerms, Planned, RecordedStay, Review, Run, SealedEntry,
+    Stage, StaysState, Store,
 };
 use sqlx::{Row as _, SqliteConnection};
 use std::collections::{BTreeMap, HashMap};
@@ -186,6 +186,27 @@ impl Store for Sqlite {
         rows.iter().map(read_run).collect()
     }
 
+    async fn asked_since(
+        &self,
+        officer: &str,
+        since: jiff::Timestamp,
+    ) -> Result<AskedSoFar, Error> {
+        let row = sqlx::query(
+            "SELECT (SELECT coalesce(sum(json_extract(inputs, '$.asked.persons')), 0) FROM run
+                     WHERE json_extract(inputs, '$.asked.second') >= ?2) AS persons,
+                    (SELECT count(*) FROM run
+                     WHERE json_extract(inputs, '$.asked.officer') = ?1 AND (state IN ('started', 'planned') OR EXISTS (
+                         SELECT 1 FROM lead LEFT JOIN case_file ON case_file.id = lead.id
+                         WHERE lead.run = run.id AND coalesce(case_file.stage, lead.stage) <> 'closed'))) AS matters",
+        )
+        .bind(officer)
+        .bind(since.as_second())
+        .fetch_one(&self.pool)
+        .await?;
+        let number = |column| Ok::<u64, Error>(row.try_get::<i64, _>(column)?.cast_unsigned());
+        Ok(AskedSoFar { persons: number("persons")?, open_matters: number("matters")? })
+    }
+
     async fn start(&self, run: &Run, drafts: &Drafts<'_>) -> Result<(), Error> {
         let mut tx = self.begin().await?;
         sqlx::query(
@@ -238,10 +259,13 @@ impl Store for Sqlite {
         .execute(&mut *tx)
         .await?;
         moved(&done, run)?;
-        sqlx::query("UPDATE lead SET stage = 'closed' WHERE stage = 'held' AND run <> ?")
-            .bind(run)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(
+            "UPDATE lead SET stage = 'closed' WHERE stage = 'held' AND run <> ?1
+               AND (SELECT json_extract(inputs, '$.asked') FROM run WHERE id = ?1) IS NULL",
+        )
+        .bind(run)
+        .execute(&mut *tx)
+        .await?;
         put_out(&mut tx, drafts).await?;
         Ok(tx.commit().await?)
     }
@@ -631,17 +655,19 @@ impl Store for Sqlite {
     }
 
     async fn held_before(&self, run: &str) -> Result<u64, Error> {
-        let count: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM lead WHERE stage = 'held' AND run <> ?")
-                .bind(run)
-                .fetch_one(&self.pool)
-                .await?;
+        let count: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM lead WHERE stage = 'held' AND run <> ?1
+                   AND (SELECT json_extract(inputs, '$.asked') FROM run WHERE id = ?1) IS NULL",
+        )
+        .bind(run)
+        .fetch_one(&self.pool)
+        .await?;
         Ok(count.cast_unsigned())
     }
 
     async fn term(&self) -> Result<(u64, u64, u64), Error> {
         let row = sqlx::query(
-            "SELECT (SELECT count(*) FROM run WHERE state = 'finished') AS cycles,
+            "SELECT (SELECT count(*) FROM run WHERE state = 'finished' AND json_extract(inputs, '$.asked') IS NULL) AS cycles,
                     (SELECT coalesce(sum(persons), 0) FROM disclosure WHERE released_at IS NOT NULL) AS persons,
                     (SELECT count(*) FROM judgement WHERE reversed_by IS NULL) AS judged",
         )

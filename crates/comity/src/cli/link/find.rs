@@ -4,7 +4,7 @@
 //! before the next is read, or in JSON all at the end. Whoever stands in the answers was asked for by name: only records at or above the model's
 //! threshold are told of, a few for each, and for no more records than the floor lets one recipient ask about
 //! (F4). On files of one's own nothing is counted over time; where records are held for somebody else, every look-up takes
-//! a permit and counts, and this command is not the way.
+//! a permit and counts: [`crate::run::look_up`].
 
 use super::{CANNOT_ENTER, Done, Files, Plan};
 use crate::clock::Stopwatch;
@@ -160,7 +160,7 @@ fn refused(printer: &Printer, told: &[Value]) -> Done {
     );
     printer.wrapped(
         "    do:   ",
-        "link two files that you own with `comity link link`; in records that are held for somebody else, every look-up takes a permit and counts",
+        "link two files that you own with `comity link link`; in records that are held for somebody else, every look-up takes a permit and counts: `comity look-up`",
     );
     Done::Refused
 }

@@ -157,6 +157,7 @@ pub(crate) fn said(kind: &str) -> String {
         "model.trained" => "A model was trained",
         "leads.planned" => "Leads were found; every other pair was destroyed",
         "leads.read" => "Leads were read",
+        "records.asked" => "An officer asked about persons by name",
         "lead.reviewed" => "A person judged a lead",
         "pilot.passed" => "The pilot was passed",
         "disclosure" => "Something was disclosed",

@@ -104,7 +104,7 @@ pub(super) async fn own(app: &App, file: &File) -> Option<OwnRecord> {
         .filter(|one| one.returned.is_some() && one.run == lead.run)
         .map(|one| u64::from(one.found.recipient_record))
         .collect();
-    let cycle = lead.cycle.parse().ok()?;
+    let cycle = run.cycle_of_files().parse().ok()?;
     let files = run.files();
     let own = extract::own_values(app.program(), permit, app.now(), &cycle, &files, &rows).ok()?;
     let own = Own { rows: own };

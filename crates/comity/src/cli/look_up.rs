@@ -1,0 +1,141 @@
+//! `comity look-up`: answers an officer's request about persons of the caseload who are named one by one. What is found
+//! becomes leads, for a person to judge; the gate says first whether this officer may ask about so many (floor F4).
+
+use super::run::cycle;
+use super::{Done, Which, open_node, shown};
+use crate::Error;
+use crate::clock::Clock;
+use crate::node::Node;
+use crate::printer::{Printer, called, thousands};
+use crate::report::Report;
+use crate::run::look_up::look_up;
+use crate::run::{Outcome, Rows};
+use casework::{CaseStore as _, Lead, Store as _};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+#[command(override_usage = "comity look-up [OPTIONS] <PROGRAM> <ROWS> --officer <OFFICER>")]
+pub(super) struct Words {
+    #[command(flatten)]
+    which: Which,
+    /// The rows (CSV, or Parquet by its ending): each has a case's number, and all that the caseload is matched on, under the
+    /// agreement's names
+    rows: PathBuf,
+    /// The officer who asks; the account says with which roles
+    #[arg(long)]
+    officer: String,
+    /// The cycle whose files are looked in; the latest if left out
+    #[arg(long)]
+    cycle: Option<String>,
+}
+
+/// What is known of one person who was asked about.
+#[derive(serde::Serialize)]
+struct Answered<'lead> {
+    case: &'lead str,
+    leads: Vec<Told<'lead>>,
+    /// Leads about the same case that were opened before.
+    opened_before: BTreeSet<String>,
+}
+
+#[derive(serde::Serialize)]
+struct Told<'lead> {
+    lead: &'lead str,
+    weight: f64,
+    probability: f64,
+}
+
+impl Words {
+    pub(super) async fn carry_out(
+        self,
+        clock: &Clock,
+        printer: &mut Printer,
+    ) -> Result<Done, Error> {
+        let program = self.which.load(clock)?;
+        let cycle = cycle(&program, self.cycle.as_deref(), clock)?;
+        let rows = Rows::read(&program, &self.rows)?;
+        let mut node = open_node(self.which.places(), clock, &program).await?;
+        let officer = self.which.officer(&self.officer).await?;
+        let asked = look_up(&program, &mut node, &officer, &rows, &cycle, printer);
+        match Box::pin(asked).await? {
+            Outcome::Done(report) | Outcome::Again(report) => {
+                self.say(printer, &node, &rows, &report).await?;
+                Ok(Done::Well)
+            }
+            Outcome::Refused(refusal) => {
+                printer.refusal(&refusal);
+                if let Some(why) = node.ledger_fault() {
+                    printer.wrapped("ledger    ", &format!("cannot be written: {why}"));
+                }
+                Ok(Done::Refused)
+            }
+            Outcome::Withheld(why) => {
+                printer.json(&serde_json::json!({ "withheld": why.to_string() }));
+                printer.wrapped(
+                    "next      ",
+                    "ask again with the same rows: what was not released goes out then, if it may",
+                );
+                Ok(Done::Refused)
+            }
+        }
+    }
+
+    async fn say(
+        &self,
+        printer: &Printer,
+        node: &Node,
+        rows: &Rows,
+        report: &Report,
+    ) -> Result<(), Error> {
+        let leads = node.store.leads(Some(&report.run)).await?;
+        let mut answers = Vec::new();
+        for case in rows.cases() {
+            let of_case = |lead: &&Lead| lead.found.case_id.trim() == case;
+            let mut new: Vec<&Lead> = leads.iter().filter(of_case).collect();
+            new.sort_by(|one, other| other.found.weight.total_cmp(&one.found.weight));
+            let before = node.store.disclosed_about(case).await?;
+            let before: BTreeSet<String> =
+                before.into_iter().map(|disclosed| disclosed.lead.to_string()).collect();
+            let told = new.iter().map(|lead| Told {
+                lead: lead.found.id.as_str(),
+                weight: lead.found.weight,
+                probability: lead.found.probability,
+            });
+            let leads: Vec<Told<'_>> = told.collect();
+            let is_new = |lead: &String| leads.iter().any(|new| new.lead == lead);
+            let opened_before = before.into_iter().filter(|lead| !is_new(lead)).collect();
+            answers.push(Answered { case, leads, opened_before });
+        }
+        printer.json(&serde_json::json!({
+            "look_up": report.run, "persons": rows.len(), "answers": answers,
+            "report": shown(&node.places.report(&report.run)),
+        }));
+        let text = format!("{} of {} persons", report.run, thousands(rows.len() as u64));
+        printer.labelled("look-up", &text);
+        for answer in &answers {
+            for told in &answer.leads {
+                let text = format!(
+                    "{}: lead {}, weight {:.2}, probability {:.6}",
+                    answer.case, told.lead, told.weight, told.probability
+                );
+                printer.wrapped("case      ", &text);
+            }
+            for lead in &answer.opened_before {
+                printer
+                    .wrapped("case      ", &format!("{}: lead {lead} is of before", answer.case));
+            }
+            if answer.leads.is_empty() && answer.opened_before.is_empty() {
+                printer.wrapped("case      ", &format!("{}: nothing to look at", answer.case));
+            }
+        }
+        let first = answers.iter().find_map(|answer| answer.leads.first());
+        if let Some(first) = first {
+            let out = self.which.out.as_ref();
+            let out = out.map(|out| format!(" --out {}", out.display())).unwrap_or_default();
+            let path = shown(&self.which.program);
+            printer.labelled("next", &format!("{} explain {path} {}{out}", called(), first.lead));
+        }
+        Ok(())
+    }
+}
