@@ -11,7 +11,8 @@
 //!   a sort: DataFusion reserves twice what a sort gathers, and to merge it takes that much once and spells its keys
 //!   beside, so a full sort can always be merged. A merge of files takes as many at once as its part holds.
 //!
-//! A sort or an exchange that gets no more spills; a unit cannot, and the run ends.
+//! A sort or an exchange that gets no more spills, but for a sort's first batch, which may be larger than its part where memory
+//! is free; a unit cannot, and the run ends.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -89,6 +90,13 @@ struct Held {
     lent: usize,
 }
 
+impl State {
+    /// Returns all that is held.
+    fn all(&self) -> usize {
+        self.spillable + self.merging + self.units + self.lent
+    }
+}
+
 impl Pool {
     pub(super) fn new(bytes: usize, load: Load) -> Self {
         let partitions = load.partitions.max(1);
@@ -121,10 +129,14 @@ impl Pool {
     fn gather(&self, consumer: &MemoryConsumer, held: usize, more: usize) -> Result<()> {
         let sorts = consumer.name().starts_with(SORTING);
         let part = if sorts { self.sort } else { self.exchange };
-        if held + more > part {
+        let mut state = self.state();
+        // A sort that holds nothing can let nothing go: where its part is smaller than one batch, which is there already, the
+        // batch may have what nobody holds just then.
+        let first = sorts && held == 0 && state.all() + more <= self.bytes;
+        if held + more > part && !first {
             return Err(refused(consumer, more, part.saturating_sub(held)));
         }
-        self.state().spillable += more;
+        state.spillable += more;
         Ok(())
     }
 
@@ -233,8 +245,7 @@ impl MemoryPool for Pool {
     }
 
     fn reserved(&self) -> usize {
-        let state = self.state();
-        state.spillable + state.merging + state.units + state.lent
+        self.state().all()
     }
 
     fn memory_limit(&self) -> MemoryLimit {
@@ -304,6 +315,20 @@ mod tests {
         assert_eq!(pool.reserved(), 16_800);
         drop((merges, units));
         assert_eq!(pool.reserved(), 0);
+    }
+
+    #[test]
+    fn a_first_batch_larger_than_the_part_of_its_sort_is_taken_where_there_is_room() {
+        let pool = pool();
+        let sorts = [0, 1].map(|number| of(&pool, &format!("{SORTING}{number}]")));
+        sorts[0].try_grow(16_000).unwrap();
+        assert!(sorts[0].try_grow(1).is_err(), "it holds something that it can spill");
+        assert!(sorts[1].try_grow(1_201).is_err(), "there are 800");
+        sorts[1].try_grow(1_200).unwrap();
+        sorts[1].shrink(1_200);
+        sorts[0].shrink(16_000);
+        sorts[1].try_grow(1_201).unwrap();
+        assert!(of(&pool, "RepartitionExec[0]").try_grow(1_201).is_err(), "it can spill any batch");
     }
 
     #[test]
