@@ -136,6 +136,12 @@ fn curves_and_mistakes_of_an_evaluation_agree_with_what_it_says() {
     for part in ["Measures by threshold", "Precision against recall", "(ROC)", "Said and true"] {
         assert!(page.contains(part), "{part}");
     }
+    // One-to-one is told of where there is some.
+    let truth = "--truth truth_person --out all.csv";
+    let settled = format!("link evaluate model.toml {FILES} {truth}");
+    assert!(desk.call(&settled).well().shown().contains("one-to-one applied"));
+    desk.edit("model.toml", "one_to_one = \"optimal\"", "one_to_one = \"off\"");
+    assert!(!desk.call(&settled).well().shown().contains("one-to-one"));
     // Whoever has no truth has no mistakes either.
     let words = format!("link evaluate model.toml {FILES} --mistakes wrong.csv");
     fails(&desk.call(&words), &["wrong.csv", "--truth"]);
@@ -161,7 +167,7 @@ fn mistakes_of_files_linked_both_ways_name_the_file_of_either_record() {
     }
     let files = |row: &Vec<String>| row[row.len() - 2..].concat();
     let some = |of: &str| rows.iter().any(|row| files(row) == of);
-    assert!(some("sourcerecipient"), "{wrong}");
+    assert!(some("sourcerecipient") && some("sourcesource"), "{wrong}");
 }
 
 #[test]
@@ -172,7 +178,8 @@ fn three_tables_are_linked_with_each_other_by_the_rules_of_the_guide() {
     let head = format!("origin,{}", payroll.lines().next().unwrap());
     let of = |file: &str, origins: [&str; 2]| -> Vec<String> {
         let lines = file.lines().skip(1).enumerate();
-        lines.map(|(row, line)| format!("{},{line}", origins[row % 2])).collect()
+        let told = |row: usize, line| format!("{0},{0}-{line}", origins[row % 2]);
+        lines.map(|(row, line)| told(row, line)).collect()
     };
     let all = [vec![head], of(&payroll, ["a", "a"]), of(&caseload, ["b", "c"])].concat().join("\n");
     desk.write("all.csv", &all);
@@ -217,6 +224,11 @@ fn what_would_change_nothing_is_refused_by_name() {
     ] {
         fails(&desk.call(&words), &[option, of, "leave it out"]);
     }
+    let off = desk.read("model.toml").replace("one_to_one = \"optimal\"", "one_to_one = \"off\"");
+    desk.write("off.toml", off);
+    let evaluate = format!("link evaluate off.toml {FILES} --covered 0.5 --resamples 2");
+    fails(&desk.call(&evaluate), &["--covered", "one to one or with decoys"]);
+    desk.call(&format!("{evaluate} --made-decoys 50")).well();
     desk.edit("model.toml", "link = \"between\"", "link = \"within\"");
     let within = "model.toml people/payroll.csv --id id";
     desk.write("asked.jsonl", "{}\n");

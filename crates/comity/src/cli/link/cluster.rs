@@ -47,7 +47,7 @@ pub(super) struct Words {
     /// somewhat below the threshold
     #[arg(long, value_name = "PROBABILITY", value_parser = probability)]
     neutral: Option<f64>,
-    /// With --method best-link: what becomes of two equal pairs of one record
+    /// With --method best-link: what becomes of two equal pairs of one record; both are dropped, where nothing is said
     #[arg(long, value_enum)]
     ties: Option<OnTie>,
     /// Splits what a single pair below this probability holds together, where either side has two records or more

@@ -116,6 +116,7 @@ impl Words {
         if let Some(probability) = self.probability {
             model = model.with_threshold(weight_from(&model, probability))?;
         }
+        self.label_free.check(&model)?;
         let plan = (&model).into();
         if self.files.refused(&plan, printer) {
             return Ok(Done::Refused);

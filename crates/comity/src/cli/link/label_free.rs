@@ -13,6 +13,7 @@ use crate::printer::{Printer, thousands};
 use linkage::estimate::{
     ByDecoys, ByLinks, Estimate, Interval, Whole, by_decoys, by_links_per_record, estimate_by_group,
 };
+use linkage::model::OneToOne;
 use linkage::{Link, Model, Scorer, Side, Tables};
 use std::path::PathBuf;
 
@@ -51,6 +52,24 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 impl LabelFree {
+    /// Refuses what the model leaves without effect.
+    pub(super) fn check(&self, model: &Model) -> Result<(), Error> {
+        // Within one table a record has any number of partners, so their share says nothing of pairs; and where recall is
+        // told by two lists alone, they say it without a share.
+        let is_told = model.one_to_one() != OneToOne::Off || self.has_decoys();
+        if self.covered.is_some() && !(model.link() == Link::Between && is_told) {
+            return Err(Error::WithoutEffect {
+                option: "--covered",
+                of: "two files linked only with each other, one to one or with decoys",
+            });
+        }
+        Ok(())
+    }
+
+    fn has_decoys(&self) -> bool {
+        self.decoys.is_some() || self.made_decoys.is_some()
+    }
+
     /// Estimates precision and recall.
     pub(super) fn carry_out(
         &self,
@@ -59,13 +78,6 @@ impl LabelFree {
         (files, shares, groups): (&Files, &Shares, Option<&Groups>),
         printer: &Printer,
     ) -> Result<Done, Error> {
-        // Within one table a record has any number of partners, so their share says nothing of pairs.
-        if self.covered.is_some() && model.link() != Link::Between {
-            return Err(Error::WithoutEffect {
-                option: "--covered",
-                of: "two files linked with each other",
-            });
-        }
         let scorer = shares.scorer(model, model.threshold(), tables)?;
         let (group_of, count) = groups.map_or((&[][..], 0), |groups| (&groups.of, groups.count()));
         let (estimate, of_groups) =

@@ -165,7 +165,6 @@ fn names<'t>(tables: &'t impl Holder, pair: &Pair) -> (Cow<'t, str>, Cow<'t, str
 }
 
 /// Says whose file a record is in, where the records of both stand in one row.
-/// Says which of the two files a record of tables that hold both together comes from.
 pub(super) fn of(tables: &impl Holder, record: RecordRef) -> &'static str {
     match tables.origin(Side::Source, record).0 {
         Side::Source => "source",
