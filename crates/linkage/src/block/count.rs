@@ -48,7 +48,7 @@ const LARGEST: usize = 5;
 /// The most pairs of unlike records that are gone through to be counted.
 pub(crate) const MOST_COUNTED: u64 = 1 << 22;
 
-/// The most records that are looked at, each as often as it is, to find what layers share or which records are alike: each is
+/// The most records that one count looks at, each as often as it is, to find what layers share or which are alike: each is
 /// sorted with others then, so these take some seconds. Rules of many layers over millions of records would take minutes.
 const MOST_LOOKED_AT: u64 = 1 << 26;
 
@@ -369,7 +369,8 @@ fn look_at(group: Group<'_>, times: u64, left: &Cell<u64>) -> Option<()> {
     Some(())
 }
 
-/// Numbers the records of either side by their codes in some columns; each by itself where there are more kinds than `most`.
+/// Numbers the records of either side by their codes in some columns; each by itself as soon as there are more kinds than
+/// `most`.
 fn kinds(columns: &[[&[u32]; 2]], records: [u32; 2], most: usize) -> [Vec<u32>; 2] {
     let mut kinds = records.map(|records| vec![0; records as usize]);
     let mut numbers: FxHashMap<(u32, u32), u32> = FxHashMap::default();
@@ -380,9 +381,9 @@ fn kinds(columns: &[[&[u32]; 2]], records: [u32; 2], most: usize) -> [Vec<u32>; 
             for (kind, code) in kinds.iter_mut().zip(*codes) {
                 let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
                 *kind = *numbers.entry((*kind, *code)).or_insert(next);
-            }
-            if numbers.len() > most {
-                return records.map(|records| (0..records).collect());
+                if numbers.len() > most {
+                    return records.map(|records| (0..records).collect());
+                }
             }
         }
     }

@@ -351,11 +351,14 @@ mod tests {
     fn memory_that_is_given_out_comes_back_whatever_the_order() {
         let pool = pool();
         let mut dice = crate::random::Dice::new(7);
-        let names =
-            ["ExternalSorter[0]", "ExternalSorterMerge[0]", "LinkExec", "RepartitionExec[0]"];
-        let all: Vec<_> = names.iter().map(|name| of(&pool, name)).collect();
-        for _ in 0..10_000 {
-            let one = &all[usize::try_from(dice.below(4)).unwrap()];
+        // All that the load names.
+        let names = [(SORTING, 4), (MERGING, 4), ("RepartitionExec[", 2), ("LinkExec[", 2)];
+        let all: Vec<_> = (names.iter())
+            .flat_map(|(name, count)| (0..*count).map(move |number| format!("{name}{number}]")))
+            .map(|name| of(&pool, &name))
+            .collect();
+        for _ in 0..100_000 {
+            let one = &all[usize::try_from(dice.below(12)).unwrap()];
             let bytes = usize::try_from(dice.below(900)).unwrap();
             if dice.below(2) == 0 {
                 let _ = one.try_grow(bytes);

@@ -4,7 +4,7 @@
 //! in memory; only pairs that are settled one to one do. What does besides the plan is counted first: the ids that pairs are written by, and the program itself. Half
 //! of the rest is the plan's own, since its operators account for what they hold and not for what they work on just then.
 
-use super::one_to_one::{self, PAIR_BYTES};
+use super::one_to_one;
 use super::{Bound, Bounded};
 use crate::Error;
 use crate::admit::Digest;
@@ -37,6 +37,9 @@ const ROWS: usize = 1 << 13;
 
 /// About what a row of a unit of work takes, its own tables included.
 const ROW_BYTES: u64 = 1 << 10;
+
+/// What a pair takes while they are gathered to be settled: a list that has to grow is copied to one of twice its size.
+const GATHERED_BYTES: u64 = 3 * size_of::<Pair>() as u64;
 
 /// How many pieces of a file wait to be prepared.
 const WAITING: usize = 2;
@@ -114,7 +117,7 @@ pub(in crate::cli::link) fn link(
         let mut found = Vec::new();
         let linked = link(&mut |pairs| {
             found.extend_from_slice(pairs);
-            let needed = taken + found.len() as u64 * PAIR_BYTES;
+            let needed = taken + pool + found.len() as u64 * GATHERED_BYTES;
             let fits = needed <= bound.bytes;
             if fits { Ok(()) } else { Err(Error::TooLittleMemory { given: bound.bytes, needed }) }
         })?;
@@ -232,7 +235,7 @@ struct Ahead {
 }
 
 impl Ahead {
-    /// Begins to read. The thread is done as soon as nobody waits for it.
+    /// Begins to read. If nobody waits for it any longer, the thread reads on to the file's end, and what it reads is let go.
     fn new(
         mut next: u32,
         trouble: Trouble,
@@ -342,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_whom_nobody_waits_for_ends() {
+    fn a_reader_whom_nobody_waits_for_any_longer_comes_to_its_end() {
         let ahead = Ahead::new(0, Trouble::default(), |take| {
             (0..100).for_each(|_| take(batch(1)));
             Ok(())
