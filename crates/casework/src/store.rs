@@ -13,8 +13,8 @@ mod writer;
 
 use crate::destroyed::{Certificate, Destroyed};
 use crate::{
-    AskedSoFar, Disclosure, DisclosureId, Drafts, Error, Known, Lead, LeadId, PairKey, Pilot,
-    PilotTerms, Planned, Review, Run, SealedEntry, Stage,
+    AskedSoFar, Disclosure, DisclosureId, Drafts, Error, Judgement, Known, Lead, LeadId, PairKey,
+    Pilot, PilotTerms, Planned, Review, Run, SealedEntry, Stage,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
@@ -278,6 +278,14 @@ pub trait Store {
         bound: Option<f64>,
         terms: &PilotTerms,
     ) -> impl Future<Output = Result<Pilot, Error>>;
+
+    /// Returns the weight and the judgement of each lead whose judgement stands, of a model's runs or of that for one cycle,
+    /// and counts those of their open leads that have none. No case, no record and no day comes with them.
+    fn judged_weights(
+        &self,
+        model: &str,
+        cycle: Option<&str>,
+    ) -> impl Future<Output = Result<(Vec<(f64, Judgement)>, u64), Error>>;
 
     /// Counts the leads that were opened, or that another run is about to open, under a model at most as tight.
     fn opened(

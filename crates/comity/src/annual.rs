@@ -91,6 +91,7 @@ impl Report {
                 self.add("persons asked about by name", persons);
             }
             Event::ModelTrained { .. } => self.add("models trained", 1),
+            Event::ModelCalibrated { .. } => self.add("models calibrated", 1),
             Event::LeadsPlanned { pairs, planned, held, destroyed, .. } => {
                 self.add("pairs compared", pairs);
                 self.add("leads opened", planned);

@@ -342,6 +342,9 @@ impl<'key> Reading<'key> {
                 self.under(index, at, permit, &Act::TRAIN, None);
                 self.of_run(index, &run);
             }
+            Event::ModelCalibrated { permit, .. } => {
+                self.under(index, at, permit, &Act::TRAIN, None);
+            }
             Event::LeadsPlanned { run, .. } | Event::PilotPassed { run, .. } => {
                 self.of_run(index, &run);
             }

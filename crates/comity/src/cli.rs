@@ -5,6 +5,7 @@
 mod account;
 mod audit;
 mod backup;
+mod calibrate;
 mod check;
 mod demo;
 mod destroy;
@@ -70,6 +71,8 @@ enum Command {
     Explain(explain::Words),
     /// Records a person's judgement of a lead
     Review(review::Words),
+    /// Makes another model of the agreement's by what people judged of its leads
+    Calibrate(calibrate::Words),
     /// Records, lists or lifts a stay of an authority, or a source's own stop
     Stay(stay::Words),
     /// Keeps a disclosure from the person concerned for a time, under a cited power
@@ -157,6 +160,7 @@ fn carry_out(command: Command, clock: &Clock, printer: &mut Printer) -> Result<D
             Command::Leads(words) => Box::pin(words.carry_out(clock, printer)).await,
             Command::Explain(words) => Box::pin(words.carry_out(clock, printer)).await,
             Command::Review(words) => Box::pin(words.carry_out(clock, printer)).await,
+            Command::Calibrate(words) => Box::pin(words.carry_out(clock, printer)).await,
             Command::Stay(words) => Box::pin(words.carry_out(clock, printer)).await,
             Command::Seal(words) => Box::pin(words.carry_out(clock, printer)).await,
             Command::Audit(words) => words.carry_out(printer),

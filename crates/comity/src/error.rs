@@ -39,6 +39,29 @@ pub enum Error {
         /// Where it does change something.
         of: &'static str,
     },
+    /// So few leads were judged that what is learnt of them would tell of single ones.
+    #[error(
+        "{judged} leads were judged as one person or two, and a model is calibrated by {fewest} or more"
+    )]
+    FewJudgements {
+        /// How many.
+        judged: usize,
+        /// The fewest.
+        fewest: usize,
+    },
+    /// The model is as good as sure of nearly all leads that were judged, and learns nothing from those.
+    #[error(
+        "of {judged} judged leads {in_doubt} are in doubt; of the others the model is as good as sure, so that it learns nothing \
+         from them, and it is calibrated by {fewest} or more in doubt"
+    )]
+    FewInDoubt {
+        /// How many were judged as one person or two.
+        judged: usize,
+        /// Of these, how many are in doubt.
+        in_doubt: usize,
+        /// The fewest.
+        fewest: usize,
+    },
     /// There is no program in the folder.
     #[error("`{}` is no program's folder: it has no agreement.toml", path.display())]
     NoProgram {
@@ -444,6 +467,13 @@ impl Error {
             }
             Error::CannotWrite { .. } => fixed(
                 "check that the folder exists, that you may write to it, and that the disk has room",
+            ),
+            Error::FewJudgements { .. } => fixed(
+                "have more leads reviewed; `comity leads PROGRAM --stage open` lists those that wait",
+            ),
+            Error::FewInDoubt { .. } => fixed(
+                "have more leads reviewed; if people found none wrong, the model needs no calibration, and if they did, it is \
+                 wrong where it is sure: change its recipe, and train another",
             ),
             Error::NoTruth { .. } => fixed(
                 "name the column that says who is who (--truth), or pairs that people judged (--labels)",

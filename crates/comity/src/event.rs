@@ -112,6 +112,19 @@ pub enum Event {
         /// The model's digest.
         model: String,
     },
+    /// A model was calibrated by what people judged of leads: another model came of it, which no run takes before an agreement
+    /// names it. Only counts and parameters come out.
+    #[serde(rename = "model.calibrated")]
+    ModelCalibrated {
+        /// Where the ledger holds the permit.
+        permit: u64,
+        /// The digest of the model whose leads were judged.
+        before: String,
+        /// The digest of the other model.
+        model: String,
+        /// How many judgements.
+        judged: u64,
+    },
     /// All leads of a run were found and numbered; every other pair was destroyed.
     #[serde(rename = "leads.planned")]
     LeadsPlanned {

@@ -84,7 +84,7 @@ pub(crate) fn open(
     cycle: &CycleId,
     earlier: &Deliveries,
 ) -> Result<Table, Error> {
-    under(program, permit, &[Act::RUN], now)?;
+    under(program, permit, &[Act::RUN, Act::TRAIN], now)?;
     let extracted = scheduled(program, set)?;
     let mut projection = Projection::default();
     for (_, element) in set.elements() {

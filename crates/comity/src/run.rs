@@ -5,6 +5,7 @@
 //! every chunk is prepared, recorded and released, each once. Nothing here judges anybody: a lead is something for a
 //! person to look at.
 
+pub mod calibrate;
 mod disclose;
 mod leads;
 pub mod look_up;

@@ -1048,39 +1048,42 @@ fn help_fits_a_terminal_and_lists_every_command() {
             Usage: comity [OPTIONS] <COMMAND>
 
             Commands:
-              run      Runs a matching program for a cycle: from the agreement to leads,
-                       report and ledger
-              look-up  Looks persons of the caseload up who are named one by one; each
-                       counts, and takes a permit
-              leads    Lists leads, or exports them with what was returned
-              explain  Explains a lead: every part of its weight
-              review   Records a person's judgement of a lead
-              stay     Records, lists or lifts a stay of an authority, or a source's own
-                       stop
-              seal     Keeps a disclosure from the person concerned for a time, under a
-                       cited power
-              audit    Verifies a ledger in a folder or at an address, bytes and meaning
-              new      Begins a program with a commented agreement
-              check    Lists everything missing or wrong in an agreement and its schedule
-              key      Makes a key, or changes one for another
-              sign     Signs an agreement: accepts, rejects or revokes it
-              law      Lists, shows or tests law packs
-              link     Links files of your own, without an agreement: profile, train, link,
-                       evaluate …
-              receipt  Makes the receipt of a ledger's entry, verifies one with no network
-                       and no database, or finds a person's entries
-              witness  Cosigns other ledgers' checkpoints, or asks others to cosign this
-                       one's
-              serve    Serves the node: console, the person's door, and the interface for
-                       programs
-              demo     Shows it all on synthetic people: a node with cases at every stage,
-                       and an account for each role
-              account  Makes, lists or changes accounts of officers; the first one is made
-                       here
-              backup   Copies case store and ledger into a folder, without any key
-              restore  Puts a backup back where there is neither case store nor ledger
-              destroy  Destroys what was obtained under the agreement, once the day has come
-              synth    Makes two files of synthetic people with known truth
+              run        Runs a matching program for a cycle: from the agreement to leads,
+                         report and ledger
+              look-up    Looks persons of the caseload up who are named one by one; each
+                         counts, and takes a permit
+              leads      Lists leads, or exports them with what was returned
+              explain    Explains a lead: every part of its weight
+              review     Records a person's judgement of a lead
+              calibrate  Makes another model of the agreement's by what people judged of its
+                         leads
+              stay       Records, lists or lifts a stay of an authority, or a source's own
+                         stop
+              seal       Keeps a disclosure from the person concerned for a time, under a
+                         cited power
+              audit      Verifies a ledger in a folder or at an address, bytes and meaning
+              new        Begins a program with a commented agreement
+              check      Lists everything missing or wrong in an agreement and its schedule
+              key        Makes a key, or changes one for another
+              sign       Signs an agreement: accepts, rejects or revokes it
+              law        Lists, shows or tests law packs
+              link       Links files of your own, without an agreement: profile, train,
+                         link, evaluate …
+              receipt    Makes the receipt of a ledger's entry, verifies one with no network
+                         and no database, or finds a person's entries
+              witness    Cosigns other ledgers' checkpoints, or asks others to cosign this
+                         one's
+              serve      Serves the node: console, the person's door, and the interface for
+                         programs
+              demo       Shows it all on synthetic people: a node with cases at every stage,
+                         and an account for each role
+              account    Makes, lists or changes accounts of officers; the first one is made
+                         here
+              backup     Copies case store and ledger into a folder, without any key
+              restore    Puts a backup back where there is neither case store nor ledger
+              destroy    Destroys what was obtained under the agreement, once the day has
+                         come
+              synth      Makes two files of synthetic people with known truth
 
             Options:
                   --json     Prints JSON instead of lines
@@ -1095,6 +1098,7 @@ fn help_fits_a_terminal_and_lists_every_command() {
         "leads",
         "explain",
         "review",
+        "calibrate",
         "stay",
         "stay record",
         "stay list",

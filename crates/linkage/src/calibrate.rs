@@ -176,6 +176,12 @@ pub fn recalibrate(model: &Model, judged: &[Judged]) -> Result<Model> {
     model.with_calibration(weights.into_iter().map(point).collect())
 }
 
+/// Counts the judged pairs that a model is in doubt about by what it now says: [`recalibrate`] learns from these alone.
+pub fn in_doubt(model: &Model, judged: &[Judged]) -> usize {
+    let now = |one: &&Judged| IN_DOUBT.contains(&calibrated(model.calibration(), one.weight));
+    judged.iter().filter(now).count()
+}
+
 /// Fits log2 odds = shift + slope · weight.
 fn line(judged: &[Judged]) -> Option<(f64, f64)> {
     let in_doubt: Vec<&Judged> =

@@ -7,9 +7,9 @@ use super::cases::{
 use super::vault::Vault;
 use crate::destroyed::{Certificate, Destroyed};
 use crate::{
-    AskedSoFar, BondKey, Cluster, Disclosure, DisclosureId, Drafts, Error, Known, Lead, LeadId,
-    Outbox, Outgoing, PairKey, Pilot, PilotTerms, Planned, Postgres, RecordedStay, Review, Run,
-    SealedEntry, Sqlite, Stage, StaysState, Store, Terms,
+    AskedSoFar, BondKey, Cluster, Disclosure, DisclosureId, Drafts, Error, Judgement, Known, Lead,
+    LeadId, Outbox, Outgoing, PairKey, Pilot, PilotTerms, Planned, Postgres, RecordedStay, Review,
+    Run, SealedEntry, Sqlite, Stage, StaysState, Store, Terms,
 };
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -223,6 +223,14 @@ impl Store for Database {
         terms: &PilotTerms,
     ) -> Result<Pilot, Error> {
         on!(self, store => store.pilot(model, bound, terms))
+    }
+
+    async fn judged_weights(
+        &self,
+        model: &str,
+        cycle: Option<&str>,
+    ) -> Result<(Vec<(f64, Judgement)>, u64), Error> {
+        on!(self, store => store.judged_weights(model, cycle))
     }
 
     async fn opened(&self, model: &str, bound: f64, but_run: &str) -> Result<u64, Error> {

@@ -344,6 +344,27 @@ async fn the_pilot_counts_the_judgements_of_its_own_model<S: Store>(store: &S) {
     assert_eq!(store.pilot("m2", None, &terms).await.unwrap().judged(), 0);
 }
 
+async fn judgements_come_by_weight_and_the_unjudged_are_counted<S: Store>(store: &S) {
+    open_one(store, "2027Q1", 1).await;
+    open_one(store, "2027Q2", 2).await;
+    let of = async |model: &str, cycle| store.judged_weights(model, cycle).await.unwrap();
+    assert_eq!(of("m1", None).await, (Vec::new(), 2), "one of each cycle is open");
+    store
+        .review(
+            &judged("2027Q1", Judgement::NotSame, None),
+            &["opening".to_owned()],
+            &Drafts::none(),
+        )
+        .await
+        .unwrap();
+    let weight = store.leads(None).await.unwrap()[0].found.weight;
+    let known = vec![(weight, Judgement::NotSame)];
+    assert_eq!(of("m1", None).await, (known.clone(), 1));
+    assert_eq!(of("m1", Some("2027Q1")).await, (known, 0));
+    assert_eq!(of("m1", Some("2027Q2")).await, (Vec::new(), 1));
+    assert_eq!(of("m2", None).await, (Vec::new(), 0), "of another model nothing");
+}
+
 async fn an_abandoned_run_leaves_its_cycle_free<S: Store>(store: &S) {
     store.start(&new_run("2027Q1", "2027Q1"), &Drafts::none()).await.unwrap();
     store.abandon("2027Q1", &Drafts::none()).await.unwrap();
@@ -548,6 +569,7 @@ async fn a_matter_is_open_until_its_last_lead_is_closed<S: Store>(store: &S) {
     assert_eq!(matters().await, 1, "one is judged and goes on, and the other is over");
     let terms = PilotTerms { sample: 1, bound: 0.2, confidence: 0.95 };
     assert_eq!(store.pilot("m1", None, &terms).await.unwrap().judged(), 0, "in no pilot");
+    assert_eq!(store.judged_weights("m1", None).await.unwrap(), (Vec::new(), 0));
     assert_eq!(store.term().await.unwrap(), (0, 2, 2), "no cycle has ended");
 }
 
@@ -608,6 +630,7 @@ on_every_store!(
     a_chunk_goes_out_once_and_again_only_after_it_was_withdrawn,
     only_an_open_lead_is_reviewed_and_only_once,
     the_pilot_counts_the_judgements_of_its_own_model,
+    judgements_come_by_weight_and_the_unjudged_are_counted,
     requests_about_named_persons_are_counted_together_since_an_instant,
     a_matter_is_open_until_its_last_lead_is_closed,
     a_look_up_closes_nothing_that_a_run_holds_and_is_no_part_of_its_pilot,

@@ -23,7 +23,7 @@ async fn two_cycles(sample: u32, change: impl Fn(&str) -> String) -> Place {
     place
 }
 
-fn next_cycle(place: &Place, cycle: &str, change: impl Fn(&str) -> String) {
+pub(super) fn next_cycle(place: &Place, cycle: &str, change: impl Fn(&str) -> String) {
     let file = |name: &str, cycle: &str| place.folder.join(format!("{name}-{cycle}.csv"));
     let payroll = fs::read_to_string(file("payroll", "2027Q1")).unwrap();
     let caseload = fs::read_to_string(file("caseload", "2027Q1")).unwrap();
@@ -36,7 +36,7 @@ fn unchanged(text: &str) -> String {
 }
 
 /// Every employer pays a cent more: a returned value of every lead has changed, and no lead comes or goes.
-fn a_cent_more(text: &str) -> String {
+pub(super) fn a_cent_more(text: &str) -> String {
     let mut lines = text.lines().map(str::to_owned).collect::<Vec<_>>();
     let column = lines[0].split(',').position(|name| name == "gross_pay").unwrap();
     for line in &mut lines[1..] {

@@ -10,6 +10,7 @@
 )]
 
 mod benefits;
+mod calibrate;
 mod cycles;
 mod desk;
 mod draining;

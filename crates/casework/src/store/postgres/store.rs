@@ -625,6 +625,44 @@ impl Store for Postgres {
         Ok(Pilot::measure(terms, &tally))
     }
 
+    async fn judged_weights(
+        &self,
+        model: &str,
+        cycle: Option<&str>,
+    ) -> Result<(Vec<(f64, Judgement)>, u64), Error> {
+        // By weight, so that nothing tells in which order leads were judged.
+        let rows = sqlx::query(
+            "SELECT lead.weight AS weight, judgement.judgement AS judgement
+             FROM judgement JOIN lead ON lead.id = judgement.lead JOIN run ON run.id = lead.run
+             WHERE judgement.reversed_by IS NULL AND run.inputs::jsonb ->> 'model' = $1 AND ($2::text IS NULL OR run.cycle = $2::text)
+             ORDER BY lead.weight, judgement.judgement",
+        )
+        .bind(model)
+        .bind(cycle)
+        .fetch_all(&self.pool)
+        .await?;
+        let judged = rows
+            .iter()
+            .map(|row| {
+                let word: String = row.try_get("judgement")?;
+                let judgement =
+                    Judgement::read(&word).ok_or(Error::Unreadable { column: "judgement" })?;
+                Ok((row.try_get("weight")?, judgement))
+            })
+            .collect::<Result<Vec<_>, Error>>()?;
+        let waiting: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM lead JOIN run ON run.id = lead.run
+             WHERE lead.stage = 'open' AND run.inputs::jsonb ->> 'model' = $1 AND ($2::text IS NULL OR run.cycle = $2::text)
+               AND NOT EXISTS (SELECT 1 FROM judgement
+                               WHERE judgement.lead = lead.id AND judgement.reversed_by IS NULL)",
+        )
+        .bind(model)
+        .bind(cycle)
+        .fetch_one(&self.pool)
+        .await?;
+        Ok((judged, waiting.cast_unsigned()))
+    }
+
     async fn opened(&self, model: &str, bound: f64, but_run: &str) -> Result<u64, Error> {
         let count: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM lead JOIN run ON run.id = lead.run

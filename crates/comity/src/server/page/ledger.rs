@@ -155,6 +155,7 @@ pub(crate) fn said(kind: &str) -> String {
         "run.finished" => "A run ended",
         "run.abandoned" => "A run was given up",
         "model.trained" => "A model was trained",
+        "model.calibrated" => "A model was calibrated by what people judged",
         "leads.planned" => "Leads were found; every other pair was destroyed",
         "leads.read" => "Leads were read",
         "records.asked" => "An officer asked about persons by name",

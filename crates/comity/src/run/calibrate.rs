@@ -1,0 +1,127 @@
+//! Calibrating by reviewed leads: what people judged goes in, and another model comes out, with a digest of its own.
+//!
+//! It is training, under the permit of training: the judgements stay where they are, and what comes out is a model's
+//! parameters. A model trained at each cycle is trained again, on the files of its run, whose matched-on elements alone are
+//! opened. No run takes the other model before the parties have signed an agreement that names it, and it begins with a
+//! pilot of its own (floor F12). Leads of look-ups are not in it: who was asked about was picked, and not drawn.
+
+use super::{Running, Watch};
+use crate::Error;
+use crate::event::Event;
+use crate::node::{Answer, Node};
+use crate::program::{Engine, Program};
+use agreement::{Act, CycleId, Permit, Refusal};
+use casework::{Judgement, Store as _};
+use linkage::Model;
+use linkage::calibrate::{Judged, in_doubt, recalibrate};
+
+/// The fewest judgements of leads in doubt that a model is calibrated by: as few as a rate is shown of.
+pub const FEWEST: usize = 10;
+
+/// A model that was calibrated by what people judged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Calibrated {
+    /// The model whose leads were judged.
+    pub before: Model,
+    /// The other model.
+    pub model: Model,
+    /// How many leads were judged as one person or two.
+    pub judged: usize,
+    /// Of these, how many as one.
+    pub same: usize,
+    /// Of those judged, how many the model was in doubt about. It learns from no others.
+    pub in_doubt: usize,
+    /// Judgements left out, since nobody was sure.
+    pub unsure: usize,
+    /// Open leads that nobody has judged. Were those judged picked among them, what is learnt is wrong.
+    pub waiting: u64,
+}
+
+/// What came of calibrating, or why the gate refused it.
+#[derive(Debug)]
+#[must_use = "a refusal is an answer, and somebody has to hear it"]
+#[expect(clippy::large_enum_variant, reason = "there is one of it in a run of the program")]
+pub enum CalibratedOutcome {
+    /// The other model.
+    Done(Calibrated),
+    /// The refusal.
+    Refused(Refusal),
+}
+
+/// Calibrates the agreement's model by what people judged of its leads; where the agreement names a recipe, the model that
+/// it gives for a cycle, by the leads of that cycle.
+///
+/// # Errors
+/// Too few leads were judged, or too few in doubt, the cycle's files are not those of its run, or the world failed.
+pub async fn calibrate(
+    program: &Program,
+    node: &mut Node,
+    cycle: &CycleId,
+    watch: &mut dyn Watch,
+) -> Result<CalibratedOutcome, Error> {
+    let mut run = Running::new(program, node, cycle, watch).await?;
+    run.file_agreement().await?;
+    let counts = run.count()?;
+    let pilot = run.pilot_so_far(program.lowest_threshold(), cycle.as_str()).await?;
+    let request = run.request(Act::TRAIN, &counts, &pilot);
+    let (permit, entry) = match run.ask(request).await? {
+        Answer::Permitted(permit, entry) => (permit, entry),
+        Answer::Refused(refusal) => return Ok(CalibratedOutcome::Refused(refusal)),
+    };
+    let of = match &program.engine {
+        Engine::Model(_) => None,
+        Engine::Recipe(_) => Some(cycle.as_str()),
+    };
+    let key = program.engine.digest()?.to_string();
+    let (all, waiting) = run.node.store.judged_weights(&key, of).await?;
+    let judged: Vec<Judged> = all.iter().filter_map(judged).collect();
+    if judged.len() < FEWEST {
+        return Err(Error::FewJudgements { judged: judged.len(), fewest: FEWEST });
+    }
+    let before = run.model_judged(&permit).await?;
+    let in_doubt = in_doubt(&before, &judged);
+    if in_doubt < FEWEST {
+        return Err(Error::FewInDoubt { judged: judged.len(), in_doubt, fewest: FEWEST });
+    }
+    let model = recalibrate(&before, &judged)?;
+    let event = Event::ModelCalibrated {
+        permit: entry,
+        before: before.digest()?.to_string(),
+        model: model.digest()?.to_string(),
+        judged: judged.len() as u64,
+    };
+    // What leaves waits for its entry, parameters too.
+    run.node.record(vec![event]).await?;
+    let same = judged.iter().filter(|one| one.same > 0.5).count();
+    let unsure = all.len() - judged.len();
+    let judged = judged.len();
+    let done = Calibrated { before, model, judged, same, in_doubt, unsure, waiting };
+    Ok(CalibratedOutcome::Done(done))
+}
+
+/// Turns a judgement into what calibration takes; of whom nobody was sure nothing is known.
+fn judged((weight, judgement): &(f64, Judgement)) -> Option<Judged> {
+    let same = match judgement {
+        Judgement::Same => 1.0,
+        Judgement::NotSame => 0.0,
+        Judgement::Unsure => return None,
+    };
+    Some(Judged { weight: *weight, same, pairs: 1.0 })
+}
+
+impl Running<'_> {
+    /// Returns the model whose leads were judged: the agreement's, or the one that its recipe gives for the cycle.
+    async fn model_judged(&mut self, permit: &Permit) -> Result<Model, Error> {
+        let recipe = match &self.program.engine {
+            Engine::Model(model) => return Ok(model.clone()),
+            Engine::Recipe(recipe) => recipe,
+        };
+        let admitted = self.admit(permit)?;
+        let run = self.node.store.run(self.cycle.as_str()).await?;
+        if let Some(run) = run.filter(|run| !run.is_of_files(&admitted.digests())) {
+            return Err(Error::OtherFiles { run: run.id });
+        }
+        let tables = self.prepare(&admitted)?;
+        self.bounded(self.train(permit, recipe, &tables, &admitted)?)
+    }
+}
