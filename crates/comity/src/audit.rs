@@ -21,7 +21,7 @@ use crate::event::{Decided, Event};
 use crate::run::look_up;
 use agreement::{Act, Gate, Seal, Stay};
 use gone::Gone;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ledger::{Checkpoint, Directory, Entry, Files, Outcome, Policy, Verifier};
 use permits::Held;
 use replay::{Replay, Replayed};
@@ -333,10 +333,10 @@ impl<'key> Reading<'key> {
                 self.under(index, at, permit, &Act::RUN, None);
                 self.runs.insert(run, Begun::Here);
             }
-            Event::RecordsAsked { run, permit, persons } => {
+            Event::RecordsAsked { run, permit, persons, second } => {
                 self.under(index, at, permit, &Act::REQUEST_RECORDS, None);
                 self.of_run(index, &run);
-                self.asked(index, at, persons);
+                self.asked(index, (at, second), persons);
             }
             Event::ModelTrained { run, permit, .. } => {
                 self.under(index, at, permit, &Act::TRAIN, None);
@@ -518,7 +518,14 @@ impl<'key> Reading<'key> {
 
     /// Persons were asked about by name: with those of the days before there are no more than the floor lets a recipient ask
     /// about (F4), however many the gate was told of.
-    fn asked(&mut self, index: u64, at: Timestamp, persons: u64) {
+    ///
+    /// They are counted from when they were asked about, as the gate counts, and not from when that was recorded.
+    fn asked(&mut self, index: u64, (recorded, second): (Timestamp, i64), persons: u64) {
+        let at = Timestamp::from_second(second).unwrap_or(Timestamp::MIN);
+        if at > recorded || at < recorded - LONGEST_REQUEST {
+            let what = "persons were asked about at another time than that of the entry";
+            self.wrong(index, what, "find out who set the clock, and count anew by the entries");
+        }
         self.asked.push((at, persons));
         let since = look_up::since(at);
         let counted: u64 =
@@ -668,6 +675,9 @@ impl<'key> Reading<'key> {
 }
 
 /// The acts under which a case is read.
+/// How long before its entry persons can have been asked about: no permit lasts longer.
+const LONGEST_REQUEST: SignedDuration = SignedDuration::from_hours(24);
+
 const READS: [Act; 2] = [Act::READ_CASE, Act::READ_EVIDENCE];
 
 const ORDER: &str =

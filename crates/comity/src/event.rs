@@ -91,6 +91,8 @@ pub enum Event {
         permit: u64,
         /// How many persons.
         persons: u64,
+        /// When it was asked for, from which 90 days are counted: in seconds since 1970 began, in UTC.
+        second: i64,
     },
     /// A run was given up before it had found anything.
     #[serde(rename = "run.abandoned")]

@@ -2,16 +2,19 @@
 //! becomes leads, for a person to judge; the gate says first whether this officer may ask about so many (floor F4).
 
 use super::run::cycle;
-use super::{Done, Which, open_node, shown};
+use super::tls::Tls;
+use super::{Done, Which, open_node, read_leads, shown};
 use crate::Error;
 use crate::clock::Clock;
 use crate::node::Node;
 use crate::printer::{Printer, called, thousands};
+use crate::program::Program;
 use crate::report::Report;
 use crate::run::look_up::look_up;
 use crate::run::{Outcome, Rows};
+use agreement::Refusal;
 use casework::{CaseStore as _, Lead, Store as _};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -28,6 +31,8 @@ pub(super) struct Words {
     /// The cycle whose files are looked in; the latest if left out
     #[arg(long)]
     cycle: Option<String>,
+    #[command(flatten)]
+    tls: Tls,
 }
 
 /// What is known of one person who was asked about.
@@ -56,11 +61,13 @@ impl Words {
         let cycle = cycle(&program, self.cycle.as_deref(), clock)?;
         let rows = Rows::read(&program, &self.rows)?;
         let mut node = open_node(self.which.places(), clock, &program).await?;
+        let certificates = self.tls.read()?;
+        node.ask_witnesses_over(certificates.map(|own| own.client()).transpose()?);
         let officer = self.which.officer(&self.officer).await?;
         let asked = look_up(&program, &mut node, &officer, &rows, &cycle, printer);
         match Box::pin(asked).await? {
             Outcome::Done(report) | Outcome::Again(report) => {
-                self.say(printer, &node, &rows, &report).await?;
+                self.say(printer, (&program, &mut node), &rows, &report).await?;
                 Ok(Done::Well)
             }
             Outcome::Refused(refusal) => {
@@ -81,31 +88,60 @@ impl Words {
         }
     }
 
+    /// Returns the leads about each case that were opened before this look-up. To read these takes a permit of its own, and is
+    /// recorded; where it is refused they are not told of.
+    async fn of_before(
+        &self,
+        (program, node): (&Program, &mut Node),
+        rows: &Rows,
+        run: &str,
+    ) -> Result<Result<BTreeMap<String, BTreeSet<String>>, Refusal>, Error> {
+        let new: BTreeSet<String> = (node.store.leads(Some(run)).await?.into_iter())
+            .map(|lead| lead.found.id.to_string())
+            .collect();
+        let mut before: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for case in rows.cases() {
+            let disclosed = node.store.disclosed_about(case).await?;
+            let leads = disclosed.into_iter().map(|disclosed| disclosed.lead.to_string());
+            let leads: BTreeSet<String> = leads.filter(|lead| !new.contains(lead)).collect();
+            if !leads.is_empty() {
+                before.insert(case.to_owned(), leads);
+            }
+        }
+        let count: usize = before.values().map(BTreeSet::len).sum();
+        if count == 0 {
+            return Ok(Ok(before));
+        }
+        let read = read_leads(program, node, Some(&self.officer), count as u64).await?;
+        Ok(read.map(|()| before))
+    }
+
     async fn say(
         &self,
         printer: &Printer,
-        node: &Node,
+        (program, node): (&Program, &mut Node),
         rows: &Rows,
         report: &Report,
     ) -> Result<(), Error> {
-        let leads = node.store.leads(Some(&report.run)).await?;
+        let mut leads = node.store.leads(Some(&report.run)).await?;
+        // What is not disclosed is nobody's to read.
+        leads.retain(|lead| lead.returned.is_some());
+        let (before, unread) = match self.of_before((program, node), rows, &report.run).await? {
+            Ok(before) => (before, None),
+            Err(refusal) => (BTreeMap::new(), Some(refusal)),
+        };
         let mut answers = Vec::new();
         for case in rows.cases() {
             let of_case = |lead: &&Lead| lead.found.case_id.trim() == case;
             let mut new: Vec<&Lead> = leads.iter().filter(of_case).collect();
             new.sort_by(|one, other| other.found.weight.total_cmp(&one.found.weight));
-            let before = node.store.disclosed_about(case).await?;
-            let before: BTreeSet<String> =
-                before.into_iter().map(|disclosed| disclosed.lead.to_string()).collect();
             let told = new.iter().map(|lead| Told {
                 lead: lead.found.id.as_str(),
                 weight: lead.found.weight,
                 probability: lead.found.probability,
             });
-            let leads: Vec<Told<'_>> = told.collect();
-            let is_new = |lead: &String| leads.iter().any(|new| new.lead == lead);
-            let opened_before = before.into_iter().filter(|lead| !is_new(lead)).collect();
-            answers.push(Answered { case, leads, opened_before });
+            let opened_before = before.get(case).cloned().unwrap_or_default();
+            answers.push(Answered { case, leads: told.collect(), opened_before });
         }
         printer.json(&serde_json::json!({
             "look_up": report.run, "persons": rows.len(), "answers": answers,
@@ -125,9 +161,16 @@ impl Words {
                 printer
                     .wrapped("case      ", &format!("{}: lead {lead} is of before", answer.case));
             }
-            if answer.leads.is_empty() && answer.opened_before.is_empty() {
+            if answer.leads.is_empty() && answer.opened_before.is_empty() && unread.is_none() {
                 printer.wrapped("case      ", &format!("{}: nothing to look at", answer.case));
             }
+        }
+        if let Some(refusal) = &unread {
+            printer.wrapped(
+                "before    ",
+                "what was opened before is not shown, since reading it was refused:",
+            );
+            printer.refusal(refusal);
         }
         let first = answers.iter().find_map(|answer| answer.leads.first());
         if let Some(first) = first {

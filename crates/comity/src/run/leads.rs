@@ -210,7 +210,7 @@ impl Running<'_> {
                 groups,
             });
         }
-        self.watch.said(&Step::Found {
+        self.say_of_findings(&Step::Found {
             above: links.pairs_at_threshold,
             one_to_one: links.pairs.len() as u64,
             with_discrepancy: found.len() as u64,
@@ -336,7 +336,7 @@ impl Running<'_> {
             .store
             .plan(id, &summary::stored(&report)?, &leads, &self.node.drafts(vec![event]))
             .await?;
-        self.watch.said(&Step::Planned {
+        self.say_of_findings(&Step::Planned {
             planned,
             held: counted.held,
             known_not_same,
@@ -344,6 +344,14 @@ impl Running<'_> {
             pilot_sample: pilot.sample,
         });
         Ok(report)
+    }
+
+    /// Says how much was found, unless it is about persons who are named: of these it is an answer, which nobody hears before
+    /// it is recorded and released.
+    fn say_of_findings(&mut self, step: &Step) {
+        if self.asked.is_none() {
+            self.watch.said(step);
+        }
     }
 
     /// How far the pilot of this recipe or model is, for leads drawn at a bound by a run.

@@ -57,7 +57,9 @@ pub async fn look_up(
         let same = |one: Asked| one.officer == asked.officer && one.rows == asked.rows;
         run.state == RunState::Planned && run.asked().is_some_and(same)
     };
-    let earlier = runs.iter().find(is_same).cloned();
+    let terms = program.digest.to_string();
+    let is_of_these_terms = |run: &Run| run.agreement().as_deref() == Some(terms.as_str());
+    let earlier = runs.iter().find(is_same).filter(|run| is_of_these_terms(run)).cloned();
     let cycle = match &earlier {
         Some(run) => run.cycle.parse()?,
         None => fresh(program, &runs)?,
@@ -78,6 +80,11 @@ pub async fn look_up(
         {
             run.abandon(&begun.id, "interrupted before its leads were planned").await?;
         }
+        // What was found under an agreement that is another by now is not disclosed, whoever asked for it.
+        let waits = |run: &&Run| run.asked().is_some() && run.state == RunState::Planned;
+        for begun in runs.iter().filter(waits).filter(|run| !is_of_these_terms(run)) {
+            let _closed = run.close_rest(begun.clone()).await?;
+        }
     }
     let counts = match run.count() {
         // Were the files amiss too, the refusal comes first.
@@ -96,14 +103,21 @@ pub async fn look_up(
             }));
         }
     };
-    let (_, set) = program.recipient()?;
-    let recipient = run.open(&permit, set)?;
-    let (named, deficient) = rows.find(set, &recipient);
-    let answer = run.ask_for_records(officer, rows, deficient, earlier.is_some()).await?;
-    let asked = match answer {
+    // Whoever may not ask has no row held against the caseload, and so learns of none whether it is so.
+    let lacking = rows.deficient();
+    let mut asked = match run.ask_for_records(officer, rows, lacking, earlier.is_some()).await? {
         Answer::Permitted(_, asked) => asked,
         Answer::Refused(refusal) => return Ok(Outcome::Refused(refusal)),
     };
+    let (_, set) = program.recipient()?;
+    let recipient = run.open(&permit, set)?;
+    let (named, deficient) = rows.find(set, &recipient);
+    if deficient > lacking {
+        asked = match run.ask_for_records(officer, rows, deficient, earlier.is_some()).await? {
+            Answer::Permitted(_, asked) => asked,
+            Answer::Refused(refusal) => return Ok(Outcome::Refused(refusal)),
+        };
+    }
     if let Some(earlier) = earlier {
         return Box::pin(run.go_on(earlier)).await;
     }
@@ -154,7 +168,8 @@ impl Running<'_> {
     ) -> Result<(), Error> {
         let by = Actor::Officer(officer.id.clone()).spelled();
         let (commitments, openings) = commit(&[("by", by)])?;
-        let event = Event::RecordsAsked { run: id.to_owned(), permit, persons };
+        let second = self.asked.as_ref().map_or(0, |asked| asked.second);
+        let event = Event::RecordsAsked { run: id.to_owned(), permit, persons, second };
         let drafts = self.node.drafts_with(vec![(event, commitments)]);
         self.node.store.note_opened(&openings, &drafts).await?;
         // If the ledger cannot be written now, the gate refuses the release; the line waits in the outbox.

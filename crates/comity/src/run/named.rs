@@ -94,7 +94,7 @@ impl Rows {
     }
 
     /// Finds the caseload's own records of the cases, and counts the rows that lack something, name no case of it, or give
-    /// what it says otherwise.
+    /// what it says otherwise or doesn't say.
     pub(super) fn find(&self, set: &RecordSet, caseload: &Table) -> (BTreeSet<RecordRef>, u64) {
         let batch = &caseload.admitted.batch;
         let named = id_of(set).unwrap_or_default();
@@ -109,7 +109,8 @@ impl Rows {
                 row.gives.iter().all(|(name, given)| {
                     let kept = extract::value(batch, name, place);
                     let kept = kept.map(|kept| folded(&extract::spelled(&kept)));
-                    kept.is_none_or(|kept| given.as_ref() == Some(&kept))
+                    // What the caseload itself lacks can't be held against it, and so isn't known to be of this person.
+                    kept.is_some_and(|kept| given.as_ref() == Some(&kept))
                 })
             };
             match place.filter(|place| !row.lacks_something() && is_of(*place)) {

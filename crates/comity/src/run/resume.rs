@@ -124,7 +124,7 @@ impl<'run> Running<'run> {
     }
 
     /// The agreement is another by now: what was found under the old one is not disclosed under the new.
-    async fn close_rest(&mut self, earlier: Run) -> Result<Outcome, Error> {
+    pub(super) async fn close_rest(&mut self, earlier: Run) -> Result<Outcome, Error> {
         let mut events = Vec::new();
         for disclosure in self.node.store.prepared(&earlier.id).await? {
             self.node.drain().await?;

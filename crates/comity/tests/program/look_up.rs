@@ -11,7 +11,7 @@ use comity::desk::Officer;
 use comity::event::Event;
 use comity::release::{Withheld, finder};
 use comity::run::look_up::look_up;
-use comity::run::{Outcome, Point, Rows, Watch};
+use comity::run::{Outcome, Point, Rows, Step, Watch};
 use jiff::{SignedDuration, Timestamp};
 use ledger::Leaf;
 use std::collections::{BTreeMap, BTreeSet};
@@ -200,6 +200,109 @@ async fn whoever_may_not_ask_hears_every_reason_at_once_and_no_file_of_the_sourc
 }
 
 #[tokio::test]
+async fn whoever_has_not_the_role_learns_nothing_of_a_row_not_even_whether_it_is_so() {
+    let place = piloted().await;
+    let complete = complete(&place);
+    let mut known = complete.values();
+    let (row, other) = (known.next().unwrap(), known.next().unwrap());
+    let mut guessed = other.clone();
+    guessed[0].clone_from(&row[0]);
+    let nobody = Officer { id: OfficerId::new("nobody").unwrap(), roles: BTreeSet::new() };
+    for given in [row, &guessed] {
+        let outcome = asked(&place, &nobody, &rows(&place, [given]), at(2)).await;
+        assert_eq!(refused(&outcome), ["role-request-records"]);
+    }
+}
+
+#[tokio::test]
+async fn whom_the_caseload_knows_too_little_of_cannot_be_asked_about_by_a_value_made_up() {
+    let place = piloted().await;
+    let text = fs::read_to_string(place.folder.join("caseload.csv")).unwrap();
+    let header: Vec<&str> = text.lines().next().unwrap().split(',').collect();
+    let places = COLUMNS.map(|(own, _)| header.iter().position(|name| *name == own).unwrap());
+    let lacking = text.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());
+    let lacking = lacking.map(|row| places.map(|place| row[place].to_owned()).to_vec());
+    let mut row = lacking.into_iter().find(|row| row[6].is_empty()).unwrap();
+    for made_up in ["", "0", "555010000999"] {
+        made_up.clone_into(&mut row[6]);
+        let outcome = asked(&place, &verifier("dana"), &rows(&place, [&row]), at(2)).await;
+        assert_eq!(refused(&outcome), ["F4-rows"], "{made_up}");
+    }
+}
+
+/// Hears what a run says of what it found.
+#[derive(Default)]
+struct Hearing {
+    findings: usize,
+    others: usize,
+}
+
+impl Watch for Hearing {
+    fn said(&mut self, step: &Step) {
+        if matches!(step, Step::Found { .. } | Step::Planned { .. }) {
+            self.findings += 1;
+        } else {
+            self.others += 1;
+        }
+    }
+
+    fn progress(&mut self, _: u64, _: u64) {}
+}
+
+#[tokio::test]
+async fn nobody_hears_how_much_a_look_up_found_before_it_is_recorded_and_released() {
+    let place = piloted().await;
+    let complete = complete(&place);
+    let chosen = held(&place, &complete).await;
+    let named = rows(&place, [&complete[&chosen[0].found.case_id]]);
+    let mut heard = Hearing::default();
+    id_of(&watched(&place, &verifier("dana"), &named, at(2), &mut heard).await.unwrap());
+    assert_eq!(heard.findings, 0, "its answer says it");
+    assert!(heard.others > 2);
+    // Of a run it is no answer about anybody.
+    let mut heard = Hearing::default();
+    let place = Place::with_pilot(SAMPLE);
+    let _ = place.watched("2027Q1", at(0), &mut heard).await.unwrap();
+    assert_eq!(heard.findings, 2);
+}
+
+#[tokio::test]
+async fn what_waits_when_the_agreement_changes_is_closed_and_the_same_request_begins_anew() {
+    let place = piloted().await;
+    let complete = complete(&place);
+    let chosen = held(&place, &complete).await;
+    let named = rows(&place, [&complete[&chosen[0].found.case_id]]);
+    let places = place.places();
+    let mut watch = AtPoint::new(move |passed, _| {
+        if passed == Point::Planned {
+            let places = places.clone();
+            wait_for(async move {
+                let store = places.open_store().await.unwrap();
+                record_stay(&store, "27-cv-1", Scope::default(), at(2)).await;
+            });
+        }
+    });
+    let dana = verifier("dana");
+    let outcome = watched(&place, &dana, &named, at(2), &mut watch).await.unwrap();
+    assert!(matches!(outcome, Outcome::Withheld(_)), "{outcome:?}");
+    lift_stay(&place.store().await, 1, at(3)).await;
+    place.edit("agreement.toml", "About 60 leads a quarter", "About 50 leads a quarter");
+    // Somebody else's request closes it too.
+    let other = rows(&place, [&complete[&chosen[1].found.case_id]]);
+    assert_eq!(id_of(&asked(&place, &verifier("eli"), &other, at(4)).await), "look-up-2");
+    let store = place.store().await;
+    let first = store.run("look-up-1").await.unwrap().unwrap();
+    assert_eq!(first.state, RunState::Finished);
+    let old = of_run(&place, "look-up-1").await;
+    assert!(old.iter().all(|lead| lead.stage == Stage::Closed && lead.returned.is_none()));
+    drop(store);
+    assert_eq!(id_of(&asked(&place, &dana, &named, at(5)).await), "look-up-3");
+    let new = of_run(&place, "look-up-3").await;
+    assert!(!new.is_empty() && new.iter().all(|lead| lead.returned.is_some()));
+    place.assert_sound("another agreement");
+}
+
+#[tokio::test]
 async fn a_row_with_a_placeholder_or_of_no_case_or_of_somebody_else_is_refused() {
     let place = piloted().await;
     let complete = complete(&place);
@@ -260,7 +363,8 @@ async fn the_hundred_and_first_person_in_ninety_days_is_refused_whoever_asks_and
 async fn an_officer_with_as_many_open_matters_as_there_may_be_is_refused_another() {
     let place = piloted().await;
     let store = place.store().await;
-    for number in 1..=25 {
+    let terms = place.program(at(1)).digest.to_string();
+    for number in 1..=24 {
         let id = format!("look-up-{number}");
         let asked = casework::Asked {
             officer: "dana".to_owned(),
@@ -275,7 +379,8 @@ async fn an_officer_with_as_many_open_matters_as_there_may_be_is_refused_another
             state: RunState::Started,
             started_at: at(1).to_string(),
             finished_at: None,
-            inputs: serde_json::json!({ "bound": 6.0, "asked": asked }).to_string(),
+            inputs: serde_json::json!({ "agreement": terms, "bound": 6.0, "asked": asked })
+                .to_string(),
             summary: None,
         };
         store.start(&run, &Drafts::none()).await.unwrap();
@@ -284,9 +389,13 @@ async fn an_officer_with_as_many_open_matters_as_there_may_be_is_refused_another
     drop(store);
     let complete = complete(&place);
     let named = rows(&place, complete.values().take(1));
-    let outcome = asked(&place, &verifier("dana"), &named, at(2)).await;
+    // The 25th is let through, and is open as long as a lead of it is.
+    let held = held(&place, &complete).await;
+    let one = rows(&place, [&complete[&held[0].found.case_id]]);
+    assert_eq!(id_of(&asked(&place, &verifier("dana"), &one, at(2)).await), "look-up-25");
+    let outcome = asked(&place, &verifier("dana"), &named, at(3)).await;
     assert_eq!(refused(&outcome), ["F4-open-matters"]);
-    assert_eq!(id_of(&asked(&place, &verifier("eli"), &named, at(3)).await), "look-up-26");
+    assert_eq!(id_of(&asked(&place, &verifier("eli"), &named, at(4)).await), "look-up-26");
 }
 
 #[tokio::test]
