@@ -268,6 +268,10 @@ fn run(
     })
 }
 
+/// Up to what size a sort puts what it gathered into one piece before it sorts it, where its part is several times that. The
+/// piece may be somewhat larger than what it is made of, and a sort that is refused then has no way back.
+const IN_ONE_PIECE: usize = 1 << 20;
+
 /// The most threads that one run is given, whatever the partitions.
 const MOST_THREADS: usize = 64;
 
@@ -279,6 +283,7 @@ fn context_of(
     let pool = Pool::new(bounds.memory_bytes, load);
     // What a sort keeps back to merge what it spilled.
     let kept_back = (pool.sort() / 2).min(10 << 20);
+    let in_one_piece = if pool.sort() >= 4 * IN_ONE_PIECE { IN_ONE_PIECE } else { 0 };
     let disk = DiskManagerBuilder::default()
         .with_mode(DiskManagerMode::Directories(vec![folder.to_owned()]));
     let runtime = RuntimeEnvBuilder::new()
@@ -289,6 +294,7 @@ fn context_of(
         .with_batch_size(bounds.batch_rows.get())
         .with_target_partitions(bounds.partitions.get())
         .with_sort_spill_reservation_bytes(kept_back)
+        .with_sort_in_place_threshold_bytes(in_one_piece)
         .with_spill_compression(SpillCompression::Lz4Frame);
     Ok(Arc::new(TaskContext::default().with_session_config(config).with_runtime(runtime)))
 }
