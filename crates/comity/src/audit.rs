@@ -674,10 +674,10 @@ impl<'key> Reading<'key> {
     }
 }
 
-/// The acts under which a case is read.
-/// How long before its entry persons can have been asked about: no permit lasts longer.
+/// How long before its entry persons can have been asked about: no longer than a run's permit lasts.
 const LONGEST_REQUEST: SignedDuration = SignedDuration::from_hours(24);
 
+/// The acts under which a case is read.
 const READS: [Act; 2] = [Act::READ_CASE, Act::READ_EVIDENCE];
 
 const ORDER: &str =

@@ -41,11 +41,12 @@ impl Words {
         program::write(&self.to, &calibrated.model.to_toml()?)?;
         let [before, after] =
             [calibrated.before.digest()?.to_string(), calibrated.model.digest()?.to_string()];
-        let threshold = calibrated.before.threshold();
-        let at = |model: &Model| model.probability(threshold);
+        let at = |model: &Model| model.probability(model.threshold());
+        let threshold = |model: &Model| model.threshold();
         printer.json(&serde_json::json!({
             "judged": calibrated.judged, "same": calibrated.same, "in_doubt": calibrated.in_doubt,
-            "unsure": calibrated.unsure, "waiting": calibrated.waiting, "before": before, "digest": after, "threshold": threshold,
+            "unsure": calibrated.unsure, "waiting": calibrated.waiting, "before": before, "digest": after,
+            "threshold_before": threshold(&calibrated.before), "threshold": threshold(&calibrated.model),
             "probability_before": at(&calibrated.before), "probability": at(&calibrated.model),
             "model": shown(&self.to),
         }));
@@ -69,8 +70,9 @@ impl Words {
             printer.wrapped("waiting   ", &text);
         }
         let (now, was) = (at(&calibrated.model), at(&calibrated.before));
-        let text = format!("a probability of {now:.3}, which was {was:.3}");
-        printer.wrapped("at the threshold ", &text);
+        let (new, old) = (threshold(&calibrated.model), threshold(&calibrated.before));
+        let text = format!("{new:.2}, a probability of {now:.3}; it was {old:.2}, and {was:.3}");
+        printer.wrapped("threshold ", &text);
         let text = format!("{} ({}), made of {}", shown(&self.to), short(&after), short(&before));
         printer.wrapped("model     ", &text);
         printer.wrapped(

@@ -109,9 +109,7 @@ impl Words {
             }
         }
         let count: usize = before.values().map(BTreeSet::len).sum();
-        if count == 0 {
-            return Ok(Ok(before));
-        }
+        // Asked though there be none, or a refusal would say that there are some.
         let read = read_leads(program, node, Some(&self.officer), count as u64).await?;
         Ok(read.map(|()| before))
     }

@@ -13,7 +13,7 @@ use crate::program::{Engine, Program};
 use agreement::{Act, CycleId, Permit, Refusal};
 use casework::{Judgement, Store as _};
 use linkage::Model;
-use linkage::calibrate::{Judged, in_doubt, recalibrate};
+use linkage::calibrate::{Judged, calibrated, in_doubt, recalibrate, weight_at};
 
 /// The fewest judgements of leads in doubt that a model is calibrated by: as few as a rate is shown of.
 pub const FEWEST: usize = 10;
@@ -83,7 +83,7 @@ pub async fn calibrate(
     if in_doubt < FEWEST {
         return Err(Error::FewInDoubt { judged: judged.len(), in_doubt, fewest: FEWEST });
     }
-    let model = recalibrate(&before, &judged)?;
+    let model = no_looser(&before, &recalibrate(&before, &judged)?)?;
     let event = Event::ModelCalibrated {
         permit: entry,
         before: before.digest()?.to_string(),
@@ -97,6 +97,14 @@ pub async fn calibrate(
     let judged = judged.len();
     let done = Calibrated { before, model, judged, same, in_doubt, unsure, waiting };
     Ok(CalibratedOutcome::Done(done))
+}
+
+/// Puts the threshold up where a weight is worth less than was thought, and never down: what is judged to be wrong too often
+/// does not come back by a new digest as it was.
+fn no_looser(before: &Model, model: &Model) -> Result<Model, Error> {
+    let was = calibrated(before.calibration(), before.threshold());
+    let threshold = before.threshold().max(weight_at(model.calibration(), was));
+    Ok(model.with_threshold(threshold)?)
 }
 
 /// Turns a judgement into what calibration takes; of whom nobody was sure nothing is known.

@@ -80,11 +80,6 @@ pub async fn look_up(
         {
             run.abandon(&begun.id, "interrupted before its leads were planned").await?;
         }
-        // What was found under an agreement that is another by now is not disclosed, whoever asked for it.
-        let waits = |run: &&Run| run.asked().is_some() && run.state == RunState::Planned;
-        for begun in runs.iter().filter(waits).filter(|run| !is_of_these_terms(run)) {
-            let _closed = run.close_rest(begun.clone()).await?;
-        }
     }
     let counts = match run.count() {
         // Were the files amiss too, the refusal comes first.
@@ -109,6 +104,11 @@ pub async fn look_up(
         Answer::Permitted(_, asked) => asked,
         Answer::Refused(refusal) => return Ok(Outcome::Refused(refusal)),
     };
+    // What was found under an agreement that is another by now is not disclosed, whoever asked for it.
+    let waits = |run: &&Run| run.asked().is_some() && run.state == RunState::Planned;
+    for begun in runs.iter().filter(waits).filter(|run| !is_of_these_terms(run)) {
+        let _closed = run.close_rest(begun.clone()).await?;
+    }
     let (_, set) = program.recipient()?;
     let recipient = run.open(&permit, set)?;
     let (named, deficient) = rows.find(set, &recipient);

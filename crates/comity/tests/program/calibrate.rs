@@ -94,6 +94,11 @@ async fn reviewed_leads_give_another_model_and_the_ledger_says_of_how_many_it_ca
     let was = good.before.probability(good.before.threshold());
     assert!(probability(&bad) < was, "{} and {was}", probability(&bad));
     assert!(probability(&bad) < probability(&good));
+    // At the threshold no pair is less likely than it was thought: where weights are worth less, it goes up.
+    assert!(bad.model.threshold() > bad.before.threshold());
+    assert_eq!(good.model.threshold().to_bits(), good.before.threshold().to_bits());
+    let at = bad.model.probability(bad.model.threshold());
+    assert!((at - was).abs() < 1e-9, "{at} and {was}");
     let planned = right.events().into_iter().find_map(|event| match event {
         Event::LeadsPlanned { model, .. } => Some(model),
         _other => None,
