@@ -14,7 +14,7 @@ mod writer;
 use crate::destroyed::{Certificate, Destroyed};
 use crate::{
     AskedSoFar, Disclosure, DisclosureId, Drafts, Error, Judgement, Known, Lead, LeadId, PairKey,
-    Pilot, PilotTerms, Planned, Review, Run, SealedEntry, Stage,
+    Pilot, PilotTerms, Planned, Rate, Review, Run, SealedEntry, Stage,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
@@ -278,6 +278,11 @@ pub trait Store {
         bound: Option<f64>,
         terms: &PilotTerms,
     ) -> impl Future<Output = Result<Pilot, Error>>;
+
+    /// Returns how many judgements of a model's leads were not right (not the same, or not to be told), out of those that
+    /// stand: of its runs, and of look-ups by it. The latter are in no pilot, since who was asked about was picked and not
+    /// drawn; but a lead that was wrong is wrong whoever asked for it (floor F12).
+    fn not_right(&self, model: &str) -> impl Future<Output = Result<Rate, Error>>;
 
     /// Returns the weight and the judgement of each lead whose judgement stands, of a model's runs or of that for one cycle,
     /// and counts those of their open leads that have none. No case, no record and no day comes with them.

@@ -559,8 +559,11 @@ impl<'run> Running<'run> {
         let model = self.program.engine.digest()?.to_string();
         match &self.asked {
             None => inputs["model"] = model.into(),
-            // Its leads count in no pilot, and so it is not known by its model.
-            Some(asked) => inputs["asked"] = json!(asked),
+            Some(asked) => {
+                inputs["asked"] = json!(asked);
+                // Under another name than a run's: its leads count among the reversals, and in no pilot.
+                inputs["by_model"] = model.into();
+            }
         }
         Ok(inputs.to_string())
     }

@@ -3,7 +3,8 @@
 use crate::place;
 use casework::{
     Asked, AskedSoFar, BondKey, Disclosure, DisclosureId, Drafts, Error, Groups, Judgement, Known,
-    LeadId, PairKey, PilotTerms, Planned, Review, Run, RunState, SealedEntry, Sqlite, Stage, Store,
+    LeadId, PairKey, PilotTerms, Planned, Rate, Review, Run, RunState, SealedEntry, Sqlite, Stage,
+    Store,
 };
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -509,7 +510,7 @@ fn look_up(id: &str, officer: &str, persons: u64, day: i64) -> Run {
         cycle: "2027Q1".to_owned(),
         rows: "a digest".to_owned(),
     };
-    let inputs = serde_json::json!({ "bound": 0.0, "asked": asked }).to_string();
+    let inputs = serde_json::json!({ "bound": 0.0, "asked": asked, "by_model": "m1" }).to_string();
     let run = Run { inputs, ..new_run(id, id) };
     assert_eq!((run.asked(), run.cycle_of_files()), (Some(asked), "2027Q1".to_owned()));
     run
@@ -589,6 +590,30 @@ async fn a_look_up_closes_nothing_that_a_run_holds_and_is_no_part_of_its_pilot<S
     assert_eq!(held().await, Stage::Closed, "as the next run does");
 }
 
+async fn a_lead_of_a_look_up_that_was_wrong_counts_among_the_reversals_and_in_no_pilot<S: Store>(
+    store: &S,
+) {
+    open_one(store, "2027Q1", 1).await;
+    for (id, pair) in [("l1", 11), ("l2", 12), ("l3", 13), ("l4", 14)] {
+        opened_by_name(store, id, pair).await;
+    }
+    assert_eq!(store.not_right("m1").await.unwrap(), Rate { part: 0, whole: 0 });
+    for (id, judgement) in [
+        ("2027Q1", Judgement::Same),
+        ("l1", Judgement::NotSame),
+        ("l2", Judgement::Unsure),
+        ("l3", Judgement::Same),
+    ] {
+        let review = judged(id, judgement, None);
+        store.review(&review, &["opening".to_owned()], &Drafts::none()).await.unwrap();
+    }
+    assert_eq!(store.not_right("m1").await.unwrap(), Rate { part: 2, whole: 4 });
+    assert_eq!(store.not_right("m2").await.unwrap(), Rate::default(), "of another model nothing");
+    let terms = PilotTerms { sample: 1, bound: 0.2, confidence: 0.95 };
+    let pilot = store.pilot("m1", None, &terms).await.unwrap();
+    assert_eq!((pilot.judged(), pilot.not_right()), (1, 0), "the run's own lead alone");
+}
+
 macro_rules! on_every_store {
     ($($promise:ident),+ $(,)?) => {
         mod on_sqlite {
@@ -634,6 +659,7 @@ on_every_store!(
     requests_about_named_persons_are_counted_together_since_an_instant,
     a_matter_is_open_until_its_last_lead_is_closed,
     a_look_up_closes_nothing_that_a_run_holds_and_is_no_part_of_its_pilot,
+    a_lead_of_a_look_up_that_was_wrong_counts_among_the_reversals_and_in_no_pilot,
     an_abandoned_run_leaves_its_cycle_free,
     a_stay_is_lifted_once_and_by_a_named_order,
     nothing_is_released_after_a_stay_that_was_not_looked_at,

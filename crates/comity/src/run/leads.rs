@@ -6,7 +6,8 @@ use crate::report::{FailedPilot, Report};
 use crate::{Error, discrepancy, extract, subgroup, summary};
 use agreement::{Permit, PilotStatus};
 use casework::{
-    BondKey, CaseStore as _, Groups, Known, LeadId, PairKey, Pilot, PilotTerms, Planned, Store,
+    BondKey, CaseStore as _, Groups, Known, LeadId, PairKey, Pilot, PilotTerms, Planned, Rate,
+    Store,
 };
 use linkage::{Links, RecordRef, Scorer};
 use std::collections::{BTreeSet, HashMap};
@@ -39,6 +40,8 @@ pub(super) struct PilotSoFar {
     pub(super) measured: Pilot,
     /// By all judgements of the model.
     all: Pilot,
+    /// By those and the judgements on leads of look-ups by the model.
+    reviewed: Rate,
     opened: u64,
     sample: u64,
     bound: f64,
@@ -69,10 +72,11 @@ impl PilotSoFar {
     }
 
     /// Returns how many of a thousand judged leads were not right, once more than the pilot was judged (F12: later cycles
-    /// are sampled, and reversals above a fifth stop the program).
+    /// are sampled, and reversals above a fifth stop the program). Leads of look-ups are among them: they help no pilot and
+    /// hurt none, and a program whose look-ups are wrong stops all the same.
     pub(super) fn reversed_permille(&self) -> Option<u64> {
-        let (judged, not_right) = (u64::from(self.all.judged()), u64::from(self.all.not_right()));
-        (judged > self.sample).then(|| (not_right * 1000).div_ceil(judged))
+        let Rate { part, whole } = self.reviewed;
+        (whole > self.sample).then(|| (part * 1000).div_ceil(whole))
     }
 
     /// Returns what the judgements show, where all of the pilot was judged and it did not pass.
@@ -367,6 +371,7 @@ impl Running<'_> {
         Ok(PilotSoFar {
             measured: store.pilot(&key, Some(bound), &terms).await?,
             all: store.pilot(&key, None, &terms).await?,
+            reviewed: store.not_right(&key).await?,
             opened: store.opened(&key, bound, run).await?,
             sample: agreed.sample,
             bound: terms.bound,

@@ -399,6 +399,69 @@ async fn an_officer_with_as_many_open_matters_as_there_may_be_is_refused_another
 }
 
 #[tokio::test]
+async fn leads_of_look_ups_that_were_wrong_stop_the_program_and_leave_the_pilot_as_it_was() {
+    let place = piloted().await;
+    let complete = complete(&place);
+    let chosen: Vec<Lead> = held(&place, &complete).await.into_iter().take(10).collect();
+    let row = |lead: &Lead| &complete[&lead.found.case_id];
+    let dana = verifier("dana");
+    let named = rows(&place, chosen[..8].iter().map(row));
+    id_of(&asked(&place, &dana, &named, at(2)).await);
+    let wrong = in_stage(&of_run(&place, "look-up-1").await, Stage::Open);
+    let judge = async |leads: &[casework::LeadId], now| {
+        let judged: Vec<_> = leads.iter().map(|lead| (lead.clone(), Judgement::NotSame)).collect();
+        place.judge_all(&judged, now).await;
+    };
+    // With the pilot's 29, of which each was right, 7 wrong ones are 194 of a thousand, and 8 are 217.
+    judge(&wrong[..7], at(3)).await;
+    id_of(&asked(&place, &dana, &rows(&place, [row(&chosen[8])]), at(4)).await);
+    judge(&wrong[7..8], at(5)).await;
+    let other = rows(&place, [row(&chosen[9])]);
+    assert_eq!(refused(&asked(&place, &dana, &other, at(6)).await), ["F12-reversals"]);
+    assert_eq!(refused(&place.run("2027Q1", at(7)).await), ["F12-reversals"], "the run too");
+    let terms = casework::PilotTerms { sample: SAMPLE, bound: 0.1, confidence: 0.95 };
+    let model = place.program(at(7)).engine.digest().unwrap().to_string();
+    let pilot = place.store().await.pilot(&model, None, &terms).await.unwrap();
+    assert_eq!((pilot.judged(), pilot.not_right()), (SAMPLE, 0));
+    assert!(pilot.passed(), "they are no part of it");
+    place.assert_sound("stopped");
+}
+
+#[tokio::test]
+async fn a_look_up_waits_for_the_pilot_of_a_loosened_model_and_of_one_that_failed() {
+    let refused_by = async |place: &Place, now| {
+        let complete = complete(place);
+        let row = complete.values().next().unwrap();
+        refused(&asked(place, &verifier("dana"), &rows(place, [row]), now).await)
+    };
+    // Half of the sample is judged, and all of it good: a run may go on with its pilot, and a look-up may not begin.
+    let place = Place::with_pilot(SAMPLE);
+    place.done(at(0)).await;
+    let open = in_stage(&place.leads().await, Stage::Open);
+    let judged = |judgement| move |lead: &casework::LeadId| (lead.clone(), judgement);
+    let (half, rest) = open.split_at(15);
+    let half: Vec<_> = half.iter().map(judged(Judgement::Same)).collect();
+    place.judge_all(&half, at(1)).await;
+    assert_eq!(refused_by(&place, at(2)).await, ["F12-pilot"]);
+    let rest: Vec<_> = rest.iter().map(judged(Judgement::NotSame)).collect();
+    place.judge_all(&rest, at(3)).await;
+    assert_eq!(refused_by(&place, at(4)).await, ["F12-pilot"]);
+    // A model that passed, with a threshold that lets more through, begins anew.
+    let place = Place::with_pilot(SAMPLE);
+    place.edit("schedule.toml", "format = 1", "format = 1\nthreshold = 12.0");
+    place.done(at(0)).await;
+    let open = in_stage(&place.leads().await, Stage::Open);
+    let good: Vec<_> = open.iter().map(judged(Judgement::Same)).collect();
+    place.judge_all(&good, at(1)).await;
+    place.edit("schedule.toml", "threshold = 12.0", "threshold = 8.0");
+    assert_eq!(refused_by(&place, at(2)).await, ["F12-pilot"]);
+    place.edit("schedule.toml", "threshold = 8.0", "threshold = 12.0");
+    let complete = complete(&place);
+    let named = rows(&place, complete.values().take(1));
+    id_of(&asked(&place, &verifier("dana"), &named, at(3)).await);
+}
+
+#[tokio::test]
 async fn a_stay_refuses_a_look_up_with_every_other_reason() {
     let place = piloted().await;
     record_stay(&place.store().await, "27-cv-1", Scope::default(), at(1)).await;

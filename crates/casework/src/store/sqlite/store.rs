@@ -8,8 +8,8 @@ use crate::store::cell::{self, key_of_run};
 use crate::store::vault::DataKey;
 use crate::{
     AskedSoFar, CaseStore as _, Disclosure, DisclosureId, Drafts, Error, Judgement, Known, Lead,
-    LeadId, Outgoing, PairKey, Pilot, PilotTerms, Planned, RecordedStay, Review, Run, SealedEntry,
-    Stage, StaysState, Store,
+    LeadId, Outgoing, PairKey, Pilot, PilotTerms, Planned, Rate, RecordedStay, Review, Run,
+    SealedEntry, Stage, StaysState, Store,
 };
 use sqlx::{Row as _, SqliteConnection};
 use std::collections::{BTreeMap, HashMap};
@@ -601,6 +601,20 @@ impl Store for Sqlite {
             })
             .collect::<Result<Vec<_>, Error>>()?;
         Ok(Pilot::measure(terms, &tally))
+    }
+
+    async fn not_right(&self, model: &str) -> Result<Rate, Error> {
+        let row = sqlx::query(
+            "SELECT count(*) FILTER (WHERE judgement.judgement <> 'same') AS part, count(*) AS whole
+             FROM judgement JOIN lead ON lead.id = judgement.lead JOIN run ON run.id = lead.run
+             WHERE judgement.reversed_by IS NULL
+               AND coalesce(json_extract(run.inputs, '$.model'), json_extract(run.inputs, '$.by_model')) = ?1",
+        )
+        .bind(model)
+        .fetch_one(&self.pool)
+        .await?;
+        let number = |column| Ok::<u64, Error>(row.try_get::<i64, _>(column)?.cast_unsigned());
+        Ok(Rate { part: number("part")?, whole: number("whole")? })
     }
 
     async fn judged_weights(
