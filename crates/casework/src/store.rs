@@ -284,8 +284,9 @@ pub trait Store {
     /// drawn; but a lead that was wrong is wrong whoever asked for it (floor F12).
     fn not_right(&self, model: &str) -> impl Future<Output = Result<Rate, Error>>;
 
-    /// Returns the weight and the judgement of each lead whose judgement stands, of a model's runs or of that for one cycle,
-    /// and counts those of their open leads that have none. No case, no record and no day comes with them.
+    /// Returns the weight and the judgement of each pair whose judgement stands, of a model's runs or of that for one cycle,
+    /// and counts those of their open leads that have none. A pair that came back and was judged again comes once, as it was
+    /// judged last. No case, no record and no day comes with them.
     fn judged_weights(
         &self,
         model: &str,

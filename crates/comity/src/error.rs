@@ -244,6 +244,19 @@ pub enum Error {
         /// The run.
         run: String,
     },
+    /// A run's model was trained again, and is another.
+    #[error(
+        "the model trained again on the files of run `{run}` is {trained}, and the run recorded {recorded}: its leads are not of \
+         this model"
+    )]
+    TrainedOtherwise {
+        /// The run.
+        run: String,
+        /// The digest that it recorded.
+        recorded: String,
+        /// The digest of the model that came now.
+        trained: String,
+    },
     /// A record set of the agreement has no file in the schedule.
     #[error("the schedule gives no file for the record set `{set}`")]
     NoFile {
@@ -547,6 +560,10 @@ impl Error {
                 fixed("`comity leads PROGRAM --stage open` lists the leads that can be looked at")
             }
             Error::OtherFiles { .. } => fixed("put back the files it was begun on"),
+            Error::TrainedOtherwise { .. } => fixed(
+                "put the schedule's threshold back to what it was at the run, and use the version of the program that ran it; or \
+                 calibrate by the leads of a later cycle",
+            ),
             Error::NoLedgerThere { .. } => {
                 fixed("name the ledger's folder, or the program's `work` folder")
             }

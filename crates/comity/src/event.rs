@@ -115,7 +115,7 @@ pub enum Event {
         model: String,
     },
     /// A model was calibrated by what people judged of leads: another model came of it, which no run takes before an agreement
-    /// names it. Only counts and parameters come out.
+    /// names it. Only counts and parameters come out. Who asked for it is committed to.
     #[serde(rename = "model.calibrated")]
     ModelCalibrated {
         /// Where the ledger holds the permit.
@@ -126,6 +126,12 @@ pub enum Event {
         model: String,
         /// How many judgements.
         judged: u64,
+        /// How many of these as one person; not said by an earlier version.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        same: Option<u64>,
+        /// How many of those judged the model was in doubt about, from which alone it learns; not said by an earlier version.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        in_doubt: Option<u64>,
     },
     /// All leads of a run were found and numbered; every other pair was destroyed.
     #[serde(rename = "leads.planned")]

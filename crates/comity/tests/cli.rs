@@ -1,6 +1,8 @@
 //! Every command through the real binary: what it prints, and how it ends. The snapshots are what a user reads; look
 //! at them with a user's eyes when they change.
 
+#[path = "cli/calibrate.rs"]
+mod calibrate;
 mod command;
 
 use command::{Desk, NOW, Said};

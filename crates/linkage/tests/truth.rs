@@ -9,7 +9,9 @@
 mod common;
 
 use common::Sheet;
-use linkage::calibrate::{Judged, Point, calibrated, isotonic, platt, recalibrate, weight_at};
+use linkage::calibrate::{
+    Judged, Point, calibrated, in_doubt, isotonic, platt, recalibrate, weight_at,
+};
 use linkage::estimate::{Interval, OfGroup, estimate, estimate_by_group};
 use linkage::synth::{Plan, synthesise};
 use linkage::train::{Start, maximise};
@@ -268,6 +270,24 @@ fn judgements_make_another_model_with_another_digest() {
         assert!(moved.abs() < 0.1, "{moved}");
     }
     assert!(matches!(recalibrate(&before, &[]), Err(Error::NoPairs)));
+}
+
+#[test]
+fn a_pair_is_in_doubt_by_what_the_model_now_says_of_it_and_the_others_teach_nothing() {
+    let plain = model(&[HOUSEHOLD]).with_calibration(Vec::new()).unwrap();
+    let pairs = |weights: &[f64]| -> Vec<Judged> {
+        weights.iter().map(|weight| Judged { weight: *weight, same: 0.0, pairs: 1.0 }).collect()
+    };
+    let weights = [-10.1, -10.0, 0.0, 13.9, 14.0, 20.0];
+    assert_eq!(in_doubt(&plain, &pairs(&weights)), 3, "-10, 0 and 13.9");
+    let point = |weight| Point { weight, log_odds: weight - 8.0 };
+    let lower = plain.with_calibration(vec![point(-10.0), point(14.0)]).unwrap();
+    assert_eq!(in_doubt(&lower, &pairs(&weights)), 4, "all but -10.1 and -10");
+    assert_eq!(in_doubt(&plain, &[]), 0);
+    let sure = pairs(&[14.0, 20.0]);
+    assert!(matches!(recalibrate(&plain, &sure), Err(Error::NoPairs)));
+    let with = |more: &[f64]| recalibrate(&plain, &pairs(more)).unwrap().digest().unwrap();
+    assert_eq!(with(&[1.0, 2.0]), with(&[1.0, 2.0, 14.0, 20.0]));
 }
 
 #[test]

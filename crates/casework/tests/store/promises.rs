@@ -366,6 +366,27 @@ async fn judgements_come_by_weight_and_the_unjudged_are_counted<S: Store>(store:
     assert_eq!(of("m2", None).await, (Vec::new(), 0), "of another model nothing");
 }
 
+async fn a_pair_that_was_judged_again_comes_once_as_it_was_judged_last<S: Store>(store: &S) {
+    let judgements = [
+        ("2027Q1", 1, Judgement::Same),
+        ("2027Q2", 1, Judgement::NotSame),
+        ("2027Q3", 2, Judgement::Same),
+        ("2027Q4", 2, Judgement::Unsure),
+        ("2028Q1", 3, Judgement::Same),
+    ];
+    for (cycle, pair, judgement) in judgements {
+        open_one(store, cycle, pair).await;
+        let review = judged(cycle, judgement, None);
+        store.review(&review, &["opening".to_owned()], &Drafts::none()).await.unwrap();
+    }
+    let of = async |cycle| {
+        let (judged, _) = store.judged_weights("m1", cycle).await.unwrap();
+        judged.into_iter().map(|(_, judgement)| judgement).collect::<Vec<_>>()
+    };
+    assert_eq!(of(None).await, [Judgement::NotSame, Judgement::Same, Judgement::Unsure]);
+    assert_eq!(of(Some("2027Q1")).await, [Judgement::Same], "of that cycle it is the last");
+}
+
 async fn an_abandoned_run_leaves_its_cycle_free<S: Store>(store: &S) {
     store.start(&new_run("2027Q1", "2027Q1"), &Drafts::none()).await.unwrap();
     store.abandon("2027Q1", &Drafts::none()).await.unwrap();
@@ -656,6 +677,7 @@ on_every_store!(
     only_an_open_lead_is_reviewed_and_only_once,
     the_pilot_counts_the_judgements_of_its_own_model,
     judgements_come_by_weight_and_the_unjudged_are_counted,
+    a_pair_that_was_judged_again_comes_once_as_it_was_judged_last,
     requests_about_named_persons_are_counted_together_since_an_instant,
     a_matter_is_open_until_its_last_lead_is_closed,
     a_look_up_closes_nothing_that_a_run_holds_and_is_no_part_of_its_pilot,

@@ -7,13 +7,18 @@ use crate::clock::Clock;
 use crate::printer::{Printer, short, thousands};
 use crate::run::calibrate::{CalibratedOutcome, calibrate};
 use crate::{Error, program};
+use agreement::OfficerId;
 use linkage::Model;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "comity calibrate [OPTIONS] <PROGRAM> --officer <OFFICER>")]
 pub(super) struct Words {
     #[command(flatten)]
     which: Which,
+    /// The officer who has it calibrated
+    #[arg(long)]
+    officer: String,
     /// The cycle whose leads were judged, where a model is trained at each; the latest if left out
     #[arg(long)]
     cycle: Option<String>,
@@ -30,7 +35,8 @@ impl Words {
     ) -> Result<Done, Error> {
         let (program, mut node) = self.which.open(clock).await?;
         let cycle = cycle(&program, self.cycle.as_deref(), clock)?;
-        let outcome = Box::pin(calibrate(&program, &mut node, &cycle, printer)).await?;
+        let officer = OfficerId::new(&self.officer)?;
+        let outcome = Box::pin(calibrate(&program, &mut node, &officer, &cycle, printer)).await?;
         let calibrated = match outcome {
             CalibratedOutcome::Done(calibrated) => calibrated,
             CalibratedOutcome::Refused(refusal) => {

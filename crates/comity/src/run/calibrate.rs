@@ -2,16 +2,16 @@
 //!
 //! It is training, under the permit of training: the judgements stay where they are, and what comes out is a model's
 //! parameters. A model trained at each cycle is trained again, on the files of its run, whose matched-on elements alone are
-//! opened. No run takes the other model before the parties have signed an agreement that names it, and it begins with a
+//! opened, and must come out as the run recorded it. No run takes the other model before the parties have signed an agreement that names it, and it begins with a
 //! pilot of its own (floor F12). Leads of look-ups are not in it: who was asked about was picked, and not drawn.
 
 use super::{Running, Watch};
-use crate::Error;
-use crate::event::Event;
+use crate::event::{Event, commit};
 use crate::node::{Answer, Node};
 use crate::program::{Engine, Program};
-use agreement::{Act, CycleId, Permit, Refusal};
-use casework::{Judgement, Store as _};
+use crate::{Error, summary};
+use agreement::{Act, CycleId, OfficerId, Permit, Refusal};
+use casework::{Actor, Judgement, Store as _};
 use linkage::Model;
 use linkage::calibrate::{Judged, calibrated, in_doubt, recalibrate, weight_at};
 
@@ -52,10 +52,12 @@ pub enum CalibratedOutcome {
 /// it gives for a cycle, by the leads of that cycle.
 ///
 /// # Errors
-/// Too few leads were judged, or too few in doubt, the cycle's files are not those of its run, or the world failed.
+/// Too few leads were judged, or too few in doubt, the cycle's files are not those of its run or no longer give its model, or
+/// the world failed.
 pub async fn calibrate(
     program: &Program,
     node: &mut Node,
+    officer: &OfficerId,
     cycle: &CycleId,
     watch: &mut dyn Watch,
 ) -> Result<CalibratedOutcome, Error> {
@@ -63,7 +65,8 @@ pub async fn calibrate(
     run.file_agreement().await?;
     let counts = run.count()?;
     let pilot = run.pilot_so_far(program.lowest_threshold(), cycle.as_str()).await?;
-    let request = run.request(Act::TRAIN, &counts, &pilot);
+    let mut request = run.request(Act::TRAIN, &counts, &pilot);
+    request.officer = Some(officer.clone());
     let (permit, entry) = match run.ask(request).await? {
         Answer::Permitted(permit, entry) => (permit, entry),
         Answer::Refused(refusal) => return Ok(CalibratedOutcome::Refused(refusal)),
@@ -84,15 +87,21 @@ pub async fn calibrate(
         return Err(Error::FewInDoubt { judged: judged.len(), in_doubt, fewest: FEWEST });
     }
     let model = no_looser(&before, &recalibrate(&before, &judged)?)?;
+    let same = judged.iter().filter(|one| one.same > 0.5).count();
     let event = Event::ModelCalibrated {
         permit: entry,
         before: before.digest()?.to_string(),
         model: model.digest()?.to_string(),
         judged: judged.len() as u64,
+        same: Some(same as u64),
+        in_doubt: Some(in_doubt as u64),
     };
+    let by = Actor::Officer(officer.clone()).spelled();
+    let (commitments, openings) = commit(&[("by", by)])?;
+    let drafts = run.node.drafts_with(vec![(event, commitments)]);
+    run.node.store.note_opened(&openings, &drafts).await?;
     // What leaves waits for its entry, parameters too.
-    run.node.record(vec![event]).await?;
-    let same = judged.iter().filter(|one| one.same > 0.5).count();
+    run.node.drain().await?;
     let unsure = all.len() - judged.len();
     let judged = judged.len();
     let done = Calibrated { before, model, judged, same, in_doubt, unsure, waiting };
@@ -126,10 +135,19 @@ impl Running<'_> {
         };
         let admitted = self.admit(permit)?;
         let run = self.node.store.run(self.cycle.as_str()).await?;
-        if let Some(run) = run.filter(|run| !run.is_of_files(&admitted.digests())) {
-            return Err(Error::OtherFiles { run: run.id });
+        if let Some(run) = run.as_ref().filter(|run| !run.is_of_files(&admitted.digests())) {
+            return Err(Error::OtherFiles { run: run.id.clone() });
         }
         let tables = self.prepare(&admitted)?;
-        self.bounded(self.train(permit, recipe, &tables, &admitted)?)
+        let model = self.bounded(self.train(permit, recipe, &tables, &admitted)?)?;
+        // What was judged are the leads of the run's model, and of no other.
+        if let Some(run) = run {
+            let recorded = summary::restored(run.summary.as_deref())?.model.digest;
+            let trained = model.digest()?.to_string();
+            if recorded != trained {
+                return Err(Error::TrainedOtherwise { run: run.id, recorded, trained });
+            }
+        }
+        Ok(model)
     }
 }

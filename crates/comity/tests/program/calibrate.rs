@@ -3,7 +3,7 @@
 
 use super::cycles::{a_cent_more, next_cycle};
 use super::place::{Nobody, Place, at, few_people, in_stage, record_stay};
-use agreement::Scope;
+use agreement::{OfficerId, Scope};
 use casework::{Judgement, LeadId, PilotTerms, Stage, Store as _};
 use comity::Error;
 use comity::clock::Clock;
@@ -21,7 +21,8 @@ const SAMPLE: u32 = 29;
 async fn calibrated(place: &Place, now: Timestamp) -> Result<CalibratedOutcome, Error> {
     let program = place.program(now);
     let mut node = place.node(now).await;
-    Box::pin(calibrate(&program, &mut node, &"2027Q1".parse().unwrap(), &mut Nobody)).await
+    let (officer, cycle) = (OfficerId::new("dana").unwrap(), "2027Q1".parse().unwrap());
+    Box::pin(calibrate(&program, &mut node, &officer, &cycle, &mut Nobody)).await
 }
 
 async fn done(place: &Place, now: Timestamp) -> Calibrated {
@@ -104,12 +105,14 @@ async fn reviewed_leads_give_another_model_and_the_ledger_says_of_how_many_it_ca
         _other => None,
     });
     assert_eq!(planned, Some(good.before.digest().unwrap().to_string()), "the run's own model");
-    let told = right.events().pop();
-    let Some(Event::ModelCalibrated { before, model, judged, .. }) = told else {
+    let (_, entry, told) = right.entries().pop().unwrap();
+    let Event::ModelCalibrated { before, model, judged, same, in_doubt, .. } = told else {
         panic!("{told:?}");
     };
     assert_eq!(before, good.before.digest().unwrap().to_string());
     assert_eq!((model, judged), (good.model.digest().unwrap().to_string(), 29));
+    assert_eq!((same, in_doubt), (Some(29), Some(good.in_doubt as u64)));
+    assert_eq!(entry.commitments()["by"].len(), 1, "who asked for it is committed to");
     right.assert_sound("calibrated");
     wrong.assert_sound("calibrated");
 }
@@ -158,6 +161,23 @@ async fn a_stay_refuses_calibration_and_so_do_other_files() {
     let CalibratedOutcome::Refused(refusal) = outcome else { panic!("{outcome:?}") };
     assert_eq!(refusal.ids(), ["F8-stayed"]);
     assert!(!place.events().iter().any(made));
+}
+
+#[tokio::test]
+async fn a_model_that_is_trained_again_as_another_than_the_runs_is_not_calibrated() {
+    let place = judged(29, 0).await;
+    place.edit("schedule.toml", "format = 1", "format = 1\nthreshold = 12.0");
+    let outcome = calibrated(&place, at(2)).await;
+    let Err(error @ Error::TrainedOtherwise { .. }) = &outcome else { panic!("{outcome:?}") };
+    let recorded = place.events().into_iter().find_map(|event| match event {
+        Event::ModelTrained { model, .. } => Some(model),
+        _other => None,
+    });
+    assert!(error.to_string().contains(&recorded.unwrap()), "{error}");
+    assert!(error.hint().unwrap().contains("threshold"), "{error}");
+    assert!(!place.events().iter().any(made));
+    place.edit("schedule.toml", "\nthreshold = 12.0", "");
+    done(&place, at(3)).await;
 }
 
 #[tokio::test]

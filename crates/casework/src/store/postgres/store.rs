@@ -644,16 +644,21 @@ impl Store for Postgres {
         model: &str,
         cycle: Option<&str>,
     ) -> Result<(Vec<(f64, Judgement)>, u64), Error> {
+        // Two statements of one snapshot: nobody is counted as judged and as waiting.
+        let mut tx = self.begin_reading().await?;
         // By weight, so that nothing tells in which order leads were judged.
         let rows = sqlx::query(
-            "SELECT lead.weight AS weight, judgement.judgement AS judgement
-             FROM judgement JOIN lead ON lead.id = judgement.lead JOIN run ON run.id = lead.run
-             WHERE judgement.reversed_by IS NULL AND run.inputs::jsonb ->> 'model' = $1 AND ($2::text IS NULL OR run.cycle = $2::text)
-             ORDER BY lead.weight, judgement.judgement",
+            "WITH judged AS (
+                 SELECT judgement.number AS number, judgement.pair AS pair, lead.weight AS weight,
+                        judgement.judgement AS judgement
+                 FROM judgement JOIN lead ON lead.id = judgement.lead JOIN run ON run.id = lead.run
+                 WHERE judgement.reversed_by IS NULL AND run.inputs::jsonb ->> 'model' = $1 AND ($2::text IS NULL OR run.cycle = $2::text))
+             SELECT weight, judgement FROM judged
+             WHERE number IN (SELECT max(number) FROM judged GROUP BY pair) ORDER BY weight, judgement",
         )
         .bind(model)
         .bind(cycle)
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *tx)
         .await?;
         let judged = rows
             .iter()
@@ -672,7 +677,7 @@ impl Store for Postgres {
         )
         .bind(model)
         .bind(cycle)
-        .fetch_one(&self.pool)
+        .fetch_one(&mut *tx)
         .await?;
         Ok((judged, waiting.cast_unsigned()))
     }
