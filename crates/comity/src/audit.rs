@@ -6,6 +6,8 @@
 //! correction reaches every recipient, the counts add up. What cannot be proved is said as plainly as what is wrong;
 //! of what a pruned ledger no longer has, nothing is presumed.
 
+mod asked;
+mod calibrated;
 mod cases;
 mod corrections;
 mod destroyed;
@@ -18,7 +20,7 @@ mod stays;
 
 use crate::Error;
 use crate::event::{Decided, Event};
-use crate::run::look_up;
+use crate::run::{calibrate, look_up};
 use agreement::{Act, Gate, Seal, Stay};
 use gone::Gone;
 use jiff::{SignedDuration, Timestamp};
@@ -239,6 +241,7 @@ struct Counted {
     withdrawn: u64,
     acts: u64,
     asked: u64,
+    calibrated: u64,
     stays: u64,
     steps: u64,
     actions: u64,
@@ -305,8 +308,8 @@ impl<'key> Reading<'key> {
 
     /// Reads an entry, and returns the decision that it holds, to be decided again.
     fn take(&mut self, index: u64, entry: &Entry) -> Option<Decided> {
-        self.gone.begin(index);
         let at = entry.at();
+        self.gone.begin(index, at);
         let Some(event) = Event::of(entry) else {
             self.unknown.entry(entry.kind().to_string()).or_insert((index, 0)).1 += 1;
             return None;
@@ -342,8 +345,9 @@ impl<'key> Reading<'key> {
                 self.under(index, at, permit, &Act::TRAIN, None);
                 self.of_run(index, &run);
             }
-            Event::ModelCalibrated { permit, .. } => {
+            Event::ModelCalibrated { permit, judged, same, in_doubt, .. } => {
                 self.under(index, at, permit, &Act::TRAIN, None);
+                self.calibrated(index, judged, same.zip(in_doubt));
             }
             Event::LeadsPlanned { run, .. } | Event::PilotPassed { run, .. } => {
                 self.of_run(index, &run);
@@ -590,6 +594,7 @@ impl<'key> Reading<'key> {
         self.disputes_end();
         self.quorums_end();
         self.gone.say(&mut self.open);
+        self.asked_open();
         let count = &self.counted;
         let mut say = |n: u64, sentence: String| {
             if n > 0 && self.wrong.is_empty() {
@@ -607,13 +612,13 @@ impl<'key> Reading<'key> {
             count.acts,
             format!("the permit precedes each of {} acts, and had not ended", count.acts),
         );
+        say(count.asked, self.asked_about());
         say(
-            count.asked,
+            count.calibrated,
             format!(
-                "{} persons were asked about by name, never more than {} in {} days",
-                count.asked,
-                look_up::MOST_PERSONS,
-                look_up::DAYS
+                "each of {} models that judgements made came of {} leads in doubt or more",
+                count.calibrated,
+                calibrate::FEWEST
             ),
         );
         say(

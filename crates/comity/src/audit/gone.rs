@@ -3,11 +3,15 @@
 //! Pruning is stated under the ledger's key ([`ledger::prune()`]); an entry that is missing without that is a fault of
 //! the bytes and never comes here.
 
+use jiff::Timestamp;
+
 /// How much of what is there rests on what is gone.
 #[derive(Debug, Default)]
 pub(super) struct Gone {
     /// The first entry that was read; none before one was.
     first: Option<u64>,
+    /// When it was made.
+    since: Timestamp,
     pub(super) permits: u64,
     pub(super) disclosures: u64,
     pub(super) stays: u64,
@@ -18,13 +22,20 @@ pub(super) struct Gone {
 
 impl Gone {
     /// Notes the first entry there is.
-    pub(super) fn begin(&mut self, index: u64) {
-        self.first.get_or_insert(index);
+    pub(super) fn begin(&mut self, index: u64, at: Timestamp) {
+        if self.first.is_none() {
+            (self.first, self.since) = (Some(index), at);
+        }
     }
 
     /// Says whether any entry is gone.
     pub(super) fn any(&self) -> bool {
         self.first.is_some_and(|first| first > 0)
+    }
+
+    /// Returns when the first entry that is left was made, where others are gone.
+    pub(super) fn since(&self) -> Option<Timestamp> {
+        self.any().then_some(self.since)
     }
 
     /// Says whether this entry is gone.

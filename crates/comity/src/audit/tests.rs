@@ -57,19 +57,38 @@ fn stay_recorded(scope: &str) -> Event {
     }
 }
 
+/// What an audit says of some entries.
+struct Told {
+    proved: Vec<String>,
+    open: Vec<String>,
+    wrong: Vec<String>,
+}
+
 /// Reads events an hour apart, and returns what is wrong.
 fn wrong(events: &[Event]) -> Vec<String> {
+    told(0, events).wrong
+}
+
+/// Reads events an hour apart, the first at this index: what comes before it was pruned.
+fn told(first: u64, events: &[Event]) -> Told {
     let key = ledger::Signer::from_random(ledger::Name::new("l.example").unwrap(), [1; 32]);
     let mut reading = Reading::new(key.verifier());
-    let first: Timestamp = "2027-01-04T00:00:00Z".parse().unwrap();
-    for (index, event) in events.iter().enumerate() {
-        let hours = i64::try_from(index).unwrap();
-        let at = first + jiff::SignedDuration::from_hours(hours);
+    for (place, event) in events.iter().enumerate() {
+        let at = hour(i64::try_from(place).unwrap());
         let leaf = event.to_leaf(at, Commitments::new(), [7; 32]).unwrap();
-        let _ = reading.take(index as u64, &leaf.to_entry().unwrap());
+        let _ = reading.take(first + place as u64, &leaf.to_entry().unwrap());
     }
-    reading.finish(&mut Vec::new());
-    reading.wrong.iter().map(|wrong| format!("{}: {}", wrong.place, wrong.what)).collect()
+    let mut proved = Vec::new();
+    reading.finish(&mut proved);
+    let wrong = reading.wrong.iter().map(|wrong| format!("{}: {}", wrong.place, wrong.what));
+    let wrong = wrong.collect();
+    Told { proved, open: reading.open, wrong }
+}
+
+/// When the entry at this place is made.
+fn hour(place: i64) -> Timestamp {
+    let first: Timestamp = "2027-01-04T00:00:00Z".parse().unwrap();
+    first + SignedDuration::from_hours(place)
 }
 
 #[test]
@@ -189,4 +208,71 @@ fn a_run_opens_as_many_leads_as_were_disclosed_and_not_withdrawn() {
     assert_eq!(told(3, &[]), 1);
     assert_eq!(told(0, std::slice::from_ref(&withdrawn)), 0);
     assert_eq!(told(2, &[withdrawn]), 1);
+}
+
+fn asked(persons: u64, at: Timestamp) -> Event {
+    Event::RecordsAsked { run: "2027Q1".to_owned(), permit: 2, persons, second: at.as_second() }
+}
+
+#[test]
+fn persons_are_asked_about_within_a_day_before_their_entry_and_not_after_it() {
+    let seconds = SignedDuration::from_secs;
+    let day = 24 * 3600;
+    let told = |before: i64| {
+        let events = [permit("run"), started(), permit("request_records")];
+        wrong(&[&events[..], &[asked(3, hour(3) - seconds(before))]].concat())
+    };
+    for before in [0, 1, day] {
+        assert_eq!(told(before), Vec::<String>::new(), "{before} seconds before");
+    }
+    for before in [-1, day + 1] {
+        let what = "entry 3: persons were asked about at another time than that of the entry";
+        assert_eq!(told(before), [what], "{before} seconds before");
+    }
+}
+
+#[test]
+fn of_a_pruned_ledger_it_is_said_from_when_on_persons_are_counted_in_full() {
+    let events = [permit("run"), started(), permit("request_records"), asked(60, hour(3))];
+    let whole = told(0, &events);
+    let sentence = "60 persons were asked about by name, never more than 100 in 90 days".to_owned();
+    assert!(whole.proved.contains(&sentence), "{:?}", whole.proved);
+    assert_eq!(whole.open, Vec::<String>::new());
+    // What came before is gone: 90 days after the first entry that is left, nothing of it counts any more.
+    let left = told(256, &events);
+    assert_eq!(left.wrong, Vec::<String>::new());
+    let sentence = "60 persons were asked about by name in the entries that are left; from 2027-04-04T00:00:00Z on never more \
+                    than 100 in 90 days";
+    assert!(left.proved.contains(&sentence.to_owned()), "{:?}", left.proved);
+    assert!(
+        left.open.iter().any(|open| open.starts_with("60 persons were asked about by name before")),
+        "{:?}",
+        left.open
+    );
+}
+
+fn calibrated(judged: u64, same: Option<u64>, in_doubt: Option<u64>) -> Told {
+    let (before, model) = (AGREEMENT.to_owned(), AGREEMENT.to_owned());
+    let event = Event::ModelCalibrated { permit: 0, before, model, judged, same, in_doubt };
+    told(0, &[permit("train"), event])
+}
+
+#[test]
+fn a_model_is_calibrated_by_ten_leads_in_doubt_and_by_no_more_than_were_judged() {
+    let sound = calibrated(29, Some(29), Some(10));
+    assert_eq!((sound.wrong.len(), sound.open.len()), (0, 0));
+    let sentence = "each of 1 models that judgements made came of 10 leads in doubt or more";
+    assert!(sound.proved.contains(&sentence.to_owned()), "{:?}", sound.proved);
+    for (judged, same, in_doubt) in [(29, 29, 9), (29, 30, 10), (9, 9, 10), (0, 0, 0)] {
+        let told = calibrated(judged, Some(same), Some(in_doubt));
+        assert_eq!(told.wrong.len(), 1, "{judged} {same} {in_doubt}");
+    }
+}
+
+#[test]
+fn a_calibration_of_an_earlier_version_is_read_and_what_it_does_not_say_is_open() {
+    let old = calibrated(29, None, None);
+    assert_eq!(old.wrong, Vec::<String>::new());
+    assert!(old.open[0].starts_with("entry 1 does not say"), "{:?}", old.open);
+    assert_eq!(calibrated(9, None, None).wrong.len(), 1);
 }
