@@ -29,6 +29,10 @@ pub struct Schedule {
     pub recipient: Option<PartyId>,
     /// Where the records of each set are, by the set's name.
     pub record_sets: BTreeMap<RecordSetId, Extracted>,
+    /// The folder of the register that counts requests about named persons together for all programs of the recipient whose
+    /// node this is, relative to the schedule (floor F4). Without one nobody is looked up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<String>,
     /// A threshold higher than the agreement's rule would set; never below its bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,

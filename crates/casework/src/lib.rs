@@ -49,7 +49,7 @@ pub use not_allowed::NotAllowed;
 pub use notice::{Addressee, Concluded, Draft, How, Noticed, Returned, Service};
 pub use pilot::{Pilot, PilotTerms};
 pub use review::{Judged, Judgement, Known, Opinion, Review, Reviewed, Waiting};
-pub use run::{Asked, AskedSoFar, Run, RunState};
+pub use run::{Asked, AskedSoFar, Entered, Run, RunState};
 pub use sealed_entry::SealedEntry;
 pub use stage::CaseStage;
 pub use step::{Acknowledgement, Assignment, Step, StepKind, Taken};

@@ -67,6 +67,18 @@ pub struct Asked {
     pub cycle: String,
     /// A keyed digest of the rows, by which a request that was broken off is known again.
     pub rows: String,
+    /// The key of the register that it is counted in, and its number there: a recipient's programs are counted together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entered: Option<Entered>,
+}
+
+/// Where a register of requests holds a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entered {
+    /// The register's public key (C2SP vkey).
+    pub register: String,
+    /// The entry of the matter.
+    pub matter: u64,
 }
 
 /// What requests about named persons come to so far.

@@ -16,7 +16,7 @@ use crate::{
     AskedSoFar, Disclosure, DisclosureId, Drafts, Error, Judgement, Known, Lead, LeadId, PairKey,
     Pilot, PilotTerms, Planned, Rate, Review, Run, SealedEntry, Stage,
 };
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 
 /// A line of the outbox: bytes that the ledger has to take, in the order of their numbers.
@@ -169,6 +169,10 @@ pub trait Store {
         officer: &str,
         since: jiff::Timestamp,
     ) -> impl Future<Output = Result<AskedSoFar, Error>>;
+
+    /// Returns the numbers that a register of requests gave to matters that are still open here: look-ups that have not
+    /// ended, or of whose leads one is not closed.
+    fn open_matters(&self) -> impl Future<Output = Result<BTreeSet<u64>, Error>>;
 
     /// Begins a run.
     fn start(&self, run: &Run, drafts: &Drafts<'_>) -> impl Future<Output = Result<(), Error>>;

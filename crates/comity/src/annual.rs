@@ -90,6 +90,7 @@ impl Report {
                 self.add("look-ups", 1);
                 self.add("persons asked about by name", persons);
             }
+            Event::RecordsDropped { .. } => self.add("look-ups given up", 1),
             Event::ModelTrained { .. } => self.add("models trained", 1),
             Event::ModelCalibrated { .. } => self.add("models calibrated", 1),
             Event::LeadsPlanned { pairs, planned, held, destroyed, .. } => {
@@ -140,7 +141,10 @@ impl Report {
                 count(&vote, 1);
                 count(&instead_of, -1);
             }
-            Event::PermitDropped { .. }
+            // A register of requests is no program's ledger.
+            Event::MatterOpened { .. }
+            | Event::MatterClosed { .. }
+            | Event::PermitDropped { .. }
             | Event::WitnessesAgreed { .. }
             | Event::CheckpointCosigned { .. }
             | Event::RunAbandoned { .. }

@@ -16,10 +16,12 @@ mod gone;
 mod permits;
 mod quorum;
 mod replay;
+mod requests;
 mod stays;
 
 use crate::Error;
 use crate::event::{Decided, Event};
+use crate::register::Matter;
 use crate::run::{calibrate, look_up};
 use agreement::{Act, Gate, Seal, Stay};
 use gone::Gone;
@@ -27,6 +29,7 @@ use jiff::{SignedDuration, Timestamp};
 use ledger::{Checkpoint, Directory, Entry, Files, Outcome, Policy, Verifier};
 use permits::Held;
 use replay::{Replay, Replayed};
+pub use requests::{Requests, hold_against};
 use serde::Serialize;
 use stays::{Parties, stay};
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,6 +54,9 @@ pub struct Audited {
     pub unauthenticated: Vec<String>,
     /// What is wrong; empty if nothing is.
     pub wrong: Vec<Wrong>,
+    /// What it says of requests about named persons, to be held against another ledger.
+    #[serde(skip)]
+    pub requests: Requests,
 }
 
 /// One thing that is wrong.
@@ -147,6 +153,7 @@ pub fn audit_files<F: Files + Sync>(
             }
             reading.hold(files, &bytes)?;
             reading.finish(&mut proved);
+            let requests = reading.requests_end(&mut proved);
             Audited {
                 origin: bytes.origin.to_string(),
                 entries: bytes.size,
@@ -156,6 +163,7 @@ pub fn audit_files<F: Files + Sync>(
                 erased: reading.erased,
                 unauthenticated: bytes.unauthenticated,
                 wrong: reading.wrong,
+                requests,
             }
         }
         Outcome::Unsound(findings) => Audited {
@@ -174,6 +182,7 @@ pub fn audit_files<F: Files + Sync>(
                     Wrong::with(&finding.file, finding.fault.to_string(), finding.remedy())
                 })
                 .collect(),
+            requests: Requests::default(),
         },
     })
 }
@@ -200,6 +209,8 @@ struct Reading<'key> {
     abandoned: BTreeSet<String>,
     /// Requests about named persons: when, and how many persons.
     asked: Vec<(Timestamp, u64)>,
+    /// What is counted together with other programs.
+    requests: requests::Reads,
     /// What rests on entries that a pruned ledger no longer has.
     gone: Gone,
     /// Kinds that this version does not know: the first entry of each, and how many.
@@ -270,6 +281,7 @@ impl<'key> Reading<'key> {
             seen: Vec::new(),
             abandoned: BTreeSet::new(),
             asked: Vec::new(),
+            requests: requests::Reads::default(),
             gone: Gone::default(),
             unknown: BTreeMap::new(),
             sealed_until: None,
@@ -336,11 +348,17 @@ impl<'key> Reading<'key> {
                 self.under(index, at, permit, &Act::RUN, None);
                 self.runs.insert(run, Begun::Here);
             }
-            Event::RecordsAsked { run, permit, persons, second } => {
+            Event::RecordsAsked { run, permit, persons, second, register, matter } => {
                 self.under(index, at, permit, &Act::REQUEST_RECORDS, None);
                 self.of_run(index, &run);
                 self.asked(index, (at, second), persons);
+                self.counted_in(index, (persons, second), register.zip(matter));
             }
+            Event::MatterOpened { ledger, officer, persons, second } => {
+                let matter = Matter { ledger, officer, persons, second, is_open: true };
+                self.matter_opened(index, at, matter);
+            }
+            Event::MatterClosed { matter } => self.matter_closed(index, matter),
             Event::ModelTrained { run, permit, .. } => {
                 self.under(index, at, permit, &Act::TRAIN, None);
                 self.of_run(index, &run);
@@ -349,7 +367,9 @@ impl<'key> Reading<'key> {
                 self.under(index, at, permit, &Act::TRAIN, None);
                 self.calibrated(index, judged, same.zip(in_doubt));
             }
-            Event::LeadsPlanned { run, .. } | Event::PilotPassed { run, .. } => {
+            Event::LeadsPlanned { run, .. }
+            | Event::PilotPassed { run, .. }
+            | Event::RecordsDropped { run } => {
                 self.of_run(index, &run);
             }
             Event::RunAbandoned { run, .. } => {

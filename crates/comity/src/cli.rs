@@ -17,6 +17,7 @@ mod link;
 mod look_up;
 mod new;
 mod receipt;
+mod register;
 mod restore;
 mod review;
 mod run;
@@ -59,12 +60,13 @@ struct Words {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one of it in a run of the program")]
 enum Command {
     /// Runs a matching program for a cycle: from the agreement to leads, report and ledger
     Run(run::Words),
     /// Looks persons of the caseload up who are named one by one; each counts, and takes a permit
     LookUp(look_up::Words),
+    /// Says how many persons were asked about by name over all of a recipient's programs, or begins to count
+    Register(register::Words),
     /// Lists leads, or exports them with what was returned
     Leads(leads::Words),
     /// Explains a lead: every part of its weight
@@ -157,6 +159,7 @@ fn carry_out(command: Command, clock: &Clock, printer: &mut Printer) -> Result<D
         match command {
             Command::Run(words) => Box::pin(words.carry_out(clock, printer)).await,
             Command::LookUp(words) => Box::pin(words.carry_out(clock, printer)).await,
+            Command::Register(words) => Box::pin(words.carry_out(clock, printer)).await,
             Command::Leads(words) => Box::pin(words.carry_out(clock, printer)).await,
             Command::Explain(words) => Box::pin(words.carry_out(clock, printer)).await,
             Command::Review(words) => Box::pin(words.carry_out(clock, printer)).await,

@@ -269,6 +269,43 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// Nothing says where a recipient's requests about named persons are counted together.
+    #[error("the schedule names no register of the requests of `{recipient}`")]
+    NoRegister {
+        /// The recipient.
+        recipient: String,
+    },
+    /// There is no register of requests where the schedule says.
+    #[error("there is no register of requests in `{}`", path.display())]
+    RegisterNotBegun {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The register of requests is not the one that this program's look-ups were counted in.
+    #[error(
+        "the register of requests in `{}` is another one than look-ups of this program were counted in: its key is `{found}`, \
+         and theirs was `{wanted}`", path.display()
+    )]
+    OtherRegister {
+        /// The folder.
+        path: PathBuf,
+        /// Its key.
+        found: String,
+        /// The key of the other one.
+        wanted: String,
+    },
+    /// There is no look-up of the name that waits to be gone on with.
+    #[error("`{run}` is no look-up that was broken off")]
+    NotBrokenOff {
+        /// What was named.
+        run: String,
+    },
+    /// An officer gives up a look-up and could not have asked for it.
+    #[error("`{officer}` does not have the role of those who look persons up")]
+    MayNotGiveUp {
+        /// The officer.
+        officer: String,
+    },
     /// A backup is not what its list of contents says.
     #[error("the backup in `{}` is damaged or not whole", path.display())]
     BackupDamaged {
@@ -553,6 +590,23 @@ impl Error {
                 "put the node's folder `keys` back first: no backup holds it, and nothing opens without it",
             ),
             Error::ThereAlready { .. } => fixed("name another file; this one is not written over"),
+            Error::NoRegister { .. } => fixed(
+                "name one folder in the schedules of all programs of this recipient (`requests = \"…\"`); `comity register` says \
+                 what is counted there",
+            ),
+            Error::RegisterNotBegun { .. } => fixed(
+                "name the folder that the recipient's other programs name; if this is its first program, `comity register \
+                 PROGRAM --begin` begins it",
+            ),
+            Error::OtherRegister { .. } => {
+                fixed("name the folder of that one, or restore it from its last backup")
+            }
+            Error::NotBrokenOff { .. } => {
+                fixed("`comity register PROGRAM` lists the look-ups that wait")
+            }
+            Error::MayNotGiveUp { .. } => {
+                fixed("have an officer with the role `verifier` give it up")
+            }
             Error::Late { .. } => {
                 fixed("agree on another day and change the schedule, or wait for the next cycle")
             }

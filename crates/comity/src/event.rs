@@ -93,6 +93,37 @@ pub enum Event {
         persons: u64,
         /// When it was asked for, from which 90 days are counted: in seconds since 1970 began, in UTC.
         second: i64,
+        /// The public key of the register of requests that it is counted in (C2SP vkey).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        register: Option<String>,
+        /// The matter's number there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        matter: Option<u64>,
+    },
+    /// A look-up that was broken off was given up: what it found and had not released is disclosed to nobody. Who gave it up is
+    /// committed to.
+    #[serde(rename = "records.dropped")]
+    RecordsDropped {
+        /// The run.
+        run: String,
+    },
+    /// In a register of requests: an officer asked about persons who are named, from one of the recipient's programs (floor F4).
+    #[serde(rename = "matter.opened")]
+    MatterOpened {
+        /// The public key of that program's ledger (C2SP vkey).
+        ledger: String,
+        /// Who asked, as a digest under a key that the register keeps to itself.
+        officer: String,
+        /// How many persons.
+        persons: u64,
+        /// When it was asked for: in seconds since 1970 began, in UTC.
+        second: i64,
+    },
+    /// In a register of requests: a matter is over.
+    #[serde(rename = "matter.closed")]
+    MatterClosed {
+        /// Where the register holds its opening.
+        matter: u64,
     },
     /// A run was given up before it had found anything.
     #[serde(rename = "run.abandoned")]

@@ -23,6 +23,7 @@ pub mod own;
 pub mod printer;
 pub mod program;
 pub mod quorum;
+pub mod register;
 pub mod release;
 pub mod remote;
 pub mod report;

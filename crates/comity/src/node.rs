@@ -12,6 +12,8 @@ use crate::{Error, outbox, report};
 use agreement::{
     CaseRequest, Decision, Environment, Facts, Filed, Gate, Permit, Refusal, Request, Stay,
 };
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use casework::{Database, Drafts, Keeper, RecordedStay, Sqlite, StaysState, Store, Vault};
 use jiff::Timestamp;
 use ledger::{Commitments, Disk, Leaf, Log, Name, Recorded, Signer, Verifier};
@@ -497,7 +499,7 @@ pub(crate) fn read_stays(recorded: &[RecordedStay]) -> Result<Vec<Stay>, Error> 
 
 /// Opens the ledger, or begins it where there is none. A key that is missing where a ledger is, or a ledger that is
 /// missing where the store has entries in one, never begins another.
-fn open_ledger(places: &Places, origin: &str, begun: bool) -> Result<Log<Disk>, Error> {
+pub(crate) fn open_ledger(places: &Places, origin: &str, begun: bool) -> Result<Log<Disk>, Error> {
     let secret = places.ledger_secret();
     let exists = places.ledger().join("checkpoint").exists();
     if begun && !exists {
@@ -551,6 +553,16 @@ pub fn write_secret(path: &Path, text: &str) -> Result<(), Error> {
         std::io::ErrorKind::AlreadyExists => Error::ThereAlready { path: path.to_owned() },
         _ => cannot(source),
     })
+}
+
+/// Finds a secret of 32 bytes in a file that its owner alone can read, or makes it.
+pub(crate) fn kept_secret(path: &Path, what: &'static str) -> Result<[u8; 32], Error> {
+    if !path.exists() {
+        write_secret(path, &format!("{}\n", BASE64_URL_SAFE_NO_PAD.encode(clock::random()?)))?;
+    }
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(crate::program::read(path)?.trim()).ok();
+    let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
+    bytes.ok_or(Error::OldSummary { what })
 }
 
 /// Puts a decision as the report shows it.

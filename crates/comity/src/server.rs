@@ -419,7 +419,7 @@ impl App {
         }
     }
 
-    /// Removes sessions, codes and attempts that are over, for ever.
+    /// Removes sessions, codes and attempts that are over, and tells the register of requests which matters are, for ever.
     async fn sweep(&self) {
         loop {
             let now = self.now().as_second();
@@ -429,6 +429,10 @@ impl App {
             }
             if let Ok(count) = self.accounts().count_sessions(now - idle).await {
                 self.metrics().sessions(count);
+            }
+            let told = crate::register::tell(self.program(), &*self.node().await).await;
+            if let Err(error) = told {
+                tracing::warn!(why = error.chain(), "the register of requests was not told");
             }
             tokio::time::sleep(SWEEP_EVERY).await;
         }

@@ -1054,6 +1054,8 @@ fn help_fits_a_terminal_and_lists_every_command() {
                          report and ledger
               look-up    Looks persons of the caseload up who are named one by one; each
                          counts, and takes a permit
+              register   Says how many persons were asked about by name over all of a
+                         recipient's programs, or begins to count
               leads      Lists leads, or exports them with what was returned
               explain    Explains a lead: every part of its weight
               review     Records a person's judgement of a lead
@@ -1097,6 +1099,7 @@ fn help_fits_a_terminal_and_lists_every_command() {
     for command in [
         "run",
         "look-up",
+        "register",
         "leads",
         "explain",
         "review",
@@ -1239,9 +1242,51 @@ fn an_officer_looks_two_persons_up_and_hears_which_leads_there_are() {
         assert!(refused.out.contains(rule), "{rule}: {}", refused.out);
     }
     let audited = desk.call("audit benefits/work").well();
-    let counted = "62 persons were asked about by name, never more than 100 in 90 days";
     let one_line = audited.out.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(one_line.contains(counted), "{}", audited.out);
+    for counted in [
+        "62 persons were asked about by name, never more than 100 in 90 days",
+        "each of 2 look-ups is in the register of requests, which is sound",
+    ] {
+        assert!(one_line.contains(counted), "{}", audited.out);
+    }
+}
+
+#[test]
+fn the_register_of_requests_is_begun_once_and_says_what_was_asked_over_all_programs() {
+    let desk = piloted();
+    desk.edit(
+        "benefits/schedule.toml",
+        "program = \"benefits\"",
+        "program = \"benefits\"\nrequests = \"../asked\"",
+    );
+    let header = "case_id,given_name,surname,date_of_birth,address,postcode,telephone\n";
+    desk.write("rows.csv", header.to_owned() + "C0000001,,,,,,\n");
+    let missing = desk.call("look-up benefits rows.csv --officer officer-3");
+    missing.fits();
+    assert_eq!(missing.code, 1, "{}", missing.shown());
+    assert!(missing.shown().contains("comity register PROGRAM --begin"), "{}", missing.shown());
+    let begun = desk.call("register benefits --begin").well();
+    begun.fits();
+    assert!(desk.path("asked/ledger/checkpoint").exists());
+    let again = desk.call("register benefits --begin");
+    assert_eq!(again.code, 1, "{}", again.shown());
+    let shown = desk.call("register benefits").well();
+    shown.fits();
+    assert!(
+        shown.out.contains("0 asked about by name in the last 90 days; 100 may be"),
+        "{}",
+        shown.out
+    );
+    let audited = desk.call("audit asked").well();
+    assert!(audited.out.contains("sound"), "{}", audited.out);
+    let nothing = desk.call("look-up benefits --give-up look-up-1 --officer officer-3");
+    nothing.fits();
+    assert_eq!(nothing.code, 1, "{}", nothing.shown());
+    assert!(
+        nothing.shown().contains("`look-up-1` is no look-up that was broken off"),
+        "{}",
+        nothing.shown()
+    );
 }
 
 #[test]

@@ -111,6 +111,10 @@ impl Store for Database {
         on!(self, store => store.asked_since(officer, since))
     }
 
+    async fn open_matters(&self) -> Result<BTreeSet<u64>, Error> {
+        on!(self, store => store.open_matters())
+    }
+
     async fn start(&self, run: &Run, drafts: &Drafts<'_>) -> Result<(), Error> {
         on!(self, store => store.start(run, drafts))
     }

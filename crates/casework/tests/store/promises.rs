@@ -2,12 +2,12 @@
 
 use crate::place;
 use casework::{
-    Asked, AskedSoFar, BondKey, Disclosure, DisclosureId, Drafts, Error, Groups, Judgement, Known,
-    LeadId, PairKey, PilotTerms, Planned, Rate, Review, Run, RunState, SealedEntry, Sqlite, Stage,
-    Store,
+    Asked, AskedSoFar, BondKey, Disclosure, DisclosureId, Drafts, Entered, Error, Groups,
+    Judgement, Known, LeadId, PairKey, PilotTerms, Planned, Rate, Review, Run, RunState,
+    SealedEntry, Sqlite, Stage, Store,
 };
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().expect("a fixed instant of this test")
@@ -530,6 +530,7 @@ fn look_up(id: &str, officer: &str, persons: u64, day: i64) -> Run {
         second: at("2027-01-04T09:00:00Z").as_second() + day * 86_400,
         cycle: "2027Q1".to_owned(),
         rows: "a digest".to_owned(),
+        entered: None,
     };
     let inputs = serde_json::json!({ "bound": 0.0, "asked": asked, "by_model": "m1" }).to_string();
     let run = Run { inputs, ..new_run(id, id) };
@@ -593,6 +594,33 @@ async fn a_matter_is_open_until_its_last_lead_is_closed<S: Store>(store: &S) {
     assert_eq!(store.pilot("m1", None, &terms).await.unwrap().judged(), 0, "in no pilot");
     assert_eq!(store.judged_weights("m1", None).await.unwrap(), (Vec::new(), 0));
     assert_eq!(store.term().await.unwrap(), (0, 2, 2), "no cycle has ended");
+}
+
+async fn what_a_register_calls_open_is_what_has_not_ended_or_has_a_lead_that_is_not_closed<
+    S: Store,
+>(
+    store: &S,
+) {
+    assert!(store.open_matters().await.unwrap().is_empty());
+    for (id, matter) in [("l1", Some(4)), ("l2", Some(7)), ("l3", Some(9)), ("l4", None)] {
+        let run = look_up(id, "dana", 1, 0);
+        let entered = matter.map(|matter| Entered { register: "a key".to_owned(), matter });
+        let asked = Asked { entered, ..run.asked().unwrap() };
+        let inputs = serde_json::json!({ "bound": 0.0, "asked": asked }).to_string();
+        store.start(&Run { inputs, ..run }, &Drafts::none()).await.unwrap();
+    }
+    let open = async || store.open_matters().await.unwrap();
+    assert_eq!(open().await, BTreeSet::from([4, 7, 9]), "one of no register has no number");
+    store.abandon("l1", &Drafts::none()).await.unwrap();
+    store.plan("l2", "{}", &[], &Drafts::none()).await.unwrap();
+    store.plan("l3", "{}", &[planned("l3", 1, 1, Some(0))], &Drafts::none()).await.unwrap();
+    assert_eq!(open().await, BTreeSet::from([7, 9]), "what was given up is over");
+    store.finish("l2", "2027-01-04T09:04:00Z", "{}", &Drafts::none()).await.unwrap();
+    assert_eq!(open().await, BTreeSet::from([9]));
+    store.close_rest("l3", "2027-01-04T09:05:00Z", &Drafts::none()).await.unwrap();
+    assert_eq!(open().await, BTreeSet::new());
+    open_one(store, "2027Q1", 1).await;
+    assert_eq!(open().await, BTreeSet::new(), "a cycle's run is no matter");
 }
 
 async fn a_look_up_closes_nothing_that_a_run_holds_and_is_no_part_of_its_pilot<S: Store>(
@@ -680,6 +708,7 @@ on_every_store!(
     a_pair_that_was_judged_again_comes_once_as_it_was_judged_last,
     requests_about_named_persons_are_counted_together_since_an_instant,
     a_matter_is_open_until_its_last_lead_is_closed,
+    what_a_register_calls_open_is_what_has_not_ended_or_has_a_lead_that_is_not_closed,
     a_look_up_closes_nothing_that_a_run_holds_and_is_no_part_of_its_pilot,
     a_lead_of_a_look_up_that_was_wrong_counts_among_the_reversals_and_in_no_pilot,
     an_abandoned_run_leaves_its_cycle_free,

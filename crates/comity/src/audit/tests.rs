@@ -211,7 +211,8 @@ fn a_run_opens_as_many_leads_as_were_disclosed_and_not_withdrawn() {
 }
 
 fn asked(persons: u64, at: Timestamp) -> Event {
-    Event::RecordsAsked { run: "2027Q1".to_owned(), permit: 2, persons, second: at.as_second() }
+    let (run, second) = ("2027Q1".to_owned(), at.as_second());
+    Event::RecordsAsked { run, permit: 2, persons, second, register: None, matter: None }
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use super::Done;
 use crate::Error;
-use crate::audit::{Audited, Wrong, audit, audit_files};
+use crate::audit::{Audited, Wrong, audit, audit_files, hold_against};
+use crate::node::Places;
 use crate::printer::{Printer, thousands};
 use crate::program::read;
 use crate::remote::Remote;
@@ -32,6 +33,10 @@ pub(super) struct Words {
     /// Whose signatures are wanted (C2SP tlog-policy)
     #[arg(long, value_name = "FILE", requires = "cosigned")]
     policy: Option<PathBuf>,
+    /// The folder of the register of requests that the program's look-ups are counted in: hold the ledger against it. The one in
+    /// `requests` beside the ledger if left out
+    #[arg(long, value_name = "FOLDER")]
+    register: Option<PathBuf>,
     /// Law packs to decide decisions again with, besides those that ship with the program
     #[arg(long, value_name = "FOLDER")]
     pack: Vec<PathBuf>,
@@ -79,6 +84,7 @@ impl Words {
                 audited
             }
         };
+        self.hold_against_the_register(&source, &gate, &mut audited)?;
         match witnessed {
             Some(Ok(sentence)) if audited.is_sound() => audited.proved.push(sentence),
             Some(Ok(_)) => {}
@@ -110,6 +116,33 @@ impl Words {
             [folder.clone(), folder.join("ledger"), folder.join("work").join("ledger")];
         let found = candidates.into_iter().find(|folder| folder.join("checkpoint").exists());
         found.map(Source::Folder).ok_or(Error::NoLedgerThere { path: folder })
+    }
+
+    /// Holds the ledger against the register that its look-ups are counted in, with those of the recipient's other programs.
+    fn hold_against_the_register(
+        &self,
+        source: &Source,
+        gate: &Gate,
+        audited: &mut Audited,
+    ) -> Result<(), Error> {
+        let beside = match source {
+            Source::Folder(folder) => Some(folder.with_file_name("requests")),
+            Source::Server(_) => None,
+        };
+        let beside = beside.filter(|folder| folder.join("ledger").join("checkpoint").exists());
+        let Some(folder) = self.register.clone().or(beside) else {
+            if audited.requests.want_a_register() {
+                let text = "its look-ups are counted in a register of requests, with those of other programs: give --register to \
+                            hold it against that";
+                audited.open.push(text.to_owned());
+            }
+            return Ok(());
+        };
+        let register = Places::under(folder);
+        let verifier = Verifier::parse(read(&register.ledger_key())?.trim())?;
+        let register = audit(&register.ledger(), &verifier, &[], gate)?;
+        hold_against(audited, &register);
+        Ok(())
     }
 
     /// Judges the cosigned checkpoint, if one was given, and adds it to those that the ledger must continue.

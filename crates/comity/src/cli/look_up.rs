@@ -10,7 +10,7 @@ use crate::node::Node;
 use crate::printer::{Printer, called, thousands};
 use crate::program::Program;
 use crate::report::Report;
-use crate::run::look_up::look_up;
+use crate::run::look_up::{give_up, look_up};
 use crate::run::{Outcome, Rows};
 use agreement::Refusal;
 use casework::{CaseStore as _, Lead, Store as _};
@@ -18,13 +18,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
-#[command(override_usage = "comity look-up [OPTIONS] <PROGRAM> <ROWS> --officer <OFFICER>")]
+#[command(
+    override_usage = "comity look-up [OPTIONS] <PROGRAM> <ROWS> --officer <OFFICER>\n       \
+    comity look-up <PROGRAM> --give-up <LOOK-UP> --officer <OFFICER>"
+)]
 pub(super) struct Words {
     #[command(flatten)]
     which: Which,
     /// The rows (CSV, or Parquet by its ending): each has a case's number, and all that the caseload is matched on, under the
     /// agreement's names
-    rows: PathBuf,
+    #[arg(required_unless_present = "give_up")]
+    rows: Option<PathBuf>,
+    /// Give up a look-up that was broken off: what it found and had not released is disclosed to nobody
+    #[arg(long, value_name = "LOOK-UP", conflicts_with_all = ["rows", "cycle"])]
+    give_up: Option<String>,
     /// The officer who asks; the account says with which roles
     #[arg(long)]
     officer: String,
@@ -58,8 +65,11 @@ impl Words {
         printer: &mut Printer,
     ) -> Result<Done, Error> {
         let program = self.which.load(clock)?;
+        let Some(rows) = &self.rows else {
+            return self.give_up(&program, clock, printer).await;
+        };
         let cycle = cycle(&program, self.cycle.as_deref(), clock)?;
-        let rows = Rows::read(&program, &self.rows)?;
+        let rows = Rows::read(&program, rows)?;
         let mut node = open_node(self.which.places(), clock, &program).await?;
         let certificates = self.tls.read()?;
         node.ask_witnesses_over(certificates.map(|own| own.client()).transpose()?);
@@ -86,6 +96,27 @@ impl Words {
                 Ok(Done::Refused)
             }
         }
+    }
+
+    /// Gives up a look-up that was broken off.
+    async fn give_up(
+        &self,
+        program: &Program,
+        clock: &Clock,
+        printer: &mut Printer,
+    ) -> Result<Done, Error> {
+        let name = self.give_up.as_deref().unwrap_or_default();
+        let mut node = open_node(self.which.places(), clock, program).await?;
+        let officer = self.which.officer(&self.officer).await?;
+        let given_up = give_up(program, &mut node, &officer, name, printer);
+        let report = Box::pin(given_up).await?;
+        printer.json(&serde_json::json!({
+            "given_up": report.run, "report": shown(&node.places.report(&report.run)),
+        }));
+        let text =
+            format!("{}: what was not released stays so, and the matter is over", report.run);
+        printer.wrapped("given up  ", &text);
+        Ok(Done::Well)
     }
 
     /// Returns the leads about each case that were opened before this look-up. To read these takes a permit of its own, and is

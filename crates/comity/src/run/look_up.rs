@@ -4,14 +4,20 @@
 //! becomes leads, disclosed and accounted for as a run's are. Before that the gate is asked whether this officer may ask
 //! about so many: what was asked in the last 90 days comes from the case store and not from whoever asks. The source's file
 //! is opened only then. A look-up is no part of a pilot, and closes nothing that a run holds.
+//!
+//! It is counted in the recipient's register of requests, with those of its other programs ([`crate::register`]). The register
+//! is held from counting until the request is entered.
 
+use super::resume::OTHER_AGREEMENT;
 use super::{Outcome, Point, Rows, Running, Watch, Whose};
 use crate::desk::Officer;
 use crate::event::{Event, commit};
 use crate::node::{Answer, Node};
 use crate::program::Program;
+use crate::register::Register;
+use crate::report::Report;
 use crate::{Error, summary};
-use agreement::{Act, By, CaseRequest, CycleId, RecordsAsked, Refusal};
+use agreement::{Act, By, CaseRequest, CycleId, OfficerRole, RecordsAsked, Refusal};
 use casework::{Actor, Asked, Run, RunState, Store as _};
 use jiff::{SignedDuration, Timestamp};
 use std::fmt::Write as _;
@@ -22,6 +28,9 @@ pub const DAYS: i64 = 90;
 /// The most persons that a recipient may ask about in that time. The number is the project's own and not a law's; the gate
 /// holds to it by `laws/floor/cases.cedar`.
 pub const MOST_PERSONS: u64 = 100;
+
+/// The most matters that an officer may have open. This number is the project's own too.
+pub const MOST_MATTERS: u64 = 25;
 
 /// Returns the first instant that counts at another one.
 pub fn since(now: Timestamp) -> Timestamp {
@@ -51,6 +60,7 @@ pub async fn look_up(
         second: node.now().as_second(),
         cycle: files.to_string(),
         rows: known,
+        entered: None,
     };
     let runs = node.store.runs().await?;
     let is_same = |run: &&Run| {
@@ -81,6 +91,13 @@ pub async fn look_up(
             run.abandon(&begun.id, "interrupted before its leads were planned").await?;
         }
     }
+    let register = if is_writable {
+        Some(counted_in(program, run.node, &runs).await?)
+    } else {
+        // The gate refuses, and nothing is entered.
+        None
+    };
+    let by = Asking { officer, rows, again: earlier.is_some(), register: register.as_ref() };
     let counts = match run.count() {
         // Were the files amiss too, the refusal comes first.
         Err(_) if !is_writable => std::collections::BTreeMap::default(),
@@ -91,7 +108,7 @@ pub async fn look_up(
         Answer::Permitted(permit, entry) => (permit, entry),
         Answer::Refused(refusal) => {
             // Whoever is refused hears every reason at once, those of the request too.
-            let answer = run.ask_for_records(officer, rows, rows.deficient(), earlier.is_some());
+            let answer = run.ask_for_records(&by, rows.deficient());
             return Ok(Outcome::Refused(match answer.await? {
                 Answer::Permitted(..) => refusal,
                 Answer::Refused(first) => joined(first, refusal),
@@ -100,20 +117,20 @@ pub async fn look_up(
     };
     // Whoever may not ask has no row held against the caseload, and so learns of none whether it is so.
     let lacking = rows.deficient();
-    let mut asked = match run.ask_for_records(officer, rows, lacking, earlier.is_some()).await? {
+    let mut asked = match run.ask_for_records(&by, lacking).await? {
         Answer::Permitted(_, asked) => asked,
         Answer::Refused(refusal) => return Ok(Outcome::Refused(refusal)),
     };
     // What was found under an agreement that is another by now is not disclosed, whoever asked for it.
     let waits = |run: &&Run| run.asked().is_some() && run.state == RunState::Planned;
     for begun in runs.iter().filter(waits).filter(|run| !is_of_these_terms(run)) {
-        let _closed = run.close_rest(begun.clone()).await?;
+        let _closed = run.close_rest(begun.clone(), OTHER_AGREEMENT).await?;
     }
     let (_, set) = program.recipient()?;
     let recipient = run.open(&permit, set)?;
     let (named, deficient) = rows.find(set, &recipient);
     if deficient > lacking {
-        asked = match run.ask_for_records(officer, rows, deficient, earlier.is_some()).await? {
+        asked = match run.ask_for_records(&by, deficient).await? {
             Answer::Permitted(_, asked) => asked,
             Answer::Refused(refusal) => return Ok(Outcome::Refused(refusal)),
         };
@@ -122,6 +139,8 @@ pub async fn look_up(
         return Box::pin(run.go_on(earlier)).await;
     }
     let admitted = run.admit_with(&permit, recipient)?;
+    // If we crash after this, the persons count; the next look-up closes the matter, of which the store knows nothing.
+    run.enter(register, officer, rows.len() as u64)?;
     // If we crash after this, the request counts and has found nobody; the next look-up gives it up.
     let id = run.start(&admitted, entry).await?;
     run.note_asked(&id, asked, officer, rows.len() as u64).await?;
@@ -129,19 +148,32 @@ pub async fn look_up(
     Box::pin(run.link_and_release(&id, &permit, &admitted, &pilot, &Whose::Named(named))).await
 }
 
+/// Who asks about whom, and where that is counted.
+struct Asking<'asked> {
+    officer: &'asked Officer,
+    rows: &'asked Rows,
+    /// It was counted when it began, and is gone on with.
+    again: bool,
+    /// None where the ledger cannot be written, so that the answer is a refusal.
+    register: Option<&'asked Register>,
+}
+
 impl Running<'_> {
     /// Asks the gate whether an officer may ask about so many persons, those of the last days counted in.
     async fn ask_for_records(
         &mut self,
-        officer: &Officer,
-        rows: &Rows,
+        asking: &Asking<'_>,
         deficient_rows: u64,
-        again: bool,
     ) -> Result<Answer, Error> {
+        let Asking { officer, rows, again, register } = asking;
         let since = since(self.node.now());
-        let so_far = self.node.store.asked_since(officer.id.as_str(), since).await?;
+        let here = self.node.store.asked_since(officer.id.as_str(), since).await?;
+        let everywhere = match register {
+            Some(register) => register.so_far(&officer.id, since)?,
+            None => here,
+        };
         // What is gone on with was counted when it began.
-        let (more, matter) = if again { (0, 0) } else { (rows.len() as u64, 1) };
+        let (more, matter) = if *again { (0, 0) } else { (rows.len() as u64, 1) };
         let agreement = self.program.agreement();
         let by = By::Officer { id: officer.id.clone(), roles: officer.roles.clone() };
         let mut request =
@@ -151,11 +183,25 @@ impl Running<'_> {
             rows: rows.len() as u64,
             deficient_rows,
             by_description: rows.describe(),
-            open_matters: so_far.open_matters.saturating_add(matter),
-            persons_in_90_days: so_far.persons.saturating_add(more),
+            open_matters: everywhere.open_matters.max(here.open_matters).saturating_add(matter),
+            persons_in_90_days: everywhere.persons.max(here.persons).saturating_add(more),
         });
         let filed = self.node.with_stays(&self.program.filed).await?;
         self.node.decide_case(request, &filed).await
+    }
+
+    /// Enters the request in the register, and lets that go.
+    fn enter(
+        &mut self,
+        register: Option<Register>,
+        officer: &Officer,
+        persons: u64,
+    ) -> Result<(), Error> {
+        if let (Some(register), Some(asked)) = (register, &mut self.asked) {
+            let entered = register.enter(self.node, &officer.id, persons, asked.second)?;
+            asked.entered = Some(entered);
+        }
+        Ok(())
     }
 
     /// Records who asked about how many persons, before anybody is looked up.
@@ -169,13 +215,65 @@ impl Running<'_> {
         let by = Actor::Officer(officer.id.clone()).spelled();
         let (commitments, openings) = commit(&[("by", by)])?;
         let second = self.asked.as_ref().map_or(0, |asked| asked.second);
-        let event = Event::RecordsAsked { run: id.to_owned(), permit, persons, second };
+        let entered = self.asked.as_ref().and_then(|asked| asked.entered.clone());
+        let (register, matter) = entered.map(|one| (one.register, one.matter)).unzip();
+        let event =
+            Event::RecordsAsked { run: id.to_owned(), permit, persons, second, register, matter };
         let drafts = self.node.drafts_with(vec![(event, commitments)]);
         self.node.store.note_opened(&openings, &drafts).await?;
         // If the ledger cannot be written now, the gate refuses the release; the line waits in the outbox.
         let _ = self.node.drain().await;
         Ok(())
     }
+}
+
+/// Gives up a look-up that was broken off: what it found and had not released is disclosed to nobody, and the matter is over.
+/// Whoever could have asked may do so, for one who is not there any more; it takes no leave, since nothing is opened.
+///
+/// # Errors
+/// No such look-up waits, the officer lacks the role, or the world failed.
+pub async fn give_up(
+    program: &Program,
+    node: &mut Node,
+    officer: &Officer,
+    name: &str,
+    watch: &mut dyn Watch,
+) -> Result<Report, Error> {
+    if !officer.roles.contains(&OfficerRole::Verifier) {
+        return Err(Error::MayNotGiveUp { officer: officer.id.to_string() });
+    }
+    if let Some(why) = node.ledger_fault() {
+        return Err(Error::NoLedger { why: why.to_owned() });
+    }
+    let runs = node.store.runs().await?;
+    let waits = |run: &&Run| run.id == name && run.state == RunState::Planned;
+    let not_broken_off = || Error::NotBrokenOff { run: name.to_owned() };
+    let begun = runs.iter().find(waits).ok_or_else(not_broken_off)?;
+    let asked = begun.asked().ok_or_else(not_broken_off)?;
+    let mut register = counted_in(program, node, &runs).await?;
+    let (cycle, files) = (begun.cycle.parse()?, asked.cycle.parse()?);
+    let mut run = Running::new(program, node, &files, watch).await?;
+    (run.cycle, run.asked) = (&cycle, Some(asked));
+    let by = Actor::Officer(officer.id.clone()).spelled();
+    let (commitments, openings) = commit(&[("by", by)])?;
+    let event = Event::RecordsDropped { run: begun.id.clone() };
+    let drafts = run.node.drafts_with(vec![(event, commitments)]);
+    run.node.store.note_opened(&openings, &drafts).await?;
+    let report = run.close_rest(begun.clone(), "the look-up was given up").await?;
+    register.follow(run.node).await?;
+    Ok(report)
+}
+
+/// Opens the register that a program's look-ups are counted in, and tells it which of them are over.
+async fn counted_in(program: &Program, node: &Node, runs: &[Run]) -> Result<Register, Error> {
+    let mut register = Register::open(program, &node.places).await?;
+    let others = runs.iter().filter_map(|run| Some(run.asked()?.entered?.register));
+    if let Some(wanted) = others.into_iter().find(|key| key != register.key()) {
+        let (path, found) = (register.folder(), register.key().to_owned());
+        return Err(Error::OtherRegister { path, found, wanted });
+    }
+    register.follow(node).await?;
+    Ok(register)
 }
 
 /// Returns a name that no look-up and no cycle has.

@@ -13,6 +13,9 @@ use agreement::{Act, Permit, Refusal};
 use casework::{Known, LeadId, Run, Stage, Store};
 use ledger::Leaf;
 
+/// Why a run is closed where what was found under one agreement is not disclosed under another.
+pub(super) const OTHER_AGREEMENT: &str = "the agreement is another by now";
+
 impl<'run> Running<'run> {
     /// 14  report: closes the run, and writes the page.
     pub(super) async fn finish(&mut self, id: &str, mut report: Report) -> Result<Report, Error> {
@@ -37,7 +40,8 @@ impl<'run> Running<'run> {
     /// Goes on with a run that was broken off after its leads were planned.
     pub(super) async fn go_on(&mut self, earlier: Run) -> Result<Outcome, Error> {
         if earlier.agreement().as_deref() != Some(self.program.digest.to_string().as_str()) {
-            return self.close_rest(earlier).await;
+            let report = self.close_rest(earlier, OTHER_AGREEMENT).await?;
+            return Ok(Outcome::Again(Box::new(report)));
         }
         let bound = earlier.bound().unwrap_or(f64::INFINITY);
         let pilot = self.pilot_so_far(bound, &earlier.id).await?;
@@ -123,8 +127,8 @@ impl<'run> Running<'run> {
         Ok(self.node.store.hold(&beyond).await?)
     }
 
-    /// The agreement is another by now: what was found under the old one is not disclosed under the new.
-    pub(super) async fn close_rest(&mut self, earlier: Run) -> Result<Outcome, Error> {
+    /// Closes a run that was broken off: what it found and had not released is disclosed to nobody, and the entry says why.
+    pub(super) async fn close_rest(&mut self, earlier: Run, why: &str) -> Result<Report, Error> {
         let mut events = Vec::new();
         for disclosure in self.node.store.prepared(&earlier.id).await? {
             self.node.drain().await?;
@@ -134,7 +138,7 @@ impl<'run> Running<'run> {
                     run: earlier.id.clone(),
                     chunk: u64::from(disclosure.chunk),
                     disclosure: recorded.index(),
-                    why: "the agreement is another by now".to_owned(),
+                    why: why.to_owned(),
                 });
             }
         }
@@ -153,7 +157,7 @@ impl<'run> Running<'run> {
         let at = self.node.now().to_string();
         self.node.store.close_rest(&earlier.id, &at, &self.node.drafts(events)).await?;
         self.node.drain().await?;
-        Ok(Outcome::Again(Box::new(report)))
+        Ok(report)
     }
 
     /// A cycle that is finished opens what it held, once people have judged its pilot.

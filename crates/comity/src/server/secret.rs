@@ -7,8 +7,7 @@
 //! Sealing: ChaCha20-Poly1305, [RFC 8439](https://www.rfc-editor.org/rfc/rfc8439), with a random nonce for each of the
 //! few secrets there are.
 
-use crate::node::{Places, write_secret};
-use crate::program::read;
+use crate::node::{Places, kept_secret};
 use crate::{Error, clock};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -24,12 +23,7 @@ impl Secret {
     /// Finds the secret, or makes it.
     pub(crate) fn open(places: &Places) -> Result<Secret, Error> {
         let path = places.root().join("keys").join("door.secret");
-        if !path.exists() {
-            write_secret(&path, &format!("{}\n", BASE64_URL_SAFE_NO_PAD.encode(clock::random()?)))?;
-        }
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(read(&path)?.trim()).ok();
-        let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
-        bytes.map(Secret).ok_or(Error::OldSummary { what: "door.secret" })
+        kept_secret(&path, "door.secret").map(Secret)
     }
 
     /// Returns the keyed digest of parts, for a use.

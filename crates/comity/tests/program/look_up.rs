@@ -33,12 +33,12 @@ const COLUMNS: [(&str, &str); 7] = [
     ("phone", "telephone"),
 ];
 
-fn verifier(name: &str) -> Officer {
+pub(super) fn verifier(name: &str) -> Officer {
     Officer { id: OfficerId::new(name).unwrap(), roles: [OfficerRole::Verifier].into() }
 }
 
 /// A program whose pilot people have judged, and found good; the rest of its leads is held.
-async fn piloted() -> Place {
+pub(super) async fn piloted() -> Place {
     let place = Place::with_pilot(SAMPLE);
     place.done(at(0)).await;
     let open = in_stage(&place.leads().await, Stage::Open);
@@ -48,7 +48,7 @@ async fn piloted() -> Place {
 }
 
 /// The cases of which the caseload lacks nothing, with what a row gives of each.
-fn complete(place: &Place) -> BTreeMap<String, Vec<String>> {
+pub(super) fn complete(place: &Place) -> BTreeMap<String, Vec<String>> {
     let text = fs::read_to_string(place.folder.join("caseload.csv")).unwrap();
     assert!(!text.contains('"'), "the fields can be split at commas");
     let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
@@ -60,7 +60,7 @@ fn complete(place: &Place) -> BTreeMap<String, Vec<String>> {
 }
 
 /// Writes rows, and reads them as the command line does.
-fn rows<'r>(place: &Place, given: impl IntoIterator<Item = &'r Vec<String>>) -> Rows {
+pub(super) fn rows<'r>(place: &Place, given: impl IntoIterator<Item = &'r Vec<String>>) -> Rows {
     let mut text = COLUMNS.map(|(_, name)| name).join(",") + "\n";
     for row in given {
         text += &(row.join(",") + "\n");
@@ -74,11 +74,16 @@ fn rows_file(place: &Place) -> PathBuf {
     place.out.join("rows.csv")
 }
 
-async fn asked(place: &Place, officer: &Officer, rows: &Rows, now: Timestamp) -> Outcome {
+pub(super) async fn asked(
+    place: &Place,
+    officer: &Officer,
+    rows: &Rows,
+    now: Timestamp,
+) -> Outcome {
     watched(place, officer, rows, now, &mut Nobody).await.unwrap()
 }
 
-async fn watched(
+pub(super) async fn watched(
     place: &Place,
     officer: &Officer,
     rows: &Rows,
@@ -91,12 +96,12 @@ async fn watched(
     Box::pin(look_up(&program, &mut node, officer, rows, &cycle, watch)).await
 }
 
-fn id_of(outcome: &Outcome) -> String {
+pub(super) fn id_of(outcome: &Outcome) -> String {
     let Outcome::Done(report) = outcome else { panic!("it was answered, and not {outcome:?}") };
     report.run.clone()
 }
 
-async fn of_run(place: &Place, run: &str) -> Vec<Lead> {
+pub(super) async fn of_run(place: &Place, run: &str) -> Vec<Lead> {
     place.leads().await.into_iter().filter(|lead| lead.run == run).collect()
 }
 
@@ -106,7 +111,7 @@ async fn persons_counted(place: &Place, now: Timestamp) -> u64 {
 }
 
 /// Cases with a held lead, of which the caseload lacks nothing.
-async fn held(place: &Place, rows: &BTreeMap<String, Vec<String>>) -> Vec<Lead> {
+pub(super) async fn held(place: &Place, rows: &BTreeMap<String, Vec<String>>) -> Vec<Lead> {
     let leads = place.leads().await.into_iter();
     let mut seen = BTreeSet::new();
     leads
@@ -372,6 +377,7 @@ async fn an_officer_with_as_many_open_matters_as_there_may_be_is_refused_another
             second: at(1).as_second(),
             cycle: "2027Q1".to_owned(),
             rows: format!("rows {number}"),
+            entered: None,
         };
         let run = Run {
             id: id.clone(),

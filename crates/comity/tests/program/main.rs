@@ -20,6 +20,7 @@ mod law;
 mod look_up;
 mod place;
 mod quorum;
+mod register;
 mod release;
 mod silence;
 // The ledger's tests have the same throw-away server, and are alone in crashing it.

@@ -12,7 +12,7 @@ use crate::{
     SealedEntry, Stage, StaysState, Store,
 };
 use sqlx::{Row as _, SqliteConnection};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Returns the key for what was obtained in a run.
 pub(super) async fn key_of(
@@ -205,6 +205,17 @@ impl Store for Sqlite {
         .await?;
         let number = |column| Ok::<u64, Error>(row.try_get::<i64, _>(column)?.cast_unsigned());
         Ok(AskedSoFar { persons: number("persons")?, open_matters: number("matters")? })
+    }
+
+    async fn open_matters(&self) -> Result<BTreeSet<u64>, Error> {
+        let matters = sqlx::query_scalar::<_, i64>(
+            "SELECT json_extract(inputs, '$.asked.entered.matter') AS matter FROM run
+             WHERE matter IS NOT NULL AND (state IN ('started', 'planned') OR EXISTS (
+                 SELECT 1 FROM lead LEFT JOIN case_file ON case_file.id = lead.id
+                 WHERE lead.run = run.id AND coalesce(case_file.stage, lead.stage) <> 'closed'))",
+        );
+        let matters = matters.fetch_all(&self.pool).await?;
+        Ok(matters.into_iter().map(i64::cast_unsigned).collect())
     }
 
     async fn start(&self, run: &Run, drafts: &Drafts<'_>) -> Result<(), Error> {

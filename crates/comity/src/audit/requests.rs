@@ -1,0 +1,354 @@
+//! The audit of requests about named persons over all programs of a recipient (floor F4): a register holds no more than the
+//! floor lets a recipient and an officer ask, and what a program's ledger says was asked stands in its register as it says.
+
+use super::{Audited, LONGEST_REQUEST, ORDER, Reading, Wrong};
+use crate::register::{Matter, Matters};
+use crate::run::look_up::{DAYS, MOST_MATTERS, MOST_PERSONS, since};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a ledger says of requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Requests {
+    /// The ledger's own key (C2SP vkey).
+    key: String,
+    /// Look-ups, as a program's ledger has them.
+    asked: Vec<Asked>,
+    /// Matters, as a register has them.
+    matters: BTreeMap<u64, Matter>,
+}
+
+/// A look-up, as a program's ledger has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Asked {
+    index: u64,
+    persons: u64,
+    second: i64,
+    /// The register's key and the matter's number; none in a ledger of a version that had no register.
+    entered: Option<(String, u64)>,
+}
+
+impl Requests {
+    /// Says whether there is a register for the ledger to be held against.
+    pub fn want_a_register(&self) -> bool {
+        self.asked.iter().any(|asked| asked.entered.is_some())
+    }
+}
+
+/// What was read so far.
+#[derive(Debug, Default)]
+pub(super) struct Reads {
+    asked: Vec<Asked>,
+    matters: Matters,
+    persons: u64,
+}
+
+impl Reading<'_> {
+    /// A look-up names the register that it is counted in: always the same one, and there a matter of its own.
+    pub(super) fn counted_in(
+        &mut self,
+        index: u64,
+        (persons, second): (u64, i64),
+        entered: Option<(String, u64)>,
+    ) {
+        let last = self.requests.asked.iter().rev().find_map(|asked| asked.entered.as_ref());
+        let what = match (last, &entered) {
+            (Some((register, _)), Some((other, _))) if register != other => {
+                Some("it is counted in another register of requests than those before")
+            }
+            (Some((_, matter)), Some((_, next))) if next <= matter => {
+                Some("the register of requests has its matter before one that was asked earlier")
+            }
+            (Some(_), None) => Some("it is counted in no register of requests"),
+            _ => None,
+        };
+        if let Some(what) = what {
+            let remedy = "find out who changed the register, and count what both hold together";
+            self.wrong(index, what, remedy);
+        }
+        self.requests.asked.push(Asked { index, persons, second, entered });
+    }
+
+    /// A register takes a request: with those of the days before there are no more persons than the floor lets a recipient
+    /// ask about, and the officer has no more open matters than it lets one have.
+    pub(super) fn matter_opened(&mut self, index: u64, recorded: Timestamp, matter: Matter) {
+        let at = Timestamp::from_second(matter.second).unwrap_or(Timestamp::MIN);
+        if at > recorded || at < recorded - LONGEST_REQUEST {
+            let what = "persons were asked about at another time than that of the entry";
+            self.wrong(index, what, "find out who set the clock, and count anew by the entries");
+        }
+        let (from, officer) = (since(at).as_second(), matter.officer.clone());
+        self.requests.persons = self.requests.persons.saturating_add(matter.persons);
+        self.requests.matters.0.insert(index, matter);
+        let matters = self.requests.matters.0.values();
+        let recent = matters.clone().filter(|matter| matter.second >= from);
+        let persons = recent.fold(0_u64, |sum, matter| sum.saturating_add(matter.persons));
+        let open = matters.filter(|matter| matter.is_open && matter.officer == officer).count();
+        if persons > MOST_PERSONS {
+            let what = format!(
+                "with it {persons} persons were asked about by name in {DAYS} days; the floor allows {MOST_PERSONS} (F4)"
+            );
+            self.wrong(index, &what, "find out who asked, and what became of what was disclosed");
+        }
+        if open as u64 > MOST_MATTERS {
+            let what = format!(
+                "with it one officer has {open} open matters; the floor allows {MOST_MATTERS} (F4)"
+            );
+            self.wrong(index, &what, "find out who asked, and what became of what was disclosed");
+        }
+    }
+
+    /// A register is told that a matter is over, which was open.
+    pub(super) fn matter_closed(&mut self, index: u64, matter: u64) {
+        match self.requests.matters.0.get_mut(&matter).filter(|matter| matter.is_open) {
+            Some(matter) => matter.is_open = false,
+            None if self.gone.has(matter) => {}
+            None => self.wrong(index, "it closes a matter that was not open before it", ORDER),
+        }
+    }
+
+    /// Says what is proved of a register, and returns what it is held against programs by.
+    pub(super) fn requests_end(&mut self, proved: &mut Vec<String>) -> Requests {
+        let Reads { asked, matters, persons } = std::mem::take(&mut self.requests);
+        let ledgers: BTreeSet<&str> =
+            matters.0.values().map(|matter| matter.ledger.as_str()).collect();
+        if !matters.0.is_empty() && self.wrong.is_empty() {
+            proved.push(format!(
+                "{persons} persons were asked about by name from {} ledgers, never more than {MOST_PERSONS} in {DAYS} days, and \
+                 no officer had more than {MOST_MATTERS} open matters",
+                ledgers.len()
+            ));
+        }
+        let mut keys: BTreeMap<&str, u64> = BTreeMap::new();
+        for ledger in &ledgers {
+            *keys.entry(ledger.split('+').next().unwrap_or_default()).or_default() += 1;
+        }
+        for (name, count) in keys.into_iter().filter(|(_, count)| *count > 1) {
+            self.open.push(format!(
+                "`{name}` asked from {count} ledgers, each with a key of its own: have all of them audited"
+            ));
+        }
+        Requests { key: self.key.to_string(), asked, matters: matters.0 }
+    }
+}
+
+/// Holds a program's ledger against the register that its look-ups are counted in.
+///
+/// What is wrong with the register itself is wrong here too: what is counted there cannot be relied on.
+pub fn hold_against(program: &mut Audited, register: &Audited) {
+    let key = &register.requests.key;
+    let mut wrong: Vec<Wrong> = (register.wrong.iter())
+        .map(|wrong| Wrong {
+            place: format!("register, {}", wrong.place),
+            index: None,
+            ..wrong.clone()
+        })
+        .collect();
+    let mut uncounted = 0_u64;
+    let mut found = BTreeSet::new();
+    for asked in &program.requests.asked {
+        let Some((named, matter)) = &asked.entered else {
+            uncounted += 1;
+            continue;
+        };
+        if named != key {
+            let what = format!("it is counted in the register `{named}`, and not in this one");
+            wrong.push(Wrong::at(asked.index, &what, "give the register that it names"));
+            continue;
+        }
+        let is_as_said = register.requests.matters.get(matter).is_some_and(|matter| {
+            matter.ledger == program.requests.key
+                && (matter.persons, matter.second) == (asked.persons, asked.second)
+        });
+        if !is_as_said {
+            let what = format!(
+                "the register has no matter {matter} of this ledger with {} persons at that time",
+                asked.persons
+            );
+            wrong.push(Wrong::at(asked.index, &what, "find out which of the two was changed"));
+        }
+        found.insert(*matter);
+    }
+    let own = register.requests.matters.iter();
+    let own = own.filter(|(_, matter)| matter.ledger == program.requests.key);
+    let unasked = own.filter(|(number, _)| !found.contains(number)).count();
+    if uncounted > 0 {
+        program.open.push(format!(
+            "{uncounted} look-ups were counted in this ledger alone, by a version that had no register of requests"
+        ));
+    }
+    if unasked > 0 {
+        program.open.push(format!(
+            "the register has {unasked} matters of this ledger that it doesn't hold: look-ups that were broken off before they \
+             began, or entries that are gone"
+        ));
+    }
+    if wrong.is_empty() && !found.is_empty() && program.is_sound() {
+        program.proved.push(format!(
+            "each of {} look-ups is in the register of requests, which is sound: it says that {}",
+            found.len(),
+            register.proved.last().map_or("nobody was asked about", String::as_str)
+        ));
+    }
+    program.wrong.extend(wrong);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Event;
+    use ledger::{Commitments, Name, Signer, Verifier};
+
+    const MONDAY: i64 = 1_798_999_200;
+    const DAY: i64 = 86_400;
+
+    fn key(byte: u8) -> Verifier {
+        let name = Name::new("family-support.example/requests").unwrap();
+        Signer::from_random(name, [byte; 32]).verifier().clone()
+    }
+
+    /// Reads events that are recorded at the seconds they stand at.
+    fn read(key: &Verifier, events: &[(i64, Event)]) -> Audited {
+        let mut reading = Reading::new(key);
+        for (index, (second, event)) in events.iter().enumerate() {
+            let at = Timestamp::from_second(*second).unwrap();
+            let leaf = event.to_leaf(at, Commitments::new(), [7; 32]).unwrap();
+            let _ = reading.take(index as u64, &leaf.to_entry().unwrap());
+        }
+        let mut proved = Vec::new();
+        let requests = reading.requests_end(&mut proved);
+        Audited {
+            origin: key.name().to_string(),
+            entries: events.len() as u64,
+            root: String::new(),
+            proved,
+            open: reading.open,
+            erased: Vec::new(),
+            unauthenticated: Vec::new(),
+            wrong: reading.wrong,
+            requests,
+        }
+    }
+
+    fn opened(officer: &str, persons: u64, second: i64) -> (i64, Event) {
+        let (ledger, officer) = (key(9).to_string(), officer.to_owned());
+        (second, Event::MatterOpened { ledger, officer, persons, second })
+    }
+
+    fn closed(matter: u64) -> (i64, Event) {
+        (MONDAY + DAY, Event::MatterClosed { matter })
+    }
+
+    fn what(audited: &Audited) -> Vec<String> {
+        audited.wrong.iter().map(|one| format!("{}: {}", one.place, one.what)).collect()
+    }
+
+    #[test]
+    fn a_register_never_holds_more_than_a_hundred_persons_in_ninety_days() {
+        let with = |last: i64| {
+            [opened("a", 60, MONDAY), opened("b", 40, MONDAY + DAY), opened("c", 1, last)]
+        };
+        let sound = read(&key(1), &with(MONDAY + 91 * DAY));
+        assert_eq!(what(&sound), Vec::<String>::new());
+        let said =
+            "101 persons were asked about by name from 1 ledgers, never more than 100 in 90 days";
+        assert!(sound.proved.last().unwrap().starts_with(said), "{:?}", sound.proved);
+        let wrong = what(&read(&key(1), &with(MONDAY + 90 * DAY)));
+        assert_eq!(wrong.len(), 1);
+        assert!(wrong[0].starts_with("entry 2: with it 101 persons"), "{wrong:?}");
+    }
+
+    #[test]
+    fn no_officer_has_more_than_twenty_five_open_matters() {
+        let mut events: Vec<_> = (0..25).map(|n| opened("a", 1, MONDAY + n)).collect();
+        events.push(opened("b", 1, MONDAY + 30));
+        assert_eq!(what(&read(&key(1), &events)), Vec::<String>::new());
+        let mut more = events.clone();
+        more.push(opened("a", 1, MONDAY + 40));
+        let wrong = what(&read(&key(1), &more));
+        assert_eq!(wrong.len(), 1);
+        assert!(wrong[0].contains("one officer has 26 open matters"), "{wrong:?}");
+        events.push(closed(3));
+        events.push(opened("a", 1, MONDAY + 2 * DAY));
+        assert_eq!(what(&read(&key(1), &events)), Vec::<String>::new(), "one of them is over");
+    }
+
+    #[test]
+    fn a_matter_is_closed_once_and_counted_when_it_was_asked() {
+        let twice = [opened("a", 1, MONDAY), closed(0), closed(0)];
+        assert_eq!(what(&read(&key(1), &twice)).len(), 1);
+        assert_eq!(what(&read(&key(1), &[opened("a", 1, MONDAY), closed(7)])).len(), 1);
+        // Dated back, it would fall out of the 90 days earlier.
+        for (asked, is_wrong) in
+            [(MONDAY - DAY, false), (MONDAY - DAY - 1, true), (MONDAY + 1, true)]
+        {
+            let (_, event) = opened("a", 1, asked);
+            let wrong = what(&read(&key(1), &[(MONDAY, event)]));
+            assert_eq!(!wrong.is_empty(), is_wrong, "{wrong:?}");
+        }
+    }
+
+    /// A program's look-ups, without the permits and runs that they stand behind.
+    fn asked(entered: &[Option<(&Verifier, u64, u64)>]) -> Audited {
+        let mut reading_events = Vec::new();
+        for entered in entered {
+            let (register, matter) =
+                entered.map(|(key, matter, _)| (key.to_string(), matter)).unzip();
+            let event = Event::RecordsAsked {
+                run: "look-up".to_owned(),
+                permit: 0,
+                persons: entered.map_or(1, |(_, _, persons)| persons),
+                second: MONDAY,
+                register,
+                matter,
+            };
+            reading_events.push((MONDAY, event));
+        }
+        let mut audited = read(&key(9), &reading_events);
+        // What they lack is not what is looked at here.
+        audited.wrong.retain(|one| !one.what.contains("before it"));
+        audited
+    }
+
+    #[test]
+    fn a_program_names_one_register_and_its_matters_in_order() {
+        let (one, other) = (key(1), key(2));
+        let wrong = |entered: &[Option<(&Verifier, u64, u64)>]| what(&asked(entered));
+        assert_eq!(wrong(&[None, Some((&one, 0, 1)), Some((&one, 4, 1))]), Vec::<String>::new());
+        for (entered, says) in [
+            ([Some((&one, 0, 1)), Some((&other, 1, 1))], "another register"),
+            ([Some((&one, 4, 1)), Some((&one, 4, 1))], "asked earlier"),
+            ([Some((&one, 0, 1)), None], "in no register"),
+        ] {
+            let wrong = wrong(&entered);
+            assert!(wrong.len() == 1 && wrong[0].contains(says), "{says}: {wrong:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_program_asked_stands_in_its_register_as_it_says() {
+        let own = key(1);
+        let register = || read(&own, &[opened("a", 3, MONDAY), opened("a", 5, MONDAY)]);
+        let held = |mut program: Audited, register: &Audited| {
+            hold_against(&mut program, register);
+            program
+        };
+        let sound = held(asked(&[Some((&own, 0, 3)), Some((&own, 1, 5))]), &register());
+        assert!(sound.is_sound() && sound.open.is_empty(), "{sound:#?}");
+        assert!(sound.proved.last().unwrap().contains("each of 2 look-ups"), "{sound:#?}");
+        let fewer = held(asked(&[Some((&own, 0, 2)), Some((&own, 1, 5))]), &register());
+        assert_eq!(what(&fewer).len(), 1, "{fewer:#?}");
+        let missing = held(asked(&[Some((&own, 0, 3)), Some((&own, 2, 5))]), &register());
+        assert_eq!(what(&missing).len(), 1, "{missing:#?}");
+        let other = held(asked(&[Some((&key(2), 0, 3))]), &register());
+        assert!(what(&other)[0].contains("and not in this one"), "{other:#?}");
+        let less = held(asked(&[None, Some((&own, 1, 5))]), &register());
+        assert!(less.is_sound(), "{less:#?}");
+        assert!(less.open[0].starts_with("1 look-ups were counted in this ledger alone"));
+        assert!(less.open[1].starts_with("the register has 1 matters of this ledger"));
+        let too_many = read(&own, &[opened("a", 3, MONDAY), opened("a", 98, MONDAY)]);
+        let told = held(asked(&[Some((&own, 0, 3))]), &too_many);
+        assert_eq!(what(&told).len(), 1, "what is wrong with the register is wrong here");
+        assert!(told.wrong[0].place.starts_with("register, entry 1"), "{told:#?}");
+    }
+}

@@ -1,0 +1,119 @@
+//! `comity register`: begins a recipient's register of requests about named persons, or says what is counted there (floor F4).
+
+use super::{Done, Which, open_node, shown};
+use crate::Error;
+use crate::clock::Clock;
+use crate::printer::{Printer, called, thousands};
+use crate::register::Register;
+use crate::run::look_up::{DAYS, MOST_MATTERS, MOST_PERSONS, since};
+use casework::{RunState, Store as _};
+use std::collections::BTreeMap;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Words {
+    #[command(flatten)]
+    which: Which,
+    /// Begin it: only where the recipient has none yet, since a new one counts anew
+    #[arg(long)]
+    begin: bool,
+}
+
+/// A look-up that was broken off.
+#[derive(serde::Serialize)]
+struct Waiting {
+    look_up: String,
+    officer: String,
+    persons: u64,
+}
+
+impl Words {
+    pub(super) async fn carry_out(self, clock: &Clock, printer: &Printer) -> Result<Done, Error> {
+        let program = self.which.load(clock)?;
+        clock.is_for(program.agreement().environment)?;
+        let places = self.which.places();
+        if self.begin {
+            let register = Register::begin(&program, &places).await?;
+            let folder = shown(&register.folder());
+            printer.json(&serde_json::json!({ "register": register.key(), "folder": folder }));
+            printer.labelled("begun", &folder);
+            printer.wrapped("key       ", register.key());
+            printer.wrapped(
+                "next      ",
+                "name this folder in the schedules of all programs of this recipient, and back it up with them",
+            );
+            return Ok(Done::Well);
+        }
+        let waiting = self.waiting(clock).await?;
+        let register = Register::open(&program, &places).await?;
+        let since = since(clock.now());
+        let mut by_ledger: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut open: BTreeMap<&str, u64> = BTreeMap::new();
+        for matter in register.matters().values() {
+            if matter.second >= since.as_second() {
+                let name = matter.ledger.split('+').next().unwrap_or_default();
+                *by_ledger.entry(name).or_default() += matter.persons;
+            }
+            if matter.is_open {
+                *open.entry(matter.officer.as_str()).or_default() += 1;
+            }
+        }
+        let persons: u64 = by_ledger.values().sum();
+        let most_open = open.values().max().copied().unwrap_or_default();
+        printer.json(&serde_json::json!({
+            "register": register.key(), "folder": shown(&register.folder()),
+            "persons": persons, "most_persons": MOST_PERSONS, "since": since.to_string(), "by": by_ledger,
+            "open_matters": open.values().sum::<u64>(), "most_of_one_officer": most_open,
+            "most_matters": MOST_MATTERS, "waiting": waiting,
+        }));
+        printer.labelled("register", &shown(&register.folder()));
+        printer.wrapped("key       ", register.key());
+        printer.wrapped(
+            "persons   ",
+            &format!(
+                "{} asked about by name in the last {DAYS} days; {MOST_PERSONS} may be",
+                thousands(persons)
+            ),
+        );
+        for (name, persons) in &by_ledger {
+            printer.wrapped("          ", &format!("{} from {name}", thousands(*persons)));
+        }
+        printer.wrapped(
+            "matters   ",
+            &format!(
+                "{} open; one officer has {most_open} of them, and may have {MOST_MATTERS}",
+                thousands(open.values().sum())
+            ),
+        );
+        for one in &waiting {
+            let text = format!(
+                "{}, asked by {} about {} persons, was broken off; to give it up: {} look-up {} --give-up {} --officer OFFICER",
+                one.look_up,
+                one.officer,
+                one.persons,
+                called(),
+                shown(&self.which.program),
+                one.look_up
+            );
+            printer.wrapped("waits     ", &text);
+        }
+        Ok(Done::Well)
+    }
+
+    /// Returns this program's look-ups that were broken off, after its register was told of those that are over.
+    async fn waiting(&self, clock: &Clock) -> Result<Vec<Waiting>, Error> {
+        if !self.which.places().has_store() {
+            return Ok(Vec::new());
+        }
+        let program = self.which.load(clock)?;
+        let node = open_node(self.which.places(), clock, &program).await?;
+        crate::register::tell(&program, &node).await?;
+        let runs = node.store.runs().await?.into_iter();
+        let planned = runs.filter(|run| run.state == RunState::Planned);
+        Ok(planned
+            .filter_map(|run| {
+                let asked = run.asked()?;
+                Some(Waiting { look_up: run.id, officer: asked.officer, persons: asked.persons })
+            })
+            .collect())
+    }
+}

@@ -1,0 +1,246 @@
+//! The register of requests: what a recipient's programs asked about persons who are named is counted together, an officer's
+//! matters too, and what was broken off can be given up (floor F4).
+
+use super::look_up::{asked, complete, held, id_of, of_run, piloted, rows, verifier, watched};
+use super::place::{AtPoint, Place, at, lift_stay, record_stay, refused, wait_for};
+use agreement::{OfficerId, Scope};
+use casework::{Judgement, RunState, Stage, Store as _};
+use comity::Error;
+use comity::audit::{Audited, audit, hold_against};
+use comity::desk::Officer;
+use comity::event::Event;
+use comity::node::Places;
+use comity::register::{Register, tell};
+use comity::run::look_up::{MOST_MATTERS, give_up};
+use comity::run::{Outcome, Point};
+use ledger::Verifier;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// Two programs of one recipient, and the register that both name.
+struct Two {
+    _folder: TempDir,
+    folder: PathBuf,
+    one: Place,
+    other: Place,
+}
+
+impl Two {
+    async fn piloted() -> Two {
+        let temporary = TempDir::new().unwrap();
+        let folder = temporary.path().join("requests");
+        let (one, other) = (piloted().await, piloted().await);
+        for place in [&one, &other] {
+            name_register(place, &folder);
+        }
+        Register::begin(&one.program(at(1)), &one.places()).await.unwrap();
+        Two { _folder: temporary, folder, one, other }
+    }
+
+    async fn register(&self) -> Register {
+        Register::open(&self.one.program(at(1)), &self.one.places()).await.unwrap()
+    }
+}
+
+fn name_register(place: &Place, folder: &Path) {
+    let line = format!("program = \"benefits\"\nrequests = \"{}\"", folder.display());
+    place.edit("schedule.toml", "program = \"benefits\"", &line);
+}
+
+fn audited(places: &Places) -> Audited {
+    let key = fs::read_to_string(places.ledger_key()).unwrap();
+    let key = Verifier::parse(key.trim()).unwrap();
+    audit(&places.ledger(), &key, &[], &agreement::Gate::shipped().unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn the_hundred_and_first_person_is_refused_in_whichever_program_the_others_were_asked_about()
+{
+    let two = Box::pin(Two::piloted()).await;
+    let known: Vec<Vec<String>> = complete(&two.one).into_values().collect();
+    let ask = async |place: &Place, from: usize, to: usize, minute: i64| {
+        asked(place, &verifier("dana"), &rows(place, &known[from..to]), at(minute)).await
+    };
+    id_of(&ask(&two.one, 0, 70, 2).await);
+    assert_eq!(refused(&ask(&two.other, 0, 31, 3).await), ["F4-persons"], "101 with the others");
+    id_of(&ask(&two.other, 0, 30, 4).await);
+    for place in [&two.one, &two.other] {
+        assert_eq!(refused(&ask(place, 70, 71, 5).await), ["F4-persons"]);
+    }
+    let register = audited(&Places::under(&two.folder));
+    assert!(register.is_sound(), "{register:#?}");
+    // Both test nodes bear one name. At an agency that would be one program whose ledger was begun anew.
+    assert!(register.open.iter().all(|open| open.contains("asked from 2 ledgers")));
+    assert_eq!(register.open.len(), 1);
+    let said = "100 persons were asked about by name from 2 ledgers";
+    assert!(register.proved.iter().any(|proved| proved.contains(said)), "{register:#?}");
+    for place in [&two.one, &two.other] {
+        let mut program = place.audit();
+        hold_against(&mut program, &register);
+        assert!(program.is_sound() && program.open.is_empty(), "{program:#?}");
+        let proved = program.proved.join("\n");
+        assert!(proved.contains("each of 1 look-ups is in the register"), "{proved}");
+    }
+}
+
+#[tokio::test]
+async fn an_officers_open_matters_are_counted_over_all_programs_until_their_leads_are_closed() {
+    let two = Box::pin(Two::piloted()).await;
+    let known = complete(&two.one);
+    let chosen = held(&two.one, &known).await;
+    let one = rows(&two.one, [&known[&chosen[0].found.case_id]]);
+    assert_eq!(id_of(&asked(&two.one, &verifier("dana"), &one, at(2)).await), "look-up-1");
+    // As another program's ledger would have entered them.
+    let dana = OfficerId::new("dana").unwrap();
+    for _ in 1..MOST_MATTERS {
+        let node = two.other.node(at(2)).await;
+        two.register().await.enter(&node, &dana, 1, at(2).as_second()).unwrap();
+        drop(node);
+    }
+    let node = two.one.node(at(3)).await;
+    let mut register = two.register().await;
+    register.follow(&node).await.unwrap();
+    let counted = register.so_far(&dana, at(-1)).unwrap();
+    assert_eq!((counted.persons, counted.open_matters), (MOST_MATTERS, MOST_MATTERS));
+    drop((register, node));
+    let more = rows(&two.one, known.values().take(1));
+    assert_eq!(
+        refused(&asked(&two.one, &verifier("dana"), &more, at(3)).await),
+        ["F4-open-matters"]
+    );
+    // The other program's store knows nothing of them: it was broken off each time before anything began. The persons count.
+    let program = two.other.program(at(4));
+    let first = rows(&two.other, known.values().take(1));
+    let look_up = id_of(&asked(&two.other, &verifier("eli"), &first, at(4)).await);
+    assert_eq!(look_up, "look-up-1");
+    let counted = two.register().await.so_far(&dana, at(-1)).unwrap();
+    assert_eq!((counted.persons, counted.open_matters), (MOST_MATTERS + 1, 1));
+    // The last lead of a matter is closed, and the register is told.
+    for lead in of_run(&two.one, "look-up-1").await {
+        two.one.judge(&lead.found.id, Judgement::NotSame, None, at(5)).await;
+    }
+    let node = two.one.node(at(6)).await;
+    tell(&two.one.program(at(6)), &node).await.unwrap();
+    drop((node, program));
+    assert_eq!(two.register().await.so_far(&dana, at(-1)).unwrap().open_matters, 0);
+    let register = audited(&Places::under(&two.folder));
+    assert!(register.is_sound(), "{register:#?}");
+    let mut other = two.other.audit();
+    hold_against(&mut other, &register);
+    assert!(other.is_sound(), "{other:#?}");
+    assert!(other.open.iter().any(|open| open.contains("24 matters of this ledger")), "{other:#?}");
+}
+
+#[tokio::test]
+async fn whoever_counts_holds_the_register_until_the_request_is_entered() {
+    let two = Box::pin(Two::piloted()).await;
+    let known = complete(&two.one);
+    let register = two.register().await;
+    let waits = async {
+        let named = rows(&two.one, known.values().take(1));
+        asked(&two.one, &verifier("dana"), &named, at(2)).await
+    };
+    let dana = OfficerId::new("dana").unwrap();
+    let enters = async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        let node = two.other.node(at(2)).await;
+        register.enter(&node, &dana, 100, at(2).as_second()).unwrap();
+    };
+    let (outcome, ()) = tokio::join!(Box::pin(waits), enters);
+    assert_eq!(refused(&outcome), ["F4-persons"], "it has waited, and counts what came before it");
+}
+
+#[tokio::test]
+async fn a_register_is_never_begun_by_a_look_up_and_never_changed_for_another() {
+    let temporary = TempDir::new().unwrap();
+    let folder = temporary.path().join("requests");
+    let place = piloted().await;
+    name_register(&place, &folder);
+    let known = complete(&place);
+    let named = rows(&place, known.values().take(1));
+    let dana = verifier("dana");
+    let ask = async |minute: i64| {
+        watched(&place, &dana, &named, at(minute), &mut super::place::Nobody).await
+    };
+    let error = ask(2).await.unwrap_err();
+    assert!(matches!(&error, Error::RegisterNotBegun { path } if *path == folder), "{error:?}");
+    assert!(!folder.exists(), "nothing was made");
+    Register::begin(&place.program(at(2)), &place.places()).await.unwrap();
+    let again = Register::begin(&place.program(at(2)), &place.places()).await;
+    assert!(matches!(again, Err(Error::ThereAlready { .. })), "{again:?}");
+    id_of(&ask(3).await.unwrap());
+    // Another folder would count anew.
+    fs::rename(&folder, temporary.path().join("old")).unwrap();
+    Register::begin(&place.program(at(2)), &place.places()).await.unwrap();
+    let error = ask(4).await.unwrap_err();
+    assert!(matches!(error, Error::OtherRegister { .. }), "{error:?}");
+    place.assert_sound("one look-up");
+    // And one that was put in its place by force is found by whoever holds the two against each other.
+    let mut program = place.audit();
+    hold_against(&mut program, &audited(&Places::under(&folder)));
+    assert!(!program.is_sound());
+    let what: Vec<_> = program.wrong.iter().map(|wrong| wrong.what.as_str()).collect();
+    assert!(what.iter().all(|what| what.contains("and not in this one")), "{what:?}");
+}
+
+#[tokio::test]
+async fn a_look_up_that_was_broken_off_is_given_up_by_another_officer_and_nothing_of_it_goes_out() {
+    let place = piloted().await;
+    let known = complete(&place);
+    let chosen = held(&place, &known).await;
+    let named = rows(&place, [&known[&chosen[0].found.case_id]]);
+    let places = place.places();
+    let mut watch = AtPoint::new(move |passed, _| {
+        if passed == Point::Recorded {
+            let places = places.clone();
+            wait_for(async move {
+                let store = places.open_store().await.unwrap();
+                record_stay(&store, "27-cv-1", Scope::default(), at(2)).await;
+            });
+        }
+    });
+    let outcome = watched(&place, &verifier("dana"), &named, at(2), &mut watch).await.unwrap();
+    assert!(matches!(outcome, Outcome::Withheld(_)), "{outcome:?}");
+    let drop_it = async |officer: &Officer, name: &str, minute: i64| {
+        let program = place.program(at(minute));
+        let mut node = place.node(at(minute)).await;
+        let mut nobody = super::place::Nobody;
+        Box::pin(give_up(&program, &mut node, officer, name, &mut nobody)).await
+    };
+    let reviewer = Officer { id: OfficerId::new("fay").unwrap(), roles: BTreeSet::new() };
+    let error = drop_it(&reviewer, "look-up-1", 3).await.unwrap_err();
+    assert!(matches!(error, Error::MayNotGiveUp { .. }), "{error:?}");
+    for name in ["2027Q1", "look-up-2"] {
+        let error = drop_it(&verifier("eli"), name, 3).await.unwrap_err();
+        assert!(matches!(error, Error::NotBrokenOff { .. }), "{name}: {error:?}");
+    }
+    // A stay does not keep anybody from giving it up.
+    let report = drop_it(&verifier("eli"), "look-up-1", 4).await.unwrap();
+    assert_eq!(report.run, "look-up-1");
+    let store = place.store().await;
+    assert_eq!(store.run("look-up-1").await.unwrap().unwrap().state, RunState::Finished);
+    assert!(store.open_matters().await.unwrap().is_empty());
+    let leads = of_run(&place, "look-up-1").await;
+    assert!(!leads.is_empty());
+    assert!(leads.iter().all(|lead| lead.stage == Stage::Closed && lead.returned.is_none()));
+    lift_stay(&store, 1, at(5)).await;
+    drop(store);
+    let dropped =
+        |event: &Event| matches!(event, Event::RecordsDropped { run } if run == "look-up-1");
+    let (_, entry, _) = place.entries().into_iter().find(|(_, _, event)| dropped(event)).unwrap();
+    assert!(entry.commitments().contains_key("by"), "who gave it up can be shown");
+    let register = Register::open(&place.program(at(5)), &place.places()).await.unwrap();
+    assert!(register.matters().values().all(|matter| !matter.is_open), "{:?}", register.matters());
+    drop(register);
+    let error = drop_it(&verifier("eli"), "look-up-1", 5).await.unwrap_err();
+    assert!(matches!(error, Error::NotBrokenOff { .. }), "it is over: {error:?}");
+    place.assert_sound("given up");
+    // Its pairs are free: the run that held them opens them.
+    place.done(at(6)).await;
+    let open = place.leads().await.into_iter().filter(|lead| lead.stage == Stage::Open);
+    let cases: BTreeSet<String> = open.map(|lead| lead.found.case_id).collect();
+    assert!(cases.contains(&chosen[0].found.case_id));
+    place.assert_sound("the run after it");
+}
