@@ -56,6 +56,11 @@ impl Printer {
     /// Prints a refusal with every reason, wrapped for a narrow terminal.
     pub fn refusal(&self, refusal: &Refusal) {
         self.json(&serde_json::json!({ "refused": refusal.reasons }));
+        self.reasons(refusal);
+    }
+
+    /// Prints a refusal's reasons as lines; whoever prints JSON has put them into a value of their own.
+    pub fn reasons(&self, refusal: &Refusal) {
         let count = refusal.reasons.len();
         let rules = if count == 1 { "rule is" } else { "rules are" };
         self.labelled("refused", &format!("{}: {count} {rules} broken", refusal.grounds.act));
@@ -199,6 +204,11 @@ impl Watch for Printer {
                     "dates     ",
                     &format!("{element}: {unread} of {records} could not be read"),
                 );
+            }
+            Step::GoesOn { run, files } => {
+                let text =
+                    format!("{run} was broken off, and is gone on with on the files of {files}");
+                self.wrapped("goes on   ", &text);
             }
             Step::Trained { recipe, model } => {
                 self.labelled(

@@ -27,11 +27,11 @@ use agreement::{
 use casework::{Asked, Run, RunState, Store};
 use disclose::Chunks;
 use leads::PilotSoFar;
-use linkage::{Blocks, Links, Model, Recipe, RecordRef, Scorer, Side, Tables};
+use linkage::{Blocks, Links, Model, Pair, Recipe, RecordRef, Scorer, Side, Tables};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use named::Rows;
+pub use named::{Lacking, Rows};
 pub use watch::{Point, Step, Watch};
 
 /// What a run came to.
@@ -148,14 +148,13 @@ impl Running<'_> {
         };
         // 5–7 block, compare, score
         let scorer = Scorer::new(&model, &tables)?;
-        let mut links = self.link(&scorer)?;
-        links.pairs.retain(|pair| whose.has(pair.recipient));
+        let links = self.link(&scorer)?;
         if self.watch.is_cancelled() {
             // Nothing is planned yet: the next start gives this run up and begins anew.
             return Ok(Outcome::Withheld(Withheld::Stopped));
         }
         // 8  leads: the discrepancy that the agreement names, in the recipient's own caseload
-        let found = self.find(permit, admitted, &links)?;
+        let found = self.find(permit, admitted, &links, whose)?;
         let pilot = self.pilot_so_far(self.program.lowest_threshold(), id).await?;
         let (release, entry) =
             match self.ask(self.releasing(admitted, model.threshold(), &pilot)).await? {
@@ -185,10 +184,16 @@ enum Whose {
 }
 
 impl Whose {
-    fn has(&self, recipient: RecordRef) -> bool {
+    /// Returns their pairs, and counts these where they are of some.
+    fn of<'pairs>(&self, pairs: &'pairs [Pair]) -> (Vec<&'pairs Pair>, Option<u64>) {
         match self {
-            Whose::Everybody => true,
-            Whose::Named(records) => records.contains(&recipient),
+            Whose::Everybody => (pairs.iter().collect(), None),
+            Whose::Named(records) => {
+                let is_named = |pair: &&Pair| records.contains(&pair.recipient);
+                let theirs: Vec<_> = pairs.iter().filter(is_named).collect();
+                let count = theirs.len() as u64;
+                (theirs, Some(count))
+            }
         }
     }
 }

@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 
 /// Counts that only the run knows.
 pub(crate) struct Counted {
+    pub(crate) named: Option<u64>,
     pub(crate) in_caseload: u64,
     pub(crate) with_discrepancy: u64,
     pub(crate) known_not_same: u64,
@@ -126,6 +127,7 @@ pub(crate) fn report(
             scored: links.scored_pairs,
             above_threshold: links.pairs_at_threshold,
             one_to_one: links.pairs.len() as u64,
+            named: counted.named,
             in_caseload: counted.in_caseload,
             with_discrepancy: counted.with_discrepancy,
             known_not_same: counted.known_not_same,

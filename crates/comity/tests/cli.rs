@@ -1241,6 +1241,27 @@ fn an_officer_looks_two_persons_up_and_hears_which_leads_there_are() {
     for rule in ["role-request-records is broken", "F4-persons is broken"] {
         assert!(refused.out.contains(rule), "{rule}: {}", refused.out);
     }
+    // A row that lacks something in the officer's own file is named; one that isn't as the caseload has it is not.
+    let fields = |line: &str| line.split(',').map(str::to_owned).collect::<Vec<_>>();
+    let (mut lacks, mut guessed) = (fields(&rows[60]), fields(&rows[61]));
+    lacks[6] = "unknown".to_owned();
+    guessed[6] = "555010009999".to_owned();
+    let ask = |rows: &[&[String]], words: &str| {
+        let rows: Vec<String> = rows.iter().map(|row| row.join(",")).collect();
+        desk.write("off.csv", header.to_owned() + &rows.join("\n") + "\n");
+        desk.call(&format!("look-up benefits off.csv --officer officer-3{words}"))
+    };
+    let told = ask(&[&guessed, &lacks], "");
+    told.fits();
+    assert_eq!(told.code, 2, "{}", told.shown());
+    assert!(told.out.contains("row       2 lacks telephone\n"), "{}", told.out);
+    assert!(!told.out.contains("row       1"), "{}", told.out);
+    let json = ask(&[&guessed, &lacks], " --json").json();
+    assert_eq!(json["rows"], serde_json::json!([{ "row": 2, "lacks": ["telephone"] }]));
+    let told = ask(&[&fields(&rows[62]), &guessed], "");
+    told.fits();
+    assert!(told.out.contains("Which ones is not said"), "{}", told.out);
+    assert_eq!(ask(&[&guessed], " --json").json()["rows"], serde_json::json!([]));
     let audited = desk.call("audit benefits/work").well();
     let one_line = audited.out.split_whitespace().collect::<Vec<_>>().join(" ");
     for counted in [

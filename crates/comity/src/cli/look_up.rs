@@ -42,6 +42,9 @@ pub(super) struct Words {
     tls: Tls,
 }
 
+/// How many rows that lack something are told one by one as lines.
+const MOST_ROWS: usize = 20;
+
 /// What is known of one person who was asked about.
 #[derive(serde::Serialize)]
 struct Answered<'lead> {
@@ -81,7 +84,7 @@ impl Words {
                 Ok(Done::Well)
             }
             Outcome::Refused(refusal) => {
-                printer.refusal(&refusal);
+                say_refused(printer, &refusal, &rows);
                 if let Some(why) = node.ledger_fault() {
                     printer.wrapped("ledger    ", &format!("cannot be written: {why}"));
                 }
@@ -173,7 +176,8 @@ impl Words {
             answers.push(Answered { case, leads: told.collect(), opened_before });
         }
         printer.json(&serde_json::json!({
-            "look_up": report.run, "persons": rows.len(), "answers": answers,
+            "look_up": report.run, "files": report.cycle, "persons": rows.len(), "answers": answers,
+            "before_refused": unread.as_ref().map(|refusal| &refusal.reasons),
             "report": shown(&node.places.report(&report.run)),
         }));
         let text = format!("{} of {} persons", report.run, thousands(rows.len() as u64));
@@ -199,7 +203,7 @@ impl Words {
                 "before    ",
                 "what was opened before is not shown, since reading it was refused:",
             );
-            printer.refusal(refusal);
+            printer.reasons(refusal);
         }
         let first = answers.iter().find_map(|answer| answer.leads.first());
         if let Some(first) = first {
@@ -209,5 +213,30 @@ impl Words {
             printer.labelled("next", &format!("{} explain {path} {}{out}", called(), first.lead));
         }
         Ok(())
+    }
+}
+
+/// Says why a look-up was refused, and which rows lack something where that is a reason: as the officer's own file tells it.
+fn say_refused(printer: &Printer, refusal: &Refusal, rows: &Rows) {
+    let is_of_rows = refusal.ids().contains(&"F4-rows");
+    let lacking = if is_of_rows { rows.lacking() } else { Vec::new() };
+    printer.json(&serde_json::json!({ "refused": refusal.reasons, "rows": lacking }));
+    printer.reasons(refusal);
+    if !is_of_rows {
+        return;
+    }
+    printer.line("");
+    for row in lacking.iter().take(MOST_ROWS) {
+        printer.wrapped("row       ", &format!("{} lacks {}", row.row, row.lacks.join(", ")));
+    }
+    if let Some(more @ 1..) = lacking.len().checked_sub(MOST_ROWS) {
+        printer.wrapped("          ", &format!("and {} rows more", thousands(more as u64)));
+    }
+    if lacking.is_empty() {
+        printer.wrapped(
+            "row       ",
+            "each gives a value for everything; one or more name no case of the caseload, or are not as the caseload has them. \
+             Which ones is not said: that would be a way to try values out",
+        );
     }
 }

@@ -197,6 +197,9 @@ pub struct Counts {
     pub above_threshold: u64,
     /// Of these, left when each record keeps as many pairs as the model lets it.
     pub one_to_one: u64,
+    /// Of these, about somebody who was asked about by name; none in the report of a cycle's run, which is about everybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named: Option<u64>,
     /// Of these, in the recipient's caseload.
     pub in_caseload: u64,
     /// Of these, with the discrepancy the agreement asks for.

@@ -141,6 +141,7 @@ fn small() -> Report {
             scored: 148_944,
             above_threshold: 523,
             one_to_one: 511,
+            named: None,
             in_caseload: 498,
             with_discrepancy: 131,
             known_not_same: 4,

@@ -1,6 +1,6 @@
 //! Step 8: from pairs to leads. What is a lead, what earlier cycles know of it, and what the pilot lets open now.
 
-use super::{Admitted, Running, Step};
+use super::{Admitted, Running, Step, Whose};
 use crate::event::Event;
 use crate::report::{FailedPilot, Report};
 use crate::{Error, discrepancy, extract, subgroup, summary};
@@ -30,6 +30,8 @@ pub(super) struct Found {
 
 /// The pairs for which the discrepancy holds.
 pub(super) struct Leads {
+    /// Pairs about somebody who was asked about, where it is a look-up.
+    pub(super) named: Option<u64>,
     pub(super) in_caseload: u64,
     pub(super) pairs: Vec<Found>,
 }
@@ -137,12 +139,13 @@ fn opened_now(
 }
 
 impl Running<'_> {
-    /// 8  leads: keeps the pairs in the recipient's caseload for which the agreement's discrepancy holds.
+    /// 8  leads: keeps the pairs of those whom it is about, in the recipient's caseload, for which the agreement's discrepancy holds.
     pub(super) fn find(
         &mut self,
         permit: &Permit,
         admitted: &Admitted<'_>,
         links: &Links,
+        whose: &Whose,
     ) -> Result<Leads, Error> {
         let secret = self.node.pair_secret;
         let rule = &self.program.agreement().discrepancy;
@@ -156,7 +159,8 @@ impl Running<'_> {
             .unwrap_or_default();
         let mut in_caseload = 0;
         let mut kept = Vec::new();
-        for pair in &links.pairs {
+        let (pairs, named) = whose.of(&links.pairs);
+        for pair in pairs {
             let (left, right) = (pair.source.row() as usize, pair.recipient.row() as usize);
             let Some(case_id) = extract::value(recipient, &caseload_id, right) else {
                 continue;
@@ -221,7 +225,7 @@ impl Running<'_> {
             threshold: links.expectation.threshold,
             precision: links.expectation.expected_precision,
         });
-        Ok(Leads { in_caseload, pairs: found })
+        Ok(Leads { named, in_caseload, pairs: found })
     }
 
     /// Numbers the leads, leaves out what earlier cycles know, and splits them into what is opened now and what is held.
@@ -307,6 +311,7 @@ impl Running<'_> {
         }
         let planned = place as u64;
         let counted = summary::Counted {
+            named: found.named,
             in_caseload: found.in_caseload,
             with_discrepancy: found.pairs.len() as u64,
             known_not_same,

@@ -9,7 +9,7 @@
 //! is held from counting until the request is entered.
 
 use super::resume::OTHER_AGREEMENT;
-use super::{Outcome, Point, Rows, Running, Watch, Whose};
+use super::{Outcome, Point, Rows, Running, Step, Watch, Whose};
 use crate::desk::Officer;
 use crate::event::{Event, commit};
 use crate::node::{Answer, Node};
@@ -136,6 +136,8 @@ pub async fn look_up(
         };
     }
     if let Some(earlier) = earlier {
+        let (id, files) = (earlier.id.clone(), files.to_string());
+        run.watch.said(&Step::GoesOn { run: id, files });
         return Box::pin(run.go_on(earlier)).await;
     }
     let admitted = run.admit_with(&permit, recipient)?;

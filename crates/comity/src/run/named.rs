@@ -17,7 +17,18 @@ use std::path::Path;
 /// Persons who are asked about.
 #[derive(Clone, Default)]
 pub struct Rows {
+    /// What the agreement calls the number of a case.
+    id: String,
     rows: Vec<Row>,
+}
+
+/// A row that lacks something, told from the officer's own file alone.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Lacking {
+    /// Which row, counted from one; a header is none.
+    pub row: usize,
+    /// What it lacks, as the agreement calls it.
+    pub lacks: Vec<String>,
 }
 
 /// One person; what is a placeholder is missing.
@@ -63,7 +74,7 @@ impl Rows {
             }),
             gives: asked_for(set).map(|name| (name.to_owned(), read(name, row))).collect(),
         });
-        Ok(Rows { rows: rows.collect() })
+        Ok(Rows { id: id_of(set).unwrap_or_default().to_owned(), rows: rows.collect() })
     }
 
     /// Returns how many there are.
@@ -81,6 +92,19 @@ impl Rows {
         let mut seen = BTreeSet::new();
         let cases = self.rows.iter().filter_map(|row| row.case_id.as_deref());
         cases.filter(|case| seen.insert(*case)).collect()
+    }
+
+    /// Says of each row that lacks something what it lacks, as far as the rows alone tell it. Which of them is not as the
+    /// caseload has it is never said: that would be a way to try values out.
+    pub fn lacking(&self) -> Vec<Lacking> {
+        let lacks = |row: &Row| {
+            let id = row.case_id.is_none().then(|| self.id.clone());
+            let gives = row.gives.iter().filter(|(_, value)| value.is_none());
+            id.into_iter().chain(gives.map(|(name, _)| name.clone())).collect::<Vec<_>>()
+        };
+        let rows = self.rows.iter().enumerate();
+        let rows = rows.map(|(place, row)| Lacking { row: place + 1, lacks: lacks(row) });
+        rows.filter(|row| !row.lacks.is_empty()).collect()
     }
 
     /// Says whether one of them names no case: whatever else it gives is then a description, which may fit several.

@@ -47,6 +47,13 @@ pub enum Step {
         /// Of how many records.
         records: u64,
     },
+    /// A look-up that was broken off is gone on with, on the files that it was begun on, whichever were asked for now.
+    GoesOn {
+        /// The look-up.
+        run: String,
+        /// The cycle of the files.
+        files: String,
+    },
     /// A model was trained.
     Trained {
         /// The recipe's digest.

@@ -239,15 +239,16 @@ async fn whom_the_caseload_knows_too_little_of_cannot_be_asked_about_by_a_value_
 #[derive(Default)]
 struct Hearing {
     findings: usize,
+    gone_on: Vec<(String, String)>,
     others: usize,
 }
 
 impl Watch for Hearing {
     fn said(&mut self, step: &Step) {
-        if matches!(step, Step::Found { .. } | Step::Planned { .. }) {
-            self.findings += 1;
-        } else {
-            self.others += 1;
+        match step {
+            Step::Found { .. } | Step::Planned { .. } => self.findings += 1,
+            Step::GoesOn { run, files } => self.gone_on.push((run.clone(), files.clone())),
+            _other => self.others += 1,
         }
     }
 
@@ -511,6 +512,74 @@ async fn a_stay_in_the_middle_of_a_look_up_withholds_it_until_it_is_lifted_and_i
         assert_eq!(persons_counted(&place, at(5)).await, 3, "{point:?}: it was asked once");
         place.assert_sound("stayed and lifted");
     }
+}
+
+#[tokio::test]
+async fn a_look_up_that_goes_on_says_on_which_files_whichever_are_asked_for() {
+    let place = piloted().await;
+    let complete = complete(&place);
+    let chosen = held(&place, &complete).await;
+    let named = rows(&place, [&complete[&chosen[0].found.case_id]]);
+    let places = place.places();
+    let mut watch = AtPoint::new(move |passed, _| {
+        if passed == Point::Planned {
+            super::release::break_ledger(places.root());
+        }
+    });
+    let dana = verifier("dana");
+    let outcome = watched(&place, &dana, &named, at(2), &mut watch).await.unwrap();
+    assert!(matches!(outcome, Outcome::Refused(_)), "{outcome:?}");
+    super::release::mend_ledger(&place.out);
+    let (program, mut node) = (place.program(at(3)), place.node(at(3)).await);
+    let mut heard = Hearing::default();
+    let later = "2027Q2".parse().unwrap();
+    let again = look_up(&program, &mut node, &dana, &named, &later, &mut heard);
+    assert_eq!(id_of(&Box::pin(again).await.unwrap()), "look-up-1");
+    assert_eq!(heard.gone_on, [("look-up-1".to_owned(), "2027Q1".to_owned())]);
+}
+
+#[tokio::test]
+async fn the_report_of_a_look_up_counts_the_pairs_of_those_named_apart_from_all_that_were_compared()
+{
+    let place = piloted().await;
+    let complete = complete(&place);
+    let chosen: Vec<Lead> = held(&place, &complete).await.into_iter().take(3).collect();
+    let named = rows(&place, chosen.iter().map(|lead| &complete[&lead.found.case_id]));
+    let outcome = asked(&place, &verifier("dana"), &named, at(2)).await;
+    let Outcome::Done(report) = outcome else { panic!("{outcome:?}") };
+    let Outcome::Done(run) = place.run("2027Q1", at(3)).await else { panic!("it opens the rest") };
+    let (of_few, of_all) = (&report.counts, &run.counts);
+    assert_eq!(
+        (of_few.scored, of_few.above_threshold, of_few.one_to_one),
+        (of_all.scored, of_all.above_threshold, of_all.one_to_one),
+        "all are compared, and settled against each other"
+    );
+    assert_eq!(of_all.named, None);
+    let theirs = of_few.named.unwrap();
+    assert!(theirs >= 3 && theirs < of_few.one_to_one, "{theirs}");
+    assert_eq!(of_few.in_caseload, theirs, "the caseload's own records are compared");
+    let page = |run: &str| fs::read_to_string(place.places().report(run)).unwrap();
+    let row = "about a person who was asked about by name";
+    assert!(page("look-up-1").contains(row) && !page("2027Q1").contains(row));
+}
+
+#[tokio::test]
+async fn a_refusal_can_name_the_rows_that_lack_something_and_never_those_that_are_not_so() {
+    let place = piloted().await;
+    let complete = complete(&place);
+    let mut known = complete.values();
+    let (row, other) = (known.next().unwrap(), known.next().unwrap());
+    let mut lacks = row.clone();
+    (lacks[3], lacks[6]) = ("unknown".to_owned(), String::new());
+    let mut nameless = row.clone();
+    nameless[0].clear();
+    let mut another = other.clone();
+    another[0].clone_from(&row[0]);
+    let given = rows(&place, [row, &lacks, &another, &nameless]);
+    let told: Vec<_> = given.lacking().into_iter().map(|row| (row.row, row.lacks)).collect();
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    assert_eq!(told, [(2, names(&["date_of_birth", "telephone"])), (4, names(&["case_id"]))]);
+    assert_eq!(rows(&place, [&another]).lacking(), []);
 }
 
 #[tokio::test]
