@@ -22,10 +22,10 @@ mod stays;
 use crate::Error;
 use crate::event::{Decided, Event};
 use crate::register::Matter;
-use crate::run::{calibrate, look_up};
+use crate::run::calibrate;
 use agreement::{Act, Gate, Seal, Stay};
 use gone::Gone;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use ledger::{Checkpoint, Directory, Entry, Files, Outcome, Policy, Verifier};
 use permits::Held;
 use replay::{Replay, Replayed};
@@ -540,31 +540,6 @@ impl<'key> Reading<'key> {
         }
     }
 
-    /// Persons were asked about by name: with those of the days before there are no more than the floor lets a recipient ask
-    /// about (F4), however many the gate was told of.
-    ///
-    /// They are counted from when they were asked about, as the gate counts, and not from when that was recorded.
-    fn asked(&mut self, index: u64, (recorded, second): (Timestamp, i64), persons: u64) {
-        let at = Timestamp::from_second(second).unwrap_or(Timestamp::MIN);
-        if at > recorded || at < recorded - LONGEST_REQUEST {
-            let what = "persons were asked about at another time than that of the entry";
-            self.wrong(index, what, "find out who set the clock, and count anew by the entries");
-        }
-        self.asked.push((at, persons));
-        let since = look_up::since(at);
-        let counted: u64 =
-            self.asked.iter().filter(|(at, _)| *at >= since).map(|(_, persons)| persons).sum();
-        self.counted.asked += persons;
-        if counted > look_up::MOST_PERSONS {
-            let what = format!(
-                "with it {counted} persons were asked about by name in {} days; the floor allows {} (F4)",
-                look_up::DAYS,
-                look_up::MOST_PERSONS
-            );
-            self.wrong(index, &what, "find out who asked, and what became of what was disclosed");
-        }
-    }
-
     /// An entry was sealed: under a cited power, and not for ever (floor F10).
     fn sealed(
         &mut self,
@@ -698,9 +673,6 @@ impl<'key> Reading<'key> {
         self.wrong.push(Wrong::at(index, what, remedy));
     }
 }
-
-/// How long before its entry persons can have been asked about: no longer than a run's permit lasts.
-const LONGEST_REQUEST: SignedDuration = SignedDuration::from_hours(24);
 
 /// The acts under which a case is read.
 const READS: [Act; 2] = [Act::READ_CASE, Act::READ_EVIDENCE];

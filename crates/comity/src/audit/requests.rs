@@ -1,7 +1,8 @@
 //! The audit of requests about named persons over all programs of a recipient (floor F4): a register holds no more than the
 //! floor lets a recipient and an officer ask, and what a program's ledger says was asked stands in its register as it says.
 
-use super::{Audited, LONGEST_REQUEST, ORDER, Reading, Wrong};
+use super::asked::LONGEST_REQUEST;
+use super::{Audited, ORDER, Reading, Wrong};
 use crate::register::{Matter, Matters};
 use crate::run::look_up::{DAYS, MOST_MATTERS, MOST_PERSONS, since};
 use jiff::Timestamp;

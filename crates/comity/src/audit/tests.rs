@@ -1,6 +1,7 @@
 //! The audit of bytes and of decisions, runs and stays, on entries made for it.
 
 use super::*;
+use jiff::SignedDuration;
 use ledger::Commitments;
 
 const AGREEMENT: &str = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";

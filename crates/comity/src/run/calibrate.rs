@@ -2,8 +2,9 @@
 //!
 //! It is training, under the permit of training: the judgements stay where they are, and what comes out is a model's
 //! parameters. A model trained at each cycle is trained again, on the files of its run, whose matched-on elements alone are
-//! opened, and must come out as the run recorded it. No run takes the other model before the parties have signed an agreement that names it, and it begins with a
-//! pilot of its own (floor F12). Leads of look-ups are not in it: who was asked about was picked, and not drawn.
+//! opened, and must come out as the run recorded it. No run takes the other model before the parties have signed an agreement
+//! that names it, and it begins with a pilot of its own (floor F12). Leads of look-ups are not in it: who was asked about was
+//! picked, and not drawn.
 
 use super::{Running, Watch};
 use crate::event::{Event, commit};

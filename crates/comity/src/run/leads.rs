@@ -139,7 +139,8 @@ fn opened_now(
 }
 
 impl Running<'_> {
-    /// 8  leads: keeps the pairs of those whom it is about, in the recipient's caseload, for which the agreement's discrepancy holds.
+    /// 8  leads: keeps the pairs of those whom it is about, in the recipient's caseload, for which the agreement's discrepancy
+    /// holds.
     pub(super) fn find(
         &mut self,
         permit: &Permit,
