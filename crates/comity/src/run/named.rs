@@ -52,9 +52,8 @@ impl Rows {
     /// The file cannot be read, or lacks a column.
     pub fn read(program: &Program, path: &Path) -> Result<Rows, Error> {
         let (_, set) = program.recipient()?;
-        let names: Vec<&str> = id_of(set).into_iter().chain(asked_for(set)).collect();
-        let columns: BTreeSet<&str> = names.iter().copied().collect();
-        let projection = Projection::new(columns.iter().map(|name| (*name, Kind::Text)));
+        let columns = Rows::columns(program)?;
+        let projection = Projection::new(columns.iter().map(|name| (name.as_str(), Kind::Text)));
         let spec = FileSpec::new(path, own::format_of(path, b','));
         let admitted = match admit::open(&spec, &projection, Limits::default()) {
             Ok(admitted) => admitted,
@@ -75,6 +74,42 @@ impl Rows {
             gives: asked_for(set).map(|name| (name.to_owned(), read(name, row))).collect(),
         });
         Ok(Rows { id: id_of(set).unwrap_or_default().to_owned(), rows: rows.collect() })
+    }
+
+    /// Takes rows that were typed or read elsewhere: of each, the value of every column.
+    ///
+    /// # Errors
+    /// The program has no recipient.
+    pub fn of(
+        program: &Program,
+        rows: impl IntoIterator<Item = BTreeMap<String, String>>,
+    ) -> Result<Rows, Error> {
+        let (_, set) = program.recipient()?;
+        let rows = rows.into_iter().map(|row| {
+            let given = |name: &str| row.get(name).filter(|text| !is_placeholder(text));
+            Row {
+                case_id: id_of(set).and_then(given).map(|id| id.trim().to_owned()),
+                gives: asked_for(set)
+                    .map(|name| (name.to_owned(), given(name).map(|text| folded(text))))
+                    .collect(),
+            }
+        });
+        Ok(Rows { id: id_of(set).unwrap_or_default().to_owned(), rows: rows.collect() })
+    }
+
+    /// Returns the names of the columns: the caseload's id, and all that it is matched on.
+    ///
+    /// # Errors
+    /// The program has no recipient.
+    pub fn columns(program: &Program) -> Result<Vec<String>, Error> {
+        let (_, set) = program.recipient()?;
+        let mut columns: Vec<String> = Vec::new();
+        for name in id_of(set).into_iter().chain(asked_for(set)) {
+            if !columns.iter().any(|known| known == name) {
+                columns.push(name.to_owned());
+            }
+        }
+        Ok(columns)
     }
 
     /// Returns how many there are.

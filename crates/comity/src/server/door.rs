@@ -21,9 +21,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 /// The places of the console, in the order of their tabs; which of them are shown, the officer's roles say.
-const TABS: [(&str, &str); 13] = [
+const TABS: [(&str, &str); 14] = [
     ("/", "My work"),
     ("/cases", "Cases"),
+    ("/look-ups", "Look-ups"),
     ("/work-lists", "Work lists"),
     ("/results", "Results"),
     ("/print-files", "Print files"),

@@ -41,6 +41,8 @@ pub(crate) enum What {
     Report,
     /// A run of the program.
     Run,
+    /// Persons who are named one by one.
+    LookUp,
 }
 
 impl What {
@@ -53,6 +55,7 @@ impl What {
             What::Mail => "Mail",
             What::Report => "Matching report",
             What::Run => "Run",
+            What::LookUp => "Look-up",
         }
     }
 
@@ -65,6 +68,7 @@ impl What {
             What::Mail => "/returned-mail",
             What::Report => "/board",
             What::Run => "/program",
+            What::LookUp => "/look-ups",
         }
     }
 }
@@ -138,6 +142,21 @@ impl fmt::Debug for Made {
     }
 }
 
+/// What came of asking about persons who are named: the leads opened about each, by the case's number. `Debug` shows the name of
+/// the look-up.
+pub(crate) struct LookedUp {
+    /// Its name.
+    pub(crate) look_up: String,
+    /// The leads of each person.
+    pub(crate) answers: Vec<(String, Vec<LeadId>)>,
+}
+
+impl fmt::Debug for LookedUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LookedUp").field("look_up", &self.look_up).finish_non_exhaustive()
+    }
+}
+
 /// What came of an errand.
 #[derive(Debug)]
 pub(crate) enum Ended {
@@ -149,6 +168,8 @@ pub(crate) enum Ended {
     Reported(Report),
     /// The program was run: what it came to, in words and counts.
     Ran(Vec<(&'static str, u64)>),
+    /// Persons were looked up.
+    LookedUp(LookedUp),
     /// It was cancelled, and nothing came of it.
     Cancelled,
     /// It was refused, or failed.

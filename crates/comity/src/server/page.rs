@@ -19,6 +19,7 @@ mod errand;
 pub(crate) mod frame;
 mod ledger;
 mod letter;
+mod look_up;
 mod mail;
 pub(crate) mod number;
 mod office;
@@ -68,6 +69,8 @@ pub(super) fn routes() -> Router<App> {
         .route("/results", get(work_list::ask_results).post(work_list::take_results))
         .route("/print-files", get(mail::ask).post(mail::make))
         .route("/returned-mail", get(mail::ask_mail).post(mail::take_mail))
+        .route("/look-ups", get(look_up::show).post(look_up::ask))
+        .route("/look-ups/{id}/give-up", axum::routing::post(look_up::give_up))
         .route("/errands", get(errand::all))
         .route("/errands/{id}", get(errand::show))
         .route("/errands/{id}/cancel", axum::routing::post(errand::cancel))

@@ -59,7 +59,7 @@ const BOARD: Who = Who::Roles(&[BoardMember, Auditor]);
 const LEDGER: Who = Who::Roles(&[Auditor]);
 const OPERATE: Who = Who::Roles(&[Operator]);
 const OUT_AND_IN: Who = Who::Roles(&[NoticeOfficer, Operator]);
-const ERRANDS: Who = Who::Roles(&[NoticeOfficer, Operator, BoardMember, Auditor]);
+const ERRANDS: Who = Who::Roles(&[Verifier, NoticeOfficer, Operator, BoardMember, Auditor]);
 
 /// Every route.
 pub const ROUTES: &[Route] = &[
@@ -128,6 +128,10 @@ pub const ROUTES: &[Route] = &[
     post("/admin", OPERATE),
     get("/setup", OPERATE),
     post("/setup", OPERATE),
+    // Persons who are named one by one.
+    get("/look-ups", VERIFY),
+    post("/look-ups", VERIFY),
+    post("/look-ups/{id}/give-up", VERIFY),
     // Those who live in another system.
     get("/work-lists", OUT_AND_IN),
     post("/work-lists", OUT_AND_IN),

@@ -70,7 +70,7 @@ fn visits(demo: &Demonstration, states: &str) -> Value {
         "letter": { "number": demo.letter.0, "code": demo.letter.1 },
         "visits": [
             of("Demo Reviewer", &["/cases", "/cases?stage=closed", "/cases?county=nowhere", "/stage/lead/", "/stage/lead/review", "/stage/lead/close"]),
-            of("Demo Verifier", &["/stage/reviewed/verification", "/stage/verifying/verification", "/stage/noticed/action", "/stage/refuted/", "/disputes"]),
+            of("Demo Verifier", &["/stage/reviewed/verification", "/stage/verifying/verification", "/stage/noticed/action", "/stage/refuted/", "/disputes", "/look-ups"]),
             of("Demo Notice Officer", &["/stage/verified/notice", "/stage/verified/letter", "/stage/noticed/notice", "/stage/noticed/contest", "/work-lists", "/results", "/print-files", "/returned-mail", "/errands"]),
             of("Demo Privacy Officer", &["/stage/contested/contest", "/stage/contested/decision", "/stage/hearing/decision", "/stage/hearing/hearing", "/stage/decided/", "/stage/action/", "/stage/action/correction", "/stage/correction/correction", "/stays", "/stays/new"]),
             of("Demo Board Member", &["/board", "/stays", "/errands"]),

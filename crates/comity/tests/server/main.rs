@@ -18,6 +18,7 @@ mod door;
 mod forms;
 #[cfg(feature = "oidc")]
 mod issuer;
+mod look_ups;
 mod place;
 mod routes;
 mod runs;

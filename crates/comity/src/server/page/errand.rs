@@ -3,7 +3,7 @@
 
 use super::frame::Link;
 use super::part::{Cell, Form, Page, Part, Table, Tone};
-use super::{board, number};
+use super::{board, look_up, number};
 use crate::event::Event;
 use crate::server::errand::{Ended, Errand, Made, What};
 use crate::server::import::Imported;
@@ -34,7 +34,13 @@ pub(super) async fn all(State(app): State<App>, visit: Visit, officer: SignedIn)
                     let (done, of) = errand.progress.seen();
                     Cell::tag(Tone::Note, format!("{} of {}", number::count(done), number::count(of)))
                 }
-                Some(Ended::Made(_) | Ended::Taken(_) | Ended::Reported(_) | Ended::Ran(_)) => {
+                Some(
+                    Ended::Made(_)
+                    | Ended::Taken(_)
+                    | Ended::Reported(_)
+                    | Ended::Ran(_)
+                    | Ended::LookedUp(_),
+                ) => {
                     Cell::tag(Tone::Good, "done")
                 }
                 Some(Ended::Cancelled) => Cell::tag(Tone::Plain, "cancelled"),
@@ -93,10 +99,16 @@ pub(super) async fn show(
         Some(Ended::Cancelled) => page.part(Part::banner(
             Tone::Plain,
             "Cancelled",
-            if errand.what == What::Run {
-                "What had gone out by then is in the ledger. Running the program again goes on where it stopped."
-            } else {
-                "Nothing was made, and nothing went out."
+            match errand.what {
+                What::Run => {
+                    "What had gone out by then is in the ledger. Running the program again goes on where it stopped."
+                }
+                What::LookUp => {
+                    "What had gone out by then is in the ledger, and it counts. Asking again with the same persons goes on where it stopped."
+                }
+                What::WorkList | What::PrintFile | What::Results | What::Mail | What::Report => {
+                    "Nothing was made, and nothing went out."
+                }
             },
         )),
         Some(Ended::Ran(counts)) => {
@@ -119,6 +131,7 @@ pub(super) async fn show(
                 link: Some(Link::new(home, "Back")),
             })
         }
+        Some(Ended::LookedUp(found)) => page.parts(look_up::answered(found)),
         Some(Ended::Made(made)) => page.parts(made_parts(&id, made)),
         Some(Ended::Taken(imported)) => page.parts(taken_parts(imported)),
         Some(Ended::Reported(report)) => {

@@ -61,7 +61,7 @@ async fn carry_out(app: App, cycle: CycleId, progress: Progress) -> Result<Ended
     let worked = tokio::task::spawn_blocking(move || {
         runtime.block_on(async move {
             let mut node = app.node().await;
-            let mut follow = Follow { progress };
+            let mut follow = Follow::of(progress);
             Box::pin(run(app.program(), &mut node, &cycle, &mut follow)).await
         })
     });
@@ -83,8 +83,14 @@ async fn carry_out(app: App, cycle: CycleId, progress: Progress) -> Result<Ended
 }
 
 /// Tells whoever waits how far the run is, and the run when to stop.
-struct Follow {
+pub(super) struct Follow {
     progress: Progress,
+}
+
+impl Follow {
+    pub(super) fn of(progress: Progress) -> Follow {
+        Follow { progress }
+    }
 }
 
 impl Watch for Follow {
