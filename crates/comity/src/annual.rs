@@ -144,6 +144,7 @@ impl Report {
             // A register of requests is no program's ledger.
             Event::MatterOpened { .. }
             | Event::MatterClosed { .. }
+            | Event::MatterReopened { .. }
             | Event::PermitDropped { .. }
             | Event::WitnessesAgreed { .. }
             | Event::CheckpointCosigned { .. }

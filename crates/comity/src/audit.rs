@@ -352,13 +352,18 @@ impl<'key> Reading<'key> {
                 self.under(index, at, permit, &Act::REQUEST_RECORDS, None);
                 self.of_run(index, &run);
                 self.asked(index, (at, second), persons);
-                self.counted_in(index, (persons, second), register.zip(matter));
+                self.counted_in(index, run, (persons, second), register.zip(matter));
             }
             Event::MatterOpened { ledger, officer, persons, second } => {
                 let matter = Matter { ledger, officer, persons, second, is_open: true };
                 self.matter_opened(index, at, matter);
             }
             Event::MatterClosed { matter } => self.matter_closed(index, matter),
+            Event::MatterReopened { matter } => self.matter_reopened(index, matter),
+            Event::RecordsDropped { run } => {
+                self.of_run(index, &run);
+                self.requests.drops(run);
+            }
             Event::ModelTrained { run, permit, .. } => {
                 self.under(index, at, permit, &Act::TRAIN, None);
                 self.of_run(index, &run);
@@ -367,13 +372,12 @@ impl<'key> Reading<'key> {
                 self.under(index, at, permit, &Act::TRAIN, None);
                 self.calibrated(index, judged, same.zip(in_doubt));
             }
-            Event::LeadsPlanned { run, .. }
-            | Event::PilotPassed { run, .. }
-            | Event::RecordsDropped { run } => {
+            Event::LeadsPlanned { run, .. } | Event::PilotPassed { run, .. } => {
                 self.of_run(index, &run);
             }
             Event::RunAbandoned { run, .. } => {
                 self.of_run(index, &run);
+                self.requests.ends(&run);
                 self.abandoned.insert(run);
             }
             Event::Disclosed {
@@ -389,6 +393,7 @@ impl<'key> Reading<'key> {
             } => {
                 self.counted.disclosures += 1;
                 self.of_run(index, &run);
+                self.not_given_up(index, &run);
                 self.under(index, at, permit, &Act::RELEASE, Some(&agreement));
                 let parties = Parties { agreement, source, recipient, purpose, elements };
                 let stayed = self.stayed(index, at, &parties);
@@ -397,7 +402,8 @@ impl<'key> Reading<'key> {
                 self.disclosures.insert(index, given);
             }
             Event::LeadsRead { permit, .. } => self.under(index, at, permit, &Act::READ, None),
-            Event::ReleaseResumed { disclosure, permit, .. } => {
+            Event::ReleaseResumed { run, disclosure, permit, .. } => {
+                self.not_given_up(index, &run);
                 self.under(index, at, permit, &Act::RELEASE, None);
                 match self.disclosures.remove(&disclosure) {
                     // What counts is whether a stay stood when it was let out.
@@ -429,6 +435,7 @@ impl<'key> Reading<'key> {
             }
             Event::RunFinished { run, opened, .. } => {
                 self.of_run(index, &run);
+                self.requests.ends(&run);
                 self.quorum_of_run(&run);
                 if self.runs.get(&run) == Some(&Begun::Before) {
                     // Some of its disclosures may be among what is gone: their sum says nothing.

@@ -294,6 +294,20 @@ pub enum Error {
         /// The key of the other one.
         wanted: String,
     },
+    /// The register of requests lacks a request that this program has entered there.
+    #[error("the register of requests in `{}` has no matter {matter}, which this program has entered there", path.display())]
+    RegisterBehind {
+        /// The folder.
+        path: PathBuf,
+        /// The matter's number.
+        matter: u64,
+    },
+    /// The key under which a register marks officers is not there.
+    #[error("the register of requests has lost `{}`, under which it marks officers", path.display())]
+    OfficersSecretGone {
+        /// Where it was.
+        path: PathBuf,
+    },
     /// There is no look-up of the name that waits to be gone on with.
     #[error("`{run}` is no look-up that was broken off")]
     NotBrokenOff {
@@ -598,8 +612,12 @@ impl Error {
                 "name the folder that the recipient's other programs name; if this is its first program, `comity register \
                  PROGRAM --begin` begins it",
             ),
-            Error::OtherRegister { .. } => {
-                fixed("name the folder of that one, or restore it from its last backup")
+            Error::OtherRegister { .. } | Error::RegisterBehind { .. } => fixed(
+                "put the register back as it last was; if it is lost, begin another once 90 days have passed since the last look-up and \
+                 no matter is open",
+            ),
+            Error::OfficersSecretGone { .. } => {
+                fixed("put that file back; without it nobody's open matters could be told apart")
             }
             Error::NotBrokenOff { .. } => {
                 fixed("`comity register PROGRAM` lists the look-ups that wait")

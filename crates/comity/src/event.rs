@@ -119,6 +119,12 @@ pub enum Event {
         /// When it was asked for: in seconds since 1970 began, in UTC.
         second: i64,
     },
+    /// In a register of requests: a matter that was over is open again, since a case of it was opened again.
+    #[serde(rename = "matter.reopened")]
+    MatterReopened {
+        /// Where the register holds its opening.
+        matter: u64,
+    },
     /// In a register of requests: a matter is over.
     #[serde(rename = "matter.closed")]
     MatterClosed {

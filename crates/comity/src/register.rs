@@ -8,13 +8,14 @@
 //!
 //! Whoever counts holds it until the request is entered: no two requests are both counted without the other.
 
+use crate::clock::TOLERANCE_SECONDS;
 use crate::event::Event;
 use crate::node::{Node, Places, kept_secret, open_ledger};
 use crate::program::Program;
 use crate::{Error, clock, summary};
-use agreement::{OfficerId, PartyId};
-use casework::{AskedSoFar, Entered, Store as _};
-use jiff::Timestamp;
+use agreement::OfficerId;
+use casework::{AskedSoFar, Entered, Run, Store as _};
+use jiff::{SignedDuration, Timestamp};
 use ledger::{Commitments, Disk, Log};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
@@ -24,6 +25,21 @@ use std::time::Duration;
 /// How often a register that another program holds is tried again, and how long it is waited for between.
 const TRIES: u32 = 200;
 const BETWEEN: Duration = Duration::from_millis(50);
+
+/// How long requests are counted together.
+pub const DAYS: i64 = 90;
+
+/// The most persons that a recipient may ask about in that time. The number is the project's own and not a law's; the gate
+/// holds to it by `laws/floor/cases.cedar`.
+pub const MOST_PERSONS: u64 = 100;
+
+/// The most matters that an officer may have open. This number is the project's own too.
+pub const MOST_MATTERS: u64 = 25;
+
+/// Returns the first instant that counts at another one.
+pub fn since(now: Timestamp) -> Timestamp {
+    now.checked_sub(SignedDuration::from_hours(24 * DAYS)).unwrap_or(Timestamp::MIN)
+}
 
 /// A recipient's register of requests, held by one who counts.
 pub struct Register {
@@ -38,6 +54,16 @@ impl fmt::Debug for Register {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Register").field("key", &self.key).finish_non_exhaustive()
     }
+}
+
+/// What becomes of a matter that was entered and of which the case store knows nothing: a look-up that was broken off before it
+/// began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unbegun {
+    /// It is closed: the store is known to fit the ledger. Its persons count all the same.
+    Close,
+    /// It stays open.
+    Leave,
 }
 
 /// A request as the register has it.
@@ -73,13 +99,14 @@ impl Register {
     /// Begins a program's register, where there is none.
     ///
     /// # Errors
-    /// There is one, or it cannot be written.
+    /// There is one, or was, or it cannot be written.
     pub async fn begin(program: &Program, places: &Places) -> Result<Register, Error> {
         let place = Register::place(program, places)?;
-        if place.ledger_key().exists() || place.ledger().exists() {
+        // If we crashed before it was begun, there is a key at most, and nothing that was counted.
+        if is_begun(&place) || officers_secret(&place).exists() {
             return Err(Error::ThereAlready { path: place.root().to_owned() });
         }
-        Register::at(place, program.recipient()?.0).await
+        Register::at(place, program, TRIES).await
     }
 
     /// Opens a program's register, and waits a little for whoever holds it. It never begins one: that counts anew. A
@@ -88,21 +115,28 @@ impl Register {
     /// # Errors
     /// It was not begun, is another recipient's, is held by others, or cannot be read.
     pub async fn open(program: &Program, places: &Places) -> Result<Register, Error> {
-        let place = Register::place(program, places)?;
-        let may_begin = program.schedule.requests.is_none();
-        if !may_begin && !place.ledger().join("checkpoint").exists() {
-            return Err(Error::RegisterNotBegun { path: place.root().to_owned() });
-        }
-        Register::at(place, program.recipient()?.0).await
+        Register::open_in(program, places, TRIES).await
     }
 
-    async fn at(places: Places, recipient: &PartyId) -> Result<Register, Error> {
-        let origin = format!("{recipient}.comity.example/requests");
-        let mut tries = 0;
+    async fn open_in(program: &Program, places: &Places, tries: u32) -> Result<Register, Error> {
+        let place = Register::place(program, places)?;
+        let begins_by_itself =
+            program.schedule.requests.is_none() && !officers_secret(&place).exists();
+        if !is_begun(&place) && !begins_by_itself {
+            return Err(Error::RegisterNotBegun { path: place.root().to_owned() });
+        }
+        Register::at(place, program, tries).await
+    }
+
+    async fn at(places: Places, program: &Program, mut tries: u32) -> Result<Register, Error> {
+        let (recipient, _) = program.recipient()?;
+        // What is tried out counts apart from what is meant.
+        let environment = program.agreement().environment;
+        let origin = format!("{recipient}.comity.example/requests-{environment}");
         let log = loop {
             match open_ledger(&places, &origin, false) {
-                Err(Error::Ledger(ledger::Error::InUse { .. })) if tries < TRIES => {
-                    tries += 1;
+                Err(Error::Ledger(ledger::Error::InUse { .. })) if tries > 0 => {
+                    tries -= 1;
                     tokio::time::sleep(BETWEEN).await;
                 }
                 opened => break opened?,
@@ -115,10 +149,12 @@ impl Register {
                 wanted: origin,
             });
         }
-        let secret = kept_secret(
-            &places.root().join("keys").join("officers.secret"),
-            "officers.secret of the register",
-        )?;
+        let officers = officers_secret(&places);
+        if log.size() > 0 && !officers.exists() {
+            // Another would make nobody's matters known again.
+            return Err(Error::OfficersSecretGone { path: officers });
+        }
+        let secret = kept_secret(&officers, "officers.secret of the register")?;
         let key = crate::program::read(&places.ledger_key())?.trim().to_owned();
         let mut matters = Matters::default();
         for index in 0..log.size() {
@@ -145,22 +181,37 @@ impl Register {
         &self.matters
     }
 
-    /// Counts persons asked about since an instant, whoever asked, and an officer's open matters.
+    /// Counts persons asked about since an instant, whoever asked, and an officer's open matters, over all programs; those of
+    /// this node's own count at least as many as its case store says.
     ///
     /// # Errors
     /// The officer's id cannot be digested.
-    pub fn so_far(&self, officer: &OfficerId, since: Timestamp) -> Result<AskedSoFar, Error> {
-        let officer = self.mark(officer)?;
-        let recent = self.matters.values().filter(|matter| matter.second >= since.as_second());
-        let persons = recent.fold(0_u64, |sum, matter| sum.saturating_add(matter.persons));
-        let open = self.matters.values().filter(|one| one.is_open && one.officer == officer);
-        Ok(AskedSoFar { persons, open_matters: open.count() as u64 })
+    pub fn so_far(
+        &self,
+        node: &Node,
+        here: AskedSoFar,
+        officer: &OfficerId,
+        since: Timestamp,
+    ) -> Result<AskedSoFar, Error> {
+        let (officer, own) = (self.mark(officer)?, ledger_of(node)?);
+        let count = |is_own: bool| {
+            let matters = self.matters.values().filter(|matter| (matter.ledger == own) == is_own);
+            let recent = matters.clone().filter(|matter| matter.second >= since.as_second());
+            let persons = recent.fold(0_u64, |sum, matter| sum.saturating_add(matter.persons));
+            let open = matters.filter(|matter| matter.is_open && matter.officer == officer);
+            AskedSoFar { persons, open_matters: open.count() as u64 }
+        };
+        let (own, others) = (count(true), count(false));
+        Ok(AskedSoFar {
+            persons: others.persons.saturating_add(own.persons.max(here.persons)),
+            open_matters: others.open_matters + own.open_matters.max(here.open_matters),
+        })
     }
 
     /// Enters a request, and lets the register go.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// It cannot be written, or the clock stands before its last entry: what was asked would be counted as older than it is.
     pub fn enter(
         mut self,
         node: &Node,
@@ -178,30 +229,71 @@ impl Register {
         Ok(Entered { register: self.key, matter })
     }
 
-    /// Closes what this node's ledger opened and is over, as its case store says.
+    /// Says that the register holds every request that a node's case store has in it, but for those that are over and count no
+    /// more: one that was copied back, or begun anew, would count too few.
     ///
-    /// Only whoever has the node's ledger may say so: a request is entered before the store knows of it.
+    /// # Errors
+    /// It lacks one, or is another register.
+    pub async fn hold_to(&self, node: &Node, runs: &[Run]) -> Result<(), Error> {
+        let (open, own) = (node.store.open_matters().await?, ledger_of(node)?);
+        let since = since(node.now()).as_second();
+        for asked in runs.iter().filter_map(Run::asked) {
+            let Some(entered) = asked.entered else { continue };
+            if asked.second < since && !open.contains(&entered.matter) {
+                continue;
+            }
+            let path = self.folder();
+            if entered.register != self.key {
+                let (found, wanted) = (self.key.clone(), entered.register);
+                return Err(Error::OtherRegister { path, found, wanted });
+            }
+            let is_there = self.matters.get(&entered.matter).is_some_and(|matter| {
+                matter.ledger == own
+                    && (matter.persons, matter.second) == (asked.persons, asked.second)
+            });
+            if !is_there {
+                return Err(Error::RegisterBehind { path, matter: entered.matter });
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes what this node's ledger opened and is over, as its case store says, and opens what is open again.
     ///
     /// # Errors
     /// It cannot be written, or the store cannot be read.
-    pub async fn follow(&mut self, node: &Node) -> Result<(), Error> {
+    pub async fn follow(
+        &mut self,
+        node: &Node,
+        runs: &[Run],
+        unbegun: Unbegun,
+    ) -> Result<(), Error> {
         let open = node.store.open_matters().await?;
         let own = ledger_of(node)?;
-        let over: Vec<u64> = (self.matters.iter())
-            .filter(|(index, matter)| {
-                matter.is_open && matter.ledger == own && !open.contains(index)
-            })
-            .map(|(index, _)| *index)
-            .collect();
-        for matter in over {
-            self.append(&Event::MatterClosed { matter }, node.now())?;
+        let known: BTreeSet<u64> =
+            runs.iter().filter_map(|run| Some(run.asked()?.entered?.matter)).collect();
+        let mut events = Vec::new();
+        for (&matter, kept) in self.matters.iter().filter(|(_, kept)| kept.ledger == own) {
+            let may_close = known.contains(&matter) || unbegun == Unbegun::Close;
+            match (kept.is_open, open.contains(&matter)) {
+                (true, false) if may_close => events.push(Event::MatterClosed { matter }),
+                (false, true) => events.push(Event::MatterReopened { matter }),
+                (true | false, _) => {}
+            }
+        }
+        for event in events {
+            self.append(&event, node.now())?;
         }
         Ok(())
     }
 
     fn append(&mut self, event: &Event, now: Timestamp) -> Result<u64, Error> {
         // The clocks of two machines differ by a little: no entry is dated before the last.
-        let at = self.log.last_at().map_or(now, |last| last.max(now));
+        let last = self.log.last_at().unwrap_or(now);
+        if now.as_second() + TOLERANCE_SECONDS < last.as_second() {
+            return Err(Error::ClockSetBack { now, last });
+        }
+        let at = last.max(now);
         let leaf = event.to_leaf(at, Commitments::new(), clock::random()?)?;
         let index = self.log.append_one(&leaf)?.index();
         let mut matters = Matters(std::mem::take(&mut self.matters));
@@ -245,6 +337,11 @@ impl Matters {
                 matter.is_open = false;
                 Some(())
             }
+            Event::MatterReopened { matter } => {
+                let matter = self.0.get_mut(matter).filter(|matter| !matter.is_open)?;
+                matter.is_open = true;
+                Some(())
+            }
             _ => None,
         }
     }
@@ -254,20 +351,31 @@ impl Matters {
 ///
 /// # Errors
 /// The register or the store cannot be read, or the register cannot be written.
-pub async fn tell(program: &Program, node: &Node) -> Result<(), Error> {
-    if node.ledger_fault().is_some() {
-        return Ok(());
-    }
+pub async fn tell(program: &Program, node: &mut Node) -> Result<(), Error> {
     let runs = node.store.runs().await?;
-    let entered: BTreeSet<u64> =
-        runs.iter().filter_map(|run| Some(run.asked()?.entered?.matter)).collect();
-    if entered.is_empty() {
+    let has_entered = |run: &Run| run.asked().is_some_and(|asked| asked.entered.is_some());
+    // Only whoever has the ledger, and a store that fits it, may say what is over.
+    if !runs.iter().any(has_entered) || node.drain().await.is_err() {
         return Ok(());
     }
-    match Register::open(program, &node.places).await {
+    match Register::open_in(program, &node.places, 0).await {
         Err(Error::Ledger(ledger::Error::InUse { .. })) => Ok(()),
-        opened => opened?.follow(node).await,
+        opened => {
+            let mut register = opened?;
+            register.hold_to(node, &runs).await?;
+            register.follow(node, &runs, Unbegun::Leave).await
+        }
     }
+}
+
+/// Says whether a register stands in a place.
+fn is_begun(places: &Places) -> bool {
+    places.ledger().join("checkpoint").exists()
+}
+
+/// Returns where the key lies that officers are marked under. It comes after the register itself, and so shows that one was begun.
+fn officers_secret(places: &Places) -> PathBuf {
+    places.root().join("keys").join("officers.secret")
 }
 
 /// Returns the public key of a node's ledger.

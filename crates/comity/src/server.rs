@@ -430,7 +430,7 @@ impl App {
             if let Ok(count) = self.accounts().count_sessions(now - idle).await {
                 self.metrics().sessions(count);
             }
-            let told = crate::register::tell(self.program(), &*self.node().await).await;
+            let told = crate::register::tell(self.program(), &mut *self.node().await).await;
             if let Err(error) = told {
                 tracing::warn!(why = error.chain(), "the register of requests was not told");
             }

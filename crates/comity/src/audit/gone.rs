@@ -33,6 +33,11 @@ impl Gone {
         self.first.is_some_and(|first| first > 0)
     }
 
+    /// Returns the first entry that is left, where others are gone.
+    pub(super) fn first(&self) -> Option<u64> {
+        self.first.filter(|first| *first > 0)
+    }
+
     /// Returns when the first entry that is left was made, where others are gone.
     pub(super) fn since(&self) -> Option<Timestamp> {
         self.any().then_some(self.since)

@@ -3,18 +3,21 @@
 
 use super::asked::LONGEST_REQUEST;
 use super::{Audited, ORDER, Reading, Wrong};
-use crate::register::{Matter, Matters};
-use crate::run::look_up::{DAYS, MOST_MATTERS, MOST_PERSONS, since};
+use crate::register::{DAYS, MOST_MATTERS, MOST_PERSONS, Matter, Matters, since};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a ledger says of requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Requests {
-    /// The ledger's own key (C2SP vkey).
+    /// The ledger's own key (C2SP vkey); nothing where its bytes are not what was signed.
     key: String,
+    /// The first entry that is left, where others were pruned.
+    first: Option<u64>,
     /// Look-ups, as a program's ledger has them.
     asked: Vec<Asked>,
+    /// Runs that have ended, as a program's ledger has them.
+    ended: BTreeSet<String>,
     /// Matters, as a register has them.
     matters: BTreeMap<u64, Matter>,
 }
@@ -23,6 +26,7 @@ pub struct Requests {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Asked {
     index: u64,
+    run: String,
     persons: u64,
     second: i64,
     /// The register's key and the matter's number; none in a ledger of a version that had no register.
@@ -40,23 +44,42 @@ impl Requests {
 #[derive(Debug, Default)]
 pub(super) struct Reads {
     asked: Vec<Asked>,
+    /// Look-ups that were given up.
+    dropped: BTreeSet<String>,
+    ended: BTreeSet<String>,
     matters: Matters,
     persons: u64,
 }
 
+impl Reads {
+    /// A look-up was given up.
+    pub(super) fn drops(&mut self, run: String) {
+        self.dropped.insert(run);
+    }
+
+    /// A run ended, with leads or without.
+    pub(super) fn ends(&mut self, run: &str) {
+        self.ended.insert(run.to_owned());
+    }
+}
+
 impl Reading<'_> {
-    /// A look-up names the register that it is counted in: always the same one, and there a matter of its own.
+    /// A look-up names the register that it is counted in: the same one as those of the 90 days before, and there a matter of
+    /// its own.
     pub(super) fn counted_in(
         &mut self,
         index: u64,
+        run: String,
         (persons, second): (u64, i64),
         entered: Option<(String, u64)>,
     ) {
-        let last = self.requests.asked.iter().rev().find_map(|asked| asked.entered.as_ref());
+        let last = self.requests.asked.iter().rev().find(|asked| asked.entered.is_some());
+        let from = Timestamp::from_second(second).map_or(i64::MIN, |at| since(at).as_second());
+        let is_recent = last.is_some_and(|last| last.second >= from);
+        let last = last.and_then(|last| last.entered.as_ref());
         let what = match (last, &entered) {
-            (Some((register, _)), Some((other, _))) if register != other => {
-                Some("it is counted in another register of requests than those before")
-            }
+            (Some((register, _)), Some((other, _))) if register != other => is_recent
+                .then_some("it is counted in another register of requests than those before"),
             (Some((_, matter)), Some((_, next))) if next <= matter => {
                 Some("the register of requests has its matter before one that was asked earlier")
             }
@@ -67,7 +90,15 @@ impl Reading<'_> {
             let remedy = "find out who changed the register, and count what both hold together";
             self.wrong(index, what, remedy);
         }
-        self.requests.asked.push(Asked { index, persons, second, entered });
+        self.requests.asked.push(Asked { index, run, persons, second, entered });
+    }
+
+    /// Nothing goes out of a look-up that was given up.
+    pub(super) fn not_given_up(&mut self, index: u64, run: &str) {
+        if self.requests.dropped.contains(run) {
+            let what = format!("it discloses of {run}, which was given up before it");
+            self.wrong(index, &what, "find out who disclosed it, and recall what was disclosed");
+        }
     }
 
     /// A register takes a request: with those of the days before there are no more persons than the floor lets a recipient
@@ -101,22 +132,39 @@ impl Reading<'_> {
 
     /// A register is told that a matter is over, which was open.
     pub(super) fn matter_closed(&mut self, index: u64, matter: u64) {
-        match self.requests.matters.0.get_mut(&matter).filter(|matter| matter.is_open) {
-            Some(matter) => matter.is_open = false,
+        self.matter_turned(index, matter, true, "it closes a matter that was not open before it");
+    }
+
+    /// A register is told that a matter is open again, which was over.
+    pub(super) fn matter_reopened(&mut self, index: u64, matter: u64) {
+        self.matter_turned(index, matter, false, "it opens a matter that was not over before it");
+    }
+
+    fn matter_turned(&mut self, index: u64, matter: u64, was_open: bool, what: &str) {
+        match self.requests.matters.0.get_mut(&matter) {
+            Some(matter) if matter.is_open == was_open => matter.is_open = !was_open,
             None if self.gone.has(matter) => {}
-            None => self.wrong(index, "it closes a matter that was not open before it", ORDER),
+            _ => self.wrong(index, what, ORDER),
         }
     }
 
     /// Says what is proved of a register, and returns what it is held against programs by.
     pub(super) fn requests_end(&mut self, proved: &mut Vec<String>) -> Requests {
-        let Reads { asked, matters, persons } = std::mem::take(&mut self.requests);
+        let Reads { asked, dropped: _, ended, matters, persons } =
+            std::mem::take(&mut self.requests);
         let ledgers: BTreeSet<&str> =
             matters.0.values().map(|matter| matter.ledger.as_str()).collect();
-        if !matters.0.is_empty() && self.wrong.is_empty() {
+        let first = self.gone.first();
+        if first.is_some() && !matters.0.is_empty() {
+            self.open.push(
+                "entries of this register are gone: how many persons were asked about in 90 days is not proved by what is left"
+                    .to_owned(),
+            );
+        } else if !matters.0.is_empty() && self.wrong.is_empty() {
             proved.push(format!(
-                "{persons} persons were asked about by name from {} ledgers, never more than {MOST_PERSONS} in {DAYS} days, and \
-                 no officer had more than {MOST_MATTERS} open matters",
+                "{persons} persons were asked about by name from {} ledgers, never more than {MOST_PERSONS} in {DAYS} days; no \
+                 officer had more than {MOST_MATTERS} open matters, by the names of accounts and by what the ledgers told of \
+                 matters that are over",
                 ledgers.len()
             ));
         }
@@ -129,7 +177,13 @@ impl Reading<'_> {
                 "`{name}` asked from {count} ledgers, each with a key of its own: have all of them audited"
             ));
         }
-        Requests { key: self.key.to_string(), asked, matters: matters.0 }
+        let uncounted = asked.iter().filter(|asked| asked.entered.is_none()).count();
+        if uncounted > 0 {
+            self.open.push(format!(
+                "{uncounted} look-ups are counted in this ledger alone, by a version that had no register of requests"
+            ));
+        }
+        Requests { key: self.key.to_string(), first, asked, ended, matters: matters.0 }
     }
 }
 
@@ -137,51 +191,71 @@ impl Reading<'_> {
 ///
 /// What is wrong with the register itself is wrong here too: what is counted there cannot be relied on.
 pub fn hold_against(program: &mut Audited, register: &Audited) {
-    let key = &register.requests.key;
-    let mut wrong: Vec<Wrong> = (register.wrong.iter())
-        .map(|wrong| Wrong {
-            place: format!("register, {}", wrong.place),
-            index: None,
-            ..wrong.clone()
-        })
-        .collect();
-    let mut uncounted = 0_u64;
-    let mut found = BTreeSet::new();
-    for asked in &program.requests.asked {
-        let Some((named, matter)) = &asked.entered else {
-            uncounted += 1;
-            continue;
-        };
-        if named != key {
+    let of_register = register.wrong.iter().map(|wrong| Wrong {
+        place: format!("register, {}", wrong.place),
+        index: None,
+        ..wrong.clone()
+    });
+    let mut wrong: Vec<Wrong> = of_register.collect();
+    let (own, kept) = (&program.requests, &register.requests);
+    if kept.key.is_empty() {
+        // Its bytes are not what was signed: nothing can be held against them.
+        program.wrong.extend(wrong);
+        return;
+    }
+    let is_gone = |matter: u64| kept.first.is_some_and(|first| matter < first);
+    let (mut found, mut gone) = (BTreeSet::new(), 0_u64);
+    for asked in &own.asked {
+        let Some((named, matter)) = &asked.entered else { continue };
+        if named != &kept.key {
             let what = format!("it is counted in the register `{named}`, and not in this one");
             wrong.push(Wrong::at(asked.index, &what, "give the register that it names"));
             continue;
         }
-        let is_as_said = register.requests.matters.get(matter).is_some_and(|matter| {
-            matter.ledger == program.requests.key
-                && (matter.persons, matter.second) == (asked.persons, asked.second)
-        });
-        if !is_as_said {
+        if is_gone(*matter) {
+            gone += 1;
+            continue;
+        }
+        let is_as_said = |kept: &&Matter| {
+            kept.ledger == own.key && (kept.persons, kept.second) == (asked.persons, asked.second)
+        };
+        let Some(kept) = kept.matters.get(matter).filter(is_as_said) else {
             let what = format!(
                 "the register has no matter {matter} of this ledger with {} persons at that time",
                 asked.persons
             );
             wrong.push(Wrong::at(asked.index, &what, "find out which of the two was changed"));
+            continue;
+        };
+        if !kept.is_open && !own.ended.contains(&asked.run) {
+            let what =
+                format!("the register was told that {} is over, which has not ended", asked.run);
+            wrong.push(Wrong::at(asked.index, &what, "find out who told it, and count it as open"));
         }
         found.insert(*matter);
     }
-    let own = register.requests.matters.iter();
-    let own = own.filter(|(_, matter)| matter.ledger == program.requests.key);
-    let unasked = own.filter(|(number, _)| !found.contains(number)).count();
-    if uncounted > 0 {
-        program.open.push(format!(
-            "{uncounted} look-ups were counted in this ledger alone, by a version that had no register of requests"
-        ));
-    }
+    let here = kept.matters.iter().filter(|(_, matter)| matter.ledger == own.key);
+    let unasked = here.filter(|(number, _)| !found.contains(number)).count();
+    let mut open = Vec::new();
     if unasked > 0 {
-        program.open.push(format!(
+        open.push(format!(
             "the register has {unasked} matters of this ledger that it doesn't hold: look-ups that were broken off before they \
              began, or entries that are gone"
+        ));
+    }
+    if gone > 0 {
+        open.push(format!("{gone} look-ups were counted in entries of the register that are gone"));
+    }
+    let ledgers: BTreeSet<&str> = (kept.matters.values())
+        .map(|matter| matter.ledger.split('+').next().unwrap_or_default())
+        .collect();
+    if !found.is_empty() {
+        let names: Vec<&str> = ledgers.into_iter().collect();
+        open.push(format!(
+            "the register counts what was asked from {}; whether the recipient asks from others too, and counts that elsewhere, it \
+             does not tell: have their ledgers name the key `{}`",
+            names.join(", "),
+            kept.key
         ));
     }
     if wrong.is_empty() && !found.is_empty() && program.is_sound() {
@@ -191,6 +265,7 @@ pub fn hold_against(program: &mut Audited, register: &Audited) {
             register.proved.last().map_or("nobody was asked about", String::as_str)
         ));
     }
+    program.open.extend(open);
     program.wrong.extend(wrong);
 }
 
@@ -275,6 +350,29 @@ mod tests {
     }
 
     #[test]
+    fn a_matter_is_reopened_only_after_it_was_over() {
+        let reopened = |matter: u64| (MONDAY + DAY, Event::MatterReopened { matter });
+        let again = [opened("a", 1, MONDAY), closed(0), reopened(0), closed(0)];
+        assert_eq!(what(&read(&key(1), &again)), Vec::<String>::new());
+        assert_eq!(what(&read(&key(1), &[opened("a", 1, MONDAY), reopened(0)])).len(), 1);
+    }
+
+    #[test]
+    fn nothing_goes_out_of_a_look_up_that_was_given_up() {
+        let of = |run: &str| Event::ReleaseResumed {
+            run: run.to_owned(),
+            chunk: 0,
+            disclosure: 0,
+            permit: 0,
+        };
+        let dropped = (MONDAY, Event::RecordsDropped { run: "look-up-1".to_owned() });
+        let says = |run: &str| what(&read(&key(1), &[dropped.clone(), (MONDAY, of(run))]));
+        let given_up = |wrong: &String| wrong.contains("which was given up before it");
+        assert!(says("look-up-1").iter().any(given_up));
+        assert!(!says("look-up-2").iter().any(given_up));
+    }
+
+    #[test]
     fn a_matter_is_closed_once_and_counted_when_it_was_asked() {
         let twice = [opened("a", 1, MONDAY), closed(0), closed(0)];
         assert_eq!(what(&read(&key(1), &twice)).len(), 1);
@@ -291,21 +389,21 @@ mod tests {
 
     /// A program's look-ups, without the permits and runs that they stand behind.
     fn asked(entered: &[Option<(&Verifier, u64, u64)>]) -> Audited {
-        let mut reading_events = Vec::new();
-        for entered in entered {
+        let mut events = Vec::new();
+        for (number, entered) in entered.iter().enumerate() {
             let (register, matter) =
                 entered.map(|(key, matter, _)| (key.to_string(), matter)).unzip();
             let event = Event::RecordsAsked {
-                run: "look-up".to_owned(),
+                run: format!("look-up-{number}"),
                 permit: 0,
                 persons: entered.map_or(1, |(_, _, persons)| persons),
                 second: MONDAY,
                 register,
                 matter,
             };
-            reading_events.push((MONDAY, event));
+            events.push((MONDAY, event));
         }
-        let mut audited = read(&key(9), &reading_events);
+        let mut audited = read(&key(9), &events);
         // What they lack is not what is looked at here.
         audited.wrong.retain(|one| !one.what.contains("before it"));
         audited
@@ -335,8 +433,28 @@ mod tests {
             program
         };
         let sound = held(asked(&[Some((&own, 0, 3)), Some((&own, 1, 5))]), &register());
-        assert!(sound.is_sound() && sound.open.is_empty(), "{sound:#?}");
+        assert!(sound.is_sound(), "{sound:#?}");
+        let one =
+            "the register counts what was asked from family-support.example/requests; whether";
+        assert!(sound.open.len() == 1 && sound.open[0].starts_with(one), "{sound:#?}");
         assert!(sound.proved.last().unwrap().contains("each of 2 look-ups"), "{sound:#?}");
+        let over = read(&own, &[opened("a", 3, MONDAY), closed(0)]);
+        let early = held(asked(&[Some((&own, 0, 3))]), &over);
+        assert!(what(&early)[0].contains("told that look-up-0 is over, which has not ended"));
+        let mut ended = asked(&[Some((&own, 0, 3))]);
+        ended.requests.ended.insert("look-up-0".to_owned());
+        assert!(held(ended, &over).is_sound());
+        let mut unreadable = register();
+        unreadable.requests = Requests::default();
+        unreadable.wrong.push(Wrong::with("tile/entries/000", "is damaged", "find another copy"));
+        let told = what(&held(asked(&[Some((&own, 0, 3))]), &unreadable));
+        assert_eq!(told, ["register, tile/entries/000: is damaged"]);
+        let mut pruned = read(&own, &[opened("a", 3, MONDAY), opened("a", 5, MONDAY)]);
+        pruned.requests.first = Some(1);
+        pruned.requests.matters.remove(&0);
+        let part = held(asked(&[Some((&own, 0, 3)), Some((&own, 1, 5))]), &pruned);
+        assert!(part.is_sound(), "{part:#?}");
+        assert!(part.open[0].starts_with("1 look-ups were counted in entries"), "{part:#?}");
         let fewer = held(asked(&[Some((&own, 0, 2)), Some((&own, 1, 5))]), &register());
         assert_eq!(what(&fewer).len(), 1, "{fewer:#?}");
         let missing = held(asked(&[Some((&own, 0, 3)), Some((&own, 2, 5))]), &register());
@@ -345,7 +463,7 @@ mod tests {
         assert!(what(&other)[0].contains("and not in this one"), "{other:#?}");
         let less = held(asked(&[None, Some((&own, 1, 5))]), &register());
         assert!(less.is_sound(), "{less:#?}");
-        assert!(less.open[0].starts_with("1 look-ups were counted in this ledger alone"));
+        assert!(less.open[0].starts_with("1 look-ups are counted in this ledger alone"));
         assert!(less.open[1].starts_with("the register has 1 matters of this ledger"));
         let too_many = read(&own, &[opened("a", 3, MONDAY), opened("a", 98, MONDAY)]);
         let told = held(asked(&[Some((&own, 0, 3))]), &too_many);

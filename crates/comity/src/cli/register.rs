@@ -4,6 +4,7 @@ use super::{Done, Which, open_node, shown};
 use crate::Error;
 use crate::clock::Clock;
 use crate::printer::{Printer, called, thousands};
+use crate::program::Program;
 use crate::register::Register;
 use crate::run::look_up::{DAYS, MOST_MATTERS, MOST_PERSONS, since};
 use casework::{RunState, Store as _};
@@ -43,7 +44,7 @@ impl Words {
             );
             return Ok(Done::Well);
         }
-        let waiting = self.waiting(clock).await?;
+        let waiting = self.waiting(&program, clock).await?;
         let register = Register::open(&program, &places).await?;
         let since = since(clock.now());
         let mut by_ledger: BTreeMap<&str, u64> = BTreeMap::new();
@@ -100,13 +101,12 @@ impl Words {
     }
 
     /// Returns this program's look-ups that were broken off, after its register was told of those that are over.
-    async fn waiting(&self, clock: &Clock) -> Result<Vec<Waiting>, Error> {
+    async fn waiting(&self, program: &Program, clock: &Clock) -> Result<Vec<Waiting>, Error> {
         if !self.which.places().has_store() {
             return Ok(Vec::new());
         }
-        let program = self.which.load(clock)?;
-        let node = open_node(self.which.places(), clock, &program).await?;
-        crate::register::tell(&program, &node).await?;
+        let mut node = open_node(self.which.places(), clock, program).await?;
+        crate::register::tell(program, &mut node).await?;
         let runs = node.store.runs().await?.into_iter();
         let planned = runs.filter(|run| run.state == RunState::Planned);
         Ok(planned

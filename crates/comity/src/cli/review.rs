@@ -86,7 +86,7 @@ impl Words {
         // The judgement stands; should the ledger fail now, its entries wait and follow later.
         let _ = node.drain().await;
         // Should it fail, the next look-up tells it.
-        let _ = crate::register::tell(&program, &node).await;
+        let _ = crate::register::tell(&program, &mut node).await;
         printer
             .json(&serde_json::json!({ "lead": lead.as_str(), "judgement": judgement.as_str() }));
         printer.labelled("review", &format!("lead {lead} is judged {}", judgement.as_str()));

@@ -14,28 +14,14 @@ use crate::desk::Officer;
 use crate::event::{Event, commit};
 use crate::node::{Answer, Node};
 use crate::program::Program;
-use crate::register::Register;
+use crate::register::{Register, Unbegun};
 use crate::report::Report;
 use crate::{Error, summary};
 use agreement::{Act, By, CaseRequest, CycleId, OfficerRole, RecordsAsked, Refusal};
-use casework::{Actor, Asked, Run, RunState, Store as _};
-use jiff::{SignedDuration, Timestamp};
+use casework::{Actor, Asked, Drafts, Run, RunState, Store as _};
 use std::fmt::Write as _;
 
-/// How long requests are counted together.
-pub const DAYS: i64 = 90;
-
-/// The most persons that a recipient may ask about in that time. The number is the project's own and not a law's; the gate
-/// holds to it by `laws/floor/cases.cedar`.
-pub const MOST_PERSONS: u64 = 100;
-
-/// The most matters that an officer may have open. This number is the project's own too.
-pub const MOST_MATTERS: u64 = 25;
-
-/// Returns the first instant that counts at another one.
-pub fn since(now: Timestamp) -> Timestamp {
-    now.checked_sub(SignedDuration::from_hours(24 * DAYS)).unwrap_or(Timestamp::MIN)
-}
+pub use crate::register::{DAYS, MOST_MATTERS, MOST_PERSONS, since};
 
 /// Looks named persons up in the files of a cycle, or goes on where the same request was broken off.
 ///
@@ -82,7 +68,8 @@ pub async fn look_up(
     let mut run = Running::new(program, node, &files, watch).await?;
     (run.cycle, run.asked) = (&cycle, Some(asked));
     run.file_agreement().await?;
-    let is_writable = run.node.ledger_fault().is_none();
+    // A store that does not fit the ledger shows here, before anything is closed by it.
+    let is_writable = run.node.ledger_fault().is_none() && run.node.drain().await.is_ok();
     if is_writable {
         // Nothing was found by these, and nobody else is at work on this ledger.
         for begun in
@@ -124,7 +111,7 @@ pub async fn look_up(
     // What was found under an agreement that is another by now is not disclosed, whoever asked for it.
     let waits = |run: &&Run| run.asked().is_some() && run.state == RunState::Planned;
     for begun in runs.iter().filter(waits).filter(|run| !is_of_these_terms(run)) {
-        let _closed = run.close_rest(begun.clone(), OTHER_AGREEMENT).await?;
+        let _closed = run.close_rest(begun.clone(), OTHER_AGREEMENT, Vec::new()).await?;
     }
     let (_, set) = program.recipient()?;
     let recipient = run.open(&permit, set)?;
@@ -136,6 +123,8 @@ pub async fn look_up(
         };
     }
     if let Some(earlier) = earlier {
+        // It is counted, and others may count.
+        drop(register);
         let (id, files) = (earlier.id.clone(), files.to_string());
         run.watch.said(&Step::GoesOn { run: id, files });
         return Box::pin(run.go_on(earlier)).await;
@@ -171,7 +160,7 @@ impl Running<'_> {
         let since = since(self.node.now());
         let here = self.node.store.asked_since(officer.id.as_str(), since).await?;
         let everywhere = match register {
-            Some(register) => register.so_far(&officer.id, since)?,
+            Some(register) => register.so_far(self.node, here, &officer.id, since)?,
             None => here,
         };
         // What is gone on with was counted when it began.
@@ -185,8 +174,8 @@ impl Running<'_> {
             rows: rows.len() as u64,
             deficient_rows,
             by_description: rows.describe(),
-            open_matters: everywhere.open_matters.max(here.open_matters).saturating_add(matter),
-            persons_in_90_days: everywhere.persons.max(here.persons).saturating_add(more),
+            open_matters: everywhere.open_matters.saturating_add(matter),
+            persons_in_90_days: everywhere.persons.saturating_add(more),
         });
         let filed = self.node.with_stays(&self.program.filed).await?;
         self.node.decide_case(request, &filed).await
@@ -252,29 +241,29 @@ pub async fn give_up(
     let not_broken_off = || Error::NotBrokenOff { run: name.to_owned() };
     let begun = runs.iter().find(waits).ok_or_else(not_broken_off)?;
     let asked = begun.asked().ok_or_else(not_broken_off)?;
+    node.drain().await?;
     let mut register = counted_in(program, node, &runs).await?;
     let (cycle, files) = (begun.cycle.parse()?, asked.cycle.parse()?);
     let mut run = Running::new(program, node, &files, watch).await?;
     (run.cycle, run.asked) = (&cycle, Some(asked));
     let by = Actor::Officer(officer.id.clone()).spelled();
     let (commitments, openings) = commit(&[("by", by)])?;
+    // An opening without its entry opens nothing. The entry itself is one with what it says.
+    run.node.store.note_opened(&openings, &Drafts::none()).await?;
     let event = Event::RecordsDropped { run: begun.id.clone() };
-    let drafts = run.node.drafts_with(vec![(event, commitments)]);
-    run.node.store.note_opened(&openings, &drafts).await?;
-    let report = run.close_rest(begun.clone(), "the look-up was given up").await?;
-    register.follow(run.node).await?;
+    let why = "the look-up was given up";
+    let report = run.close_rest(begun.clone(), why, vec![(event, commitments)]).await?;
+    let runs = run.node.store.runs().await?;
+    register.follow(run.node, &runs, Unbegun::Close).await?;
     Ok(report)
 }
 
-/// Opens the register that a program's look-ups are counted in, and tells it which of them are over.
+/// Opens the register that a program's look-ups are counted in, holds it to what the program has entered, and tells it which of
+/// that is over. The store must be known to fit the ledger.
 async fn counted_in(program: &Program, node: &Node, runs: &[Run]) -> Result<Register, Error> {
     let mut register = Register::open(program, &node.places).await?;
-    let others = runs.iter().filter_map(|run| Some(run.asked()?.entered?.register));
-    if let Some(wanted) = others.into_iter().find(|key| key != register.key()) {
-        let (path, found) = (register.folder(), register.key().to_owned());
-        return Err(Error::OtherRegister { path, found, wanted });
-    }
-    register.follow(node).await?;
+    register.hold_to(node, runs).await?;
+    register.follow(node, runs, Unbegun::Close).await?;
     Ok(register)
 }
 

@@ -11,7 +11,7 @@ use crate::report::Report;
 use crate::{Error, summary};
 use agreement::{Act, Permit, Refusal};
 use casework::{Known, LeadId, Run, Stage, Store};
-use ledger::Leaf;
+use ledger::{Commitments, Leaf};
 
 /// Why a run is closed where what was found under one agreement is not disclosed under another.
 pub(super) const OTHER_AGREEMENT: &str = "the agreement is another by now";
@@ -40,7 +40,7 @@ impl<'run> Running<'run> {
     /// Goes on with a run that was broken off after its leads were planned.
     pub(super) async fn go_on(&mut self, earlier: Run) -> Result<Outcome, Error> {
         if earlier.agreement().as_deref() != Some(self.program.digest.to_string().as_str()) {
-            let report = self.close_rest(earlier, OTHER_AGREEMENT).await?;
+            let report = self.close_rest(earlier, OTHER_AGREEMENT, Vec::new()).await?;
             return Ok(Outcome::Again(Box::new(report)));
         }
         let bound = earlier.bound().unwrap_or(f64::INFINITY);
@@ -128,7 +128,13 @@ impl<'run> Running<'run> {
     }
 
     /// Closes a run that was broken off: what it found and had not released is disclosed to nobody, and the entry says why.
-    pub(super) async fn close_rest(&mut self, earlier: Run, why: &str) -> Result<Report, Error> {
+    /// What is noted with it comes before its own entries.
+    pub(super) async fn close_rest(
+        &mut self,
+        earlier: Run,
+        why: &str,
+        noted: Vec<(Event, Commitments)>,
+    ) -> Result<Report, Error> {
         let mut events = Vec::new();
         for disclosure in self.node.store.prepared(&earlier.id).await? {
             self.node.drain().await?;
@@ -155,7 +161,9 @@ impl<'run> Running<'run> {
             report: digest,
         });
         let at = self.node.now().to_string();
-        self.node.store.close_rest(&earlier.id, &at, &self.node.drafts(events)).await?;
+        let events = events.into_iter().map(|event| (event, Commitments::new()));
+        let drafts = self.node.drafts_with(noted.into_iter().chain(events).collect());
+        self.node.store.close_rest(&earlier.id, &at, &drafts).await?;
         self.node.drain().await?;
         Ok(report)
     }
