@@ -85,6 +85,8 @@ impl Words {
                 thousands(open.values().sum())
             ),
         );
+        printer
+            .wrapped("          ", "both numbers are the project's own (floor F4), and no law's");
         for one in &waiting {
             let text = format!(
                 "{}, asked by {} about {} persons, was broken off; to give it up: {} look-up {} --give-up {} --officer OFFICER",

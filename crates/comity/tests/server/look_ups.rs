@@ -123,6 +123,7 @@ async fn a_verifier_asks_about_persons_in_the_console_and_each_counts_and_nobody
     let file = format!("{HEADER}\n{}\n", piloted.rows[60..101].join("\n"));
     let refused = piloted.asked(&mut verifier, &rows, &file).await;
     assert!(refused.contains("It was not done") && refused.contains("F4-persons"), "{refused}");
+    assert!(refused.contains("What to do: "), "{refused}");
     let page = place.get(&mut verifier, "/look-ups").await;
     assert!(page.body.contains("look-up-1") && page.body.contains("answered"), "{}", page.body);
     let asked = place.app.store().runs().await.unwrap();

@@ -122,8 +122,10 @@ pub(super) async fn show(
         }
         Some(Ended::Failed(problem)) => {
             let mut lines = vec![format!("{}.", problem.detail.trim_end_matches('.'))];
-            lines
-                .extend(problem.reasons.iter().map(|one| format!("{}: {}.", one.rule, one.reason)));
+            lines.extend(problem.reasons.iter().map(|one| {
+                let remedy = one.remedy.trim_end_matches('.');
+                format!("{}: {}. What to do: {remedy}.", one.rule, one.reason.trim_end_matches('.'))
+            }));
             page.part(Part::Banner {
                 tone: Tone::Bad,
                 title: "It was not done".into(),

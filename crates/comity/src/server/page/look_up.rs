@@ -58,7 +58,7 @@ async fn drawn(
     let page = Page::new(
         door::frame(app, visit, "Look-ups", "/look-ups"),
         "Ask about persons of your own caseload, each by name and with every element that they are matched on. The gate decides, each \
-         one counts, and the person sees what was disclosed.",
+         one counts, and the person sees what was disclosed. How many there may be is the project’s own rule (floor F4), and no law’s.",
     )
     .part(Part::Cards(vec![
         card(
