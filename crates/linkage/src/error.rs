@@ -256,6 +256,20 @@ pub enum Error {
         /// What asked for how much.
         problem: String,
     },
+    /// The memory that was granted isn't enough for units of work, however small they are cut.
+    #[error(
+        "{at_once} units of work at once take up to {unit_bytes} bytes each, which takes {needed} bytes of memory, and {given} may be"
+    )]
+    UnitsTooLarge {
+        /// How many are worked on at once.
+        at_once: usize,
+        /// What the largest takes.
+        unit_bytes: u64,
+        /// The memory that the plan has.
+        given: u64,
+        /// The least memory of a plan that would do.
+        needed: u64,
+    },
     /// A plan failed while it ran.
     #[error("the plan failed: {problem}")]
     FailedPlan {
@@ -322,6 +336,7 @@ mod tests {
             Error::OutOfMemory { .. } => 33,
             Error::FailedPlan { .. } => 34,
             Error::SeveralPartners => 35,
+            Error::UnitsTooLarge { .. } => 36,
         }
     }
 
@@ -376,6 +391,7 @@ mod tests {
             Error::OutOfMemory { problem: "a unit of 9 bytes".into() },
             Error::FailedPlan { problem: "the disk is full".into() },
             Error::SeveralPartners,
+            Error::UnitsTooLarge { at_once: 2, unit_bytes: 30, given: 200, needed: 240 },
         ];
         let numbers: Vec<usize> = errors.iter().map(number).collect();
         assert_eq!(numbers, (0..errors.len()).collect::<Vec<_>>());
@@ -427,6 +443,7 @@ mod tests {
             the memory isn't enough: a unit of 9 bytes
             the plan failed: the disk is full
             links per record tell false links only where a source record has one partner at most: two tables, linked one to one
+            2 units of work at once take up to 30 bytes each, which takes 240 bytes of memory, and 200 may be
         "]].assert_eq(&(texts.join("\n") + "\n"));
     }
 }

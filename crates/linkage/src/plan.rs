@@ -6,6 +6,7 @@
 //! ```text
 //! tables ─► Staged                                                         rows, prepared once, in Arrow files
 //! scan ─► KeysExec ─► repartition ─► sort ─► CountExec ─► Tally ─► Assignment   which unit a block goes to, by pairs
+//! rows ─► what each unit takes ─► Assignment, cut until the largest fits   in this process only
 //! scan ─► AssignExec ─► repartition by unit ─► sort by unit ─► LinkExec ─► pairs, or counts of patterns
 //! ```
 //!
@@ -27,9 +28,11 @@ mod block_exec;
 mod build;
 mod codec;
 mod link_exec;
+mod measure;
 mod pool;
 mod rows;
 mod run;
+mod size;
 mod stage;
 mod unit;
 

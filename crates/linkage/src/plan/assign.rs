@@ -43,7 +43,6 @@ pub struct Assignment {
     pub(super) known: Vec<u64>,
     pub(super) large: BTreeMap<BlockName, Tiles>,
     pub(super) largest_pairs: u64,
-    pub(super) largest_rows: u64,
     pub(super) all_pairs: u64,
 }
 
@@ -76,11 +75,6 @@ impl Assignment {
     /// Returns how many pairs the largest unit is expected to make, before any is taken off that an earlier rule makes.
     pub fn largest_unit_pairs(&self) -> u64 {
         self.largest_pairs
-    }
-
-    /// Returns how many rows are expected to go to the unit that most go to, but those whose key makes no pair.
-    pub(super) fn largest_unit_rows(&self) -> u64 {
-        self.largest_rows
     }
 
     /// Returns how many pairs an average unit makes.
@@ -184,12 +178,32 @@ impl Tally {
     /// # Errors
     ///
     /// [`Error::BlockTooLarge`] for one that even the most tiles leave too large.
-    pub fn assigned(self, model: &Model, unit_pairs: u64, least_units: u64) -> Result<Assignment> {
-        let layers = rules_of_layers(model);
-        self.assign(unit_pairs, least_units, |layer| {
-            let rule = layers.get(usize::from(layer)).and_then(|rule| model.rules().get(*rule));
-            rule.map_or_else(String::new, ToString::to_string)
-        })
+    pub fn assigned(&self, model: &Model, unit_pairs: u64, least_units: u64) -> Result<Assignment> {
+        self.assign(unit_pairs, least_units, rule_of(model))
+    }
+
+    /// Does so; `rule_of` names a layer's rule.
+    pub(super) fn assign(
+        &self,
+        unit_pairs: u64,
+        least_units: u64,
+        rule_of: impl Fn(u16) -> String,
+    ) -> Result<Assignment> {
+        self.cut(self.aim(unit_pairs, least_units), rule_of)
+    }
+
+    /// Returns how many pairs a unit should have, where it may have so many and there should be at least so many units.
+    pub(super) fn aim(&self, unit_pairs: u64, least_units: u64) -> u64 {
+        (self.all / least_units.max(1)).clamp(LEAST_SINGLE, unit_pairs.max(LEAST_SINGLE))
+    }
+
+    /// Cuts and packs, towards units of so many pairs, however few.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tally::assigned`].
+    pub(super) fn assigned_towards(&self, model: &Model, target: u64) -> Result<Assignment> {
+        self.cut(target, rule_of(model))
     }
 
     /// Begins with room for about so many keys.
@@ -216,16 +230,10 @@ impl Tally {
         let bit = bit_of(hash, self.known.len());
         self.known[bit / 64] |= 1 << (bit % 64);
         if pairs < LEAST_SINGLE {
-            self.bundle(hash, pairs, sources + recipients);
+            put(&mut self.bundles, hash, pairs, sources + recipients);
         } else {
             self.single.insert(block, (sources, recipients));
         }
-    }
-
-    fn bundle(&mut self, hash: u64, pairs: u64, rows: u64) {
-        let (all_pairs, all_rows) = &mut self.bundles[bundle_of(hash)];
-        *all_pairs += pairs;
-        *all_rows += rows;
     }
 
     fn pairs(&self, sources: u64, recipients: u64) -> u64 {
@@ -237,23 +245,14 @@ impl Tally {
         }
     }
 
-    /// Cuts and packs, towards units of so many pairs at most, and at least as many units as asked for.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::BlockTooLarge`] for one that even the most tiles leave too large; `rule_of` names a layer's rule.
-    pub(super) fn assign(
-        mut self,
-        unit_pairs: u64,
-        least_units: u64,
-        rule_of: impl Fn(u16) -> String,
-    ) -> Result<Assignment> {
-        let target =
-            (self.all / least_units.max(1)).clamp(LEAST_SINGLE, unit_pairs.max(LEAST_SINGLE));
+    /// Cuts and packs; `rule_of` names a layer's rule.
+    fn cut(&self, target: u64, rule_of: impl Fn(u16) -> String) -> Result<Assignment> {
         let mut large = BTreeMap::new();
-        let (mut units, mut largest, mut most_rows) = (0, 0, 0);
+        let (mut units, mut largest) = (0, 0);
+        let mut bundles = self.bundles.clone();
         let mut packed: Vec<(u64, u64, Item)> = Vec::new();
-        for (block, (sources, recipients)) in std::mem::take(&mut self.single) {
+        for (block, (sources, recipients)) in &self.single {
+            let (block, sources, recipients) = (*block, *sources, *recipients);
             let pairs = self.pairs(sources, recipients);
             if pairs > target {
                 let (tiles, tile_pairs) = self
@@ -266,34 +265,30 @@ impl Tally {
                 let (left, right) = (u64::from(tiles.left), u64::from(tiles.right));
                 units += if self.within { left * (left + 1) / 2 } else { left * right };
                 largest = largest.max(tile_pairs);
-                let all = sources + recipients;
-                most_rows = most_rows.max(if self.within {
-                    all.div_ceil(left) * 2
-                } else {
-                    sources.div_ceil(left) + recipients.div_ceil(right)
-                });
                 large.insert(block, tiles);
             } else if pairs > target / 8 {
                 packed.push((pairs, sources + recipients, Item::Block(block)));
             } else {
-                self.bundle(hash_of(&block), pairs, sources + recipients);
+                put(&mut bundles, hash_of(&block), pairs, sources + recipients);
             }
         }
-        let bundles = (0..).zip(&self.bundles).filter(|(_, (pairs, _))| *pairs > 0);
-        packed.extend(bundles.map(|(bundle, (pairs, rows))| (*pairs, *rows, Item::Bundle(bundle))));
+        let bundles = (0..).zip(bundles).filter(|(_, (pairs, _))| *pairs > 0);
+        packed.extend(bundles.map(|(bundle, (pairs, rows))| (pairs, rows, Item::Bundle(bundle))));
         // The heaviest first, each to the unit that is lightest so far.
         packed.sort_unstable_by(|one, other| other.cmp(one));
         let small: u64 = packed.iter().map(|(pairs, ..)| pairs).sum();
+        let rows: u64 = packed.iter().map(|(_, rows, _)| rows).sum();
         let first = units;
         // No larger than tiles came out, or tiles would leave the packed units far above the mean.
         let heaviest = packed.first().map_or(0, |(pairs, ..)| *pairs);
         let size = if largest > 0 { largest.max(heaviest) } else { target };
-        let count = small.div_ceil(size);
-        let mut lightest: BinaryHeap<Reverse<(u64, u64, u64)>> =
-            (first..first + count).map(|unit| Reverse((0, unit, 0))).collect();
+        // Nor with more rows than the pairs aimed at can have: pairs take time, and rows take memory.
+        let count = small.div_ceil(size).max(rows.div_ceil(target.saturating_mul(2)));
+        let mut lightest: BinaryHeap<Reverse<(u64, u64)>> =
+            (first..first + count).map(|unit| Reverse((0, unit))).collect();
         let mut bundle_units = vec![0; BUNDLES];
-        for (pairs, rows, item) in packed {
-            let Some(Reverse((load, unit, own_rows))) = lightest.pop() else { break };
+        for (pairs, _, item) in packed {
+            let Some(Reverse((load, unit))) = lightest.pop() else { break };
             match item {
                 Item::Block(block) => {
                     large.insert(block, Tiles { first: unit, left: 1, right: 1 });
@@ -303,17 +298,15 @@ impl Tally {
                 }
             }
             largest = largest.max(load + pairs);
-            most_rows = most_rows.max(own_rows + rows);
-            lightest.push(Reverse((load + pairs, unit, own_rows + rows)));
+            lightest.push(Reverse((load + pairs, unit)));
         }
         Ok(Assignment {
             within: self.within,
             units: first + count,
             bundles: bundle_units,
-            known: self.known,
+            known: self.known.clone(),
             large,
             largest_pairs: largest,
-            largest_rows: most_rows,
             all_pairs: self.all,
         })
     }
@@ -376,6 +369,22 @@ impl std::fmt::Debug for Tally {
     }
 }
 
+/// Names the rule of a layer.
+fn rule_of(model: &Model) -> impl Fn(u16) -> String {
+    let layers = rules_of_layers(model);
+    move |layer| {
+        let rule = layers.get(usize::from(layer)).and_then(|rule| model.rules().get(*rule));
+        rule.map_or_else(String::new, ToString::to_string)
+    }
+}
+
+/// Puts a small block into its bundle.
+fn put(bundles: &mut [(u64, u64)], hash: u64, pairs: u64, rows: u64) {
+    let (all_pairs, all_rows) = &mut bundles[bundle_of(hash)];
+    *all_pairs += pairs;
+    *all_rows += rows;
+}
+
 /// What is packed into units.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Item {
@@ -426,7 +435,6 @@ mod tests {
 
     /// The pairs of each unit, every record having been sent where it goes.
     fn loads(assignment: &Assignment, blocks: &[(u64, u64)]) -> Vec<u64> {
-        let mut rows = vec![0; usize::try_from(assignment.units()).unwrap()];
         let mut loads = vec![0; usize::try_from(assignment.units()).unwrap()];
         for (number, (sources, recipients)) in (0..).zip(blocks) {
             let mut sent: BTreeMap<u64, [u64; 4]> = BTreeMap::new();
@@ -438,7 +446,6 @@ mod tests {
             }
             let mut made = 0;
             for (unit, [_, left, right, both]) in sent {
-                rows[usize::try_from(unit).unwrap()] += left + right + both;
                 let pairs = left * right + both * both.saturating_sub(1) / 2;
                 loads[usize::try_from(unit).unwrap()] += pairs;
                 made += pairs;
@@ -451,10 +458,6 @@ mod tests {
             };
             assert_eq!(made, meant, "block {number} of {sources} and {recipients}");
         }
-        // Some keys that make no pair go along, and records fall into tiles by a hash.
-        let most = rows.iter().max().copied().unwrap_or(0) as f64;
-        let meant = assignment.largest_unit_rows() as f64;
-        assert!((0.9..1.5).contains(&(most / meant)), "{most} rows, {meant} were meant");
         loads
     }
 

@@ -92,3 +92,49 @@ pub(super) fn in_order(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Execution
     let sorted = Arc::new(SortExec::new(order.clone(), plan).with_preserve_partitioning(true));
     Ok(Arc::new(SortPreservingMergeExec::new(order, sorted)))
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion_physical_plan::empty::EmptyExec;
+
+    use super::super::assign::Tally;
+    use super::super::pool::Load;
+    use super::super::rows::row_schema;
+    use super::*;
+    use crate::Model;
+
+    const MODEL: &str = r#"
+name = "small"
+link = "between"
+prior = 0.01
+threshold = 0.0
+column = [{ name = "given", from = ["given"] }]
+rule = [{ keys = [{ column = "given" }] }]
+[[comparison]]
+name = "given"
+column = "given"
+level = [{ test = "exact", m = 0.7, u = 0.01 }, { test = "else", m = 0.3, u = 0.99 }]
+"#;
+
+    #[test]
+    fn memory_is_shared_out_among_what_stands_in_a_plan() {
+        let model = Arc::new(Model::from_toml(MODEL).unwrap());
+        let rows = || Arc::new(EmptyExec::new(row_schema(&model)));
+        let three = NonZeroUsize::new(3).unwrap();
+        let parts = |plan: &Arc<dyn ExecutionPlan>| {
+            let Load { partitions, sorts, exchanges, bringers, .. } = Load::of(plan.as_ref(), 3);
+            (partitions, sorts, exchanges, bringers)
+        };
+        assert_eq!(parts(&together(counting_plan(rows(), three).unwrap())), (3, 1, 1, 0));
+        let assignment = Tally::of(&model, 0).assigned(&model, 100, 1).unwrap();
+        let assignment = Arc::new(assignment);
+        let digest = model.digest().unwrap();
+        let linking = || {
+            let output = Output::Pairs(0.0);
+            linking_plan(rows(), &model, digest, &assignment, output, three).unwrap()
+        };
+        assert_eq!(parts(&together(linking())), (3, 1, 1, 0));
+        // Pairs that stand in order are sorted besides, and then brought together.
+        assert_eq!(parts(&in_order(linking()).unwrap()), (3, 2, 1, 1));
+    }
+}

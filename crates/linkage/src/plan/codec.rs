@@ -62,8 +62,6 @@ struct AssignMessage {
     largest_pairs: u64,
     #[prost(uint64, tag = "7")]
     all_pairs: u64,
-    #[prost(uint64, tag = "8")]
-    largest_rows: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -177,7 +175,6 @@ fn written(assignment: &Assignment) -> AssignMessage {
         known: assignment.known.clone(),
         large: large.collect(),
         largest_pairs: assignment.largest_pairs,
-        largest_rows: assignment.largest_rows,
         all_pairs: assignment.all_pairs,
     }
 }
@@ -207,7 +204,6 @@ fn read(message: AssignMessage) -> Result<Assignment> {
         known: message.known,
         large,
         largest_pairs: message.largest_pairs,
-        largest_rows: message.largest_rows,
         all_pairs: message.all_pairs,
     })
 }

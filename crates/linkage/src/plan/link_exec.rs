@@ -11,9 +11,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt64Type;
-use arrow_array::{
-    Array, ArrayRef, Float64Array, RecordBatch, UInt16Array, UInt32Array, UInt64Array,
-};
+use arrow_array::{ArrayRef, Float64Array, RecordBatch, UInt16Array, UInt32Array, UInt64Array};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, SortOptions};
 use datafusion_common::tree_node::TreeNodeRecursion;
 use datafusion_common::{DataFusionError, Result};
@@ -34,8 +32,10 @@ use futures::StreamExt;
 
 use super::block_exec::{KEY, LAYER, UNIT, column, missing_input};
 use super::passed;
+use super::pool::LINKING;
 use super::rows::row_schema;
 use super::run::PlannedPair;
+use super::size::bytes_of;
 use super::unit::Worker;
 use crate::pattern::Pattern;
 use crate::{Digest, Model};
@@ -229,7 +229,7 @@ impl ExecutionPlan for LinkExec {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let reservation = MemoryConsumer::new("LinkExec").register(context.memory_pool());
+        let reservation = MemoryConsumer::new(LINKING).register(context.memory_pool());
         let linking = Linking {
             worker: Worker::new(Arc::clone(&self.model), self.output),
             output: self.output,
@@ -326,12 +326,6 @@ impl Linking {
         self.reservation.free();
         worked
     }
-}
-
-/// How many bytes the rows of a batch take by themselves, whatever larger buffers they are a part of.
-pub(super) fn bytes_of(batch: &RecordBatch) -> usize {
-    let bytes = |array: &ArrayRef| array.to_data().get_slice_memory_size().unwrap_or(0);
-    batch.columns().iter().map(bytes).sum()
 }
 
 fn pairs_batch(output: Output, pairs: &[PlannedPair]) -> Result<RecordBatch> {

@@ -28,7 +28,8 @@ use super::block_exec::column;
 use super::build::{counting_plan, in_order, linking_plan, together};
 use super::failed;
 use super::link_exec::Output;
-use super::pool::{Load, Pool};
+use super::measure::{Fitted, fitted};
+use super::pool::{Load, Pool, bringing_part};
 use super::rows::{Populations, Rows};
 use super::stage::Staged;
 use crate::model::Model;
@@ -66,9 +67,6 @@ impl Bounds {
         self.partitions.get().min(MOST_THREADS)
     }
 }
-
-/// How many units there should be for each partition, so that none is left with much more than the others.
-const UNITS_A_PARTITION: u64 = 16;
 
 /// A pair that came out of a plan.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -110,10 +108,37 @@ pub struct Linked {
 ///
 /// It runs its own threads and waits for them, so it isn't called from inside an asynchronous task.
 ///
+/// ```
+/// # use linkage::synth::{Plan, synthesise};
+/// # use linkage::{Recipe, Table, Tables, train};
+/// # let files = synthesise(&Plan::small(1))?;
+/// # let (payroll, caseload) = ([files.payroll.clone()], [files.caseload.clone()]);
+/// # let recipe = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/benefits.toml"));
+/// # let recipe = Recipe::from_toml(recipe)?;
+/// # let source = Table::new(&payroll).with_id("row_id");
+/// # let recipient = Table::new(&caseload).with_id("case_id");
+/// # let tables = Tables::between(recipe.columns(), source, recipient)?;
+/// # let model = train(&recipe, &tables)?;
+/// use linkage::plan::{Bounds, HeldTables, Rows, link_bounded};
+/// use std::sync::Arc;
+///
+/// let model = Arc::new(model);
+/// // Whatever can be gone through again, batch by batch: here two tables that stand in memory.
+/// let rows: Arc<dyn Rows> = Arc::new(HeldTables::new(vec![files.payroll], vec![files.caseload]));
+/// let bounds = Bounds::new(32 << 20, std::env::temp_dir());
+/// let mut heaviest = f64::NEG_INFINITY;
+/// let linked = link_bounded(&model, &rows, model.threshold(), &bounds, |pairs| {
+///     heaviest = pairs.iter().map(|pair| pair.weight).fold(heaviest, f64::max);
+///     Ok(())
+/// })?;
+/// assert!(linked.pairs > 0 && heaviest >= model.threshold());
+/// # Ok::<(), linkage::Error>(())
+/// ```
+///
 /// # Errors
 ///
-/// What preparing tables meets, [`Error::BlockTooLarge`], [`Error::OutOfMemory`], [`Error::UnplannableRule`],
-/// [`Error::FailedPlan`], and whatever `on_pairs` returns.
+/// What preparing tables meets, [`Error::BlockTooLarge`], [`Error::UnitsTooLarge`] with the memory that would do,
+/// [`Error::OutOfMemory`], [`Error::UnplannableRule`], [`Error::FailedPlan`], and whatever `on_pairs` returns.
 pub fn link_bounded(
     model: &Arc<Model>,
     rows: &Arc<dyn Rows>,
@@ -121,7 +146,7 @@ pub fn link_bounded(
     bounds: &Bounds,
     on_pairs: impl FnMut(&[PlannedPair]) -> Result<()>,
 ) -> Result<Linked> {
-    run_to_pairs(model, rows, least, bounds, (1, |plan| Ok(together(plan))), on_pairs)
+    run_to_pairs(model, rows, least, bounds, |plan| Ok(together(plan)), on_pairs)
 }
 
 /// Does the same, and hands the pairs on by their source's and then their recipient's record.
@@ -138,7 +163,7 @@ pub fn link_bounded_in_order(
     bounds: &Bounds,
     on_pairs: impl FnMut(&[PlannedPair]) -> Result<()>,
 ) -> Result<Linked> {
-    run_to_pairs(model, rows, least, bounds, (2, in_order), on_pairs)
+    run_to_pairs(model, rows, least, bounds, in_order, on_pairs)
 }
 
 fn run_to_pairs(
@@ -146,7 +171,7 @@ fn run_to_pairs(
     rows: &Arc<dyn Rows>,
     least: f64,
     bounds: &Bounds,
-    finish: (usize, impl Fn(Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>>),
+    finish: impl Fn(Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>>,
     mut on_pairs: impl FnMut(&[PlannedPair]) -> Result<()>,
 ) -> Result<Linked> {
     let mut pairs = 0;
@@ -170,16 +195,24 @@ pub fn count_patterns_bounded(
     bounds: &Bounds,
 ) -> Result<Vec<Vec<(Pattern, u64)>>> {
     let mut counts = vec![std::collections::BTreeMap::new(); model.rules().len()];
-    run(model, rows, Output::Patterns, bounds, (1, |plan| Ok(together(plan))), |batch| {
-        let rules = column(batch, "rule").map_err(failed)?.as_primitive::<UInt16Type>();
-        let patterns = column(batch, "pattern").map_err(failed)?.as_primitive::<UInt64Type>();
-        let pairs = column(batch, "pairs").map_err(failed)?.as_primitive::<UInt64Type>();
-        for row in 0..batch.num_rows() {
-            let pattern = Pattern::from_word(patterns.value(row));
-            *counts[usize::from(rules.value(row))].entry(pattern).or_insert(0) += pairs.value(row);
-        }
-        Ok(())
-    })?;
+    run(
+        model,
+        rows,
+        Output::Patterns,
+        bounds,
+        |plan| Ok(together(plan)),
+        |batch| {
+            let rules = column(batch, "rule").map_err(failed)?.as_primitive::<UInt16Type>();
+            let patterns = column(batch, "pattern").map_err(failed)?.as_primitive::<UInt64Type>();
+            let pairs = column(batch, "pairs").map_err(failed)?.as_primitive::<UInt64Type>();
+            for row in 0..batch.num_rows() {
+                let pattern = Pattern::from_word(patterns.value(row));
+                *counts[usize::from(rules.value(row))].entry(pattern).or_insert(0) +=
+                    pairs.value(row);
+            }
+            Ok(())
+        },
+    )?;
     Ok(counts.into_iter().map(|counts| counts.into_iter().collect()).collect())
 }
 
@@ -207,19 +240,19 @@ impl PlannedPair {
     }
 }
 
-/// What a row of a unit has besides what is staged: its unit, layer, key and role.
-const ASSIGNED_BYTES: u64 = 8 + 2 + 16 + 1;
+/// What a pair takes while sorted pairs are brought together: it stands in a batch, and what it is sorted by is spelled beside.
+const PAIR_BYTES: usize = 48;
 
-/// What a pair takes in a batch.
-const PAIR_BYTES: u64 = 32;
+/// What a batch of few pairs takes besides, its columns being rounded up.
+const BATCH_BYTES: usize = 1 << 10;
 
-/// Runs both plans. `finish` brings the partitions of the second together, each of which has so many sorts then.
+/// Runs both plans. `finish` brings the partitions of the second together.
 fn run(
     model: &Arc<Model>,
     rows: &Arc<dyn Rows>,
     output: Output,
     bounds: &Bounds,
-    (sorts, finish): (usize, impl Fn(Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>>),
+    finish: impl Fn(Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>>,
     mut take: impl FnMut(&RecordBatch) -> Result<()>,
 ) -> Result<Linked> {
     let staged = Staged::new(model, rows, bounds)?;
@@ -229,33 +262,31 @@ fn run(
         .map_err(|error| Error::FailedPlan { problem: error.to_string() })?;
 
     let partitions = bounds.partitions.get();
-    let load = Load { partitions, sorts: 1, units: 0, unit_bytes: 0 };
     let counting = together(counting_plan(staged.scan()?, bounds.partitions)?);
+    let load = Load::of(counting.as_ref(), partitions);
     let mut tally = Tally::of(model, staged.records());
-    let context = context_of(bounds, load, staged.folder()).map_err(failed)?;
+    let context = context_of(bounds, load, staged.folder(), bounds.batch_rows.get());
+    let context = context.map_err(failed)?;
     drain(&runtime, &counting, &context, |batch| tally.take(batch))?;
-    let least_units = partitions as u64 * UNITS_A_PARTITION;
-    let assignment = Arc::new(tally.assigned(model, bounds.unit_pairs, least_units)?);
-
-    // Twice what is expected: values may be longer than is usual, and keys that make no pair may go along.
-    let unit_bytes = staged
-        .mean_row_bytes()
-        .saturating_add(ASSIGNED_BYTES)
-        .saturating_mul(assignment.largest_unit_rows())
-        .saturating_mul(2);
-    // Besides, pairs that stand in order are brought together from all partitions, once no unit is left.
-    let brought = (2 * partitions * bounds.batch_rows.get()) as u64 * PAIR_BYTES;
-    let load = Load {
-        partitions,
-        sorts,
-        units: partitions.min(usize::try_from(assignment.units()).unwrap_or(usize::MAX)),
-        unit_bytes: usize::try_from(unit_bytes.max(brought)).unwrap_or(usize::MAX),
-    };
-    let context = context_of(bounds, load, staged.folder()).map_err(failed)?;
+    let Fitted { assignment, at_once, unit_bytes } = fitted(&tally, model, &staged, bounds)?;
+    drop(tally);
+    let assignment = Arc::new(assignment);
     let digest = model.digest()?;
     let linking =
         linking_plan(staged.scan()?, model, digest, &assignment, output, bounds.partitions)?;
     let linking = finish(linking)?;
+    // Fewer rows at once, where to bring so many together would take more than may be had for it.
+    let most = bringing_part(bounds.memory_bytes);
+    let fit = |rows: &usize| brought(partitions, *rows) <= most;
+    let batch_rows = std::iter::successors(Some(bounds.batch_rows.get()), |rows| Some(rows / 2));
+    let batch_rows = batch_rows.take_while(|rows| *rows > 0).find(fit).unwrap_or(1);
+    let load = Load {
+        units: at_once,
+        unit_bytes: usize::try_from(unit_bytes).unwrap_or(usize::MAX),
+        bringer_bytes: brought(partitions, batch_rows),
+        ..Load::of(linking.as_ref(), partitions)
+    };
+    let context = context_of(bounds, load, staged.folder(), batch_rows).map_err(failed)?;
     drain(&runtime, &linking, &context, &mut take)?;
     Ok(Linked {
         pairs: 0,
@@ -266,6 +297,12 @@ fn run(
         spilled_bytes: spilled(&counting) + spilled(&linking),
         spills: spills(&counting) + spills(&linking),
     })
+}
+
+/// Returns what it takes to bring sorted pairs of so many partitions together: of each the batch that is being read, and the
+/// one before it that some pairs are still taken from.
+fn brought(partitions: usize, batch_rows: usize) -> usize {
+    2 * partitions * (batch_rows * PAIR_BYTES + BATCH_BYTES)
 }
 
 /// Up to what size a sort puts what it gathered into one piece before it sorts it, where its part is several times that. The
@@ -279,6 +316,7 @@ fn context_of(
     bounds: &Bounds,
     load: Load,
     folder: &Path,
+    batch_rows: usize,
 ) -> datafusion_common::Result<Arc<TaskContext>> {
     let pool = Pool::new(bounds.memory_bytes, load);
     // What a sort keeps back to merge what it spilled.
@@ -291,7 +329,7 @@ fn context_of(
         .with_disk_manager_builder(disk)
         .build_arc()?;
     let config = SessionConfig::new()
-        .with_batch_size(bounds.batch_rows.get())
+        .with_batch_size(batch_rows)
         .with_target_partitions(bounds.partitions.get())
         .with_sort_spill_reservation_bytes(kept_back)
         .with_sort_in_place_threshold_bytes(in_one_piece)
@@ -325,4 +363,65 @@ fn spilled(plan: &Arc<dyn ExecutionPlan>) -> u64 {
 fn spills(plan: &Arc<dyn ExecutionPlan>) -> u64 {
     let own = plan.metrics().and_then(|metrics| metrics.spill_count()).unwrap_or(0) as u64;
     own + plan.children().into_iter().map(spills).sum::<u64>()
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{ArrayRef, UInt8Array, UInt64Array};
+    use datafusion_datasource::memory::MemorySourceConfig;
+    use datafusion_physical_plan::sorts::sort::SortExec;
+
+    use super::super::link_exec::order_by;
+    use super::*;
+
+    const ROWS: usize = 512;
+
+    /// Rows in buffers that are full to the last byte. In every third batch some values are absent, so that whatever is put
+    /// into one piece with it has to say of all its values whether they are there, and takes more than its pieces.
+    fn batch(number: usize) -> RecordBatch {
+        let rows = ROWS * number..ROWS * (number + 1);
+        let mixed = |row: usize| row as u64 * 0x9E37_79B9 % 65_521;
+        let absent = |row: usize| number.is_multiple_of(3) && row.is_multiple_of(7);
+        let marks: UInt8Array = if number.is_multiple_of(3) {
+            rows.clone().map(|row| (!absent(row)).then_some(1)).collect()
+        } else {
+            UInt8Array::from_value(1, ROWS)
+        };
+        let marks: ArrayRef = Arc::new(marks);
+        let keys = ["unit", "layer"].map(|name| {
+            let key: ArrayRef = Arc::new(UInt64Array::from_iter_values(rows.clone().map(mixed)));
+            (name.to_owned(), key, true)
+        });
+        let copied = |column: usize| {
+            let same: Vec<u64> = (0..ROWS as u64).collect();
+            let copy = arrow::compute::take(&marks, &UInt64Array::from(same), None).unwrap();
+            (format!("value {column}"), copy, true)
+        };
+        let columns = keys.into_iter().chain((0..16).map(copied));
+        RecordBatch::try_from_iter_with_nullable(columns).unwrap()
+    }
+
+    #[test]
+    fn a_sort_gets_through_whatever_small_part_it_has() {
+        let batches: Vec<RecordBatch> = (0..16).map(batch).collect();
+        let schema = batches[0].schema();
+        let folder = tempfile::tempdir().unwrap();
+        let tasks = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        for memory in (200_000..1_400_000).step_by(20_011) {
+            let rows = std::slice::from_ref(&batches);
+            let rows = MemorySourceConfig::try_new_exec(rows, Arc::clone(&schema), None).unwrap();
+            let order = order_by(&schema, &["unit", "layer"]).unwrap();
+            let sort: Arc<dyn ExecutionPlan> = Arc::new(SortExec::new(order, rows));
+            let bounds = Bounds::new(memory, folder.path().to_owned());
+            let load = Load::of(sort.as_ref(), 1);
+            let context = context_of(&bounds, load, folder.path(), ROWS).unwrap();
+            let mut sorted = 0;
+            let done = drain(&tasks, &sort, &context, |batch| {
+                sorted += batch.num_rows();
+                Ok(())
+            });
+            assert!(done.is_ok(), "{memory} bytes: {done:?}");
+            assert_eq!(sorted, 16 * ROWS);
+        }
+    }
 }

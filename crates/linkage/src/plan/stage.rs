@@ -24,7 +24,6 @@ use datafusion_execution::object_store::ObjectStoreUrl;
 use datafusion_physical_plan::ExecutionPlan;
 use tempfile::TempDir;
 
-use super::link_exec::bytes_of;
 use super::rows::{Batches, RowMaker, Rows, ValueCounts, failed_arrow, prepare};
 use super::run::Bounds;
 use crate::model::Model;
@@ -38,8 +37,6 @@ pub struct Staged {
     /// One file a partition.
     files: Vec<PathBuf>,
     records: u64,
-    /// What the rows take in memory.
-    row_bytes: u64,
     /// What the files take.
     bytes: u64,
     /// Deleted with all that is in it when this is let go.
@@ -69,13 +66,12 @@ impl Staged {
             write(&maker, &feeds, number, most, folder.path())
         });
         let (schema, files) = (maker.schema(), Vec::new());
-        let mut staged = Self { schema, files, records: 0, row_bytes: 0, bytes: 0, folder };
+        let mut staged = Self { schema, files, records: 0, bytes: 0, folder };
         for written in written {
             let written = written?;
             let file = std::fs::metadata(&written.path).map_err(|error| unwritten(&error))?;
             staged.bytes += file.len();
             staged.records += written.records;
-            staged.row_bytes += written.row_bytes;
             staged.files.push(written.path);
         }
         Ok(staged)
@@ -116,11 +112,6 @@ impl Staged {
     /// Returns how many records there are.
     pub fn records(&self) -> u64 {
         self.records
-    }
-
-    /// Returns about how many bytes a row takes in memory.
-    pub(super) fn mean_row_bytes(&self) -> u64 {
-        self.row_bytes.div_ceil(self.records.max(1))
     }
 
     /// Returns how many bytes the files take.
@@ -182,11 +173,10 @@ impl Feed {
     }
 }
 
-/// A file of rows, how many they are and what they take in memory.
+/// A file of rows, and how many they are.
 struct Written {
     path: PathBuf,
     records: u64,
-    row_bytes: u64,
 }
 
 /// Makes the rows of whatever batches come next and writes them into one file, until there is none left.
@@ -205,19 +195,18 @@ fn write(
     let schema = maker.schema();
     let mut writer = FileWriter::try_new_with_options(BufWriter::new(file), &schema, options)
         .map_err(failed_arrow)?;
-    let (mut records, mut row_bytes) = (0, 0);
+    let mut records = 0;
     while let Some(batch) = feeds.next(number) {
         let (side, first, batch) = batch?;
         records += batch.num_rows() as u64;
         let made = maker.rows(side, first, &batch)?;
-        row_bytes += bytes_of(&made) as u64;
         for start in (0..made.num_rows()).step_by(most) {
             let piece = made.slice(start, most.min(made.num_rows() - start));
             writer.write(&piece).map_err(failed_arrow)?;
         }
     }
     writer.finish().map_err(failed_arrow)?;
-    Ok(Written { path, records, row_bytes })
+    Ok(Written { path, records })
 }
 
 /// Goes through the tables once for the values, where any are asked for. All threads count into one, and ask for room first.
@@ -259,6 +248,6 @@ fn private_folder(within: &Path) -> Result<TempDir> {
     builder.tempdir_in(within).map_err(|error| unwritten(&error))
 }
 
-fn unwritten(error: &std::io::Error) -> Error {
+pub(super) fn unwritten(error: &std::io::Error) -> Error {
     Error::FailedPlan { problem: format!("the folder that is spilled to: {error}") }
 }

@@ -243,13 +243,66 @@ fn work_that_does_not_fit_the_memory_is_spilled_and_gives_the_same() {
     assert_eq!(told, meant);
     assert!(tight.spilled_bytes > 0, "{tight:?}");
     assert!(tight.largest_unit_pairs as f64 <= 1.3 * tight.mean_unit_pairs, "{tight:?}");
-    // What can't be spilled is held to the limit too: values that are counted, and units.
+    // What can't be spilled is held to the limit too: values that are counted, and a sort's first batch.
     let refused = planned(&model, held(), -1000.0, &bounds(4_000, 2, 64, 1 << 12));
     let Err(Error::OutOfMemory { problem }) = refused else { panic!("{refused:?}") };
     assert!(problem.contains("to count values"), "{problem}");
-    let refused = planned(&model, held(), -1000.0, &bounds(600_000, 2, 64, 1 << 16));
+}
+
+#[test]
+fn units_are_cut_until_they_fit_or_the_least_memory_that_would_do_is_named() {
+    let model = model("between");
+    // Long values, so that units take more than counting the values does.
+    let long = |mut rows: Vec<Vec<String>>| {
+        for row in &mut rows {
+            row[0].push_str(&"x".repeat(2_000));
+        }
+        rows
+    };
+    let (left, right) = (long(many(60, 0)), long(many(60, 7)));
+    let meant = plain(&model, &left, &right);
+    for partitions in [1, 2, 4] {
+        let run = |memory: u64, unit_pairs: u64| {
+            let held = HeldTables::numbered(shuffled(&left, 20, 3), shuffled(&right, 20, 5));
+            let within = bounds(usize::try_from(memory).unwrap(), partitions, 2, unit_pairs);
+            planned(&model, held, -1000.0, &within)
+        };
+        let refused = run(50_000, 1 << 16).map(|(_, linked)| linked);
+        let Err(Error::UnitsTooLarge { given: 50_000, needed, unit_bytes, at_once }) = refused
+        else {
+            panic!("{refused:?}")
+        };
+        assert_eq!(needed, 4 * unit_bytes * at_once as u64);
+        assert_eq!(at_once, partitions);
+        for unit_pairs in [1 << 6, 1 << 20] {
+            // A unit has what the largest takes and no more: were that counted short, it would be refused on its way.
+            let (told, linked) = run(needed, unit_pairs).unwrap();
+            assert_eq!(told, meant, "{partitions} partitions");
+            println!("{partitions} partitions, {needed} bytes: {} units", linked.units);
+            let refused = run(needed - 1, unit_pairs).map(|(_, linked)| linked);
+            let Err(Error::UnitsTooLarge { needed: same, .. }) = refused else {
+                panic!("{refused:?}")
+            };
+            assert_eq!(same, needed, "{partitions} partitions");
+        }
+        // However many pairs a unit may have, it takes no more than its part.
+        let (_, whole) = run(1 << 30, 1 << 40).unwrap();
+        let (told, tight) = run(2 * needed, 1 << 40).unwrap();
+        assert_eq!(told, meant);
+        assert!(tight.largest_unit_pairs < whole.largest_unit_pairs, "{tight:?}, {whole:?}");
+    }
+}
+
+#[test]
+fn a_sort_that_cannot_take_one_batch_says_that_it_asks() {
+    let model = model("between");
+    let (left, right) = (many(400, 0), many(400, 7));
+    let held = HeldTables::new(vec![batch(&left)], vec![batch(&right)]);
+    let refused = planned(&model, held, -1000.0, &bounds(60_000, 1, 400, 1 << 12));
+    let refused = refused.map(|(_, linked)| linked);
     let Err(Error::OutOfMemory { problem }) = refused else { panic!("{refused:?}") };
-    assert!(problem.contains("bytes more, and"), "{problem}");
+    assert!(problem.starts_with("ExternalSorter[0] asks for "), "{problem}");
+    assert!(problem.contains(" bytes more, and "), "{problem}");
 }
 
 #[test]
