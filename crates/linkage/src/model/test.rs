@@ -293,7 +293,31 @@ impl Test {
             Self::SomeItem(test) => **test == Self::Exact,
             Self::All(tests) => tests.iter().any(Self::asks_for_equal_items),
             Self::Any(tests) => tests.iter().all(Self::asks_for_equal_items),
-            _ => false,
+            Self::Exact
+            | Self::Jaro(_)
+            | Self::JaroWinkler(_)
+            | Self::Levenshtein(_)
+            | Self::OptimalAlignment(_)
+            | Self::Damerau(_)
+            | Self::Jaccard(_)
+            | Self::Cosine(_)
+            | Self::Prefix(_)
+            | Self::Suffix(_)
+            | Self::Sounds(_)
+            | Self::Days(_)
+            | Self::Months(_)
+            | Self::Years(_)
+            | Self::DayMonthSwapped
+            | Self::Seconds(_)
+            | Self::Within(_)
+            | Self::Percent(_)
+            | Self::Kilometres(_)
+            | Self::Literal(_)
+            | Self::Reversed(_)
+            | Self::On(_)
+            | Self::Not(_)
+            | Self::Expression(_)
+            | Self::Else => false,
         }
     }
 

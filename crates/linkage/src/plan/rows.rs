@@ -185,14 +185,15 @@ impl ValueCounts {
 
     /// Returns about how many bytes it holds at most while the values of a batch are added.
     pub(super) fn bytes_with(&self, seen: &Seen) -> usize {
-        let entry = std::mem::size_of::<(KeyHash, u64)>() + 1;
         let counts = self.columns.iter().zip(&seen.columns).map(|(column, seen)| {
             let Some((_, counts)) = column else { return 0 };
             let wanted = counts.len() + seen.len();
-            let room = counts.capacity();
-            // What has no room goes into a larger one, beside which the smaller stands until it is filled.
-            let grown = if wanted <= room { 0 } else { wanted.max(2 * room) };
-            (room + grown) * entry
+            if wanted <= counts.capacity() {
+                return table_bytes(counts.capacity());
+            }
+            // What has no room goes into one twice as large, beside which the smaller stands until it is filled.
+            let grown = table_bytes(wanted);
+            grown + grown / 2
         });
         let near = seen.near.iter().flatten().map(spelled_bytes);
         counts.sum::<usize>() + self.near_bytes + near.sum::<usize>()
@@ -216,6 +217,18 @@ impl fmt::Debug for ValueCounts {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("ValueCounts([redacted])")
     }
+}
+
+/// What a table of counts takes that has room for so many: a power of two of places, of which one in eight stays empty, and a
+/// byte for each that tells what is there. The places' bytes are read sixteen at a time, the first ones again after the last.
+fn table_bytes(room: usize) -> usize {
+    let places = match room {
+        0 => return 0,
+        1..4 => 4,
+        4..8 => 8,
+        8.. => room.saturating_mul(8).div_ceil(7).next_power_of_two(),
+    };
+    places.saturating_mul(std::mem::size_of::<(KeyHash, u64)>() + 1).saturating_add(16)
 }
 
 /// What a value takes in a set: it stands in a node by its address and length.
@@ -488,4 +501,30 @@ pub(super) fn failed_arrow(error: arrow_schema::ArrowError) -> Error {
 /// Returns the reference of a row.
 pub(super) fn reference(row: usize) -> RecordRef {
     RecordRef::new(u32::try_from(row).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use rustc_hash::FxBuildHasher;
+
+    use super::*;
+
+    #[test]
+    fn a_table_of_counts_takes_what_is_thought() {
+        let mut counts: FxHashMap<KeyHash, u64> = FxHashMap::default();
+        // The same table, which tells what it takes.
+        let mut told: hashbrown::HashMap<KeyHash, u64, FxBuildHasher> =
+            hashbrown::HashMap::default();
+        for number in 0..20_000_u64 {
+            assert_eq!(counts.capacity(), told.capacity(), "{number} values");
+            assert_eq!(table_bytes(counts.capacity()), told.allocation_size(), "{number} values");
+            // What a table that is full would grow to is known before it grows.
+            let grown = (counts.len() == counts.capacity()).then(|| table_bytes(counts.len() + 1));
+            let mut value = [0; KEY_BYTES];
+            value[..8].copy_from_slice(&number.to_le_bytes());
+            counts.insert(value, 1);
+            told.insert(value, 1);
+            assert!(grown.is_none_or(|grown| grown == told.allocation_size()), "{number} values");
+        }
+    }
 }
