@@ -47,6 +47,7 @@ mod table;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::ControlFlow;
 
 use arrow_array::RecordBatch;
 
@@ -130,23 +131,24 @@ pub fn rows(
 /// Reads the elements that the projection names, of every record of a file admitted before, and hands them on in batches of
 /// so many records, so that the file never stands whole in memory. Returns how many there were.
 ///
-/// `digest` is the one that [`open`] gave. What was handed on of a file that turns out to have changed is of no use.
+/// `digest` is the one that [`open`] gave. What was handed on of a file that turns out to have changed is of no use. Where
+/// `take` breaks, nothing more is read.
 ///
 /// # Errors
 ///
-/// As [`open`], without control totals; and when the file has changed.
+/// As [`open`], without control totals; when the file has changed; and [`Error::Unwanted`] where `take` broke.
 pub fn pieces(
     spec: &FileSpec,
     projection: &Projection,
     digest: &Digest,
     limits: Limits,
     rows: usize,
-    take: &mut dyn FnMut(RecordBatch),
+    take: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
 ) -> Result<u64, Error> {
     let opened = Opened::open(&spec.path, spec.compression)?;
     let mut table = Table::of_pieces(spec, projection, limits, rows.max(1), take)?;
     Reader::of(&spec.format)?.read(&opened, &mut table)?;
-    let seen = table.hand_on();
+    let seen = table.hand_on()?;
     let now = opened.digest()?;
     if now != *digest {
         return Err(Error::Changed { file: spec.path.clone(), before: *digest, now });

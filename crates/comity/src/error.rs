@@ -564,7 +564,7 @@ impl Error {
             }
             Error::NoPlan => fixed("leave `--memory` out, or build with `--features plan`"),
             Error::TooLittleMemory { .. } => fixed(
-                "give it more with `--memory`; ids stand in memory, and pairs that are settled one to one",
+                "give it more with `--memory`; ids stand in memory, and units of work, and pairs that are settled one to one",
             ),
             Error::UnboundedTraining => fixed(
                 "leave `--memory` out; by a model that is there, `comity link link --memory` links within a bound",

@@ -18,7 +18,7 @@ use linkage::{Intake, Model, Side, Tables, estimate};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 
 pub use screen::{Declared, Protected, screen};
@@ -64,16 +64,17 @@ impl OwnFile {
         Ok((admitted.batch, table))
     }
 
-    /// Reads the same columns of a file that was read before, and hands them on in batches of so many records.
+    /// Reads the same columns of a file that was read before, and hands them on in batches of so many records, for as long as
+    /// `take` wants more.
     ///
     /// # Errors
-    /// As [`OwnFile::read`], and where it isn't the file that it was.
+    /// As [`OwnFile::read`], where it isn't the file that it was, and where `take` broke.
     pub fn pieces(
         &self,
         columns: &BTreeSet<String>,
         digest: &admit::Digest,
         rows: usize,
-        take: &mut dyn FnMut(RecordBatch),
+        take: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
     ) -> Result<u64, Error> {
         let named = columns.iter().map(|name| (name.as_str(), admit::Kind::Text));
         let projection = Projection::new(named);

@@ -50,6 +50,9 @@ pub enum Error {
     /// The file changed while it was read, or between the two passes over it.
     #[error("`{}` changed while it was in use: its digest was `{before}` and is now `{now}`", file.display())]
     Changed { file: PathBuf, before: Digest, now: Digest },
+    /// Whoever took the records wanted no more, so the rest was not read.
+    #[error("`{}` was not read to its end", file.display())]
+    Unwanted { file: PathBuf },
 
     /// There is not one byte.
     #[error("`{}` is empty", file.display())]
@@ -281,7 +284,7 @@ impl Error {
                 "name it among the elements matched on, or do not ask that it be unique"
             }
             Self::NoSuchRow { .. } => "the file is not the one the run began with; run again",
-            Self::Layout { .. } | Self::Manifest { .. } => return None,
+            Self::Layout { .. } | Self::Manifest { .. } | Self::Unwanted { .. } => return None,
             Self::AfterTrailer { .. } => {
                 "deliveries may have been put together; each file has one trailer, at its end"
             }
@@ -367,6 +370,7 @@ mod tests {
             Error::NotAllowed { file: file(), source: io() },
             Error::Read { file: file(), source: io() },
             Error::Changed { file: file(), before: Digest([0; 32]), now: Digest([0xab; 32]) },
+            Error::Unwanted { file: file() },
             Error::Empty { file: file() },
             Error::NoRecords { file: file() },
             Error::TooManyRecords { file: file(), limit: 10 },
@@ -469,6 +473,7 @@ mod tests {
               hint: see that the disk or the share is there, and run again
             `in/claims.csv` changed while it was in use: its digest was `0000000000000000000000000000000000000000000000000000000000000000` and is now `abababababababababababababababababababababababababababababababab`
               hint: let nothing write to the file during a run; copy it aside and run again
+            `in/claims.csv` was not read to its end
             `in/claims.csv` is empty
               hint: the transfer was probably broken off; ask the source to deliver the file again
             `in/claims.csv` holds no record

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -43,7 +44,7 @@ pub(super) struct Table<'a> {
 /// A table that is handed on piece by piece and never stands whole.
 struct Pieces<'a> {
     rows: usize,
-    take: &'a mut dyn FnMut(RecordBatch),
+    take: &'a mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
 }
 
 /// Which rows are kept.
@@ -117,7 +118,7 @@ impl<'a> Table<'a> {
         projection: &'a Projection,
         limits: Limits,
         rows: usize,
-        take: &'a mut dyn FnMut(RecordBatch),
+        take: &'a mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
     ) -> Result<Self, Error> {
         let table = Self::begin(spec, projection, Which::All, limits)?;
         Ok(Self { pieces: Some(Pieces { rows, take }), ..table })
@@ -228,19 +229,21 @@ impl<'a> Table<'a> {
         self.places.push(place);
         self.skip_rows(1)?;
         if self.pieces.as_ref().is_some_and(|pieces| self.places.len() >= pieces.rows) {
-            self.hand_on();
+            self.hand_on()?;
         }
         Ok(())
     }
 
-    /// Hands on what stands here of a table in pieces, and how many rows there were so far.
-    pub(super) fn hand_on(&mut self) -> u64 {
+    /// Hands on what stands here of a table in pieces, and how many rows there were so far. Fails where no more are wanted.
+    pub(super) fn hand_on(&mut self) -> Result<u64, Error> {
         let rows = self.places.len();
         if let Some(pieces) = self.pieces.as_mut().filter(|_| rows > 0) {
             self.places.clear();
-            (pieces.take)(batch(self.columns.iter_mut(), rows));
+            if (pieces.take)(batch(self.columns.iter_mut(), rows)).is_break() {
+                return Err(Error::Unwanted { file: self.file.to_owned() });
+            }
         }
-        self.seen
+        Ok(self.seen)
     }
 
     /// Puts the bytes of one field of the row at `place`.

@@ -436,6 +436,32 @@ fn returned_elements_of_a_fixed_width_file_are_read_for_the_rows_wanted() {
 }
 
 #[test]
+fn a_file_in_pieces_is_read_for_as_long_as_they_are_wanted() {
+    let folder = Folder::new();
+    let names: Vec<String> = (0..100).map(|number| format!("n{number}")).collect();
+    let csv = FileSpec::csv(folder.write("a.csv", format!("name\n{}\n", names.join("\n"))));
+    let column: ArrayRef = Arc::new(StringArray::from(names));
+    let parquet = FileSpec::new(parquet_file(&folder, vec![("name", column)]), Format::Parquet);
+    let projection = Projection::new([("name", TEXT)]);
+    for spec in [csv, parquet] {
+        let digest = open_all(&spec, &projection).unwrap().digest;
+        for (wanted, taken) in [(0, 1), (3, 3), (10, 10), (11, 10)] {
+            let mut rows = Vec::new();
+            let read = pieces(&spec, &projection, &digest, Limits::default(), 10, &mut |batch| {
+                rows.push(batch.num_rows());
+                if rows.len() < wanted { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
+            assert_eq!(rows, vec![10; taken]);
+            match read {
+                Ok(seen) => assert_eq!((seen, wanted), (100, 11)),
+                Err(Error::Unwanted { .. }) => assert!(wanted < 11),
+                Err(other) => panic!("{other}"),
+            }
+        }
+    }
+}
+
+#[test]
 fn nothing_personal_is_shown_by_debug() {
     let folder = Folder::new();
     let spec = FileSpec::csv(folder.write("a.csv", "name\nOkafor\n"));

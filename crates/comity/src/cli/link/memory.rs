@@ -8,9 +8,19 @@
 #[cfg(not(feature = "plan"))]
 mod absent;
 #[cfg(feature = "plan")]
+mod ahead;
+#[cfg(feature = "plan")]
+mod file_rows;
+#[cfg(feature = "plan")]
+mod held;
+#[cfg(feature = "plan")]
+mod one_file;
+#[cfg(feature = "plan")]
 mod one_to_one;
 #[cfg(feature = "plan")]
 mod plan;
+#[cfg(feature = "plan")]
+mod trouble;
 
 #[cfg(not(feature = "plan"))]
 pub(super) use absent::link;

@@ -4,13 +4,15 @@
 //! is the same among the records that are in a pair as among all, so only these are read again and prepared. They and the
 //! pairs stand in memory for it, and are held to the bound: a value that would not fit is not read.
 
-use super::plan::{Held, OneFile};
+use super::held::Held;
+use super::one_file::OneFile;
 use crate::Error;
 use crate::cli::link::pairs::Holder;
 use arrow_array::builder::StringBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use linkage::{Intake, Link, Model, Pair, RecordRef, Settled, Side};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// What a pair takes while pairs are settled: itself, and its place in an order of them.
@@ -99,7 +101,7 @@ impl Known {
         let row = |rows: &[u32], place: usize| rows.get(place).copied().unwrap_or_default();
         RecordRef::new(match (holder.link(), side) {
             (Link::Both, _) if place >= self.source.len() => {
-                holder.boundary() + row(&self.recipient, place - self.source.len())
+                holder.boundary + row(&self.recipient, place - self.source.len())
             }
             (Link::Between, Side::Recipient) => row(&self.recipient, place),
             (Link::Within | Link::Both, _) | (Link::Between, Side::Source) => {
@@ -130,23 +132,28 @@ fn rows(file: &OneFile, wanted: &[u32], room: &mut Room) -> Result<RecordBatch, 
     let mut cells: Vec<StringBuilder> = names.iter().map(|_| StringBuilder::new()).collect();
     let (mut first, mut left) = (0_u32, wanted);
     let mut fits: Result<(), Error> = Ok(());
-    file.read(&mut |batch| {
+    let read = file.read(&mut |batch| {
         let end = first.saturating_add(u32::try_from(batch.num_rows()).unwrap_or(u32::MAX));
         let here = left.partition_point(|row| *row < end);
         for (name, cells) in names.iter().zip(&mut cells) {
             let texts = batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
-            let Some(texts) = texts.filter(|_| fits.is_ok()) else { continue };
+            let Some(texts) = texts else { continue };
             fits = left[..here].iter().map(|row| (row - first) as usize).try_for_each(|row| {
                 let text = texts.is_valid(row).then(|| texts.value(row));
                 room.take(text.unwrap_or_default())?;
                 cells.append_option(text);
                 Ok(())
             });
+            if fits.is_err() {
+                return ControlFlow::Break(());
+            }
         }
         left = &left[here..];
         first = end;
-    })?;
+        ControlFlow::Continue(())
+    });
     fits?;
+    read?;
     let columns = names.iter().zip(cells).map(|(name, mut cells)| {
         let array: ArrayRef = Arc::new(cells.finish());
         (name.as_str(), array, true)
