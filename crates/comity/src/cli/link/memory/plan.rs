@@ -152,3 +152,24 @@ fn pair_of(pair: &PlannedPair) -> Pair {
         weight: pair.weight,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_that_do_not_fit_are_told_by_the_memory_that_would_do() {
+        let (given, taken) = (1_000, 300);
+        let large = |needed| linkage::Error::UnitsTooLarge {
+            at_once: 2,
+            unit_bytes: needed / 8,
+            given: (given - taken) / PLAN_PARTS,
+            needed,
+        };
+        let told = of_plan(large(400), given, taken);
+        let Error::TooLittleMemory { given: 1_000, needed } = told else { panic!("{told:?}") };
+        assert!((needed - taken) / PLAN_PARTS >= 400, "the plan gets what it asks for");
+        assert!((needed - 1 - taken) / PLAN_PARTS < 400, "and no less would do");
+        assert!(matches!(of_plan(linkage::Error::NoPairs, given, taken), Error::Linkage(_)));
+    }
+}
