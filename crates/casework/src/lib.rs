@@ -64,7 +64,7 @@ pub use store::{
 };
 pub use subgroup::Groups;
 pub use terms::{Reviewers, Terms};
-pub use tripwire::{Rate, Tripwire};
+pub use tripwire::{NotRight, Rate, Tripwire};
 pub use verification::{
     Finding, Ground, Had, Proposed, Refuted, Source, SourceKind, Verified, Verifying,
 };

@@ -13,8 +13,8 @@ mod writer;
 
 use crate::destroyed::{Certificate, Destroyed};
 use crate::{
-    AskedSoFar, Disclosure, DisclosureId, Drafts, Error, Judgement, Known, Lead, LeadId, PairKey,
-    Pilot, PilotTerms, Planned, Rate, Review, Run, SealedEntry, Stage,
+    AskedSoFar, Disclosure, DisclosureId, Drafts, Error, Judgement, Known, Lead, LeadId, NotRight,
+    PairKey, Pilot, PilotTerms, Planned, Review, Run, SealedEntry, Stage,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
@@ -284,9 +284,9 @@ pub trait Store {
     ) -> impl Future<Output = Result<Pilot, Error>>;
 
     /// Returns how many judgements of a model's leads were not right (not the same, or not to be told), out of those that
-    /// stand: of its runs, and of look-ups by it. The latter are in no pilot, since who was asked about was picked and not
-    /// drawn; but a lead that was wrong is wrong whoever asked for it (floor F12).
-    fn not_right(&self, model: &str) -> impl Future<Output = Result<Rate, Error>>;
+    /// stand: of its runs, and apart from these of look-ups by it. The latter are in no pilot, since who was asked about was
+    /// picked and not drawn; but a lead that was wrong is wrong whoever asked for it (floor F12).
+    fn not_right(&self, model: &str) -> impl Future<Output = Result<NotRight, Error>>;
 
     /// Returns the weight and the judgement of each pair whose judgement stands, of a model's runs or of that for one cycle,
     /// and counts those of their open leads that have none. A pair that came back and was judged again comes once, as it was

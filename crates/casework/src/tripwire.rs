@@ -44,6 +44,27 @@ impl Rate {
     }
 }
 
+/// How many judgements of a model's leads were not right, out of those that stand. Runs and look-ups are apart: the many of
+/// one must not hide that the other is wrong (floor F12).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NotRight {
+    /// Of its runs.
+    pub of_runs: Rate,
+    /// Of look-ups by it.
+    pub of_look_ups: Rate,
+}
+
+impl NotRight {
+    /// Returns that of both together.
+    pub fn of_all(self) -> Rate {
+        let NotRight { of_runs, of_look_ups } = self;
+        Rate {
+            part: of_runs.part.saturating_add(of_look_ups.part),
+            whole: of_runs.whole.saturating_add(of_look_ups.whole),
+        }
+    }
+}
+
 /// What outcomes show of a program, or of one reviewer's leads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tripwire {

@@ -8,8 +8,8 @@ use super::vault::Vault;
 use crate::destroyed::{Certificate, Destroyed};
 use crate::{
     AskedSoFar, BondKey, Cluster, Disclosure, DisclosureId, Drafts, Error, Judgement, Known, Lead,
-    LeadId, Outbox, Outgoing, PairKey, Pilot, PilotTerms, Planned, Postgres, Rate, RecordedStay,
-    Review, Run, SealedEntry, Sqlite, Stage, StaysState, Store, Terms,
+    LeadId, NotRight, Outbox, Outgoing, PairKey, Pilot, PilotTerms, Planned, Postgres,
+    RecordedStay, Review, Run, SealedEntry, Sqlite, Stage, StaysState, Store, Terms,
 };
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -229,7 +229,7 @@ impl Store for Database {
         on!(self, store => store.pilot(model, bound, terms))
     }
 
-    async fn not_right(&self, model: &str) -> Result<Rate, Error> {
+    async fn not_right(&self, model: &str) -> Result<NotRight, Error> {
         on!(self, store => store.not_right(model))
     }
 

@@ -3,7 +3,7 @@
 use crate::place;
 use casework::{
     Asked, AskedSoFar, BondKey, Disclosure, DisclosureId, Drafts, Entered, Error, Groups,
-    Judgement, Known, LeadId, PairKey, PilotTerms, Planned, Rate, Review, Run, RunState,
+    Judgement, Known, LeadId, NotRight, PairKey, PilotTerms, Planned, Rate, Review, Run, RunState,
     SealedEntry, Sqlite, Stage, Store,
 };
 use jiff::Timestamp;
@@ -646,9 +646,11 @@ async fn a_lead_of_a_look_up_that_was_wrong_counts_among_the_reversals_and_in_no
     for (id, pair) in [("l1", 11), ("l2", 12), ("l3", 13), ("l4", 14)] {
         opened_by_name(store, id, pair).await;
     }
-    assert_eq!(store.not_right("m1").await.unwrap(), Rate { part: 0, whole: 0 });
+    open_one(store, "2027Q2", 4).await;
+    assert_eq!(store.not_right("m1").await.unwrap(), NotRight::default());
     for (id, judgement) in [
         ("2027Q1", Judgement::Same),
+        ("2027Q2", Judgement::Unsure),
         ("l1", Judgement::NotSame),
         ("l2", Judgement::Unsure),
         ("l3", Judgement::Same),
@@ -656,11 +658,15 @@ async fn a_lead_of_a_look_up_that_was_wrong_counts_among_the_reversals_and_in_no
         let review = judged(id, judgement, None);
         store.review(&review, &["opening".to_owned()], &Drafts::none()).await.unwrap();
     }
-    assert_eq!(store.not_right("m1").await.unwrap(), Rate { part: 2, whole: 4 });
-    assert_eq!(store.not_right("m2").await.unwrap(), Rate::default(), "of another model nothing");
+    let (of_runs, of_look_ups) = (Rate { part: 1, whole: 2 }, Rate { part: 2, whole: 3 });
+    let not_right = store.not_right("m1").await.unwrap();
+    assert_eq!(not_right, NotRight { of_runs, of_look_ups }, "each apart");
+    assert_eq!(not_right.of_all(), Rate { part: 3, whole: 5 });
+    let other = store.not_right("m2").await.unwrap();
+    assert_eq!(other, NotRight::default(), "of another model nothing");
     let terms = PilotTerms { sample: 1, bound: 0.2, confidence: 0.95 };
     let pilot = store.pilot("m1", None, &terms).await.unwrap();
-    assert_eq!((pilot.judged(), pilot.not_right()), (1, 0), "the run's own lead alone");
+    assert_eq!((pilot.judged(), pilot.not_right()), (2, 1), "the runs' own leads alone");
 }
 
 macro_rules! on_every_store {

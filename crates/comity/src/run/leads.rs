@@ -6,7 +6,7 @@ use crate::report::{FailedPilot, Report};
 use crate::{Error, discrepancy, extract, subgroup, summary};
 use agreement::{Permit, PilotStatus};
 use casework::{
-    BondKey, CaseStore as _, Groups, Known, LeadId, PairKey, Pilot, PilotTerms, Planned, Rate,
+    BondKey, CaseStore as _, Groups, Known, LeadId, NotRight, PairKey, Pilot, PilotTerms, Planned,
     Store,
 };
 use linkage::{Links, RecordRef, Scorer};
@@ -14,6 +14,10 @@ use std::collections::{BTreeSet, HashMap};
 
 /// Leads that go out together, so that a stay is looked up again before the next.
 const CHUNK: usize = 50;
+
+/// As few leads of look-ups as show by themselves that they are wrong: of fewer, one or two would stop the program. The number
+/// is the project's own and not a law's.
+const FEWEST_OF_LOOK_UPS: u64 = 10;
 
 /// A pair with the discrepancy, before it is known whether it becomes a lead.
 pub(super) struct Found {
@@ -42,8 +46,8 @@ pub(super) struct PilotSoFar {
     pub(super) measured: Pilot,
     /// By all judgements of the model.
     all: Pilot,
-    /// By those and the judgements on leads of look-ups by the model.
-    reviewed: Rate,
+    /// By those, and by the judgements on leads of look-ups by the model.
+    not_right: NotRight,
     opened: u64,
     sample: u64,
     bound: f64,
@@ -73,12 +77,23 @@ impl PilotSoFar {
         if failed { &self.all } else { &self.measured }
     }
 
-    /// Returns how many of a thousand judged leads were not right, once more than the pilot was judged (F12: later cycles
-    /// are sampled, and reversals above a fifth stop the program). Leads of look-ups are among them: they help no pilot and
-    /// hurt none, and a program whose look-ups are wrong stops all the same.
+    /// Returns how many of a thousand judged leads were not right (F12: later cycles are sampled, and reversals above a fifth
+    /// stop the program): the largest share of those of runs and of all together, once more than the pilot was judged of them,
+    /// and of those of look-ups, once ten were. Leads of look-ups help no pilot and hurt none. The many of one kind that were
+    /// right hide nothing of the other: a program stops whose look-ups are wrong, however good its runs are, and the other way
+    /// about.
     pub(super) fn reversed_permille(&self) -> Option<u64> {
-        let Rate { part, whole } = self.reviewed;
-        (whole > self.sample).then(|| (part * 1000).div_ceil(whole))
+        let NotRight { of_runs, of_look_ups } = self.not_right;
+        let beyond_pilot = self.sample.saturating_add(1);
+        [
+            (of_runs, beyond_pilot),
+            (self.not_right.of_all(), beyond_pilot),
+            (of_look_ups, FEWEST_OF_LOOK_UPS),
+        ]
+        .into_iter()
+        .filter(|(rate, fewest)| rate.whole >= *fewest)
+        .map(|(rate, _)| rate.part.saturating_mul(1000).div_ceil(rate.whole))
+        .max()
     }
 
     /// Returns what the judgements show, where all of the pilot was judged and it did not pass.
@@ -377,10 +392,47 @@ impl Running<'_> {
         Ok(PilotSoFar {
             measured: store.pilot(&key, Some(bound), &terms).await?,
             all: store.pilot(&key, None, &terms).await?,
-            reviewed: store.not_right(&key).await?,
+            not_right: store.not_right(&key).await?,
             opened: store.opened(&key, bound, run).await?,
             sample: agreed.sample,
             bound: terms.bound,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use casework::Rate;
+
+    /// What a thousand come to, of a pilot of forty, when so many of so many leads of runs and of look-ups were not right.
+    fn reversed(runs: (u64, u64), look_ups: (u64, u64)) -> Option<u64> {
+        let terms = PilotTerms { sample: 40, bound: 0.1, confidence: 0.95 };
+        let rate = |(part, whole)| Rate { part, whole };
+        PilotSoFar {
+            measured: Pilot::measure(&terms, &[]),
+            all: Pilot::measure(&terms, &[]),
+            not_right: NotRight { of_runs: rate(runs), of_look_ups: rate(look_ups) },
+            opened: 0,
+            sample: 40,
+            bound: terms.bound,
+        }
+        .reversed_permille()
+    }
+
+    #[test]
+    fn right_leads_of_one_kind_hide_no_wrong_ones_of_the_other() {
+        assert_eq!(reversed((0, 200), (49, 49)), Some(1000), "all together they are 197");
+        assert_eq!(reversed((0, 200), (3, 10)), Some(300));
+        assert_eq!(reversed((50, 100), (0, 400)), Some(500), "all together they are 100");
+        assert_eq!(reversed((2, 41), (2, 10)), Some(200));
+    }
+
+    #[test]
+    fn few_leads_of_look_ups_count_with_those_of_runs_alone_and_a_pilot_is_not_measured_by_it() {
+        assert_eq!(reversed((0, 200), (9, 9)), Some(44), "9 of 209, rounded up");
+        assert_eq!(reversed((40, 40), (0, 0)), None, "the pilot's own bound holds for these");
+        assert_eq!(reversed((0, 40), (1, 1)), Some(25));
+        assert_eq!(reversed((0, 30), (8, 10)), Some(800));
     }
 }

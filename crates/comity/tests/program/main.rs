@@ -22,6 +22,7 @@ mod place;
 mod quorum;
 mod register;
 mod release;
+mod reversals;
 mod silence;
 // The ledger's tests have the same throw-away server, and are alone in crashing it.
 #[expect(dead_code, reason = "no test here crashes the server")]

@@ -11,8 +11,8 @@ use crate::store::{
 };
 use crate::{
     AskedSoFar, CaseStore as _, Disclosure, DisclosureId, Drafts, Error, Judgement, Known, Lead,
-    LeadId, Outgoing, PairKey, Pilot, PilotTerms, Planned, Rate, RecordedStay, Review, Run,
-    SealedEntry, Stage, StaysState, Store,
+    LeadId, NotRight, Outgoing, PairKey, Pilot, PilotTerms, Planned, Rate, RecordedStay, Review,
+    Run, SealedEntry, Stage, StaysState, Store,
 };
 use sqlx::{PgConnection, Row as _};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -637,18 +637,25 @@ impl Store for Postgres {
         Ok(Pilot::measure(terms, &tally))
     }
 
-    async fn not_right(&self, model: &str) -> Result<Rate, Error> {
+    async fn not_right(&self, model: &str) -> Result<NotRight, Error> {
         let row = sqlx::query(
-            "SELECT count(*) FILTER (WHERE judgement.judgement <> 'same') AS part, count(*) AS whole
-             FROM judgement JOIN lead ON lead.id = judgement.lead JOIN run ON run.id = lead.run
-             WHERE judgement.reversed_by IS NULL
-               AND coalesce(run.inputs::jsonb ->> 'model', run.inputs::jsonb ->> 'by_model') = $1",
+            "SELECT count(*) FILTER (WHERE wrong AND NOT asked) AS part_of_runs, count(*) FILTER (WHERE NOT asked) AS of_runs,
+                    count(*) FILTER (WHERE wrong AND asked) AS part_of_look_ups, count(*) FILTER (WHERE asked) AS of_look_ups
+             FROM (SELECT judgement.judgement <> 'same' AS wrong, run.inputs::jsonb ->> 'asked' IS NOT NULL AS asked
+                   FROM judgement JOIN lead ON lead.id = judgement.lead JOIN run ON run.id = lead.run
+                   WHERE judgement.reversed_by IS NULL
+                     AND coalesce(run.inputs::jsonb ->> 'model', run.inputs::jsonb ->> 'by_model') = $1) AS judged",
         )
         .bind(model)
         .fetch_one(&self.pool)
         .await?;
         let number = |column| Ok::<u64, Error>(row.try_get::<i64, _>(column)?.cast_unsigned());
-        Ok(Rate { part: number("part")?, whole: number("whole")? })
+        let rate =
+            |part, whole| Ok::<Rate, Error>(Rate { part: number(part)?, whole: number(whole)? });
+        Ok(NotRight {
+            of_runs: rate("part_of_runs", "of_runs")?,
+            of_look_ups: rate("part_of_look_ups", "of_look_ups")?,
+        })
     }
 
     async fn judged_weights(
