@@ -199,6 +199,12 @@ pub enum Error {
     /// No officer of that id has an account.
     #[error("there is no such account")]
     NoSuchAccount,
+    /// Something is asked for in the name of somebody who has no account, or whose account is closed.
+    #[error("there is no open account of an officer `{officer}`")]
+    NoOpenAccount {
+        /// The name as it was given.
+        officer: String,
+    },
 }
 
 impl Error {
@@ -247,6 +253,9 @@ impl Error {
             Error::NoSuchStay { .. } => Some("`comity stay list PROGRAM` shows them"),
             Error::AccountThere => Some("name another officer, or change that account's roles"),
             Error::NoSuchAccount => Some("`comity account list` shows them"),
+            Error::NoOpenAccount { .. } => Some(
+                "`comity account list` shows who has one, and `comity account add` makes one for an officer who has none",
+            ),
             Error::NotEmpty => Some("restore into an empty folder or schema"),
             Error::CaseMoved { .. } => {
                 Some("look at the case again: nothing of yours was stored, and nothing is lost")

@@ -41,6 +41,7 @@ use agreement::{Act, Gate, OfficerId, Permit, Refusal, Request};
 use casework::store::accounts::AccountStore as _;
 use casework::{Database, Keeper, Store as _};
 use clap::{Parser, Subcommand};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -227,13 +228,24 @@ impl Which {
 
     /// Returns an officer with the roles that the account says. Who has no account has no role, and the gate says so.
     async fn officer(&self, name: &str) -> Result<Officer, Error> {
+        let id = OfficerId::new(name)?;
+        Ok(self.account(&id).await?.unwrap_or(Officer { id, roles: BTreeSet::new() }))
+    }
+
+    /// Returns an officer who has an open account, with the roles that it says, for an act that the gate asks no role for.
+    async fn officer_with_account(&self, name: &str) -> Result<Officer, Error> {
+        let id = OfficerId::new(name)?;
+        let nobody = || casework::Error::NoOpenAccount { officer: name.to_owned() };
+        Ok(self.account(&id).await?.ok_or_else(nobody)?)
+    }
+
+    async fn account(&self, id: &OfficerId) -> Result<Option<Officer>, Error> {
         let mut config = Config::of_program(&self.program);
         config.work = Some(self.places().root().to_owned());
         let accounts = Accounts::open(&config).await?;
         let known = accounts.store.accounts(accounts.program()).await?;
-        let roles = known.into_iter().find(|(one, _)| one.officer == name && !one.closed);
-        let roles = roles.map(|(_, roles)| roles.into_iter().collect()).unwrap_or_default();
-        Ok(Officer { id: OfficerId::new(name)?, roles })
+        let open = known.into_iter().find(|(one, _)| one.officer == id.as_str() && !one.closed);
+        Ok(open.map(|(_, roles)| Officer { id: id.clone(), roles: roles.into_iter().collect() }))
     }
 
     /// Opens program and node, for a command that needs a run to have been.

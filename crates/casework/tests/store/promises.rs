@@ -562,6 +562,11 @@ async fn requests_about_named_persons_are_counted_together_since_an_instant<S: S
 /// A look-up of one officer with one lead, which is open.
 async fn opened_by_name<S: Store>(store: &S, id: &str, pair: u8) {
     store.start(&look_up(id, "dana", 2, 0), &Drafts::none()).await.unwrap();
+    opened(store, id, pair).await;
+}
+
+/// Brings what has started to its end, with one lead, which is open.
+async fn opened<S: Store>(store: &S, id: &str, pair: u8) {
     store.plan(id, "{}", &[planned(id, 1, pair, Some(0))], &Drafts::none()).await.unwrap();
     let one = disclosure(id, 0);
     store.prepare(&one, &[], &words(vec![b"the entry".to_vec()])).await.unwrap();
@@ -602,7 +607,9 @@ async fn what_a_register_calls_open_is_what_has_not_ended_or_has_a_lead_that_is_
     store: &S,
 ) {
     assert!(store.open_matters().await.unwrap().is_empty());
-    for (id, matter) in [("l1", Some(4)), ("l2", Some(7)), ("l3", Some(9)), ("l4", None)] {
+    let matters =
+        [("l1", Some(4)), ("l2", Some(7)), ("l3", Some(9)), ("l4", Some(12)), ("l5", None)];
+    for (id, matter) in matters {
         let run = look_up(id, "dana", 1, 0);
         let entered = matter.map(|matter| Entered { register: "a key".to_owned(), matter });
         let asked = Asked { entered, ..run.asked().unwrap() };
@@ -610,15 +617,26 @@ async fn what_a_register_calls_open_is_what_has_not_ended_or_has_a_lead_that_is_
         store.start(&Run { inputs, ..run }, &Drafts::none()).await.unwrap();
     }
     let open = async || store.open_matters().await.unwrap();
-    assert_eq!(open().await, BTreeSet::from([4, 7, 9]), "one of no register has no number");
+    assert_eq!(open().await, BTreeSet::from([4, 7, 9, 12]), "one of no register has no number");
     store.abandon("l1", &Drafts::none()).await.unwrap();
+    assert_eq!(open().await, BTreeSet::from([7, 9, 12]), "what was given up is over");
     store.plan("l2", "{}", &[], &Drafts::none()).await.unwrap();
-    store.plan("l3", "{}", &[planned("l3", 1, 1, Some(0))], &Drafts::none()).await.unwrap();
-    assert_eq!(open().await, BTreeSet::from([7, 9]), "what was given up is over");
+    assert_eq!(open().await, BTreeSet::from([7, 9, 12]), "it has not ended");
     store.finish("l2", "2027-01-04T09:04:00Z", "{}", &Drafts::none()).await.unwrap();
-    assert_eq!(open().await, BTreeSet::from([9]));
+    assert_eq!(open().await, BTreeSet::from([9, 12]), "one that found nobody is over when it ends");
+    // Both have ended. A lead of the one was not released and has no case; a lead of the other has one.
+    store.plan("l3", "{}", &[planned("l3", 1, 11, Some(0))], &Drafts::none()).await.unwrap();
+    store.finish("l3", "2027-01-04T09:04:00Z", "{}", &Drafts::none()).await.unwrap();
+    opened(store, "l4", 12).await;
+    for id in ["l3", "l4"] {
+        assert_eq!(store.run(id).await.unwrap().unwrap().state, RunState::Finished);
+    }
+    assert_eq!(open().await, BTreeSet::from([9, 12]), "a lead of each is not closed");
     store.close_rest("l3", "2027-01-04T09:05:00Z", &Drafts::none()).await.unwrap();
-    assert_eq!(open().await, BTreeSet::new());
+    assert_eq!(open().await, BTreeSet::from([12]), "the lead itself was closed");
+    let review = judged("l4", Judgement::NotSame, None);
+    store.review(&review, &["opening".to_owned()], &Drafts::none()).await.unwrap();
+    assert_eq!(open().await, BTreeSet::new(), "the lead's case was closed");
     open_one(store, "2027Q1", 1).await;
     assert_eq!(open().await, BTreeSet::new(), "a cycle's run is no matter");
 }

@@ -7,7 +7,6 @@ use crate::clock::Clock;
 use crate::printer::{Printer, short, thousands};
 use crate::run::calibrate::{CalibratedOutcome, calibrate};
 use crate::{Error, program};
-use agreement::OfficerId;
 use linkage::Model;
 use std::path::PathBuf;
 
@@ -16,7 +15,7 @@ use std::path::PathBuf;
 pub(super) struct Words {
     #[command(flatten)]
     which: Which,
-    /// The officer who has it calibrated
+    /// The officer who has it calibrated, and who has an open account
     #[arg(long)]
     officer: String,
     /// The cycle whose leads were judged, where a model is trained at each; the latest if left out
@@ -35,7 +34,7 @@ impl Words {
     ) -> Result<Done, Error> {
         let (program, mut node) = self.which.open(clock).await?;
         let cycle = cycle(&program, self.cycle.as_deref(), clock)?;
-        let officer = OfficerId::new(&self.officer)?;
+        let officer = self.which.officer_with_account(&self.officer).await?.id;
         let outcome = Box::pin(calibrate(&program, &mut node, &officer, &cycle, printer)).await?;
         let calibrated = match outcome {
             CalibratedOutcome::Done(calibrated) => calibrated,

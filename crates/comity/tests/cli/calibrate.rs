@@ -6,6 +6,13 @@ use super::command::Desk;
 use super::{STAY, check, ran};
 use expect_test::expect;
 
+/// Makes an account for the officer in whose name the model is calibrated.
+fn with_account(desk: Desk) -> Desk {
+    desk.write("node.toml", "program = \"benefits\"\n");
+    desk.call("account add one --name One --role verifier --system").well();
+    desk
+}
+
 /// Judges so many open leads, those that the model is least sure of first.
 fn review(desk: &Desk, many: usize, not_same: usize) {
     let open = desk.call("leads benefits --stage open --json").well().json();
@@ -35,8 +42,27 @@ fn a_model_is_calibrated_for_an_officer_or_for_nobody() {
 }
 
 #[test]
-fn too_few_judged_or_too_few_in_doubt_or_another_model_make_none_and_each_says_why() {
+fn it_takes_an_open_account_and_not_any_name() {
     let desk = ran();
+    let none = expect![[r"
+        --- standard error
+        error: there is no open account of an officer `one`
+        hint: `comity account list` shows who has one, and `comity account add` makes one for an officer who has none
+        --- exit code 1
+    "]];
+    check(&desk.call("calibrate benefits --officer one"), &none);
+    let desk = with_account(desk);
+    let said = desk.call("calibrate benefits --officer one");
+    assert!(said.err.contains("0 leads were judged"), "{}", said.shown());
+    assert!(desk.call("calibrate benefits --officer two").err.contains("an officer `two`"));
+    desk.call("account close one").well();
+    check(&desk.call("calibrate benefits --officer one"), &none);
+    assert!(!desk.exists("calibrated.toml"));
+}
+
+#[test]
+fn too_few_judged_or_too_few_in_doubt_or_another_model_make_none_and_each_says_why() {
+    let desk = with_account(ran());
     check(
         &desk.call("calibrate benefits --officer one"),
         &expect![[r"
@@ -76,7 +102,7 @@ fn too_few_judged_or_too_few_in_doubt_or_another_model_make_none_and_each_says_w
 
 #[test]
 fn a_stay_refuses_it() {
-    let desk = ran();
+    let desk = with_account(ran());
     desk.write("stay.toml", STAY);
     desk.call("stay record benefits stay.toml").well();
     let said = desk.call("calibrate benefits --officer one");
@@ -87,7 +113,7 @@ fn a_stay_refuses_it() {
 
 #[test]
 fn what_people_judged_makes_another_model_and_the_ledger_says_of_how_many() {
-    let desk = Desk::whole();
+    let desk = with_account(Desk::whole());
     let people = "--payroll-people 900 --caseload-people 800 --overlap 0.9 --mistakes 4 --seed 7";
     desk.call(&format!("synth benefits {people}")).well();
     // All are opened: which ones a smaller pilot opens is drawn by lot.
