@@ -12,9 +12,7 @@ use jiff::civil::date;
 use jiff::tz::TimeZone;
 use ledger::{Directory, Entry, Files, Outcome, Verifier};
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -61,12 +59,7 @@ impl Report {
     /// # Errors
     /// As [`Report::to_json`].
     pub fn digest(&self) -> Result<String, Error> {
-        let mut text = "sha256:".to_owned();
-        for byte in Sha256::digest(self.to_json()?.as_bytes()) {
-            // Writing to a string can't fail.
-            let _ = write!(text, "{byte:02x}");
-        }
-        Ok(text)
+        Ok(agreement::Digest::of(self.to_json()?.as_bytes()).to_string())
     }
 
     fn add(&mut self, name: &'static str, n: u64) {

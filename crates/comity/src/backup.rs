@@ -7,6 +7,7 @@
 //! Store and ledger are copied while the ledger is held, so that what the store says was recorded is in the copy.
 
 use crate::node::{Node, Places, make_private};
+use crate::summary::hex;
 use crate::{Error, program};
 use casework::Database;
 use serde::{Deserialize, Serialize};
@@ -198,5 +199,5 @@ fn digest(path: &Path) -> Result<String, Error> {
         }
         digest.update(&buffer[..read]);
     }
-    Ok(digest.finalize().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")))
+    Ok(hex(&digest.finalize()))
 }

@@ -18,6 +18,7 @@ use crate::Error;
 use crate::clock::{self, Clock};
 use crate::letters::Letters;
 use crate::node::{Places, make_private, write_secret};
+use crate::summary::hex;
 use agreement::{
     Agreement, Annex, Digest, Filed, KeyChange, PartyId, Problem, Publications, PurposeId,
     RecordSet, Role, Schedule, Signature, Threshold,
@@ -351,12 +352,7 @@ fn demonstration(
 
 /// Makes a folder of a name that nobody else has taken.
 fn tempfile_beside(root: &Path) -> Result<PathBuf, Error> {
-    use std::fmt::Write as _;
-    let mut name = "demonstration-".to_owned();
-    for byte in &clock::random()?[..8] {
-        let _ = write!(name, "{byte:02x}");
-    }
-    let folder = root.join(name);
+    let folder = root.join(format!("demonstration-{}", hex(&clock::random()?[..8])));
     make_private(&folder)?;
     Ok(folder)
 }

@@ -18,7 +18,7 @@ use casework::{AskedSoFar, Entered, Run, Store as _};
 use jiff::{SignedDuration, Timestamp};
 use ledger::{Commitments, Disk, Log};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -304,12 +304,7 @@ impl Register {
 
     /// Marks an officer so that matters of one can be counted, and nobody else can tell whose they are.
     fn mark(&self, officer: &OfficerId) -> Result<String, Error> {
-        let mut mark = String::new();
-        for byte in summary::keyed(&self.secret, "officer", officer)? {
-            // Writing to a string can't fail.
-            let _ = write!(mark, "{byte:02x}");
-        }
-        Ok(mark)
+        Ok(summary::hex(&summary::keyed(&self.secret, "officer", officer)?))
     }
 }
 

@@ -269,6 +269,22 @@ impl App {
         &self.inner.store
     }
 
+    /// Does something that takes long with the node, on a thread of its own and not on one that answers pages: comparing keeps
+    /// every core busy. Others wait for the node meanwhile.
+    pub(crate) async fn with_node<T: Send + 'static>(
+        &self,
+        work: impl AsyncFnOnce(&App, &mut Node) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let (runtime, app) = (tokio::runtime::Handle::current(), self.clone());
+        let worked = tokio::task::spawn_blocking(move || {
+            runtime.block_on(async move {
+                let mut node = app.node().await;
+                work(&app, &mut node).await
+            })
+        });
+        worked.await.map_err(|error| Error::failed(&error))
+    }
+
     /// Returns the desk, where acts on cases become decisions, steps and entries.
     pub fn desk(&self) -> &Desk {
         &self.inner.desk

@@ -371,6 +371,16 @@ fn patterns(explanations: &[(LeadId, Explanation)]) -> Vec<PatternCount> {
     patterns
 }
 
+/// Spells bytes in hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a text cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 /// Digests a value under the program's pair secret: equal values have equal digests, and without the secret they say
 /// nothing. The purpose keeps digests of different things apart.
 pub(crate) fn keyed<T: Serialize>(

@@ -81,3 +81,18 @@ pub(crate) fn passed(error: crate::Error) -> datafusion_common::DataFusionError 
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
+
+/// A model for tests of the plans: of one column.
+#[cfg(test)]
+const SMALL_MODEL: &str = r#"
+name = "small"
+link = "between"
+prior = 0.01
+threshold = 0.0
+column = [{ name = "given", from = ["given"] }]
+rule = [{ keys = [{ column = "given" }] }]
+[[comparison]]
+name = "given"
+column = "given"
+level = [{ test = "exact", m = 0.7, u = 0.01 }, { test = "else", m = 0.3, u = 0.99 }]
+"#;

@@ -6,7 +6,10 @@ use crate::run::look_up;
 use jiff::{SignedDuration, Timestamp};
 
 /// How long before its entry persons can have been asked about: no longer than a run's permit lasts.
-pub(super) const LONGEST_REQUEST: SignedDuration = SignedDuration::from_hours(24);
+const LONGEST_REQUEST: SignedDuration = SignedDuration::from_hours(24);
+
+/// What to do about more than may be asked.
+pub(super) const WHO_ASKED: &str = "find out who asked, and what became of what was disclosed";
 
 impl Reading<'_> {
     /// Persons were asked about by name: with those of the days before there are no more than the floor lets a recipient ask
@@ -14,23 +17,34 @@ impl Reading<'_> {
     ///
     /// They are counted from when they were asked about, as the gate counts, and not from when that was recorded.
     pub(super) fn asked(&mut self, index: u64, (recorded, second): (Timestamp, i64), persons: u64) {
-        let at = Timestamp::from_second(second).unwrap_or(Timestamp::MIN);
-        if at > recorded || at < recorded - LONGEST_REQUEST {
-            let what = "persons were asked about at another time than that of the entry";
-            self.wrong(index, what, "find out who set the clock, and count anew by the entries");
-        }
+        let at = self.asked_at(index, recorded, second);
         self.asked.push((at, persons));
         let since = look_up::since(at);
         let counted: u64 =
             self.asked.iter().filter(|(at, _)| *at >= since).map(|(_, persons)| persons).sum();
         self.counted.asked += persons;
-        if counted > look_up::MOST_PERSONS {
+        self.not_too_many(index, counted);
+    }
+
+    /// Returns when persons were asked about: not later than that was recorded, and not long before.
+    pub(super) fn asked_at(&mut self, index: u64, recorded: Timestamp, second: i64) -> Timestamp {
+        let at = Timestamp::from_second(second).unwrap_or(Timestamp::MIN);
+        if at > recorded || at < recorded - LONGEST_REQUEST {
+            let what = "persons were asked about at another time than that of the entry";
+            self.wrong(index, what, "find out who set the clock, and count anew by the entries");
+        }
+        at
+    }
+
+    /// So many persons were asked about together with those of the days before.
+    pub(super) fn not_too_many(&mut self, index: u64, persons: u64) {
+        if persons > look_up::MOST_PERSONS {
             let what = format!(
-                "with it {counted} persons were asked about by name in {} days; the floor allows {} (F4)",
+                "with it {persons} persons were asked about by name in {} days; the floor allows {} (F4)",
                 look_up::DAYS,
                 look_up::MOST_PERSONS
             );
-            self.wrong(index, &what, "find out who asked, and what became of what was disclosed");
+            self.wrong(index, &what, WHO_ASKED);
         }
     }
 

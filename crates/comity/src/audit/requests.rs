@@ -1,7 +1,7 @@
 //! The audit of requests about named persons over all programs of a recipient (floor F4): a register holds no more than the
 //! floor lets a recipient and an officer ask, and what a program's ledger says was asked stands in its register as it says.
 
-use super::asked::LONGEST_REQUEST;
+use super::asked::WHO_ASKED;
 use super::{Audited, ORDER, Reading, Wrong};
 use crate::register::{DAYS, MOST_MATTERS, MOST_PERSONS, Matter, Matters, since};
 use jiff::Timestamp;
@@ -104,11 +104,7 @@ impl Reading<'_> {
     /// A register takes a request: with those of the days before there are no more persons than the floor lets a recipient
     /// ask about, and the officer has no more open matters than it lets one have.
     pub(super) fn matter_opened(&mut self, index: u64, recorded: Timestamp, matter: Matter) {
-        let at = Timestamp::from_second(matter.second).unwrap_or(Timestamp::MIN);
-        if at > recorded || at < recorded - LONGEST_REQUEST {
-            let what = "persons were asked about at another time than that of the entry";
-            self.wrong(index, what, "find out who set the clock, and count anew by the entries");
-        }
+        let at = self.asked_at(index, recorded, matter.second);
         let (from, officer) = (since(at).as_second(), matter.officer.clone());
         self.requests.persons = self.requests.persons.saturating_add(matter.persons);
         self.requests.matters.0.insert(index, matter);
@@ -116,17 +112,12 @@ impl Reading<'_> {
         let recent = matters.clone().filter(|matter| matter.second >= from);
         let persons = recent.fold(0_u64, |sum, matter| sum.saturating_add(matter.persons));
         let open = matters.filter(|matter| matter.is_open && matter.officer == officer).count();
-        if persons > MOST_PERSONS {
-            let what = format!(
-                "with it {persons} persons were asked about by name in {DAYS} days; the floor allows {MOST_PERSONS} (F4)"
-            );
-            self.wrong(index, &what, "find out who asked, and what became of what was disclosed");
-        }
+        self.not_too_many(index, persons);
         if open as u64 > MOST_MATTERS {
             let what = format!(
                 "with it one officer has {open} open matters; the floor allows {MOST_MATTERS} (F4)"
             );
-            self.wrong(index, &what, "find out who asked, and what became of what was disclosed");
+            self.wrong(index, &what, WHO_ASKED);
         }
     }
 

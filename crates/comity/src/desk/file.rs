@@ -1,6 +1,7 @@
 //! A case put as the gate asks about it: what it holds so far, and what an action brings. Nothing personal is in it.
 
 use crate::event::Event;
+use crate::summary::hex;
 use agreement::{
     CaseFile, CaseStage, Death, Decided, Emergency, NoticeServed, ProposedAction, Reviews, Service,
     Undo,
@@ -137,7 +138,7 @@ pub(super) fn action(case: &Case, step: &Step, now: Timestamp) -> Option<Propose
 
 /// Returns a digest as it is written elsewhere: 64 hexadecimal digits.
 pub(super) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    hex(&Sha256::digest(bytes))
 }
 
 fn reviews(case: &Case) -> Option<Reviews> {

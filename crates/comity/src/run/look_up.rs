@@ -2,7 +2,7 @@
 //!
 //! It goes the path of a run, under the same permits, and is confined to those who are named; what is found about them
 //! becomes leads, disclosed and accounted for as a run's are. Before that the gate is asked whether this officer may ask
-//! about so many: what was asked in the last 90 days comes from the case store and not from whoever asks. The source's file
+//! about so many: what was asked in the last 90 days comes from case store and register, and not from whoever asks. The source's file
 //! is opened only then. A look-up is no part of a pilot, and closes nothing that a run holds.
 //!
 //! It is counted in the recipient's register of requests, with those of its other programs ([`crate::register`]). The register
@@ -14,12 +14,11 @@ use crate::desk::Officer;
 use crate::event::{Event, commit};
 use crate::node::{Answer, Node};
 use crate::program::Program;
-use crate::register::{Register, Unbegun};
+use crate::register::{self, Register, Unbegun};
 use crate::report::Report;
 use crate::{Error, summary};
 use agreement::{Act, By, CaseRequest, CycleId, OfficerRole, RecordsAsked, Refusal};
 use casework::{Actor, Asked, Drafts, Run, RunState, Store as _};
-use std::fmt::Write as _;
 
 pub use crate::register::{DAYS, MOST_MATTERS, MOST_PERSONS, since};
 
@@ -35,17 +34,13 @@ pub async fn look_up(
     files: &CycleId,
     watch: &mut dyn Watch,
 ) -> Result<Outcome, Error> {
-    let mut known = String::new();
-    for byte in summary::keyed(&node.pair_secret, "asked", &rows.spelled())? {
-        // Writing to a string can't fail.
-        let _ = write!(known, "{byte:02x}");
-    }
+    let known = summary::keyed(&node.pair_secret, "asked", &rows.spelled())?;
     let asked = Asked {
         officer: officer.id.to_string(),
         persons: rows.len() as u64,
         second: node.now().as_second(),
         cycle: files.to_string(),
-        rows: known,
+        rows: summary::hex(&known),
         entered: None,
     };
     let runs = node.store.runs().await?;
@@ -79,7 +74,7 @@ pub async fn look_up(
         }
     }
     let register = if is_writable {
-        Some(counted_in(program, run.node, &runs).await?)
+        Some(register_of(program, run.node, &runs).await?)
     } else {
         // The gate refuses, and nothing is entered.
         None
@@ -242,7 +237,6 @@ pub async fn give_up(
     let begun = runs.iter().find(waits).ok_or_else(not_broken_off)?;
     let asked = begun.asked().ok_or_else(not_broken_off)?;
     node.drain().await?;
-    let mut register = counted_in(program, node, &runs).await?;
     let (cycle, files) = (begun.cycle.parse()?, asked.cycle.parse()?);
     let mut run = Running::new(program, node, &files, watch).await?;
     (run.cycle, run.asked) = (&cycle, Some(asked));
@@ -253,14 +247,14 @@ pub async fn give_up(
     let event = Event::RecordsDropped { run: begun.id.clone() };
     let why = "the look-up was given up";
     let report = run.close_rest(begun.clone(), why, vec![(event, commitments)]).await?;
-    let runs = run.node.store.runs().await?;
-    register.follow(run.node, &runs, Unbegun::Close).await?;
+    // A register that is lost is no reason to keep it open. Should this fail, the next look-up tells it.
+    let _ = register::tell(program, node).await;
     Ok(report)
 }
 
 /// Opens the register that a program's look-ups are counted in, holds it to what the program has entered, and tells it which of
 /// that is over. The store must be known to fit the ledger.
-async fn counted_in(program: &Program, node: &Node, runs: &[Run]) -> Result<Register, Error> {
+async fn register_of(program: &Program, node: &Node, runs: &[Run]) -> Result<Register, Error> {
     let mut register = Register::open(program, &node.places).await?;
     register.hold_to(node, runs).await?;
     register.follow(node, runs, Unbegun::Close).await?;

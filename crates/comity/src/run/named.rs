@@ -51,7 +51,6 @@ impl Rows {
     /// # Errors
     /// The file cannot be read, or lacks a column.
     pub fn read(program: &Program, path: &Path) -> Result<Rows, Error> {
-        let (_, set) = program.recipient()?;
         let columns = Rows::columns(program)?;
         let projection = Projection::new(columns.iter().map(|name| (name.as_str(), Kind::Text)));
         let spec = FileSpec::new(path, own::format_of(path, b','));
@@ -61,19 +60,12 @@ impl Rows {
             Err(admit::Error::NoRecords { .. }) => return Ok(Rows::default()),
             Err(error) => return Err(error.into()),
         };
-        let read = |name: &str, row: usize| {
+        let value = |name: &String, row: usize| {
             let value = extract::value(&admitted.batch, name, row)?;
-            Some(folded(&extract::spelled(&value))).filter(|text| !is_placeholder(text))
+            Some((name.clone(), extract::spelled(&value)))
         };
-        let rows = (0..admitted.batch.num_rows()).map(|row| Row {
-            case_id: id_of(set).and_then(|name| {
-                let value = extract::value(&admitted.batch, name, row)?;
-                let text = extract::spelled(&value).trim().to_owned();
-                Some(text).filter(|text| !is_placeholder(text))
-            }),
-            gives: asked_for(set).map(|name| (name.to_owned(), read(name, row))).collect(),
-        });
-        Ok(Rows { id: id_of(set).unwrap_or_default().to_owned(), rows: rows.collect() })
+        let row = |row| columns.iter().filter_map(|name| value(name, row)).collect();
+        Rows::of(program, (0..admitted.batch.num_rows()).map(row))
     }
 
     /// Takes rows that were typed or read elsewhere: of each, the value of every column.

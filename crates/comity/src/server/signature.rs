@@ -8,6 +8,7 @@
 
 use crate::node::{Places, write_secret};
 use crate::program::read;
+pub(crate) use crate::summary::hex;
 use crate::{Error, clock};
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
@@ -185,15 +186,6 @@ fn base(parts: &[(&str, String)], params: &str) -> String {
     }
     base.extend(["\"@signature-params\": ", params]);
     base
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a text cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! nobody is answered for who was not asked about (floor F2, F4, F8, F9, F10, F12).
 
 use super::place::{
-    AtPoint, Nobody, Place, at, in_stage, lift_stay, pairs, record_stay, refused, wait_for,
+    AtPoint, Nobody, Place, at, in_stage, lift_stay, pairs, record_stay, refused, staying_at,
 };
 use agreement::{OfficerId, OfficerRole, Scope};
 use casework::{CaseStore as _, Drafts, Judgement, Lead, Run, RunState, Stage, Store as _};
@@ -278,16 +278,7 @@ async fn what_waits_when_the_agreement_changes_is_closed_and_the_same_request_be
     let complete = complete(&place);
     let chosen = held(&place, &complete).await;
     let named = rows(&place, [&complete[&chosen[0].found.case_id]]);
-    let places = place.places();
-    let mut watch = AtPoint::new(move |passed, _| {
-        if passed == Point::Planned {
-            let places = places.clone();
-            wait_for(async move {
-                let store = places.open_store().await.unwrap();
-                record_stay(&store, "27-cv-1", Scope::default(), at(2)).await;
-            });
-        }
-    });
+    let mut watch = staying_at(&place, (Point::Planned, 0), at(2));
     let dana = verifier("dana");
     let outcome = watched(&place, &dana, &named, at(2), &mut watch).await.unwrap();
     assert!(matches!(outcome, Outcome::Withheld(_)), "{outcome:?}");
@@ -488,16 +479,7 @@ async fn a_stay_in_the_middle_of_a_look_up_withholds_it_until_it_is_lifted_and_i
         let complete = complete(&place);
         let chosen = held(&place, &complete).await;
         let named = rows(&place, chosen.iter().take(3).map(|lead| &complete[&lead.found.case_id]));
-        let places = place.places();
-        let mut watch = AtPoint::new(move |passed, _| {
-            if passed == point {
-                let places = places.clone();
-                wait_for(async move {
-                    let store = places.open_store().await.unwrap();
-                    record_stay(&store, "27-cv-1", Scope::default(), at(2)).await;
-                });
-            }
-        });
+        let mut watch = staying_at(&place, (point, 0), at(2));
         let dana = verifier("dana");
         let outcome = watched(&place, &dana, &named, at(2), &mut watch).await.unwrap();
         let stayed = Withheld::Stayed { order: "27-cv-1".to_owned() };

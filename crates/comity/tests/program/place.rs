@@ -422,6 +422,25 @@ impl<Deed: FnMut(Point, usize)> Watch for AtPoint<Deed> {
     }
 }
 
+/// Records a stay of everything when a point of what is watched is passed for the nth time, as another process would: through a
+/// store of its own.
+pub(crate) fn staying_at(
+    place: &Place,
+    (point, nth): (Point, usize),
+    now: Timestamp,
+) -> AtPoint<impl FnMut(Point, usize) + use<>> {
+    let places = place.places();
+    AtPoint::new(move |passed, before| {
+        if (passed, before) == (point, nth) {
+            let places = places.clone();
+            wait_for(async move {
+                let store = places.open_store().await.unwrap();
+                record_stay(&store, "27-cv-1", Scope::default(), now).await;
+            });
+        }
+    })
+}
+
 /// Waits for a future where a watch cannot: on a thread of its own.
 pub(crate) fn wait_for<F: Future<Output = ()> + Send>(work: F) {
     std::thread::scope(|scope| {

@@ -2,8 +2,8 @@
 //! matters too, and what was broken off can be given up (floor F4).
 
 use super::look_up::{asked, complete, held, id_of, of_run, piloted, rows, verifier, watched};
-use super::place::{AtPoint, Place, at, lift_stay, record_stay, refused, wait_for};
-use agreement::{OfficerId, Scope};
+use super::place::{Place, at, lift_stay, refused, staying_at};
+use agreement::OfficerId;
 use casework::{Judgement, RunState, Stage, Store as _};
 use comity::Error;
 use comity::audit::{Audited, audit, hold_against};
@@ -192,16 +192,7 @@ async fn a_look_up_that_was_broken_off_is_given_up_by_another_officer_and_nothin
     let known = complete(&place);
     let chosen = held(&place, &known).await;
     let named = rows(&place, [&known[&chosen[0].found.case_id]]);
-    let places = place.places();
-    let mut watch = AtPoint::new(move |passed, _| {
-        if passed == Point::Recorded {
-            let places = places.clone();
-            wait_for(async move {
-                let store = places.open_store().await.unwrap();
-                record_stay(&store, "27-cv-1", Scope::default(), at(2)).await;
-            });
-        }
-    });
+    let mut watch = staying_at(&place, (Point::Recorded, 0), at(2));
     let outcome = watched(&place, &verifier("dana"), &named, at(2), &mut watch).await.unwrap();
     assert!(matches!(outcome, Outcome::Withheld(_)), "{outcome:?}");
     let drop_it = async |officer: &Officer, name: &str, minute: i64| {
@@ -332,4 +323,37 @@ async fn a_case_store_that_knows_nothing_of_a_matter_does_not_close_it_by_the_wa
     let open: Vec<u64> =
         register.matters().iter().filter(|(_, one)| one.is_open).map(|(index, _)| *index).collect();
     assert!(open.len() == 1 && !open.contains(&unknown.matter), "{open:?}");
+}
+
+#[tokio::test]
+async fn a_look_up_can_be_given_up_though_its_register_is_lost() {
+    let temporary = TempDir::new().unwrap();
+    let folder = temporary.path().join("requests");
+    let place = piloted().await;
+    name_register(&place, &folder);
+    Register::begin(&place.program(at(1)), &place.places()).await.unwrap();
+    let known = complete(&place);
+    let chosen = held(&place, &known).await;
+    let named = rows(&place, [&known[&chosen[0].found.case_id]]);
+    let mut watch = staying_at(&place, (Point::Planned, 0), at(2));
+    let outcome = watched(&place, &verifier("dana"), &named, at(2), &mut watch).await.unwrap();
+    assert!(matches!(outcome, Outcome::Withheld(_)), "{outcome:?}");
+    fs::remove_dir_all(&folder).unwrap();
+    // Were it kept open, no other register would ever be taken.
+    let mut node = place.node(at(3)).await;
+    let (program, mut nobody) = (place.program(at(3)), super::place::Nobody);
+    let officer = verifier("eli");
+    let dropped = give_up(&program, &mut node, &officer, "look-up-1", &mut nobody);
+    assert_eq!(Box::pin(dropped).await.unwrap().run, "look-up-1");
+    assert!(node.store.open_matters().await.unwrap().is_empty());
+    drop(node);
+    lift_stay(&place.store().await, 1, at(4)).await;
+    // Another register is taken when the 90 days are over, and no day earlier.
+    Register::begin(&program, &place.places()).await.unwrap();
+    let days = |days: i64| at(2) + jiff::SignedDuration::from_hours(24 * days);
+    let dana = verifier("dana");
+    let early = watched(&place, &dana, &named, days(90), &mut super::place::Nobody).await;
+    assert!(matches!(early, Err(Error::OtherRegister { .. })), "{early:?}");
+    id_of(&asked(&place, &dana, &named, days(91)).await);
+    place.assert_sound("another register after 90 days");
 }

@@ -2,7 +2,7 @@
 //! over all three (floor F8, F9).
 
 use super::place::{
-    AtPoint, Nobody, Place, at, in_stage, lift_stay, record_stay, refused, request, wait_for,
+    AtPoint, Nobody, Place, at, in_stage, lift_stay, record_stay, refused, request, staying_at,
 };
 use agreement::{Act, CycleId, Decision, Permit, Scope};
 use casework::{Database, Disclosure, Stage, Store as _};
@@ -268,16 +268,7 @@ async fn a_run_that_goes_on_over_a_forged_opening_releases_nothing() {
 /// Runs, and records a stay of everything through a store of its own when a point is passed for the nth time.
 async fn stayed_at(point: Point, nth: usize) -> (Place, Outcome) {
     let place = Place::with_pilot(ROOM);
-    let places = place.places();
-    let mut watch = AtPoint::new(move |passed, before| {
-        if (passed, before) == (point, nth) {
-            let places = places.clone();
-            wait_for(async move {
-                let store = places.open_store().await.unwrap();
-                record_stay(&store, "27-cv-1", Scope::default(), at(0)).await;
-            });
-        }
-    });
+    let mut watch = staying_at(&place, (point, nth), at(0));
     let outcome = place.watched("2027Q1", at(0), &mut watch).await.unwrap();
     (place, outcome)
 }

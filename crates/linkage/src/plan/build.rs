@@ -97,28 +97,16 @@ pub(super) fn in_order(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Execution
 mod tests {
     use datafusion_physical_plan::empty::EmptyExec;
 
+    use super::super::SMALL_MODEL;
     use super::super::assign::Tally;
     use super::super::pool::Load;
     use super::super::rows::row_schema;
     use super::*;
     use crate::Model;
 
-    const MODEL: &str = r#"
-name = "small"
-link = "between"
-prior = 0.01
-threshold = 0.0
-column = [{ name = "given", from = ["given"] }]
-rule = [{ keys = [{ column = "given" }] }]
-[[comparison]]
-name = "given"
-column = "given"
-level = [{ test = "exact", m = 0.7, u = 0.01 }, { test = "else", m = 0.3, u = 0.99 }]
-"#;
-
     #[test]
     fn memory_is_shared_out_among_what_stands_in_a_plan() {
-        let model = Arc::new(Model::from_toml(MODEL).unwrap());
+        let model = Arc::new(Model::from_toml(SMALL_MODEL).unwrap());
         let rows = || Arc::new(EmptyExec::new(row_schema(&model)));
         let three = NonZeroUsize::new(3).unwrap();
         let parts = |plan: &Arc<dyn ExecutionPlan>| {

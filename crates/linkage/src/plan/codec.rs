@@ -213,25 +213,13 @@ mod tests {
     use datafusion_physical_plan::empty::EmptyExec;
     use proptest::prelude::*;
 
+    use super::super::SMALL_MODEL;
     use super::*;
     use crate::Model;
     use crate::plan::assign::Tally;
 
-    const MODEL: &str = r#"
-name = "small"
-link = "between"
-prior = 0.01
-threshold = 0.0
-column = [{ name = "given", from = ["given"] }]
-rule = [{ keys = [{ column = "given" }] }]
-[[comparison]]
-name = "given"
-column = "given"
-level = [{ test = "exact", m = 0.7, u = 0.01 }, { test = "else", m = 0.3, u = 0.99 }]
-"#;
-
     fn model() -> Arc<Model> {
-        Arc::new(Model::from_toml(MODEL).unwrap())
+        Arc::new(Model::from_toml(SMALL_MODEL).unwrap())
     }
 
     fn rows() -> Arc<dyn ExecutionPlan> {

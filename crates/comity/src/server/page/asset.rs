@@ -1,8 +1,8 @@
 //! The console's two files, style and script, under addresses that carry their digest, so that a browser may keep them
 //! for ever and never has an old one.
 
+use crate::summary::hex;
 use sha2::{Digest as _, Sha256};
-use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 /// A file that pages need.
@@ -20,12 +20,7 @@ pub(crate) struct Asset {
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     let asset = |name, kind, bytes: &'static [u8]| {
-        let digest = Sha256::digest(bytes);
-        let digest = digest.iter().take(16).fold(String::new(), |mut text, byte| {
-            // Writing to a string can't fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        });
+        let digest = hex(&Sha256::digest(bytes)[..16]);
         Asset { name, kind, bytes, digest }
     };
     vec![

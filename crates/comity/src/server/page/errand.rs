@@ -104,7 +104,7 @@ pub(super) async fn show(
                     "What had gone out by then is in the ledger. Running the program again goes on where it stopped."
                 }
                 What::LookUp => {
-                    "What had gone out by then is in the ledger, and it counts. Asking again with the same persons goes on where it stopped."
+                    "It counts. What had gone out by then is in the ledger: asked again with the same persons, it goes on there. If nothing had been found yet, it counts again."
                 }
                 What::WorkList | What::PrintFile | What::Results | What::Mail | What::Report => {
                     "Nothing was made, and nothing went out."

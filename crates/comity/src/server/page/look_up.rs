@@ -187,24 +187,19 @@ async fn carry_out(
     cycle: CycleId,
     progress: Progress,
 ) -> Result<Ended, Error> {
-    let runtime = tokio::runtime::Handle::current();
-    // Comparing keeps every core busy: on a thread of its own, and not on one that answers pages.
-    let worked = tokio::task::spawn_blocking(move || {
-        runtime.block_on(async move {
-            let mut node = app.node().await;
-            let mut follow = Follow::of(progress);
-            let asked = look_up(app.program(), &mut node, &officer, &rows, &cycle, &mut follow);
-            let outcome = Box::pin(asked).await?;
-            let found = match &outcome {
-                Outcome::Done(report) | Outcome::Again(report) => {
-                    Some(found(&node.store.leads(Some(&report.run)).await?, &rows, &report.run))
-                }
-                Outcome::Refused(_) | Outcome::Withheld(_) => None,
-            };
-            Ok::<_, crate::Error>((outcome, found))
-        })
+    let worked = app.with_node(async move |app, node| {
+        let mut follow = Follow::of(progress);
+        let asked = look_up(app.program(), node, &officer, &rows, &cycle, &mut follow);
+        let outcome = Box::pin(asked).await?;
+        let found = match &outcome {
+            Outcome::Done(report) | Outcome::Again(report) => {
+                Some(found(&node.store.leads(Some(&report.run)).await?, &rows, &report.run))
+            }
+            Outcome::Refused(_) | Outcome::Withheld(_) => None,
+        };
+        Ok::<_, crate::Error>((outcome, found))
     });
-    match worked.await.map_err(|error| Error::failed(&error))?? {
+    match worked.await?? {
         (_, Some(found)) => Ok(Ended::LookedUp(found)),
         (Outcome::Refused(refusal), None) => Err(Error::Refused(Box::new(refusal))),
         (Outcome::Withheld(Withheld::Stopped), None) => Ok(Ended::Cancelled),
@@ -263,17 +258,12 @@ pub(super) async fn give_up(
     officer: SignedIn,
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
-    let (runtime, by, name) = (tokio::runtime::Handle::current(), officer.at_desk(), id);
-    // As a look-up itself does, so that a page's thread waits for no ledger.
-    let dropped = tokio::task::spawn_blocking(move || {
-        runtime.block_on(async move {
-            let mut node = app.node().await;
-            let mut follow = Follow::of(Progress::default());
-            Box::pin(drop_it(app.program(), &mut node, &by, &name, &mut follow)).await
-        })
+    let by = officer.at_desk();
+    let dropped = app.with_node(async move |app, node| {
+        let mut follow = Follow::of(Progress::default());
+        Box::pin(drop_it(app.program(), node, &by, &id, &mut follow)).await
     });
-    let dropped = dropped.await.map_err(|error| Error::failed(&error))?;
-    match dropped {
+    match dropped.await? {
         Err(crate::Error::NotBrokenOff { .. }) => Err(Error::NotFound),
         dropped => {
             let report = dropped?;

@@ -115,7 +115,7 @@ fn parts(counts: &Counts) -> Vec<Part> {
         parts.push(Part::banner(
             Tone::Bad,
             "Reversals stop the program",
-            "More than a fifth of what was decided was reversed. No run opens leads before the model is looked at again.",
+            "More than a fifth of what was decided was reversed. No notice goes out and no action is taken before the model is looked at again.",
         ));
     }
     parts.push(Part::Cards(vec![

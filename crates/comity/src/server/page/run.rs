@@ -56,16 +56,11 @@ pub(super) async fn begin(
 }
 
 async fn carry_out(app: App, cycle: CycleId, progress: Progress) -> Result<Ended, Error> {
-    let runtime = tokio::runtime::Handle::current();
-    // Comparing keeps every core busy: on a thread of its own, and not on one that answers pages.
-    let worked = tokio::task::spawn_blocking(move || {
-        runtime.block_on(async move {
-            let mut node = app.node().await;
-            let mut follow = Follow::of(progress);
-            Box::pin(run(app.program(), &mut node, &cycle, &mut follow)).await
-        })
+    let worked = app.with_node(async move |app, node| {
+        let mut follow = Follow::of(progress);
+        Box::pin(run(app.program(), node, &cycle, &mut follow)).await
     });
-    match worked.await.map_err(|error| Error::failed(&error))?? {
+    match worked.await?? {
         Outcome::Done(report) | Outcome::Again(report) => {
             let counts = &report.counts;
             Ok(Ended::Ran(vec![
