@@ -22,6 +22,10 @@ pub(crate) trait Work {
 
 /// The processor that this runs on.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(dead_code, reason = "other kinds have nothing newer that is looked for")
+)]
 pub(crate) struct Processor {
     /// Whether it has AVX2 and the instructions that count and find bits. Only detection sets it.
     modern: bool,
