@@ -87,6 +87,30 @@ fn linkage_knows_no_law_and_law_knows_no_database_or_query_engine() {
 }
 
 #[test]
+fn linkage_takes_logarithms_powers_and_angles_from_one_file() {
+    // The standard library's are the system's, whose last bit depends on the processor.
+    let functions = [
+        "ln", "ln_1p", "log", "log2", "log10", "exp", "exp2", "exp_m1", "powf", "sin", "cos",
+        "tan", "sin_cos", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "cbrt", "hypot",
+        "mul_add",
+    ];
+    let source = root().join("crates/linkage/src");
+    for path in files(&source, ".rs") {
+        if path.ends_with("elementary.rs") {
+            continue;
+        }
+        let text = read(&path);
+        for function in functions {
+            let taken =
+                [format!(".{function}("), format!("f64::{function}"), format!("f32::{function}")];
+            for taken in taken.iter().filter(|taken| text.contains(taken.as_str())) {
+                panic!("{}: `{taken}` is the system's; take that of elementary.rs", shown(&path));
+            }
+        }
+    }
+}
+
+#[test]
 fn every_file_begins_by_saying_what_it_is_for() {
     for path in files(&root().join("crates"), ".rs") {
         let text = read(&path);

@@ -16,6 +16,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::elementary::{exp, exp2};
 use crate::link::Pair;
 use crate::model::Model;
 use crate::rivals::alone;
@@ -193,7 +194,7 @@ fn line(judged: &[Judged]) -> Option<(f64, f64)> {
     let natural = std::f64::consts::LN_2;
     let (mut shift, mut stretch) = (0.0f64, 0.0f64);
     for _ in 0..50 {
-        let slope = stretch.exp();
+        let slope = exp(stretch);
         let precision = (1.0 / FREEDOM.0.powi(2), 1.0 / FREEDOM.1.powi(2));
         let mut gradient = (-shift * precision.0, -stretch * precision.1);
         let mut hessian = (precision.0, 0.0, precision.1);
@@ -220,7 +221,7 @@ fn line(judged: &[Judged]) -> Option<(f64, f64)> {
             break;
         }
     }
-    Some((shift / natural, stretch.exp()))
+    Some((shift / natural, exp(stretch)))
 }
 
 #[derive(Clone, Default)]
@@ -290,7 +291,7 @@ pub fn from_second_hits(
     counts: &[f64],
 ) -> SecondHits {
     let odds: Vec<f64> =
-        pairs.iter().map(|pair| calibrated(points, pair.weight).min(900.0).exp2()).collect();
+        pairs.iter().map(|pair| exp2(calibrated(points, pair.weight).min(900.0))).collect();
     let same_source = |one: &Pair, other: &Pair| one.source == other.source;
     let lengths: Vec<usize> = pairs.chunk_by(same_source).map(<[Pair]>::len).collect();
     let mut sums = Vec::with_capacity(lengths.len());

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::block::Blocks;
 use crate::calibrate::{Point, by_second_hits};
+use crate::elementary::exp;
 use crate::link::{Detail, Pair, score_pairs};
 use crate::model::{Link, OneToOne, ThresholdRule};
 use crate::one_to_one::settle;
@@ -423,7 +424,7 @@ fn missed(made: &[f64]) -> f64 {
 
 /// A count with a mean of 1.
 fn poisson(dice: &mut Dice) -> f64 {
-    let (mut at, mut chance, mut count) = (dice.share(), (-1.0f64).exp(), 0.0);
+    let (mut at, mut chance, mut count) = (dice.share(), exp(-1.0), 0.0);
     while at >= chance && count < 20.0 {
         at -= chance;
         count += 1.0;

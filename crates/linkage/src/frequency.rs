@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::compare::list::{Lists, in_common};
+use crate::elementary::{exp2, log2};
 use crate::model::{Comparison, Level, Test};
 use crate::record::{RecordRef, Side};
 use crate::tables::{NO_VALUE, Tables, Values};
@@ -105,7 +106,7 @@ impl Frequencies {
             let mut by_items = vec![None];
             by_items.extend(comparison.levels.iter().map(|level| {
                 let u = level.u.filter(|_| level.test.asks_for_equal_items());
-                u.filter(|_| lists.is_some() && level.column.is_none()).map(f64::log2)
+                u.filter(|_| lists.is_some() && level.column.is_none()).map(log2)
             }));
             let mut adjusted = vec![false];
             adjusted.extend(frequency.levels_taking(comparison));
@@ -119,7 +120,7 @@ impl Frequencies {
                 column,
                 weight: frequency.weight,
                 least: frequency.minimum_u,
-                exact: exact_u.log2(),
+                exact: log2(exact_u),
                 adjusted,
                 logs: logs_of(&shares, frequency.minimum_u),
                 by_items,
@@ -241,7 +242,7 @@ impl Frequencies {
         ranks.extend((!logs.is_empty()).then_some(logs.len()));
         let of = |rank: usize| {
             let log = logs[rank - 1];
-            Ranked { rank, share: log.exp2(), part: shares.weight * (shares.exact - log) }
+            Ranked { rank, share: exp2(log), part: shares.weight * (shares.exact - log) }
         };
         Some(ranks.into_iter().map(of).collect())
     }
@@ -388,7 +389,7 @@ fn counts_of(tables: &Tables, column: usize) -> Vec<u64> {
 
 fn logs_of(shares: &[Option<f64>], least: f64) -> Vec<Option<f64>> {
     let log = |share: &Option<f64>| {
-        share.filter(|share| *share > 0.0).map(|share| share.max(least).log2())
+        share.filter(|share| *share > 0.0).map(|share| log2(share.max(least)))
     };
     shares.iter().map(log).collect()
 }

@@ -24,6 +24,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::elementary::{exp2, ln};
 use crate::link::Pair;
 use crate::model::{Comparison, KinClass, Level, MOST_COMPARISONS, MOST_LEVELS};
 use crate::pattern::Pattern;
@@ -180,7 +181,7 @@ impl<'e> Fitting<'e> {
         let kin: Vec<f64> = self.rows.iter().map(|row| self.kin_odds(row)).collect();
         let odds = |index: usize| {
             let sum = self.evidence.pairs[index].weight.min(900.0);
-            1.0 / ((-sum).exp2() + kin[self.row_of[index]])
+            1.0 / (exp2(-sum) + kin[self.row_of[index]])
         };
         let mut heavy = vec![0.0; self.rows.len()];
         let (mut same, mut partnered) = (0.0, 0.0);
@@ -300,7 +301,7 @@ impl<'e> Fitting<'e> {
                 *part = pairs[row.rule] * shares.chance(row);
                 whole += *part;
             }
-            likelihood += different * (whole / all).max(LEAST_SHARE).ln();
+            likelihood += different * ln((whole / all).max(LEAST_SHARE));
             if whole <= 0.0 {
                 continue;
             }
@@ -353,11 +354,11 @@ impl<'e> Fitting<'e> {
             .iter()
             .zip(&self.different)
             .filter(|(_, different)| **different > 0.0)
-            .map(|(row, different)| different * (self.expected(row) / all).max(LEAST_SHARE).ln())
+            .map(|(row, different)| different * ln((self.expected(row) / all).max(LEAST_SHARE)))
             .sum();
         let free: usize = self.u.iter().map(|levels| levels.len() - 1).sum();
         let parameters = classes * (free + self.strangers.len()) as f64;
-        parameters * pairs.max(1.0).ln() - 2.0 * likelihood
+        parameters * ln(pairs.max(1.0)) - 2.0 * likelihood
     }
 
     fn classes(self) -> (Vec<KinClass>, Vec<KinErrors>) {

@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod compare;
 mod dictionary;
 mod digest;
+mod elementary;
 mod error;
 pub mod estimate;
 pub mod evaluate;

@@ -6,6 +6,7 @@
 //! Sources: Dempster, Laird and Rubin, 1977; Winkler, [Using the EM Algorithm for Weight
 //! Computation](https://www.census.gov/library/working-papers/2000/adrm/rr2000-05.html), 1988.
 
+use crate::elementary::{exp, ln};
 use crate::pattern::Pattern;
 use crate::{Error, Result};
 
@@ -91,11 +92,11 @@ pub fn maximise_beside(
     let mut history = Vec::new();
     while iteration < iterations && !converged {
         iteration += 1;
-        let prior = (same / (1.0 - same)).ln();
+        let prior = ln(same / (1.0 - same));
         let logs: Vec<Vec<f64>> = m
             .iter()
             .zip(&u)
-            .map(|(m, u)| m.iter().zip(u).map(|(m, u)| m.ln() - u.ln()).collect())
+            .map(|(m, u)| m.iter().zip(u).map(|(m, u)| ln(*m) - ln(*u)).collect())
             .collect();
         same_at.clone_from(&zeros);
         let mut different_at = zeros.clone();
@@ -107,11 +108,8 @@ pub fn maximise_beside(
                     odds += logs[level];
                 }
             }
-            let chance = if odds >= 0.0 {
-                1.0 / (1.0 + (-odds).exp())
-            } else {
-                odds.exp() / (1.0 + odds.exp())
-            };
+            let chance =
+                if odds >= 0.0 { 1.0 / (1.0 + exp(-odds)) } else { exp(odds) / (1.0 + exp(odds)) };
             let (count, here) = (*count as f64, *count as f64 * chance);
             all_same += here;
             for comparison in 0..logs.len() {
@@ -307,7 +305,7 @@ pub(crate) mod tests {
         let besides: Vec<f64> = pairs
             .iter()
             .map(|(pattern, common)| match pattern.level(0) {
-                1 => (u[0] / common).ln(),
+                1 => ln(u[0] / common),
                 _ => 0.0,
             })
             .collect();

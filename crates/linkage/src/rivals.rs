@@ -9,6 +9,7 @@
 //! It settles nothing: see `one_to_one`.
 
 use crate::calibrate::{Point, calibrated};
+use crate::elementary::exp2;
 use crate::link::Pair;
 use crate::model::{Link, OneToOne};
 use crate::record::RecordRef;
@@ -88,7 +89,7 @@ impl Rivals {
         let odds: Vec<f64> = self
             .weights
             .iter()
-            .map(|weight| calibrated(calibration, *weight).min(900.0).exp2())
+            .map(|weight| exp2(calibrated(calibration, *weight).min(900.0)))
             .collect();
         let (mut by_source, mut by_recipient) = (vec![0.0; self.seen[0]], vec![0.0; self.seen[1]]);
         for place in &self.order {

@@ -12,6 +12,7 @@
 //! -log2(2^-sum + Σ r_c Π h_c/m), r_c being `for_each_same`. A frequency part cancels between S and c: kin have a rare
 //! surname for the reason that the same individual has it on both records.
 
+use crate::elementary::{exp2, ln_1p, log2};
 use crate::model::{Comparison, KinClass, Model};
 use crate::pattern::Pattern;
 use crate::record::RecordRef;
@@ -87,7 +88,7 @@ impl<'t> Scorer<'t> {
             let mut weights = vec![0.0];
             weights.extend(comparison.levels.iter().map(|level| match (level.m, level.u) {
                 // The difference, for the quotient of the smallest u would be infinite.
-                (Some(m), Some(u)) => m.log2() - u.log2(),
+                (Some(m), Some(u)) => log2(m) - log2(u),
                 _ => 0.0,
             }));
             weights
@@ -185,8 +186,8 @@ impl<'t> Scorer<'t> {
     ///
     /// It is minus infinity where the model holds no class of kin.
     pub fn kin(&self, pattern: Pattern) -> f64 {
-        let odds: f64 = self.kin.iter().map(|class| class.odds(pattern).exp2()).sum();
-        odds.log2()
+        let odds: f64 = self.kin.iter().map(|class| exp2(class.odds(pattern))).sum();
+        log2(odds)
     }
 
     /// Says how likely a pair of this pattern and sum is of each class, if the model is right.
@@ -194,7 +195,7 @@ impl<'t> Scorer<'t> {
         let logs: Vec<f64> = self.kin.iter().map(|class| class.odds(pattern)).collect();
         // Over the largest, so that none overflows.
         let most = logs.iter().copied().fold((-sum).max(0.0), f64::max);
-        let of = |log: f64| (log - most).exp2();
+        let of = |log: f64| exp2(log - most);
         let (same, strangers) = (of(0.0), of(-sum));
         let kin: Vec<f64> = logs.into_iter().map(of).collect();
         let all = same + strangers + kin.iter().sum::<f64>();
@@ -233,19 +234,19 @@ impl<'t> Scorer<'t> {
 fn kin_logs(class: &KinClass, comparisons: &[Comparison]) -> KinLogs {
     let partial = comparisons.iter().zip(&class.levels).map(|(comparison, levels)| {
         let logs = comparison.levels.iter().zip(levels).map(|(level, share)| match level.m {
-            Some(m) => share.log2() - m.log2(),
+            Some(m) => log2(*share) - log2(m),
             None => 0.0,
         });
         std::iter::once(0.0).chain(logs).collect()
     });
-    KinLogs { for_each_same: class.for_each_same.log2(), partial: partial.collect() }
+    KinLogs { for_each_same: log2(class.for_each_same), partial: partial.collect() }
 }
 
 /// Returns what odds of `kin` (log2, kin against the same individual) take off a sum: -log2(1 + 2^(sum + kin)).
 pub(crate) fn kin_part(kin: f64, sum: f64) -> f64 {
     let against = sum + kin;
     // Split at 0, so that neither side overflows.
-    -(against.max(0.0) + (-against.abs()).exp2().ln_1p() / std::f64::consts::LN_2)
+    -(against.max(0.0) + ln_1p(exp2(-against.abs())) / std::f64::consts::LN_2)
 }
 
 /// Returns the probability that a weight stands for, without overflow at either end.
@@ -259,14 +260,14 @@ pub(crate) fn kin_part(kin: f64, sum: f64) -> f64 {
 /// ```
 pub fn probability(weight: f64) -> f64 {
     if weight >= 0.0 {
-        1.0 / (1.0 + (-weight).exp2())
+        1.0 / (1.0 + exp2(-weight))
     } else {
-        let odds = weight.exp2();
+        let odds = exp2(weight);
         odds / (1.0 + odds)
     }
 }
 
 /// Returns the weight that stands for a probability: log2 of its odds.
 pub fn weight_of(probability: f64) -> f64 {
-    (probability / (1.0 - probability)).log2()
+    log2(probability / (1.0 - probability))
 }

@@ -12,6 +12,7 @@
 use rustc_hash::FxHashMap;
 
 use crate::calibrate::{Point, weight_at};
+use crate::elementary::log2;
 use crate::link::Pair;
 use crate::model::{Expectation, Link, Model, OneToOne, ThresholdRule};
 use crate::record::RecordRef;
@@ -179,7 +180,7 @@ pub fn dry_run(model: &Model, source_records: u64, recipient_records: u64) -> Dr
         for (place, (given_same, given_different)) in &spread {
             for level in &comparison.levels {
                 if let (Some(m), Some(u)) = (level.m, level.u) {
-                    let moved = place + place_of(m.log2() - u.log2());
+                    let moved = place + place_of(log2(m) - log2(u));
                     let cell: &mut (f64, f64) = next.entry(moved).or_insert((0.0, 0.0));
                     cell.0 += given_same * m;
                     cell.1 += given_different * u;

@@ -17,6 +17,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
+use crate::elementary::{exp, ln};
 use crate::model::{Comparison, Level, Recipe, Test};
 use crate::observe::Observed;
 use crate::parallel::share;
@@ -225,13 +226,13 @@ fn exact_variance(tables: &Tables, column: usize, u: f64, valued: [f64; 2]) -> f
 }
 
 fn posterior(pattern: Pattern, same: f64, besides: f64, (m, u): (&[Vec<f64>], &[Vec<f64>])) -> f64 {
-    let mut odds = (same / (1.0 - same)).ln() + besides;
+    let mut odds = ln(same / (1.0 - same)) + besides;
     for (comparison, (m, u)) in m.iter().zip(u).enumerate() {
         if let Some(level) = usize::from(pattern.level(comparison)).checked_sub(1) {
-            odds += m[level].ln() - u[level].ln();
+            odds += ln(m[level]) - ln(u[level]);
         }
     }
-    if odds >= 0.0 { 1.0 / (1.0 + (-odds).exp()) } else { odds.exp() / (1.0 + odds.exp()) }
+    if odds >= 0.0 { 1.0 / (1.0 + exp(-odds)) } else { exp(odds) / (1.0 + exp(odds)) }
 }
 
 /// Inverts a symmetric matrix by Gauss and Jordan with pivots; none where it has no inverse.

@@ -9,6 +9,8 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
+use crate::elementary::{asin, cos, sin};
+
 /// The Earth's mean radius, rounded as record linkage commonly does.
 const RADIUS_KILOMETRES: f64 = 6371.0;
 
@@ -85,10 +87,10 @@ pub fn kilometres(one: Place, other: Place) -> f64 {
     // The smaller first, so that the bits don't depend on who is asked of whom.
     let (one, other) = (one.min(other), one.max(other));
     let (here, there) = (one.latitude_degrees.to_radians(), other.latitude_degrees.to_radians());
-    let north = ((there - here) / 2.0).sin();
-    let east = ((other.longitude_degrees - one.longitude_degrees).to_radians() / 2.0).sin();
-    let square = north * north + here.cos() * there.cos() * east * east;
-    2.0 * RADIUS_KILOMETRES * square.sqrt().min(1.0).asin()
+    let north = sin((there - here) / 2.0);
+    let east = sin((other.longitude_degrees - one.longitude_degrees).to_radians() / 2.0);
+    let square = north * north + cos(here) * cos(there) * east * east;
+    2.0 * RADIUS_KILOMETRES * asin(square.sqrt().min(1.0))
 }
 
 /// Says whether two places lie at most this many kilometres apart.

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Interval, Whole, of_share, variance, whole};
 use crate::block::Blocks;
+use crate::elementary::{cos, exp, ln};
 use crate::link::{Detail, Pair, score_pairs};
 use crate::model::{Link, OneToOne};
 use crate::one_to_one::settle;
@@ -229,7 +230,7 @@ impl Fit {
             for (links, records) in counts.iter().filter(|(_, records)| *records > 0.0) {
                 let (joint, lowered) = joint_of(&classes, own, *links);
                 let all: f64 = joint.iter().map(|(with, without)| with + without).sum();
-                log_likelihood += records * (all.max(f64::MIN_POSITIVE).ln() + lowered);
+                log_likelihood += records * (ln(all.max(f64::MIN_POSITIVE)) + lowered);
                 for (sum, (with, without)) in sums.iter_mut().zip(joint) {
                     let scale = records / all.max(f64::MIN_POSITIVE);
                     let (with, without) = (with * scale, without * scale);
@@ -255,7 +256,7 @@ impl Fit {
     }
 
     fn bic(&self, records: f64) -> f64 {
-        (2 * self.classes.len()) as f64 * records.max(1.0).ln() - 2.0 * self.log_likelihood
+        (2 * self.classes.len()) as f64 * ln(records.max(1.0)) - 2.0 * self.log_likelihood
     }
 
     /// Returns how many of these records are linked with their own partner, and the variance of that given the fit.
@@ -279,7 +280,7 @@ fn joint_of(classes: &[LinkClass], own: f64, links: u32) -> (Vec<(f64, f64)>, f6
     let highest =
         logs.iter().fold(f64::NEG_INFINITY, |most, (with, without)| most.max(*with).max(*without));
     let lowered = if highest < SMALLEST && highest.is_finite() { highest } else { 0.0 };
-    let raised = |(with, without): (f64, f64)| ((with - lowered).exp(), (without - lowered).exp());
+    let raised = |(with, without): (f64, f64)| (exp(with - lowered), exp(without - lowered));
     (logs.into_iter().map(raised).collect(), lowered)
 }
 
@@ -289,30 +290,30 @@ const SMALLEST: f64 = -600.0;
 impl LinkClass {
     /// The logarithms of the probability that a record is of this class and has so many links.
     fn log_joint(&self, own: f64, links: u32) -> (f64, f64) {
-        let share = self.share.ln();
+        let share = ln(self.share);
         let with = match links.checked_sub(1) {
             None => f64::NEG_INFINITY,
-            Some(others) => share + own.ln() + log_poisson(others, self.false_links),
+            Some(others) => share + ln(own) + log_poisson(others, self.false_links),
         };
-        (with, share + (1.0 - own).ln() + log_poisson(links, self.false_links))
+        (with, share + ln(1.0 - own) + log_poisson(links, self.false_links))
     }
 }
 
 /// The logarithm of the probability of a count whose mean this is.
 fn log_poisson(count: u32, mean: f64) -> f64 {
     let mean = mean.max(LEAST);
-    f64::from(count) * mean.ln() - mean - log_factorial(count)
+    f64::from(count) * ln(mean) - mean - log_factorial(count)
 }
 
 /// The logarithm of a factorial: the sum where it is short, and else Stirling's series, which is off by less than 1e-12 there.
 fn log_factorial(count: u32) -> f64 {
     let number = f64::from(count);
     if count <= 32 {
-        return (2..=count).map(|number| f64::from(number).ln()).sum();
+        return (2..=count).map(|number| ln(f64::from(number))).sum();
     }
     let (one, square) = (1.0 / number, 1.0 / (number * number));
     let series = one * (1.0 / 12.0 - square * (1.0 / 360.0 - square / 1260.0));
-    number * number.ln() - number + 0.5 * (std::f64::consts::TAU * number).ln() + series
+    number * ln(number) - number + 0.5 * ln(std::f64::consts::TAU * number) + series
 }
 
 /// Draws a Poisson count of this mean; where it is large, by the normal approximation.
@@ -320,10 +321,10 @@ fn scattered(dice: &mut Dice, mean: f64) -> f64 {
     if mean >= MANY {
         // Box and Muller's pair, of which one is used.
         let (one, other) = (1.0 - dice.share(), dice.share());
-        let normal = (-2.0 * one.ln()).sqrt() * (std::f64::consts::TAU * other).cos();
+        let normal = (-2.0 * ln(one)).sqrt() * cos(std::f64::consts::TAU * other);
         return (mean + mean.sqrt() * normal).round().max(0.0);
     }
-    let (mut at, mut chance, mut count) = (dice.share(), (-mean).exp(), 0.0);
+    let (mut at, mut chance, mut count) = (dice.share(), exp(-mean), 0.0);
     while at >= chance && count < 10.0 * MANY {
         at -= chance;
         count += 1.0;
@@ -360,7 +361,7 @@ mod tests {
     fn the_logarithm_of_a_factorial_is_the_sum_of_logarithms() {
         let mut sum = 0.0;
         for count in 1..2_000 {
-            sum += f64::from(count).ln();
+            sum += ln(f64::from(count));
             let said = log_factorial(count);
             assert!((said - sum).abs() <= 1e-13 * sum.max(1.0), "{count}: {said} and {sum}");
         }

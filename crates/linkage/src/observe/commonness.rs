@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 
 use crate::block::Blocks;
 use crate::compare::Comparer;
+use crate::elementary::ln;
 use crate::model::{Comparison, Level, Recipe, Test};
 use crate::pattern::Pattern;
 use crate::tables::Tables;
@@ -72,7 +73,7 @@ impl Commonness {
                 let Some((exact, weight, takes)) = exact else { return 0.0 };
                 let level = usize::from(pattern.level(comparison)).checked_sub(1);
                 let takes = level.is_some_and(|level| takes[level]);
-                if takes { weight * u[*exact].ln() } else { 0.0 }
+                if takes { weight * ln(u[*exact]) } else { 0.0 }
             });
             exact.sum::<f64>() + f64::from(*steps) / STEPS * std::f64::consts::LN_2
         };

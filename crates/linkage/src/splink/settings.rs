@@ -9,6 +9,7 @@
 
 use serde_json::{Map, Value as Json};
 
+use crate::elementary::exp2;
 use crate::model::Link;
 use crate::splink::difference::{Changes, Difference};
 use crate::splink::sql::Database;
@@ -301,7 +302,7 @@ fn usual_u(levels: usize) -> Vec<f64> {
         if rest == 1 { -5.0 } else { -5.0 + from_last as f64 * (8.0 / (rest as f64 - 1.0)) }
     };
     let weights = std::iter::once(10.0).chain((0..rest).rev().map(weight));
-    usual_m(levels).iter().zip(weights).map(|(m, weight)| m / weight.exp2()).collect()
+    usual_m(levels).iter().zip(weights).map(|(m, weight)| m / exp2(weight)).collect()
 }
 
 /// The keys of one object, taken off one by one.
@@ -420,6 +421,7 @@ fn unsound(place: impl Into<String>, problem: impl Into<String>) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::elementary::log2;
 
     #[test]
     fn the_first_values_are_splinks() {
@@ -427,7 +429,7 @@ mod tests {
         // log2(m/u) is 10 for the closest level and -5 for the last.
         for levels in 2..7 {
             let (m, u) = (usual_m(levels), usual_u(levels));
-            let weights: Vec<f64> = m.iter().zip(&u).map(|(m, u)| (m / u).log2()).collect();
+            let weights: Vec<f64> = m.iter().zip(&u).map(|(m, u)| log2(m / u)).collect();
             assert!((weights[0] - 10.0).abs() < 1e-12);
             assert!((weights[levels - 1] + 5.0).abs() < 1e-12);
             assert!(levels == 2 || (weights[1] - 3.0).abs() < 1e-12);

@@ -11,6 +11,7 @@
 
 use crate::block::Blocks;
 use crate::compare::Comparer;
+use crate::elementary::log2;
 use crate::model::{Comparison, Level, Model, Rule, Test};
 use crate::pattern::Pattern;
 use crate::record::{RecordRef, Side};
@@ -240,12 +241,12 @@ fn weights(model: &Model, shares: &[Option<Vec<[f64; 2]>>]) -> Vec<Option<Vec<f6
             .position(|level| level.test == Test::Exact && level.column.is_none());
         let moved = exact.map_or(0.0, |exact| {
             let before = comparison.levels[exact].u.unwrap_or(UNSEEN);
-            shares[exact][1].log2() - before.log2()
+            log2(shares[exact][1]) - log2(before)
         });
         let taking = comparison.frequency.map(|frequency| frequency.levels_taking(comparison));
         let taking = taking.unwrap_or_default();
         let of = |(index, [m, u]): (usize, &[f64; 2])| {
-            let partial = (m / u).log2();
+            let partial = log2(m / u);
             let adjusted = comparison.frequency.filter(|_| taking[index]);
             partial + adjusted.map_or(0.0, |frequency| frequency.weight * moved)
         };
