@@ -126,9 +126,17 @@ pub enum Error {
         /// How many there must be.
         needed: u64,
     },
-    /// A bound of memory was asked for where a model is trained.
-    #[error("a model is trained on whole tables, which need not fit a bound of memory")]
-    UnboundedTraining,
+    /// A bound of memory was asked for where a model is trained, records are linked and clusters are made in one go.
+    #[error(
+        "`comity link all` makes clusters of whole tables, which need not fit a bound of memory"
+    )]
+    UnboundedClusters,
+    /// A bound of memory was asked for beside an option that wants whole tables.
+    #[error("`{option}` goes through whole tables, which need not fit a bound of memory")]
+    WholeTables {
+        /// The option.
+        option: &'static str,
+    },
     /// The thread that links came to grief.
     #[error("linking was broken off")]
     LinkerStopped,
@@ -566,9 +574,16 @@ impl Error {
             Error::TooLittleMemory { .. } => fixed(
                 "give it more with `--memory`; ids stand in memory, and units of work, and pairs that are settled one to one",
             ),
-            Error::UnboundedTraining => fixed(
-                "leave `--memory` out; by a model that is there, `comity link link --memory` links within a bound",
+            Error::Linkage(linkage::Error::OutOfMemory { .. }) => {
+                fixed("give it more with `--memory`")
+            }
+            Error::UnboundedClusters => fixed(
+                "take its parts one after the other: `comity link train --memory`, `comity link link --memory`, and then \
+                 `comity link cluster --pairs FILE --method connected`, which reads nothing but the ids and the pairs",
             ),
+            Error::WholeTables { option } => {
+                Some(format!("leave `{option}` out; or `--memory`, where the files fit the memory"))
+            }
             Error::NoSuchRecord { .. } => {
                 fixed("name the column of ids with `--id`, and an id that is in it")
             }

@@ -931,21 +931,76 @@ fn a_bound_of_memory_that_cannot_be_kept_is_refused_by_name() {
         &desk.call("link link model.toml people/payroll.csv --id id --memory 2GB"),
         &["wants 2 of them; 1 given"],
     );
-    for wrong in
-        ["--memory 2", "--memory 2GB --report r.html", "--spill .", "--memory 2GB --individuals"]
-    {
+    for wrong in ["--memory 2", "--spill ."] {
         let said = desk.call(&format!("link link model.toml {FILES} {wrong}"));
         assert_eq!(said.code, 64, "{wrong}: {}", said.err);
     }
 }
 
 #[test]
-fn a_bound_of_memory_is_refused_where_a_model_is_trained() {
+fn what_wants_whole_tables_is_refused_by_name_within_a_bound_of_memory() {
     let desk = trained();
-    for command in ["all", "train"] {
-        let said = desk.call(&format!("link {command} recipe.toml {FILES} --memory 2GB"));
-        fails(&said, &["trained on whole tables", "`comity link link --memory`"]);
+    for (words, option) in [
+        ("link model.toml", "--report page.html"),
+        ("link model.toml", "--individuals"),
+        ("train recipe.toml", "--labels judged.csv"),
+        ("train recipe.toml", "--same-by identifier"),
+    ] {
+        let said = desk.call(&format!("link {words} {FILES} {option} --memory 2GB"));
+        let name = option.split(' ').next().unwrap();
+        fails(&said, &[&format!("`{name}` goes through whole tables"), "`--memory`"]);
     }
+    let said = desk.call(&format!("link all recipe.toml {FILES} --memory 2GB"));
+    fails(&said, &["clusters of whole tables", "`comity link train --memory`", "--pairs"]);
+}
+
+#[cfg(feature = "plan")]
+#[test]
+fn a_model_that_is_trained_within_a_bound_of_memory_is_the_same_bit_for_bit() {
+    for (link, files) in LINKS {
+        let desk = trained();
+        desk.edit("recipe.toml", "link = \"between\"", &format!("link = \"{link}\""));
+        if link == "within" {
+            desk.edit("recipe.toml", "one_to_one = \"optimal\"", "one_to_one = \"off\"");
+        }
+        let words = format!("--json link train recipe.toml {files} --out");
+        let whole = desk.call(&format!("{words} whole.toml")).well().json();
+        for (memory, threads) in [("160MB", 2), ("2GB", 1)] {
+            let words = format!("{words} bounded.toml --memory {memory} --threads {threads}");
+            let bounded = desk.call(&words).well().json();
+            assert_eq!(bounded["digest"], whole["digest"], "{link}, {memory}");
+            assert_eq!(desk.read("bounded.toml"), desk.read("whole.toml"), "{link}, {memory}");
+        }
+        let left: Vec<String> =
+            desk.list(".").into_iter().filter(|name| name.contains("comity-rows")).collect();
+        assert_eq!(left, Vec::<String>::new(), "what was spilled is deleted");
+    }
+}
+
+#[cfg(feature = "plan")]
+#[test]
+fn units_of_work_that_do_not_fit_are_refused_with_the_memory_that_would_do() {
+    let desk = trained();
+    desk.edit("model.toml", "one_to_one = \"optimal\"", "one_to_one = \"off\"");
+    // One individual in either file, whose street is as long as a field may be: it comes again for each rule.
+    let street = "x".repeat(1 << 20);
+    for (file, id) in [("payroll", "p1"), ("caseload", "c1")] {
+        let row = format!("{id},123456789,Ada,Okafor,1980-02-03,{street},AB1 2CD");
+        let header = "id,identifier,first_name,surname,birth_date,street,postcode";
+        desk.write(&format!("people/{file}.csv"), format!("{header}\n{row}\n"));
+    }
+    let words = format!("link link model.toml {FILES} --out");
+    desk.call(&format!("{words} whole.csv")).well();
+    let given = "--threads 1 --memory";
+    let said = desk.call(&format!("{words} bounded.csv {given} 135MB"));
+    fails(&said, &["135000000 are given", "units of work"]);
+    let needed = said.err.split(" bytes").next().unwrap().rsplit(' ').next().unwrap();
+    let needed = needed.parse::<u64>().unwrap().div_ceil(1000);
+    let less = desk.call(&format!("{words} bounded.csv {given} {}kB", needed - 1));
+    fails(&less, &["units of work"]);
+    desk.call(&format!("{words} bounded.csv {given} {needed}kB")).well();
+    assert_eq!(desk.read("bounded.csv"), desk.read("whole.csv"));
+    assert_eq!(desk.read("whole.csv").lines().count(), 2, "a header and a pair");
 }
 
 #[cfg(not(feature = "plan"))]

@@ -5,9 +5,9 @@
 //! sampled, each comparison until it has seen enough, and what the sample hardly shows is counted by value too where its
 //! test leads to its pairs (`rare`). It weighs nothing and fits nothing.
 
-mod rare;
-
 mod commonness;
+mod counted;
+mod rare;
 
 use std::cell::OnceCell;
 
@@ -17,7 +17,6 @@ use crate::block::Blocks;
 use crate::compare::grader::Grader;
 use crate::compare::likeness::{Likeness, Stated};
 use crate::compare::{Comparer, Compiled, NONE_HOLDS};
-use crate::dictionary::Texts;
 use crate::fuse::Ready;
 use crate::keys::columns_of;
 use crate::link::{count_ready, sorted};
@@ -27,10 +26,12 @@ use crate::parallel::share;
 use crate::pattern::Pattern;
 use crate::random::Dice;
 use crate::record::{RecordRef, Side};
-use crate::tables::{NO_VALUE, Tables, Values};
+use crate::tables::{Tables, Values};
 use crate::train::{UNSEEN, fix};
+use crate::uncertainty::Spread;
 use crate::{Error, Result};
 pub(crate) use commonness::Commonness;
+pub(crate) use counted::Counted;
 
 /// How often each level comes of random pairs.
 pub(crate) struct Observed {
@@ -38,6 +39,23 @@ pub(crate) struct Observed {
     pub(crate) sampled_pairs: u64,
     /// The levels that few random pairs came to and that could not be counted.
     pub(crate) rare: Vec<RareLevel>,
+    /// By comparison, how far the shares that are counted by value could have come out otherwise.
+    pub(crate) spreads: Vec<Spread>,
+}
+
+impl Observed {
+    /// Puts together what was observed of each comparison, in their order.
+    pub(crate) fn of(comparisons: impl IntoIterator<Item = Shares>) -> Self {
+        let (u, rare, spreads) = (Vec::new(), Vec::new(), Vec::new());
+        let mut observed = Self { u, sampled_pairs: 0, rare, spreads };
+        for Shares { u, drawn, rare, spread } in comparisons {
+            observed.u.push(u);
+            observed.rare.extend(rare);
+            observed.spreads.push(spread);
+            observed.sampled_pairs = drawn.max(observed.sampled_pairs);
+        }
+        observed
+    }
 }
 
 /// Observes how often each level of each comparison comes of random pairs.
@@ -51,11 +69,16 @@ pub(crate) fn observe_u(recipe: &Recipe, tables: &Tables) -> Result<Observed> {
     }
     // Where edits are counted over all values, most of the work is finding them.
     let threads = tables.threads().get();
-    let search = |comparison: &Comparison| {
-        let counted = edits_counted(comparison, tables)?;
-        Ok(counted.map(|(texts, swaps)| OneEdit::new(texts, swaps, threads)))
-    };
-    let searches = recipe.comparisons().iter().map(search).collect::<Result<Vec<_>>>()?;
+    let counted = share(threads, recipe.comparisons().iter().collect(), |comparison| {
+        Counted::of(tables, comparison)
+    });
+    let counted = counted.into_iter().collect::<Result<Vec<_>>>()?;
+    let searches: Vec<_> = recipe
+        .comparisons()
+        .iter()
+        .zip(&counted)
+        .map(|(comparison, counted)| search(comparison, counted, threads))
+        .collect();
     let rounds = searches.iter().enumerate().flat_map(|(index, search)| {
         search
             .iter()
@@ -71,27 +94,31 @@ pub(crate) fn observe_u(recipe: &Recipe, tables: &Tables) -> Result<Observed> {
             apart.extend(pairs);
         }
     }
-    let comparisons = recipe.comparisons().iter().zip(apart).enumerate().collect();
-    let observed = share(threads, comparisons, |(index, (comparison, apart))| {
-        // Far apart from the others, and from what the seed itself gives elsewhere.
-        let seed = training.seed ^ (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let exact = exact_levels(comparison, tables, apart)?;
-        observe(comparison, &exact, tables, training, seed)
+    let comparisons = counted.iter().zip(apart).enumerate().collect();
+    let observed = share(threads, comparisons, |(index, (counted, apart))| {
+        let comparison = &recipe.comparisons()[index];
+        let by_value = ByValue {
+            exact: exact_levels(comparison, counted, apart),
+            spread: Spread::of(counted),
+        };
+        if is_wide(comparison) {
+            let mut sight = Sight::new(comparison, &by_value);
+            sight.see_records(comparison, tables, training, stream(training, index))?;
+            Ok(by_value.told(comparison, &sight, training))
+        } else {
+            by_value.told_of_values(comparison, counted, training, stream(training, index))
+        }
     });
-    let mut u = Vec::with_capacity(observed.len());
-    let mut sampled_pairs = 0;
-    let mut rare = Vec::new();
-    for one in observed {
-        let Shares { u: shares, drawn, rare: uncounted } = one?;
-        u.push(shares);
-        rare.extend(uncounted);
-        sampled_pairs = drawn.max(sampled_pairs);
-    }
-    Ok(Observed { u, sampled_pairs, rare })
+    Ok(Observed::of(observed.into_iter().collect::<Result<Vec<_>>>()?))
+}
+
+/// The stream of choices of a comparison: far apart from the others, and from what the seed itself gives elsewhere.
+pub(crate) fn stream(training: &Training, index: usize) -> u64 {
+    training.seed ^ (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// Whether a comparison looks at more than its own column.
-fn is_wide(comparison: &Comparison) -> bool {
+pub(crate) fn is_wide(comparison: &Comparison) -> bool {
     let other = |level: &Level| {
         level.column.as_ref().is_some_and(|column| *column != comparison.column)
             || !level.test.other_columns().is_empty()
@@ -100,102 +127,208 @@ fn is_wide(comparison: &Comparison) -> bool {
 }
 
 /// How often each level of one comparison comes of random pairs.
-struct Shares {
+pub(crate) struct Shares {
     u: Vec<f64>,
     drawn: u64,
     /// The levels that few of the pairs drawn came to and that could not be counted.
     rare: Vec<RareLevel>,
+    spread: Spread,
 }
 
-fn observe(
-    comparison: &Comparison,
-    exact: &[Option<f64>],
-    tables: &Tables,
-    training: &Training,
-    stream: u64,
-) -> Result<Shares> {
-    let mut exact = exact.to_vec();
-    let mut counted_all = false;
-    let column =
-        tables.column_index(&format!("comparison `{}`", comparison.name), &comparison.column)?;
-    let mut seen = vec![0u64; comparison.levels.len()];
-    let known: Vec<bool> = exact.iter().map(Option::is_some).collect();
-    let few = |seen: &[u64]| -> Vec<usize> {
-        let places = seen.iter().zip(&known).enumerate();
-        places
-            .filter(|(_, (seen, known))| !**known && **seen < training.enough)
-            .map(|one| one.0)
-            .collect()
-    };
-    let rarest = |seen: &[u64]| {
-        let open = seen.iter().zip(&known).filter(|(_, known)| !**known);
-        open.map(|(seen, _)| *seen).min().unwrap_or(u64::MAX)
-    };
-    let mut drawn = 0;
-    if is_wide(comparison) {
-        let mut comparer = Comparer::new(tables, std::slice::from_ref(comparison))?;
-        let mut count = |seen: &mut [u64], source, recipient| {
-            let level = comparer.pattern(source, recipient).level(0);
-            if let Some(level) = usize::from(level).checked_sub(1) {
-                seen[level] += 1;
-            }
-        };
-        if tables.all_pairs() <= training.sample_pairs {
-            every_pair(tables).for_each(|(source, recipient)| count(&mut seen, source, recipient));
-            drawn = tables.all_pairs();
-            counted_all = true;
-        } else {
-            let mut dice = Dice::new(stream);
-            while drawn < training.sample_pairs
-                && (!drawn.is_multiple_of(LOOKED_AT) || rarest(&seen) < training.enough)
-            {
-                if let Some((source, recipient)) = random_pair(tables, &mut dice) {
-                    count(&mut seen, source, recipient);
-                    drawn += 1;
-                }
-            }
-        }
-    } else {
-        let values = Valued::new(tables, column);
-        let levels = ColumnLevels::new(tables, comparison)?;
-        if tables.all_pairs() <= training.sample_pairs {
-            values.each_pair(|one, other, pairs| seen[levels.of(one, other)] += pairs);
-            drawn = tables.all_pairs();
-            counted_all = true;
-        } else if values.any_pair() {
-            let mut dice = Dice::new(stream);
-            while drawn < training.sample_pairs && rarest(&seen) < training.enough {
-                let count = LOOKED_AT.min(training.sample_pairs - drawn);
-                let (ones, others): (Vec<u32>, Vec<u32>) =
-                    (0..count).map(|_| values.draw(&mut dice)).unzip();
-                if drawn == 0 && values.len() > LOOKED_AT {
-                    levels.each_plainly(&ones, &others, |level| seen[level] += 1);
-                } else {
-                    levels.each(&ones, &others, |level| seen[level] += 1);
-                }
-                drawn += count;
-            }
-            let places = few(&seen);
-            let counted = rare::counted(comparison, column, tables, &levels, &places);
-            for (place, share) in places.into_iter().zip(counted) {
-                exact[place] = share;
-            }
-        }
+/// What the values of a comparison's column tell before any pair is looked at.
+pub(crate) struct ByValue {
+    /// The shares of levels that are counted over all pairs, where they are.
+    exact: Vec<Option<f64>>,
+    spread: Spread,
+}
+
+impl ByValue {
+    /// Counts what can be counted by value alone.
+    #[cfg(feature = "plan")]
+    pub(crate) fn of(comparison: &Comparison, counted: &Counted<'_>, threads: usize) -> Self {
+        let apart = search(comparison, counted, threads).map(|search| {
+            let found = share(threads, (0..search.rounds()).collect(), |round| search.pairs(round));
+            found.concat()
+        });
+        Self { exact: exact_levels(comparison, counted, apart), spread: Spread::of(counted) }
     }
-    // Whatever is counted over all pairs, or stated, is known; the rest stands on few.
-    let uncounted = |place: &usize| {
-        let level = comparison.levels.get(*place)?;
-        let unknown = exact[*place].is_none() && level.u.is_none() && !counted_all;
-        unknown.then(|| RareLevel {
-            comparison: comparison.name.clone(),
-            level: level.label(),
-            seen: seen[*place],
-        })
-    };
-    let rare = few(&seen).iter().filter_map(uncounted).collect();
-    let mut u = shares(&seen, &exact);
-    fix(&mut u, comparison, |level| level.u);
-    Ok(Shares { u, drawn, rare })
+
+    /// Looks at pairs of values, as many as are needed, and tells the shares of a comparison of one column.
+    pub(crate) fn told_of_values(
+        mut self,
+        comparison: &Comparison,
+        counted: &Counted<'_>,
+        training: &Training,
+        stream: u64,
+    ) -> Result<Shares> {
+        let mut sight = Sight::new(comparison, &self);
+        let levels = ColumnLevels::new(counted.tables(), comparison)?;
+        let sampled = sight.see_values(counted, &levels, training, stream);
+        if sampled {
+            let places = sight.few(training.enough);
+            let shares = rare::counted(comparison, counted, &levels, &places);
+            for (place, share) in places.into_iter().zip(shares) {
+                self.exact[place] = share;
+            }
+        }
+        Ok(self.told(comparison, &sight, training))
+    }
+
+    /// Tells the shares from what was seen.
+    pub(crate) fn told(
+        self,
+        comparison: &Comparison,
+        sight: &Sight,
+        training: &Training,
+    ) -> Shares {
+        let Self { exact, spread } = self;
+        // Whatever is counted over all pairs, or stated, is known; the rest stands on few.
+        let uncounted = |place: &usize| {
+            let level = comparison.levels.get(*place)?;
+            let unknown = exact[*place].is_none() && level.u.is_none() && !sight.counted_all;
+            unknown.then(|| RareLevel {
+                comparison: comparison.name.clone(),
+                level: level.label(),
+                seen: sight.seen[*place],
+            })
+        };
+        let rare = sight.few(training.enough).iter().filter_map(uncounted).collect();
+        let mut u = shares(&sight.seen, &exact);
+        fix(&mut u, comparison, |level| level.u);
+        Shares { u, drawn: sight.drawn, rare, spread }
+    }
+}
+
+/// The pairs of one comparison that were looked at.
+pub(crate) struct Sight {
+    /// The levels whose share is counted by value.
+    known: Vec<bool>,
+    seen: Vec<u64>,
+    drawn: u64,
+    /// Whether every pair was looked at.
+    counted_all: bool,
+}
+
+impl Sight {
+    /// Begins with no pair.
+    pub(crate) fn new(comparison: &Comparison, by_value: &ByValue) -> Self {
+        let known = by_value.exact.iter().map(Option::is_some).collect();
+        Self { known, seen: vec![0; comparison.levels.len()], drawn: 0, counted_all: false }
+    }
+
+    /// The levels that are not known and that fewer pairs than this came to.
+    fn few(&self, enough: u64) -> Vec<usize> {
+        let places = self.seen.iter().zip(&self.known).enumerate();
+        places.filter(|(_, (seen, known))| !**known && **seen < enough).map(|one| one.0).collect()
+    }
+
+    fn rarest(&self) -> u64 {
+        let open = self.seen.iter().zip(&self.known).filter(|(_, known)| !**known);
+        open.map(|(seen, _)| *seen).min().unwrap_or(u64::MAX)
+    }
+
+    /// Returns how many pairs were looked at.
+    #[cfg(feature = "plan")]
+    pub(crate) fn drawn(&self) -> u64 {
+        self.drawn
+    }
+
+    /// Says whether another random pair of records is wanted.
+    pub(crate) fn wants_more(&self, training: &Training) -> bool {
+        self.drawn < training.sample_pairs
+            && (!self.drawn.is_multiple_of(LOOKED_AT) || self.rarest() < training.enough)
+    }
+
+    /// Takes up the level of one pair, counted from 1; none where a value is missing.
+    pub(crate) fn see(&mut self, level: u8) {
+        if let Some(level) = usize::from(level).checked_sub(1) {
+            self.seen[level] += 1;
+        }
+        self.drawn += 1;
+    }
+
+    /// Looks at pairs of records: at every one where they are few.
+    pub(crate) fn see_records(
+        &mut self,
+        comparison: &Comparison,
+        tables: &Tables,
+        training: &Training,
+        stream: u64,
+    ) -> Result<()> {
+        let mut comparer = Comparer::new(tables, std::slice::from_ref(comparison))?;
+        let mut level = |source, recipient| comparer.pattern(source, recipient).level(0);
+        if tables.all_pairs() <= training.sample_pairs {
+            every_pair(tables).for_each(|(source, recipient)| self.see(level(source, recipient)));
+            self.counted_all = true;
+            return Ok(());
+        }
+        let mut draws = Draws::new(tables.link(), stream, sides(tables));
+        while self.wants_more(training) {
+            if let Some((source, recipient)) = draws.next_pair() {
+                // By rank, so that the order of rows doesn't choose whom the seed picks.
+                let source = tables.ranked(Side::Source, source);
+                self.see(level(source, tables.ranked(Side::Recipient, recipient)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at pairs of values, at every one where there are few pairs; says whether it was a sample.
+    fn see_values(
+        &mut self,
+        counted: &Counted<'_>,
+        levels: &ColumnLevels<'_>,
+        training: &Training,
+        stream: u64,
+    ) -> bool {
+        let values = Valued::new(counted);
+        if counted.all_pairs() <= training.sample_pairs {
+            values.each_pair(|one, other, pairs| self.seen[levels.of(one, other)] += pairs);
+            self.drawn = counted.all_pairs();
+            self.counted_all = true;
+            return false;
+        }
+        if !values.any_pair() {
+            return false;
+        }
+        let mut dice = Dice::new(stream);
+        while self.drawn < training.sample_pairs && self.rarest() < training.enough {
+            let count = LOOKED_AT.min(training.sample_pairs - self.drawn);
+            let (ones, others): (Vec<u32>, Vec<u32>) =
+                (0..count).map(|_| values.draw(&mut dice)).unzip();
+            if self.drawn == 0 && values.len() > LOOKED_AT {
+                levels.each_plainly(&ones, &others, |level| self.seen[level] += 1);
+            } else {
+                levels.each(&ones, &others, |level| self.seen[level] += 1);
+            }
+            self.drawn += count;
+        }
+        true
+    }
+}
+
+/// Random pairs of records, by their places in the order of records' values.
+pub(crate) struct Draws {
+    dice: Dice,
+    link: Link,
+    records: [u32; 2],
+}
+
+impl Draws {
+    /// Begins a stream of choices among so many records on either side.
+    pub(crate) fn new(link: Link, stream: u64, records: [u32; 2]) -> Self {
+        Self { dice: Dice::new(stream), link, records }
+    }
+
+    /// Draws a pair; none where it is a record with itself.
+    pub(crate) fn next_pair(&mut self) -> Option<(usize, usize)> {
+        let [source, recipient] = self.records.map(|records| self.dice.place(records as usize));
+        (self.link == Link::Between || source != recipient).then_some((source, recipient))
+    }
+}
+
+fn sides(tables: &Tables) -> [u32; 2] {
+    [Side::Source, Side::Recipient].map(|side| tables.records(side))
 }
 
 /// After so many pairs it is seen whether they are enough.
@@ -209,17 +342,16 @@ struct Valued {
 }
 
 impl Valued {
-    fn new(tables: &Tables, column: usize) -> Self {
+    fn new(counted: &Counted<'_>) -> Self {
         // In the order of values, so that the order of rows doesn't choose whom a seed picks.
         let ascending = |side| {
-            let counts = counts_of(tables, column, side);
-            let mut codes = Vec::with_capacity(tables.records(side) as usize);
-            for (code, count) in (0u32..).zip(counts).skip(1) {
-                codes.extend((0..count).map(|_| code));
+            let mut codes = Vec::new();
+            for (code, count) in (0u32..).zip(counted.of_side(side)).skip(1) {
+                codes.extend((0..*count).map(|_| code));
             }
             codes
         };
-        let recipient = (tables.link() == Link::Between).then(|| ascending(Side::Recipient));
+        let recipient = (counted.link() == Link::Between).then(|| ascending(Side::Recipient));
         Self { source: ascending(Side::Source), recipient }
     }
 
@@ -336,78 +468,51 @@ fn shares(seen: &[u64], exact: &[Option<f64>]) -> Vec<f64> {
 /// that level follows and the values are many; these are given, where they are.
 fn exact_levels(
     comparison: &Comparison,
-    tables: &Tables,
+    counted: &Counted<'_>,
     apart: Option<Vec<(u32, u32)>>,
-) -> Result<Vec<Option<f64>>> {
-    let column =
-        tables.column_index(&format!("comparison `{}`", comparison.name), &comparison.column)?;
+) -> Vec<Option<f64>> {
     let mut exact = vec![None; comparison.levels.len()];
     let own = |level: &Level| level.column.is_none();
     if !comparison.levels.first().is_some_and(|level| level.test == Test::Exact && own(level)) {
-        return Ok(exact);
+        return exact;
     }
-    let counts = [Side::Source, Side::Recipient].map(|side| counts_of(tables, column, side));
-    let link = tables.link();
-    let equal = |code: usize| match link {
-        Link::Between => counts[0][code] * counts[1][code],
-        Link::Within | Link::Both => counts[0][code] * counts[0][code].saturating_sub(1) / 2,
-    };
-    let [left, right]: [u64; 2] = [counts[0].iter().sum(), counts[1].iter().sum()];
-    let all = match link {
-        Link::Between => left * right,
-        Link::Within | Link::Both => left * left.saturating_sub(1) / 2,
-    };
-    let all = (all as f64).max(1.0);
+    let all = (counted.valued_pairs() as f64).max(1.0);
     let share = |pairs: u64| (pairs as f64).clamp(UNSEEN, (all - UNSEEN).max(UNSEEN)) / all;
-    exact[0] = Some(share((1..counts[0].len()).map(equal).sum()));
-    let Some(apart) = apart else { return Ok(exact) };
+    let equal = (1..=counted.values().len()).map(|code| counted.equal_pairs_of(code)).sum();
+    exact[0] = Some(share(equal));
+    let Some(apart) = apart else { return exact };
     let mut pairs = 0;
-    each_once(apart, |one, other| {
-        let (one, other) = (one + 1, other + 1);
-        pairs += match link {
-            Link::Between => counts[0][one] * counts[1][other] + counts[0][other] * counts[1][one],
-            Link::Within | Link::Both => counts[0][one] * counts[0][other],
-        };
-    });
+    each_once(apart, |one, other| pairs += counted.pairs_of(one + 1, other + 1));
     exact[1] = Some(share(pairs));
-    Ok(exact)
+    exact
 }
 
-/// Returns the values whose edits are counted, and whether a swap is one: where the second level is of one edit.
-fn edits_counted<'t>(
+/// The search for values whose edits are counted, where the second level is of one edit and values are many.
+fn search<'t>(
     comparison: &Comparison,
-    tables: &'t Tables,
-) -> Result<Option<(&'t Texts, bool)>> {
-    let column =
-        tables.column_index(&format!("comparison `{}`", comparison.name), &comparison.column)?;
-    let [first, second, ..] = comparison.levels.as_slice() else { return Ok(None) };
+    counted: &Counted<'t>,
+    threads: usize,
+) -> Option<OneEdit<'t>> {
+    let [first, second, ..] = comparison.levels.as_slice() else { return None };
     if first.test != Test::Exact || first.column.is_some() || second.column.is_some() {
-        return Ok(None);
+        return None;
     }
     let swaps = match second.test {
         Test::Levenshtein(1) => false,
         Test::OptimalAlignment(1) | Test::Damerau(1) => true,
-        _ => return Ok(None),
+        _ => return None,
     };
-    Ok(match tables.values(column) {
+    match counted.values() {
         // Few values come often, and a sample shows them.
-        Values::Text(texts) if texts.len() >= FEWEST_COUNTED => Some((texts, swaps)),
+        Values::Text(texts) if texts.len() >= FEWEST_COUNTED => {
+            Some(OneEdit::new(texts, swaps, threads))
+        }
         _ => None,
-    })
+    }
 }
 
 /// Columns with fewer distinct values than this are left to the sample.
 const FEWEST_COUNTED: usize = 10_000;
-
-/// How many records have each value; none is counted for no value.
-fn counts_of(tables: &Tables, column: usize, side: Side) -> Vec<u64> {
-    let mut counts = vec![0u64; tables.values(column).len() + 1];
-    for code in tables.codes(column, side) {
-        counts[*code as usize] += 1;
-    }
-    counts[NO_VALUE as usize] = 0;
-    counts
-}
 
 fn every_pair(tables: &Tables) -> impl Iterator<Item = (RecordRef, RecordRef)> + '_ {
     let (sources, recipients) = (tables.records(Side::Source), tables.records(Side::Recipient));
@@ -415,13 +520,6 @@ fn every_pair(tables: &Tables) -> impl Iterator<Item = (RecordRef, RecordRef)> +
         let from = if tables.link() == Link::Between { 0 } else { source + 1 };
         (from..recipients).map(move |recipient| (RecordRef::new(source), RecordRef::new(recipient)))
     })
-}
-
-fn random_pair(tables: &Tables, dice: &mut Dice) -> Option<(RecordRef, RecordRef)> {
-    // By rank, so that the order of rows doesn't choose whom the seed picks.
-    let mut pick = |side| tables.ranked(side, dice.place(tables.records(side) as usize));
-    let (source, recipient) = (pick(Side::Source), pick(Side::Recipient));
-    (tables.link() == Link::Between || source != recipient).then_some((source, recipient))
 }
 
 /// The pairs of one training rule, counted by pattern.
@@ -452,7 +550,6 @@ pub(crate) fn count_sessions<'t>(
     known: &[&Blocks<'t>],
     ready: &Ready<'t>,
 ) -> Result<Vec<Session>> {
-    let comparisons = recipe.comparisons();
     let mut sessions = Vec::new();
     let rules: Vec<&Rule> = recipe.training().rules.iter().collect();
     let blocks = share(tables.threads().get(), rules.clone(), |rule| {
@@ -460,39 +557,63 @@ pub(crate) fn count_sessions<'t>(
     });
     for (rule, blocks) in rules.into_iter().zip(blocks) {
         let blocks = blocks?;
-        let keyed = columns_of(rule, recipe.columns())?;
-        let taught: Vec<bool> = comparisons
-            .iter()
-            .map(|comparison| !shares_column(recipe.columns(), &keyed, comparison))
-            .collect();
-        let (made, counts, frequencies) = if recipe.training().frequencies {
+        sessions.push(if recipe.training().frequencies {
+            let taught = taught_by(recipe, rule)?;
             let (counts, told) = Commonness::count(recipe, tables, &blocks, &taught)?;
-            (told.made, counts, Some(told))
+            Session::new(rule, told.made, counts, taught, Some(told))?
         } else {
-            let mut counts: FxHashMap<Pattern, u64> = FxHashMap::default();
-            for (pattern, count) in count_ready(ready, &blocks) {
-                *counts.entry(pattern.only(&taught)).or_insert(0) += count;
-            }
-            (counts.values().sum(), sorted(counts), None)
-        };
+            Session::of_patterns(recipe, rule, count_ready(ready, &blocks))?
+        });
+    }
+    check_taught(recipe, &sessions)?;
+    Ok(sessions)
+}
+
+impl Session {
+    fn new(
+        rule: &Rule,
+        pairs: u64,
+        counts: Vec<(Pattern, u64)>,
+        taught: Vec<bool>,
+        frequencies: Option<Commonness>,
+    ) -> Result<Self> {
         if counts.is_empty() {
             return Err(Error::EmptyRule { rule: rule.to_string() });
         }
-        sessions.push(Session {
-            label: rule.to_string(),
-            pairs: made,
-            counts,
-            taught,
-            frequencies,
-        });
+        Ok(Self { label: rule.to_string(), pairs, counts, taught, frequencies })
     }
-    for (index, comparison) in comparisons.iter().enumerate() {
+
+    /// Makes a session of the patterns of all pairs that a rule makes.
+    pub(crate) fn of_patterns(
+        recipe: &Recipe,
+        rule: &Rule,
+        patterns: impl IntoIterator<Item = (Pattern, u64)>,
+    ) -> Result<Self> {
+        let taught = taught_by(recipe, rule)?;
+        let mut counts: FxHashMap<Pattern, u64> = FxHashMap::default();
+        for (pattern, count) in patterns {
+            *counts.entry(pattern.only(&taught)).or_insert(0) += count;
+        }
+        Self::new(rule, counts.values().sum(), sorted(counts), taught, None)
+    }
+}
+
+/// By comparison, whether a training rule teaches it.
+fn taught_by(recipe: &Recipe, rule: &Rule) -> Result<Vec<bool>> {
+    let keyed = columns_of(rule, recipe.columns())?;
+    let taught = |comparison| !shares_column(recipe.columns(), &keyed, comparison);
+    Ok(recipe.comparisons().iter().map(taught).collect())
+}
+
+/// Refuses sessions that leave a comparison untaught whose m the recipe doesn't state.
+pub(crate) fn check_taught(recipe: &Recipe, sessions: &[Session]) -> Result<()> {
+    for (index, comparison) in recipe.comparisons().iter().enumerate() {
         let fixed = comparison.levels.iter().all(|level| level.m.is_some());
         if !fixed && !sessions.iter().any(|session| session.taught[index]) {
             return Err(Error::UntrainedComparison { comparison: comparison.name.clone() });
         }
     }
-    Ok(sessions)
+    Ok(())
 }
 
 /// Whether a rule, which looks at these prepared columns, and a comparison are made from a common column of either table.
@@ -544,9 +665,9 @@ mod tests {
         let tables =
             Tables::between(recipe.columns(), Table::new(&source), Table::new(&recipient)).unwrap();
         for comparison in recipe.comparisons().iter().filter(|comparison| !is_wide(comparison)) {
-            let column = tables.column_index("a test", &comparison.column).unwrap();
+            let counted = Counted::of(&tables, comparison).unwrap();
             let (values, levels) =
-                (Valued::new(&tables, column), ColumnLevels::new(&tables, comparison).unwrap());
+                (Valued::new(&counted), ColumnLevels::new(&tables, comparison).unwrap());
             let mut dice = Dice::new(5);
             let (ones, others): (Vec<u32>, Vec<u32>) =
                 (0..20_000).map(|_| values.draw(&mut dice)).unzip();

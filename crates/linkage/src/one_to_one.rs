@@ -51,6 +51,30 @@ pub struct Settled {
 /// Within one table, a record counts as the same whether it stands first or later in a pair, and optimal is greedy:
 /// assignment needs two sides.
 pub fn settle(tables: &Tables, policy: OneToOne, pairs: Vec<Pair>) -> Settled {
+    settle_by(tables, policy, pairs)
+}
+
+/// What says in which order records of the same weight come: prepared tables, or the ranks alone.
+pub(crate) trait Ranking {
+    /// Returns which pairs are made.
+    fn link(&self) -> crate::Link;
+
+    /// Returns a record's place in an order that doesn't depend on the order of rows.
+    fn rank(&self, side: Side, record: RecordRef) -> u32;
+}
+
+impl Ranking for Tables {
+    fn link(&self) -> crate::Link {
+        Self::link(self)
+    }
+
+    fn rank(&self, side: Side, record: RecordRef) -> u32 {
+        Self::rank(self, side, record)
+    }
+}
+
+/// Settles which of the pairs are kept, by any order of their records.
+pub(crate) fn settle_by(tables: &impl Ranking, policy: OneToOne, pairs: Vec<Pair>) -> Settled {
     let mut settled = Settled { pairs: Vec::new(), tied: 0, too_large: 0 };
     match policy {
         OneToOne::Off => settled.pairs = pairs,
@@ -71,12 +95,12 @@ pub fn settle(tables: &Tables, policy: OneToOne, pairs: Vec<Pair>) -> Settled {
 }
 
 /// A record as a taker of pairs: within one table there is one side.
-fn takers(tables: &Tables, pair: &Pair) -> [(bool, RecordRef); 2] {
+fn takers(tables: &impl Ranking, pair: &Pair) -> [(bool, RecordRef); 2] {
     [(false, pair.source), (tables.link() == crate::Link::Between, pair.recipient)]
 }
 
 /// Puts the heaviest first, and equal ones in the order of their records' values.
-fn by_weight(tables: &Tables, pairs: &mut [Pair]) {
+fn by_weight(tables: &impl Ranking, pairs: &mut [Pair]) {
     let place = |pair: &Pair| {
         let (source, recipient) =
             (tables.rank(Side::Source, pair.source), tables.rank(Side::Recipient, pair.recipient));
@@ -93,7 +117,7 @@ fn by_weight(tables: &Tables, pairs: &mut [Pair]) {
     });
 }
 
-fn keep_greedily(tables: &Tables, mut pairs: Vec<Pair>, settled: &mut Settled) {
+fn keep_greedily(tables: &impl Ranking, mut pairs: Vec<Pair>, settled: &mut Settled) {
     by_weight(tables, &mut pairs);
     // Who took each record, as an index into what is kept.
     let mut taken: FxHashMap<(bool, RecordRef), usize> = FxHashMap::default();
@@ -117,7 +141,7 @@ fn keep_greedily(tables: &Tables, mut pairs: Vec<Pair>, settled: &mut Settled) {
     settled.tied += tied.len() as u64;
 }
 
-fn keep_one_a_source(tables: &Tables, mut pairs: Vec<Pair>, settled: &mut Settled) {
+fn keep_one_a_source(tables: &impl Ranking, mut pairs: Vec<Pair>, settled: &mut Settled) {
     by_weight(tables, &mut pairs);
     let mut taken: FxHashMap<RecordRef, usize> = FxHashMap::default();
     let mut tied: FxHashSet<usize> = FxHashSet::default();
@@ -165,7 +189,7 @@ fn components(pairs: Vec<Pair>) -> Vec<Vec<Pair>> {
     components
 }
 
-fn keep_optimally(tables: &Tables, component: Vec<Pair>, settled: &mut Settled) {
+fn keep_optimally(tables: &impl Ranking, component: Vec<Pair>, settled: &mut Settled) {
     let distinct = |side: Side, of: fn(&Pair) -> RecordRef| {
         let mut records: Vec<RecordRef> = component.iter().map(of).collect();
         records.sort_unstable_by_key(|record| tables.rank(side, *record));

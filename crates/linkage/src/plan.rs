@@ -10,6 +10,9 @@
 //! scan ─► AssignExec ─► repartition by unit ─► sort by unit ─► LinkExec ─► pairs, or counts of patterns
 //! ```
 //!
+//! Training goes by the same plan, from which counts of patterns come out, and by rows that are brought into order
+//! (`train`, `ranks`, `values`); it gives the model of [`crate::train()`], to the bit.
+//!
 //! [`link_bounded`] does all of it in this process. Elsewhere, a host runs what [`counting_plan`] and [`linking_plan`] make,
 //! unchanged: their leaf is DataFusion's own scan of files, what stands between is DataFusion's too, and ours are written
 //! and read by [`PlanCodec`]. `tests/plan/elsewhere.rs` does so in another process.
@@ -27,14 +30,19 @@ mod assign;
 mod block_exec;
 mod build;
 mod codec;
+mod draws;
 mod link_exec;
 mod measure;
 mod pool;
+mod ranks;
 mod rows;
 mod run;
 mod size;
+mod spelling;
 mod stage;
+mod train;
 mod unit;
+mod values;
 
 pub use assign::{Assignment, Tally};
 pub use block_exec::{BlockExec, BlockStep};
@@ -46,6 +54,7 @@ pub use run::{
     Bounds, Linked, PlannedPair, count_patterns_bounded, link_bounded, link_bounded_in_order,
 };
 pub use stage::Staged;
+pub use train::train_bounded;
 
 /// Turns an error of DataFusion into one of this crate.
 pub(crate) fn failed(error: datafusion_common::DataFusionError) -> crate::Error {

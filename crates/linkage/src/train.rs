@@ -23,16 +23,18 @@
 //! blocking for m follow Splink's method.
 
 use crate::block::Blocks;
-use crate::calibrate::by_second_hits;
+use crate::calibrate::{Point, by_second_hits};
 use crate::fuse::Ready;
 use crate::keys::columns_of;
 use crate::kin;
 use crate::link::{Detail, Links, Pair, Weighed, score_pairs, score_ready, settled, settled_by};
 use crate::maximise::furthest;
 pub use crate::maximise::{Estimate, Round, Start, maximise, maximise_beside};
-use crate::model::{Comparison, Level, Link, Model, Prior, Recipe, ThresholdRule, TrainingRecord};
-use crate::observe::{count_sessions, observe_u, shares_column};
-use crate::one_to_one::settle;
+use crate::model::{
+    Comparison, Expectation, Level, Link, Model, Prior, Recipe, ThresholdRule, TrainingRecord,
+};
+use crate::observe::{Observed, Session, count_sessions, observe_u, shares_column};
+use crate::one_to_one::{Ranking, settle_by};
 use crate::parallel::both;
 use crate::random::Dice;
 use crate::record::Side;
@@ -40,12 +42,14 @@ use crate::rivals::Rivals;
 use crate::score::Scorer;
 use crate::tables::{NO_VALUE, Tables};
 use crate::threshold::{Forecast, from_rule, least_competing};
-use crate::uncertainty::{StandardErrors, errors_of_u};
+use crate::uncertainty::{KinErrors, StandardErrors, errors_of_u};
 use crate::{Error, Result};
 
 mod sessions;
 
-use sessions::learn_m;
+#[cfg(feature = "plan")]
+pub(crate) use sessions::first_guesses;
+use sessions::{Learnt, learn_m};
 
 /// How often u is freed of the same pairs and m learnt again, at most.
 pub const ROUNDS: u32 = 10;
@@ -155,7 +159,12 @@ impl Trained<'_> {
 }
 
 /// Learns a model, and keeps all pairs from this weight on, or from where training itself looks at them.
-fn learn<'t>(recipe: &Recipe, tables: &'t Tables, wanted: f64, most: u64) -> Result<Trained<'t>> {
+pub(crate) fn learn<'t>(
+    recipe: &Recipe,
+    tables: &'t Tables,
+    wanted: f64,
+    most: u64,
+) -> Result<Trained<'t>> {
     tables.check_prepared(recipe.name(), recipe.link(), recipe.columns())?;
     check_records(tables)?;
     check_values(recipe, tables)?;
@@ -172,22 +181,8 @@ fn learn<'t>(recipe: &Recipe, tables: &'t Tables, wanted: f64, most: u64) -> Res
     let sessions = count_sessions(recipe, tables, &known, &ready)?;
     drop(certain);
 
-    let mut u = observed.u.clone();
-    let mut learnt = learn_m(recipe, &sessions, &u, prior, tables.all_pairs())?;
-    let mut rounds = 1;
-    while rounds < ROUNDS {
-        let freed =
-            free_of_same(recipe.comparisons(), &observed.u, &learnt.m, prior, tables.all_pairs());
-        let moved = furthest(&freed, &u);
-        u = freed;
-        learnt = learn_m(recipe, &sessions, &u, prior, tables.all_pairs())?;
-        rounds += 1;
-        if moved <= training.convergence {
-            break;
-        }
-    }
-
-    let comparisons = with_parameters(recipe.comparisons(), &learnt.m, &u);
+    let parameters = parameters_of(recipe, &observed.u, &sessions, prior, tables.all_pairs())?;
+    let comparisons = parameters.comparisons(recipe);
     let unset = recipe.with_parameters(prior, 0.0, comparisons.clone(), Vec::new(), None)?;
     let scorer = Scorer::new(&unset, tables)?;
     let least = least_competing(recipe.threshold());
@@ -216,11 +211,7 @@ fn learn<'t>(recipe: &Recipe, tables: &'t Tables, wanted: f64, most: u64) -> Res
         touched: &touched(recipe)?,
     };
     let threads = tables.threads().get();
-    let (errors_of_u, (classes, kin_errors)) = both(
-        threads,
-        || errors_of_u(recipe, tables, &observed),
-        || kin::fit(&comparisons, &evidence),
-    );
+    let (classes, kin_errors) = kin::fit(&comparisons, &evidence);
     let model = recipe.with_parameters(prior, 0.0, comparisons, classes, None)?;
     let scorer = Scorer::new(&model, tables)?;
     if chosen.is_some() {
@@ -237,6 +228,77 @@ fn learn<'t>(recipe: &Recipe, tables: &'t Tables, wanted: f64, most: u64) -> Res
         weighed = weighed.without_detail();
     }
     drop(ready);
+    let concluded = conclude(recipe, pairs, tables, records, threads)?;
+    let lesson = Lesson {
+        records,
+        observed,
+        prior,
+        deterministic_pairs,
+        parameters,
+        kin_errors,
+        weighed_sources: chosen.is_some().then_some(sources),
+    };
+    let (model, forecast) = lesson.written_into(recipe, &model, concluded)?;
+    // Where pairs were taken by their sums, those that kin made lighter are among them.
+    let forecast = chosen.is_some().then_some((least, forecast));
+    Ok(Trained { model, tables, blocks, lightest, weighed, forecast })
+}
+
+/// The m and u of every comparison, once neither moves the other any more.
+pub(crate) struct Parameters {
+    u: Vec<Vec<f64>>,
+    learnt: Learnt,
+    rounds: u32,
+}
+
+impl Parameters {
+    /// Returns the comparisons of a recipe with them.
+    pub(crate) fn comparisons(&self, recipe: &Recipe) -> Vec<Comparison> {
+        with_parameters(recipe.comparisons(), &self.learnt.m, &self.u)
+    }
+}
+
+/// Learns m in the sessions, takes the same pairs off the u that were observed, and so on until nothing moves.
+pub(crate) fn parameters_of(
+    recipe: &Recipe,
+    observed: &[Vec<f64>],
+    sessions: &[Session],
+    prior: f64,
+    all_pairs: u64,
+) -> Result<Parameters> {
+    let mut u = observed.to_vec();
+    let mut learnt = learn_m(recipe, sessions, &u, prior, all_pairs)?;
+    let mut rounds = 1;
+    while rounds < ROUNDS {
+        let freed = free_of_same(recipe.comparisons(), observed, &learnt.m, prior, all_pairs);
+        let moved = furthest(&freed, &u);
+        u = freed;
+        learnt = learn_m(recipe, sessions, &u, prior, all_pairs)?;
+        rounds += 1;
+        if moved <= recipe.training().convergence {
+            break;
+        }
+    }
+    Ok(Parameters { u, learnt, rounds })
+}
+
+/// What the pairs of a model come to: what weights stand for, the threshold, and what is expected at it.
+pub(crate) struct Concluded {
+    points: Vec<Point>,
+    threshold: f64,
+    expectation: Expectation,
+    forecast: Forecast,
+}
+
+/// Calibrates by all pairs that a record could keep, which stand in the order of their records, and sets the threshold.
+pub(crate) fn conclude(
+    recipe: &Recipe,
+    pairs: Vec<Pair>,
+    order: &impl Ranking,
+    records: [u64; 2],
+    threads: usize,
+) -> Result<Concluded> {
+    let one_partner = recipe.one_partner();
     let (points, rivals) = both(
         threads,
         || if one_partner { by_second_hits(&pairs, records[0] as f64, &[]) } else { Vec::new() },
@@ -244,42 +306,66 @@ fn learn<'t>(recipe: &Recipe, tables: &'t Tables, wanted: f64, most: u64) -> Res
     );
     let forecast = Forecast::of_rivals(&rivals, &pairs, &points);
     drop(rivals);
-    let kept = settle(tables, recipe.one_to_one(), pairs).pairs;
+    let kept = settle_by(order, recipe.one_to_one(), pairs).pairs;
     let curve = match recipe.threshold() {
         ThresholdRule::TargetPrecision(_) => forecast.curve(&kept),
         // Set without it.
         ThresholdRule::Weight(_) | ThresholdRule::Probability(_) => Vec::new(),
     };
     let threshold = from_rule(recipe.threshold(), &curve, &points)?;
+    let expectation = forecast.expectation(threshold, &kept);
+    Ok(Concluded { points, threshold, expectation, forecast })
+}
 
-    let record = TrainingRecord {
-        recipe: recipe.digest()?,
-        seed: training.seed,
-        source_records: records[0],
-        recipient_records: records[1],
-        sampled_pairs: observed.sampled_pairs,
-        deterministic_pairs,
-        rounds,
-        threshold_rule: recipe.threshold(),
-        expectation: forecast.expectation(threshold, &kept),
-        weighed_sources: chosen.is_some().then_some(sources),
-        rare: observed.rare,
-        standard_errors: Some(StandardErrors {
-            prior: deterministic_pairs.map(|pairs| prior / (pairs as f64).sqrt()),
-            m: learnt.errors,
-            u: errors_of_u?,
-            kin: kin_errors,
-        }),
-        sessions: learnt.sessions,
-    };
-    let model = model.with_threshold(threshold)?.with_calibration(points)?.with_training(record);
-    // Where pairs were taken by their sums, those that kin made lighter are among them.
-    let forecast = chosen.is_some().then_some((least, forecast));
-    Ok(Trained { model, tables, blocks, lightest, weighed, forecast })
+/// What a model was learnt from, and how far it is to be trusted.
+pub(crate) struct Lesson {
+    pub(crate) records: [u64; 2],
+    pub(crate) observed: Observed,
+    pub(crate) prior: f64,
+    pub(crate) deterministic_pairs: Option<u64>,
+    pub(crate) parameters: Parameters,
+    pub(crate) kin_errors: Vec<KinErrors>,
+    /// How many source records' pairs kin were learnt from, where they aren't all.
+    pub(crate) weighed_sources: Option<u64>,
+}
+
+impl Lesson {
+    /// Writes the record of training into a model, with what its pairs come to; returns the forecast besides.
+    pub(crate) fn written_into(
+        self,
+        recipe: &Recipe,
+        model: &Model,
+        concluded: Concluded,
+    ) -> Result<(Model, Forecast)> {
+        let Concluded { points, threshold, expectation, forecast } = concluded;
+        let Parameters { learnt, rounds, .. } = self.parameters;
+        let record = TrainingRecord {
+            recipe: recipe.digest()?,
+            seed: recipe.training().seed,
+            source_records: self.records[0],
+            recipient_records: self.records[1],
+            sampled_pairs: self.observed.sampled_pairs,
+            deterministic_pairs: self.deterministic_pairs,
+            rounds,
+            threshold_rule: recipe.threshold(),
+            expectation,
+            weighed_sources: self.weighed_sources,
+            standard_errors: Some(StandardErrors {
+                prior: self.deterministic_pairs.map(|pairs| self.prior / (pairs as f64).sqrt()),
+                m: learnt.errors,
+                u: errors_of_u(recipe, &self.observed, self.records),
+                kin: self.kin_errors,
+            }),
+            rare: self.observed.rare,
+            sessions: learnt.sessions,
+        };
+        let model = model.with_threshold(threshold)?.with_calibration(points)?;
+        Ok((model.with_training(record), forecast))
+    }
 }
 
 /// Puts pairs in the order of their records' values, since sums of what is expected must not depend on the order of rows.
-fn in_order(tables: &Tables, pairs: &mut [Pair]) {
+pub(crate) fn in_order(tables: &impl Ranking, pairs: &mut [Pair]) {
     pairs.sort_by_cached_key(|pair| {
         (tables.rank(Side::Source, pair.source), tables.rank(Side::Recipient, pair.recipient))
     });
@@ -302,18 +388,22 @@ pub(crate) fn choose_sources(
     }
     // The recipient's order is asked for afterwards.
     tables.order_all();
-    let share = most as f64 / pairs as f64;
-    let mut dice = Dice::new(seed);
-    let records = tables.records(Side::Source) as usize;
-    let mut chosen = vec![false; records];
-    for rank in 0..records {
-        chosen[tables.ranked(Side::Source, rank).index()] = dice.chance(share);
+    let mut chosen = vec![false; tables.records(Side::Source) as usize];
+    let by_rank = chosen_ranks(chosen.len(), seed, most as f64 / pairs as f64);
+    for (rank, is_chosen) in by_rank.enumerate() {
+        chosen[tables.ranked(Side::Source, rank).index()] = is_chosen;
     }
     Some(chosen)
 }
 
+/// Chooses this share of so many records, one after the other in their order.
+pub(crate) fn chosen_ranks(records: usize, seed: u64, share: f64) -> impl Iterator<Item = bool> {
+    let mut dice = Dice::new(seed);
+    (0..records).map(move |_| dice.chance(share))
+}
+
 /// By rule and comparison, whether they share a column.
-fn touched(recipe: &Recipe) -> Result<Vec<Vec<bool>>> {
+pub(crate) fn touched(recipe: &Recipe) -> Result<Vec<Vec<bool>>> {
     let of = |rule| {
         let keyed = columns_of(rule, recipe.columns())?;
         let shared = |comparison| shares_column(recipe.columns(), &keyed, comparison);
@@ -323,9 +413,14 @@ fn touched(recipe: &Recipe) -> Result<Vec<Vec<bool>>> {
 }
 
 fn check_records(tables: &Tables) -> Result<()> {
+    check_counts([Side::Source, Side::Recipient].map(|side| tables.records(side)))
+}
+
+/// Refuses to learn from fewer records than make a pair.
+pub(crate) fn check_counts(records: [u32; 2]) -> Result<()> {
     let needed = 2;
-    for side in [Side::Source, Side::Recipient] {
-        let rows = tables.records(side) as usize;
+    for (side, rows) in [Side::Source, Side::Recipient].into_iter().zip(records) {
+        let rows = rows as usize;
         if rows < needed {
             return Err(Error::TooFewRecords { side, rows, needed });
         }
@@ -353,12 +448,15 @@ fn learn_prior(
     tables: &Tables,
     certain: Option<&Blocks<'_>>,
 ) -> Result<(f64, Option<u64>)> {
+    let counts = certain.map(Blocks::counts).unwrap_or_default();
+    prior_of(prior, counts.last().map_or(0, |rule| rule.cumulative_pairs), tables.all_pairs())
+}
+
+/// Returns the prior, and the pairs that it was learnt from: so many are made by deterministic rules, if it has any.
+pub(crate) fn prior_of(prior: &Prior, pairs: u64, all: u64) -> Result<(f64, Option<u64>)> {
     match prior {
         Prior::Stated(prior) => Ok((*prior, None)),
         Prior::Deterministic { recall, .. } => {
-            let counts = certain.map(Blocks::counts).unwrap_or_default();
-            let pairs = counts.last().map_or(0, |rule| rule.cumulative_pairs);
-            let all = tables.all_pairs();
             let prior = pairs as f64 / recall / all as f64;
             if pairs == 0 {
                 Err(Error::EmptyPrior)
@@ -414,7 +512,11 @@ fn free_of_same(
     comparisons.iter().zip(observed).zip(m).map(one).collect()
 }
 
-fn with_parameters(comparisons: &[Comparison], m: &[Vec<f64>], u: &[Vec<f64>]) -> Vec<Comparison> {
+pub(crate) fn with_parameters(
+    comparisons: &[Comparison],
+    m: &[Vec<f64>],
+    u: &[Vec<f64>],
+) -> Vec<Comparison> {
     let mut with = comparisons.to_vec();
     for ((comparison, m), u) in with.iter_mut().zip(m).zip(u) {
         for ((level, m), u) in comparison.levels.iter_mut().zip(m).zip(u) {

@@ -16,14 +16,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
 use crate::elementary::{exp, ln};
 use crate::model::{Comparison, Level, Recipe, Test};
-use crate::observe::Observed;
-use crate::parallel::share;
+use crate::observe::{Counted, Observed};
 use crate::pattern::Pattern;
 use crate::record::Side;
-use crate::tables::{NO_VALUE, Tables};
 use crate::train::UNSEEN;
 
 /// The standard errors of a model's parameters, in the shapes of the parameters.
@@ -174,55 +171,61 @@ pub(crate) fn share_variance(share: f64, pairs: f64) -> f64 {
     share * (1.0 - share) / pairs
 }
 
+/// How far shares that are counted by value could have come out otherwise, had chance dealt other records.
+pub(crate) struct Spread {
+    /// How many records of either side have a value.
+    valued: [f64; 2],
+    /// Σ p q² and Σ q p², whose p and q are the shares of each value among these.
+    sums: [f64; 2],
+}
+
+impl Spread {
+    /// Takes what it needs of the counts of a column.
+    pub(crate) fn of(counted: &Counted<'_>) -> Self {
+        let valued = counted.valued().map(|count| count as f64);
+        let all = valued.map(|count| count.max(1.0));
+        let (mut left, mut right) = (0.0, 0.0);
+        let counts = counted.of_side(Side::Source).iter().zip(counted.of_side(Side::Recipient));
+        for (source, recipient) in counts.skip(1) {
+            let (p, q) = (*source as f64 / all[0], *recipient as f64 / all[1]);
+            left += p * q * q;
+            right += q * p * p;
+        }
+        Self { valued, sums: [left, right] }
+    }
+
+    /// The variance of the share of equal pairs, Σ p q.
+    fn of_exact(&self, u: f64) -> f64 {
+        let all = self.valued.map(|count| count.max(1.0));
+        // A single equal pair more or less is the least that can be told.
+        let least = UNSEEN / (all[0] * all[1]);
+        let [left, right] = self.sums;
+        ((left - u * u).max(0.0) / all[0] + (right - u * u).max(0.0) / all[1]).max(least * least)
+    }
+}
+
 /// Works out the standard errors of u: what is counted by value varies with the records, what is sampled with the pairs.
 pub(crate) fn errors_of_u(
     recipe: &Recipe,
-    tables: &Tables,
     observed: &Observed,
-) -> Result<Vec<Vec<f64>>> {
-    let of = |(comparison, u): (&Comparison, &Vec<f64>)| {
-        let column = tables
-            .column_index(&format!("comparison `{}`", comparison.name), &comparison.column)?;
-        let valued = [Side::Source, Side::Recipient].map(|side| {
-            tables.codes(column, side).iter().filter(|code| **code != NO_VALUE).count() as f64
-        });
-        let records = [Side::Source, Side::Recipient].map(|side| f64::from(tables.records(side)));
-        let both = valued[0] * valued[1] / (records[0] * records[1]).max(1.0);
+    records: [u64; 2],
+) -> Vec<Vec<f64>> {
+    let records = records.map(|records| records as f64);
+    let of = |((comparison, u), spread): ((&Comparison, &Vec<f64>), &Spread)| {
+        let both = spread.valued[0] * spread.valued[1] / (records[0] * records[1]).max(1.0);
         let sampled = observed.sampled_pairs as f64 * both;
-        let error = |level: &Level, u: f64| {
+        let error = |(level, u): (&Level, &f64)| {
             if level.u.is_some() {
                 0.0
             } else if level.test == Test::Exact && level.column.is_none() {
-                exact_variance(tables, column, u, valued).sqrt()
+                spread.of_exact(*u).sqrt()
             } else {
-                share_variance(u, sampled).sqrt()
+                share_variance(*u, sampled).sqrt()
             }
         };
-        Ok(comparison.levels.iter().zip(u).map(|(level, u)| error(level, *u)).collect())
+        comparison.levels.iter().zip(u).map(error).collect()
     };
-    let comparisons = recipe.comparisons().iter().zip(&observed.u).collect();
-    share(tables.threads().get(), comparisons, of).into_iter().collect()
-}
-
-/// The variance of the share of equal pairs, Σ p q, whose p and q are shares among so many records with a value.
-fn exact_variance(tables: &Tables, column: usize, u: f64, valued: [f64; 2]) -> f64 {
-    let shares = [Side::Source, Side::Recipient].map(|side| {
-        let mut counts = vec![0.0f64; tables.values(column).len() + 1];
-        for code in tables.codes(column, side) {
-            counts[*code as usize] += 1.0;
-        }
-        counts
-    });
-    let all = valued.map(|count| count.max(1.0));
-    let (mut left, mut right) = (0.0, 0.0);
-    for (source, recipient) in shares[0].iter().zip(&shares[1]).skip(1) {
-        let (p, q) = (source / all[0], recipient / all[1]);
-        left += p * q * q;
-        right += q * p * p;
-    }
-    // A single equal pair more or less is the least that can be told.
-    let least = UNSEEN / (all[0] * all[1]);
-    ((left - u * u).max(0.0) / all[0] + (right - u * u).max(0.0) / all[1]).max(least * least)
+    recipe.comparisons().iter().zip(&observed.u).zip(&observed.spreads).map(of).collect()
 }
 
 fn posterior(pattern: Pattern, same: f64, besides: f64, (m, u): (&[Vec<f64>], &[Vec<f64>])) -> f64 {

@@ -100,7 +100,7 @@ impl Lists {
         self.letters(index).eq(others.letters(other))
     }
 
-    fn letters(&self, index: usize) -> impl Iterator<Item = &str> {
+    pub(crate) fn letters(&self, index: usize) -> impl Iterator<Item = &str> {
         self.lists[index].iter().map(|code| match self.items.as_ref() {
             Values::Text(items) => items.get(*code as usize - 1),
             Values::Dates(..)

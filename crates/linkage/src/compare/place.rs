@@ -32,6 +32,12 @@ impl Place {
         })
     }
 
+    /// Returns latitude and longitude.
+    #[cfg(feature = "plan")]
+    pub(crate) fn degrees(&self) -> (f64, f64) {
+        (self.latitude_degrees, self.longitude_degrees)
+    }
+
     /// Writes latitude and longitude, as shortly as reads back the same.
     pub(crate) fn text(&self) -> String {
         format!("{} {}", self.latitude_degrees, self.longitude_degrees)

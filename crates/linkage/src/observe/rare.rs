@@ -9,12 +9,12 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{ColumnLevels, counts_of};
+use super::{ColumnLevels, Counted};
 use crate::compare::phonetic::codes;
 use crate::model::{Comparison, Link, Phonetic, Test};
 use crate::neighbours::{OneEdit, each_once};
 use crate::record::Side;
-use crate::tables::{Tables, Values};
+use crate::tables::Values;
 use crate::train::UNSEEN;
 
 /// The most pairs of values that are gone through for one level; what has more comes often enough to be sampled.
@@ -23,20 +23,13 @@ const MOST: usize = 4_000_000;
 /// Counts each of the levels `rare`, by their places, over all pairs; none where its test leads to no pairs of values.
 pub(super) fn counted(
     comparison: &Comparison,
-    column: usize,
-    tables: &Tables,
+    held: &Counted<'_>,
     levels: &ColumnLevels<'_>,
     rare: &[usize],
 ) -> Vec<Option<f64>> {
-    let values = tables.values(column);
-    let counts = [Side::Source, Side::Recipient].map(|side| counts_of(tables, column, side));
-    let link = tables.link();
-    let total = |side: usize| counts[side].iter().sum::<u64>();
-    let all = match link {
-        Link::Between => total(0) * total(1),
-        Link::Within | Link::Both => total(0) * total(0).saturating_sub(1) / 2,
-    };
-    let all = (all as f64).max(1.0);
+    let values = held.values();
+    let [source, recipient] = [Side::Source, Side::Recipient].map(|side| held.of_side(side));
+    let all = (held.valued_pairs() as f64).max(1.0);
     let count = |place: &usize| {
         let pairs = led_to(&comparison.levels.get(*place)?.test, values)?;
         let mut seen = 0;
@@ -49,17 +42,17 @@ pub(super) fn counted(
                     seen += pairs;
                 }
             };
-            match link {
+            match held.link() {
                 Link::Between => {
-                    tell(one, other, counts[0][one] * counts[1][other]);
+                    tell(one, other, source[one] * recipient[other]);
                     if one != other {
-                        tell(other, one, counts[0][other] * counts[1][one]);
+                        tell(other, one, source[other] * recipient[one]);
                     }
                 }
                 Link::Within | Link::Both if one == other => {
-                    tell(one, one, counts[0][one] * counts[0][one].saturating_sub(1) / 2);
+                    tell(one, one, held.equal_pairs_of(one));
                 }
-                Link::Within | Link::Both => tell(one, other, counts[0][one] * counts[0][other]),
+                Link::Within | Link::Both => tell(one, other, held.pairs_of(one, other)),
             }
         });
         Some((seen as f64).clamp(UNSEEN, (all - UNSEEN).max(UNSEEN)) / all)
@@ -188,7 +181,7 @@ mod tests {
     use super::*;
     use crate::Recipe;
     use crate::observe::Valued;
-    use crate::tables::Table;
+    use crate::tables::{Table, Tables};
     use arrow_array::{ArrayRef, RecordBatch, StringArray};
     use std::sync::Arc;
 
@@ -270,15 +263,15 @@ mod tests {
             };
             let tables = tables.unwrap();
             for comparison in recipe.comparisons() {
-                let column = tables.column_index("a test", &comparison.column).unwrap();
+                let held = Counted::of(&tables, comparison).unwrap();
                 let levels = ColumnLevels::new(&tables, comparison).unwrap();
                 let (mut seen, mut all) = (vec![0u64; comparison.levels.len()], 0);
-                Valued::new(&tables, column).each_pair(|one, other, pairs| {
+                Valued::new(&held).each_pair(|one, other, pairs| {
                     seen[levels.of(one, other)] += pairs;
                     all += pairs;
                 });
                 let places: Vec<usize> = (0..seen.len()).collect();
-                let counted = counted(comparison, column, &tables, &levels, &places);
+                let counted = counted(comparison, &held, &levels, &places);
                 for (place, share) in counted.iter().enumerate() {
                     let level = comparison.levels[place].label();
                     let leads = !level.contains("jaro") && level != "else";

@@ -197,6 +197,11 @@ impl Tally {
         (self.all / least_units.max(1)).clamp(LEAST_SINGLE, unit_pairs.max(LEAST_SINGLE))
     }
 
+    /// Returns how many pairs share a key, once for each layer of the rules that they do in.
+    pub(super) fn all_pairs(&self) -> u64 {
+        self.all
+    }
+
     /// Cuts and packs, towards units of so many pairs, however few.
     ///
     /// # Errors

@@ -68,6 +68,19 @@ pub fn linking_plan(
     Ok(Arc::new(linked().map_err(failed)?))
 }
 
+/// Makes the plan that brings rows together in the order of these columns.
+///
+/// # Errors
+///
+/// [`crate::Error::FailedPlan`] where the rows lack one.
+pub(super) fn sorting_plan(
+    rows: Arc<dyn ExecutionPlan>,
+    columns: &[&str],
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let order = order_by(&rows.schema(), columns).map_err(failed)?;
+    Ok(Arc::new(SortExec::new(order, together(rows))))
+}
+
 /// Sends rows to partitions by a hash of these columns.
 fn apart(
     rows: Arc<dyn ExecutionPlan>,

@@ -16,14 +16,14 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use rustc_hash::FxHashMap;
 use sha2::{Digest as _, Sha256};
 
-use super::unit::ordered;
+use super::spelling::spell;
 use crate::block::key_bytes;
 use crate::expression::{arrow_type, value_array};
 use crate::frequency::{check_shares, text_of, unadjusted};
 use crate::intake::Intake;
 use crate::keys::KEY_BYTES;
 use crate::keys::{KeyHash, LayerKeys, key_hashes, layers_of};
-use crate::model::{Kind, Link, Model, Take};
+use crate::model::{Column, Kind, Link, Model, Take};
 use crate::record::{RecordRef, Side};
 use crate::tables::{Tables, Values};
 use crate::{Error, Result};
@@ -42,6 +42,13 @@ pub trait Rows: fmt::Debug + Send + Sync {
     ///
     /// Whatever the reader meets, as [`Error::FailedPlan`].
     fn open(&self, side: Side, part: usize) -> Result<Batches>;
+
+    /// Returns what the caller knows a record by, where it knows it by anything: it decides the order of records whose values
+    /// are all the same. Where all records are one table, they are the source's here.
+    fn id(&self, side: Side, record: u32) -> Option<&str> {
+        let _ = (side, record);
+        None
+    }
 }
 
 /// The batches of one part, each with the number of its first record.
@@ -243,24 +250,16 @@ fn value_hash(tables: &Tables, column: usize, index: usize) -> KeyHash {
     name
 }
 
-/// Spells a value so that the order of the bytes is that of the values, as [`Tables`] number them; places and lists have no
-/// such spelling here.
+/// Spells a value so that the order of the bytes is that of the values; a rule has no neighbours among places and lists.
 fn in_order(values: &Values, index: usize) -> Option<Spelled> {
-    Some(match values {
-        Values::Text(texts) => Box::from(texts.get(index).as_bytes()),
-        Values::Dates(dates, _) => {
-            let date = dates[index];
-            let year = (i32::from(date.year()) + (1 << 15)).to_be_bytes();
-            let [month, day] = [date.month(), date.day()].map(i8::unsigned_abs);
-            Box::from([&year[..], &[month, day]].concat())
-        }
-        Values::Numbers(numbers) => Box::from(ordered(numbers[index]).to_be_bytes()),
-        Values::Times(times) => {
-            let moment = times[index].as_nanosecond().cast_unsigned() ^ (1 << 127);
-            Box::from(moment.to_be_bytes())
+    let mut bytes = Vec::new();
+    match values {
+        Values::Text(_) | Values::Dates(..) | Values::Numbers(_) | Values::Times(_) => {
+            spell(values, index, &mut bytes);
         }
         Values::Places(_) | Values::Lists(_) => return None,
-    })
+    }
+    Some(bytes.into())
 }
 
 /// Makes rows of the batches of a table, by a model.
@@ -331,7 +330,7 @@ impl RowMaker {
     ///
     /// [`Error::MissingColumn`] and [`Error::UnreadableColumn`], as when whole tables are prepared.
     pub(super) fn rows(&self, side: Side, first: u32, batch: &RecordBatch) -> Result<RecordBatch> {
-        let (tables, side) = prepare(&self.model, side, batch)?;
+        let (tables, side) = prepare(self.model.columns(), self.model.link(), side, batch)?;
         self.rows_of(&tables, side, first)
     }
 
@@ -402,10 +401,15 @@ impl fmt::Debug for RowMaker {
 }
 
 /// Prepares one batch as a table of its own, and says on which side of it its records stand.
-pub(super) fn prepare(model: &Model, side: Side, batch: &RecordBatch) -> Result<(Tables, Side)> {
-    let mut intake = Intake::new(model.columns(), model.link(), NonZeroUsize::MIN);
+pub(super) fn prepare(
+    columns: &[Column],
+    link: Link,
+    side: Side,
+    batch: &RecordBatch,
+) -> Result<(Tables, Side)> {
+    let mut intake = Intake::new(columns, link, NonZeroUsize::MIN);
     intake.take(side, std::slice::from_ref(batch))?;
-    let side = if model.link() == Link::Between { side } else { Side::Source };
+    let side = if link == Link::Between { side } else { Side::Source };
     Ok((intake.finish(), side))
 }
 

@@ -23,9 +23,9 @@ use datafusion_execution::runtime_env::RuntimeEnvBuilder;
 use datafusion_physical_plan::ExecutionPlan;
 use futures::StreamExt;
 
-use super::assign::Tally;
+use super::assign::{Assignment, Tally};
 use super::block_exec::column;
-use super::build::{counting_plan, in_order, linking_plan, together};
+use super::build::{counting_plan, in_order, linking_plan, sorting_plan, together};
 use super::failed;
 use super::link_exec::Output;
 use super::measure::{Fitted, fitted};
@@ -194,26 +194,7 @@ pub fn count_patterns_bounded(
     rows: &Arc<dyn Rows>,
     bounds: &Bounds,
 ) -> Result<Vec<Vec<(Pattern, u64)>>> {
-    let mut counts = vec![std::collections::BTreeMap::new(); model.rules().len()];
-    run(
-        model,
-        rows,
-        Output::Patterns,
-        bounds,
-        |plan| Ok(together(plan)),
-        |batch| {
-            let rules = column(batch, "rule").map_err(failed)?.as_primitive::<UInt16Type>();
-            let patterns = column(batch, "pattern").map_err(failed)?.as_primitive::<UInt64Type>();
-            let pairs = column(batch, "pairs").map_err(failed)?.as_primitive::<UInt64Type>();
-            for row in 0..batch.num_rows() {
-                let pattern = Pattern::from_word(patterns.value(row));
-                *counts[usize::from(rules.value(row))].entry(pattern).or_insert(0) +=
-                    pairs.value(row);
-            }
-            Ok(())
-        },
-    )?;
-    Ok(counts.into_iter().map(|counts| counts.into_iter().collect()).collect())
+    Work::new(model, Staged::new(model, rows, bounds)?, bounds)?.patterns(model)
 }
 
 impl PlannedPair {
@@ -253,50 +234,148 @@ fn run(
     output: Output,
     bounds: &Bounds,
     finish: impl Fn(Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>>,
-    mut take: impl FnMut(&RecordBatch) -> Result<()>,
+    take: impl FnMut(&RecordBatch) -> Result<()>,
 ) -> Result<Linked> {
-    let staged = Staged::new(model, rows, bounds)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(bounds.threads())
-        .build()
-        .map_err(|error| Error::FailedPlan { problem: error.to_string() })?;
-
-    let partitions = bounds.partitions.get();
-    let counting = together(counting_plan(staged.scan()?, bounds.partitions)?);
-    let load = Load::of(counting.as_ref(), partitions);
-    let mut tally = Tally::of(model, staged.records());
-    let context = context_of(bounds, load, staged.folder(), bounds.batch_rows.get());
-    let context = context.map_err(failed)?;
-    drain(&runtime, &counting, &context, |batch| tally.take(batch))?;
-    let Fitted { assignment, at_once, unit_bytes } = fitted(&tally, model, &staged, bounds)?;
-    drop(tally);
-    let assignment = Arc::new(assignment);
-    let digest = model.digest()?;
-    let linking =
-        linking_plan(staged.scan()?, model, digest, &assignment, output, bounds.partitions)?;
-    let linking = finish(linking)?;
-    // Fewer rows at once, where to bring so many together would take more than may be had for it.
-    let most = bringing_part(bounds.memory_bytes);
-    let fit = |rows: &usize| brought(partitions, *rows) <= most;
-    let batch_rows = std::iter::successors(Some(bounds.batch_rows.get()), |rows| Some(rows / 2));
-    let batch_rows = batch_rows.take_while(|rows| *rows > 0).find(fit).unwrap_or(1);
-    let load = Load {
-        units: at_once,
-        unit_bytes: usize::try_from(unit_bytes).unwrap_or(usize::MAX),
-        bringer_bytes: brought(partitions, batch_rows),
-        ..Load::of(linking.as_ref(), partitions)
-    };
-    let context = context_of(bounds, load, staged.folder(), batch_rows).map_err(failed)?;
-    drain(&runtime, &linking, &context, &mut take)?;
+    let work = Work::new(model, Staged::new(model, rows, bounds)?, bounds)?;
+    let (spilled_bytes, spills) = work.run(model, output, finish, take)?;
+    let Work { staged, assignment, .. } = &work;
     Ok(Linked {
         pairs: 0,
         units: assignment.units(),
         largest_unit_pairs: assignment.largest_unit_pairs(),
         mean_unit_pairs: assignment.mean_unit_pairs(),
         staged_bytes: staged.bytes(),
-        spilled_bytes: spilled(&counting) + spilled(&linking),
-        spills: spills(&counting) + spills(&linking),
+        spilled_bytes: work.spilled.0 + spilled_bytes,
+        spills: work.spilled.1 + spills,
     })
+}
+
+/// Rows in files, and the units that their blocks are worked on in: whatever the parameters of a model, its rules are the
+/// same, and it is linked by as often as one likes.
+pub(super) struct Work<'b> {
+    bounds: &'b Bounds,
+    pub(super) staged: Staged,
+    assignment: Arc<Assignment>,
+    at_once: usize,
+    unit_bytes: u64,
+    pairs_to_look_at: u64,
+    /// How many bytes counting keys spilled, and how often.
+    spilled: (u64, u64),
+}
+
+impl<'b> Work<'b> {
+    /// Counts the keys of rows, and cuts units of work that fit the memory.
+    pub(super) fn new(model: &Model, staged: Staged, bounds: &'b Bounds) -> Result<Self> {
+        let partitions = bounds.partitions.get();
+        let counting = together(counting_plan(staged.scan()?, bounds.partitions)?);
+        let load = Load::of(counting.as_ref(), partitions);
+        let mut tally = Tally::of(model, staged.records());
+        let context = context_of(bounds, load, staged.folder(), bounds.batch_rows.get());
+        let context = context.map_err(failed)?;
+        drain(&threads(bounds)?, &counting, &context, |batch| tally.take(batch))?;
+        let Fitted { assignment, at_once, unit_bytes } = fitted(&tally, model, &staged, bounds)?;
+        Ok(Self {
+            bounds,
+            staged,
+            assignment: Arc::new(assignment),
+            at_once,
+            unit_bytes,
+            pairs_to_look_at: tally.all_pairs(),
+            spilled: (spilled(&counting), spills(&counting)),
+        })
+    }
+
+    /// Returns how many pairs share a key, once for each layer of the rules that they do in.
+    pub(super) fn pairs_to_look_at(&self) -> u64 {
+        self.pairs_to_look_at
+    }
+
+    /// Counts the patterns of the pairs of each rule, those that no rule before it makes.
+    pub(super) fn patterns(&self, model: &Arc<Model>) -> Result<Vec<Vec<(Pattern, u64)>>> {
+        let mut counts = vec![std::collections::BTreeMap::new(); model.rules().len()];
+        self.run(
+            model,
+            Output::Patterns,
+            |plan| Ok(together(plan)),
+            |batch| {
+                let rules = column(batch, "rule").map_err(failed)?.as_primitive::<UInt16Type>();
+                let patterns =
+                    column(batch, "pattern").map_err(failed)?.as_primitive::<UInt64Type>();
+                let pairs = column(batch, "pairs").map_err(failed)?.as_primitive::<UInt64Type>();
+                for row in 0..batch.num_rows() {
+                    let pattern = Pattern::from_word(patterns.value(row));
+                    *counts[usize::from(rules.value(row))].entry(pattern).or_insert(0) +=
+                        pairs.value(row);
+                }
+                Ok(())
+            },
+        )?;
+        Ok(counts.into_iter().map(|counts| counts.into_iter().collect()).collect())
+    }
+
+    /// Hands on the pairs that weigh at least so much by a model, as they come.
+    pub(super) fn pairs(
+        &self,
+        model: &Arc<Model>,
+        least: f64,
+        mut on_pairs: impl FnMut(&[PlannedPair]) -> Result<()>,
+    ) -> Result<()> {
+        let output = Output::Pairs(least);
+        let take = |batch: &RecordBatch| on_pairs(&PlannedPair::all_of(batch)?);
+        self.run(model, output, |plan| Ok(together(plan)), take).map(drop)
+    }
+
+    /// Runs the plan that links; `finish` brings its partitions together. Returns how many bytes were spilled, and how often.
+    fn run(
+        &self,
+        model: &Arc<Model>,
+        output: Output,
+        finish: impl Fn(Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>>,
+        take: impl FnMut(&RecordBatch) -> Result<()>,
+    ) -> Result<(u64, u64)> {
+        let Self { bounds, staged, assignment, .. } = self;
+        let partitions = bounds.partitions.get();
+        let digest = model.digest()?;
+        let linking =
+            linking_plan(staged.scan()?, model, digest, assignment, output, bounds.partitions)?;
+        let linking = finish(linking)?;
+        // Fewer rows at once, where to bring so many together would take more than may be had for it.
+        let most = bringing_part(bounds.memory_bytes);
+        let fit = |rows: &usize| brought(partitions, *rows) <= most;
+        let batch_rows =
+            std::iter::successors(Some(bounds.batch_rows.get()), |rows| Some(rows / 2));
+        let batch_rows = batch_rows.take_while(|rows| *rows > 0).find(fit).unwrap_or(1);
+        let load = Load {
+            units: self.at_once,
+            unit_bytes: usize::try_from(self.unit_bytes).unwrap_or(usize::MAX),
+            bringer_bytes: brought(partitions, batch_rows),
+            ..Load::of(linking.as_ref(), partitions)
+        };
+        let context = context_of(bounds, load, staged.folder(), batch_rows).map_err(failed)?;
+        drain(&threads(bounds)?, &linking, &context, take)?;
+        Ok((spilled(&linking), spills(&linking)))
+    }
+}
+
+/// Brings all rows together in the order of these columns, and hands them on.
+pub(super) fn sorted(
+    staged: &Staged,
+    columns: &[&str],
+    bounds: &Bounds,
+    take: impl FnMut(&RecordBatch) -> Result<()>,
+) -> Result<()> {
+    let plan = sorting_plan(staged.scan()?, columns)?;
+    let load = Load::of(plan.as_ref(), 1);
+    let context = context_of(bounds, load, staged.folder(), bounds.batch_rows.get());
+    drain(&threads(bounds)?, &plan, &context.map_err(failed)?, take)
+}
+
+/// Starts the threads that a plan runs on.
+fn threads(bounds: &Bounds) -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(bounds.threads())
+        .build()
+        .map_err(|error| Error::FailedPlan { problem: error.to_string() })
 }
 
 /// Returns what it takes to bring sorted pairs of so many partitions together: of each the batch that is being read, and the

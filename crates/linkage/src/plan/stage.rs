@@ -11,8 +11,11 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{UInt8Type, UInt32Type};
+use arrow_array::{BooleanArray, RecordBatch};
 use arrow_ipc::CompressionType;
+use arrow_ipc::reader::FileReader;
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
 use arrow_schema::SchemaRef;
 use datafusion_datasource::PartitionedFile;
@@ -24,7 +27,9 @@ use datafusion_execution::object_store::ObjectStoreUrl;
 use datafusion_physical_plan::ExecutionPlan;
 use tempfile::TempDir;
 
-use super::rows::{Batches, RowMaker, Rows, ValueCounts, failed_arrow, prepare};
+use super::block_exec::column;
+use super::failed;
+use super::rows::{Batches, RECORD, RowMaker, Rows, SIDE, ValueCounts, failed_arrow, prepare};
 use super::run::Bounds;
 use crate::model::Model;
 use crate::parallel::share;
@@ -58,16 +63,68 @@ impl Staged {
         let populations = Arc::new(bounds.populations.clone());
         let counts = count_values(model, rows, bounds)?;
         let maker = RowMaker::new(Arc::clone(model), counts, populations)?;
+        Self::written(maker.schema(), rows, bounds, |side, first, batch| {
+            maker.rows(side, first, batch)
+        })
+    }
+
+    /// Writes what `make` makes of each batch, given its side and the number of its first record.
+    ///
+    /// # Errors
+    ///
+    /// Those of `make`, and [`Error::FailedPlan`] where the files cannot be written.
+    pub(super) fn written(
+        schema: SchemaRef,
+        rows: &Arc<dyn Rows>,
+        bounds: &Bounds,
+        make: impl Fn(Side, u32, &RecordBatch) -> Result<RecordBatch> + Sync,
+    ) -> Result<Self> {
         let folder = private_folder(&bounds.spill)?;
         let feeds = Feeds::new(rows);
-        let most = bounds.batch_rows.get();
         let numbers: Vec<usize> = (0..bounds.partitions.get()).collect();
         let written = share(bounds.threads(), numbers, |number| {
-            write(&maker, &feeds, number, most, folder.path())
+            let mut file = RowFile::new(folder.path(), number, &schema, bounds)?;
+            while let Some(batch) = feeds.next(number) {
+                let (side, first, batch) = batch?;
+                file.write(&make(side, first, &batch)?, batch.num_rows())?;
+            }
+            file.finish()
         });
-        let (schema, files) = (maker.schema(), Vec::new());
-        let mut staged = Self { schema, files, records: 0, bytes: 0, folder };
-        for written in written {
+        Self::of_files(schema, written, folder)
+    }
+
+    /// Writes the same rows again, but of the source's records only those that are among `chosen`, by their numbers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::FailedPlan`] where a file is gone or cannot be written.
+    pub(super) fn among(&self, chosen: &[bool], bounds: &Bounds) -> Result<Self> {
+        let folder = private_folder(&bounds.spill)?;
+        let files = self.files.iter().enumerate().collect();
+        let written = share(bounds.threads(), files, |(number, path): (usize, &PathBuf)| {
+            let mut file = RowFile::new(folder.path(), number, &self.schema, bounds)?;
+            let read = File::open(path).map_err(|error| unwritten(&error))?;
+            for batch in FileReader::try_new_buffered(read, None).map_err(failed_arrow)? {
+                let batch = batch.map_err(failed_arrow)?;
+                let sides = column(&batch, SIDE).map_err(failed)?.as_primitive::<UInt8Type>();
+                let records = column(&batch, RECORD).map_err(failed)?.as_primitive::<UInt32Type>();
+                let is_kept = |(side, record): (&u8, &u32)| {
+                    *side != 0 || chosen.get(*record as usize).copied().unwrap_or_default()
+                };
+                let kept = sides.values().iter().zip(records.values()).map(is_kept);
+                let kept: BooleanArray = kept.map(Some).collect();
+                let kept = arrow::compute::filter_record_batch(&batch, &kept);
+                let kept = kept.map_err(failed_arrow)?;
+                file.write(&kept, kept.num_rows())?;
+            }
+            file.finish()
+        });
+        Self::of_files(Arc::clone(&self.schema), written, folder)
+    }
+
+    fn of_files(schema: SchemaRef, files: Vec<Result<Written>>, folder: TempDir) -> Result<Self> {
+        let mut staged = Self { schema, files: Vec::new(), records: 0, bytes: 0, folder };
+        for written in files {
             let written = written?;
             let file = std::fs::metadata(&written.path).map_err(|error| unwritten(&error))?;
             staged.bytes += file.len();
@@ -179,34 +236,41 @@ struct Written {
     records: u64,
 }
 
-/// Makes the rows of whatever batches come next and writes them into one file, until there is none left.
-fn write(
-    maker: &RowMaker,
-    feeds: &Feeds<'_>,
-    number: usize,
+/// A file of rows while it is written.
+struct RowFile {
+    path: PathBuf,
+    writer: FileWriter<BufWriter<File>>,
+    /// How many rows stand in one batch at most.
     most: usize,
-    folder: &Path,
-) -> Result<Written> {
-    let path = folder.join(format!("rows-{number}.arrow"));
-    let file = File::create_new(&path).map_err(|error| unwritten(&error))?;
-    let options = IpcWriteOptions::default()
-        .try_with_compression(Some(CompressionType::LZ4_FRAME))
-        .map_err(failed_arrow)?;
-    let schema = maker.schema();
-    let mut writer = FileWriter::try_new_with_options(BufWriter::new(file), &schema, options)
-        .map_err(failed_arrow)?;
-    let mut records = 0;
-    while let Some(batch) = feeds.next(number) {
-        let (side, first, batch) = batch?;
-        records += batch.num_rows() as u64;
-        let made = maker.rows(side, first, &batch)?;
-        for start in (0..made.num_rows()).step_by(most) {
-            let piece = made.slice(start, most.min(made.num_rows() - start));
-            writer.write(&piece).map_err(failed_arrow)?;
-        }
+    records: u64,
+}
+
+impl RowFile {
+    fn new(folder: &Path, number: usize, schema: &SchemaRef, bounds: &Bounds) -> Result<Self> {
+        let path = folder.join(format!("rows-{number}.arrow"));
+        let file = File::create_new(&path).map_err(|error| unwritten(&error))?;
+        let options = IpcWriteOptions::default()
+            .try_with_compression(Some(CompressionType::LZ4_FRAME))
+            .map_err(failed_arrow)?;
+        let writer = FileWriter::try_new_with_options(BufWriter::new(file), schema, options)
+            .map_err(failed_arrow)?;
+        Ok(Self { path, writer, most: bounds.batch_rows.get(), records: 0 })
     }
-    writer.finish().map_err(failed_arrow)?;
-    Ok(Written { path, records })
+
+    /// Writes the rows of so many records.
+    fn write(&mut self, rows: &RecordBatch, records: usize) -> Result<()> {
+        self.records += records as u64;
+        for start in (0..rows.num_rows()).step_by(self.most) {
+            let piece = rows.slice(start, self.most.min(rows.num_rows() - start));
+            self.writer.write(&piece).map_err(failed_arrow)?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Written> {
+        self.writer.finish().map_err(failed_arrow)?;
+        Ok(Written { path: self.path, records: self.records })
+    }
 }
 
 /// Goes through the tables once for the values, where any are asked for. All threads count into one, and ask for room first.
@@ -220,7 +284,7 @@ fn count_values(model: &Model, rows: &Arc<dyn Rows>, bounds: &Bounds) -> Result<
     let counted = share(bounds.threads(), (0..bounds.threads()).collect(), |number| {
         while let Some(batch) = feeds.next(number) {
             let (side, _, batch) = batch?;
-            let (tables, side) = prepare(model, side, &batch)?;
+            let (tables, side) = prepare(model.columns(), model.link(), side, &batch)?;
             let seen = asked.seen(&tables, side);
             let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
             let needed = all.bytes_with(&seen);

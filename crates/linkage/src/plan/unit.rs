@@ -429,6 +429,6 @@ pub(super) fn ordered(number: f64) -> u64 {
     if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
 }
 
-fn number_of(word: u64) -> f64 {
+pub(super) fn number_of(word: u64) -> f64 {
     f64::from_bits(if word >> 63 == 1 { word & !(1 << 63) } else { !word })
 }

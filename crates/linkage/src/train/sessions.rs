@@ -28,7 +28,7 @@ pub(super) fn learn_m(
     let comparisons = recipe.comparisons();
     let training = recipe.training();
     debug_assert!(comparisons.len() <= MOST_COMPARISONS, "the recipe allows no more");
-    let first_m: Vec<Vec<f64>> = comparisons.iter().map(first_guess).collect();
+    let first_m = first_guesses(recipe);
     let fixed_m =
         |comparison: &Comparison| comparison.levels.iter().map(|level| level.m.is_some()).collect();
     let mut same_at: Vec<Vec<f64>> = first_m.iter().map(|levels| vec![0.0; levels.len()]).collect();
@@ -152,6 +152,11 @@ fn make_monotone(m: &mut [f64], u: &[f64]) {
     for ((m, u), quotient) in m.iter_mut().zip(u).zip(quotients) {
         *m = u * quotient;
     }
+}
+
+/// Where the m of every comparison begin.
+pub(crate) fn first_guesses(recipe: &Recipe) -> Vec<Vec<f64>> {
+    recipe.comparisons().iter().map(first_guess).collect()
 }
 
 /// Where the m begin: the closer the level, the likelier among the same.

@@ -1,9 +1,10 @@
-//! `--memory`: linking in no more than a stated amount of memory.
+//! `--memory`: linking and training in no more than a stated amount of memory.
 //!
-//! Beside the path of the data. Files are read piece by piece into a plan of DataFusion, which keeps in a folder what it has
-//! prepared and what does not fit, and deletes it when it ends; pairs are written as they come. Of what grows with the
-//! files, only ids stand in memory. That takes the feature `plan`; without it the option is refused. The pairs and the bits
-//! of their weights are those of linking in memory, whatever the amount.
+//! Beside the path of the data. Files are read piece by piece into plans of DataFusion, which keep in a folder what they have
+//! prepared and what does not fit, and delete it when they end; pairs are written as they come. Of what grows with the
+//! files, only ids stand in memory, and a place in an order while a model is trained. That takes the feature `plan`; without
+//! it the option is refused. The model, the pairs and the bits of their weights are those of working in memory, whatever
+//! the amount.
 
 #[cfg(not(feature = "plan"))]
 mod absent;
@@ -18,37 +19,46 @@ mod one_file;
 #[cfg(feature = "plan")]
 mod one_to_one;
 #[cfg(feature = "plan")]
+mod opened;
+#[cfg(feature = "plan")]
 mod plan;
+#[cfg(feature = "plan")]
+mod train;
 #[cfg(feature = "plan")]
 mod trouble;
 
 #[cfg(not(feature = "plan"))]
-pub(super) use absent::link;
+pub(super) use absent::{link, train};
 #[cfg(feature = "plan")]
 pub(super) use plan::link;
+#[cfg(feature = "plan")]
+pub(super) use train::train;
 
 use crate::Error;
 use std::path::{Path, PathBuf};
 
-/// The words of a command that can link in bounded memory.
+/// The words of a command that can work in bounded memory.
 #[derive(Debug, clap::Args)]
 pub(super) struct Memory {
-    /// Links in so much memory, such as 2GB or 800MiB, and spills to disk what does not fit: slower, the same pairs.
+    /// Works in so much memory, such as 2GB or 800MiB, and spills to disk what does not fit: slower, the same results.
     /// Takes a build with the feature `plan`
-    #[arg(
-        long = "memory",
-        value_name = "SIZE",
-        value_parser = size,
-        conflicts_with_all = ["report", "individuals"],
-    )]
+    #[arg(long = "memory", value_name = "SIZE", value_parser = size)]
     bytes: Option<u64>,
-    /// The folder that is spilled to, for as long as the command runs; that of the pairs, if nothing is said
+    /// The folder that is spilled to, for as long as the command runs; that of what is written, if nothing is said
     #[arg(long, value_name = "FOLDER", requires = "bytes")]
     spill: Option<PathBuf>,
 }
 
 impl Memory {
-    /// Returns the bound that was asked for, if one was. `out` is where the pairs are written.
+    /// Refuses a bound beside options of which one was given that goes through whole tables.
+    pub(super) fn without(&self, options: &[(&'static str, bool)]) -> Result<(), Error> {
+        match options.iter().find(|(_, given)| *given && self.bytes.is_some()) {
+            Some((option, _)) => Err(Error::WholeTables { option }),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the bound that was asked for, if one was. `out` is the file that is written.
     pub(super) fn bound(&self, out: &Path) -> Option<Bound> {
         let beside = || match out.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
@@ -59,7 +69,7 @@ impl Memory {
     }
 }
 
-/// The word of a command that goes through whole tables: a bound is not kept there, and refused by name.
+/// The word of a command that makes clusters of whole tables: a bound is not kept there, and refused by name.
 #[derive(Debug, clap::Args)]
 pub(super) struct NoMemory {
     #[arg(long = "memory", value_name = "SIZE", value_parser = size, hide = true)]
@@ -70,13 +80,13 @@ impl NoMemory {
     /// Refuses a bound, if one was asked for.
     pub(super) fn check(&self) -> Result<(), Error> {
         match self.bytes {
-            Some(_) => Err(Error::UnboundedTraining),
+            Some(_) => Err(Error::UnboundedClusters),
             None => Ok(()),
         }
     }
 }
 
-/// Within what is linked.
+/// Within what is worked.
 #[cfg_attr(not(feature = "plan"), expect(dead_code, reason = "without the feature it is refused"))]
 pub(super) struct Bound {
     bytes: u64,

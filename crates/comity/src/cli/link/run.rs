@@ -34,6 +34,9 @@ pub(super) struct Words {
 
 impl Words {
     pub(super) fn carry_out(self, printer: &mut Printer) -> Result<Done, Error> {
+        let whole =
+            [("--report", self.report.is_some()), ("--individuals", self.shares.by_individuals())];
+        self.memory.without(&whole)?;
         let mut model = Model::from_toml(&program::read(&self.model)?)?;
         let individuals_at = model.threshold();
         if let Some(probability) = self.probability {

@@ -34,6 +34,11 @@ impl Shares {
         self.populations.is_empty() && !self.individuals
     }
 
+    /// Says whether they are counted among individuals.
+    pub(super) fn by_individuals(&self) -> bool {
+        self.individuals
+    }
+
     /// Makes the scorer of a model with the shares that were asked for; individuals are told apart at this weight.
     pub(super) fn scorer<'t>(
         &self,

@@ -1,12 +1,12 @@
 //! `comity link train`: learns a model by a recipe, without labels.
 
-use super::memory::NoMemory;
+use super::memory::{self, Bound, Memory};
 use super::people::People;
 use super::{Done, Files, pairs};
 use crate::clock::Stopwatch;
 use crate::printer::{Printer, short, thousands};
 use crate::{Error, program};
-use linkage::Recipe;
+use linkage::{Model, Recipe};
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -25,16 +25,21 @@ pub(super) struct Words {
     #[arg(long, value_name = "COLUMN")]
     same_by: Option<String>,
     #[command(flatten)]
-    memory: NoMemory,
+    memory: Memory,
 }
 
 impl Words {
     pub(super) fn carry_out(self, printer: &Printer) -> Result<Done, Error> {
-        self.memory.check()?;
+        let by_labels =
+            [("--labels", self.labels.is_some()), ("--same-by", self.same_by.is_some())];
+        self.memory.without(&by_labels)?;
         let mut recipe = Recipe::from_toml(&program::read(&self.recipe)?)?;
         let plan = (&recipe).into();
         if self.files.refused(&plan, printer) {
             return Ok(Done::Refused);
+        }
+        if let Some(bound) = self.memory.bound(&self.out) {
+            return self.within(&bound, &recipe, printer);
         }
         let mut watch = Stopwatch::start();
         let columns = (self.same_by.as_ref(), None);
@@ -50,15 +55,37 @@ impl Words {
         }
         let model = linkage::train(&recipe, &tables)?;
         watch.lap("train");
+        let records: Vec<u64> = read.iter().map(|table| table.records).collect();
+        self.tell(&model, &records, &watch, printer)?;
+        Ok(Done::Well)
+    }
+
+    /// Does the same in bounded memory.
+    fn within(&self, bound: &Bound, recipe: &Recipe, printer: &Printer) -> Result<Done, Error> {
+        let mut watch = Stopwatch::start();
+        let (model, records) = memory::train(recipe, &self.files, bound)?;
+        watch.lap("read, prepare and train");
+        self.tell(&model, &records, &watch, printer)?;
+        Ok(Done::Well)
+    }
+
+    /// Writes the model, and tells of it.
+    fn tell(
+        &self,
+        model: &Model,
+        records: &[u64],
+        watch: &Stopwatch,
+        printer: &Printer,
+    ) -> Result<(), Error> {
         program::write(&self.out, &model.to_toml()?)?;
         let digest = model.digest()?.to_string();
         let expectation = model.training().map(|training| training.expectation);
         printer.json(&serde_json::json!({
             "model": super::super::shown(&self.out), "digest": digest, "prior": model.prior(),
-            "threshold": model.threshold(), "threads": tables.threads(), "expectation": expectation,
-            "rare_levels": model.training().map(|training| &training.rare), "seconds": super::seconds(&watch),
+            "threshold": model.threshold(), "threads": self.files.threads(), "expectation": expectation,
+            "rare_levels": model.training().map(|training| &training.rare), "seconds": super::seconds(watch),
         }));
-        let records: Vec<String> = read.iter().map(|table| thousands(table.records)).collect();
+        let records: Vec<String> = records.iter().map(|count| thousands(*count)).collect();
         printer.labelled("read", &format!("{} records", records.join(" and ")));
         printer
             .labelled("model", &format!("{} ({})", super::super::shown(&self.out), short(&digest)));
@@ -82,6 +109,6 @@ impl Words {
                 ),
             );
         }
-        Ok(Done::Well)
+        Ok(())
     }
 }

@@ -3,8 +3,8 @@
 use super::ahead::Ahead;
 use super::one_file::{OneFile, Take};
 use super::trouble::Trouble;
-use linkage::Side;
 use linkage::plan::{Batches, Rows};
+use linkage::{Link, RecordRef, Side};
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,13 +12,14 @@ use std::sync::Arc;
 pub(super) struct FileRows {
     /// The source's and the recipient's, each with the number of its first record.
     files: Vec<(Arc<OneFile>, u32)>,
+    link: Link,
     trouble: Trouble,
 }
 
 impl FileRows {
     /// Takes the source's file and the recipient's, each with the number of its first record.
-    pub(super) fn new(files: Vec<(Arc<OneFile>, u32)>, trouble: Trouble) -> Self {
-        Self { files, trouble }
+    pub(super) fn new(files: Vec<(Arc<OneFile>, u32)>, link: Link, trouble: Trouble) -> Self {
+        Self { files, link, trouble }
     }
 }
 
@@ -40,5 +41,12 @@ impl Rows for FileRows {
         let (file, trouble) = (Arc::clone(file), self.trouble.clone());
         let read = move |take: &mut Take<'_>| file.read_columns(take).map(drop);
         Ok(Box::new(Ahead::new(*first, trouble, read)))
+    }
+
+    fn id(&self, side: Side, record: u32) -> Option<&str> {
+        let boundary = self.files.get(1).map_or(u32::MAX, |(_, first)| *first);
+        let (side, record) = self.link.origin(side, RecordRef::new(record), boundary);
+        let (file, _) = self.files.get(usize::from(side == Side::Recipient))?;
+        file.id_of(record.row())
     }
 }

@@ -4,8 +4,9 @@ use crate::Error;
 use crate::admit::Digest;
 use crate::own::{self, OwnFile};
 use arrow_array::cast::AsArray;
-use arrow_array::{RecordBatch, StringArray};
-use linkage::{Model, Side};
+use arrow_array::{Array, RecordBatch, StringArray};
+use linkage::Side;
+use linkage::model::Column;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
@@ -26,11 +27,11 @@ pub(super) struct OneFile {
 
 impl OneFile {
     /// Goes through it for the first time.
-    pub(super) fn open(model: &Model, file: OwnFile, side: Side) -> Result<Self, Error> {
+    pub(super) fn open(columns: &[Column], file: OwnFile, side: Side) -> Result<Self, Error> {
         let (batch, table) = file.read(&BTreeSet::new())?;
         let ids = file.id.as_ref().and_then(|id| batch.column_by_name(id));
         let ids = ids.and_then(|ids| ids.as_string_opt::<i32>()).cloned();
-        let columns = own::origins(model.columns(), side);
+        let columns = own::origins(columns, side);
         Ok(Self { file, columns, records: table.records, digest: table.digest, ids })
     }
 
@@ -47,6 +48,12 @@ impl OneFile {
     /// Returns the ids of its records, where a column of them was named.
     pub(super) fn ids(&self) -> Option<&StringArray> {
         self.ids.as_ref()
+    }
+
+    /// Returns what a record is known by, if it is by anything.
+    pub(super) fn id_of(&self, row: u32) -> Option<&str> {
+        let (ids, row) = (self.ids.as_ref()?, row as usize);
+        (row < ids.len() && ids.is_valid(row)).then(|| ids.value(row))
     }
 
     /// Returns the columns that the model asks for, and that of ids.
