@@ -525,6 +525,32 @@ mod tests {
     }
 
     #[test]
+    fn small_blocks_beside_a_large_one_are_packed_by_their_records_too() {
+        let target = 1_u64 << 11;
+        // Each small block makes one pair of two records; the large one's tiles make several hundred thousand.
+        for (within, large, small) in
+            [(false, (60_000, 60_000), (1, 1)), (true, (60_000, 0), (2, 0))]
+        {
+            let blocks: Vec<(u64, u64)> =
+                std::iter::once(large).chain(std::iter::repeat_n(small, 20_000)).collect();
+            let assigned = tally(within, &blocks).assign(target, 1, |_| String::new()).unwrap();
+            assert!(assigned.largest_unit_pairs() > 100 * target);
+            let mut records: BTreeMap<u64, u64> = BTreeMap::new();
+            for (number, (sources, recipients)) in (0..).zip(&blocks).skip(1) {
+                for record in 0..sources + recipients {
+                    let number_of = u32::try_from(record).unwrap();
+                    assigned.units_of(name(number), record >= *sources, number_of, |unit, _| {
+                        *records.entry(unit).or_default() += 1;
+                    });
+                }
+            }
+            assert_eq!(records.values().sum::<u64>(), 40_000);
+            let most = records.values().max().copied().unwrap();
+            assert!(most as f64 <= 1.3 * 2.0 * target as f64, "within {within}: {most} records");
+        }
+    }
+
+    #[test]
     fn no_block_makes_no_unit() {
         let assigned = tally(false, &[]).assign(100, 4, |_| String::new()).unwrap();
         assert_eq!((assigned.units(), assigned.largest_unit_pairs()), (0, 0));

@@ -108,12 +108,15 @@ pub(super) fn in_order(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Execution
 
 #[cfg(test)]
 mod tests {
+    use datafusion_execution::TaskContext;
+    use datafusion_physical_plan::displayable;
     use datafusion_physical_plan::empty::EmptyExec;
+    use datafusion_proto::bytes::{physical_plan_from_bytes, physical_plan_to_bytes};
 
     use super::super::SMALL_MODEL;
     use super::super::assign::Tally;
     use super::super::pool::Load;
-    use super::super::rows::row_schema;
+    use super::super::rows::{RECORD, SIDE, row_schema};
     use super::*;
     use crate::Model;
 
@@ -137,5 +140,18 @@ mod tests {
         assert_eq!(parts(&together(linking())), (3, 1, 1, 0));
         // Pairs that stand in order are sorted besides, and then brought together.
         assert_eq!(parts(&in_order(linking()).unwrap()), (3, 2, 1, 1));
+    }
+
+    #[test]
+    fn a_plan_that_only_sorts_is_written_and_read_by_what_datafusion_has_itself() {
+        let model = Model::from_toml(SMALL_MODEL).unwrap();
+        let rows = Arc::new(EmptyExec::new(row_schema(&model)));
+        let plan = sorting_plan(rows, &[SIDE, RECORD]).unwrap();
+        let bytes = physical_plan_to_bytes(Arc::clone(&plan)).unwrap();
+        let read = physical_plan_from_bytes(&bytes, &TaskContext::default()).unwrap();
+        let shown =
+            |plan: &Arc<dyn ExecutionPlan>| displayable(plan.as_ref()).indent(true).to_string();
+        assert_eq!(shown(&read), shown(&plan));
+        assert!(shown(&plan).starts_with("SortExec"), "{}", shown(&plan));
     }
 }

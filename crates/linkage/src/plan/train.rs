@@ -338,6 +338,14 @@ mod tests {
             .replace("one_to_one = \"each_source\"", &format!("one_to_one = \"{one_to_one}\""))
             .replace("sample_pairs = 100_000", &format!("sample_pairs = {sample_pairs}"));
         assert!(text.contains(NARROW));
+        // Within one table, columns are that table's.
+        let own = |line: &str| match line.strip_prefix("source = ") {
+            Some(names) if link == "within" => format!("from = {names}"),
+            _ => line.to_owned(),
+        };
+        let lines =
+            text.lines().filter(|line| link != "within" || !line.starts_with("recipient = "));
+        let text = lines.map(own).collect::<Vec<_>>().join("\n");
         Recipe::from_toml(&text.replacen(NARROW, WIDE, 1)).unwrap()
     }
 
@@ -373,6 +381,8 @@ mod tests {
             ("between", "each_source", 50_000, 1),
             ("between", "optimal", 50_000, 3),
             ("between", "off", 1 << 40, 1),
+            ("within", "off", 50_000, 1),
+            ("both", "greedy", 50_000, 1),
         ] {
             let recipe = recipe(link, one_to_one, sample_pairs);
             let (source, recipient) = ([left.clone()], [right.clone()]);
@@ -408,12 +418,21 @@ mod tests {
         let rows: Arc<dyn Rows> =
             Arc::new(HeldTables::new(vec![files.payroll], vec![files.caseload]));
         let recipe = recipe("between", "off", 50_000);
-        for (memory, said) in [(4_000, "records in order"), (400_000, "pairs that may compete")] {
+        for (memory, said) in [
+            (4_000, "records in order"),
+            (120_000, "the first values of"),
+            (400_000, "pairs that may compete"),
+        ] {
             let refused = learn(&recipe, &rows, &bounds(memory, 1, 16), 1 << 40);
             let Err(Error::OutOfMemory { problem }) = refused else {
                 panic!("{memory}: {refused:?}")
             };
             assert!(problem.contains(said), "{problem}");
         }
+        let text = recipe.to_toml().unwrap();
+        let with = text.replace("[training]", "[training]\nfrequencies = true");
+        let refused =
+            train_bounded(&Recipe::from_toml(&with).unwrap(), &rows, &bounds(1 << 30, 1, 16));
+        assert!(matches!(refused, Err(Error::UnsoundModel { .. })), "{refused:?}");
     }
 }
