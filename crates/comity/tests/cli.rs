@@ -37,7 +37,7 @@ fn a_good_run_says_in_about_ten_lines_what_was_done_and_what_to_type_next() {
             demo      synthetic people, throw-away keys, dates moved to today
             permit    run by family-support until 2027-04-03T09:00:00Z, entry 1
             read      payroll.csv 1,742 records, caseload.csv 1,450 records
-            train     recipe 1858c80b9478… gives model c2239415e250…
+            train     recipe 1858c80b9478… gives model cc90e50b8a0d…
             compare   2,963 pairs by 5 rules, of 2,525,900 possible
             weigh     410 over 6.00, 410 kept, 99.8 % expected right, 98 with discrepancy
             leads     40 opened, 58 held until the pilot of 40 is judged
@@ -539,7 +539,7 @@ fn a_program_with_keys_of_its_own_runs_once_everybody_has_signed() {
         &expect![[r"
             permit    run by family-support until 2027-04-03T09:00:00Z, entry 1
             read      payroll.csv 500 records, caseload.csv 500 records
-            train     recipe 1858c80b9478… gives model 92bfd811f223…
+            train     recipe 1858c80b9478… gives model 2b47b8946ab2…
             compare   294 pairs by 5 rules, of 250,000 possible
             weigh     50 over 6.00, 50 kept, 100.0 % expected right, 14 with discrepancy
             leads     14 opened

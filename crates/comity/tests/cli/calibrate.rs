@@ -130,7 +130,7 @@ fn what_people_judged_makes_another_model_and_the_ledger_says_of_how_many() {
             waiting   62 open leads have no judgement yet. If those judged were picked, and
                       did not come by lot or by turn, what is learnt from them is wrong
             threshold 11.99, a probability of 0.972; it was 6.00, and 0.972
-            model     calibrated.toml (89bd41892a18…), made of eebd23cccc66…
+            model     calibrated.toml (302f73801ec5…), made of 4fa7b0f058c0…
             next      put it into the program as model.toml and its digest into the
                       agreement, which is then another; once that is signed, a run takes it
                       and begins with a pilot

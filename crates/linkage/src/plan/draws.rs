@@ -60,7 +60,7 @@ pub(super) fn see_drawn(
     if all_pairs <= training.sample_pairs && !open.is_empty() {
         // So few that every pair is looked at, and all records of either side are.
         let all = records.map(|records| (0..records).collect());
-        let (tables, _) = read(recipe, rows, ranks, all)?;
+        let (tables, _) = read(recipe, rows, ranks, &all)?;
         for mut drawing in open {
             let comparison = &comparisons[drawing.index];
             let stream = stream(training, drawing.index);
@@ -88,7 +88,7 @@ pub(super) fn see_drawn(
             one.sort_unstable();
             one.dedup();
         }
-        let (tables, found) = read(recipe, rows, ranks, wanted)?;
+        let (tables, found) = read(recipe, rows, ranks, &wanted)?;
         for (drawing, lot) in open.iter_mut().zip(lots) {
             let comparison = std::slice::from_ref(&comparisons[drawing.index]);
             let mut comparer = Comparer::new(&tables, comparison)?;
@@ -146,7 +146,7 @@ fn read(
     recipe: &Recipe,
     rows: &Arc<dyn Rows>,
     ranks: &Ranks,
-    wanted: [Vec<u32>; 2],
+    wanted: &[Vec<u32>; 2],
 ) -> Result<(Tables, Found)> {
     let link = recipe.link();
     let mut intake = Intake::new(recipe.columns(), link, NonZeroUsize::MIN);

@@ -188,7 +188,9 @@ mod tests {
             assert!(spelled[place + 1..].iter().all(|other| !other.starts_with(one)), "{one:?}");
         }
         let mut reading = Reading::new(kind);
-        spelled.iter().for_each(|bytes| reading.push(bytes).unwrap());
+        for bytes in &spelled {
+            reading.push(bytes).unwrap();
+        }
         let read = reading.finish();
         let again: Vec<Vec<u8>> = (0..read.len())
             .map(|index| {
