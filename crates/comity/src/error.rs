@@ -512,6 +512,9 @@ pub enum Error {
     /// The agency's file is not as promised.
     #[error(transparent)]
     Admit(#[from] crate::admit::Error),
+    /// A file of whoever links files of their own is not as promised.
+    #[error(transparent)]
+    Own(Box<crate::admit::Error>),
     /// The report could not be laid out.
     #[error(transparent)]
     Report(#[from] crate::report::Error),
@@ -720,13 +723,20 @@ impl Error {
             | Error::Unrunnable { .. }
             | Error::NoRandom(_)
             | Error::NoRuntime { .. }
-            | Error::Report(_)
-            | Error::Linkage(_) => None,
+            | Error::Report(_) => None,
             Error::Admit(error) => error.hint(),
+            Error::Own(error) => hint_for_owner(error),
+            Error::Linkage(linkage::Error::UnreadableModel(_)) => fixed(
+                "a model is what `comity link train` and `comity link import` write; a recipe has to be trained first",
+            ),
+            Error::Linkage(linkage::Error::UnreadableRecipe(_)) => fixed(
+                "a recipe is what somebody writes to train by; a model that was trained goes to `comity link link`",
+            ),
             // Admit knows no owner and speaks of the source.
             Error::OwnFile { recipient, error } => {
                 error.hint().map(|hint| hint.replace("the source", &format!("`{recipient}`")))
             }
+            Error::Linkage(_) => None,
             Error::Agreement(agreement::Error::UnreadableFile { .. }) => {
                 fixed("mend the file, or put the one back that was filed")
             }
@@ -758,6 +768,26 @@ impl Error {
         }
         text
     }
+}
+
+/// Returns what to do about a file of one's own: no schedule names it, and no agency delivered it.
+fn hint_for_owner(error: &crate::admit::Error) -> Option<String> {
+    use crate::admit::Error as Admitting;
+    let hint = match error {
+        Admitting::NotFound { .. } => "look at the path",
+        Admitting::NoSuchColumn { .. } => "`comity link profile` lists the columns of a file",
+        Admitting::NoHeader { .. } => {
+            "the first line must name the columns; it is not shown, for it may be a record"
+        }
+        Admitting::WrongDelimiter { .. } => "name the delimiter with `--delimiter`",
+        Admitting::WrongEncoding { .. } | Admitting::OtherEncoding { .. } => {
+            "convert the file to UTF-8, such as with `iconv`"
+        }
+        other => {
+            return other.hint().map(|hint| hint.replace("the source", "whoever wrote the file"));
+        }
+    };
+    Some(hint.to_owned())
 }
 
 fn counted(rows: usize) -> String {

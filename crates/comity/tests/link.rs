@@ -1198,6 +1198,29 @@ fn fails(said: &Said, words: &[&str]) {
 }
 
 #[test]
+fn a_recipe_for_a_model_or_a_model_for_a_recipe_is_told_what_either_is_for() {
+    let desk = trained();
+    let link = |words: &str| desk.call(&format!("link {words} {FILES}"));
+    fails(&link("link recipe.toml"), &["hint: ", "a recipe has to be trained first"]);
+    fails(&link("train model.toml"), &["hint: ", "goes to `comity link link`"]);
+}
+
+#[test]
+fn what_is_wrong_with_a_file_of_ones_own_is_said_without_a_schedule_or_an_agency() {
+    let desk = trained();
+    desk.write("latin.csv", "id;identifier\n1;2\n");
+    for words in [
+        "block recipe.toml people/none.csv people/caseload.csv",
+        "block recipe.toml latin.csv people/caseload.csv --id id",
+        "block recipe.toml people/payroll.csv people/caseload.csv --id nothing",
+    ] {
+        let said = desk.call(&format!("link {words}"));
+        fails(&said, &["hint: "]);
+        assert!(!said.err.contains("schedule"), "{}", said.err);
+    }
+}
+
+#[test]
 fn bad_input_is_named_by_file_and_line() {
     let desk = trained();
     let block = |files: &str| desk.call(&format!("link block recipe.toml {files}"));

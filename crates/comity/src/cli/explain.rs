@@ -59,12 +59,16 @@ impl Words {
 fn say(printer: &Printer, lead: &LeadId, explanation: &Explanation, threshold: f64) {
     printer.line(&format!("lead {lead}: how its weight came about (log2 odds)"));
     printer.line("");
-    parts(printer, explanation, threshold);
+    parts(printer, explanation, (threshold, "a lead needs this or more"));
     printer.line("A lead is something to look at. It decides nothing.");
 }
 
-/// Prints every part of a weight, their sum, and the threshold beside it.
-pub(super) fn parts(printer: &Printer, explanation: &Explanation, threshold: f64) {
+/// Prints every part of a weight, their sum, and the threshold beside it, with what that is for.
+pub(super) fn parts(
+    printer: &Printer,
+    explanation: &Explanation,
+    (threshold, meaning): (f64, &str),
+) {
     printer.line(&format!(
         "{:<14} {:<27} {:>7} {:>9} {:>7} {:>7}",
         "comparison", "level", "m", "u", "part", "freq."
@@ -91,10 +95,8 @@ pub(super) fn parts(printer: &Printer, explanation: &Explanation, threshold: f64
         "{:<14} {:<27} {:>7} {:>9} {:>7.2}",
         "weight", "the sum of all parts", "", "", explanation.weight
     ));
-    printer.line(&format!(
-        "{:<14} {:<27} {:>7} {:>9} {threshold:>7.2}",
-        "threshold", "a lead needs this or more", "", ""
-    ));
+    printer
+        .line(&format!("{:<14} {:<27} {:>7} {:>9} {threshold:>7.2}", "threshold", meaning, "", ""));
     printer.line("");
     printer.wrapped(
         "probability ",

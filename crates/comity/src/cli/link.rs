@@ -90,7 +90,7 @@ enum Command {
 
 impl Words {
     pub(super) fn carry_out(self, printer: &mut Printer) -> Result<Done, Error> {
-        match self.command {
+        let done = match self.command {
             Command::Profile(words) => words.carry_out(printer),
             Command::Block(words) => words.carry_out(printer),
             Command::Suggest(words) => words.carry_out(printer),
@@ -107,7 +107,11 @@ impl Words {
             Command::Explain(words) => words.carry_out(printer),
             Command::Import(words) => words.carry_out(printer),
             Command::Export(words) => words.carry_out(printer),
-        }
+        };
+        done.map_err(|error| match error {
+            Error::Admit(error) => Error::Own(Box::new(error)),
+            other => other,
+        })
     }
 }
 

@@ -40,7 +40,11 @@ impl Words {
         }
         let explanation = linkage::explain(&scorer, one, other)?;
         printer.json(&explanation);
-        super::super::explain::parts(printer, &explanation, model.threshold());
+        super::super::explain::parts(
+            printer,
+            &explanation,
+            (model.threshold(), "a pair of this is kept"),
+        );
         Ok(Done::Well)
     }
 }
