@@ -13,13 +13,16 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, StringArray};
+use arrow_array::RecordBatch;
 use linkage::estimate::estimate;
 use linkage::synth::{Plan, synthesise};
 use linkage::{Link, Model, Recipe, Scorer, Side, Table, Tables, link, train};
 use sha2::{Digest as _, Sha256};
+
+mod sheet;
+
+use sheet::read;
 
 type Done<T> = Result<T, Box<dyn Error>>;
 
@@ -121,22 +124,4 @@ fn digest(text: &str) -> String {
     let mut first = [0; 8];
     first.copy_from_slice(&Sha256::digest(text)[..8]);
     format!("{:016x}", u64::from_be_bytes(first))
-}
-
-/// Reads a file without quotes as columns of text, an empty cell being null.
-fn read(path: &Path) -> Done<RecordBatch> {
-    let text = fs::read_to_string(path)?;
-    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
-    let header: Vec<&str> = lines.next().ok_or("no header")?.split(',').map(str::trim).collect();
-    let mut cells: Vec<Vec<Option<&str>>> = vec![Vec::new(); header.len()];
-    for line in lines {
-        for (column, cell) in cells.iter_mut().zip(line.split(',')) {
-            column.push(Some(cell.trim()).filter(|cell| !cell.is_empty()));
-        }
-    }
-    let columns = header
-        .iter()
-        .zip(cells)
-        .map(|(name, cells)| (*name, Arc::new(StringArray::from(cells)) as ArrayRef, true));
-    Ok(RecordBatch::try_from_iter_with_nullable(columns)?)
 }

@@ -9,11 +9,13 @@
 
 use std::error::Error;
 use std::fs;
-use std::sync::Arc;
+use std::path::Path;
 
-use arrow_array::{ArrayRef, RecordBatch, StringArray};
+use arrow_array::RecordBatch;
 use linkage::synth::{Plan, synthesise};
 use linkage::{Link, Model, Pair, Recipe, Scorer, Side, Table, Tables, link, settle, train};
+
+mod sheet;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -30,10 +32,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             let files = synthesise(&plan)?;
             (*recipe, files.payroll, Some(files.caseload), "truth_person")
         }
-        [recipe, source, recipient, truth] => {
-            (*recipe, read(source)?, Some(read(recipient)?), *truth)
-        }
-        [recipe, table, truth] => (*recipe, read(table)?, None, *truth),
+        [recipe, source, recipient, truth] => (
+            *recipe,
+            sheet::read(Path::new(source))?,
+            Some(sheet::read(Path::new(recipient))?),
+            *truth,
+        ),
+        [recipe, table, truth] => (*recipe, sheet::read(Path::new(table))?, None, *truth),
         _ => {
             return Err(
                 "usage: RECIPE (synth PEOPLE OVERLAP SEED | SOURCE [RECIPIENT] TRUTH)".into()
@@ -199,22 +204,4 @@ fn count_same(tables: &Tables) -> u64 {
         }
         Link::Within | Link::Both => left.values().map(|count| count * (count - 1) / 2).sum(),
     }
-}
-
-/// Reads a file without quotes as columns of text, an empty cell being null.
-fn read(path: &str) -> Result<RecordBatch, Box<dyn Error>> {
-    let text = fs::read_to_string(path)?;
-    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
-    let header: Vec<&str> = lines.next().ok_or("no header")?.split(',').map(str::trim).collect();
-    let mut cells: Vec<Vec<Option<&str>>> = vec![Vec::new(); header.len()];
-    for line in lines {
-        for (column, cell) in cells.iter_mut().zip(line.split(',')) {
-            column.push(Some(cell.trim()).filter(|cell| !cell.is_empty()));
-        }
-    }
-    let columns = header
-        .iter()
-        .zip(cells)
-        .map(|(name, cells)| (*name, Arc::new(StringArray::from(cells)) as ArrayRef, true));
-    Ok(RecordBatch::try_from_iter_with_nullable(columns)?)
 }

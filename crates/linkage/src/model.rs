@@ -162,6 +162,14 @@ impl Link {
             },
         }
     }
+
+    /// Returns how many pairs there are of so many records; those of the recipient count between two tables alone.
+    pub(crate) fn pairs(self, sources: u64, recipients: u64) -> u64 {
+        match self {
+            Self::Between => sources * recipients,
+            Self::Within | Self::Both => sources * sources.saturating_sub(1) / 2,
+        }
+    }
 }
 
 impl fmt::Display for Link {

@@ -8,6 +8,7 @@
 mod commonness;
 mod counted;
 mod rare;
+mod room;
 
 use std::cell::OnceCell;
 
@@ -32,6 +33,7 @@ use crate::uncertainty::Spread;
 use crate::{Error, Result};
 pub(crate) use commonness::Commonness;
 pub(crate) use counted::Counted;
+pub(crate) use room::Room;
 
 /// How often each level comes of random pairs.
 pub(crate) struct Observed {
@@ -73,12 +75,12 @@ pub(crate) fn observe_u(recipe: &Recipe, tables: &Tables) -> Result<Observed> {
         Counted::of(tables, comparison)
     });
     let counted = counted.into_iter().collect::<Result<Vec<_>>>()?;
-    let searches: Vec<_> = recipe
+    let searches: Vec<Option<OneEdit<'_>>> = recipe
         .comparisons()
         .iter()
         .zip(&counted)
         .map(|(comparison, counted)| search(comparison, counted, threads))
-        .collect();
+        .collect::<Result<_>>()?;
     let rounds = searches.iter().enumerate().flat_map(|(index, search)| {
         search
             .iter()
@@ -96,7 +98,13 @@ pub(crate) fn observe_u(recipe: &Recipe, tables: &Tables) -> Result<Observed> {
     }
     let comparisons = counted.iter().zip(apart).enumerate().collect();
     let observed = share(threads, comparisons, |(index, (counted, apart))| {
+        let (counted, apart): (&Counted<'_>, Option<Vec<(u32, u32)>>) = (counted, apart);
         let comparison = &recipe.comparisons()[index];
+        let apart = apart.map(|apart| {
+            let mut pairs = 0;
+            each_once(apart, |one, other| pairs += counted.pairs_of(one + 1, other + 1));
+            pairs
+        });
         let by_value = ByValue {
             exact: exact_levels(comparison, counted, apart),
             spread: Spread::of(counted),
@@ -143,14 +151,20 @@ pub(crate) struct ByValue {
 }
 
 impl ByValue {
-    /// Counts what can be counted by value alone.
+    /// Counts what can be counted by value alone, within the room that there is.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::OutOfMemory`] where that is too little for the search for values one edit apart.
     #[cfg(feature = "plan")]
-    pub(crate) fn of(comparison: &Comparison, counted: &Counted<'_>, threads: usize) -> Self {
-        let apart = search(comparison, counted, threads).map(|search| {
-            let found = share(threads, (0..search.rounds()).collect(), |round| search.pairs(round));
-            found.concat()
-        });
-        Self { exact: exact_levels(comparison, counted, apart), spread: Spread::of(counted) }
+    pub(crate) fn of(
+        comparison: &Comparison,
+        counted: &Counted<'_>,
+        threads: usize,
+    ) -> Result<Self> {
+        let apart = search(comparison, counted, threads)?
+            .map(|search| search.sum(|one, other| counted.pairs_of(one + 1, other + 1)));
+        Ok(Self { exact: exact_levels(comparison, counted, apart), spread: Spread::of(counted) })
     }
 
     /// Looks at pairs of values, as many as are needed, and tells the shares of a comparison of one column.
@@ -166,7 +180,7 @@ impl ByValue {
         let sampled = sight.see_values(counted, &levels, training, stream);
         if sampled {
             let places = sight.few(training.enough);
-            let shares = rare::counted(comparison, counted, &levels, &places);
+            let shares = rare::counted(comparison, counted, &levels, &places)?;
             for (place, share) in places.into_iter().zip(shares) {
                 self.exact[place] = share;
             }
@@ -465,11 +479,11 @@ fn shares(seen: &[u64], exact: &[Option<f64>]) -> Vec<f64> {
 }
 
 /// The shares that are counted over all pairs rather than sampled: of equal values, and of values one edit apart where
-/// that level follows and the values are many; these are given, where they are.
+/// that level follows and the values are many; how many pairs have these is given, where they are.
 fn exact_levels(
     comparison: &Comparison,
     counted: &Counted<'_>,
-    apart: Option<Vec<(u32, u32)>>,
+    apart: Option<u64>,
 ) -> Vec<Option<f64>> {
     let mut exact = vec![None; comparison.levels.len()];
     let own = |level: &Level| level.column.is_none();
@@ -480,10 +494,9 @@ fn exact_levels(
     let share = |pairs: u64| (pairs as f64).clamp(UNSEEN, (all - UNSEEN).max(UNSEEN)) / all;
     let equal = (1..=counted.values().len()).map(|code| counted.equal_pairs_of(code)).sum();
     exact[0] = Some(share(equal));
-    let Some(apart) = apart else { return exact };
-    let mut pairs = 0;
-    each_once(apart, |one, other| pairs += counted.pairs_of(one + 1, other + 1));
-    exact[1] = Some(share(pairs));
+    if let Some(apart) = apart {
+        exact[1] = Some(share(apart));
+    }
     exact
 }
 
@@ -492,22 +505,22 @@ fn search<'t>(
     comparison: &Comparison,
     counted: &Counted<'t>,
     threads: usize,
-) -> Option<OneEdit<'t>> {
-    let [first, second, ..] = comparison.levels.as_slice() else { return None };
+) -> Result<Option<OneEdit<'t>>> {
+    let [first, second, ..] = comparison.levels.as_slice() else { return Ok(None) };
     if first.test != Test::Exact || first.column.is_some() || second.column.is_some() {
-        return None;
+        return Ok(None);
     }
     let swaps = match second.test {
         Test::Levenshtein(1) => false,
         Test::OptimalAlignment(1) | Test::Damerau(1) => true,
-        _ => return None,
+        _ => return Ok(None),
     };
     match counted.values() {
         // Few values come often, and a sample shows them.
         Values::Text(texts) if texts.len() >= FEWEST_COUNTED => {
-            Some(OneEdit::new(texts, swaps, threads))
+            OneEdit::new(texts, swaps, threads, counted.room()).map(Some)
         }
-        _ => None,
+        _ => Ok(None),
     }
 }
 
@@ -656,6 +669,69 @@ mod tests {
     use super::*;
     use crate::synth::{Plan, synthesise};
     use crate::tables::Table;
+    #[cfg(feature = "plan")]
+    use std::sync::Arc;
+
+    #[cfg(feature = "plan")]
+    const NUMBERED: &str = r#"
+        name = "numbered"
+        link = "within"
+        threshold = { weight = 0.0 }
+        [[column]]
+        name = "id"
+        from = ["id"]
+        [[rule]]
+        keys = [{ column = "id" }]
+        [[comparison]]
+        name = "number"
+        column = "id"
+        level = [
+            { test = "exact" }, { test = { damerau = 1 } }, { test = { prefix = 6 } }, { test = "else" },
+        ]
+        [training]
+        seed = 3
+        sample_pairs = 1_000
+        prior = { stated = 0.01 }
+        rules = [{ keys = [{ column = "id" }] }]
+    "#;
+
+    #[cfg(feature = "plan")]
+    #[test]
+    fn whatever_room_there_is_the_same_is_counted_and_what_has_none_is_refused() {
+        use arrow_array::{ArrayRef, RecordBatch, StringArray};
+
+        let recipe = Recipe::from_toml(NUMBERED).unwrap();
+        let ids: StringArray =
+            (0..12_000_u64).map(|row| Some(format!("{:08}", row * row % 40_009 * 7))).collect();
+        let table = [RecordBatch::try_from_iter([("id", Arc::new(ids) as ArrayRef)]).unwrap()];
+        let tables = Tables::within(recipe.columns(), Table::new(&table)).unwrap();
+        let comparison = &recipe.comparisons()[0];
+        let bits = |u: &[f64]| u.iter().map(|u| u.to_bits()).collect::<Vec<_>>();
+        let expected = observe_u(&recipe, &tables).unwrap();
+        assert!(expected.u[0][1] > 1e-6 && expected.rare.is_empty(), "{:?}", expected.u);
+        let observe = |bytes| {
+            let all = Counted::of(&tables, comparison).unwrap();
+            let counts = [Side::Source, Side::Recipient].map(|side| all.of_side(side).to_vec());
+            let room = Room::of_bytes("id", bytes);
+            let counted = Counted::given(&tables, comparison, counts, tables.all_pairs(), room)?;
+            let by_value = ByValue::of(comparison, &counted, 2)?;
+            let stream = stream(recipe.training(), 0);
+            by_value.told_of_values(comparison, &counted, recipe.training(), stream)
+        };
+        for bytes in [1 << 30, 4 << 20, 1 << 20] {
+            let shares = observe(bytes).unwrap();
+            assert_eq!(bits(&shares.u), bits(&expected.u[0]), "{bytes}");
+        }
+        for (bytes, what) in [
+            (10_000, "a search for values one edit apart of `id`"),
+            (200_000, "what values may have in common of `id`"),
+        ] {
+            let Err(Error::OutOfMemory { problem }) = observe(bytes).map(|_| ()) else {
+                panic!("{bytes} are enough")
+            };
+            assert!(problem.contains(what), "{bytes}: {problem}");
+        }
+    }
 
     #[test]
     fn few_pairs_come_to_the_levels_that_many_do() {

@@ -12,7 +12,7 @@
 //!
 //! Training goes by the same plan, from which counts of patterns come out, and by rows that are brought into order
 //! (`train`, `ranks`, `values`); it gives the model of [`crate::train()`], to the bit, but for a
-//! prior that is estimated there and counted here. What it draws by chance and counts by value is not held to the bound yet.
+//! prior that is estimated there and counted here.
 //!
 //! [`link_bounded`] does all of it in this process. Elsewhere, a host runs what [`counting_plan`] and [`linking_plan`] make,
 //! unchanged: their leaf is DataFusion's own scan of files, what stands between is DataFusion's too, and ours are written

@@ -259,12 +259,8 @@ impl Tables {
 
     /// Returns how many pairs there are, blocked or not.
     pub fn all_pairs(&self) -> u64 {
-        let (left, right) =
-            (u64::from(self.source.count), u64::from(self.records(Side::Recipient)));
-        match self.link {
-            Link::Between => left * right,
-            Link::Within | Link::Both => left * left.saturating_sub(1) / 2,
-        }
+        let [left, right] = [Side::Source, Side::Recipient].map(|side| self.records(side));
+        self.link.pairs(u64::from(left), u64::from(right))
     }
 
     /// Returns what the caller knows a record by, where an id column was named.

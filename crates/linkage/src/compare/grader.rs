@@ -126,6 +126,12 @@ impl<'t> Grader<'t> {
         self.prepared.as_deref()
     }
 
+    /// Returns how many sets each value was made into.
+    #[cfg(feature = "plan")]
+    pub(crate) fn sets_made(&self) -> usize {
+        self.sets.len()
+    }
+
     /// Says whether the level is the same whichever record has which value.
     pub(crate) fn is_symmetric(&self) -> bool {
         self.symmetric

@@ -4,6 +4,7 @@
 //! comes. Counted in prepared tables, or handed in by whoever counted values otherwise, with tables that hold the values and
 //! no record. It draws nothing and compares nothing.
 
+use super::room::Room;
 use crate::Result;
 use crate::model::{Comparison, Link};
 use crate::record::Side;
@@ -16,6 +17,7 @@ pub(crate) struct Counted<'t> {
     /// By side and code. None is counted for no value; within one table both are that table's.
     counts: [Vec<u64>; 2],
     all_pairs: u64,
+    room: Room<'t>,
 }
 
 impl<'t> Counted<'t> {
@@ -30,18 +32,20 @@ impl<'t> Counted<'t> {
             counts[NO_VALUE as usize] = 0;
             counts
         });
-        Ok(Self { tables, column, counts, all_pairs: tables.all_pairs() })
+        let room = Room::open(&tables.columns()[column].name);
+        Ok(Self { tables, column, counts, all_pairs: tables.all_pairs(), room })
     }
 
-    /// Takes what was counted elsewhere, by code, of tables with so many pairs.
+    /// Takes what was counted elsewhere, by code, of tables with so many pairs; what is made of the values has so much room.
     #[cfg(feature = "plan")]
     pub(crate) fn given(
         tables: &'t Tables,
         comparison: &Comparison,
         counts: [Vec<u64>; 2],
         all_pairs: u64,
+        room: Room<'t>,
     ) -> Result<Self> {
-        Ok(Self { tables, column: column_of(tables, comparison)?, counts, all_pairs })
+        Ok(Self { tables, column: column_of(tables, comparison)?, counts, all_pairs, room })
     }
 
     /// Returns the tables that hold the values.
@@ -51,6 +55,11 @@ impl<'t> Counted<'t> {
 
     pub(crate) fn values(&self) -> &'t Values {
         self.tables.values(self.column)
+    }
+
+    /// Returns the room that what is made of the values has.
+    pub(crate) fn room(&self) -> Room<'t> {
+        self.room
     }
 
     pub(crate) fn link(&self) -> Link {
@@ -87,10 +96,7 @@ impl<'t> Counted<'t> {
     /// Returns how many pairs have a value on either side.
     pub(crate) fn valued_pairs(&self) -> u64 {
         let [left, right] = self.valued();
-        match self.link() {
-            Link::Between => left * right,
-            Link::Within | Link::Both => left * left.saturating_sub(1) / 2,
-        }
+        self.link().pairs(left, right)
     }
 
     /// Returns how many pairs have one value on one side and another on the other, whichever is whose.

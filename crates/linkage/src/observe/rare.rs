@@ -9,7 +9,8 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{ColumnLevels, Counted};
+use super::{ColumnLevels, Counted, Room};
+use crate::Result;
 use crate::compare::phonetic::codes;
 use crate::model::{Comparison, Link, Phonetic, Test};
 use crate::neighbours::{OneEdit, each_once};
@@ -20,18 +21,29 @@ use crate::train::UNSEEN;
 /// The most pairs of values that are gone through for one level; what has more comes often enough to be sampled.
 const MOST: usize = 4_000_000;
 
+/// What a pair of values takes, and what putting them in order takes besides.
+const PAIR_BYTES: usize = 12;
+
+/// About what a key that values may have in common takes, and the values that have it.
+const KEY_BYTES: usize = 128;
+
 /// Counts each of the levels `rare`, by their places, over all pairs; none where its test leads to no pairs of values.
+///
+/// # Errors
+///
+/// [`crate::Error::OutOfMemory`] where these pairs take more room than there is.
 pub(super) fn counted(
     comparison: &Comparison,
     held: &Counted<'_>,
     levels: &ColumnLevels<'_>,
     rare: &[usize],
-) -> Vec<Option<f64>> {
+) -> Result<Vec<Option<f64>>> {
     let values = held.values();
     let [source, recipient] = [Side::Source, Side::Recipient].map(|side| held.of_side(side));
     let all = (held.valued_pairs() as f64).max(1.0);
     let count = |place: &usize| {
-        let pairs = led_to(&comparison.levels.get(*place)?.test, values)?;
+        let Some(level) = comparison.levels.get(*place) else { return Ok(None) };
+        let Some(pairs) = led_to(&level.test, values, held.room())? else { return Ok(None) };
         let mut seen = 0;
         each_once(pairs, |one, other| {
             let (one, other) = (one + 1, other + 1);
@@ -55,80 +67,101 @@ pub(super) fn counted(
                 Link::Within | Link::Both => tell(one, other, held.pairs_of(one, other)),
             }
         });
-        Some((seen as f64).clamp(UNSEEN, (all - UNSEEN).max(UNSEEN)) / all)
+        Ok(Some((seen as f64).clamp(UNSEEN, (all - UNSEEN).max(UNSEEN)) / all))
     };
     rare.iter().map(count).collect()
 }
 
 /// Lists the pairs of values, by their places, among which are all that meet a test; some more than once. None where the
 /// test leads to no pairs, or to too many.
-fn led_to(test: &Test, values: &Values) -> Option<Vec<(u32, u32)>> {
+fn led_to(test: &Test, values: &Values, room: Room<'_>) -> Result<Option<Vec<(u32, u32)>>> {
     match (test, values) {
-        (Test::Exact, _) => Some(with_itself(values.len())),
+        (Test::Exact, _) => with_itself(values.len(), room).map(Some),
         (
             Test::Levenshtein(1) | Test::OptimalAlignment(1) | Test::Damerau(1),
             Values::Text(texts),
         ) => {
             let swaps = !matches!(test, Test::Levenshtein(_));
-            let search = OneEdit::new(texts, swaps, 1);
-            let mut pairs = with_itself(texts.len());
+            let (search, room) = (OneEdit::new(texts, swaps, 1, room.half())?, room.half());
+            let mut pairs = with_itself(texts.len(), room)?;
             for round in 0..search.rounds() {
                 pairs.extend(search.pairs(round));
                 if pairs.len() > MOST + texts.len() {
-                    return None;
+                    return Ok(None);
                 }
+                check(pairs.len(), room)?;
             }
-            Some(pairs)
+            Ok(Some(pairs))
         }
         (Test::Prefix(length), Values::Text(texts)) => {
             let first = |text: &str| vec![text.chars().take(*length as usize).collect()];
-            alike(texts.iter().map(first))
+            alike(texts.iter().map(first), room)
         }
         (Test::Suffix(length), Values::Text(texts)) => {
             let last = |text: &str| vec![text.chars().rev().take(*length as usize).collect()];
-            alike(texts.iter().map(last))
+            alike(texts.iter().map(last), room)
         }
-        (Test::Sounds(scheme), Values::Text(texts)) => alike(sounds(*scheme, texts.iter())),
+        (Test::Sounds(scheme), Values::Text(texts)) => alike(sounds(*scheme, texts.iter()), room),
         (Test::Days(most), Values::Dates(dates, _)) => {
             let days: Vec<f64> = dates.iter().map(|date| day(*date)).collect();
-            near(&days, f64::from(*most))
+            near(&days, f64::from(*most), room)
         }
         (Test::Months(most), Values::Dates(dates, _)) => {
             let days: Vec<f64> = dates.iter().map(|date| day(*date)).collect();
-            near(&days, f64::from(*most) * 31.0)
+            near(&days, f64::from(*most) * 31.0, room)
         }
         (Test::Years(most), Values::Dates(dates, _)) => {
             let days: Vec<f64> = dates.iter().map(|date| day(*date)).collect();
-            near(&days, f64::from(*most) * 366.0)
+            near(&days, f64::from(*most) * 366.0, room)
         }
         (Test::DayMonthSwapped, Values::Dates(dates, _)) => {
+            check(dates.len(), room)?;
             let swapped = (0u32..).zip(dates).filter_map(|(place, date)| {
                 let other = jiff::civil::Date::new(date.year(), date.day(), date.month()).ok()?;
                 let other = u32::try_from(dates.binary_search(&other).ok()?).ok()?;
                 (place <= other).then_some((place, other))
             });
-            Some(swapped.collect())
+            Ok(Some(swapped.collect()))
         }
-        (Test::Within(most), Values::Numbers(numbers)) => near(numbers, *most),
+        (Test::Within(most), Values::Numbers(numbers)) => near(numbers, *most, room),
         (Test::Seconds(most), Values::Times(times)) => {
             // A second more, since parts of one are cut off.
             let seconds: Vec<f64> = times.iter().map(|time| time.as_second() as f64).collect();
-            near(&seconds, f64::from(*most) + 1.0)
+            near(&seconds, f64::from(*most) + 1.0, room)
         }
         // All of them hold: whatever one leads to is enough.
         (Test::All(tests), _) => {
-            tests.iter().filter_map(|test| led_to(test, values)).min_by_key(Vec::len)
+            let mut least: Option<Vec<(u32, u32)>> = None;
+            for test in tests {
+                let led = led_to(test, values, room.half())?;
+                least = least.into_iter().chain(led).min_by_key(Vec::len);
+            }
+            Ok(least)
         }
         (Test::Any(tests), _) => {
-            let each: Option<Vec<_>> = tests.iter().map(|test| led_to(test, values)).collect();
-            each.map(|each| each.concat()).filter(|pairs| pairs.len() <= MOST)
+            let mut all = Vec::new();
+            for test in tests {
+                let Some(led) = led_to(test, values, room.half())? else { return Ok(None) };
+                all.extend(led);
+                if all.len() > MOST {
+                    return Ok(None);
+                }
+                check(all.len(), room.half())?;
+            }
+            Ok(Some(all))
         }
-        _ => None,
+        _ => Ok(None),
     }
 }
 
-fn with_itself(values: usize) -> Vec<(u32, u32)> {
-    (0u32..).take(values).map(|place| (place, place)).collect()
+/// Refuses more pairs than there is room for.
+fn check(pairs: usize, room: Room<'_>) -> Result<()> {
+    room.check(pairs.saturating_mul(PAIR_BYTES), "the pairs of values that a rare level leads to")
+}
+
+fn with_itself(values: usize, room: Room<'_>) -> Result<Vec<(u32, u32)>> {
+    check(values, room)?;
+    Ok((0u32..).take(values).map(|place| (place, place)).collect())
 }
 
 fn day(date: jiff::civil::Date) -> f64 {
@@ -143,37 +176,45 @@ fn sounds<'t>(
 }
 
 /// Pairs the values that have a key in common, each with itself too.
-fn alike(keys: impl Iterator<Item = Vec<String>>) -> Option<Vec<(u32, u32)>> {
+fn alike(
+    keys: impl Iterator<Item = Vec<String>>,
+    room: Room<'_>,
+) -> Result<Option<Vec<(u32, u32)>>> {
     let mut groups: FxHashMap<String, Vec<u32>> = FxHashMap::default();
+    let mut held = 0;
     for (place, keys) in (0u32..).zip(keys) {
         for key in keys {
             groups.entry(key).or_default().push(place);
+            held += 2 * size_of::<u32>();
         }
+        room.half().check(held + groups.len() * KEY_BYTES, "what values may have in common")?;
     }
     let pairs: usize = groups.values().map(|group| group.len() * (group.len() + 1) / 2).sum();
     if pairs > MOST {
-        return None;
+        return Ok(None);
     }
+    check(pairs, room.half())?;
     let mut found = Vec::with_capacity(pairs);
     for group in groups.into_values() {
         for (before, one) in group.iter().enumerate() {
             found.extend(group[before..].iter().map(|other| (*one, *other)));
         }
     }
-    Some(found)
+    Ok(Some(found))
 }
 
 /// Pairs the values, which ascend, that lie no further apart than this, each with itself too.
-fn near(values: &[f64], most: f64) -> Option<Vec<(u32, u32)>> {
+fn near(values: &[f64], most: f64, room: Room<'_>) -> Result<Option<Vec<(u32, u32)>>> {
     let mut found = Vec::new();
     for (place, one) in (0u32..).zip(values) {
         let reached = values[place as usize..].iter().take_while(|other| *other - one <= most);
         found.extend((place..).take(reached.count()).map(|other| (place, other)));
         if found.len() > MOST {
-            return None;
+            return Ok(None);
         }
+        check(found.len(), room)?;
     }
-    Some(found)
+    Ok(Some(found))
 }
 
 #[cfg(test)]
@@ -271,7 +312,7 @@ mod tests {
                     all += pairs;
                 });
                 let places: Vec<usize> = (0..seen.len()).collect();
-                let counted = counted(comparison, &held, &levels, &places);
+                let counted = counted(comparison, &held, &levels, &places).unwrap();
                 for (place, share) in counted.iter().enumerate() {
                     let level = comparison.levels[place].label();
                     let leads = !level.contains("jaro") && level != "else";

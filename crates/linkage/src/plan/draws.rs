@@ -52,15 +52,11 @@ pub(super) fn see_drawn(
         Drawing { index, by_value, sight, draws }
     };
     let mut open: Vec<Drawing> = wide.into_iter().map(begin).collect();
-    let [left, right] = records.map(u64::from);
-    let all_pairs = match recipe.link() {
-        Link::Between => left * right,
-        Link::Within | Link::Both => left * left.saturating_sub(1) / 2,
-    };
+    let all_pairs = recipe.link().pairs(u64::from(records[0]), u64::from(records[1]));
     if all_pairs <= training.sample_pairs && !open.is_empty() {
         // So few that every pair is looked at, and all records of either side are.
         let all = records.map(|records| (0..records).collect());
-        let (tables, _) = read(recipe, rows, ranks, &all)?;
+        let (tables, _) = read(recipe, rows, ranks, &all, bounds)?;
         for mut drawing in open {
             let comparison = &comparisons[drawing.index];
             let stream = stream(training, drawing.index);
@@ -88,7 +84,7 @@ pub(super) fn see_drawn(
             one.sort_unstable();
             one.dedup();
         }
-        let (tables, found) = read(recipe, rows, ranks, &wanted)?;
+        let (tables, found) = read(recipe, rows, ranks, &wanted, bounds)?;
         for (drawing, lot) in open.iter_mut().zip(lots) {
             let comparison = std::slice::from_ref(&comparisons[drawing.index]);
             let mut comparer = Comparer::new(&tables, comparison)?;
@@ -142,16 +138,22 @@ impl Found {
 }
 
 /// Reads the records of some ranks, which ascend, by side.
+///
+/// # Errors
+///
+/// [`Error::OutOfMemory`] where they take more than is granted, and what reading meets.
 fn read(
     recipe: &Recipe,
     rows: &Arc<dyn Rows>,
     ranks: &Ranks,
     wanted: &[Vec<u32>; 2],
+    bounds: &Bounds,
 ) -> Result<(Tables, Found)> {
     let link = recipe.link();
     let mut intake = Intake::new(recipe.columns(), link, NonZeroUsize::MIN);
     let mut by_rank = [FxHashMap::default(), FxHashMap::default()];
     let mut counts = [0_u32; 2];
+    let mut bytes = 0;
     for side in [Side::Source, Side::Recipient] {
         let own = usize::from(link == Link::Between && side == Side::Recipient);
         for part in 0..rows.parts(side) {
@@ -160,7 +162,8 @@ fn read(
                 let end = first.saturating_add(u32::try_from(batch.num_rows()).unwrap_or(u32::MAX));
                 let mut places = Vec::new();
                 for record in first..end {
-                    let rank = ranks.side(side)[record as usize];
+                    // What has come into a table since has no rank. Who reads the file says at its end that it has changed.
+                    let Some(rank) = ranks.side(side).get(record as usize).copied() else { break };
                     if wanted[own].binary_search(&rank).is_ok() {
                         by_rank[own].insert(rank, RecordRef::new(counts[own]));
                         counts[own] += 1;
@@ -170,7 +173,16 @@ fn read(
                 if !places.is_empty() {
                     let places = UInt32Array::from(places);
                     let read = arrow::compute::take_record_batch(&batch, &places);
-                    intake.take(side, &[read.map_err(failed_arrow)?])?;
+                    let read = read.map_err(failed_arrow)?;
+                    bytes += read.get_array_memory_size();
+                    if bytes > bounds.memory_bytes {
+                        let problem = format!(
+                            "the records that are drawn to learn u take more than {} bytes, and so much may be theirs",
+                            bounds.memory_bytes
+                        );
+                        return Err(Error::OutOfMemory { problem });
+                    }
+                    intake.take(side, &[read])?;
                 }
             }
         }

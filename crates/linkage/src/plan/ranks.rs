@@ -72,7 +72,17 @@ impl Ranks {
         };
         sorted(&staged, &[SIDE, VALUES, RECORD], &within, |batch| order.take(batch))?;
         order.end_run();
+        order.ranks.ranks.iter_mut().for_each(Vec::shrink_to_fit);
+        if order.ranks.all() as u64 != staged.records() {
+            let problem = "the records of a side are not numbered from 0 on, each once".to_owned();
+            return Err(Error::FailedPlan { problem });
+        }
         Ok(order.ranks)
+    }
+
+    /// Returns how many records there are in all.
+    pub(super) fn all(&self) -> usize {
+        self.ranks.iter().map(Vec::len).sum()
     }
 
     /// Returns how many records there are on either side; within one table, both are that table.

@@ -32,8 +32,10 @@ use super::measure::{Fitted, fitted};
 use super::pool::{Load, Pool, bringing_part};
 use super::rows::{Populations, Rows};
 use super::stage::Staged;
+use crate::link::Pair;
 use crate::model::Model;
 use crate::pattern::Pattern;
+use crate::record::RecordRef;
 use crate::{Error, Result};
 
 /// Within what a plan runs.
@@ -195,6 +197,18 @@ pub fn count_patterns_bounded(
     bounds: &Bounds,
 ) -> Result<Vec<Vec<(Pattern, u64)>>> {
     Work::new(model, Staged::new(model, rows, bounds)?, bounds)?.patterns(model)
+}
+
+impl From<&PlannedPair> for Pair {
+    fn from(pair: &PlannedPair) -> Self {
+        Self {
+            source: RecordRef::new(pair.left),
+            recipient: RecordRef::new(pair.right),
+            rule: pair.rule,
+            pattern: pair.pattern,
+            weight: pair.weight,
+        }
+    }
 }
 
 impl PlannedPair {

@@ -152,6 +152,18 @@ impl Reading {
         Some(())
     }
 
+    /// Returns how many items the last value has that was read: none where values are no lists.
+    pub(super) fn items_of_last(&self) -> usize {
+        match self {
+            Self::Lists(lists) => lists.last().map_or(0, Vec::len),
+            Self::Text(_)
+            | Self::Dates(..)
+            | Self::Numbers(_)
+            | Self::Times(_)
+            | Self::Places(_) => 0,
+        }
+    }
+
     /// Returns the values that were read.
     pub(super) fn finish(self) -> Values {
         match self {

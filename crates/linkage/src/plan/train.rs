@@ -12,13 +12,15 @@ use std::sync::Arc;
 use super::draws::see_drawn;
 use super::ranks::Ranks;
 use super::rows::Rows;
-use super::run::{Bounds, PlannedPair, Work, count_patterns_bounded};
+use super::run::{Bounds, Work, count_patterns_bounded};
+use super::spelling::Reading;
 use super::stage::Staged;
 use super::values::{each_column, no_values};
+use crate::compare::grader::Grader;
 use crate::link::Pair;
-use crate::model::{Comparison, Link, Model, Prior, Recipe, Rule};
-use crate::observe::{ByValue, Counted, Observed, Session, check_taught, is_wide, stream};
-use crate::record::{RecordRef, Side};
+use crate::model::{Column, Comparison, Link, Model, Prior, Recipe, Rule};
+use crate::observe::{ByValue, Counted, Observed, Room, Session, check_taught, is_wide, stream};
+use crate::record::Side;
 use crate::score::Scorer;
 use crate::threshold::least_competing;
 use crate::train::{
@@ -101,13 +103,8 @@ impl<'l> Lessons<'l> {
         ranks: &'l Ranks,
     ) -> Result<Self> {
         let records = ranks.records().map(u64::from);
-        let all_pairs = match recipe.link() {
-            Link::Between => records[0] * records[1],
-            Link::Within | Link::Both => records[0] * records[0].saturating_sub(1) / 2,
-        };
-        let of_record = size_of::<u32>() + RECORD_BYTES;
-        let all = [Side::Source, Side::Recipient].map(|side| ranks.side(side).len());
-        let taken = all.iter().sum::<usize>() * of_record;
+        let all_pairs = recipe.link().pairs(records[0], records[1]);
+        let taken = ranks.all() * (size_of::<u32>() + RECORD_BYTES);
         let given = bounds.memory_bytes;
         let Some(left) = given.checked_sub(taken) else {
             let problem =
@@ -216,13 +213,18 @@ impl<'l> Lessons<'l> {
             recipe.link(),
             self.rows,
             &Bounds { memory_bytes: self.given - self.taken, ..self.bounds.clone() },
-            |number, tables, counts| {
+            |number| {
+                let own = comparisons.iter().zip(&columns).filter(|own| *own.1 == Some(number));
+                own.map(|(own, _)| sets_made(&recipe.columns()[number], own)).max().unwrap_or(0)
+            },
+            |number, tables, counts, left| {
                 let own = comparisons.iter().enumerate().zip(&columns);
                 for ((index, comparison), _) in own.filter(|(_, column)| **column == Some(number)) {
                     let counts = counts.clone();
-                    let counted = Counted::given(tables, comparison, counts, self.all_pairs)?;
+                    let room = Room::of_bytes(&comparison.column, left);
+                    let counted = Counted::given(tables, comparison, counts, self.all_pairs, room)?;
                     counted.check(comparison)?;
-                    let by_value = ByValue::of(comparison, &counted, threads);
+                    let by_value = ByValue::of(comparison, &counted, threads)?;
                     if is_wide(comparison) {
                         wide.push((index, by_value));
                         continue;
@@ -273,7 +275,7 @@ impl<'l> Lessons<'l> {
                 );
                 return Err(Error::OutOfMemory { problem });
             }
-            pairs.extend(found.iter().map(of_plan));
+            pairs.extend(found.iter().map(Pair::from));
             Ok(())
         }))?;
         in_order(self.ranks, &mut pairs);
@@ -306,14 +308,10 @@ impl<'l> Lessons<'l> {
     }
 }
 
-fn of_plan(pair: &PlannedPair) -> Pair {
-    Pair {
-        source: RecordRef::new(pair.left),
-        recipient: RecordRef::new(pair.right),
-        rule: pair.rule,
-        pattern: pair.pattern,
-        weight: pair.weight,
-    }
+/// Returns how many sets the values of a column are made into, so that a comparison can look at them.
+fn sets_made(column: &Column, comparison: &Comparison) -> usize {
+    let tests: Vec<_> = comparison.levels.iter().map(|level| (0, level.test.clone())).collect();
+    Grader::new(column, &Reading::new(&column.kind).finish(), &tests).sets_made()
 }
 
 #[cfg(test)]
@@ -413,17 +411,60 @@ mod tests {
     }
 
     #[test]
+    fn what_is_drawn_is_held_to_the_bound_and_passes_over_what_came_into_a_table_since() {
+        let files = synthesise(&Plan::small(3)).unwrap();
+        let held = |payroll: RecordBatch| -> Arc<dyn Rows> {
+            Arc::new(HeldTables::new(vec![payroll], vec![files.caseload.clone()]))
+        };
+        let before = files.payroll.slice(0, files.payroll.num_rows() - 20);
+        let rows = held(files.payroll.clone());
+        for sample_pairs in [50_000, 1 << 40] {
+            let recipe = recipe("between", "off", sample_pairs);
+            let (columns, link) = (recipe.columns(), recipe.link());
+            let wide = bounds(64 << 20, 1, 512);
+            let ranks = Ranks::of(columns, link, &held(before.clone()), &wide).unwrap();
+            let lessons = Lessons::new(&recipe, &rows, &wide, &ranks).unwrap();
+            assert!(lessons.observe().is_ok());
+            let narrow = Lessons { bounds: bounds(1 << 12, 1, 512), ..lessons };
+            let Err(Error::OutOfMemory { problem }) = narrow.observe() else {
+                panic!("{sample_pairs}: what is drawn isn't counted")
+            };
+            assert!(problem.contains("drawn to learn u"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn records_that_are_numbered_twice_are_refused_before_anything_is_learnt() {
+        let files = synthesise(&Plan::small(3)).unwrap();
+        // Linking both ways, the recipient's records are numbered on from the source's.
+        let rows: Arc<dyn Rows> =
+            Arc::new(HeldTables::new(vec![files.payroll], vec![files.caseload]));
+        let recipe = recipe("both", "off", 50_000);
+        let refused = learn(&recipe, &rows, &bounds(64 << 20, 1, 512), 1 << 40);
+        assert!(matches!(refused, Err(Error::FailedPlan { .. })), "{refused:?}");
+    }
+
+    #[test]
     fn what_cannot_be_held_is_refused_by_name() {
         let files = synthesise(&Plan::small(3)).unwrap();
         let rows: Arc<dyn Rows> =
             Arc::new(HeldTables::new(vec![files.payroll], vec![files.caseload]));
         let recipe = recipe("between", "off", 50_000);
-        for (memory, said) in [
-            (4_000, "records in order"),
-            (120_000, "the first values of"),
-            (400_000, "pairs that may compete"),
+        let seldom = recipe.to_toml().unwrap().replace("enough = 1000\n", "enough = 1\n");
+        let seldom = Recipe::from_toml(&seldom).unwrap();
+        for (recipe, memory, said) in [
+            (&recipe, 4_000, "records in order"),
+            (&recipe, 120_000, "the first values of"),
+            (&recipe, 400_000, "for a search for values one edit apart of `postcode`"),
+            (
+                &recipe,
+                900_000,
+                "for the pairs of values that a rare level leads to of `identifier`",
+            ),
+            (&seldom, 500_000, "drawn to learn u"),
+            (&seldom, 900_000, "pairs that may compete"),
         ] {
-            let refused = learn(&recipe, &rows, &bounds(memory, 1, 16), 1 << 40);
+            let refused = learn(recipe, &rows, &bounds(memory, 1, 16), 1 << 40);
             let Err(Error::OutOfMemory { problem }) = refused else {
                 panic!("{memory}: {refused:?}")
             };

@@ -28,14 +28,25 @@ const VALUE: &str = "value";
 /// How many records have it on either side.
 const COUNTS: [&str; 2] = ["sources", "recipients"];
 
-/// What a value takes besides its letters: where they end, and two counts.
-const VALUE_BYTES: usize = 3 * size_of::<u64>();
+/// What a value takes besides its letters: where they end, two counts, these once more while a comparison looks at them,
+/// and what laying it out for that takes.
+const VALUE_BYTES: usize = 5 * size_of::<u64>() + 48;
+
+/// What an item of a list takes: by itself while it comes, and as a code.
+const ITEM_BYTES: usize = 96;
+
+/// What a letter takes, with those of long texts laid out.
+const LETTER_BYTES: usize = 2;
+
+/// What a letter takes in each set that a test makes of it: its member, counts, and both once more while it is made.
+const SET_BYTES: usize = 16;
 
 /// What a record takes that has a value, while pairs of values are drawn.
 const RECORD_BYTES: usize = size_of::<u32>();
 
-/// Calls for each of these columns, in their order, with tables that hold its values and no record, and with how many
-/// records have each on either side, by code.
+/// Calls for each of these columns, in their order, with tables that hold its values and no record, with how many records
+/// have each on either side, by code, and with the bytes that are left for what is made of them. `sets` says how many sets
+/// a column's values are made into to be compared.
 ///
 /// # Errors
 ///
@@ -47,7 +58,8 @@ pub(super) fn each_column(
     link: Link,
     rows: &Arc<dyn Rows>,
     bounds: &Bounds,
-    mut take: impl FnMut(usize, &Tables, [Vec<u64>; 2]) -> Result<()>,
+    sets: impl Fn(usize) -> usize,
+    mut take: impl FnMut(usize, &Tables, [Vec<u64>; 2], usize) -> Result<()>,
 ) -> Result<()> {
     let schema = schema();
     let staged = Staged::written(Arc::clone(&schema), rows, bounds, |side, _, batch| {
@@ -62,13 +74,15 @@ pub(super) fn each_column(
         reading: Reading::new(&columns[number].kind),
         last: None,
         counts: [vec![0], vec![0]],
+        letter_bytes: LETTER_BYTES + sets(number) * SET_BYTES,
         bytes: 0,
     };
     let mut left = wanted.iter().copied();
     let mut held = left.next().map(begin);
     let mut end = |held: Held| {
+        let left = half.saturating_sub(held.bytes);
         let (number, tables, counts) = held.finish(columns, link);
-        take(number, &tables, counts)
+        take(number, &tables, counts, left)
     };
     sorted(&staged, &[COLUMN, VALUE], &sorting, |batch| {
         let numbers = column(batch, COLUMN).map_err(failed)?.as_primitive::<UInt16Type>();
@@ -154,6 +168,7 @@ struct Held {
     last: Option<Vec<u8>>,
     /// By side and code, nothing first.
     counts: [Vec<u64>; 2],
+    letter_bytes: usize,
     /// About what all of this takes, and what drawing from it will.
     bytes: usize,
 }
@@ -164,7 +179,8 @@ impl Held {
             self.reading.push(value)?;
             self.last = Some(value.to_vec());
             self.counts.iter_mut().for_each(|counts| counts.push(0));
-            self.bytes += value.len() + VALUE_BYTES;
+            self.bytes += value.len() * self.letter_bytes + VALUE_BYTES;
+            self.bytes += self.reading.items_of_last() * ITEM_BYTES;
         }
         for (held, count) in self.counts.iter_mut().zip(counts) {
             if let Some(last) = held.last_mut() {

@@ -3,9 +3,10 @@
 //! Beside the path of the data. Files are read piece by piece into plans of DataFusion, which keep in a folder what they have
 //! prepared and what does not fit, and delete it when they end; pairs are written as they come. Of what grows with the
 //! files, these stand in memory: ids, and the pairs that are settled one to one; while a model is trained, a number for each
-//! record, one column's different values at a time, the records drawn by chance, and the pairs that may compete. Not all of
-//! these are counted in the bound yet. That takes the feature `plan`; without it the option is refused. The pairs and the bits
-//! of their weights are those of working in memory, and so is the model, but for a prior that is estimated there (docs/method.md).
+//! record, one column's different values at a time, the records drawn by chance, and the pairs that may compete; all
+//! are counted in the bound, by what they take about. That takes the feature `plan`; without it the option is refused. The
+//! pairs and the bits of their weights are those of working in memory, and so is the model, but for a prior that is estimated
+//! there (docs/method.md).
 
 #[cfg(not(feature = "plan"))]
 mod absent;

@@ -12,7 +12,7 @@ use crate::cli::link::pairs::{self, Put};
 use crate::cli::link::shares::Shares;
 use linkage::model::OneToOne;
 use linkage::plan::{Bounds, PlannedPair, link_bounded_in_order};
-use linkage::{Model, Pair, RecordRef};
+use linkage::{Model, Pair};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ pub(super) fn link_opened(
     let (model, least) = (Arc::new(model.clone()), model.threshold());
     let link = |put: &mut Put<'_>| {
         let mut put = |found: &[PlannedPair]| {
-            let pairs: Vec<Pair> = found.iter().map(pair_of).collect();
+            let pairs: Vec<Pair> = found.iter().map(Pair::from).collect();
             put(&pairs).map_err(|error| trouble.passed(error))
         };
         opened.run(|| link_bounded_in_order(&model, rows, least, &bounds, &mut put))
@@ -70,14 +70,4 @@ pub(super) fn link_opened(
         spilled_bytes: linked.spilled_bytes,
         spills: linked.spills,
     })
-}
-
-fn pair_of(pair: &PlannedPair) -> Pair {
-    Pair {
-        source: RecordRef::new(pair.left),
-        recipient: RecordRef::new(pair.right),
-        rule: pair.rule,
-        pattern: pair.pattern,
-        weight: pair.weight,
-    }
 }
