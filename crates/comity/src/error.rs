@@ -714,16 +714,6 @@ impl Error {
             Error::NotCosigned { .. } => fixed(
                 "403 and 404: the witness does not know this ledger's key; 422: it has seen another history, so audit both",
             ),
-            Error::UnspeakableEvent
-            | Error::NotHashed
-            | Error::OtherPermit
-            | Error::ReaderStopped
-            | Error::WriterStopped
-            | Error::LinkerStopped
-            | Error::Unrunnable { .. }
-            | Error::NoRandom(_)
-            | Error::NoRuntime { .. }
-            | Error::Report(_) => None,
             Error::Admit(error) => error.hint(),
             Error::Own(error) => hint_for_owner(error),
             Error::Linkage(linkage::Error::UnreadableModel(_)) => fixed(
@@ -736,13 +726,23 @@ impl Error {
             Error::OwnFile { recipient, error } => {
                 error.hint().map(|hint| hint.replace("the source", &format!("`{recipient}`")))
             }
-            Error::Linkage(_) => None,
             Error::Agreement(agreement::Error::UnreadableFile { .. }) => {
                 fixed("mend the file, or put the one back that was filed")
             }
             Error::Agreement(error) => error.hint().map(str::to_owned),
             Error::Casework(error) => error.hint().map(str::to_owned),
             Error::Ledger(error) => error.hint().map(str::to_owned),
+            Error::UnspeakableEvent
+            | Error::NotHashed
+            | Error::OtherPermit
+            | Error::ReaderStopped
+            | Error::WriterStopped
+            | Error::LinkerStopped
+            | Error::Unrunnable { .. }
+            | Error::NoRandom(_)
+            | Error::NoRuntime { .. }
+            | Error::Report(_)
+            | Error::Linkage(_) => None,
         }
     }
 
