@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::keyed_rule::next_code;
+use super::keyed_rule::{most_of, next_code};
 use super::soundex::soundex;
 use crate::Result;
 use crate::model::{Key, Link, Rule, Take};
@@ -44,35 +44,25 @@ pub(crate) fn plain_codes(tables: &Tables, rule: &Rule) -> Result<(Vec<u32>, Vec
 /// that no two are compared. A table of all the pairs of codes would be looked up all over memory, and so would counts of
 /// very many second codes; then the records of one first code, mostly few, are sorted instead.
 fn join(source: &mut [u32], recipient: &mut [u32], left: &[u32], right: &[u32]) {
+    // Both sides in one list, so that each step is a loop over a list and not over a chain of two.
     let next = [left, right].concat();
-    for (code, next) in source.iter_mut().chain(&mut *recipient).zip(&next) {
-        if *next == NO_VALUE {
-            *code = NO_VALUE;
-        }
+    let mut codes = [&*source, &*recipient].concat();
+    for (code, next) in codes.iter_mut().zip(&next) {
+        *code = if *next == NO_VALUE { NO_VALUE } else { *code };
     }
-    let most_next = next.iter().max().copied().unwrap_or(NO_VALUE);
+    let (most, most_next) = (most_of(&codes), most_of(&next));
     let counted = most_next < COUNTED;
-    let rows: Vec<u32> = if counted {
-        in_order(&next, most_next)
-    } else {
-        (0..).zip(&next).map(|(row, _)| row).collect()
-    };
-    let most = source.iter().chain(&*recipient).max().map_or(0, |code| *code as usize);
-    let mut ends = vec![0u32; most + 2];
-    for code in source.iter().chain(&*recipient) {
+    let rows = if counted { in_order(&next, most_next) } else { (0..).take(next.len()).collect() };
+    let mut ends = vec![0u32; most as usize + 2];
+    for code in &codes {
         ends[*code as usize + 1] += 1;
     }
     // Records without a code stand with none.
     ends[1] = 0;
-    for code in 1..ends.len() {
-        ends[code] += ends[code - 1];
-    }
-    let mut grouped = vec![(NO_VALUE, 0u32); ends[most + 1] as usize];
+    add_up(&mut ends);
+    let mut grouped = vec![(NO_VALUE, 0u32); ends[most as usize + 1] as usize];
     for row in rows {
-        let code = match (row as usize).checked_sub(source.len()) {
-            None => source[row as usize],
-            Some(row) => recipient[row],
-        };
+        let code = codes[row as usize];
         if code != NO_VALUE {
             let place = &mut ends[code as usize];
             grouped[*place as usize] = (next[row as usize], row);
@@ -82,22 +72,24 @@ fn join(source: &mut [u32], recipient: &mut [u32], left: &[u32], right: &[u32]) 
     // Each group now ends where the next one began.
     let mut last = NO_VALUE;
     let mut from = 0;
-    for to in ends.into_iter().take(most + 1).skip(1) {
+    for to in ends.into_iter().take(most as usize + 1).skip(1) {
         let group = &mut grouped[from..to as usize];
         from = to as usize;
         if !counted {
             group.sort_unstable();
         }
-        for same in group.chunk_by(|one, other| one.0 == other.0) {
-            let code = next_code(&mut last);
-            for (_, row) in same {
-                match (*row as usize).checked_sub(source.len()) {
-                    None => source[*row as usize] = code,
-                    Some(row) => recipient[row] = code,
-                }
+        let mut before = NO_VALUE;
+        for (next, row) in group {
+            if *next != before {
+                before = *next;
+                last += 1;
             }
+            codes[*row as usize] = last;
         }
     }
+    let (own, others) = codes.split_at(source.len());
+    source.copy_from_slice(own);
+    recipient.copy_from_slice(others);
 }
 
 /// Fewer codes than this are counted in a core's own cache.
@@ -109,9 +101,7 @@ fn in_order(codes: &[u32], most: u32) -> Vec<u32> {
     for code in codes {
         starts[*code as usize + 1] += 1;
     }
-    for code in 1..starts.len() {
-        starts[code] += starts[code - 1];
-    }
+    add_up(&mut starts);
     let mut places = vec![0; codes.len()];
     for (place, code) in (0..).zip(codes) {
         let start = &mut starts[*code as usize];
@@ -119,6 +109,14 @@ fn in_order(codes: &[u32], most: u32) -> Vec<u32> {
         *start += 1;
     }
     places
+}
+
+/// Makes each count the sum of all up to it.
+fn add_up(counts: &mut [u32]) {
+    counts.iter_mut().fold(0, |sum, count| {
+        *count += sum;
+        *count
+    });
 }
 
 /// How the key codes of records are found from the codes of their values.

@@ -73,20 +73,12 @@ impl KeyedRule {
     /// Returns how many pairs a block makes.
     pub(crate) fn pairs(&self, block: usize, link: Link) -> u64 {
         let recipients = if link == Link::Between { self.recipients.count(block) } else { 0 };
-        pairs_of(self.sources.count(block), recipients, link)
+        link.pairs(u64::from(self.sources.count(block)), u64::from(recipients))
     }
 
     pub(super) fn group(&self, block: usize, link: Link) -> Group<'_> {
         let recipients = if link == Link::Between { self.recipients.of(block) } else { &[] };
         Group { source: self.sources.of(block), recipient: recipients }
-    }
-}
-
-fn pairs_of(sources: u32, recipients: u32, link: Link) -> u64 {
-    let (left, right) = (u64::from(sources), u64::from(recipients));
-    match link {
-        Link::Between => left * right,
-        Link::Within | Link::Both => left * left.saturating_sub(1) / 2,
     }
 }
 
@@ -97,7 +89,7 @@ impl KeyedRule {
 
     /// Makes the blocks of the key of each record, 0 standing for none.
     pub(crate) fn of_keys(mut source: Vec<u32>, mut recipient: Vec<u32>, link: Link) -> Self {
-        let most = source.iter().chain(&recipient).max().map_or(0, |key| *key as usize);
+        let most = most_of(&source).max(most_of(&recipient)) as usize;
         let count = |keys: &[u32]| {
             let mut counts = vec![0u32; most + 1];
             for key in keys {
@@ -109,24 +101,26 @@ impl KeyedRule {
         let keyless =
             u64::from(sources[NO_VALUE as usize]) + u64::from(recipients[NO_VALUE as usize]);
         // Keys that make no pair are dropped, and the others numbered on. What a key has is where its block begins.
-        let (mut last, mut starts) = (NO_VALUE, [vec![0], vec![0]]);
-        let mut ends = [0, 0];
+        let mut last = NO_VALUE;
+        let (mut own, mut others) = (Vec::with_capacity(most + 1), Vec::with_capacity(most + 1));
+        let (mut end, mut other_end) = (0, 0);
+        own.push(end);
+        others.push(other_end);
         for (here, there) in sources.iter_mut().zip(recipients).skip(1) {
-            let pairs = pairs_of(*here, there, link);
-            if pairs == 0 {
+            if link.pairs(u64::from(*here), u64::from(there)) == 0 {
                 *here = NO_VALUE;
                 continue;
             }
-            let own = [*here, there];
-            for ((starts, end), count) in starts.iter_mut().zip(&mut ends).zip(own) {
-                *end += count;
-                starts.push(*end);
-            }
+            end += *here;
+            other_end += there;
+            own.push(end);
+            others.push(other_end);
             *here = next_code(&mut last);
         }
+        own.shrink_to_fit();
+        others.shrink_to_fit();
         let mut numbers = sources;
         numbers[NO_VALUE as usize] = NO_VALUE;
-        let [own, others] = starts;
         let sources = Members::new(own, &mut source, &numbers);
         let recipients = Members::new(others, &mut recipient, &numbers);
         Self { column: None, source, recipient, sources, recipients, keyless }
@@ -152,6 +146,11 @@ impl KeyedRule {
         sorted.sort_unstable();
         sorted
     }
+}
+
+/// Returns the greatest of some codes, that of none where there is none.
+pub(super) fn most_of(codes: &[u32]) -> u32 {
+    codes.iter().fold(NO_VALUE, |most, code| most.max(*code))
 }
 
 pub(super) fn next_code(last: &mut u32) -> u32 {

@@ -207,8 +207,8 @@ impl Prepared {
         };
         let mut layout = Layout::new(texts.len(), others);
         for text in texts.iter() {
-            // Most are short and of letters that are bytes already.
-            if !layout.put_short(text.as_bytes()) {
+            // Most are of letters that are bytes already.
+            if !layout.put_ascii(text.as_bytes()) {
                 layout.put(text.chars());
             }
         }
@@ -494,25 +494,34 @@ impl Layout {
         prepared.entries.push(Entry { bytes, letters: letters_of(text), length, form });
     }
 
-    /// Puts a text of at most sixteen letters that are ASCII, and none of them the padding, which [`Layout::put`] would lay
-    /// out just so; another it doesn't put.
-    fn put_short(&mut self, text: &[u8]) -> bool {
-        if text.len() > 16 {
-            return false;
-        }
-        let mut bytes = [0; 16];
+    /// Puts a text of letters that are ASCII, and none of them the padding, as [`Layout::put`] would lay it out; another it
+    /// doesn't put.
+    fn put_ascii(&mut self, text: &[u8]) -> bool {
         let (mut letters, mut beyond) = (0, 0);
-        for (place, letter) in bytes.iter_mut().zip(text) {
-            *place = *letter;
+        for letter in text {
             letters = with_letter(letters, u32::from(*letter));
             // The highest bit is set by what is beyond ASCII and by none at all.
             beyond |= *letter | letter.wrapping_sub(1);
         }
+        let Ok(length) = u32::try_from(text.len()) else { return false };
         if beyond >= 128 {
             return false;
         }
-        let length = text.len() as u32;
-        self.prepared.entries.push(Entry { bytes, letters, length, form: Form::Short });
+        let prepared = &mut self.prepared;
+        let mut bytes = [0; 16];
+        let form = if text.len() <= 16 {
+            bytes[..text.len()].copy_from_slice(text);
+            Form::Short
+        } else {
+            bytes[..8].copy_from_slice(&(prepared.long.len() as u64).to_le_bytes());
+            prepared.long.extend(text.chunks(16).map(|chunk| {
+                let mut piece = [0; 16];
+                piece[..chunk.len()].copy_from_slice(chunk);
+                piece
+            }));
+            Form::Narrow
+        };
+        prepared.entries.push(Entry { bytes, letters, length, form });
         true
     }
 }

@@ -316,19 +316,21 @@ fn signatures(values: &Values) -> Option<Vec<u32>> {
     let Values::Text(texts) = values else {
         return None;
     };
-    let mut signed = 0;
+    let (mut signed, ascii) = (0, texts.are_ascii());
     let sign = |text: &str| {
         let bytes = text.as_bytes();
-        if bytes.len() <= 2 * END || !text.is_ascii() {
+        let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) else {
+            return 0;
+        };
+        if bytes.len() <= 2 * END || !(ascii || text.is_ascii()) {
             return 0;
         }
         signed += 1;
-        let hash = |end: &[u8]| {
-            let sum = end.iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
-            // 15 bits of the product, and never none of them, so that 0 stands for no signature.
-            (sum.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 49) as u32 | 1
-        };
-        hash(&bytes[..END]) << 16 | hash(&bytes[bytes.len() - END..])
+        // 15 bits of the product, and never none of them, so that 0 stands for no signature.
+        let hash = |end: u64| (end.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 49) as u32 | 1;
+        // The five of these eight that are the end.
+        let (first, last) = (u64::from_be_bytes(*first), u64::from_be_bytes(*last));
+        hash(first >> (64 - 8 * END)) << 16 | hash(last & ((1 << (8 * END)) - 1))
     };
     let of: Vec<u32> = std::iter::once(0).chain(texts.iter().map(sign)).collect();
     (2 * signed >= texts.len()).then_some(of)

@@ -85,6 +85,8 @@ impl Signs {
             || bags(written.iter().map(letters).collect::<Vec<u64>>().into_iter()),
             |prepared| bags(prepared.letters_of_all()),
         ));
+        let ascii = written.are_ascii();
+        let head = |text| head(text, ascii);
         let mut heads = || put(of_values(written.len(), written.iter().map(head)));
         Some(if edits { Self::Edits(bag) } else { Self::Similarity(bag, heads()) })
     }
@@ -107,13 +109,15 @@ const LENGTH_BITS: u32 = 8;
 const LETTER_BITS: u32 = 6;
 
 /// Says how long a text is, 0 standing for longer than can be said, and something of its first four letters.
-fn head(text: &str) -> u32 {
+///
+/// `ascii` is whether it is known to have no letter beyond ASCII.
+fn head(text: &str, ascii: bool) -> u32 {
     let said = |length: usize| if length < 1 << LENGTH_BITS { length as u32 } else { 0 };
     let with = |head: u32, place: u32, letter: u32| {
         head | (letter % (1 << LETTER_BITS)) << (LENGTH_BITS + place * LETTER_BITS)
     };
     match text.as_bytes() {
-        [first, second, third, fourth, ..] if text.is_ascii() => {
+        [first, second, third, fourth, ..] if ascii || text.is_ascii() => {
             let head = with(said(text.len()), 0, u32::from(*first));
             let head = with(with(head, 1, u32::from(*second)), 2, u32::from(*third));
             with(head, 3, u32::from(*fourth))
@@ -155,13 +159,18 @@ const COUNTED: usize = 1 << 12;
 
 impl Chosen {
     fn of(letters: impl ExactSizeIterator<Item = u64>) -> Self {
-        let mut counts = [0u32; 64];
+        // Counted by byte first, and then by the bits of each value that a byte has.
+        let mut bytes = [[0u32; 256]; 8];
         let step = letters.len() / COUNTED + 1;
         for letters in letters.step_by(step) {
-            for (bit, count) in counts.iter_mut().enumerate() {
-                *count += (letters >> bit & 1) as u32;
+            for (counts, byte) in bytes.iter_mut().zip(letters.to_le_bytes()) {
+                counts[usize::from(byte)] += 1;
             }
         }
+        let counts: [u32; 64] = std::array::from_fn(|bit| {
+            let values = bytes[bit / 8].iter().enumerate();
+            values.filter(|(value, _)| value >> (bit % 8) & 1 == 1).map(|(_, count)| count).sum()
+        });
         let mut order: [usize; 64] = std::array::from_fn(|bit| bit);
         order.sort_by_key(|bit| std::cmp::Reverse(counts[*bit]));
         let mut of = [[0; 256]; 8];
@@ -606,11 +615,11 @@ mod tests {
                     lanes.iter_mut().zip(&others).for_each(|(lane, other)| *lane = sign(other));
                     lanes
                 };
-                let (bags, heads) = (lanes(&bag), lanes(&head));
+                let (bags, heads) = (lanes(&bag), lanes(&|text| head(text, false)));
                 let apart = edits(bag(one), &bags);
-                let alike = similarities((bag(one), head(one)), (&bags, &heads));
+                let alike = similarities((bag(one), head(one, false)), (&bags, &heads));
                 let measures = |lane: usize| {
-                    let mine = (bag(one), head(one));
+                    let mine = (bag(one), head(one, one.is_ascii()));
                     let similarity = similarity_measure(mine, (bags[lane], heads[lane]));
                     (edit_measure(mine.0, bags[lane]), similarity)
                 };

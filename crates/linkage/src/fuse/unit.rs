@@ -54,8 +54,7 @@ pub(crate) fn cut(rules: &[Arc<KeyedRule>], link: Link) -> Vec<Unit> {
         .sum();
     let count =
         all.div_ceil(USUAL_PAIRS).max(FEWEST_UNITS.min(all / FEWEST_PAIRS)).clamp(1, MOST_UNITS);
-    let mut cutter =
-        Cutter { all, count, sofar: 0, units: Vec::new(), spans: Vec::new(), pairs: 0 };
+    let mut cutter = Cutter::new(all, count);
     let most = (all / count / PIECES).max(1);
     for (number, rule) in (0u16..).zip(rules) {
         for block in 0..rule.blocks() {
@@ -100,12 +99,27 @@ struct Cutter {
     all: u64,
     count: u64,
     sofar: u64,
+    /// Where the share of all pairs ends that is this unit's.
+    ends: u64,
     units: Vec<Unit>,
     spans: Vec<Span>,
     pairs: u64,
 }
 
 impl Cutter {
+    fn new(all: u64, count: u64) -> Self {
+        let (units, spans) = (Vec::new(), Vec::new());
+        let mut cutter = Self { all, count, sofar: 0, ends: 0, units, spans, pairs: 0 };
+        cutter.ends = cutter.share_end();
+        cutter
+    }
+
+    fn share_end(&self) -> u64 {
+        // A product of two 64-bit numbers needs twice as many bits; the last share ends where all pairs do.
+        let ends = u128::from(self.all) * (self.units.len() as u128 + 1) / u128::from(self.count);
+        u64::try_from(ends).unwrap_or(u64::MAX)
+    }
+
     fn take_block(&mut self, rule: u16, block: usize, pairs: u64) {
         if let Some(Span::Blocks { rule: last, blocks }) = self.spans.last_mut()
             && *last == rule
@@ -126,9 +140,7 @@ impl Cutter {
     fn count_in(&mut self, pairs: u64) {
         self.pairs += pairs;
         self.sofar += pairs;
-        // Where the unit's share of all pairs ends; a product of two 64-bit numbers needs twice as many bits.
-        let ends = u128::from(self.all) * (self.units.len() as u128 + 1) / u128::from(self.count);
-        if u128::from(self.sofar) >= ends {
+        if self.sofar >= self.ends {
             self.close();
         }
     }
@@ -137,6 +149,7 @@ impl Cutter {
         if !self.spans.is_empty() {
             let spans = std::mem::take(&mut self.spans);
             self.units.push(Unit { spans, pairs: std::mem::take(&mut self.pairs) });
+            self.ends = self.share_end();
         }
     }
 }
