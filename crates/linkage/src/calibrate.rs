@@ -16,7 +16,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::elementary::{exp, exp2};
+use crate::elementary::{exp, exp2, squared};
 use crate::link::Pair;
 use crate::model::Model;
 use crate::rivals::alone;
@@ -195,7 +195,7 @@ fn line(judged: &[Judged]) -> Option<(f64, f64)> {
     let (mut shift, mut stretch) = (0.0f64, 0.0f64);
     for _ in 0..50 {
         let slope = exp(stretch);
-        let precision = (1.0 / FREEDOM.0.powi(2), 1.0 / FREEDOM.1.powi(2));
+        let precision = (1.0 / squared(FREEDOM.0), 1.0 / squared(FREEDOM.1));
         let mut gradient = (-shift * precision.0, -stretch * precision.1);
         let mut hessian = (precision.0, 0.0, precision.1);
         for one in &in_doubt {

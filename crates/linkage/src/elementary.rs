@@ -54,6 +54,18 @@ pub(crate) fn asin(sine: f64) -> f64 {
     libm::asin(sine)
 }
 
+/// Returns the product of a number with itself.
+#[inline]
+pub(crate) fn squared(value: f64) -> f64 {
+    value * value
+}
+
+/// Returns 10 to the power of this: the product of so many tens, from the left.
+#[inline]
+pub(crate) fn tens(power: u32) -> f64 {
+    (0..power).fold(1.0, |product, _| product * 10.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

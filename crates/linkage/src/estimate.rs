@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::block::Blocks;
 use crate::calibrate::{Point, by_second_hits};
-use crate::elementary::exp;
+use crate::elementary::{exp, squared};
 use crate::link::{Detail, Pair, score_pairs};
 use crate::model::{Link, OneToOne, ThresholdRule};
 use crate::one_to_one::settle;
@@ -69,7 +69,7 @@ impl Whole {
     fn recall(&self, found: f64, variance: f64, worth: f64) -> Interval {
         let all = self.pairs.max(found).max(1.0);
         let share = found / all;
-        let spread = (variance + (share * self.error).powi(2)) / (all * all);
+        let spread = (variance + squared(share * self.error)) / (all * all);
         of_share(share, spread, (all, all * worth))
     }
 }
@@ -303,11 +303,11 @@ impl Sums {
     fn recall_variance(&self) -> f64 {
         let (all, recall) = (self.all().max(f64::MIN_POSITIVE), self.recall());
         let of_all = match self.by_lists {
-            Some((_, variance)) => recall.powi(2) * variance + self.spread.0,
+            Some((_, variance)) => squared(recall) * variance + self.spread.0,
             // Pairs that no rule made are scattered like a Poisson count.
             None => {
-                (1.0 - recall).powi(2) * self.spread.0
-                    + recall.powi(2) * (self.spread.1 + self.missed)
+                squared(1.0 - recall) * self.spread.0
+                    + squared(recall) * (self.spread.1 + self.missed)
             }
         };
         of_all / (all * all)
@@ -439,7 +439,7 @@ fn variance(values: &[f64]) -> f64 {
     }
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count;
-    values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0)
+    values.iter().map(|value| squared(value - mean)).sum::<f64>() / (count - 1.0)
 }
 
 /// Returns how many of so many there are, with Wilson's interval; all of none is 1, and says nothing: 0 to 1.

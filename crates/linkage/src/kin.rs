@@ -24,7 +24,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::elementary::{exp2, ln};
+use crate::elementary::{exp2, ln, squared};
 use crate::link::Pair;
 use crate::model::{Comparison, KinClass, Level, MOST_COMPARISONS, MOST_LEVELS};
 use crate::pattern::Pattern;
@@ -394,7 +394,7 @@ impl<'e> Fitting<'e> {
                     for (at, (cell, share)) in cells.iter_mut().zip(levels).enumerate() {
                         // The derivative by the share of this level, the others shrinking in proportion.
                         let score = if at == level { 1.0 / share } else { -1.0 / (1.0 - share) };
-                        *cell += different * (part * score).powi(2);
+                        *cell += different * squared(part * score);
                     }
                 }
             }
@@ -406,7 +406,7 @@ impl<'e> Fitting<'e> {
             KinErrors {
                 // Scaled like the number itself, which the same pairs are counted against with a Poisson's error.
                 for_each_same: all * self.scale / self.same
-                    * ((count_error / all.max(f64::MIN_POSITIVE)).powi(2) + 1.0 / self.same).sqrt(),
+                    * (squared(count_error / all.max(f64::MIN_POSITIVE)) + 1.0 / self.same).sqrt(),
                 levels: information
                     .iter()
                     .zip(&class.1)

@@ -19,6 +19,7 @@ use rustc_hash::FxHashMap;
 
 use crate::Result;
 use crate::cluster::{Forest, Member};
+use crate::elementary::squared;
 use crate::keys::columns_of;
 use crate::link::Pair;
 use crate::model::{Link, Model};
@@ -170,7 +171,7 @@ impl TwoLists {
                 sums.len() - 1
             });
             sums[draw] += chance * off;
-            open += chance * (1.0 - chance) * (1.0 - off).powi(2);
+            open += chance * (1.0 - chance) * squared(1.0 - off);
         }
         let found: f64 = sums.iter().map(|sum| sum * sum).sum();
         // Those on neither that nothing else found either, each for itself.
@@ -264,7 +265,7 @@ mod tests {
             assert!((on.missed() - 240.0).abs() < 100.0, "{on:?}");
         }
         let mean = numbers.iter().sum::<f64>() / 1_000.0;
-        let spread = numbers.iter().map(|all| (all - mean).powi(2)).sum::<f64>() / 999.0;
+        let spread = numbers.iter().map(|all| squared(all - mean)).sum::<f64>() / 999.0;
         assert!((mean - 4_000.0).abs() < 3.0, "{mean}");
         assert!((said / spread - 1.0).abs() < 0.12, "{said} {spread}");
     }

@@ -275,6 +275,7 @@ fn inverted(mut matrix: Vec<Vec<f64>>) -> Option<Vec<Vec<f64>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::elementary::squared;
     use crate::maximise::{Start, maximise};
 
     #[test]
@@ -310,7 +311,7 @@ mod tests {
             for level in 0..levels.len() {
                 let values: Vec<f64> = drawn.iter().map(|m| m[comparison][level]).collect();
                 let mean = values.iter().sum::<f64>() / values.len() as f64;
-                let spread = (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>()
+                let spread = (values.iter().map(|value| squared(value - mean)).sum::<f64>()
                     / (values.len() - 1) as f64)
                     .sqrt();
                 let said = said.iter().map(|errors| errors[comparison][level]).sum::<f64>()

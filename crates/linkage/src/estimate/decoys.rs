@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Interval, Whole, of_share, whole};
 use crate::block::Blocks;
+use crate::elementary::squared;
 use crate::link::{Detail, Pair, score_pairs};
 use crate::model::{Column, KinClass, Link, Model, OneToOne};
 use crate::one_to_one::settle;
@@ -156,7 +157,7 @@ impl Run {
             let (taken, _) = mean_and_variance(settled);
             let taken = taken.min(1.0 - 1.0 / (count + 1.0));
             let own = ((kept - taken * self.records) / (1.0 - taken)).max(0.0);
-            let slope = (kept - self.records) / (1.0 - taken).powi(2);
+            let slope = (kept - self.records) / squared(1.0 - taken);
             let one = taken * (1.0 - taken);
             share(own, slope * slope * one / count + (self.records - own).max(0.0) * one, kept)
         });

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Interval, Whole, of_share, variance, whole};
 use crate::block::Blocks;
-use crate::elementary::{cos, exp, ln};
+use crate::elementary::{cos, exp, ln, tens};
 use crate::link::{Detail, Pair, score_pairs};
 use crate::model::{Link, OneToOne};
 use crate::one_to_one::settle;
@@ -207,10 +207,9 @@ fn likeliest_of(counts: &[(u32, f64)], classes: usize, rounds: u32) -> Fit {
     let rest = (classes - 1) as f64;
     let [first, others @ ..] = [0.1, 0.02].map(|share| {
         let mut beginning = vec![LinkClass { share: 1.0 - share * rest, ..one }];
-        beginning.extend((1..classes).map(|place| LinkClass {
-            share,
-            false_links: false_links * 10.0_f64.powi(i32::try_from(place).unwrap_or(1)),
-        }));
+        let false_links = (1..).map(|place| false_links * tens(place));
+        let others = false_links.map(|false_links| LinkClass { share, false_links });
+        beginning.extend(others.take(classes - 1));
         Fit::of(counts, own, beginning, rounds)
     });
     let likelier = |best: Fit, fit: Fit| {

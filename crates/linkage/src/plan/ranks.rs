@@ -189,3 +189,126 @@ impl Order<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::StringArray;
+    use arrow_array::builder::StringBuilder;
+
+    use super::super::rows::{Batches, HeldTables};
+    use super::*;
+    use crate::Recipe;
+    use crate::random::Dice;
+    use crate::tables::Table;
+
+    const RECIPE: &str = r#"
+        name = "kinds"
+        link = "LINK"
+        threshold = { weight = 0.0 }
+        column = [
+            { name = "name", from = ["name"], steps = [] },
+            { name = "born", from = ["born"], kind = { date = "%Y-%m-%d" } },
+            { name = "wage", from = ["wage"], kind = "number" },
+            { name = "seen", from = ["seen"], kind = { time = "%Y-%m-%d %H:%M" } },
+            { name = "home", from = ["home"], kind = "place" },
+            { name = "known", from = ["known"], kind = { list = ";" } },
+        ]
+        [[rule]]
+        keys = [{ column = "name" }]
+        [[comparison]]
+        name = "name"
+        column = "name"
+        level = [{ test = "exact" }, { test = "else" }]
+        [training]
+        seed = 3
+        prior = { stated = 0.01 }
+        rules = [{ keys = [{ column = "born" }] }]
+    "#;
+
+    /// The values of each column, some before others in one order and behind them in another.
+    const CELLS: [(&str, [&str; 4]); 6] = [
+        ("name", ["", "Zoë", "zoe", "ab\u{1}"]),
+        ("born", ["", "0009-10-01", "1999-02-03", "1999-10-01"]),
+        ("wage", ["", "-12.5", "9", "10"]),
+        ("seen", ["", "1969-12-31 23:59", "1970-01-01 00:00", "2030-10-01 09:00"]),
+        ("home", ["", "-1.5 10", "-1.5 9", "51 -0.1"]),
+        ("known", ["", "a", "a;b", "ab;c"]),
+    ];
+
+    /// Tables with ids.
+    #[derive(Debug)]
+    struct Named {
+        held: HeldTables,
+        ids: [Vec<String>; 2],
+    }
+
+    impl Rows for Named {
+        fn parts(&self, side: Side) -> usize {
+            self.held.parts(side)
+        }
+
+        fn open(&self, side: Side, part: usize) -> Result<Batches> {
+            self.held.open(side, part)
+        }
+
+        fn id(&self, side: Side, record: u32) -> Option<&str> {
+            let ids = &self.ids[usize::from(side == Side::Recipient)];
+            ids.get(record as usize).map(String::as_str)
+        }
+    }
+
+    /// Draws records, many of them alike in all but their ids, and some in these too.
+    fn drawn(records: usize, dice: &mut Dice) -> (RecordBatch, Vec<String>) {
+        let mut columns: Vec<StringBuilder> = CELLS.iter().map(|_| StringBuilder::new()).collect();
+        let mut ids = Vec::new();
+        for _ in 0..records {
+            let alike = dice.place(3) == 0;
+            for ((_, cells), column) in CELLS.iter().zip(&mut columns) {
+                let cell = cells[if alike { 1 } else { dice.place(cells.len()) }];
+                column.append_option((!cell.is_empty()).then_some(cell));
+            }
+            ids.push(format!("{}", dice.place(30)));
+        }
+        let names = CELLS.iter().map(|(name, _)| *name);
+        let arrays = columns.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef);
+        let id = Arc::new(StringArray::from(ids.clone())) as ArrayRef;
+        let all = names.zip(arrays).chain([("id", id)]).map(|(name, array)| (name, array, true));
+        (RecordBatch::try_from_iter_with_nullable(all).unwrap(), ids)
+    }
+
+    #[test]
+    fn records_of_every_kind_of_value_are_in_the_order_of_prepared_tables_and_then_of_their_ids() {
+        let mut dice = Dice::new(11);
+        let (left, left_ids) = drawn(150, &mut dice);
+        let (right, right_ids) = drawn(90, &mut dice);
+        for (link, ids) in [
+            ("between", [left_ids.clone(), right_ids.clone()]),
+            ("within", [left_ids.clone(), Vec::new()]),
+            ("both", [[left_ids, right_ids].concat(), Vec::new()]),
+        ] {
+            let recipe = Recipe::from_toml(&RECIPE.replace("LINK", link)).unwrap();
+            let columns = recipe.columns();
+            let (source, recipient) = ([left.clone()], [right.clone()]);
+            let (own, other) =
+                (Table::new(&source).with_id("id"), Table::new(&recipient).with_id("id"));
+            let tables = match link {
+                "between" => Tables::between(columns, own, other),
+                "within" => Tables::within(columns, own),
+                _ => Tables::both(columns, own, other),
+            };
+            let tables = tables.unwrap();
+            let first = if link == "both" { 150 } else { 0 };
+            let others = if link == "within" { Vec::new() } else { vec![(first, right.clone())] };
+            let pieces = [(100, left.slice(100, 50)), (0, left.slice(0, 100))];
+            let held = HeldTables::numbered(pieces.into(), others);
+            let rows: Arc<dyn Rows> = Arc::new(Named { held, ids });
+            let bounds = Bounds::new(16 << 20, std::env::temp_dir());
+            let ranks = Ranks::of(columns, recipe.link(), &rows, &bounds).unwrap();
+            for side in [Side::Source, Side::Recipient] {
+                let records = (0..tables.records(side)).map(RecordRef::new);
+                let expected: Vec<u32> = records.map(|record| tables.rank(side, record)).collect();
+                assert_eq!(ranks.side(side), expected, "{link} {side}");
+            }
+        }
+    }
+}

@@ -324,7 +324,7 @@ mod tests {
     use super::*;
     use crate::synth::{Plan, synthesise};
     use crate::tables::{Table, Tables};
-    use crate::train;
+    use crate::train::{self, train};
 
     /// Two comparisons that look at another column besides.
     const WIDE: &str = r#"level = [{ test = "exact" }, { test = { reversed = "surname" } }, { test = { jaro_winkler = 0.92 } }, { test = "else" }]"#;
@@ -430,6 +430,23 @@ mod tests {
                 panic!("{sample_pairs}: what is drawn isn't counted")
             };
             assert!(problem.contains("drawn to learn u"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn tables_too_small_to_learn_from_are_refused_as_they_are_in_memory() {
+        let files = synthesise(&Plan::small(3)).unwrap();
+        let recipe = recipe("between", "off", 50_000);
+        for (left, right) in [(0, 0), (0, 5), (5, 0), (1, 1), (1, 5)] {
+            let (left, right) = (files.payroll.slice(0, left), files.caseload.slice(0, right));
+            let (source, recipient) = ([left.clone()], [right.clone()]);
+            let tables =
+                Tables::between(recipe.columns(), Table::new(&source), Table::new(&recipient));
+            let whole = tables.and_then(|tables| train(&recipe, &tables)).map(|_| ());
+            let rows: Arc<dyn Rows> = Arc::new(HeldTables::new(vec![left], vec![right]));
+            let bounded = train_bounded(&recipe, &rows, &bounds(64 << 20, 1, 512)).map(|_| ());
+            assert!(whole.is_err(), "{source:?} {recipient:?}");
+            assert_eq!(format!("{bounded:?}"), format!("{whole:?}"));
         }
     }
 

@@ -4,6 +4,7 @@
 //! the blocks of one training rule; a level's m from several is their expected count of same pairs at that level over all.
 
 use super::{UNSEEN, fix};
+use crate::elementary::squared;
 use crate::maximise::{Estimate, Round, Start, maximise_beside};
 use crate::model::{Comparison, MOST_COMPARISONS, Recipe, TrainingRound, TrainingSession};
 use crate::observe::Session;
@@ -71,7 +72,7 @@ pub(super) fn learn_m(
             // Pooled by the same pairs that each session found, so variances by their squares.
             let found = each * counts.iter().sum::<f64>();
             for (sum, error) in variances[index].iter_mut().zip(&errors[index]) {
-                *sum += (found * error).powi(2);
+                *sum += squared(found * error);
             }
         }
         records.push(TrainingSession {
