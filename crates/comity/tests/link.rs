@@ -353,6 +353,42 @@ fn labels_say_of_their_own_pairs_what_the_truth_says_of_all() {
 }
 
 #[test]
+fn labels_that_were_made_for_splink_are_taken_whichever_file_stands_left() {
+    let desk = trained();
+    desk.call(&format!("link link model.toml {FILES}")).well();
+    let (one, other) = first_pair(&desk);
+    let words = format!("link evaluate model.toml {FILES} --labels labels.csv");
+    let json = format!("--json {words}");
+    for (left, right, score, same) in [
+        (&one, &other, "1.0", "true_positives"),
+        (&other, &one, "0.5", "true_positives"),
+        (&other, &one, "0.49", "false_positives"),
+    ] {
+        for header in ["unique_id_l,source_dataset_l,unique_id_r,source_dataset_r", "id_l,a,id_r,b"]
+        {
+            let text = format!("{header},clerical_match_score\n{left},l,{right},r,{score}\n");
+            desk.write("labels.csv", text);
+            let told = desk.call(&json).well().json();
+            assert_eq!(told["kept"]["counts"][same], 1.0, "{left} {right} {score}");
+        }
+    }
+    let with = |row: &str| {
+        desk.write("labels.csv", format!("unique_id_l,unique_id_r,clerical_match_score\n{row}\n"));
+    };
+    with(&format!("{one},{other},1.5"));
+    fails(&desk.call(&words), &["line 2", "`clerical_match_score`", "from 0 to 1", "hint"]);
+    with(&format!("{one},nobody,1"));
+    fails(&desk.call(&words), &["line 2", "`unique_id_r`", "the id of one record", "hint"]);
+    // Ids that both files have don't say which record is meant.
+    let caseload = desk.read("people/caseload.csv");
+    desk.write("people/caseload.csv", caseload.replace("\nC00", "\nP00"));
+    let ids: Vec<String> =
+        rows(&desk.read("people/caseload.csv")).into_iter().map(|row| row[0].clone()).collect();
+    with(&format!("{},{},1", ids[0], ids[1]));
+    fails(&desk.call(&words), &["line 2", "`unique_id_l`", "`source` and `recipient`", "hint"]);
+}
+
+#[test]
 fn the_number_of_threads_changes_no_byte() {
     let desk = trained();
     let mut seen: Option<(String, String, String)> = None;

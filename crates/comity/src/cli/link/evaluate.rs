@@ -34,7 +34,8 @@ pub(super) struct Words {
     /// The column of both files that says who is who
     #[arg(long, value_name = "COLUMN", conflicts_with = "labels")]
     truth: Option<String>,
-    /// Pairs that people judged (CSV): source, recipient, and same, which is `yes` or `no`
+    /// Pairs that people judged (CSV): source, recipient, and same, which is `yes` or `no`; or the labels that Splink
+    /// takes
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
     /// Where every threshold with all its measures is written (CSV)

@@ -191,6 +191,31 @@ pub(super) struct Named {
     pub(super) said: f64,
 }
 
+/// The columns of a file of pairs that hold the ids of both records.
+struct Ids {
+    columns: [String; 2],
+    /// Whether they say which file each is from; Splink's call them left and right, whichever file that is.
+    by_side: bool,
+}
+
+impl Ids {
+    /// Finds them among the columns of a file: ours, or Splink's, whose names end in `_l` and `_r`.
+    fn among(columns: &[String]) -> Self {
+        let ours = Self { columns: ["source", "recipient"].map(str::to_owned), by_side: true };
+        let has = |name: &str| columns.iter().any(|column| column == name);
+        if ours.columns.iter().any(|column| has(column)) {
+            return ours;
+        }
+        let mut names = columns.iter().filter_map(|column| column.strip_suffix("_l"));
+        let paired = |name: &&str| *name != "source_dataset" && has(&format!("{name}_r"));
+        let name = if has("unique_id_l") { Some("unique_id") } else { names.find(paired) };
+        name.map_or(ours, |name| Self {
+            columns: ["_l", "_r"].map(|end| format!("{name}{end}")),
+            by_side: false,
+        })
+    }
+}
+
 /// Reads a file of pairs: the ids of both records, and a number that `read` makes of what stands in a column.
 pub(super) fn read(
     path: &Path,
@@ -200,7 +225,9 @@ pub(super) fn read(
     read: impl Fn(&str) -> Option<f64>,
 ) -> Result<Vec<Named>, Error> {
     let spec = FileSpec::new(path, own::format_of(path, b','));
-    let mut columns = vec!["source", "recipient"];
+    let ids = Ids::among(&admit::columns(&spec)?);
+    let [own, other] = ids.columns.each_ref().map(String::as_str);
+    let mut columns = vec![own, other];
     if !columns.contains(&column) {
         columns.push(column);
     }
@@ -209,9 +236,7 @@ pub(super) fn read(
     let texts = |name: &str| {
         admitted.batch.column_by_name(name).and_then(|array| array.as_string_opt::<i32>())
     };
-    let (Some(sources), Some(recipients), Some(said)) =
-        (texts("source"), texts("recipient"), texts(column))
-    else {
+    let (Some(owns), Some(others), Some(said)) = (texts(own), texts(other), texts(column)) else {
         return Ok(Vec::new());
     };
     let names = [Side::Source, Side::Recipient].map(|side| known(tables, side));
@@ -221,23 +246,31 @@ pub(super) fn read(
             Side::Source => &names[0],
             Side::Recipient => &names[1],
         };
-        let found = if names.is_empty() {
+        if names.is_empty() {
             let number = text.parse().ok().filter(|number| *number < tables.records(side));
             number.map(RecordRef::new)
         } else {
             names.get(text).copied().flatten()
-        };
-        found.ok_or_else(|| unreadable(path, admitted.place(row), side_column(side), RECORD))
+        }
     };
+    let both = |source: &StringArray, recipient: &StringArray, row: usize| {
+        find(Side::Source, source, row).zip(find(Side::Recipient, recipient, row))
+    };
+    let may_be_turned = !ids.by_side && tables.link() == Link::Between;
     let pair = |row: usize| {
+        let bad = |column: &str, wanted| unreadable(path, admitted.place(row), column, wanted);
         let text = if said.is_valid(row) { said.value(row) } else { "" };
-        let said =
-            read(text).ok_or_else(|| unreadable(path, admitted.place(row), column, wanted))?;
-        Ok(Named {
-            source: find(Side::Source, sources, row)?,
-            recipient: find(Side::Recipient, recipients, row)?,
-            said,
-        })
+        let said = read(text).ok_or_else(|| bad(column, wanted))?;
+        let turned = if may_be_turned { both(others, owns, row) } else { None };
+        let (source, recipient) = match (both(owns, others, row), turned) {
+            (Some(_), Some(_)) => return Err(bad(own, OF_ONE_FILE)),
+            (Some(found), None) | (None, Some(found)) => found,
+            (None, None) => {
+                let lacks_own = find(Side::Source, owns, row).is_none();
+                return Err(bad(if lacks_own { own } else { other }, RECORD));
+            }
+        };
+        Ok(Named { source, recipient, said })
     };
     (0..admitted.batch.num_rows()).map(pair).collect()
 }
@@ -248,8 +281,21 @@ pub(super) fn named(path: &Path, tables: &Tables) -> Result<Vec<(RecordRef, Reco
     Ok(pairs.into_iter().map(|pair| (pair.source, pair.recipient)).collect())
 }
 
+/// The column in which Splink's labels say how sure a person was that two records are of one individual, from 0 to 1.
+const SPLINK_SCORE: &str = "clerical_match_score";
+
 /// Reads pairs that people judged: 1 where they are one individual, 0 where they are two.
+///
+/// Splink's labels are taken as Splink takes them where nothing else is said: a score of a half or more is one individual.
 pub(super) fn judged(path: &Path, tables: &Tables) -> Result<Vec<Named>, Error> {
+    let spec = FileSpec::new(path, own::format_of(path, b','));
+    if admit::columns(&spec)?.iter().any(|column| column == SPLINK_SCORE) {
+        let score = |text: &str| {
+            let score = text.trim().parse().ok().filter(|score| (0.0..=1.0).contains(score));
+            score.map(|score: f64| if score >= 0.5 { 1.0 } else { 0.0 })
+        };
+        return read(path, tables, SPLINK_SCORE, "a number from 0 to 1", score);
+    }
     let answer = |text: &str| match text.trim().to_lowercase().as_str() {
         "yes" | "true" | "1" | "1.0" => Some(1.0),
         "no" | "false" | "0" | "0.0" => Some(0.0),
@@ -293,12 +339,9 @@ pub(super) fn read_shares(path: &Path) -> Result<Vec<(String, f64)>, Error> {
 /// What a cell has to be that names a record.
 const RECORD: &str = "the id of one record of that file";
 
-fn side_column(side: Side) -> &'static str {
-    match side {
-        Side::Source => "source",
-        Side::Recipient => "recipient",
-    }
-}
+/// What it has to be where it isn't said which file a record is from.
+const OF_ONE_FILE: &str =
+    "an id that one of the two files has alone; write `source` and `recipient` where both have it";
 
 fn unreadable(path: &Path, place: Option<Place>, column: &str, wanted: &'static str) -> Error {
     Error::UnreadableCell {
