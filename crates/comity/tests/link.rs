@@ -353,6 +353,18 @@ fn labels_say_of_their_own_pairs_what_the_truth_says_of_all() {
 }
 
 #[test]
+fn what_one_table_is_reckoned_to_be_worth_without_labels_comes_with_a_caution() {
+    let desk = trained();
+    let between = desk.call(&format!("link evaluate model.toml {FILES} --resamples 20")).well().out;
+    assert!(!between.contains("caution"), "{between}");
+    desk.edit("model.toml", "link = \"between\"", "link = \"within\"");
+    desk.edit("model.toml", "one_to_one = \"optimal\"", "one_to_one = \"off\"");
+    let within = "link evaluate model.toml people/payroll.csv --id id --resamples 20";
+    let within = desk.call(within).well().out;
+    assert!(within.contains("\ncaution   where people have many records"), "{within}");
+}
+
+#[test]
 fn labels_that_were_made_for_splink_are_taken_whichever_file_stands_left() {
     let desk = trained();
     desk.call(&format!("link link model.toml {FILES}")).well();
