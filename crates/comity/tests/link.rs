@@ -6,6 +6,7 @@
 mod command;
 
 use command::{Desk, Said};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -362,6 +363,34 @@ fn what_one_table_is_reckoned_to_be_worth_without_labels_comes_with_a_caution() 
     let within = "link evaluate model.toml people/payroll.csv --id id --resamples 20";
     let within = desk.call(within).well().out;
     assert!(within.contains("\ncaution   where people have many records"), "{within}");
+}
+
+#[test]
+fn the_pairs_that_rules_make_are_written_as_they_were_counted() {
+    let desk = trained();
+    let told =
+        desk.call(&format!("--json link block model.toml {FILES} --out made.csv")).well().json();
+    let (made, rules) = (rows(&desk.read("made.csv")), told["rules"].as_array().unwrap());
+    assert!(desk.read("made.csv").starts_with("source,recipient,rule\n"));
+    assert_eq!(told["written"], made.len());
+    for (number, rule) in (1..).zip(rules) {
+        let of_rule = made.iter().filter(|row| row[2] == format!("{number}")).count();
+        assert_eq!(rule["new_pairs"], of_rule, "{rule}");
+    }
+    // They are the pairs that are weighed, whatever they weigh.
+    let of = |rows: Vec<Vec<String>>, rule: usize| -> BTreeSet<[String; 3]> {
+        rows.into_iter().map(|row| [row[0].clone(), row[1].clone(), row[rule].clone()]).collect()
+    };
+    desk.edit("model.toml", "one_to_one = \"optimal\"", "one_to_one = \"off\"");
+    desk.call(&format!("link link model.toml {FILES} --probability 1e-300 --out weighed.csv"))
+        .well();
+    assert_eq!(of(made.clone(), 2), of(rows(&desk.read("weighed.csv")), 4));
+    let text = desk.call(&format!("link block model.toml {FILES} --out made.parquet")).well().out;
+    assert!(text.contains("made.parquet") && text.contains("casework"), "{text}");
+    let file = fs::File::open(desk.path("made.parquet")).unwrap();
+    let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file);
+    let batches = reader.unwrap().build().unwrap();
+    assert_eq!(batches.map(|batch| batch.unwrap().num_rows()).sum::<usize>(), made.len());
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 mod all;
 mod block;
+mod blocked;
 mod calibrate;
 mod cluster;
 mod evaluate;

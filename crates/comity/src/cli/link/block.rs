@@ -1,7 +1,7 @@
 //! `comity link block`: how many pairs each rule would make, without making them. Where a rule asks too much of records too
-//! unlike to be counted so, the number is an estimate, and says so.
+//! unlike to be counted so, the number is an estimate, and says so. On request it writes the pairs too, unweighed.
 
-use super::{Done, Files, Method};
+use super::{Done, Files, Method, blocked};
 use crate::Error;
 use crate::clock::Stopwatch;
 use crate::printer::{Printer, thousands};
@@ -14,6 +14,10 @@ pub(super) struct Words {
     method: PathBuf,
     #[command(flatten)]
     files: Files,
+    /// Writes the pairs that the rules make, each with the first rule that makes it and without a weight (CSV or, with an
+    /// ending of `.parquet`, Parquet)
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
 }
 
 impl Words {
@@ -25,8 +29,14 @@ impl Words {
         }
         let mut watch = Stopwatch::start();
         let (tables, _) = self.files.prepare(&plan, printer, &mut watch)?;
-        let counts = Blocks::new(&tables, plan.rules)?.counts();
+        let blocks = Blocks::new(&tables, plan.rules)?;
+        let counts = blocks.counts();
         watch.lap("count");
+        let written =
+            self.out.as_deref().map(|out| blocked::write(out, &tables, &blocks)).transpose()?;
+        if written.is_some() {
+            watch.lap("write");
+        }
         let all = tables.all_pairs();
         printer.json(&serde_json::json!({
             "all_pairs": all,
@@ -35,7 +45,7 @@ impl Words {
                 "cumulative_pairs": rule.cumulative_pairs, "records_without_key": rule.keyless,
                 "largest_blocks": rule.largest_blocks, "estimated": rule.estimated,
             })).collect::<Vec<_>>(),
-            "seconds": super::seconds(&watch),
+            "written": written, "seconds": super::seconds(&watch),
         }));
         printer.line(&format!(
             "{:>11} {:>11} {:>11} {:>9}  rule",
@@ -58,6 +68,11 @@ impl Words {
         let made = counts.last().map_or(0, |rule| rule.cumulative_pairs);
         let about = if counts.iter().any(|rule| rule.estimated) { "About " } else { "" };
         printer.line(&format!("{about}{} of {} possible pairs", thousands(made), thousands(all)));
+        if let (Some(written), Some(out)) = (written, &self.out) {
+            let shown = super::super::shown(out);
+            printer.labelled("pairs", &format!("{shown}: {}", thousands(written)));
+            printer.line(super::CANNOT_ENTER);
+        }
         Ok(Done::Well)
     }
 }

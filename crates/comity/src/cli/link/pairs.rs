@@ -21,7 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// How many rows of a Parquet file stand in memory at once.
-const ROWS: usize = 65_536;
+pub(super) const ROWS: usize = 65_536;
 
 /// The rule of a pair that no rule makes; it is written as 0.
 pub(super) const NO_RULE: u16 = u16::MAX;
