@@ -358,6 +358,9 @@ fn what_one_table_is_reckoned_to_be_worth_without_labels_comes_with_a_caution() 
     let desk = trained();
     let between = desk.call(&format!("link evaluate model.toml {FILES} --resamples 20")).well().out;
     assert!(!between.contains("caution"), "{between}");
+    let is_row = |line: &&str| line.starts_with(' ') && line.contains('–');
+    assert_eq!(between.lines().filter(is_row).count(), 7, "{between}");
+    assert!(between.lines().all(|line| line.chars().count() <= 80), "{between}");
     desk.edit("model.toml", "link = \"between\"", "link = \"within\"");
     desk.edit("model.toml", "one_to_one = \"optimal\"", "one_to_one = \"off\"");
     let within = "link evaluate model.toml people/payroll.csv --id id --resamples 20";

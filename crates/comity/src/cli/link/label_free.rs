@@ -188,48 +188,66 @@ fn tell_links(printer: &Printer, links: Option<&[ByLinks]>) {
                    false ones. Decoys do: --decoys, --made-decoys";
         return printer.wrapped("links     ", why);
     };
-    for (place, at) in links.iter().enumerate() {
-        let said = format!(
-            "{}; kept one to one {}{}",
-            before(at.threshold, at.links, &at.precision),
-            shown(&at.kept_precision),
-            of_recall(at.recall.as_ref())
-        );
-        printer.wrapped(if place == 0 { "links     " } else { "          " }, &said);
-    }
     let how = "by how many links each record has, weights left aside: nobody stands in the recipient's file twice, false \
                links come apart from each other, and who has a partner has no more of them. Households break the last; \
-               what is kept is right if one's own link outweighs others";
-    printer.wrapped("          ", how);
+               what is kept is right if one's own link outweighs others. With intervals of 95 %, the model's threshold first";
+    printer.wrapped("links     ", how);
+    table(
+        printer,
+        "links",
+        links.iter().map(|at| Row {
+            threshold: at.threshold,
+            count: at.links,
+            shares: [Some(at.precision), Some(at.kept_precision), at.recall],
+        }),
+    );
 }
 
 fn tell_decoys(printer: &Printer, decoys: &[ByDecoys], made_up: bool) {
-    for (place, at) in decoys.iter().enumerate() {
-        let kept = at
-            .kept_precision
-            .map_or(String::new(), |kept| format!("; kept one to one {}", shown(&kept)));
-        let said = format!(
-            "{} links of {} decoys; {}{kept}{}",
-            thousands(at.links_of_decoys),
-            thousands(at.decoys),
-            before(at.threshold, at.links, &at.precision),
-            of_recall(at.recall.as_ref())
-        );
-        printer.wrapped(if place == 0 { "decoys    " } else { "          " }, &said);
-    }
     let how = if made_up {
         "made up of the source's own values: strangers and people of one home, but no twins and no parents of the same name, \
          so precision may be said too high"
     } else {
         "as right as the decoys are like the source's records, and surely without a counterpart"
     };
-    printer.wrapped("          ", how);
+    let all = decoys.first().map_or(0, |at| at.decoys);
+    printer.wrapped(
+        "decoys    ",
+        &format!("{}, {how}. How many have a link, and what follows", thousands(all)),
+    );
+    table(
+        printer,
+        "decoys",
+        decoys.iter().map(|at| Row {
+            threshold: at.threshold,
+            count: at.links_of_decoys,
+            shares: [Some(at.precision), at.kept_precision, at.recall],
+        }),
+    );
 }
 
-fn before(threshold: f64, links: u64, precision: &Interval) -> String {
-    format!("at {threshold:.2}, {} links, precision {}", thousands(links), shown(precision))
+/// What is reckoned at one threshold.
+struct Row {
+    threshold: f64,
+    count: u64,
+    /// Precision, that of what is kept one to one, and recall.
+    shares: [Option<Interval>; 3],
 }
 
-fn of_recall(recall: Option<&Interval>) -> String {
-    recall.map_or(String::new(), |recall| format!(", recall {}", shown(recall)))
+/// Prints a row for each threshold, the model's own first.
+fn table(printer: &Printer, counted: &str, rows: impl Iterator<Item = Row>) {
+    let [one, two, three] = ["precision, %", "kept one to one, %", "recall, %"];
+    printer.line(&format!("{:>7} {counted:>8}  {one:<20} {two:<20} {three}", "weight"));
+    for Row { threshold, count, shares } in rows {
+        let cell = |share: Option<Interval>| {
+            let share = share.map(|Interval { value, low, high }| [value, low, high]);
+            share.map_or_else(String::new, |share| {
+                let [value, low, high] = share.map(|share| 100.0 * share);
+                format!("{value:.2} {low:.2}–{high:.2}")
+            })
+        };
+        let [one, two, three] = shares.map(cell);
+        let row = format!("{threshold:>7.2} {:>8}  {one:<20} {two:<20} {three}", thousands(count));
+        printer.line(row.trim_end());
+    }
 }
