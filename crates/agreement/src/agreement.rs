@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Accuracy, Auditor, Claim, CostBenefit, Digest, Discrepancy, Disputing, Element, ElementRef,
     Environment, Error, Exception, Justification, Model, Notice, PackId, Party, PartyId, Pilot,
-    Problem, ProgramId, Purpose, PurposeId, RecordSet, RecordSetId, Redisclosure, Retention,
-    Reviewers, Reviewing, Role, Security, Subgroup, Term, Use, UseOfRecords, Verification,
-    Witnesses,
+    Problem, ProgramId, Purpose, PurposeId, RecordSet, RecordSetId, Redisclosure, RegisterKey,
+    Retention, Reviewers, Reviewing, Role, Security, Subgroup, Term, Use, UseOfRecords,
+    Verification, Witnesses,
 };
 
 /// A matching agreement.
@@ -190,6 +190,12 @@ impl Agreement {
         self.record_sets
             .iter()
             .find_map(|set| set.caseload_id.as_ref().map(|element| set.reference(element)))
+    }
+
+    /// Returns the key of the register of requests in which look-ups of the caseload's owner are counted (floor F4).
+    pub fn requests_key(&self) -> Option<&RegisterKey> {
+        let caseload = self.record_sets.iter().find(|set| set.caseload_id.is_some())?;
+        self.party(&caseload.owner)?.requests_key.as_ref()
     }
 
     /// Tells whether nothing but the term and the link to the agreement before has changed, as 552a(o)(2)(D)(i) asks of

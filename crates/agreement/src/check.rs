@@ -72,6 +72,7 @@ impl Check<'_, '_> {
         self.names();
         self.parties();
         self.keys();
+        self.registers();
         self.purposes();
         self.record_sets();
         self.elements();
@@ -194,6 +195,27 @@ impl Check<'_, '_> {
             if let Some(other) = seen.insert(key.to_string(), path.clone()) {
                 let what = format!("`{path}` is the same key as `{other}`");
                 self.add(&path, what, None, "give each signer a key of its own");
+            }
+        }
+    }
+
+    /// A register of requests is one recipient's.
+    fn registers(&mut self) {
+        const F4: Option<&str> = Some("floor F4");
+        let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+        for (index, party) in self.agreement.parties.iter().enumerate() {
+            let path = format!("parties[{index}].requests_key");
+            let Some(key) = party.requests_key.as_ref() else { continue };
+            if !self.reader.is_sound(&[&path]) {
+                continue;
+            }
+            if !party.roles.contains(&Role::Recipient) && !party.roles.is_empty() {
+                let what = format!("`{}` is no recipient, and counts no look-ups", party.id);
+                self.add(&path, what, F4, "put it with the recipient, or leave it out");
+            }
+            if let Some(other) = seen.insert(key.public(), party.id.as_str()) {
+                let what = format!("`{}` has the register of requests of `{other}`", party.id);
+                self.add(&path, what, F4, "each recipient counts in a register of its own");
             }
         }
     }

@@ -49,6 +49,14 @@ pub enum Error {
         /// The text as given.
         text: String,
     },
+    /// A text is not the public key of a register of requests.
+    #[error(
+        "`{text}` is not the public key of a register of requests: write it as `comity register` prints it, `name+id+base64`"
+    )]
+    NotARegisterKey {
+        /// The text as given.
+        text: String,
+    },
     /// A key file is not one. Its text is never shown.
     #[error(
         "the key file is damaged: its first line must say `comity signing key, test environment` or `comity signing key, production environment`, its last line 64 hexadecimal digits"
@@ -231,6 +239,7 @@ mod tests {
             Error::NotADigest { text: "sha256:0".into() },
             Error::NotAKey { text: "ed25519:0".into() },
             Error::NotAWitnessKey { text: "court+0+AA".into() },
+            Error::NotARegisterKey { text: "requests+0+AA".into() },
             Error::NotAKeyFile,
             Error::NotASignature,
             Error::WrongEnvironment { key: Environment::Test, agreement: Environment::Production },
@@ -286,6 +295,7 @@ mod tests {
             `sha256:0` is not a digest: write `sha256:` and 64 hexadecimal digits
             `ed25519:0` is not a public key: write `ed25519:` or `test-ed25519:` and 64 hexadecimal digits
             `court+0+AA` is not a witness's public key: write it as `comity witness key` prints it, `name+id+base64`
+            `requests+0+AA` is not the public key of a register of requests: write it as `comity register` prints it, `name+id+base64`
             the key file is damaged: its first line must say `comity signing key, test environment` or `comity signing key, production environment`, its last line 64 hexadecimal digits
             a signature is not 128 hexadecimal digits
             a key for `test` cannot sign for `production`: keys are never promoted

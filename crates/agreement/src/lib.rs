@@ -22,6 +22,7 @@ mod id;
 mod key;
 mod memo;
 mod model;
+mod note_key;
 mod officer;
 mod pack;
 mod party;
@@ -29,6 +30,7 @@ mod problem;
 mod purpose;
 mod reader;
 mod record_set;
+mod register;
 mod schedule;
 mod schema;
 mod seal;
@@ -77,6 +79,7 @@ pub use problem::Problem;
 pub use purpose::{Authority, Purpose, PurposeKind};
 pub use reader::is_placeholder;
 pub use record_set::{Basis, RecordSet, SystemOfRecords, Use};
+pub use register::RegisterKey;
 pub use schedule::{
     Compression, Contact, Control, Cycle, Drawn, Encoding, Extracted, FileFormat, Reached, Schedule,
 };

@@ -6,7 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{PartyId, PublicKey};
+use crate::{PartyId, PublicKey, RegisterKey};
 
 /// An agency that is party to the agreement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +24,11 @@ pub struct Party {
     pub address: String,
     /// The key its signatures are verified with.
     pub key: PublicKey,
+    /// The public key of its register of requests, in which all look-ups of a recipient are counted together. Where it names
+    /// none, nobody is looked up.
+    #[schemars(extend("x-cite" = "floor F4"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_key: Option<RegisterKey>,
     /// Its Data Integrity Board, if it has one.
     #[schemars(extend("x-cite" = "5 U.S.C. 552a(u)"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -384,6 +384,9 @@ impl<'t> Reader<'t> {
             "comity-element" => text.parse::<crate::ElementRef>().err().map(|e| e.to_string()),
             "comity-digest" => text.parse::<crate::Digest>().err().map(|e| e.to_string()),
             "comity-key" => text.parse::<crate::PublicKey>().err().map(|e| e.to_string()),
+            "comity-register-key" => {
+                text.parse::<crate::RegisterKey>().err().map(|e| e.to_string())
+            }
             "comity-witness-key" => text.parse::<crate::WitnessKey>().err().map(|e| e.to_string()),
             "date" => text
                 .parse::<jiff::civil::Date>()
@@ -485,6 +488,7 @@ impl<'t> Reader<'t> {
                 Some("comity-key") => {
                     "test-ed25519:d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
                 }
+                Some("comity-register-key") => crate::register::NEUTRAL_KEY,
                 Some("comity-witness-key") => crate::witnesses::NEUTRAL_KEY,
                 Some("date") => "2000-01-01",
                 _ => "x",

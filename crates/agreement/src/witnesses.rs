@@ -8,12 +8,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
-use ed25519_dalek::VerifyingKey;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
+use crate::note_key::{self, COSIGNATURE};
 use crate::{Error, PartyId};
 
 /// The longest that a release may be made to wait. The project's own number.
@@ -47,9 +45,6 @@ pub struct WitnessMember {
 #[serde(try_from = "String", into = "String")]
 pub struct WitnessKey(String);
 
-/// The algorithm byte of timestamped Ed25519 cosignatures, [C2SP signed-note](https://c2sp.org/signed-note@v1.0.0).
-const COSIGNATURE: u8 = 0x04;
-
 impl WitnessKey {
     /// Returns the key in its text form.
     pub fn as_str(&self) -> &str {
@@ -58,7 +53,7 @@ impl WitnessKey {
 
     /// Returns the public key alone: under two names it is one witness.
     pub(crate) fn public(&self) -> &str {
-        self.0.splitn(3, '+').nth(2).unwrap_or_default()
+        note_key::public(&self.0)
     }
 }
 
@@ -66,23 +61,8 @@ impl std::str::FromStr for WitnessKey {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let wrong = || Error::NotAWitnessKey { text: text.to_owned() };
-        let (name, rest) = text.split_once('+').ok_or_else(wrong)?;
-        let (id, key) = rest.split_once('+').ok_or_else(wrong)?;
-        let bytes = BASE64_STANDARD.decode(key).map_err(|_| wrong())?;
-        let is_name = !name.is_empty() && !name.contains(char::is_whitespace);
-        let Some((&COSIGNATURE, public)) = bytes.split_first().filter(|_| is_name) else {
-            return Err(wrong());
-        };
-        let public: [u8; 32] = public.try_into().map_err(|_| wrong())?;
-        if VerifyingKey::from_bytes(&public).map_or(true, |key| key.is_weak()) {
-            return Err(wrong());
-        }
-        // The id tells keys of one name apart, and shows a slip of the pen.
-        let digest = Sha256::new().chain_update(name).chain_update(b"\n").chain_update(&bytes);
-        let digest: [u8; 32] = digest.finalize().into();
-        if crate::digest::hex(&digest).get(..8) != Some(id) {
-            return Err(wrong());
+        if !note_key::is_key(text, COSIGNATURE) {
+            return Err(Error::NotAWitnessKey { text: text.to_owned() });
         }
         Ok(Self(text.to_owned()))
     }

@@ -102,7 +102,7 @@ fn a_placeholder_is_no_value() {
         "plan = \"An officer asks",
         "plan = \"TODO: An officer asks",
         expect![[r#"
-            agreement.toml:154:8: `verification.plan` is still a placeholder (5 U.S.C. 552a(o)(1)(E))
+            agreement.toml:155:8: `verification.plan` is still a placeholder (5 U.S.C. 552a(o)(1)(E))
               write this: The procedure
         "#]],
     );
@@ -118,7 +118,7 @@ fn a_placeholder_is_no_value() {
         "approx_count = 2000",
         "approx_count = 0",
         expect![[r#"
-            agreement.toml:56:16: `record_sets[0].approx_count` is still `0` (5 U.S.C. 552a(o)(1)(C))
+            agreement.toml:57:16: `record_sets[0].approx_count` is still `0` (5 U.S.C. 552a(o)(1)(C))
               write this: How many records there are, about. A run over 110 % of it stops (F2)
         "#]],
     );
@@ -136,11 +136,11 @@ fn letters_are_in_languages_that_have_a_tag_and_each_is_named_once() {
         "response_period_days = 30",
         &named("\"en\", \"../es\", \"English\", \"en\""),
         expect![[r#"
-            agreement.toml:151:20: `../es` is no tag of a language (5 U.S.C. 552a(p)(1)(B))
+            agreement.toml:152:20: `../es` is no tag of a language (5 U.S.C. 552a(p)(1)(B))
               write two or three small letters, and a script or region where it matters, as in `es` or `zh-Hant`
-            agreement.toml:151:29: `English` is no tag of a language (5 U.S.C. 552a(p)(1)(B))
+            agreement.toml:152:29: `English` is no tag of a language (5 U.S.C. 552a(p)(1)(B))
               write two or three small letters, and a script or region where it matters, as in `es` or `zh-Hant`
-            agreement.toml:151:40: `en` is named twice (5 U.S.C. 552a(p)(1)(B))
+            agreement.toml:152:40: `en` is named twice (5 U.S.C. 552a(p)(1)(B))
               name it once
         "#]],
     );
@@ -170,17 +170,17 @@ fn everything_wrong_is_listed_at_once() {
           correct one of the dates
         agreement.toml:48:11: `parties[1].federal` is text, not true or false (5 U.S.C. 552a(o)(1))
           write true or false
-        agreement.toml:67:32: `record_sets[0].returned[1].kind` is none of `text`, `date`, `number`, `money`, `code`, `identifier`, `flag` (5 U.S.C. 552a(o)(1)(C))
+        agreement.toml:68:32: `record_sets[0].returned[1].kind` is none of `text`, `date`, `number`, `money`, `code`, `identifier`, `flag` (5 U.S.C. 552a(o)(1)(C))
           write one of these
-        agreement.toml:82:9: `somebody` is no party (5 U.S.C. 552a(o)(1)(C))
+        agreement.toml:83:9: `somebody` is no party (5 U.S.C. 552a(o)(1)(C))
           name the party whose records they are
-        agreement.toml:114:1: `discrepancy.of[1].tolerance_cents` is missing
+        agreement.toml:115:1: `discrepancy.of[1].tolerance_cents` is missing
           add this: By more than this, in hundredths of the currency
-        agreement.toml:118:1: `discrepancy.of[1].tolerance` is unknown
+        agreement.toml:119:1: `discrepancy.of[1].tolerance` is unknown
           remove it; known here: `rule`, `amount`, `over`, `tolerance_cents`
-        agreement.toml:130:17: `pilot.bound_percent` is 21, above 20
+        agreement.toml:131:17: `pilot.bound_percent` is 21, above 20
           write this: The share of false leads must be below this, in percent; 20 at most
-        agreement.toml:188:2: `audit` is unknown
+        agreement.toml:189:2: `audit` is unknown
           did you mean `auditor`?
     "#]].assert_eq(&lines(&problems));
 }
@@ -241,7 +241,7 @@ fn a_protected_element_is_not_matched_on() {
         "{ name = \"postcode\", kind = \"code\", category = \"contact\" }",
         "{ name = \"postcode\", kind = \"code\", category = \"birthplace\" }",
         expect![[r#"
-            agreement.toml:62:3: `payroll.postcode` is matched on and is protected or a proxy: birthplace (floor F3)
+            agreement.toml:63:3: `payroll.postcode` is matched on and is protected or a proxy: birthplace (floor F3)
               take it out: nobody is selected by a protected trait or its proxy
         "#]],
     );
@@ -260,7 +260,7 @@ grouping = { by = "years", span = 20 }"#;
         born,
         "element = \"payroll.pay_from\"\ngrouping = { by = \"years\", span = 20 }",
         expect![[r#"
-            agreement.toml:136:11: `payroll.pay_from` is no element of the recipient's caseload (5 U.S.C. 552a(o)(1)(C))
+            agreement.toml:137:11: `payroll.pay_from` is no element of the recipient's caseload (5 U.S.C. 552a(o)(1)(C))
               name an element of the record set with the `caseload_id`: nothing is disclosed for a subgroup
         "#]],
     );
@@ -268,7 +268,7 @@ grouping = { by = "years", span = 20 }"#;
         born,
         "element = \"caseload.postcode\"\ngrouping = { by = \"years\", span = 20 }",
         expect![[r#"
-            agreement.toml:136:11: `caseload.postcode` is of another kind than the rule needs
+            agreement.toml:137:11: `caseload.postcode` is of another kind than the rule needs
               name an element of kind date
         "#]],
     );
@@ -276,41 +276,41 @@ grouping = { by = "years", span = 20 }"#;
         born,
         "element = \"caseload.surname\"\ngrouping = { by = \"value\" }",
         expect![[r#"
-        agreement.toml:136:11: `caseload.surname` is of another kind than the rule needs
-          name an element of kind code or flag
-    "#]],
+            agreement.toml:137:11: `caseload.surname` is of another kind than the rule needs
+              name an element of kind code or flag
+        "#]],
     );
     check(
         born,
         "element = \"caseload.county\"\ngrouping = { by = \"value\" }",
         expect![[r#"
-        agreement.toml:136:11: `caseload.county` is no element of its record set (5 U.S.C. 552a(o)(1)(C))
-          list it under `returned` or `compared`
-    "#]],
+            agreement.toml:137:11: `caseload.county` is no element of its record set (5 U.S.C. 552a(o)(1)(C))
+              list it under `returned` or `compared`
+        "#]],
     );
     check(
         "span = 20",
         "span = 4",
         expect![[r#"
-        agreement.toml:137:35: `subgroups[0].grouping.span` is 4, below 5 (floor F3, F12)
-          write this: How many years together, five at least
-    "#]],
+            agreement.toml:138:35: `subgroups[0].grouping.span` is 4, below 5 (floor F3, F12)
+              write this: How many years together, five at least
+        "#]],
     );
     check(
         "by = \"years\", span = 20",
         "by = \"days\"",
         expect![[r#"
-        agreement.toml:137:19: `subgroups[0].grouping.by` is none of `value`, `years`, `beginning` (floor F3, F12)
-          write one of `value`, `years`, `beginning`
-    "#]],
+            agreement.toml:138:19: `subgroups[0].grouping.by` is none of `value`, `years`, `beginning` (floor F3, F12)
+              write one of `value`, `years`, `beginning`
+        "#]],
     );
     check(
         "id = \"region\"",
         "id = \"born\"",
         expect![[r#"
-        agreement.toml:141:6: `born` stands twice in `subgroups`
-          give each its own name
-    "#]],
+            agreement.toml:142:6: `born` stands twice in `subgroups`
+              give each its own name
+        "#]],
     );
 }
 
@@ -343,7 +343,7 @@ fn a_yearly_sum_is_not_held_against_a_monthly_one() {
         "\"declared_income\", kind = \"money\", category = \"money\", per = \"month\"",
         "\"declared_income\", kind = \"money\", category = \"money\", per = \"year\"",
         expect![[r#"
-            agreement.toml:116:10: `payroll.gross_pay` and `caseload.declared_income` do not cover the same span of time (5 U.S.C. 552a(p)(2)(C))
+            agreement.toml:117:10: `payroll.gross_pay` and `caseload.declared_income` do not cover the same span of time (5 U.S.C. 552a(p)(2)(C))
               say under `per` what each covers, and compare only sums over the same span: income is never averaged over another
         "#]],
     );
@@ -355,7 +355,7 @@ fn elements_and_names_fit_together() {
         "amount = \"payroll.gross_pay\"",
         "amount = \"payrol.gross_pay\"",
         expect![[r#"
-            agreement.toml:116:10: `payrol.gross_pay` is in no record set of this agreement (5 U.S.C. 552a(o)(1)(C))
+            agreement.toml:117:10: `payrol.gross_pay` is in no record set of this agreement (5 U.S.C. 552a(o)(1)(C))
               name one of this agreement's record sets
         "#]],
     );
@@ -363,7 +363,7 @@ fn elements_and_names_fit_together() {
         "amount = \"payroll.gross_pay\"",
         "amount = \"payroll.net_pay\"",
         expect![[r#"
-            agreement.toml:116:10: `payroll.net_pay` is no element of its record set (5 U.S.C. 552a(o)(1)(C))
+            agreement.toml:117:10: `payroll.net_pay` is no element of its record set (5 U.S.C. 552a(o)(1)(C))
               list it under `returned` or `compared`
         "#]],
     );
@@ -371,7 +371,7 @@ fn elements_and_names_fit_together() {
         "amount = \"payroll.gross_pay\"",
         "amount = \"payroll.employer\"",
         expect![[r#"
-            agreement.toml:116:10: `payroll.employer` is of another kind than the rule needs
+            agreement.toml:117:10: `payroll.employer` is of another kind than the rule needs
               name an element of kind money or number
         "#]],
     );
@@ -379,7 +379,7 @@ fn elements_and_names_fit_together() {
         "compared = [",
         "returned = [",
         expect![[r#"
-            agreement.toml:94:12: `caseload` returns elements but belongs to no source (5 U.S.C. 552a(o)(1)(C))
+            agreement.toml:95:12: `caseload` returns elements but belongs to no source (5 U.S.C. 552a(o)(1)(C))
               list under `returned` only what the source has
         "#]],
     );
@@ -387,9 +387,9 @@ fn elements_and_names_fit_together() {
         "caseload_id = \"case_id\"\n",
         "",
         expect![[r#"
-        agreement.toml:52:1: no record set has a `caseload_id`: answers go to the recipient's own cases only (floor F4)
-          add `caseload_id` to the recipient's record set
-    "#]],
+            agreement.toml:53:1: no record set has a `caseload_id`: answers go to the recipient's own cases only (floor F4)
+              add `caseload_id` to the recipient's record set
+        "#]],
     );
     check(
         "roles = [\"recipient\"]",
@@ -397,9 +397,11 @@ fn elements_and_names_fit_together() {
         expect![[r#"
             agreement.toml:32:1: no party is the recipient (5 U.S.C. 552a(o)(1))
               give a party the role `recipient`
-            agreement.toml:52:1: no recipient has a record set (floor F4)
+            agreement.toml:51:16: `family-support` is no recipient, and counts no look-ups (floor F4)
+              put it with the recipient, or leave it out
+            agreement.toml:53:1: no recipient has a record set (floor F4)
               add the recipient's own caseload
-            agreement.toml:85:15: `caseload` is no recipient's caseload (floor F4)
+            agreement.toml:86:15: `caseload` is no recipient's caseload (floor F4)
               put `caseload_id` into the recipient's record set
         "#]],
     );
@@ -407,7 +409,7 @@ fn elements_and_names_fit_together() {
         "id = \"comptroller\"",
         "id = \"family-support\"",
         expect![[r#"
-            agreement.toml:189:6: a party cannot be its own auditor (floor F11)
+            agreement.toml:190:6: a party cannot be its own auditor (floor F11)
               name an auditor who is no party
         "#]],
     );
@@ -415,7 +417,7 @@ fn elements_and_names_fit_together() {
         "[model.threshold]",
         "digest = \"sha256:0000000000000000000000000000000000000000000000000000000000000000\"\n[model.threshold]",
         expect![[r#"
-            agreement.toml:120:1: `model` names a finished model or a recipe, one of the two
+            agreement.toml:121:1: `model` names a finished model or a recipe, one of the two
               write either `digest` or `recipe_digest`
         "#]],
     );
@@ -433,7 +435,7 @@ fn a_test_key_has_no_place_in_a_production_agreement() {
               make a key with `comity key new FILE`
             agreement.toml:49:7: `parties[1].key` is a test key in a production agreement
               make a key with `comity key new FILE`
-            agreement.toml:191:7: `auditor.key` is a test key in a production agreement
+            agreement.toml:192:7: `auditor.key` is a test key in a production agreement
               make a key with `comity key new FILE`
         "#]],
     );
@@ -449,7 +451,7 @@ fn a_test_key_has_no_place_in_a_production_agreement() {
               make a key with `comity key new FILE`
             agreement.toml:50:7: `parties[1].key` is a test key in a production agreement
               make a key with `comity key new FILE`
-            agreement.toml:192:7: `auditor.key` is a test key in a production agreement
+            agreement.toml:193:7: `auditor.key` is a test key in a production agreement
               make a key with `comity key new FILE`
         "#]],
     );
@@ -475,15 +477,15 @@ fn a_claim_and_an_exception_say_what_they_are_for() {
 [[claims]]\nid = \"a\"\nkind = \"waiver\"\nlaw = \"floor\"\nowner = \"nobody\"\ncitation = \"x 1\"\nscope = \"all\"\nbegins = 2027-02-01\nends = 2027-01-01\n
 [cost_benefit]",
         expect![[r#"
-            agreement.toml:196:12: exception `pending_case` is not for category `race` (floor F3)
+            agreement.toml:197:12: exception `pending_case` is not for category `race` (floor F3)
               take the exception out, or name the category it is for
-            agreement.toml:200:1: a waiver names the rules it waives
+            agreement.toml:201:1: a waiver names the rules it waives
               see the rules with `comity law show`
-            agreement.toml:203:7: nothing waives the floor (the floor)
+            agreement.toml:204:7: nothing waives the floor (the floor)
               take the claim out
-            agreement.toml:204:9: `nobody` is no party
+            agreement.toml:205:9: `nobody` is no party
               name the party that claims it
-            agreement.toml:208:8: a claim ends before it begins
+            agreement.toml:209:8: a claim ends before it begins
               correct one of the dates
         "#]],
     );
@@ -797,11 +799,11 @@ fn a_reason_for_a_lead_is_checked_in_any_list_and_like_is_held_against_like() {
         "{ name = \"employer\", kind = \"text\", category = \"program\" },",
         "{ name = \"pay_to\", kind = \"date\", category = \"citizenship\" },",
         expect![[r#"
-            agreement.toml:66:3: `payroll.pay_to` would be a reason for a lead and is protected or a proxy: citizenship (floor F3)
+            agreement.toml:67:3: `payroll.pay_to` would be a reason for a lead and is protected or a proxy: citizenship (floor F3)
               take it out of the discrepancy rule
-            agreement.toml:69:3: `payroll.pay_to` has two kinds or categories (floor F3)
+            agreement.toml:70:3: `payroll.pay_to` has two kinds or categories (floor F3)
               give it the same kind and category everywhere
-            agreement.toml:69:3: `payroll.pay_to` stands twice in `returned` (5 U.S.C. 552a(o)(1)(C))
+            agreement.toml:70:3: `payroll.pay_to` stands twice in `returned` (5 U.S.C. 552a(o)(1)(C))
               list each element once
         "#]],
     );
@@ -809,9 +811,9 @@ fn a_reason_for_a_lead_is_checked_in_any_list_and_like_is_held_against_like() {
         "rule = \"amount_exceeds\"\namount = \"payroll.gross_pay\"\nover = \"caseload.declared_income\"\ntolerance_cents = 10_000",
         "rule = \"value_differs\"\nvalue = \"payroll.gross_pay\"\nfrom = \"caseload.benefit_from\"",
         expect![[r#"
-            agreement.toml:97:3: `caseload.declared_income` is asked for and not used (5 U.S.C. 552a(o)(1)(C))
+            agreement.toml:98:3: `caseload.declared_income` is asked for and not used (5 U.S.C. 552a(o)(1)(C))
               take it out: the discrepancy rule does not look at it
-            agreement.toml:116:9: `payroll.gross_pay` and `caseload.benefit_from` are of different kinds
+            agreement.toml:117:9: `payroll.gross_pay` and `caseload.benefit_from` are of different kinds
               compare elements of one kind
         "#]],
     );
@@ -869,9 +871,9 @@ fn terms_that_the_gate_would_refuse_are_listed_before_anybody_signs() {
           shorten the term
         agreement.toml:17:1: not kept: every purpose, onward ones too, is in the floor's vocabulary, and none rests on a power to arrest, detain or remove; here: `Family Support Act (fictional), section 12(b), 8 U.S.C. 1231: verification of income against employers' reports` (floor F13)
           nothing here serves civil immigration enforcement; take that purpose or redisclosure out
-        agreement.toml:150:24: not kept: the period to contest is the one a statute or regulation of the program fixes, or else 30 days at least (5 U.S.C. 552a(p)(1)(C))
+        agreement.toml:151:24: not kept: the period to contest is the one a statute or regulation of the program fixes, or else 30 days at least (5 U.S.C. 552a(p)(1)(C))
           give 30 days, or cite what fixes another period
-        agreement.toml:194:1: not kept: an analysis, already made, shows that the program is likely to be cost-effective, or the board waived it in writing, or a statute requires the program and this is its first agreement (5 U.S.C. 552a(u)(4))
+        agreement.toml:195:1: not kept: an analysis, already made, shows that the program is likely to be cost-effective, or the board waived it in writing, or a statute requires the program and this is its first agreement (5 U.S.C. 552a(u)(4))
           file the analysis or the waiver
     "#]].assert_eq(&problems(&text));
 }
@@ -940,4 +942,31 @@ fn the_schedule_says_where_as_many_witnesses_are_reached_as_a_release_waits_for(
         ["`court.example` is no address"]
     );
     assert_eq!(found(&court, &example()), ["`court` is no witness of the agreement"]);
+}
+
+#[test]
+fn a_register_of_requests_is_one_recipients() {
+    let line = TEXT.lines().find(|line| line.starts_with("requests_key = ")).unwrap();
+    let found = |from: &str, to: &str| -> Vec<String> {
+        assert!(TEXT.contains(from), "{from}");
+        let problems = Agreement::read(&TEXT.replacen(from, to, 1), "agreement.toml");
+        problems.err().unwrap_or_default().into_iter().map(|problem| problem.what).collect()
+    };
+    let address = "address = \"1 Ledger Square, Capital City\"";
+    let at_the_source = found(address, &format!("{address}\n{line}"));
+    assert_eq!(at_the_source.len(), 2, "{at_the_source:?}");
+    assert!(at_the_source[0].contains("`payroll-administration` is no recipient"));
+    assert!(at_the_source[1].contains("`family-support` has the register of requests of"));
+    for (to, expected) in [
+        ("requests_key = \"TODO\"", "`parties[1].requests_key` is still a placeholder"),
+        ("requests_key = \"requests\"", "is not the public key of a register of requests"),
+    ] {
+        let found = found(line, to);
+        assert!(found.len() == 1 && found[0].contains(expected), "{found:?}");
+    }
+    assert_eq!(
+        found(&format!("{line}\n"), ""),
+        Vec::<String>::new(),
+        "without one, none is needed"
+    );
 }

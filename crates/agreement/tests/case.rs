@@ -10,8 +10,8 @@ use std::sync::LazyLock;
 use agreement::{
     Account, Act, Agreement, By, CaseFile, CaseRequest, CaseStage, Death, Decided, Emergency,
     EmergencyGround, Filed, Gate, Lift, NoticePart, NoticeServed, OfficerId, OfficerRole,
-    ProposedAction, Publications, RecordsAsked, Reviews, Scope, Seal, Service, Silence, Stay,
-    StayKind, Undo, VerifiedFact,
+    ProposedAction, Publications, RecordsAsked, RegisterKey, Reviews, Scope, Seal, Service,
+    Silence, Stay, StayKind, Undo, VerifiedFact,
 };
 use expect_test::expect;
 use jiff::{SignedDuration, Timestamp};
@@ -126,6 +126,7 @@ fn ask(filed: &Filed, act: Act, by: By) -> CaseRequest {
         rows: 1,
         open_matters: 1,
         persons_in_90_days: 1,
+        register: filed.agreement.requests_key().cloned(),
         ..RecordsAsked::default()
     });
     request.seal = Some(seal());
@@ -561,6 +562,7 @@ fn single_requests_are_counted_together() {
         rows: 1,
         open_matters: 25,
         persons_in_90_days: 100,
+        register: filed.agreement.requests_key().cloned(),
         ..RecordsAsked::default()
     };
     for (records, ids) in [
@@ -578,7 +580,39 @@ fn single_requests_are_counted_together() {
         check(&filed, &request, ids);
     }
     request.records = None;
-    check(&filed, &request, &["F4-named"]);
+    check(&filed, &request, &["F4-named", "F4-register"]);
+}
+
+const OTHER_REGISTER: &str =
+    "recipient.example/requests+001cd554+AddamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea";
+
+#[test]
+fn a_look_up_is_counted_in_the_register_that_the_agreement_names_and_in_no_other() {
+    let other: RegisterKey = OTHER_REGISTER.parse().unwrap();
+    let name = |key: Option<RegisterKey>| {
+        file(|agreement| agreement.parties[1].requests_key.clone_from(&key))
+    };
+    let named = file(|_| {}).agreement.requests_key().cloned();
+    assert!(named.is_some() && named.as_ref() != Some(&other));
+    for (agreed, at_hand, ids) in [
+        (named.clone(), named.clone(), &[][..]),
+        (Some(other.clone()), Some(other.clone()), &[]),
+        (named.clone(), Some(other.clone()), &["F4-register"]),
+        (named.clone(), None, &["F4-register"]),
+        (None, named, &["F4-register"]),
+        (None, None, &["F4-register"]),
+    ] {
+        let filed = name(agreed);
+        let mut request = ask(&filed, Act::REQUEST_RECORDS, by("third", &[OfficerRole::Verifier]));
+        request.records.as_mut().unwrap().register = at_hand;
+        check(&filed, &request, ids);
+    }
+    let filed = name(None);
+    let mut request = ask(&filed, Act::REQUEST_RECORDS, by("third", &[OfficerRole::Verifier]));
+    request.records.as_mut().unwrap().register = Some(other);
+    let refusal = gate().decide_case(&request, &filed, now()).into_permit().unwrap_err();
+    let told = format!("the agreement names none, at hand is `{OTHER_REGISTER}`");
+    assert_eq!(refusal.reasons[0].detail.as_deref(), Some(told.as_str()));
 }
 
 #[test]

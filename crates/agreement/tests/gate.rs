@@ -7,9 +7,10 @@
 use std::collections::BTreeSet;
 
 use agreement::{
-    Act, Agreement, Annex, Answer, Caseload, Category, Decision, Direction, Extract, Facts, Filed,
-    Gate, JoinPublished, Lift, Pack, Permit, PilotStatus, Publications, Refusal, Request, Scope,
-    Signature, SignerRole, SigningKey, Stay, StayKind,
+    Act, Agreement, Annex, Answer, By, CaseRequest, Caseload, Category, Decision, Direction,
+    Extract, Facts, Filed, Gate, JoinPublished, Lift, OfficerRole, Pack, Permit, PilotStatus,
+    Publications, RecordsAsked, Refusal, RegisterKey, Request, Scope, Signature, SignerRole,
+    SigningKey, Stay, StayKind,
 };
 use expect_test::expect;
 use jiff::{SignedDuration, Timestamp};
@@ -478,11 +479,15 @@ fn say(annex: &mut Annex, answer: Answer, (id, role, seed): (&str, SignerRole, u
     annex.sign(answer, &signer, now(), &key(seed)).unwrap();
 }
 
+const HOUSING_REGISTER: &str =
+    "housing.comity.example/requests-test+94b26cde+AfxRzY5iGKGjjaR+0AIw8FgIFu0TujMDrF3rkRVIkIAl";
+
 /// An annex by which housing joins with a caseload, signed by nobody yet.
 fn joining(filed: &Filed) -> Annex {
     let mut party = filed.agreement.parties[1].clone();
     party.id = "housing".parse().unwrap();
     party.key = key(50).public();
+    party.requests_key = Some(HOUSING_REGISTER.parse().unwrap());
     let set = filed.agreement.record_sets.iter().find(|set| set.caseload_id.is_some()).unwrap();
     let accuracy = filed.agreement.accuracy.iter().filter(|of| of.record_set == set.id);
     let caseload = Caseload {
@@ -617,6 +622,35 @@ fn who_revokes_an_annex_stops_the_recipient_that_joined_by_it_and_nobody_else() 
 }
 
 #[test]
+fn look_ups_of_a_recipient_that_joined_are_counted_in_the_register_of_its_annex() {
+    let filed = joined(|_| {});
+    let (first, housing) = (&filed.agreement, "housing".parse().unwrap());
+    let purpose = &first.purposes[0].id;
+    let id = "officer-3".parse().unwrap();
+    let by = By::Officer { id, roles: [OfficerRole::Verifier].into() };
+    let mut request = CaseRequest::new(first, Act::REQUEST_RECORDS, &housing, purpose, by);
+    request.ledger_writable = true;
+    let own: RegisterKey = HOUSING_REGISTER.parse().unwrap();
+    for (register, broken) in [
+        (Some(own), Vec::new()),
+        (first.requests_key().cloned(), vec!["F4-register"]),
+        (None, vec!["F4-register"]),
+    ] {
+        request.records = Some(RecordsAsked {
+            rows: 1,
+            open_matters: 1,
+            persons_in_90_days: 1,
+            register,
+            ..RecordsAsked::default()
+        });
+        assert_eq!(
+            Gate::shipped().unwrap().decide_case(&request, &filed, now()).grounds().rules,
+            broken
+        );
+    }
+}
+
+#[test]
 fn what_is_wrong_with_an_annex_is_listed_before_anybody_signs() {
     let filed = file(|_| {});
     let mut annex = joining(&filed);
@@ -624,6 +658,7 @@ fn what_is_wrong_with_an_annex_is_listed_before_anybody_signs() {
     annex.agreement = agreement::Digest::of(b"another");
     annex.party.address = "TODO".into();
     annex.party.roles.push(agreement::Role::Source);
+    annex.party.requests_key = filed.agreement.requests_key().cloned();
     if let Some(caseload) = &mut annex.caseload {
         caseload.approx_count = 0;
         caseload.basis.citation = "TODO".into();
@@ -634,6 +669,7 @@ fn what_is_wrong_with_an_annex_is_listed_before_anybody_signs() {
     expect![[r#"
         `agreement` is not the digest of the agreement beside it
         `party.roles` is not `["recipient"]`
+        `party.requests_key` is the register of another party
         `caseload.approx_count` is still `0`
         `party.address` is still a placeholder
         `caseload.basis.citation` is still a placeholder

@@ -335,6 +335,9 @@ async fn silence_never_decides_citizenship_and_single_requests_stay_few() {
     let few = "context.rows >= 1 && context.deficient_rows <= 0 && !context.by_description
         && context.open_matters <= 25 && context.persons_in_90_days <= 100";
     prove(&bound(few), &["request_records"]).await;
+    let counted_where_it_was_agreed = "context has register && resource has requests_key
+        && context.register == resource.requests_key";
+    prove(&bound(counted_where_it_was_agreed), &["request_records"]).await;
 }
 
 /// Or the pack would be kept by refusing everybody who names it.

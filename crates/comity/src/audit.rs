@@ -6,6 +6,7 @@
 //! correction reaches every recipient, the counts add up. What cannot be proved is said as plainly as what is wrong;
 //! of what a pruned ledger no longer has, nothing is presumed.
 
+mod agreed;
 mod asked;
 mod calibrated;
 mod cases;
@@ -23,6 +24,7 @@ use crate::Error;
 use crate::event::{Decided, Event};
 use crate::register::Matter;
 use crate::run::calibrate;
+pub use agreed::hold_to_agreements;
 use agreement::{Act, Gate, Seal, Stay};
 use gone::Gone;
 use jiff::Timestamp;
@@ -352,6 +354,7 @@ impl<'key> Reading<'key> {
                 self.under(index, at, permit, &Act::REQUEST_RECORDS, None);
                 self.of_run(index, &run);
                 self.asked(index, (at, second), persons);
+                self.counted_as_agreed(index, permit, register.as_deref());
                 self.counted_in(index, run, (persons, second), register.zip(matter));
             }
             Event::MatterOpened { ledger, officer, persons, second } => {

@@ -310,6 +310,9 @@ pub enum Error {
         /// The matter's number.
         matter: u64,
     },
+    /// A request was permitted and could not be entered in the register of requests.
+    #[error("the request was not entered in the register of requests: the ledger could not be written when it was to be opened")]
+    RequestNotEntered,
     /// The key under which a register marks officers is not there.
     #[error("the register of requests has lost `{}`, under which it marks officers", path.display())]
     OfficersSecretGone {
@@ -634,6 +637,7 @@ impl Error {
                 "put the register back as it last was; if it is lost, begin another once 90 days have passed since the last look-up and \
                  no matter is open",
             ),
+            Error::RequestNotEntered => fixed("ask again; nobody was looked up"),
             Error::OfficersSecretGone { .. } => {
                 fixed("put that file back; without it nobody's open matters could be told apart")
             }

@@ -500,12 +500,23 @@ pub(crate) fn read_stays(recorded: &[RecordedStay]) -> Result<Vec<Stay>, Error> 
 /// Opens the ledger, or begins it where there is none. A key that is missing where a ledger is, or a ledger that is
 /// missing where the store has entries in one, never begins another.
 pub(crate) fn open_ledger(places: &Places, origin: &str, begun: bool) -> Result<Log<Disk>, Error> {
-    let secret = places.ledger_secret();
     let exists = places.ledger().join("checkpoint").exists();
     if begun && !exists {
         return Err(Error::LedgerGone { path: places.ledger() });
     }
-    if !secret.exists() && !exists {
+    let signer = ledger_signer(places, origin)?;
+    if exists {
+        Ok(Log::open(Disk::open(places.ledger())?, Disk::open(places.anchor())?, signer)?)
+    } else {
+        // If we crash between the two creations, the folders are empty and this is done again.
+        Ok(Log::create(Disk::create(places.ledger())?, Disk::create(places.anchor())?, signer)?)
+    }
+}
+
+/// Returns the key that signs a ledger, and makes it where there is neither key nor ledger yet.
+pub(crate) fn ledger_signer(places: &Places, origin: &str) -> Result<Signer, Error> {
+    let secret = places.ledger_secret();
+    if !secret.exists() && !places.ledger().join("checkpoint").exists() {
         let signer = Signer::from_random(Name::new(origin)?, clock::random()?);
         write_secret(&secret, &signer.to_secret_text())?;
     }
@@ -517,12 +528,7 @@ pub(crate) fn open_ledger(places: &Places, origin: &str, begun: bool) -> Result<
     if !public.exists() {
         crate::program::write(&public, &format!("{}\n", signer.verifier()))?;
     }
-    if exists {
-        Ok(Log::open(Disk::open(places.ledger())?, Disk::open(places.anchor())?, signer)?)
-    } else {
-        // If we crash between the two creations, the folders are empty and this is done again.
-        Ok(Log::create(Disk::create(places.ledger())?, Disk::create(places.anchor())?, signer)?)
-    }
+    Ok(signer)
 }
 
 /// Writes a secret so that only its owner can read it.

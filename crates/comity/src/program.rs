@@ -18,10 +18,11 @@ use crate::Error;
 use crate::clock::{self, Clock};
 use crate::letters::Letters;
 use crate::node::{Places, make_private, write_secret};
+use crate::register::{self, Register};
 use crate::summary::hex;
 use agreement::{
-    Agreement, Annex, Digest, Filed, KeyChange, PartyId, Problem, Publications, PurposeId,
-    RecordSet, Role, Schedule, Signature, Threshold,
+    Agreement, Annex, Digest, Filed, KeyChange, Party, PartyId, Problem, Publications, PurposeId,
+    RecordSet, RegisterKey, Role, Schedule, Signature, Threshold,
 };
 use std::fs;
 use std::num::NonZeroUsize;
@@ -72,7 +73,7 @@ impl Program {
                 .map_err(|problems| Error::Problems { problems })?;
         let engine = Engine::load(folder, &drafted)?;
         let mut filed = if drafted.demonstration {
-            demonstration(folder, &drafted, places, clock)?
+            demonstration(folder, &drafted, &schedule, places, clock)?
         } else {
             read_filed(folder, drafted)?
         };
@@ -259,7 +260,7 @@ pub fn read_filed(folder: &Path, agreement: Agreement) -> Result<Filed, Error> {
 }
 
 /// Reads the annexes of a folder. Two for one party under one agreement would leave open which of them counts.
-fn read_annexes(folder: &Path) -> Result<Vec<Annex>, Error> {
+pub(crate) fn read_annexes(folder: &Path) -> Result<Vec<Annex>, Error> {
     let mut annexes: Vec<Annex> = Vec::new();
     for path in listed(&folder.join("annexes"))? {
         let annex = Annex::read(&read(&path)?, &shown(&path))?;
@@ -289,6 +290,7 @@ fn read_publications(folder: &Path) -> Result<Publications, Error> {
 fn demonstration(
     folder: &Path,
     drafted: &Agreement,
+    schedule: &Schedule,
     places: &Places,
     clock: &Clock,
 ) -> Result<Filed, Error> {
@@ -307,8 +309,15 @@ fn demonstration(
         randoms.push(clock::random()?);
     }
     let publications = read_publications(folder)?;
+    let mut named = drafted.clone();
+    let register = schedule.requests.as_ref().map(|register| Places::under(folder.join(register)));
+    let register = register.unwrap_or_else(|| register::beside(places));
+    for party in named.parties.iter_mut().filter(|party| party.requests_key.is_some()) {
+        let key = Register::key_for_demonstration(&party.id, drafted.environment, &register)?;
+        party.requests_key = Some(key);
+    }
     let made =
-        drafted.demonstration(&publications, clock.now(), || randoms.pop().unwrap_or_default())?;
+        named.demonstration(&publications, clock.now(), || randoms.pop().unwrap_or_default())?;
     // It is made beside its place and then moved there whole: another process that begins at the same time finds all of
     // it or nothing, and if we crash in here the next start makes it anew.
     make_private(places.root())?;
@@ -500,6 +509,8 @@ pub struct Checked {
     pub agreement: Option<Digest>,
     /// The digest of each annex, by its file.
     pub annexes: Vec<(String, Digest)>,
+    /// The key of each recipient's register of requests, by the recipient's name.
+    pub registers: Vec<(PartyId, RegisterKey)>,
 }
 
 /// Lists every problem of an agreement and of the files beside it that are there.
@@ -517,6 +528,8 @@ pub fn check(path: &Path, packs: &[agreement::Pack]) -> Result<Checked, Error> {
         }
     };
     checked.agreement = Some(agreement.digest()?);
+    let named = |party: &Party| Some((party.id.clone(), party.requests_key.clone()?));
+    checked.registers.extend(agreement.parties.iter().filter_map(named));
     let found = &mut checked.problems;
     found.extend(agreement::law_problems(&text, &shown(path), packs));
     let gate = agreement::Gate::new(packs.to_vec())?;
@@ -531,6 +544,7 @@ pub fn check(path: &Path, packs: &[agreement::Pack]) -> Result<Checked, Error> {
             Ok(annex) => {
                 found.extend(annex.problems(&text, &shown(&file), &agreement)?);
                 checked.annexes.push((shown(&file), annex.digest()?));
+                checked.registers.extend(named(&annex.party));
             }
             Err(error) => found.push(problem(&file, &error, "write it as the guide shows")),
         }
@@ -538,8 +552,15 @@ pub fn check(path: &Path, packs: &[agreement::Pack]) -> Result<Checked, Error> {
     let schedule = path.with_file_name("schedule.toml");
     match read_annexes(folder) {
         Ok(annexes) if schedule.exists() => {
-            let read = Schedule::read(&read(&schedule)?, &shown(&schedule), &agreement, &annexes);
-            found.extend(read.err().unwrap_or_default());
+            match Schedule::read(&read(&schedule)?, &shown(&schedule), &agreement, &annexes) {
+                Ok(read) => {
+                    let joined = read.annex(agreement.digest()?, &annexes);
+                    let terms = joined.map(|annex| annex.terms(&agreement));
+                    let terms = terms.as_ref().unwrap_or(&agreement);
+                    found.extend(register::problems(folder, terms, &read, &schedule)?);
+                }
+                Err(problems) => found.extend(problems),
+            }
         }
         // What cannot be read has been listed; two for one party have not.
         Err(error @ Error::Unrunnable { .. }) => {
@@ -618,7 +639,7 @@ fn filed_problems(folder: &Path, agreement: &Agreement) -> Result<Vec<Problem>, 
     Ok(found)
 }
 
-fn problem(path: &Path, what: &dyn std::fmt::Display, remedy: &str) -> Problem {
+pub(crate) fn problem(path: &Path, what: &dyn std::fmt::Display, remedy: &str) -> Problem {
     Problem {
         file: shown(path),
         line: 1,

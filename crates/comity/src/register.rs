@@ -10,16 +10,16 @@
 
 use crate::clock::TOLERANCE_SECONDS;
 use crate::event::Event;
-use crate::node::{Node, Places, kept_secret, open_ledger};
-use crate::program::Program;
+use crate::node::{Node, Places, kept_secret, ledger_signer, open_ledger};
+use crate::program::{self, Program};
 use crate::{Error, clock, summary};
-use agreement::OfficerId;
+use agreement::{Agreement, Environment, OfficerId, PartyId, Problem, RegisterKey, Schedule};
 use casework::{AskedSoFar, Entered, Run, Store as _};
 use jiff::{SignedDuration, Timestamp};
 use ledger::{Commitments, Disk, Log};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How often a register that another program holds is tried again, and how long it is waited for between.
@@ -45,7 +45,7 @@ pub fn since(now: Timestamp) -> Timestamp {
 pub struct Register {
     log: Log<Disk>,
     places: Places,
-    key: String,
+    key: RegisterKey,
     secret: [u8; 32],
     matters: BTreeMap<u64, Matter>,
 }
@@ -87,11 +87,10 @@ impl Register {
     /// # Errors
     /// The schedule names none.
     pub fn place(program: &Program, places: &Places) -> Result<Places, Error> {
-        match &program.schedule.requests {
-            Some(folder) => Ok(Places::under(program.folder.join(folder))),
-            None if program.agreement().demonstration => {
-                Ok(Places::under(places.root().join("requests")))
-            }
+        let folder = program.schedule.requests.as_ref().map(|folder| program.folder.join(folder));
+        match folder {
+            Some(folder) => Ok(Places::under(folder)),
+            None if program.agreement().demonstration => Ok(beside(places)),
             None => Err(Error::NoRegister { recipient: program.recipient()?.0.to_string() }),
         }
     }
@@ -102,11 +101,50 @@ impl Register {
     /// There is one, or was, or it cannot be written.
     pub async fn begin(program: &Program, places: &Places) -> Result<Register, Error> {
         let place = Register::place(program, places)?;
+        let (recipient, _) = program.recipient()?;
+        Register::begin_for(recipient, program.agreement().environment, place).await
+    }
+
+    /// Begins a recipient's register in a place, where there is none: before there is an agreement that names its key.
+    ///
+    /// # Errors
+    /// There is one, or was, or it cannot be written.
+    pub async fn begin_for(
+        recipient: &PartyId,
+        environment: Environment,
+        place: Places,
+    ) -> Result<Register, Error> {
         // If we crashed before it was begun, there is a key at most, and nothing that was counted.
         if is_begun(&place) || officers_secret(&place).exists() {
             return Err(Error::ThereAlready { path: place.root().to_owned() });
         }
-        Register::at(place, program, TRIES).await
+        Register::at(place, &origin_of(recipient, environment), TRIES).await
+    }
+
+    /// Returns the public key that lies where a program's register is, without opening it; none where there is none.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn key_at_hand(program: &Program, places: &Places) -> Result<Option<RegisterKey>, Error> {
+        match Register::place(program, places) {
+            Ok(place) => key_in(&place),
+            Err(Error::NoRegister { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns the public key of the register that a demonstration will count in, and makes it where there is none: it is thrown
+    /// away with the demonstration's other keys.
+    ///
+    /// # Errors
+    /// It cannot be read or written.
+    pub(crate) fn key_for_demonstration(
+        recipient: &PartyId,
+        environment: Environment,
+        place: &Places,
+    ) -> Result<RegisterKey, Error> {
+        let signer = ledger_signer(place, &origin_of(recipient, environment))?;
+        Ok(signer.verifier().to_string().parse()?)
     }
 
     /// Opens a program's register, and waits a little for whoever holds it. It never begins one: that counts anew. A
@@ -125,16 +163,14 @@ impl Register {
         if !is_begun(&place) && !begins_by_itself {
             return Err(Error::RegisterNotBegun { path: place.root().to_owned() });
         }
-        Register::at(place, program, tries).await
+        let (recipient, _) = program.recipient()?;
+        let origin = origin_of(recipient, program.agreement().environment);
+        Register::at(place, &origin, tries).await
     }
 
-    async fn at(places: Places, program: &Program, mut tries: u32) -> Result<Register, Error> {
-        let (recipient, _) = program.recipient()?;
-        // What is tried out counts apart from what is meant.
-        let environment = program.agreement().environment;
-        let origin = format!("{recipient}.comity.example/requests-{environment}");
+    async fn at(places: Places, origin: &str, mut tries: u32) -> Result<Register, Error> {
         let log = loop {
-            match open_ledger(&places, &origin, false) {
+            match open_ledger(&places, origin, false) {
                 Err(Error::Ledger(ledger::Error::InUse { .. })) if tries > 0 => {
                     tries -= 1;
                     tokio::time::sleep(BETWEEN).await;
@@ -146,7 +182,7 @@ impl Register {
             return Err(Error::OtherNode {
                 path: places.root().to_owned(),
                 found: log.origin().to_string(),
-                wanted: origin,
+                wanted: origin.to_owned(),
             });
         }
         let officers = officers_secret(&places);
@@ -155,7 +191,8 @@ impl Register {
             return Err(Error::OfficersSecretGone { path: officers });
         }
         let secret = kept_secret(&officers, "officers.secret of the register")?;
-        let key = crate::program::read(&places.ledger_key())?.trim().to_owned();
+        // What lies beside it in a file may be another's: this is the key that signs.
+        let key = ledger_signer(&places, origin)?.verifier().to_string().parse()?;
         let mut matters = Matters::default();
         for index in 0..log.size() {
             let event = Event::of(&log.entry(index)?);
@@ -167,7 +204,7 @@ impl Register {
     }
 
     /// Returns its public key (C2SP vkey).
-    pub fn key(&self) -> &str {
+    pub fn key(&self) -> &RegisterKey {
         &self.key
     }
 
@@ -226,7 +263,7 @@ impl Register {
             second,
         };
         let matter = self.append(&event, node.now())?;
-        Ok(Entered { register: self.key, matter })
+        Ok(Entered { register: self.key.into(), matter })
     }
 
     /// Says that the register holds every request that a node's case store has in it, but for those that are over and count no
@@ -243,8 +280,8 @@ impl Register {
                 continue;
             }
             let path = self.folder();
-            if entered.register != self.key {
-                let (found, wanted) = (self.key.clone(), entered.register);
+            if entered.register != self.key.as_str() {
+                let (found, wanted) = (self.key.to_string(), entered.register);
                 return Err(Error::OtherRegister { path, found, wanted });
             }
             let is_there = self.matters.get(&entered.matter).is_some_and(|matter| {
@@ -361,6 +398,76 @@ pub async fn tell(program: &Program, node: &mut Node) -> Result<(), Error> {
             register.follow(node, &runs, Unbegun::Leave).await
         }
     }
+}
+
+/// Lists what is wrong between an agreement, as it stands for the recipient whose node this is, its schedule and the register
+/// that lies where that says. A demonstration's register is made with its other keys.
+///
+/// # Errors
+/// The register's key cannot be read.
+pub(crate) fn problems(
+    folder: &Path,
+    agreement: &Agreement,
+    schedule: &Schedule,
+    file: &Path,
+) -> Result<Vec<Problem>, Error> {
+    let caseload = agreement.record_sets.iter().find(|set| set.caseload_id.is_some());
+    let Some(recipient) = caseload.map(|set| &set.owner).filter(|_| !agreement.demonstration) else {
+        return Ok(Vec::new());
+    };
+    let mut found = Vec::new();
+    let mut add = |what: String, remedy: &str| {
+        let mut problem = program::problem(file, &what, remedy);
+        problem.cite = Some("floor F4".to_owned());
+        found.push(problem);
+    };
+    let origin = origin_of(recipient, agreement.environment);
+    if let Some(agreed) = agreement.requests_key().filter(|agreed| agreed.name() != origin) {
+        let what = format!(
+            "the agreement names the register of requests `{}`, and that of `{recipient}` is called `{origin}`",
+            agreed.name()
+        );
+        add(what, "write the key that `comity register` prints for this recipient");
+    }
+    let Some(named) = &schedule.requests else { return Ok(found) };
+    let remedy = "write its key into the agreement before it is signed (`requests_key`, with the recipient), as `comity register` \
+                  prints it";
+    match (agreement.requests_key(), key_in(&Places::under(folder.join(named)))?) {
+        (None, _) => {
+            let what = format!(
+                "`requests` names a register, and the agreement names none for `{recipient}`: look-ups are refused"
+            );
+            add(what, remedy);
+        }
+        (Some(agreed), Some(at_hand)) if *agreed != at_hand => {
+            let what = format!(
+                "the register of requests in `{named}` has the key `{at_hand}`, and the agreement names `{agreed}`: look-ups are \
+                 refused"
+            );
+            add(what, "name the folder of the register that was agreed on; another takes a new agreement");
+        }
+        (Some(_), _) => {}
+    }
+    Ok(found)
+}
+
+/// Names a recipient's register: what is tried out counts apart from what is meant.
+pub fn origin_of(recipient: &PartyId, environment: Environment) -> String {
+    format!("{recipient}.comity.example/requests-{environment}")
+}
+
+/// Returns the public key that lies in a register's place; none where there is none.
+pub(crate) fn key_in(place: &Places) -> Result<Option<RegisterKey>, Error> {
+    let key = place.ledger_key();
+    if !key.exists() {
+        return Ok(None);
+    }
+    Ok(Some(crate::program::read(&key)?.trim().parse()?))
+}
+
+/// Returns where a demonstration's register is that no schedule names.
+pub(crate) fn beside(places: &Places) -> Places {
+    Places::under(places.root().join("requests"))
 }
 
 /// Says whether a register stands in a place.

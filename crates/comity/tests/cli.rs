@@ -466,7 +466,7 @@ fn a_new_program_is_a_template_and_check_lists_every_place_that_is_to_be_filled_
         fresh/agreement.toml:17:10: `term.begins` is still a placeholder (5 U.S.C.
             552a(o)(1)(C))"]]
     .assert_eq(&first);
-    expect!["check     77 to mend in fresh/agreement.toml"]
+    expect!["check     78 to mend in fresh/agreement.toml"]
         .assert_eq(said.out.lines().last().unwrap());
 }
 
@@ -478,6 +478,7 @@ fn check_finds_nothing_to_mend_in_the_worked_example() {
         &expect![[r"
         check     nothing is missing or wrong
         agreement sha256:<digest>
+        register  family-support counts its look-ups in
         recipe    sha256:<digest>
         --- exit code 0
     "]],
@@ -920,7 +921,7 @@ fn law_packs_are_listed_shown_and_held_against_their_own_vectors() {
     check(
         &desk.call("law list"),
         &expect![[r"
-        floor      2026-11-27 The floor of Comity
+        floor      2026-11-29 The floor of Comity
         us-cmppa   2026-11-27 Computer Matching and Privacy Protection Act, 5 U.S.C.
                               552a(o)-(v)
 
@@ -1308,6 +1309,47 @@ fn the_register_of_requests_is_begun_once_and_says_what_was_asked_over_all_progr
         "{}",
         nothing.shown()
     );
+}
+
+#[test]
+fn check_holds_the_register_at_hand_to_the_one_that_the_agreement_names() {
+    let desk = signed();
+    let begin = |folder: &str, party: &str| {
+        let words = format!("register {folder} --begin --as {party} --test --json");
+        desk.call(&words).well().json()["register"].as_str().unwrap_or_default().to_owned()
+    };
+    let (own, anothers) = (begin("asked", "family-support"), begin("others", "housing"));
+    assert!(own.starts_with("family-support.comity.example/requests-test+"), "{own}");
+    let again = desk.call("register asked --begin --as family-support --test");
+    assert_eq!(again.code, 1, "{}", again.shown());
+    desk.edit(
+        "benefits/schedule.toml",
+        "program = \"benefits\"",
+        "program = \"benefits\"\nrequests = \"../asked\"",
+    );
+    let agreement = desk.read("benefits/agreement.toml");
+    let line = agreement.lines().find(|line| line.starts_with("requests_key = ")).unwrap();
+    let found = |written: &str| -> Vec<String> {
+        desk.write("benefits/agreement.toml", agreement.replace(line, written));
+        let problems = desk.call("check benefits --json").json()["problems"].clone();
+        let of_schedule =
+            |problem: &&serde_json::Value| problem["file"] == "benefits/schedule.toml";
+        let problems = problems.as_array().unwrap().iter().filter(of_schedule);
+        problems.map(|problem| problem["what"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(found(&format!("requests_key = \"{own}\"")), Vec::<String>::new());
+    let checked = desk.call("check benefits --json").json();
+    assert_eq!(checked["registers"]["family-support"], serde_json::json!(own));
+    for (written, says) in [
+        (line.to_owned(), "../asked` has the key"),
+        (String::new(), "the agreement names none for `family-support`"),
+    ] {
+        let found = found(&written);
+        assert!(found.len() == 1 && found[0].contains(says), "{found:?}");
+        assert!(found[0].ends_with("look-ups are refused"), "{found:?}");
+    }
+    let found = found(&format!("requests_key = \"{anothers}\""));
+    assert!(found.len() == 2 && found[0].contains("is called `family-support."), "{found:?}");
 }
 
 #[test]

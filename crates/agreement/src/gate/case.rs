@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::Act;
 use crate::{
     Agreement, CaseRef, ElementRef, Environment, GroupId, Lift, OfficerId, OfficerRole, PartyId,
-    PurposeId, Seal, Stay, VerifiedFact,
+    PurposeId, RegisterKey, Seal, Stay, VerifiedFact,
 };
 
 /// A request about a case, or about what surrounds cases: stays, accounts, work lists.
@@ -361,6 +361,8 @@ pub struct RecordsAsked {
     pub open_matters: u64,
     /// Persons asked about for this recipient in the last 90 days, these included.
     pub persons_in_90_days: u64,
+    /// The key of the register of requests that they are counted in; none where there is none at hand.
+    pub register: Option<RegisterKey>,
 }
 
 /// An account that is changed.

@@ -10,7 +10,9 @@ use serde_json::{Map, Value, json};
 
 use super::facts::{day, list, long, object, principal, resource};
 use super::{By, CaseRequest, Facts, Gate};
-use crate::{Error, Filed, NoticeServed, OfficerId, OfficerRole, Party, StayKind};
+use crate::{
+    Agreement, Error, Filed, NoticeServed, OfficerId, OfficerRole, Party, RegisterKey, StayKind,
+};
 
 impl Facts {
     /// Gathers the facts of a request about a case.
@@ -38,7 +40,7 @@ impl Facts {
             context,
             details: BTreeMap::new(),
         };
-        facts.details = details(gate, request, filed, &facts);
+        facts.details = details(gate, request, filed, &terms, &facts);
         Ok(facts.spellable())
     }
 }
@@ -223,6 +225,7 @@ fn brought(request: &CaseRequest, places: &Places<'_>, now: Timestamp) -> Map<St
         ("persons_in_90_days", json!(long(records.persons_in_90_days.max(records.rows)))),
         ("account_roles", json!(account.map(|account| words(&account.roles)).unwrap_or_default())),
     ]);
+    put(&mut attributes, "register", records.register.map(|key| json!(key)));
     put(&mut attributes, "account", account.map(|account| json!(places.one(&account.officer))));
     let official = emergency.map(|claim| json!(places.one(&claim.official)));
     put(&mut attributes, "emergency_official", official);
@@ -260,6 +263,7 @@ fn details(
     gate: &Gate,
     request: &CaseRequest,
     filed: &Filed,
+    terms: &Agreement,
     facts: &Facts,
 ) -> BTreeMap<String, String> {
     let agreement = &filed.agreement;
@@ -288,6 +292,10 @@ fn details(
         format!("through {day}; over at {ends}")
     });
     let stage = file.stage.map_or("none", super::CaseStage::as_str);
+    let at_hand = request.records.as_ref().and_then(|records| records.register.as_ref());
+    let key = |key: Option<&RegisterKey>| key.map_or("none".to_owned(), |key| format!("`{key}`"));
+    let registers =
+        format!("the agreement names {}, at hand is {}", key(terms.requests_key()), key(at_hand));
     [
         ("party", request.party.to_string()),
         ("by", by),
@@ -306,6 +314,7 @@ fn details(
         ("unconfirmed_facts", list(missing)),
         ("period", period),
         ("corrections_open", file.corrections_open.to_string()),
+        ("registers", registers),
     ]
     .into_iter()
     .filter(|(_, text)| !text.is_empty())

@@ -273,6 +273,10 @@ pub(super) fn resource(
     if let Some(set) = agreement.record_sets.iter().find(|set| set.caseload_id.is_some()) {
         attributes.insert("caseload_owner".into(), json!(set.owner));
     }
+    // Where nothing is said, nobody is looked up.
+    if let Some(key) = agreement.requests_key() {
+        attributes.insert("requests_key".into(), json!(key));
+    }
     if let Some(digest) = agreement.model.digest {
         attributes.insert("model_digest".into(), json!(digest));
     }

@@ -10,6 +10,8 @@ pub(super) struct Held {
     pub(super) act: String,
     pub(super) agreement: String,
     pub(super) ends: Timestamp,
+    /// Of a permit to look persons up: the register of requests that the agreement names, by the facts it was decided on.
+    pub(super) register: Option<String>,
 }
 
 impl Reading<'_> {
@@ -33,7 +35,9 @@ impl Reading<'_> {
         if act == Act::DESTROY.as_str() {
             self.unspent.entry(agreement.clone()).or_default().push(index);
         }
-        self.permits.insert(index, Held { act, agreement, ends });
+        let register =
+            if act == Act::REQUEST_RECORDS.as_str() { self.agreed_register(decided) } else { None };
+        self.permits.insert(index, Held { act, agreement, ends, register });
     }
 
     /// The permit precedes the act: an earlier entry permits it, for this act and agreement, and had not ended.

@@ -1,6 +1,7 @@
 //! The audit of requests about named persons over all programs of a recipient (floor F4): a register holds no more than the
 //! floor lets a recipient and an officer ask, and what a program's ledger says was asked stands in its register as it says.
 
+use super::agreed::Agreed;
 use super::asked::WHO_ASKED;
 use super::{Audited, ORDER, Reading, Wrong};
 use crate::register::{DAYS, MOST_MATTERS, MOST_PERSONS, Matter, Matters, since};
@@ -20,6 +21,8 @@ pub struct Requests {
     ended: BTreeSet<String>,
     /// Matters, as a register has them.
     matters: BTreeMap<u64, Matter>,
+    /// The registers that look-ups were permitted to count in.
+    pub(super) agreed: Agreed,
 }
 
 /// A look-up, as a program's ledger has it.
@@ -49,6 +52,9 @@ pub(super) struct Reads {
     ended: BTreeSet<String>,
     matters: Matters,
     persons: u64,
+    pub(super) agreed: Agreed,
+    /// Look-ups that are counted in the register that their agreement names.
+    pub(super) as_agreed: u64,
 }
 
 impl Reads {
@@ -141,8 +147,13 @@ impl Reading<'_> {
 
     /// Says what is proved of a register, and returns what it is held against programs by.
     pub(super) fn requests_end(&mut self, proved: &mut Vec<String>) -> Requests {
-        let Reads { asked, dropped: _, ended, matters, persons } =
+        let Reads { asked, dropped: _, ended, matters, persons, agreed, as_agreed } =
             std::mem::take(&mut self.requests);
+        if as_agreed > 0 && self.wrong.is_empty() {
+            proved.push(format!(
+                "each of {as_agreed} look-ups is counted in the register of requests that its permit says is the agreed one"
+            ));
+        }
         let ledgers: BTreeSet<&str> =
             matters.0.values().map(|matter| matter.ledger.as_str()).collect();
         let first = self.gone.first();
@@ -174,7 +185,7 @@ impl Reading<'_> {
                 "{uncounted} look-ups are counted in this ledger alone, by a version that had no register of requests"
             ));
         }
-        Requests { key: self.key.to_string(), first, asked, ended, matters: matters.0 }
+        Requests { key: self.key.to_string(), first, asked, ended, matters: matters.0, agreed }
     }
 }
 

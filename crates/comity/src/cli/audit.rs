@@ -2,10 +2,10 @@
 
 use super::Done;
 use crate::Error;
-use crate::audit::{Audited, Wrong, audit, audit_files, hold_against};
+use crate::audit::{Audited, Wrong, audit, audit_files, hold_against, hold_to_agreements};
 use crate::node::Places;
 use crate::printer::{Printer, thousands};
-use crate::program::read;
+use crate::program::{read, read_agreement, read_annexes};
 use crate::remote::Remote;
 use crate::web;
 use crate::witness::Certificates;
@@ -37,6 +37,10 @@ pub(super) struct Words {
     /// `requests` beside the ledger if left out
     #[arg(long, value_name = "FOLDER")]
     register: Option<PathBuf>,
+    /// The folder of the agreement that was signed: hold the register of requests that look-ups under it were counted in to the one
+    /// that it names
+    #[arg(long, value_name = "FOLDER")]
+    agreement: Vec<PathBuf>,
     /// Law packs to decide decisions again with, besides those that ship with the program
     #[arg(long, value_name = "FOLDER")]
     pack: Vec<PathBuf>,
@@ -84,6 +88,7 @@ impl Words {
                 audited
             }
         };
+        self.hold_to_the_agreements(&mut audited)?;
         self.hold_against_the_register(&source, &gate, &mut audited)?;
         match witnessed {
             Some(Ok(sentence)) if audited.is_sound() => audited.proved.push(sentence),
@@ -116,6 +121,15 @@ impl Words {
             [folder.clone(), folder.join("ledger"), folder.join("work").join("ledger")];
         let found = candidates.into_iter().find(|folder| folder.join("checkpoint").exists());
         found.map(Source::Folder).ok_or(Error::NoLedgerThere { path: folder })
+    }
+
+    /// Holds what look-ups were permitted on to the agreements that were signed.
+    fn hold_to_the_agreements(&self, audited: &mut Audited) -> Result<(), Error> {
+        let mut signed = Vec::new();
+        for folder in &self.agreement {
+            signed.push((read_agreement(folder, "agreement.toml")?, read_annexes(folder)?));
+        }
+        hold_to_agreements(audited, &signed)
     }
 
     /// Holds the ledger against the register that its look-ups are counted in, with those of the recipient's other programs.

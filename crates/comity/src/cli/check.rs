@@ -5,6 +5,7 @@ use crate::Error;
 use crate::printer::Printer;
 use crate::program::{self, read};
 use agreement::{Pack, Problem};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -30,6 +31,7 @@ impl Words {
             "problems": checked.problems.iter().map(told).collect::<Vec<_>>(),
             "agreement": agreement,
             "annexes": annexes,
+            "registers": checked.registers.iter().cloned().collect::<BTreeMap<_, _>>(),
             "engine": engine,
         }));
         for problem in &checked.problems {
@@ -47,6 +49,9 @@ impl Words {
         }
         for (file, digest) in &annexes {
             printer.labelled("annex", &format!("{digest} {file}"));
+        }
+        for (party, key) in &checked.registers {
+            printer.wrapped("register  ", &format!("{party} counts its look-ups in {key}"));
         }
         if let Some((name, digest)) = engine {
             printer.labelled(&name, &digest);

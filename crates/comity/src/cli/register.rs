@@ -3,10 +3,12 @@
 use super::{Done, Which, open_node, shown};
 use crate::Error;
 use crate::clock::Clock;
+use crate::node::Places;
 use crate::printer::{Printer, called, thousands};
 use crate::program::Program;
 use crate::register::Register;
 use crate::run::look_up::{DAYS, MOST_MATTERS, MOST_PERSONS, since};
+use agreement::{Environment, PartyId, RegisterKey};
 use casework::{RunState, Store as _};
 use std::collections::BTreeMap;
 
@@ -17,6 +19,12 @@ pub(super) struct Words {
     /// Begin it: only where the recipient has none yet, since a new one counts anew
     #[arg(long)]
     begin: bool,
+    /// With `--begin`, before there is an agreement: the recipient, by its name there. PROGRAM is the register's own folder then
+    #[arg(long = "as", value_name = "PARTY", requires = "begin")]
+    party: Option<String>,
+    /// It is for agreements of the environment `test`
+    #[arg(long, requires = "party")]
+    test: bool,
 }
 
 /// A look-up that was broken off.
@@ -29,19 +37,16 @@ struct Waiting {
 
 impl Words {
     pub(super) async fn carry_out(self, clock: &Clock, printer: &Printer) -> Result<Done, Error> {
+        if let Some(party) = &self.party {
+            return self.begin_for(&PartyId::new(party)?, clock, printer).await;
+        }
         let program = self.which.load(clock)?;
         clock.is_for(program.agreement().environment)?;
         let places = self.which.places();
+        let agreed = program.agreement().requests_key();
         if self.begin {
             let register = Register::begin(&program, &places).await?;
-            let folder = shown(&register.folder());
-            printer.json(&serde_json::json!({ "register": register.key(), "folder": folder }));
-            printer.labelled("begun", &folder);
-            printer.wrapped("key       ", register.key());
-            printer.wrapped(
-                "next      ",
-                "name this folder in the schedules of all programs of this recipient, and back it up with them",
-            );
+            say_begun(printer, &register, agreed);
             return Ok(Done::Well);
         }
         let waiting = self.waiting(&program, clock).await?;
@@ -61,13 +66,16 @@ impl Words {
         let persons: u64 = by_ledger.values().sum();
         let most_open = open.values().max().copied().unwrap_or_default();
         printer.json(&serde_json::json!({
-            "register": register.key(), "folder": shown(&register.folder()),
+            "register": register.key(), "folder": shown(&register.folder()), "agreed": agreed,
             "persons": persons, "most_persons": MOST_PERSONS, "since": since.to_string(), "by": by_ledger,
             "open_matters": open.values().sum::<u64>(), "most_of_one_officer": most_open,
             "most_matters": MOST_MATTERS, "waiting": waiting,
         }));
         printer.labelled("register", &shown(&register.folder()));
-        printer.wrapped("key       ", register.key());
+        printer.wrapped("key       ", register.key().as_str());
+        if agreed != Some(register.key()) {
+            printer.wrapped("next      ", &not_agreed(agreed));
+        }
         printer.wrapped(
             "persons   ",
             &format!(
@@ -102,6 +110,21 @@ impl Words {
         Ok(Done::Well)
     }
 
+    /// Begins a recipient's register in a folder, before there is an agreement that names its key.
+    async fn begin_for(
+        &self,
+        party: &PartyId,
+        clock: &Clock,
+        printer: &Printer,
+    ) -> Result<Done, Error> {
+        let environment = if self.test { Environment::Test } else { Environment::Production };
+        clock.is_for(environment)?;
+        let place = Places::under(&self.which.program);
+        let register = Register::begin_for(party, environment, place).await?;
+        say_begun(printer, &register, None);
+        Ok(Done::Well)
+    }
+
     /// Returns this program's look-ups that were broken off, after its register was told of those that are over.
     async fn waiting(&self, program: &Program, clock: &Clock) -> Result<Vec<Waiting>, Error> {
         if !self.which.places().has_store() {
@@ -117,5 +140,33 @@ impl Words {
                 Some(Waiting { look_up: run.id, officer: asked.officer, persons: asked.persons })
             })
             .collect())
+    }
+}
+
+fn say_begun(printer: &Printer, register: &Register, agreed: Option<&RegisterKey>) {
+    let folder = shown(&register.folder());
+    printer.json(&serde_json::json!({
+        "register": register.key(), "folder": folder, "agreed": agreed,
+    }));
+    printer.labelled("begun", &folder);
+    printer.wrapped("key       ", register.key().as_str());
+    if agreed != Some(register.key()) {
+        printer.wrapped("next      ", &not_agreed(agreed));
+    }
+    printer.wrapped(
+        "next      ",
+        "name this folder in the schedules of all programs of this recipient, and back it up with them",
+    );
+}
+
+/// Says that a register is not the one that an agreement names, and what to do.
+fn not_agreed(agreed: Option<&RegisterKey>) -> String {
+    match agreed {
+        Some(agreed) => format!(
+            "the agreement names another register, `{agreed}`: look-ups are refused until the schedule names that one's folder"
+        ),
+        None => "write this key into each agreement of this recipient before it is signed (`requests_key`, with the recipient): \
+                 under one that does not name it look-ups are refused"
+            .to_owned(),
     }
 }

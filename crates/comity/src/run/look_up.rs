@@ -17,7 +17,7 @@ use crate::program::Program;
 use crate::register::{self, Register, Unbegun};
 use crate::report::Report;
 use crate::{Error, summary};
-use agreement::{Act, By, CaseRequest, CycleId, OfficerRole, RecordsAsked, Refusal};
+use agreement::{Act, By, CaseRequest, CycleId, OfficerRole, RecordsAsked, Refusal, RegisterKey};
 use casework::{Actor, Asked, Drafts, Run, RunState, Store as _};
 
 pub use crate::register::{DAYS, MOST_MATTERS, MOST_PERSONS, since};
@@ -73,13 +73,22 @@ pub async fn look_up(
             run.abandon(&begun.id, "interrupted before its leads were planned").await?;
         }
     }
-    let register = if is_writable {
+    let at_hand = Register::key_at_hand(program, &run.node.places)?;
+    let is_the_agreed = match (program.agreement().requests_key(), &at_hand) {
+        (Some(agreed), Some(at_hand)) => agreed == at_hand,
+        // It was not begun, which opening it says.
+        (Some(_), None) => true,
+        (None, _) => false,
+    };
+    let register = if is_writable && is_the_agreed {
         Some(register_of(program, run.node, &runs).await?)
     } else {
         // The gate refuses, and nothing is entered.
         None
     };
-    let by = Asking { officer, rows, again: earlier.is_some(), register: register.as_ref() };
+    let key = register.as_ref().map(|register| register.key().clone()).or(at_hand);
+    let register_at_hand = (register.as_ref(), key.as_ref());
+    let by = Asking { officer, rows, again: earlier.is_some(), register: register_at_hand };
     let counts = match run.count() {
         // Were the files amiss too, the refusal comes first.
         Err(_) if !is_writable => std::collections::BTreeMap::default(),
@@ -140,8 +149,9 @@ struct Asking<'asked> {
     rows: &'asked Rows,
     /// It was counted when it began, and is gone on with.
     again: bool,
-    /// None where the ledger cannot be written, so that the answer is a refusal.
-    register: Option<&'asked Register>,
+    /// The register that is counted in, and the key of the one at hand. None is open where the ledger cannot be written, or where
+    /// the one at hand is not the agreement's, so that the answer is a refusal.
+    register: (Option<&'asked Register>, Option<&'asked RegisterKey>),
 }
 
 impl Running<'_> {
@@ -151,7 +161,7 @@ impl Running<'_> {
         asking: &Asking<'_>,
         deficient_rows: u64,
     ) -> Result<Answer, Error> {
-        let Asking { officer, rows, again, register } = asking;
+        let Asking { officer, rows, again, register: (register, key) } = asking;
         let since = since(self.node.now());
         let here = self.node.store.asked_since(officer.id.as_str(), since).await?;
         let everywhere = match register {
@@ -171,6 +181,7 @@ impl Running<'_> {
             by_description: rows.describe(),
             open_matters: everywhere.open_matters.saturating_add(matter),
             persons_in_90_days: everywhere.persons.saturating_add(more),
+            register: key.cloned(),
         });
         let filed = self.node.with_stays(&self.program.filed).await?;
         self.node.decide_case(request, &filed).await
@@ -183,7 +194,9 @@ impl Running<'_> {
         officer: &Officer,
         persons: u64,
     ) -> Result<(), Error> {
-        if let (Some(register), Some(asked)) = (register, &mut self.asked) {
+        // Whoever was permitted although the register was not opened, is not counted: nothing goes on.
+        let register = register.ok_or(Error::RequestNotEntered)?;
+        if let Some(asked) = &mut self.asked {
             let entered = register.enter(self.node, &officer.id, persons, asked.second)?;
             asked.entered = Some(entered);
         }
@@ -256,6 +269,10 @@ pub async fn give_up(
 /// that is over. The store must be known to fit the ledger.
 async fn register_of(program: &Program, node: &Node, runs: &[Run]) -> Result<Register, Error> {
     let mut register = Register::open(program, &node.places).await?;
+    if program.agreement().requests_key() != Some(register.key()) {
+        // The gate refuses: it is told nothing, and nothing is held to it.
+        return Ok(register);
+    }
     register.hold_to(node, runs).await?;
     register.follow(node, runs, Unbegun::Close).await?;
     Ok(register)

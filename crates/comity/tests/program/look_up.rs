@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use ledger::Leaf;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// As few as can show a false share under the agreement's 10 % with 95 % confidence.
@@ -39,7 +39,18 @@ pub(super) fn verifier(name: &str) -> Officer {
 
 /// A program whose pilot people have judged, and found good; the rest of its leads is held.
 pub(super) async fn piloted() -> Place {
+    piloted_from(Place::with_pilot(SAMPLE)).await
+}
+
+/// The same, counted in a register that the schedule names.
+pub(super) async fn piloted_counting_in(register: &Path) -> Place {
     let place = Place::with_pilot(SAMPLE);
+    let line = format!("program = \"benefits\"\nrequests = \"{}\"", register.display());
+    place.edit("schedule.toml", "program = \"benefits\"", &line);
+    piloted_from(place).await
+}
+
+async fn piloted_from(place: Place) -> Place {
     place.done(at(0)).await;
     let open = in_stage(&place.leads().await, Stage::Open);
     let judged: Vec<_> = open.into_iter().map(|lead| (lead, Judgement::Same)).collect();

@@ -1,12 +1,14 @@
 //! The register of requests: what a recipient's programs asked about persons who are named is counted together, an officer's
 //! matters too, and what was broken off can be given up (floor F4).
 
-use super::look_up::{asked, complete, held, id_of, of_run, piloted, rows, verifier, watched};
+use super::look_up::{
+    asked, complete, held, id_of, of_run, piloted, piloted_counting_in, rows, verifier, watched,
+};
 use super::place::{Place, at, lift_stay, refused, staying_at};
-use agreement::OfficerId;
+use agreement::{Agreement, OfficerId};
 use casework::{Judgement, RunState, Stage, Store as _};
 use comity::Error;
-use comity::audit::{Audited, audit, hold_against};
+use comity::audit::{Audited, audit, hold_against, hold_to_agreements};
 use comity::desk::Officer;
 use comity::event::Event;
 use comity::node::Places;
@@ -31,10 +33,8 @@ impl Two {
     async fn piloted() -> Two {
         let temporary = TempDir::new().unwrap();
         let folder = temporary.path().join("requests");
-        let (one, other) = (piloted().await, piloted().await);
-        for place in [&one, &other] {
-            name_register(place, &folder);
-        }
+        let one = piloted_counting_in(&folder).await;
+        let other = piloted_counting_in(&folder).await;
         Register::begin(&one.program(at(1)), &one.places()).await.unwrap();
         Two { _folder: temporary, folder, one, other }
     }
@@ -42,11 +42,6 @@ impl Two {
     async fn register(&self) -> Register {
         Register::open(&self.one.program(at(1)), &self.one.places()).await.unwrap()
     }
-}
-
-fn name_register(place: &Place, folder: &Path) {
-    let line = format!("program = \"benefits\"\nrequests = \"{}\"", folder.display());
-    place.edit("schedule.toml", "program = \"benefits\"", &line);
 }
 
 fn audited(places: &Places) -> Audited {
@@ -157,8 +152,7 @@ async fn whoever_counts_holds_the_register_until_the_request_is_entered() {
 async fn a_register_is_never_begun_by_a_look_up_and_never_changed_for_another() {
     let temporary = TempDir::new().unwrap();
     let folder = temporary.path().join("requests");
-    let place = piloted().await;
-    name_register(&place, &folder);
+    let place = piloted_counting_in(&folder).await;
     let known = complete(&place);
     let named = rows(&place, known.values().take(1));
     let dana = verifier("dana");
@@ -167,17 +161,21 @@ async fn a_register_is_never_begun_by_a_look_up_and_never_changed_for_another() 
     };
     let error = ask(2).await.unwrap_err();
     assert!(matches!(&error, Error::RegisterNotBegun { path } if *path == folder), "{error:?}");
-    assert!(!folder.exists(), "nothing was made");
+    assert!(!folder.join("ledger").exists(), "nothing but the key that the demonstration names");
     Register::begin(&place.program(at(2)), &place.places()).await.unwrap();
     let again = Register::begin(&place.program(at(2)), &place.places()).await;
     assert!(matches!(again, Err(Error::ThereAlready { .. })), "{again:?}");
     id_of(&ask(3).await.unwrap());
-    // Another folder would count anew.
+    // Another folder would count anew, and has another key than the agreement names.
     fs::rename(&folder, temporary.path().join("old")).unwrap();
     Register::begin(&place.program(at(2)), &place.places()).await.unwrap();
-    let error = ask(4).await.unwrap_err();
-    assert!(matches!(error, Error::OtherRegister { .. }), "{error:?}");
-    place.assert_sound("one look-up");
+    let outcome = ask(4).await.unwrap();
+    assert_eq!(refused(&outcome), ["F4-register"]);
+    let Outcome::Refused(refusal) = &outcome else { unreachable!() };
+    let detail = refusal.reasons[0].detail.as_deref().unwrap_or_default();
+    assert!(detail.starts_with("the agreement names `family-support.comity.example/"), "{detail}");
+    assert!(matches!(place.events().last(), Some(Event::Refused(_))), "it is recorded");
+    place.assert_sound("one look-up, and one that was refused");
     // And one that was put in its place by force is found by whoever holds the two against each other.
     let mut program = place.audit();
     hold_against(&mut program, &audited(&Places::under(&folder)));
@@ -329,8 +327,7 @@ async fn a_case_store_that_knows_nothing_of_a_matter_does_not_close_it_by_the_wa
 async fn a_look_up_can_be_given_up_though_its_register_is_lost() {
     let temporary = TempDir::new().unwrap();
     let folder = temporary.path().join("requests");
-    let place = piloted().await;
-    name_register(&place, &folder);
+    let place = piloted_counting_in(&folder).await;
     Register::begin(&place.program(at(1)), &place.places()).await.unwrap();
     let known = complete(&place);
     let chosen = held(&place, &known).await;
@@ -348,12 +345,52 @@ async fn a_look_up_can_be_given_up_though_its_register_is_lost() {
     assert!(node.store.open_matters().await.unwrap().is_empty());
     drop(node);
     lift_stay(&place.store().await, 1, at(4)).await;
-    // Another register is taken when the 90 days are over, and no day earlier.
+    // Another register takes an agreement that names it, and is taken when the 90 days are over and no day earlier.
     Register::begin(&program, &place.places()).await.unwrap();
     let days = |days: i64| at(2) + jiff::SignedDuration::from_hours(24 * days);
     let dana = verifier("dana");
+    assert_eq!(refused(&asked(&place, &dana, &named, days(91)).await), ["F4-register"]);
+    place.edit("agreement.toml", "title = \"Agreement", "title = \"Another agreement");
     let early = watched(&place, &dana, &named, days(90), &mut super::place::Nobody).await;
     assert!(matches!(early, Err(Error::OtherRegister { .. })), "{early:?}");
     id_of(&asked(&place, &dana, &named, days(91)).await);
     place.assert_sound("another register after 90 days");
+}
+
+#[tokio::test]
+async fn nobody_is_looked_up_under_an_agreement_that_names_no_register() {
+    let place = piloted().await;
+    let known = complete(&place);
+    let named = rows(&place, known.values().take(1));
+    let agreement = fs::read_to_string(place.folder.join("agreement.toml")).unwrap();
+    let line = agreement.lines().find(|line| line.starts_with("requests_key = ")).unwrap();
+    place.edit("agreement.toml", &format!("{line}\n"), "");
+    assert_eq!(place.program(at(2)).agreement().requests_key(), None);
+    assert_eq!(refused(&asked(&place, &verifier("dana"), &named, at(2)).await), ["F4-register"]);
+    assert!(matches!(place.events().last(), Some(Event::Refused(_))), "it is recorded");
+    assert!(place.store().await.runs().await.unwrap().iter().all(|run| run.asked().is_none()));
+    place.assert_sound("a look-up that was refused");
+}
+
+#[tokio::test]
+async fn an_audit_holds_look_ups_to_the_register_that_the_agreement_names() {
+    let place = piloted().await;
+    let known = complete(&place);
+    let named = rows(&place, known.values().take(1));
+    id_of(&asked(&place, &verifier("dana"), &named, at(2)).await);
+    let signed = place.program(at(2)).filed.agreement;
+    let held = |agreement: Agreement| {
+        let mut audited = place.audit();
+        hold_to_agreements(&mut audited, &[(agreement, Vec::new())]).unwrap();
+        audited
+    };
+    let sound = held(signed.clone());
+    assert!(sound.is_sound() && sound.open.is_empty(), "{sound:#?}");
+    let proved = sound.proved.join("\n");
+    assert!(proved.contains("each of 1 look-ups is counted in the register"), "{proved}");
+    assert!(proved.contains("is the one that their agreement names"), "{proved}");
+    // An agreement that is not at hand is not held to.
+    let other = Agreement { title: "another".to_owned(), ..signed };
+    let open = held(other).open;
+    assert!(open.len() == 1 && open[0].contains("give --agreement"), "{open:?}");
 }

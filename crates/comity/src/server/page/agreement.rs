@@ -52,6 +52,10 @@ pub(crate) fn page(frame: Frame, filed: &Filed, digest: &str, now: Timestamp) ->
                 ("Digest".into(), Cell::code(digest)),
                 ("Laws".into(), listed(agreement.laws.iter()).into()),
                 ("Environment".into(), agreement.environment.to_string().into()),
+                (
+                    "Register of requests".into(),
+                    agreement.requests_key().map_or("none".into(), |key| Cell::code(key.as_str())),
+                ),
             ])],
         })
 }
@@ -130,6 +134,13 @@ fn allowed(agreement: &Agreement) -> Vec<String> {
             agreement.pilot.sample, agreement.pilot.bound_percent
         ),
     ];
+    if let Some(key) = agreement.requests_key() {
+        lines.push(format!(
+            "Single persons of the caseload may be looked up, each by name, few at a time. They are counted with those of the \
+             recipient's other programs in the register {}.",
+            key.name()
+        ));
+    }
     for set in &agreement.record_sets {
         lines.push(format!("{}: about {} records.", set.title, set.approx_count));
     }
