@@ -194,7 +194,7 @@ fn each_role_may_do_what_is_its_own_and_nothing_else() {
     }
     expect![[r"
         reviewer: assign, read_case, read_evidence, review_lead, adjudicate, close
-        verifier: assign, read_case, read_evidence, verify, confirm, refute, open_hearing, decide, take_action, reverse, correct, close, dispute_record, answer_dispute, request_records
+        verifier: assign, read_case, read_evidence, verify, confirm, refute, open_hearing, decide, take_action, reverse, correct, close, dispute_record, answer_dispute, request_records, drop_request
         notice_officer: read_case, read_evidence, serve_notice, note_returned_mail, file_contest, close, export_work, import_results
         privacy_officer: read_case, read_evidence, file_contest, open_hearing, decide, reverse, correct, close, destroy, seal, record_stay, lift_stay, dispute_record, answer_dispute
         board_member: vote

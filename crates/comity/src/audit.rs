@@ -363,8 +363,14 @@ impl<'key> Reading<'key> {
             }
             Event::MatterClosed { matter } => self.matter_closed(index, matter),
             Event::MatterReopened { matter } => self.matter_reopened(index, matter),
-            Event::RecordsDropped { run } => {
+            Event::RecordsDropped { run, permit } => {
                 self.of_run(index, &run);
+                match permit {
+                    Some(permit) => self.under(index, at, permit, &Act::DROP_REQUEST, None),
+                    None => self.open.push(format!(
+                        "entry {index}: {run} was given up without a permit, by a version that asked for none"
+                    )),
+                }
                 self.requests.drops(run);
             }
             Event::ModelTrained { run, permit, .. } => {

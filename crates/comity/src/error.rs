@@ -325,12 +325,6 @@ pub enum Error {
         /// What was named.
         run: String,
     },
-    /// An officer gives up a look-up and could not have asked for it.
-    #[error("`{officer}` does not have the role of those who look persons up")]
-    MayNotGiveUp {
-        /// The officer.
-        officer: String,
-    },
     /// A backup is not what its list of contents says.
     #[error("the backup in `{}` is damaged or not whole", path.display())]
     BackupDamaged {
@@ -643,9 +637,6 @@ impl Error {
             }
             Error::NotBrokenOff { .. } => {
                 fixed("`comity register PROGRAM` lists the look-ups that wait")
-            }
-            Error::MayNotGiveUp { .. } => {
-                fixed("have an officer with the role `verifier` give it up")
             }
             Error::Late { .. } => {
                 fixed("agree on another day and change the schedule, or wait for the next cycle")

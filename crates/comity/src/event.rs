@@ -106,6 +106,9 @@ pub enum Event {
     RecordsDropped {
         /// The run.
         run: String,
+        /// Where the ledger holds the permit; none in a ledger of a version that asked for none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        permit: Option<u64>,
     },
     /// In a register of requests: an officer asked about persons who are named, from one of the recipient's programs (floor F4).
     #[serde(rename = "matter.opened")]

@@ -1301,6 +1301,10 @@ fn the_register_of_requests_is_begun_once_and_says_what_was_asked_over_all_progr
     );
     let audited = desk.call("audit asked").well();
     assert!(audited.out.contains("sound"), "{}", audited.out);
+    let refused = desk.call("look-up benefits --give-up look-up-1 --officer nobody");
+    refused.fits();
+    assert_eq!(refused.code, 2, "{}", refused.shown());
+    assert!(refused.out.contains("role-drop-request is broken"), "{}", refused.shown());
     let nothing = desk.call("look-up benefits --give-up look-up-1 --officer officer-3");
     nothing.fits();
     assert_eq!(nothing.code, 1, "{}", nothing.shown());

@@ -87,6 +87,8 @@ impl Act {
     pub const ANSWER_DISPUTE: Self = Self(Cow::Borrowed("answer_dispute"));
     /// Ask for records of named persons, outside a run (F4).
     pub const REQUEST_RECORDS: Self = Self(Cow::Borrowed("request_records"));
+    /// Give up a request for records that was broken off: what it found and had not released goes to nobody.
+    pub const DROP_REQUEST: Self = Self(Cow::Borrowed("drop_request"));
     /// Take work lists out into the agency's own system.
     pub const EXPORT_WORK: Self = Self(Cow::Borrowed("export_work"));
     /// Take results in from it; each row is still an act of its own.
@@ -97,7 +99,7 @@ impl Act {
     pub const ADMINISTER: Self = Self(Cow::Borrowed("administer"));
 
     /// Every act about cases and what surrounds them; [`super::Gate::decide_case`] answers these and no other.
-    pub const OF_CASES: [Self; 30] = [
+    pub const OF_CASES: [Self; 31] = [
         Self::ASSIGN,
         Self::READ_CASE,
         Self::READ_EVIDENCE,
@@ -124,6 +126,7 @@ impl Act {
         Self::DISPUTE_RECORD,
         Self::ANSWER_DISPUTE,
         Self::REQUEST_RECORDS,
+        Self::DROP_REQUEST,
         Self::EXPORT_WORK,
         Self::IMPORT_RESULTS,
         Self::VOTE,

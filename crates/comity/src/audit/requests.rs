@@ -367,7 +367,7 @@ mod tests {
             disclosure: 0,
             permit: 0,
         };
-        let dropped = (MONDAY, Event::RecordsDropped { run: "look-up-1".to_owned() });
+        let dropped = (MONDAY, Event::RecordsDropped { run: "look-up-1".to_owned(), permit: None });
         let says = |run: &str| what(&read(&key(1), &[dropped.clone(), (MONDAY, of(run))]));
         let given_up = |wrong: &String| wrong.contains("which was given up before it");
         assert!(says("look-up-1").iter().any(given_up));

@@ -112,7 +112,13 @@ impl Words {
         let mut node = open_node(self.which.places(), clock, program).await?;
         let officer = self.which.officer(&self.officer).await?;
         let given_up = give_up(program, &mut node, &officer, name, printer);
-        let report = Box::pin(given_up).await?;
+        let report = match Box::pin(given_up).await? {
+            Ok(report) => report,
+            Err(refusal) => {
+                printer.refusal(&refusal);
+                return Ok(Done::Refused);
+            }
+        };
         printer.json(&serde_json::json!({
             "given_up": report.run, "report": shown(&node.places.report(&report.run)),
         }));

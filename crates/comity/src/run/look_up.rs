@@ -17,7 +17,7 @@ use crate::program::Program;
 use crate::register::{self, Register, Unbegun};
 use crate::report::Report;
 use crate::{Error, summary};
-use agreement::{Act, By, CaseRequest, CycleId, OfficerRole, RecordsAsked, Refusal, RegisterKey};
+use agreement::{Act, By, CaseRequest, CycleId, RecordsAsked, Refusal, RegisterKey};
 use casework::{Actor, Asked, Drafts, Run, RunState, Store as _};
 
 pub use crate::register::{DAYS, MOST_MATTERS, MOST_PERSONS, since};
@@ -227,29 +227,27 @@ impl Running<'_> {
 }
 
 /// Gives up a look-up that was broken off: what it found and had not released is disclosed to nobody, and the matter is over.
-/// Whoever could have asked may do so, for one who is not there any more; it takes no leave, since nothing is opened.
+/// Whoever could have asked may do so, for one who is not there any more. The gate says whether the officer could have, though the
+/// agreement has ended or a stay stands: nothing is opened.
 ///
 /// # Errors
-/// No such look-up waits, the officer lacks the role, or the world failed.
+/// No such look-up waits, or the world failed.
 pub async fn give_up(
     program: &Program,
     node: &mut Node,
     officer: &Officer,
     name: &str,
     watch: &mut dyn Watch,
-) -> Result<Report, Error> {
-    if !officer.roles.contains(&OfficerRole::Verifier) {
-        return Err(Error::MayNotGiveUp { officer: officer.id.to_string() });
-    }
-    if let Some(why) = node.ledger_fault() {
-        return Err(Error::NoLedger { why: why.to_owned() });
-    }
+) -> Result<Result<Report, Refusal>, Error> {
+    let permit = match may_give_up(program, node, officer).await? {
+        Answer::Permitted(_, entry) => entry,
+        Answer::Refused(refusal) => return Ok(Err(refusal)),
+    };
     let runs = node.store.runs().await?;
     let waits = |run: &&Run| run.id == name && run.state == RunState::Planned;
     let not_broken_off = || Error::NotBrokenOff { run: name.to_owned() };
     let begun = runs.iter().find(waits).ok_or_else(not_broken_off)?;
     let asked = begun.asked().ok_or_else(not_broken_off)?;
-    node.drain().await?;
     let (cycle, files) = (begun.cycle.parse()?, asked.cycle.parse()?);
     let mut run = Running::new(program, node, &files, watch).await?;
     (run.cycle, run.asked) = (&cycle, Some(asked));
@@ -257,12 +255,26 @@ pub async fn give_up(
     let (commitments, openings) = commit(&[("by", by)])?;
     // An opening without its entry opens nothing. The entry itself is one with what it says.
     run.node.store.note_opened(&openings, &Drafts::none()).await?;
-    let event = Event::RecordsDropped { run: begun.id.clone() };
+    let event = Event::RecordsDropped { run: begun.id.clone(), permit: Some(permit) };
     let why = "the look-up was given up";
     let report = run.close_rest(begun.clone(), why, vec![(event, commitments)]).await?;
     // A register that is lost is no reason to keep it open. Should this fail, the next look-up tells it.
     let _ = register::tell(program, node).await;
-    Ok(report)
+    Ok(Ok(report))
+}
+
+/// Asks the gate whether an officer may give a look-up up.
+async fn may_give_up(
+    program: &Program,
+    node: &mut Node,
+    officer: &Officer,
+) -> Result<Answer, Error> {
+    let (recipient, _) = program.recipient()?;
+    let by = By::Officer { id: officer.id.clone(), roles: officer.roles.clone() };
+    let (agreement, purpose) = (program.agreement(), program.purpose()?);
+    let request = CaseRequest::new(agreement, Act::DROP_REQUEST, recipient, purpose, by);
+    let filed = node.with_stays(&program.filed).await?;
+    node.decide_case(request, &filed).await
 }
 
 /// Opens the register that a program's look-ups are counted in, holds it to what the program has entered, and tells it which of

@@ -131,7 +131,8 @@ pub const ROUTES: &[Route] = &[
     // Persons who are named one by one.
     get("/look-ups", VERIFY),
     post("/look-ups", VERIFY),
-    post("/look-ups/{id}/give-up", VERIFY),
+    // Who may not is refused by the gate, which records it.
+    post("/look-ups/{id}/give-up", Who::Officers),
     // Those who live in another system.
     get("/work-lists", OUT_AND_IN),
     post("/work-lists", OUT_AND_IN),

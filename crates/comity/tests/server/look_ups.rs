@@ -158,6 +158,10 @@ async fn what_cannot_be_read_is_said_beside_its_field_and_what_lacks_something_i
     assert!(place.app.store().runs().await.unwrap().iter().all(|run| run.asked().is_none()));
 }
 
+async fn store_state(place: &Place) -> RunState {
+    place.app.store().run("look-up-1").await.unwrap().unwrap().state
+}
+
 /// Stops once everything is planned.
 #[derive(Default)]
 struct Stopping {
@@ -211,6 +215,15 @@ async fn what_was_broken_off_is_given_up_in_the_console() {
     let fields = [("csrf", csrf.as_str())];
     let other = place.post(&mut verifier, "/look-ups/look-up-2/give-up", &fields).await;
     assert_eq!(other.status, StatusCode::NOT_FOUND, "{}", other.body);
+    let mut reviewer = place.browser("reviewer").await;
+    let theirs = place.get(&mut reviewer, "/cases").await.csrf();
+    let theirs = [("csrf", theirs.as_str())];
+    let refused = place.post(&mut reviewer, "/look-ups/look-up-1/give-up", &theirs).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.body);
+    assert!(refused.body.contains("role-drop-request"), "the gate refuses it: {}", refused.body);
+    let recorded = place.app.node().await.decisions().last().map(|last| last.act.clone());
+    assert_eq!(recorded.as_deref(), Some("drop_request"));
+    assert_eq!(store_state(place).await, RunState::Planned, "it still waits");
     let dropped = place.post(&mut verifier, "/look-ups/look-up-1/give-up", &fields).await;
     assert_eq!(dropped.status, StatusCode::SEE_OTHER, "{}", dropped.body);
     let page = place.get(&mut verifier, "/look-ups").await;

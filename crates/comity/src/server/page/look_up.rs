@@ -266,7 +266,7 @@ pub(super) async fn give_up(
     match dropped.await? {
         Err(crate::Error::NotBrokenOff { .. }) => Err(Error::NotFound),
         dropped => {
-            let report = dropped?;
+            let report = dropped?.map_err(|refusal| Error::Refused(Box::new(refusal)))?;
             Ok(done("/look-ups", &format!("{} is given up.", report.run)))
         }
     }
