@@ -1,15 +1,22 @@
-//! Backup and restore of a node: the case store, the ledger, its public key and the reports, in one folder.
+//! Backup and restore of a node: the case store, the ledger, its public key and the reports, and the recipient's register of
+//! requests as it stands, in one folder.
 //!
 //! Keys are in no backup, neither the ledger's nor the case store's: what is destroyed by destroying its key stays
 //! destroyed, whatever is restored. They lie under `keys/` and are kept elsewhere by whoever runs the node. The anchor
 //! is not in it either: it is there to say that a ledger was put back to an earlier state.
 //!
-//! Store and ledger are copied while the ledger is held, so that what the store says was recorded is in the copy.
+//! Store and ledger are copied while the ledger is held, so that what the store says was recorded is in the copy; the register
+//! after them, while it is held, so that what the store says was entered is in that. The register is the recipient's other
+//! programs' too: it is put back only where there is none, and one that is there stays as it is.
 
 use crate::node::{Node, Places, make_private};
+use crate::program::Program;
+use crate::register::{self, Register};
 use crate::summary::hex;
 use crate::{Error, program};
-use casework::Database;
+use agreement::RegisterKey;
+use casework::{Database, Store as _};
+use ledger::{Checkpoint, Directory, Signer, Verifier};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
@@ -21,6 +28,9 @@ use std::path::{Path, PathBuf};
 const CONTENTS: &str = "contents.json";
 /// The name of the case store's copy.
 const CASEWORK: &str = "casework.sqlite";
+
+/// The folder of the register's copy.
+const REGISTER: &str = "requests";
 
 /// What a backup holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,15 +44,40 @@ pub struct Contents {
     pub entries: u64,
     /// The root of its tree.
     pub root: String,
+    /// The register of requests; none where no look-up of the program was counted in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub register: Option<Copied>,
     /// SHA-256 of each file, by its path in the folder.
     pub files: BTreeMap<String, String>,
+}
+
+/// A register of requests as it was copied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Copied {
+    /// Its public key.
+    pub key: RegisterKey,
+    /// How many entries it had.
+    pub entries: u64,
+    /// The root of its tree.
+    pub root: String,
+}
+
+/// What became of a register of requests that a backup holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PutBack {
+    /// There was none, and it was put there.
+    Restored,
+    /// One is there that goes on from the backup's, or is the same: it stays as it is.
+    Kept,
 }
 
 /// Makes a backup in a folder that is empty or not there.
 ///
 /// # Errors
 /// The folder holds something, the ledger is held by another process, or something cannot be read or written.
-pub async fn backup(node: &mut Node, to: &Path) -> Result<Contents, Error> {
+pub async fn backup(program: &Program, node: &mut Node, to: &Path) -> Result<Contents, Error> {
     // What waits is brought to the ledger first, so that both agree on as much as can be.
     node.drain().await?;
     let Some(checkpoint) = node.checkpoint() else {
@@ -58,7 +93,9 @@ pub async fn backup(node: &mut Node, to: &Path) -> Result<Contents, Error> {
         let name = report.file_name().unwrap_or_default();
         copy_file(&report, &to.join(name))?;
     }
+    let register = copy_register(program, node, &to.join(REGISTER)).await?;
     let contents = Contents {
+        register,
         made_at: node.now().to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         entries,
@@ -71,15 +108,95 @@ pub async fn backup(node: &mut Node, to: &Path) -> Result<Contents, Error> {
     Ok(contents)
 }
 
+/// Copies the register that a program's look-ups are counted in, as far as it has one, while nobody enters anything there.
+async fn copy_register(program: &Program, node: &Node, to: &Path) -> Result<Option<Copied>, Error> {
+    let runs = node.store.runs().await?;
+    let has_entered =
+        runs.iter().any(|run| run.asked().is_some_and(|asked| asked.entered.is_some()));
+    if Register::key_at_hand(program, &node.places)?.is_none() && !has_entered {
+        return Ok(None);
+    }
+    let register = match Register::open(program, &node.places).await {
+        // Its key is there, and it was never begun.
+        Err(Error::RegisterNotBegun { .. }) if !has_entered => return Ok(None),
+        opened => opened?,
+    };
+    // What is put back must hold all that the store says was entered, and a copy of one that doesn't is of no use.
+    register.hold_to(node, &runs).await?;
+    let place = Places::under(register.folder());
+    make_private(to)?;
+    copy_folder(&place.ledger(), &to.join("ledger"))?;
+    copy_file(&place.ledger_key(), &to.join("ledger.vkey"))?;
+    let (entries, root) = register.state();
+    Ok(Some(Copied { key: register.key().clone(), entries, root }))
+}
+
+/// Reads a backup's list of contents.
+///
+/// # Errors
+/// The backup is not whole.
+pub fn contents_of(from: &Path) -> Result<Contents, Error> {
+    let contents = read_contents(from)?;
+    if digests(from)? != contents.files {
+        return Err(Error::BackupDamaged { path: from.to_owned() });
+    }
+    Ok(contents)
+}
+
+/// Puts the register of requests of a backup back where there is none; its keys have to be in their place already. One that is
+/// there is the recipient's other programs' too, and is never written over: it has to hold all that the backup's holds.
+///
+/// # Errors
+/// Another register is there, or an older one; there are no keys; or something cannot be read or written.
+pub fn restore_register(place: &Places, from: &Path, copied: &Copied) -> Result<PutBack, Error> {
+    let from = from.join(REGISTER);
+    let is_another = |found: Option<String>| Error::OtherRegister {
+        path: place.root().to_owned(),
+        found: found.unwrap_or_default(),
+        wanted: copied.key.to_string(),
+    };
+    if place.ledger().join("checkpoint").exists() {
+        let found = register::key_in(place)?;
+        if found.as_ref() != Some(&copied.key) {
+            return Err(is_another(found.map(String::from)));
+        }
+        let key = Verifier::parse(copied.key.as_str())?;
+        let held = program::read(&from.join("ledger").join("checkpoint"))?;
+        let held = Checkpoint::open(held.as_bytes(), &key)?;
+        let folder = Directory::new(place.ledger());
+        return match ledger::audit::bytes(&folder, &key, &[held])? {
+            ledger::Outcome::Sound(_) => Ok(PutBack::Kept),
+            ledger::Outcome::Unsound(_) => {
+                let entries = copied.entries;
+                Err(Error::RegisterNotContinued { path: place.root().to_owned(), entries })
+            }
+        };
+    }
+    let officers = register::officers_secret(place);
+    for key in [place.ledger_secret(), officers] {
+        if !key.exists() {
+            return Err(Error::NoKeys { path: key });
+        }
+    }
+    let signer = Signer::parse(program::read(&place.ledger_secret())?.trim())?;
+    let own = signer.verifier().to_string();
+    if own != copied.key.as_str() {
+        return Err(is_another(Some(own)));
+    }
+    make_private(place.root())?;
+    copy_folder(&from.join("ledger"), &place.ledger())?;
+    if !place.ledger_key().exists() {
+        copy_file(&from.join("ledger.vkey"), &place.ledger_key())?;
+    }
+    Ok(PutBack::Restored)
+}
+
 /// Puts a backup back where there is neither case store nor ledger. The keys have to be in their place already.
 ///
 /// # Errors
 /// The backup is not whole, there is something in its place, there are no keys, or something cannot be written.
 pub async fn restore(places: &Places, from: &Path) -> Result<Contents, Error> {
-    let contents = read_contents(from)?;
-    if digests(from)? != contents.files {
-        return Err(Error::BackupDamaged { path: from.to_owned() });
-    }
+    let contents = contents_of(from)?;
     let reports = reports(from)?;
     let beside = |report: &PathBuf| places.root().join(report.file_name().unwrap_or_default());
     let own = [places.casework(), places.ledger().join("checkpoint"), places.ledger_key()];

@@ -311,7 +311,9 @@ pub enum Error {
         matter: u64,
     },
     /// A request was permitted and could not be entered in the register of requests.
-    #[error("the request was not entered in the register of requests: the ledger could not be written when it was to be opened")]
+    #[error(
+        "the request was not entered in the register of requests: the ledger could not be written when it was to be opened"
+    )]
     RequestNotEntered,
     /// The key under which a register marks officers is not there.
     #[error("the register of requests has lost `{}`, under which it marks officers", path.display())]
@@ -330,6 +332,14 @@ pub enum Error {
     BackupDamaged {
         /// The backup's folder.
         path: PathBuf,
+    },
+    /// A register of requests does not go on from the one that a backup holds: it is older, or another history.
+    #[error("the register of requests in `{}` does not hold the {entries} entries of the backup's", path.display())]
+    RegisterNotContinued {
+        /// The folder.
+        path: PathBuf,
+        /// How many entries the backup's has.
+        entries: u64,
     },
     /// There are no keys where a backup is to be restored.
     #[error("there are no keys in `{}`", path.display())]
@@ -630,6 +640,10 @@ impl Error {
             Error::OtherRegister { .. } | Error::RegisterBehind { .. } => fixed(
                 "put the register back as it last was; if it is lost, begin another once 90 days have passed since the last look-up and \
                  no matter is open",
+            ),
+            Error::RegisterNotContinued { .. } => fixed(
+                "nothing of it was written over: find out which of the two is right; to take the backup's, move the folder's `ledger` \
+                 away first",
             ),
             Error::RequestNotEntered => fixed("ask again; nobody was looked up"),
             Error::OfficersSecretGone { .. } => {

@@ -64,13 +64,8 @@ impl Program {
     /// # Errors
     /// Everything that is wrong with agreement and schedule, at once; or a file that cannot be read.
     pub fn load(folder: &Path, places: &Places, clock: &Clock) -> Result<Program, Error> {
-        let drafted = read_agreement(folder, "agreement.toml")?;
+        let (drafted, schedule) = read_terms(folder)?;
         clock.is_for(drafted.environment)?;
-        let schedule_path = folder.join("schedule.toml");
-        let annexes = read_annexes(folder)?;
-        let schedule =
-            Schedule::read(&read(&schedule_path)?, &shown(&schedule_path), &drafted, &annexes)
-                .map_err(|problems| Error::Problems { problems })?;
         let engine = Engine::load(folder, &drafted)?;
         let mut filed = if drafted.demonstration {
             demonstration(folder, &drafted, &schedule, places, clock)?
@@ -222,6 +217,15 @@ impl Engine {
             }),
         }
     }
+}
+
+/// Reads agreement and schedule of a folder.
+pub(crate) fn read_terms(folder: &Path) -> Result<(Agreement, Schedule), Error> {
+    let agreement = read_agreement(folder, "agreement.toml")?;
+    let path = folder.join("schedule.toml");
+    let annexes = read_annexes(folder)?;
+    let schedule = Schedule::read(&read(&path)?, &shown(&path), &agreement, &annexes);
+    Ok((agreement, schedule.map_err(|problems| Error::Problems { problems })?))
 }
 
 /// Reads the agreement of a folder.

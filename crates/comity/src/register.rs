@@ -213,6 +213,12 @@ impl Register {
         self.places.root().to_owned()
     }
 
+    /// Returns how many entries it has, and the root of its tree.
+    pub(crate) fn state(&self) -> (u64, String) {
+        let checkpoint = self.log.checkpoint();
+        (checkpoint.size, checkpoint.root.to_string())
+    }
+
     /// Returns what was asked, by the number of the matter.
     pub fn matters(&self) -> &BTreeMap<u64, Matter> {
         &self.matters
@@ -412,7 +418,8 @@ pub(crate) fn problems(
     file: &Path,
 ) -> Result<Vec<Problem>, Error> {
     let caseload = agreement.record_sets.iter().find(|set| set.caseload_id.is_some());
-    let Some(recipient) = caseload.map(|set| &set.owner).filter(|_| !agreement.demonstration) else {
+    let Some(recipient) = caseload.map(|set| &set.owner).filter(|_| !agreement.demonstration)
+    else {
         return Ok(Vec::new());
     };
     let mut found = Vec::new();
@@ -444,7 +451,10 @@ pub(crate) fn problems(
                 "the register of requests in `{named}` has the key `{at_hand}`, and the agreement names `{agreed}`: look-ups are \
                  refused"
             );
-            add(what, "name the folder of the register that was agreed on; another takes a new agreement");
+            add(
+                what,
+                "name the folder of the register that was agreed on; another takes a new agreement",
+            );
         }
         (Some(_), _) => {}
     }
@@ -465,6 +475,19 @@ pub(crate) fn key_in(place: &Places) -> Result<Option<RegisterKey>, Error> {
     Ok(Some(crate::program::read(&key)?.trim().parse()?))
 }
 
+/// Returns where the register of a program's folder is, without making anything there; none where the schedule names none.
+///
+/// # Errors
+/// Agreement or schedule cannot be read.
+pub(crate) fn place_of(folder: &Path, places: &Places) -> Result<Option<Places>, Error> {
+    let (agreement, schedule) = program::read_terms(folder)?;
+    Ok(match &schedule.requests {
+        Some(named) => Some(Places::under(folder.join(named))),
+        None if agreement.demonstration => Some(beside(places)),
+        None => None,
+    })
+}
+
 /// Returns where a demonstration's register is that no schedule names.
 pub(crate) fn beside(places: &Places) -> Places {
     Places::under(places.root().join("requests"))
@@ -476,7 +499,7 @@ fn is_begun(places: &Places) -> bool {
 }
 
 /// Returns where the key lies that officers are marked under. It comes after the register itself, and so shows that one was begun.
-fn officers_secret(places: &Places) -> PathBuf {
+pub(crate) fn officers_secret(places: &Places) -> PathBuf {
     places.root().join("keys").join("officers.secret")
 }
 

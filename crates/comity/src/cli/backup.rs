@@ -1,4 +1,4 @@
-//! `comity backup`: copies case store and ledger into a folder, without any key.
+//! `comity backup`: copies case store, ledger and the register of requests into a folder, without any key.
 
 use super::{Done, Which, shown};
 use crate::Error;
@@ -17,16 +17,21 @@ pub(super) struct Words {
 
 impl Words {
     pub(super) async fn carry_out(self, clock: &Clock, printer: &Printer) -> Result<Done, Error> {
-        let (_, mut node) = self.which.open(clock).await?;
-        let contents = crate::backup::backup(&mut node, &self.to).await?;
+        let (program, mut node) = self.which.open(clock).await?;
+        let contents = crate::backup::backup(&program, &mut node, &self.to).await?;
         printer.json(&contents);
         let files = thousands(contents.files.len() as u64);
         printer.labelled("backup", &format!("{files} files in {}", shown(&self.to)));
         printer.labelled("ledger", &format!("{} entries", thousands(contents.entries)));
+        if let Some(register) = &contents.register {
+            let entries = thousands(register.entries);
+            let text = format!("{entries} entries of all programs of the recipient, as of now");
+            printer.wrapped("register  ", &text);
+        }
         printer.wrapped(
             "note      ",
-            "no key is in it: keep a copy of the folder `keys` in another place, and a new one whenever a key is \
-             changed or destroyed",
+            "no key is in it: keep a copy of the folder `keys` in another place, the register's too, and a new one whenever a \
+             key is changed or destroyed",
         );
         Ok(Done::Well)
     }

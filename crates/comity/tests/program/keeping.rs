@@ -26,7 +26,7 @@ async fn run_and_backed_up() -> (Place, TempDir) {
     place.done(at(0)).await;
     let copy = TempDir::new().unwrap();
     let mut node = place.node(at(5)).await;
-    let contents = backup(&mut node, copy.path()).await.unwrap();
+    let contents = backup(&place.program(at(5)), &mut node, copy.path()).await.unwrap();
     assert_eq!(contents.entries, place.audit().entries);
     (place, copy)
 }
@@ -134,7 +134,7 @@ async fn a_backup_goes_over_nothing_that_is_there_and_nowhere_without_keys() {
     let restored = restore(&Places::under(elsewhere.path().join("out")), copy.path()).await;
     assert!(matches!(restored, Err(Error::NoKeys { .. })), "{restored:?}");
     let mut node = place.node(at(6)).await;
-    let again = backup(&mut node, copy.path()).await;
+    let again = backup(&place.program(at(5)), &mut node, copy.path()).await;
     assert!(matches!(again, Err(Error::ThereAlready { .. })), "{again:?}");
 }
 
@@ -335,7 +335,7 @@ async fn a_run_on_a_server_is_the_run_in_a_file_and_its_backup_goes_into_either(
     assert!(!on_a_server.places().casework().exists());
     let copy = TempDir::new().unwrap();
     let mut node = on_a_server.node(at(5)).await;
-    backup(&mut node, copy.path()).await.unwrap();
+    backup(&on_a_server.program(at(5)), &mut node, copy.path()).await.unwrap();
     drop(node);
     let audit = on_a_server.audit();
     // The server is lost, and the program goes on with a file.

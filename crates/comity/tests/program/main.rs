@@ -21,6 +21,7 @@ mod look_up;
 mod place;
 mod quorum;
 mod register;
+mod register_backup;
 mod release;
 mod reversals;
 mod silence;

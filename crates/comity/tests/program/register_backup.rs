@@ -1,0 +1,160 @@
+//! The register of requests in a backup: it comes back where it was lost, and never over one that has grown since.
+
+use super::look_up::{asked, complete, id_of, piloted_counting_in, rows, verifier, watched};
+use super::place::{Nobody, Place, at};
+use super::register::{audited, copy_all};
+use comity::Error;
+use comity::audit::hold_against;
+use comity::backup::{Contents, Copied, PutBack, backup, contents_of, restore_register};
+use comity::node::Places;
+use comity::register::Register;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A program that has asked about one person, its register, and a backup of both.
+struct BackedUp {
+    folder: TempDir,
+    place: Place,
+    rows: Vec<Vec<String>>,
+    contents: Contents,
+}
+
+impl BackedUp {
+    async fn made() -> BackedUp {
+        let folder = TempDir::new().unwrap();
+        let place = piloted_counting_in(&folder.path().join("requests")).await;
+        let program = place.program(at(1));
+        Register::begin(&program, &place.places()).await.unwrap();
+        let rows: Vec<Vec<String>> = complete(&place).into_values().collect();
+        ask(&place, &rows[0], 2).await;
+        let mut node = place.node(at(3)).await;
+        let contents = backup(&program, &mut node, &folder.path().join("backup")).await.unwrap();
+        drop(node);
+        BackedUp { folder, place, rows, contents }
+    }
+
+    fn register(&self) -> PathBuf {
+        self.folder.path().join("requests")
+    }
+
+    fn backup(&self) -> PathBuf {
+        self.folder.path().join("backup")
+    }
+
+    fn copied(&self) -> &Copied {
+        self.contents.register.as_ref().unwrap()
+    }
+
+    fn put_back(&self) -> Result<PutBack, Error> {
+        restore_register(&Places::under(self.register()), &self.backup(), self.copied())
+    }
+
+    /// Takes away what a lost disk would have held: all but the keys and the anchor, which are kept elsewhere.
+    fn lose(&self) {
+        fs::remove_dir_all(self.register().join("ledger")).unwrap();
+        fs::remove_file(self.register().join("ledger.vkey")).unwrap();
+    }
+}
+
+async fn ask(place: &Place, row: &Vec<String>, minute: i64) -> String {
+    id_of(&asked(place, &verifier("dana"), &rows(place, [row]), at(minute)).await)
+}
+
+fn holds(folder: &Path, text: &str) -> bool {
+    fs::read_dir(folder).unwrap().any(|item| {
+        let path = item.unwrap().path();
+        if path.is_dir() {
+            return holds(&path, text);
+        }
+        let bytes = fs::read(path).unwrap();
+        bytes.windows(text.len()).any(|part| part == text.as_bytes())
+    })
+}
+
+#[tokio::test]
+async fn the_register_of_requests_comes_back_from_a_backup_and_goes_on_and_no_key_is_in_it() {
+    let made = Box::pin(BackedUp::made()).await;
+    assert_eq!(made.copied().entries, 1);
+    assert_eq!(made.contents, contents_of(&made.backup()).unwrap());
+    for key in ["ledger.secret", "officers.secret"] {
+        let key = fs::read_to_string(made.register().join("keys").join(key)).unwrap();
+        assert!(!holds(&made.backup(), key.trim()));
+    }
+    let before = audited(&Places::under(made.register()));
+    made.lose();
+    assert_eq!(made.put_back().unwrap(), PutBack::Restored);
+    let after = audited(&Places::under(made.register()));
+    assert_eq!((&after.root, &after.proved), (&before.root, &before.proved));
+    let mut program = made.place.audit();
+    hold_against(&mut program, &after);
+    assert!(program.is_sound(), "{program:#?}");
+    assert_eq!(ask(&made.place, &made.rows[1], 4).await, "look-up-2");
+    // A backup in which a file of the register was changed is none.
+    fs::write(made.backup().join("requests/ledger/checkpoint"), "another").unwrap();
+    let damaged = contents_of(&made.backup());
+    assert!(matches!(damaged, Err(Error::BackupDamaged { .. })), "{damaged:?}");
+}
+
+#[tokio::test]
+async fn a_register_that_has_grown_since_stays_and_an_older_or_another_one_is_not_written_over() {
+    let made = Box::pin(BackedUp::made()).await;
+    assert_eq!(made.put_back().unwrap(), PutBack::Kept, "it is the same");
+    ask(&made.place, &made.rows[1], 4).await;
+    assert_eq!(made.put_back().unwrap(), PutBack::Kept, "it has grown");
+    assert_eq!(audited(&Places::under(made.register())).entries, 2);
+    let grown = made.folder.path().join("grown");
+    copy_all(&made.register(), &grown);
+    // One that was put back over what was lost since is found by the anchor, and nobody is looked up.
+    made.lose();
+    assert_eq!(made.put_back().unwrap(), PutBack::Restored);
+    let named = rows(&made.place, [&made.rows[2]]);
+    let error = watched(&made.place, &verifier("dana"), &named, at(5), &mut Nobody).await;
+    assert!(
+        matches!(error, Err(Error::Ledger(ledger::Error::RolledBack { size: 1, anchored: 2 }))),
+        "{error:?}"
+    );
+    // One that lacks what the backup holds is neither taken nor written over.
+    let later = made.folder.path().join("later");
+    fs::remove_dir_all(made.register()).unwrap();
+    copy_all(&grown, &made.register());
+    let program = made.place.program(at(5));
+    let mut node = made.place.node(at(5)).await;
+    let contents = backup(&program, &mut node, &later).await.unwrap();
+    drop(node);
+    fs::remove_dir_all(made.register().join("ledger")).unwrap();
+    copy_all(&made.backup().join("requests/ledger"), &made.register().join("ledger"));
+    let place = Places::under(made.register());
+    let older = restore_register(&place, &later, contents.register.as_ref().unwrap());
+    assert!(matches!(older, Err(Error::RegisterNotContinued { entries: 2, .. })), "{older:?}");
+    assert_eq!(audited(&place).entries, 1, "nothing was written over");
+    // Nor is another recipient's.
+    let elsewhere = Places::under(made.folder.path().join("elsewhere"));
+    let party = "housing".parse().unwrap();
+    let other = Register::begin_for(&party, agreement::Environment::Test, elsewhere.clone()).await;
+    drop(other.unwrap());
+    let other = restore_register(&elsewhere, &made.backup(), made.copied());
+    assert!(matches!(other, Err(Error::OtherRegister { .. })), "{other:?}");
+    // And where its keys are not, it would be of no use.
+    let nowhere = Places::under(made.folder.path().join("nowhere"));
+    let without = restore_register(&nowhere, &made.backup(), made.copied());
+    assert!(matches!(without, Err(Error::NoKeys { .. })), "{without:?}");
+    assert!(!nowhere.root().exists());
+}
+
+#[tokio::test]
+async fn a_backup_is_refused_where_the_register_lacks_what_the_program_has_entered() {
+    let made = Box::pin(BackedUp::made()).await;
+    ask(&made.place, &made.rows[1], 4).await;
+    for folder in ["ledger", "anchor"] {
+        fs::remove_dir_all(made.register().join(folder)).unwrap();
+    }
+    copy_all(&made.backup().join("requests/ledger"), &made.register().join("ledger"));
+    copy_all(&made.backup().join("requests/ledger"), &made.register().join("anchor"));
+    let program = made.place.program(at(5));
+    let mut node = made.place.node(at(5)).await;
+    let again = made.folder.path().join("again");
+    let behind = backup(&program, &mut node, &again).await;
+    assert!(matches!(behind, Err(Error::RegisterBehind { matter: 1, .. })), "{behind:?}");
+    assert!(contents_of(&again).is_err(), "there is no list of contents, and so no backup");
+}
