@@ -507,12 +507,12 @@ fn an_unknown_key_in_the_agreement_or_the_schedule_is_named_with_its_line() {
         |desk| desk.edit(AGREEMENT, "[pilot]", "[pilot]\nsize = 3"),
         1,
         &expect![[r"
-        --- standard error
-        error: benefits/agreement.toml:129:1: `pilot.size` is unknown
-          remove it; known here: `sample`, `bound_percent`, `confidence_percent`
-        hint: `comity check FILE` lists them again, each with its remedy
-        --- exit code 1
-    "]],
+            --- standard error
+            error: benefits/agreement.toml:130:1: `pilot.size` is unknown
+              remove it; known here: `sample`, `bound_percent`, `confidence_percent`
+            hint: `comity check FILE` lists them again, each with its remedy
+            --- exit code 1
+        "]],
     );
     stops_too(
         |desk| desk.edit(SCHEDULE, "as_of =", "asof = 2027-03-31\nas_of ="),
@@ -611,7 +611,7 @@ fn a_place_that_cannot_be_written_at_all_refuses_the_run() {
     assert_eq!(said.code, 2);
     expect![[r"
         --- standard error
-        error: `benefits/work` cannot be written: File exists (os error 17)
+        error: `benefits/work/requests/keys/ledger.secret` cannot be written: Not a directory (os error 20)
         hint: check that the folder exists, that you may write to it, and that the disk has room
         --- exit code 2
     "]]

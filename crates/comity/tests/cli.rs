@@ -476,12 +476,13 @@ fn check_finds_nothing_to_mend_in_the_worked_example() {
     check(
         &desk.call("check benefits"),
         &expect![[r"
-        check     nothing is missing or wrong
-        agreement sha256:<digest>
-        register  family-support counts its look-ups in
-        recipe    sha256:<digest>
-        --- exit code 0
-    "]],
+            check     nothing is missing or wrong
+            agreement sha256:<digest>
+            register  family-support counts its look-ups in
+                      family-support.comity.example/requests-test+1a220e93+Ad4UvblFTSEifAlCduPEd28upiYwFccItZaYUoiN38DH
+            recipe    sha256:<digest>
+            --- exit code 0
+        "]],
     );
     assert_eq!(desk.call("check benefits --json").json()["problems"], serde_json::json!([]));
     check(
