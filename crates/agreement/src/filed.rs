@@ -351,7 +351,7 @@ impl Annex {
             add("key", what, None, "make a key for the agreement's environment");
         }
         let registers = agreement.parties.iter().filter_map(|party| party.requests_key.as_ref());
-        let public = self.party.requests_key.as_ref().map(|key| key.public());
+        let public = self.party.requests_key.as_ref().map(crate::register::RegisterKey::public);
         if public.is_some() && registers.into_iter().any(|key| Some(key.public()) == public) {
             let what = "`party.requests_key` is the register of another party".to_owned();
             let remedy = "each recipient counts its look-ups in a register of its own";

@@ -239,15 +239,15 @@ pub async fn give_up(
     name: &str,
     watch: &mut dyn Watch,
 ) -> Result<Result<Report, Refusal>, Error> {
-    let permit = match may_give_up(program, node, officer).await? {
-        Answer::Permitted(_, entry) => entry,
-        Answer::Refused(refusal) => return Ok(Err(refusal)),
-    };
     let runs = node.store.runs().await?;
     let waits = |run: &&Run| run.id == name && run.state == RunState::Planned;
     let not_broken_off = || Error::NotBrokenOff { run: name.to_owned() };
     let begun = runs.iter().find(waits).ok_or_else(not_broken_off)?;
     let asked = begun.asked().ok_or_else(not_broken_off)?;
+    let permit = match may_give_up(program, node, officer).await? {
+        Answer::Permitted(_, entry) => entry,
+        Answer::Refused(refusal) => return Ok(Err(refusal)),
+    };
     let (cycle, files) = (begun.cycle.parse()?, asked.cycle.parse()?);
     let mut run = Running::new(program, node, &files, watch).await?;
     (run.cycle, run.asked) = (&cycle, Some(asked));

@@ -33,8 +33,8 @@ impl Two {
     async fn piloted() -> Two {
         let temporary = TempDir::new().unwrap();
         let folder = temporary.path().join("requests");
-        let one = piloted_counting_in(&folder).await;
-        let other = piloted_counting_in(&folder).await;
+        let one = Box::pin(piloted_counting_in(&folder)).await;
+        let other = Box::pin(piloted_counting_in(&folder)).await;
         Register::begin(&one.program(at(1)), &one.places()).await.unwrap();
         Two { _folder: temporary, folder, one, other }
     }
@@ -152,7 +152,7 @@ async fn whoever_counts_holds_the_register_until_the_request_is_entered() {
 async fn a_register_is_never_begun_by_a_look_up_and_never_changed_for_another() {
     let temporary = TempDir::new().unwrap();
     let folder = temporary.path().join("requests");
-    let place = piloted_counting_in(&folder).await;
+    let place = Box::pin(piloted_counting_in(&folder)).await;
     let known = complete(&place);
     let named = rows(&place, known.values().take(1));
     let dana = verifier("dana");
@@ -334,7 +334,7 @@ async fn a_case_store_that_knows_nothing_of_a_matter_does_not_close_it_by_the_wa
 async fn a_look_up_can_be_given_up_though_its_register_is_lost() {
     let temporary = TempDir::new().unwrap();
     let folder = temporary.path().join("requests");
-    let place = piloted_counting_in(&folder).await;
+    let place = Box::pin(piloted_counting_in(&folder)).await;
     Register::begin(&place.program(at(1)), &place.places()).await.unwrap();
     let known = complete(&place);
     let chosen = held(&place, &known).await;

@@ -23,7 +23,7 @@ struct BackedUp {
 impl BackedUp {
     async fn made() -> BackedUp {
         let folder = TempDir::new().unwrap();
-        let place = piloted_counting_in(&folder.path().join("requests")).await;
+        let place = Box::pin(piloted_counting_in(&folder.path().join("requests"))).await;
         let program = place.program(at(1));
         Register::begin(&program, &place.places()).await.unwrap();
         let rows: Vec<Vec<String>> = complete(&place).into_values().collect();
@@ -102,7 +102,8 @@ async fn a_register_that_has_grown_since_stays_and_an_older_or_another_one_is_no
     assert_eq!(made.put_back().unwrap(), PutBack::Kept, "it is the same");
     ask(&made.place, &made.rows[1], 4).await;
     assert_eq!(made.put_back().unwrap(), PutBack::Kept, "it has grown");
-    assert_eq!(audited(&Places::under(made.register())).entries, 2);
+    let entered = audited(&Places::under(made.register())).entries;
+    assert!(entered > made.copied().entries, "{entered}");
     let grown = made.folder.path().join("grown");
     copy_all(&made.register(), &grown);
     // One that was put back over what was lost since is found by the anchor, and nobody is looked up.
@@ -111,7 +112,7 @@ async fn a_register_that_has_grown_since_stays_and_an_older_or_another_one_is_no
     let named = rows(&made.place, [&made.rows[2]]);
     let error = watched(&made.place, &verifier("dana"), &named, at(5), &mut Nobody).await;
     assert!(
-        matches!(error, Err(Error::Ledger(ledger::Error::RolledBack { size: 1, anchored: 2 }))),
+        matches!(error, Err(Error::Ledger(ledger::Error::RolledBack { size: 1, anchored })) if anchored == entered),
         "{error:?}"
     );
     // One that lacks what the backup holds is neither taken nor written over.
@@ -126,7 +127,10 @@ async fn a_register_that_has_grown_since_stays_and_an_older_or_another_one_is_no
     copy_all(&made.backup().join("requests/ledger"), &made.register().join("ledger"));
     let place = Places::under(made.register());
     let older = restore_register(&place, &later, contents.register.as_ref().unwrap());
-    assert!(matches!(older, Err(Error::RegisterNotContinued { entries: 2, .. })), "{older:?}");
+    assert!(
+        matches!(older, Err(Error::RegisterNotContinued { entries, .. }) if entries == entered),
+        "{older:?}"
+    );
     assert_eq!(audited(&place).entries, 1, "nothing was written over");
     // Nor is another recipient's.
     let elsewhere = Places::under(made.folder.path().join("elsewhere"));
@@ -155,6 +159,6 @@ async fn a_backup_is_refused_where_the_register_lacks_what_the_program_has_enter
     let mut node = made.place.node(at(5)).await;
     let again = made.folder.path().join("again");
     let behind = backup(&program, &mut node, &again).await;
-    assert!(matches!(behind, Err(Error::RegisterBehind { matter: 1, .. })), "{behind:?}");
+    assert!(matches!(behind, Err(Error::RegisterBehind { matter: 2, .. })), "{behind:?}");
     assert!(contents_of(&again).is_err(), "there is no list of contents, and so no backup");
 }
