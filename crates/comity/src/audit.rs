@@ -367,11 +367,9 @@ impl<'key> Reading<'key> {
                 self.of_run(index, &run);
                 match permit {
                     Some(permit) => self.under(index, at, permit, &Act::DROP_REQUEST, None),
-                    None => self.open.push(format!(
-                        "entry {index}: {run} was given up without a permit, by a version that asked for none"
-                    )),
+                    None => self.given_up_without_permit(index, &run),
                 }
-                self.requests.drops(run);
+                self.requests.drops(run, permit.is_some());
             }
             Event::ModelTrained { run, permit, .. } => {
                 self.under(index, at, permit, &Act::TRAIN, None);

@@ -35,8 +35,11 @@ impl Reading<'_> {
         if act == Act::DESTROY.as_str() {
             self.unspent.entry(agreement.clone()).or_default().push(index);
         }
-        let register =
-            if act == Act::REQUEST_RECORDS.as_str() { self.agreed_register(decided) } else { None };
+        let register = if act == Act::REQUEST_RECORDS.as_str() {
+            self.agreed_register(at, decided)
+        } else {
+            None
+        };
         self.permits.insert(index, Held { act, agreement, ends, register });
     }
 

@@ -49,6 +49,8 @@ pub(super) struct Reads {
     asked: Vec<Asked>,
     /// Look-ups that were given up.
     dropped: BTreeSet<String>,
+    /// One of them under a permit.
+    drops_by_permit: bool,
     ended: BTreeSet<String>,
     matters: Matters,
     persons: u64,
@@ -58,9 +60,10 @@ pub(super) struct Reads {
 }
 
 impl Reads {
-    /// A look-up was given up.
-    pub(super) fn drops(&mut self, run: String) {
+    /// A look-up was given up, under a permit or without one.
+    pub(super) fn drops(&mut self, run: String, by_permit: bool) {
         self.dropped.insert(run);
+        self.drops_by_permit |= by_permit;
     }
 
     /// A run ended, with leads or without.
@@ -97,6 +100,19 @@ impl Reading<'_> {
             self.wrong(index, what, remedy);
         }
         self.requests.asked.push(Asked { index, run, persons, second, entered });
+    }
+
+    /// A look-up was given up without a permit: by a version that asked for none, or, where an earlier one was given up under
+    /// one, by nobody who may.
+    pub(super) fn given_up_without_permit(&mut self, index: u64, run: &str) {
+        if self.requests.drops_by_permit {
+            let what = format!("{run} was given up without a permit, after others took one");
+            self.wrong(index, &what, "find out who gave it up, and ask again about those persons");
+        } else {
+            self.open.push(format!(
+                "entry {index}: {run} was given up without a permit, by a version that asked for none"
+            ));
+        }
     }
 
     /// Nothing goes out of a look-up that was given up.
@@ -147,8 +163,16 @@ impl Reading<'_> {
 
     /// Says what is proved of a register, and returns what it is held against programs by.
     pub(super) fn requests_end(&mut self, proved: &mut Vec<String>) -> Requests {
-        let Reads { asked, dropped: _, ended, matters, persons, agreed, as_agreed } =
-            std::mem::take(&mut self.requests);
+        let Reads {
+            asked,
+            dropped: _,
+            drops_by_permit: _,
+            ended,
+            matters,
+            persons,
+            agreed,
+            as_agreed,
+        } = std::mem::take(&mut self.requests);
         if as_agreed > 0 && self.wrong.is_empty() {
             proved.push(format!(
                 "each of {as_agreed} look-ups is counted in the register of requests that its permit says is the agreed one"
@@ -372,6 +396,21 @@ mod tests {
         let given_up = |wrong: &String| wrong.contains("which was given up before it");
         assert!(says("look-up-1").iter().any(given_up));
         assert!(!says("look-up-2").iter().any(given_up));
+    }
+
+    #[test]
+    fn a_look_up_is_given_up_without_a_permit_only_before_any_was_given_up_under_one() {
+        let dropped = |run: &str, permit: Option<u64>| {
+            (MONDAY, Event::RecordsDropped { run: run.to_owned(), permit })
+        };
+        let says = |events: &[(i64, Event)]| {
+            what(&read(&key(1), events))
+                .iter()
+                .any(|wrong| wrong.contains("without a permit, after"))
+        };
+        let (by_none, by_one) = (dropped("look-up-1", None), dropped("look-up-2", Some(0)));
+        assert!(!says(&[by_none.clone(), by_one.clone()]), "an older version asked for none");
+        assert!(says(&[by_one, by_none]));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::Error;
 use crate::audit::{Audited, Wrong, audit, audit_files, hold_against, hold_to_agreements};
 use crate::node::Places;
 use crate::printer::{Printer, thousands};
-use crate::program::{read, read_agreement, read_annexes};
+use crate::program::{read, read_agreement, read_filed};
 use crate::remote::Remote;
 use crate::web;
 use crate::witness::Certificates;
@@ -125,11 +125,11 @@ impl Words {
 
     /// Holds what look-ups were permitted on to the agreements that were signed.
     fn hold_to_the_agreements(&self, audited: &mut Audited) -> Result<(), Error> {
-        let mut signed = Vec::new();
+        let mut filed = Vec::new();
         for folder in &self.agreement {
-            signed.push((read_agreement(folder, "agreement.toml")?, read_annexes(folder)?));
+            filed.push(read_filed(folder, read_agreement(folder, "agreement.toml")?)?);
         }
-        hold_to_agreements(audited, &signed)
+        hold_to_agreements(audited, &filed)
     }
 
     /// Holds the ledger against the register that its look-ups are counted in, with those of the recipient's other programs.

@@ -5,7 +5,7 @@ use super::look_up::{
     asked, complete, held, id_of, of_run, piloted, piloted_counting_in, rows, verifier, watched,
 };
 use super::place::{Place, at, lift_stay, refused, staying_at};
-use agreement::{Agreement, OfficerId};
+use agreement::{Filed, OfficerId};
 use casework::{Judgement, RunState, Stage, Store as _};
 use comity::Error;
 use comity::audit::{Audited, audit, hold_against, hold_to_agreements};
@@ -390,10 +390,10 @@ async fn an_audit_holds_look_ups_to_the_register_that_the_agreement_names() {
     let known = complete(&place);
     let named = rows(&place, known.values().take(1));
     id_of(&asked(&place, &verifier("dana"), &named, at(2)).await);
-    let signed = place.program(at(2)).filed.agreement;
-    let held = |agreement: Agreement| {
+    let signed = place.program(at(2)).filed;
+    let held = |filed: Filed| {
         let mut audited = place.audit();
-        hold_to_agreements(&mut audited, &[(agreement, Vec::new())]).unwrap();
+        hold_to_agreements(&mut audited, &[filed]).unwrap();
         audited
     };
     let sound = held(signed.clone());
@@ -402,7 +402,8 @@ async fn an_audit_holds_look_ups_to_the_register_that_the_agreement_names() {
     assert!(proved.contains("each of 1 look-ups is counted in the register"), "{proved}");
     assert!(proved.contains("is the one that their agreement names"), "{proved}");
     // An agreement that is not at hand is not held to.
-    let other = Agreement { title: "another".to_owned(), ..signed };
+    let mut other = signed;
+    other.agreement.title = "another".to_owned();
     let open = held(other).open;
     assert!(open.len() == 1 && open[0].contains("give --agreement"), "{open:?}");
 }
