@@ -28,6 +28,11 @@ impl RegisterKey {
         self.0.split('+').next().unwrap_or_default()
     }
 
+    /// Says whether two are one register: the same public key, under whichever name.
+    pub fn is_same(&self, other: &RegisterKey) -> bool {
+        self.public() == other.public()
+    }
+
     /// Returns the public key alone: under two names it is one register.
     pub(crate) fn public(&self) -> &str {
         note_key::public(&self.0)

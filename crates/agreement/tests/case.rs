@@ -611,7 +611,7 @@ fn a_look_up_is_counted_in_the_register_that_the_agreement_names_and_in_no_other
     let mut request = ask(&filed, Act::REQUEST_RECORDS, by("third", &[OfficerRole::Verifier]));
     request.records.as_mut().unwrap().register = Some(other);
     let refusal = gate().decide_case(&request, &filed, now()).into_permit().unwrap_err();
-    let told = format!("the agreement names none, at hand is `{OTHER_REGISTER}`");
+    let told = format!("the agreement names none, open is `{OTHER_REGISTER}`");
     assert_eq!(refusal.reasons[0].detail.as_deref(), Some(told.as_str()));
 }
 

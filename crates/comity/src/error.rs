@@ -289,6 +289,20 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// A register of requests is to be begun where a key of one lies.
+    #[error("`{}` is there: a register of requests was begun there, or was about to be", path.display())]
+    RegisterKeyThere {
+        /// The file of the key.
+        path: PathBuf,
+    },
+    /// A backup holds no register of requests that could be put back.
+    #[error("the backup in `{}` holds no register of requests: {why}", path.display())]
+    NoRegisterInBackup {
+        /// The backup's folder.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// The register of requests is not the one that this program's look-ups were counted in.
     #[error(
         "the register of requests in `{}` is another one than look-ups of this program were counted in: its key is `{found}`, \
@@ -311,9 +325,7 @@ pub enum Error {
         matter: u64,
     },
     /// A request was permitted and could not be entered in the register of requests.
-    #[error(
-        "the request was not entered in the register of requests: the ledger could not be written when it was to be opened"
-    )]
+    #[error("the request was not entered in the register of requests: none was open")]
     RequestNotEntered,
     /// The key under which a register marks officers is not there.
     #[error("the register of requests has lost `{}`, under which it marks officers", path.display())]
@@ -630,16 +642,26 @@ impl Error {
             ),
             Error::ThereAlready { .. } => fixed("name another file; this one is not written over"),
             Error::NoRegister { .. } => fixed(
-                "name one folder in the schedules of all programs of this recipient (`requests = \"…\"`); `comity register` says \
-                 what is counted there",
+                "name the folder of the register that the agreement names by its key, in the schedules of all programs of this \
+                 recipient (`requests = \"…\"`); where there is none yet, `comity register FOLDER --begin --as PARTY` begins it before \
+                 the agreement is signed (with `--test` for one of the environment `test`)",
             ),
             Error::RegisterNotBegun { .. } => fixed(
-                "name the folder that the recipient's other programs name; if this is its first program, `comity register \
-                 PROGRAM --begin` begins it",
+                "name the folder of the register that the agreement names by its key; if it is lost, `comity restore PROGRAM --from \
+                 BACKUP --register-only` puts it back; where there never was one, `comity register FOLDER --begin --as PARTY` begins it \
+                 before the agreement that names it is signed (with `--test` for one of the environment `test`; a demonstration's by \
+                 `comity register PROGRAM --begin`)",
             ),
+            Error::RegisterKeyThere { .. } => fixed(
+                "put the register back from a backup (`comity restore PROGRAM --from BACKUP --register-only`); if nothing was ever \
+                 counted under that key, begin in another folder, and have the agreement name the key of that one before it is signed",
+            ),
+            Error::NoRegisterInBackup { .. } => {
+                fixed("take the latest backup of any of the recipient's programs that holds it")
+            }
             Error::OtherRegister { .. } | Error::RegisterBehind { .. } => fixed(
-                "put the register back as it last was; if it is lost, begin another once 90 days have passed since the last look-up and \
-                 no matter is open",
+                "put the register back as it last was; if it is lost, another one takes an agreement that names its key, and counts once \
+                 90 days have passed since the last look-up and no matter is open",
             ),
             Error::RegisterNotContinued { .. } => fixed(
                 "nothing of it was written over: find out which of the two is right; to take the backup's, move the folder's `ledger` \

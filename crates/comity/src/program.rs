@@ -264,7 +264,7 @@ pub fn read_filed(folder: &Path, agreement: Agreement) -> Result<Filed, Error> {
 }
 
 /// Reads the annexes of a folder. Two for one party under one agreement would leave open which of them counts.
-pub(crate) fn read_annexes(folder: &Path) -> Result<Vec<Annex>, Error> {
+fn read_annexes(folder: &Path) -> Result<Vec<Annex>, Error> {
     let mut annexes: Vec<Annex> = Vec::new();
     for path in listed(&folder.join("annexes"))? {
         let annex = Annex::read(&read(&path)?, &shown(&path))?;
@@ -542,6 +542,7 @@ pub fn check(path: &Path, packs: &[agreement::Pack]) -> Result<Checked, Error> {
     // What is missing is not also said to be broken.
     found.extend(terms.into_iter().filter(|problem| !missing.contains(&problem.cite)));
     let folder = path.parent().unwrap_or(Path::new("."));
+    let mut joining: Vec<(PathBuf, Party)> = Vec::new();
     for file in listed(&folder.join("annexes"))? {
         let text = read(&file)?;
         match Annex::read(&text, &shown(&file)) {
@@ -549,6 +550,8 @@ pub fn check(path: &Path, packs: &[agreement::Pack]) -> Result<Checked, Error> {
                 found.extend(annex.problems(&text, &shown(&file), &agreement)?);
                 checked.annexes.push((shown(&file), annex.digest()?));
                 checked.registers.extend(named(&annex.party));
+                found.extend(register::joining_problems(&joining, &annex.party, &file));
+                joining.push((file, annex.party));
             }
             Err(error) => found.push(problem(&file, &error, "write it as the guide shows")),
         }

@@ -13,7 +13,9 @@ use crate::event::Event;
 use crate::node::{Node, Places, kept_secret, ledger_signer, open_ledger};
 use crate::program::{self, Program};
 use crate::{Error, clock, summary};
-use agreement::{Agreement, Environment, OfficerId, PartyId, Problem, RegisterKey, Schedule};
+use agreement::{
+    Agreement, Environment, OfficerId, Party, PartyId, Problem, RegisterKey, Schedule,
+};
 use casework::{AskedSoFar, Entered, Run, Store as _};
 use jiff::{SignedDuration, Timestamp};
 use ledger::{Commitments, Disk, Log};
@@ -95,26 +97,43 @@ impl Register {
         }
     }
 
-    /// Begins a program's register, where there is none.
+    /// Begins a program's register, where there is none. A demonstration has made the key with its others.
     ///
     /// # Errors
     /// There is one, or was, or it cannot be written.
     pub async fn begin(program: &Program, places: &Places) -> Result<Register, Error> {
         let place = Register::place(program, places)?;
         let (recipient, _) = program.recipient()?;
-        Register::begin_for(recipient, program.agreement().environment, place).await
+        let environment = program.agreement().environment;
+        if program.agreement().demonstration {
+            return Register::begin_at(recipient, environment, place).await;
+        }
+        Register::begin_for(recipient, environment, place).await
     }
 
-    /// Begins a recipient's register in a place, where there is none: before there is an agreement that names its key.
+    /// Begins a recipient's register in a place, where there is none: before there is an agreement that names its key. Under a key
+    /// that is there it would count anew, and agreements may name that key.
     ///
     /// # Errors
-    /// There is one, or was, or it cannot be written.
+    /// There is one, or was, or a key lies there, or it cannot be written.
     pub async fn begin_for(
         recipient: &PartyId,
         environment: Environment,
         place: Places,
     ) -> Result<Register, Error> {
-        // If we crashed before it was begun, there is a key at most, and nothing that was counted.
+        let keys = [place.ledger_secret(), place.ledger_key()];
+        let key = keys.into_iter().find(|key| key.exists() && !is_begun(&place));
+        if let Some(path) = key {
+            return Err(Error::RegisterKeyThere { path });
+        }
+        Register::begin_at(recipient, environment, place).await
+    }
+
+    async fn begin_at(
+        recipient: &PartyId,
+        environment: Environment,
+        place: Places,
+    ) -> Result<Register, Error> {
         if is_begun(&place) || officers_secret(&place).exists() {
             return Err(Error::ThereAlready { path: place.root().to_owned() });
         }
@@ -154,6 +173,18 @@ impl Register {
     /// It was not begun, is another recipient's, is held by others, or cannot be read.
     pub async fn open(program: &Program, places: &Places) -> Result<Register, Error> {
         Register::open_in(program, places, TRIES).await
+    }
+
+    /// Opens a program's register as [`Register::open`] does, but begins none, not even a demonstration's.
+    ///
+    /// # Errors
+    /// As [`Register::open`].
+    pub async fn open_begun(program: &Program, places: &Places) -> Result<Register, Error> {
+        let place = Register::place(program, places)?;
+        if !is_begun(&place) {
+            return Err(Error::RegisterNotBegun { path: place.root().to_owned() });
+        }
+        Register::open(program, places).await
     }
 
     async fn open_in(program: &Program, places: &Places, tries: u32) -> Result<Register, Error> {
@@ -459,6 +490,40 @@ pub(crate) fn problems(
         (Some(_), _) => {}
     }
     Ok(found)
+}
+
+/// Lists what is wrong between the register that a party names which joins by an annex, and those that others name which join by
+/// theirs: a recipient has one, and no two have the same.
+pub(crate) fn joining_problems(
+    others: &[(PathBuf, Party)],
+    party: &Party,
+    file: &Path,
+) -> Vec<Problem> {
+    let mut found = Vec::new();
+    let Some(key) = &party.requests_key else { return found };
+    for (of, other) in others {
+        let Some(theirs) = &other.requests_key else { continue };
+        let (what, remedy) = match (other.id == party.id, theirs.is_same(key)) {
+            (true, false) => (
+                format!("`{}` names another register of requests in `{}`", party.id, of.display()),
+                "write one key into all annexes of a recipient: its look-ups are counted together",
+            ),
+            (false, true) => (
+                format!(
+                    "`{}` names the register of requests of `{}`, which joins by `{}`",
+                    party.id,
+                    other.id,
+                    of.display()
+                ),
+                "each recipient counts its look-ups in a register of its own",
+            ),
+            (true, true) | (false, false) => continue,
+        };
+        let mut problem = program::problem(file, &what, remedy);
+        problem.cite = Some("floor F4".to_owned());
+        found.push(problem);
+    }
+    found
 }
 
 /// Names a recipient's register: what is tried out counts apart from what is meant.

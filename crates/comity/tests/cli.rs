@@ -1287,7 +1287,9 @@ fn the_register_of_requests_is_begun_once_and_says_what_was_asked_over_all_progr
     let missing = desk.call("look-up benefits rows.csv --officer officer-3");
     missing.fits();
     assert_eq!(missing.code, 1, "{}", missing.shown());
-    assert!(missing.shown().contains("comity register PROGRAM --begin"), "{}", missing.shown());
+    for begins in ["comity register FOLDER --begin --as PARTY", "comity register PROGRAM --begin"] {
+        assert!(missing.shown().contains(begins), "{}", missing.shown());
+    }
     let begun = desk.call("register benefits --begin").well();
     begun.fits();
     assert!(desk.path("asked/ledger/checkpoint").exists());
@@ -1302,18 +1304,49 @@ fn the_register_of_requests_is_begun_once_and_says_what_was_asked_over_all_progr
     );
     let audited = desk.call("audit asked").well();
     assert!(audited.out.contains("sound"), "{}", audited.out);
-    let refused = desk.call("look-up benefits --give-up look-up-1 --officer nobody");
-    refused.fits();
-    assert_eq!(refused.code, 2, "{}", refused.shown());
-    assert!(refused.out.contains("role-drop-request is broken"), "{}", refused.shown());
-    let nothing = desk.call("look-up benefits --give-up look-up-1 --officer officer-3");
-    nothing.fits();
-    assert_eq!(nothing.code, 1, "{}", nothing.shown());
-    assert!(
-        nothing.shown().contains("`look-up-1` is no look-up that was broken off"),
-        "{}",
-        nothing.shown()
-    );
+    // Where none waits there is nothing to decide, whoever asks, and nothing is recorded.
+    let entries = || desk.call("audit benefits/work --json").well().json()["entries"].clone();
+    let before = entries();
+    for officer in ["officer-3", "nobody"] {
+        let nothing =
+            desk.call(&format!("look-up benefits --give-up look-up-1 --officer {officer}"));
+        nothing.fits();
+        assert_eq!(nothing.code, 1, "{}", nothing.shown());
+        assert!(
+            nothing.shown().contains("`look-up-1` is no look-up that was broken off"),
+            "{}",
+            nothing.shown()
+        );
+    }
+    assert_eq!(entries(), before);
+}
+
+#[test]
+fn two_annexes_name_one_register_for_one_recipient_and_two_for_two() {
+    let desk = joining();
+    let key = |party: &str| {
+        let words = format!("register {party} --begin --as {party} --test --json");
+        desk.call(&words).well().json()["register"].as_str().unwrap_or_default().to_owned()
+    };
+    let (own, other) = (key("housing"), key("elsewhere"));
+    let annex = desk.read("benefits/annexes/housing.toml");
+    let naming = |party: &str, key: &str| {
+        let line = format!("id = \"{party}\"\nrequests_key = \"{key}\"");
+        annex.replace("id = \"housing\"", &line)
+    };
+    let found = |of_second: String| -> Vec<String> {
+        desk.write("benefits/annexes/housing.toml", naming("housing", &own));
+        desk.write("benefits/annexes/second.toml", of_second);
+        let problems = desk.call("check benefits --json").json()["problems"].clone();
+        let what = problems.as_array().unwrap().iter().map(|one| one["what"].as_str().unwrap());
+        what.filter(|what| what.contains("register of requests")).map(str::to_owned).collect()
+    };
+    let taken = found(naming("health", &own));
+    assert!(taken.len() == 1 && taken[0].contains("which joins by"), "{taken:?}");
+    let two = found(naming("housing", &other));
+    assert!(two.len() == 1 && two[0].contains("another register of requests in"), "{two:?}");
+    assert_eq!(found(naming("housing", &own)), Vec::<String>::new());
+    assert_eq!(found(naming("health", &other)), Vec::<String>::new());
 }
 
 #[test]
@@ -1325,8 +1358,21 @@ fn check_holds_the_register_at_hand_to_the_one_that_the_agreement_names() {
     };
     let (own, anothers) = (begin("asked", "family-support"), begin("others", "housing"));
     assert!(own.starts_with("family-support.comity.example/requests-test+"), "{own}");
-    let again = desk.call("register asked --begin --as family-support --test");
-    assert_eq!(again.code, 1, "{}", again.shown());
+    let begin_again = || desk.call("register asked --begin --as family-support --test");
+    assert_eq!(begin_again().code, 1, "{}", begin_again().shown());
+    // Nor is one begun anew under the key that agreements name: neither with the secret key nor where the public one is left.
+    for left in ["asked/keys/ledger.secret", "asked/ledger.vkey"] {
+        let kept = desk.read(left);
+        fs::rename(desk.path("asked"), desk.path("away")).unwrap();
+        desk.write(left, kept);
+        let again = begin_again();
+        again.fits();
+        assert_eq!(again.code, 1, "{left}: {}", again.shown());
+        assert!(again.shown().contains("--register-only"), "{}", again.shown());
+        assert!(!desk.exists("asked/ledger"), "{left}: nothing was begun");
+        fs::remove_dir_all(desk.path("asked")).unwrap();
+        fs::rename(desk.path("away"), desk.path("asked")).unwrap();
+    }
     desk.edit(
         "benefits/schedule.toml",
         "program = \"benefits\"",

@@ -295,7 +295,7 @@ fn details(
     let at_hand = request.records.as_ref().and_then(|records| records.register.as_ref());
     let key = |key: Option<&RegisterKey>| key.map_or("none".to_owned(), |key| format!("`{key}`"));
     let registers =
-        format!("the agreement names {}, at hand is {}", key(terms.requests_key()), key(at_hand));
+        format!("the agreement names {}, open is {}", key(terms.requests_key()), key(at_hand));
     [
         ("party", request.party.to_string()),
         ("by", by),

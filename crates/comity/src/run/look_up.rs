@@ -73,22 +73,14 @@ pub async fn look_up(
             run.abandon(&begun.id, "interrupted before its leads were planned").await?;
         }
     }
-    let at_hand = Register::key_at_hand(program, &run.node.places)?;
-    let is_the_agreed = match (program.agreement().requests_key(), &at_hand) {
-        (Some(agreed), Some(at_hand)) => agreed == at_hand,
-        // It was not begun, which opening it says.
-        (Some(_), None) => true,
-        (None, _) => false,
-    };
-    let register = if is_writable && is_the_agreed {
-        Some(register_of(program, run.node, &runs).await?)
-    } else {
-        // The gate refuses, and nothing is entered.
-        None
-    };
-    let key = register.as_ref().map(|register| register.key().clone()).or(at_hand);
-    let register_at_hand = (register.as_ref(), key.as_ref());
-    let by = Asking { officer, rows, again: earlier.is_some(), register: register_at_hand };
+    // Which register is at hand only one that is open can say: a file beside it may say anything.
+    let opened = if is_writable { register_of(program, run.node, &runs).await? } else { None };
+    let key = opened.as_ref().map(|register| register.key().clone());
+    let agreed = program.agreement().requests_key();
+    // Where it is none or another the gate refuses, and nothing is entered.
+    let register = opened.filter(|register| agreed == Some(register.key()));
+    let at_hand = (register.as_ref(), key.as_ref());
+    let by = Asking { officer, rows, again: earlier.is_some(), register: at_hand };
     let counts = match run.count() {
         // Were the files amiss too, the refusal comes first.
         Err(_) if !is_writable => std::collections::BTreeMap::default(),
@@ -112,6 +104,10 @@ pub async fn look_up(
         Answer::Permitted(_, asked) => asked,
         Answer::Refused(refusal) => return Ok(Outcome::Refused(refusal)),
     };
+    // Whoever was permitted although no register is open is not counted: nobody is looked up, and nothing goes on.
+    if register.is_none() {
+        return Err(Error::RequestNotEntered);
+    }
     // What was found under an agreement that is another by now is not disclosed, whoever asked for it.
     let waits = |run: &&Run| run.asked().is_some() && run.state == RunState::Planned;
     for begun in runs.iter().filter(waits).filter(|run| !is_of_these_terms(run)) {
@@ -149,8 +145,8 @@ struct Asking<'asked> {
     rows: &'asked Rows,
     /// It was counted when it began, and is gone on with.
     again: bool,
-    /// The register that is counted in, and the key of the one at hand. None is open where the ledger cannot be written, or where
-    /// the one at hand is not the agreement's, so that the answer is a refusal.
+    /// The register that is counted in, and the key of the one that is open: another than the agreement's is not counted in. None is
+    /// open where the ledger cannot be written or nothing says where it is. Either way the answer is a refusal.
     register: (Option<&'asked Register>, Option<&'asked RegisterKey>),
 }
 
@@ -194,7 +190,6 @@ impl Running<'_> {
         officer: &Officer,
         persons: u64,
     ) -> Result<(), Error> {
-        // Whoever was permitted although the register was not opened, is not counted: nothing goes on.
         let register = register.ok_or(Error::RequestNotEntered)?;
         if let Some(asked) = &mut self.asked {
             let entered = register.enter(self.node, &officer.id, persons, asked.second)?;
@@ -278,16 +273,24 @@ async fn may_give_up(
 }
 
 /// Opens the register that a program's look-ups are counted in, holds it to what the program has entered, and tells it which of
-/// that is over. The store must be known to fit the ledger.
-async fn register_of(program: &Program, node: &Node, runs: &[Run]) -> Result<Register, Error> {
-    let mut register = Register::open(program, &node.places).await?;
-    if program.agreement().requests_key() != Some(register.key()) {
-        // The gate refuses: it is told nothing, and nothing is held to it.
-        return Ok(register);
+/// that is over. The store must be known to fit the ledger. There is none to open where nothing says which: then the gate refuses.
+async fn register_of(
+    program: &Program,
+    node: &Node,
+    runs: &[Run],
+) -> Result<Option<Register>, Error> {
+    let Some(agreed) = program.agreement().requests_key() else { return Ok(None) };
+    let mut register = match Register::open(program, &node.places).await {
+        // The schedule names none, or another recipient's.
+        Err(Error::NoRegister { .. } | Error::OtherNode { .. }) => return Ok(None),
+        opened => opened?,
+    };
+    // Another is told nothing, and nothing is held to it.
+    if agreed == register.key() {
+        register.hold_to(node, runs).await?;
+        register.follow(node, runs, Unbegun::Close).await?;
     }
-    register.hold_to(node, runs).await?;
-    register.follow(node, runs, Unbegun::Close).await?;
-    Ok(register)
+    Ok(Some(register))
 }
 
 /// Returns a name that no look-up and no cycle has.

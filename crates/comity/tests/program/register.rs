@@ -5,7 +5,7 @@ use super::look_up::{
     asked, complete, held, id_of, of_run, piloted, piloted_counting_in, rows, verifier, watched,
 };
 use super::place::{Place, at, lift_stay, refused, staying_at};
-use agreement::{Filed, OfficerId};
+use agreement::{Environment, Filed, OfficerId};
 use casework::{Judgement, RunState, Stage, Store as _};
 use comity::Error;
 use comity::audit::{Audited, audit, hold_against, hold_to_agreements};
@@ -207,10 +207,15 @@ async fn a_look_up_that_was_broken_off_is_given_up_by_another_officer_and_nothin
     assert_eq!(refusal.ids(), ["role-drop-request"]);
     assert!(matches!(place.events().last(), Some(Event::Refused(_))), "it is recorded");
     assert_eq!(place.store().await.open_matters().await.unwrap().len(), 1, "it still waits");
+    // Where none waits there is nothing to decide, whoever asks, and nothing is recorded.
+    let entries = place.audit().entries;
     for name in ["2027Q1", "look-up-2"] {
-        let error = dropped(name, 3).await.unwrap_err();
-        assert!(matches!(error, Error::NotBrokenOff { .. }), "{name}: {error:?}");
+        for officer in [&verifier("eli"), &reviewer] {
+            let error = drop_it(officer, name, 3).await.unwrap_err();
+            assert!(matches!(error, Error::NotBrokenOff { .. }), "{name}: {error:?}");
+        }
     }
+    assert_eq!(place.audit().entries, entries);
     // A stay does not keep anybody from giving it up.
     let report = dropped("look-up-1", 4).await.unwrap();
     assert_eq!(report.run, "look-up-1");
@@ -367,6 +372,54 @@ async fn a_look_up_can_be_given_up_though_its_register_is_lost() {
     // But it takes an agreement that names it.
     assert_eq!(refused(&asked(&place, &verifier("dana"), &named, days(91)).await), ["F4-register"]);
     place.assert_sound("another register after 90 days");
+}
+
+/// A program that counts in a register which its schedule names, and a request that it may make.
+async fn counting() -> (TempDir, Place, Vec<String>) {
+    let temporary = TempDir::new().unwrap();
+    let place = Box::pin(piloted_counting_in(&temporary.path().join("requests"))).await;
+    Register::begin(&place.program(at(1)), &place.places()).await.unwrap();
+    let row = complete(&place).into_values().next().unwrap();
+    (temporary, place, row)
+}
+
+#[tokio::test]
+async fn where_no_register_is_open_the_gate_is_told_of_none_whatever_a_file_says() {
+    let (_temporary, place, row) = counting().await;
+    super::release::break_ledger(&place.out);
+    let outcome = asked(&place, &verifier("dana"), &rows(&place, [&row]), at(2)).await;
+    let reasons = refused(&outcome);
+    for rule in ["F9-ledger", "F4-register"] {
+        assert!(reasons.contains(&rule.to_owned()), "{rule}: {reasons:?}");
+    }
+    super::release::mend_ledger(&place.out);
+    id_of(&asked(&place, &verifier("dana"), &rows(&place, [&row]), at(3)).await);
+}
+
+#[tokio::test]
+async fn the_key_that_counts_is_the_one_that_signs_and_not_what_a_file_beside_it_says() {
+    let (temporary, place, row) = counting().await;
+    let folder = temporary.path().join("requests");
+    let agreed = fs::read_to_string(folder.join("ledger.vkey")).unwrap();
+    fs::rename(&folder, temporary.path().join("old")).unwrap();
+    Register::begin(&place.program(at(2)), &place.places()).await.unwrap();
+    fs::write(folder.join("ledger.vkey"), agreed).unwrap();
+    let outcome = asked(&place, &verifier("dana"), &rows(&place, [&row]), at(2)).await;
+    assert_eq!(refused(&outcome), ["F4-register"]);
+    assert!(place.store().await.runs().await.unwrap().iter().all(|run| run.asked().is_none()));
+}
+
+#[tokio::test]
+async fn a_look_up_is_refused_where_the_schedule_names_anothers_register() {
+    let (temporary, place, row) = counting().await;
+    let folder = temporary.path().join("requests");
+    fs::remove_dir_all(&folder).unwrap();
+    let housing = "housing".parse().unwrap();
+    let theirs = Register::begin_for(&housing, Environment::Test, Places::under(&folder)).await;
+    drop(theirs.unwrap());
+    let outcome = asked(&place, &verifier("dana"), &rows(&place, [&row]), at(2)).await;
+    assert_eq!(refused(&outcome), ["F4-register"]);
+    assert!(matches!(place.events().last(), Some(Event::Refused(_))), "it is recorded");
 }
 
 #[tokio::test]
