@@ -27,6 +27,7 @@ pub mod register;
 pub mod release;
 pub mod remote;
 pub mod report;
+pub mod restore;
 pub mod run;
 pub mod server;
 mod stay;

@@ -140,18 +140,6 @@ impl Register {
         Register::at(place, &origin_of(recipient, environment), TRIES).await
     }
 
-    /// Returns the public key that lies where a program's register is, without opening it; none where there is none.
-    ///
-    /// # Errors
-    /// It cannot be read.
-    pub fn key_at_hand(program: &Program, places: &Places) -> Result<Option<RegisterKey>, Error> {
-        match Register::place(program, places) {
-            Ok(place) => key_in(&place),
-            Err(Error::NoRegister { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Returns the public key of the register that a demonstration will count in, and makes it where there is none: it is thrown
     /// away with the demonstration's other keys.
     ///

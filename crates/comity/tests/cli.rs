@@ -1322,6 +1322,73 @@ fn the_register_of_requests_is_begun_once_and_says_what_was_asked_over_all_progr
 }
 
 #[test]
+fn a_restore_puts_back_program_and_register_or_neither_and_the_register_alone_where_it_is_told_to()
+{
+    let desk = piloted();
+    let header = "case_id,given_name,surname,date_of_birth,address,postcode,telephone\n";
+    let text = desk.read("benefits/caseload.csv");
+    let row = text.lines().skip(1).find_map(|line| {
+        let fields: Vec<&str> = line.split(',').collect();
+        let given = [0, 1, 2, 3, 4, 6, 7].map(|place| fields[place]);
+        given.iter().all(|value| !value.is_empty()).then(|| given.join(","))
+    });
+    desk.write("rows.csv", header.to_owned() + &row.unwrap() + "\n");
+    desk.call("look-up benefits rows.csv --officer officer-3").well();
+    let backed_up = desk.call("backup benefits --to backup --json").well().json();
+    assert_eq!(backed_up["register"]["entries"], 1);
+    assert_eq!(backed_up["register_left_out"], serde_json::Value::Null);
+    let work = |name: &str| format!("benefits/work/{name}");
+    let ledgers = ["ledger", "requests/ledger"].map(work);
+    let lose = |name: &str| {
+        let path = desk.path(&work(name));
+        if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.unwrap();
+    };
+    let restore = |words: &str| {
+        let said = desk.call(&format!("restore benefits --from backup{words}"));
+        said.fits();
+        said
+    };
+    // The register is lost and the program is there: nothing of either is put back, but the register alone.
+    lose("requests/ledger");
+    let both = restore("");
+    assert_eq!(both.code, 1, "{}", both.shown());
+    assert!(!desk.exists(&ledgers[1]), "the program stands in the way");
+    let alone = restore(" --register-only").well();
+    assert!(alone.out.contains("1 entries put back"), "{}", alone.out);
+    assert!(alone.out.contains("sound"), "{}", alone.out);
+    desk.call("audit benefits/work").well();
+    assert!(restore(" --register-only").well().out.contains("stays as it is"));
+    // Both are lost, and a key of the register is not there yet: nothing of the program is put back either.
+    for name in std::iter::once("requests/ledger".to_owned())
+        .chain(desk.list("benefits/work").into_iter().filter(|name| {
+            name.starts_with("casework.") || name.starts_with("report-") || name == "ledger.vkey"
+        }))
+        .chain(["ledger".to_owned()])
+    {
+        lose(&name);
+    }
+    let secret = work("requests/keys/officers.secret");
+    fs::rename(desk.path(&secret), desk.path("kept")).unwrap();
+    let without = restore("");
+    assert_eq!(without.code, 1, "{}", without.shown());
+    assert!(!desk.exists(&ledgers[0]) && !desk.exists(&work("casework.sqlite")));
+    fs::rename(desk.path("kept"), desk.path(&secret)).unwrap();
+    let both = restore("").well();
+    assert!(both.out.contains("1 entries put back"), "{}", both.out);
+    desk.call("audit benefits/work").well();
+    // A backup without the register, though one should be in it, says so; and so does the restore from it.
+    lose("requests/ledger");
+    let less = desk.call("backup benefits --to less").well();
+    less.fits();
+    let flat = less.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("the register of requests is NOT in it: there is no register"), "{flat}");
+    let nothing = desk.call("restore benefits --from less --register-only");
+    nothing.fits();
+    assert_eq!(nothing.code, 1, "{}", nothing.shown());
+    assert!(nothing.err.contains("holds no register of requests"), "{}", nothing.shown());
+}
+
+#[test]
 fn two_annexes_name_one_register_for_one_recipient_and_two_for_two() {
     let desk = joining();
     let key = |party: &str| {

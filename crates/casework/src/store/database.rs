@@ -49,6 +49,18 @@ impl Database {
         }
     }
 
+    /// Lets the store go; a file then stands alone, without a log beside it.
+    ///
+    /// # Errors
+    /// What is in the log cannot be brought into the file.
+    pub async fn close(self) -> Result<(), Error> {
+        match self {
+            Database::Sqlite(store) => store.close().await,
+            // The server keeps its own log.
+            Database::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Returns the vault whose keys the store's cells are sealed under.
     pub fn vault(&self) -> &Vault {
         match self {

@@ -28,6 +28,12 @@ impl Words {
             let text = format!("{entries} entries of all programs of the recipient, as of now");
             printer.wrapped("register  ", &text);
         }
+        if let Some(why) = &contents.register_left_out {
+            let text = format!(
+                "the register of requests is NOT in it: {why}. Put it back as it last was, then make another backup"
+            );
+            printer.wrapped("WARNING   ", &text);
+        }
         printer.wrapped(
             "note      ",
             "no key is in it: keep a copy of the folder `keys` in another place, the register's too, and a new one whenever a \

@@ -4,10 +4,11 @@ use crate::place::{Place, at};
 use crate::server::Server;
 use agreement::{By, Gate, OfficerRole, Refusal};
 use casework::{Actor, Because, CaseStore as _, Closing, Drafts, LeadId, Moving, Step, Store as _};
-use comity::backup::{backup, restore};
+use comity::backup::{backup, contents_of};
 use comity::desk::Desk;
 use comity::destroy::{Destroying, Timer, destroy, destroy_closed, destroy_due};
 use comity::event::Event;
+use comity::restore::{check, restore};
 use comity::{Error, node::Places};
 use jiff::{SignedDuration, Timestamp};
 use std::fs;
@@ -136,6 +137,39 @@ async fn a_backup_goes_over_nothing_that_is_there_and_nowhere_without_keys() {
     let mut node = place.node(at(6)).await;
     let again = backup(&place.program(at(5)), &mut node, copy.path()).await;
     assert!(matches!(again, Err(Error::ThereAlready { .. })), "{again:?}");
+}
+
+#[tokio::test]
+async fn a_restore_that_broke_off_is_gone_on_with_by_the_next() {
+    let (place, copy) = run_and_backed_up().await;
+    let (places, audit, leads) = (place.places(), place.audit(), told(&place).await);
+    lose(&places);
+    // While it copied: the keys that came back first were of another node, and open nothing.
+    let key = places.casework_keys().join("key");
+    let good = fs::read(&key).unwrap();
+    let mut bad = good.clone();
+    bad[0] = if bad[0] == b'0' { b'1' } else { b'0' };
+    fs::write(&key, bad).unwrap();
+    restore(&places, copy.path()).await.unwrap_err();
+    for place in [places.casework(), places.ledger(), places.ledger_key()] {
+        assert!(!place.exists(), "{}: nothing was put anywhere", place.display());
+    }
+    fs::write(&key, good).unwrap();
+    restore(&places, copy.path()).await.unwrap();
+    assert!(!places.root().join("restoring").exists(), "nothing is left aside");
+    // While it moved: all but the ledger is in its place.
+    let aside = places.root().join("restoring");
+    fs::create_dir(&aside).unwrap();
+    fs::rename(places.ledger(), aside.join("ledger")).unwrap();
+    let taken = restore(&places, copy.path()).await;
+    assert!(matches!(taken, Err(Error::ThereAlready { .. })), "what is there is no restore's");
+    fs::copy(copy.path().join("contents.json"), aside.join("contents.json")).unwrap();
+    check(&places, copy.path(), &contents_of(copy.path()).unwrap()).unwrap();
+    restore(&places, copy.path()).await.unwrap();
+    assert!(!aside.exists());
+    let after = place.audit();
+    assert_eq!((&after.root, &after.proved), (&audit.root, &audit.proved));
+    assert_eq!(told(&place).await, leads);
 }
 
 /// Closes every case of the place, as the machine may when a lead is superseded.

@@ -1,13 +1,16 @@
 //! The register of requests in a backup: it comes back where it was lost, and never over one that has grown since.
 
-use super::look_up::{asked, complete, id_of, piloted_counting_in, rows, verifier, watched};
+use super::look_up::{
+    asked, complete, id_of, piloted, piloted_counting_in, rows, verifier, watched,
+};
 use super::place::{Nobody, Place, at};
 use super::register::{audited, copy_all};
 use comity::Error;
 use comity::audit::hold_against;
-use comity::backup::{Contents, Copied, PutBack, backup, contents_of, restore_register};
+use comity::backup::{Contents, Copied, backup, contents_of};
 use comity::node::Places;
 use comity::register::Register;
+use comity::restore::{PutBack, check_register, restore, restore_register};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -147,7 +150,8 @@ async fn a_register_that_has_grown_since_stays_and_an_older_or_another_one_is_no
 }
 
 #[tokio::test]
-async fn a_backup_is_refused_where_the_register_lacks_what_the_program_has_entered() {
+async fn a_backup_takes_the_rest_where_the_register_lacks_what_was_entered_or_is_lost_and_says_why()
+{
     let made = Box::pin(BackedUp::made()).await;
     ask(&made.place, &made.rows[1], 4).await;
     for folder in ["ledger", "anchor"] {
@@ -158,7 +162,77 @@ async fn a_backup_is_refused_where_the_register_lacks_what_the_program_has_enter
     let program = made.place.program(at(5));
     let mut node = made.place.node(at(5)).await;
     let again = made.folder.path().join("again");
-    let behind = backup(&program, &mut node, &again).await;
-    assert!(matches!(behind, Err(Error::RegisterBehind { matter: 2, .. })), "{behind:?}");
-    assert!(contents_of(&again).is_err(), "there is no list of contents, and so no backup");
+    let behind = backup(&program, &mut node, &again).await.unwrap();
+    assert_eq!(behind.register, None);
+    let why = behind.register_left_out.clone().unwrap_or_default();
+    assert!(why.contains("requests") && why.contains('2'), "it lacks matter 2: {why}");
+    assert!(!again.join("requests").exists());
+    fs::remove_dir_all(made.register()).unwrap();
+    let later = made.folder.path().join("later");
+    let lost = backup(&program, &mut node, &later).await.unwrap();
+    let why = lost.register_left_out.clone().unwrap_or_default();
+    assert!(why.contains("there is no register of requests"), "{why}");
+    assert!(!made.register().exists(), "none is begun by it");
+    drop(node);
+    // What was taken is whole, and comes back.
+    assert_eq!(contents_of(&later).unwrap(), lost);
+    let entries = made.place.audit().entries;
+    lose_program(&made.place.places());
+    assert_eq!(restore(&made.place.places(), &later).await.unwrap().entries, entries);
+    assert_eq!(made.place.audit().entries, entries);
+}
+
+fn lose_program(places: &Places) {
+    for item in fs::read_dir(places.root()).unwrap() {
+        let path = item.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if name.starts_with("casework.") || name.starts_with("report-") || name == "ledger.vkey" {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    fs::remove_dir_all(places.ledger()).unwrap();
+}
+
+#[tokio::test]
+async fn a_backup_begins_no_register_of_a_demonstration() {
+    let place = piloted().await;
+    let requests = place.out.join("requests");
+    assert!(!requests.join("ledger").exists());
+    let folder = TempDir::new().unwrap();
+    let mut node = place.node(at(2)).await;
+    let contents = backup(&place.program(at(2)), &mut node, folder.path()).await.unwrap();
+    assert_eq!((contents.register, contents.register_left_out), (None, None));
+    assert!(!requests.join("ledger").exists());
+}
+
+#[tokio::test]
+async fn a_register_whose_restore_broke_off_is_restored_by_the_next() {
+    let made = Box::pin(BackedUp::made()).await;
+    made.lose();
+    // It breaks off where a file cannot be read.
+    let broken = made.backup().join("requests/ledger/zzz");
+    std::os::unix::fs::symlink("nowhere", &broken).unwrap();
+    made.put_back().unwrap_err();
+    assert!(!made.register().join("ledger").exists(), "nothing was put anywhere");
+    fs::remove_file(broken).unwrap();
+    assert_eq!(made.put_back().unwrap(), PutBack::Restored);
+    let mut left = fs::read_dir(made.register()).unwrap();
+    assert!(left.all(|item| item.unwrap().file_name() != "restoring"), "nothing is left aside");
+    assert_eq!(ask(&made.place, &made.rows[1], 4).await, "look-up-2");
+}
+
+#[tokio::test]
+async fn whether_a_register_can_be_put_back_is_said_without_writing_anything() {
+    let made = Box::pin(BackedUp::made()).await;
+    let check = || check_register(&Places::under(made.register()), &made.backup(), made.copied());
+    assert_eq!(check().unwrap(), PutBack::Kept);
+    made.lose();
+    assert_eq!(check().unwrap(), PutBack::Restored);
+    assert!(!made.register().join("ledger").exists());
+    // One that was changed, with a list of contents to fit, is still not what was signed.
+    let checkpoint = made.backup().join("requests/ledger/checkpoint");
+    let text = fs::read_to_string(&checkpoint).unwrap();
+    fs::write(&checkpoint, text.replacen("\n1\n", "\n2\n", 1)).unwrap();
+    let changed = check();
+    assert!(matches!(changed, Err(Error::BackupDamaged { .. })), "{changed:?}");
 }
