@@ -41,7 +41,7 @@ pub fn check(places: &Places, from: &Path, contents: &Contents) -> Result<(), Er
     let goes_on = is_whole(&aside, contents);
     for (name, place) in goes_to(places, from)? {
         // What was moved there by a restore that broke off is no more aside.
-        if is_taken(&place)? && !(goes_on && !aside.join(&name).exists()) {
+        if (!goes_on || aside.join(&name).exists()) && is_taken(&place)? {
             return Err(Error::ThereAlready { path: place });
         }
     }

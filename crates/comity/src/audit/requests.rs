@@ -408,9 +408,12 @@ mod tests {
                 .iter()
                 .any(|wrong| wrong.contains("without a permit, after"))
         };
-        let (by_none, by_one) = (dropped("look-up-1", None), dropped("look-up-2", Some(0)));
-        assert!(!says(&[by_none.clone(), by_one.clone()]), "an older version asked for none");
-        assert!(says(&[by_one, by_none]));
+        let (unpermitted, permitted) = (dropped("look-up-1", None), dropped("look-up-2", Some(0)));
+        assert!(
+            !says(&[unpermitted.clone(), permitted.clone()]),
+            "an older version asked for none"
+        );
+        assert!(says(&[permitted, unpermitted]));
     }
 
     #[test]
