@@ -121,6 +121,14 @@ async fn held_register(program: &Program, node: &Node) -> Result<Option<Register
         Err(Error::NoRegister { .. } | Error::RegisterNotBegun { .. }) if !has_entered => Ok(None),
         opened => {
             let register = opened?;
+            // Another than was agreed on counts for nothing, and is not put back later as if it did.
+            if let Some(agreed) = program.agreement().requests_key()
+                && agreed != register.key()
+            {
+                let (found, wanted) = (register.key().to_string(), agreed.to_string());
+                let path = register.folder().to_owned();
+                return Err(Error::OtherRegister { path, found, wanted });
+            }
             register.hold_to(node, &runs).await?;
             Ok(Some(register))
         }

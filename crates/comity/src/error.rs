@@ -161,6 +161,14 @@ pub enum Error {
         /// What it has to be.
         wanted: &'static str,
     },
+    /// Several columns of a file of pairs could hold the ids.
+    #[error("`{}` has ids in `{}_l` and `{}_r`, or in `{}_l` and `{}_r`: it isn't said which", path.display(), names[0], names[0], names[1], names[1])]
+    SeveralIds {
+        /// The file.
+        path: PathBuf,
+        /// The first two that could, without their endings.
+        names: [String; 2],
+    },
     /// A column that errors are to be counted by has too many values for groups.
     #[error(
         "the column `{column}` has {groups} values, and errors are counted by {most} groups at most"
@@ -612,6 +620,9 @@ impl Error {
             Error::UnreadableCell { .. } => fixed(
                 "mend the line; ids are found in the files named on the command line, in the column that `--id` names",
             ),
+            Error::SeveralIds { .. } => fixed(
+                "call those of ids `unique_id_l` and `unique_id_r`, or `source` and `recipient`",
+            ),
             Error::TooManyGroups { .. } => fixed(
                 "name a column of a few values, such as a district or a year of birth by tens",
             ),
@@ -640,7 +651,9 @@ impl Error {
             Error::NoKeys { .. } => fixed(
                 "put the node's folder `keys` back first: no backup holds it, and nothing opens without it",
             ),
-            Error::ThereAlready { .. } => fixed("name another file; this one is not written over"),
+            Error::ThereAlready { .. } => {
+                fixed("name another place, or move away what is there: nothing is written over")
+            }
             Error::NoRegister { .. } => fixed(
                 "name the folder of the register that the agreement names by its key, in the schedules of all programs of this \
                  recipient (`requests = \"…\"`); where there is none yet, `comity register FOLDER --begin --as PARTY` begins it before \

@@ -316,7 +316,13 @@ fn demonstration(
     let mut named = drafted.clone();
     let register = schedule.requests.as_ref().map(|register| Places::under(folder.join(register)));
     let register = register.unwrap_or_else(|| register::beside(places));
-    for party in named.parties.iter_mut().filter(|party| party.requests_key.is_some()) {
+    make_private(places.root())?;
+    // The place is one recipient's: whose caseload it is.
+    let caseload = drafted.record_sets.iter().find(|set| set.caseload_id.is_some());
+    let own = named.parties.iter_mut().find(|party| {
+        party.requests_key.is_some() && caseload.is_some_and(|set| set.owner == party.id)
+    });
+    if let Some(party) = own {
         let key = Register::key_for_demonstration(&party.id, drafted.environment, &register)?;
         party.requests_key = Some(key);
     }
@@ -324,7 +330,6 @@ fn demonstration(
         named.demonstration(&publications, clock.now(), || randoms.pop().unwrap_or_default())?;
     // It is made beside its place and then moved there whole: another process that begins at the same time finds all of
     // it or nothing, and if we crash in here the next start makes it anew.
-    make_private(places.root())?;
     let cannot = |path: &Path| {
         let path = path.to_owned();
         move |source| Error::CannotWrite { path, source }

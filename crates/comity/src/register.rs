@@ -458,7 +458,16 @@ pub(crate) fn problems(
     let Some(named) = &schedule.requests else { return Ok(found) };
     let remedy = "write its key into the agreement before it is signed (`requests_key`, with the recipient), as `comity register` \
                   prints it";
-    match (agreement.requests_key(), key_in(&Places::under(folder.join(named)))?) {
+    let place = Places::under(folder.join(named));
+    let at_hand = match key_in(&place) {
+        Ok(at_hand) => at_hand,
+        Err(error) => {
+            let what = format!("`{}`: {}", place.ledger_key().display(), error.chain());
+            add(what, "put the register's public key back, as `comity register` printed it");
+            return Ok(found);
+        }
+    };
+    match (agreement.requests_key(), at_hand) {
         (None, _) => {
             let what = format!(
                 "`requests` names a register, and the agreement names none for `{recipient}`: look-ups are refused"

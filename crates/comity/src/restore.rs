@@ -1,11 +1,11 @@
 //! Restore of a node from a backup: what was copied comes back where there is nothing, and goes over nothing that is there.
 //!
-//! Everything is copied aside first, into a folder beside its place, held against the backup's digests and opened there; only then is
-//! it moved into its place. A restore that breaks off while it copies has put nothing anywhere, and one that breaks off while it moves
-//! is gone on with by the next from the same backup.
+//! Everything is copied aside first, into a folder beside its place, held against the backup's digests and opened there;
+//! only then is it moved into its place, or filled into the server's store. A restore that breaks off while it copies has put
+//! nothing anywhere, and one that breaks off while it moves is gone on with by the next from the same backup.
 //!
-//! The register of requests is the recipient's other programs' too: it is put back only where there is none, and one that is there
-//! stays as it is.
+//! The register of requests is the recipient's other programs' too: it is put back only where there is none, and one that is
+//! there stays as it is.
 
 use crate::backup::{
     CASEWORK, CONTENTS, Contents, Copied, LEDGER, LEDGER_KEY, REGISTER, contents_of, copy_file,
@@ -21,6 +21,9 @@ use std::path::{Path, PathBuf};
 
 /// The folder in which what is restored lies until it is moved into its place.
 const ASIDE: &str = "restoring";
+
+/// The file there that says that the server's store was empty, and is being filled.
+const FILLING: &str = "filling";
 
 /// What becomes of a register of requests that a backup holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -60,11 +63,12 @@ pub fn check(places: &Places, from: &Path, contents: &Contents) -> Result<(), Er
     Ok(())
 }
 
-/// Puts a backup back where there is neither case store nor ledger, but for the register. The keys have to be in their place already.
+/// Copies a backup aside, but for the register, and opens it there with the keys, which have to be in their place already. Nothing
+/// is put into its place.
 ///
 /// # Errors
-/// The backup is not whole, there is something in its place, there are no keys, or something cannot be written.
-pub async fn restore(places: &Places, from: &Path) -> Result<Contents, Error> {
+/// The backup is not whole, there is something in its place, the keys are not there or others, or something cannot be written.
+pub async fn stage(places: &Places, from: &Path) -> Result<Contents, Error> {
     let contents = contents_of(from)?;
     check(places, from, &contents)?;
     let aside = places.root().join(ASIDE);
@@ -74,12 +78,33 @@ pub async fn restore(places: &Places, from: &Path) -> Result<Contents, Error> {
         copy_file(&from.join(CONTENTS), &aside.join("contents.new"))?;
         move_to(&aside.join("contents.new"), &aside.join(CONTENTS))?;
     }
-    if let Some(url) = places.server() {
-        let copy = aside.join(CASEWORK);
-        if copy.exists() {
-            Database::fill(url, &copy, places.open_vault()?).await?;
-            fs::remove_file(&copy).map_err(unwritten(&copy))?;
+    if let Some(url) = places.server()
+        && !aside.join(FILLING).exists()
+        && !Database::is_unused(url, places.open_vault()?).await?
+    {
+        return Err(casework::Error::NotEmpty.into());
+    }
+    Ok(contents)
+}
+
+/// Puts a backup back where there is neither case store nor ledger, but for the register.
+///
+/// # Errors
+/// As [`stage`].
+pub async fn restore(places: &Places, from: &Path) -> Result<Contents, Error> {
+    let contents = stage(places, from).await?;
+    let aside = places.root().join(ASIDE);
+    let copy = aside.join(CASEWORK);
+    if let Some(url) = places.server()
+        && copy.exists()
+    {
+        program::write_private(&aside.join(FILLING), "")?;
+        match Database::fill(url, &copy, places.open_vault()?).await {
+            // It was empty when this began, and no node opens it before there is a ledger: a restore that broke off filled it.
+            Err(casework::Error::NotEmpty) => {}
+            filled => drop(filled?),
         }
+        fs::remove_file(&copy).map_err(unwritten(&copy))?;
     }
     for (name, place) in goes_to(places, from)? {
         if aside.join(&name).exists() {

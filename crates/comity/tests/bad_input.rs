@@ -611,7 +611,7 @@ fn a_place_that_cannot_be_written_at_all_refuses_the_run() {
     assert_eq!(said.code, 2);
     expect![[r"
         --- standard error
-        error: `benefits/work/requests/keys/ledger.secret` cannot be written: Not a directory (os error 20)
+        error: `benefits/work` cannot be written: File exists (os error 17)
         hint: check that the folder exists, that you may write to it, and that the disk has room
         --- exit code 2
     "]]

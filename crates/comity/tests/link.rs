@@ -331,7 +331,7 @@ fn without_labels_links_per_record_and_decoys_say_it_in_their_own_way() {
     let words = format!("link evaluate model.toml {FILES} --resamples 20 --made-decoys 500");
     let said = desk.call(&words).well().shown();
     let text = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    for part in ["how many links each record has", "of 500 decoys", "no twins"] {
+    for part in ["how many links each record has", "decoys 500, made up", "no twins"] {
         assert!(text.contains(part), "{text}");
     }
     let both = format!("link evaluate model.toml {FILES} --decoys a.csv --made-decoys 5");
@@ -421,6 +421,11 @@ fn labels_that_were_made_for_splink_are_taken_whichever_file_stands_left() {
     };
     with(&format!("{one},{other},1.5"));
     fails(&desk.call(&words), &["line 2", "`clerical_match_score`", "from 0 to 1", "hint"]);
+    desk.write(
+        "labels.csv",
+        format!("age_l,age_r,id_l,id_r,clerical_match_score\n3,7,{one},{other},1\n"),
+    );
+    fails(&desk.call(&words), &["`age_l`", "`id_l`", "hint: call those of ids `unique_id_l`"]);
     with(&format!("{one},nobody,1"));
     fails(&desk.call(&words), &["line 2", "`unique_id_r`", "the id of one record", "hint"]);
     // Ids that both files have don't say which record is meant.

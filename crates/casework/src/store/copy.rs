@@ -82,6 +82,17 @@ impl Database {
         Ok(())
     }
 
+    /// Says whether nothing was put into the store on a server yet.
+    ///
+    /// # Errors
+    /// The store cannot be opened or read.
+    pub async fn is_unused(url: &str, vault: Vault) -> Result<bool, Error> {
+        let store = Postgres::open(url, vault).await?;
+        let mut reading = store.begin_reading().await?;
+        let is_used: bool = sqlx::query_scalar(IS_USED).fetch_one(&mut *reading).await?;
+        Ok(!is_used)
+    }
+
     /// Fills an empty store on a server with a copy, which is brought up to date if it is of an older version.
     ///
     /// # Errors
@@ -93,9 +104,7 @@ impl Database {
         let mut to = store.begin().await?;
         // Rows may refer to rows that come later.
         sqlx::query("SET CONSTRAINTS ALL DEFERRED").execute(&mut *to).await?;
-        let is_used = "SELECT EXISTS (SELECT FROM program) OR EXISTS (SELECT FROM run)
-                           OR EXISTS (SELECT FROM outbox) OR EXISTS (SELECT FROM stay)";
-        if sqlx::query_scalar(is_used).fetch_one(&mut *to).await? {
+        if sqlx::query_scalar(IS_USED).fetch_one(&mut *to).await? {
             return Err(Error::NotEmpty);
         }
         for table in tables(&mut from).await? {
@@ -109,6 +118,9 @@ impl Database {
         Ok(Database::Postgres(store))
     }
 }
+
+const IS_USED: &str = "SELECT EXISTS (SELECT FROM program) OR EXISTS (SELECT FROM run)
+                           OR EXISTS (SELECT FROM outbox) OR EXISTS (SELECT FROM stay)";
 
 /// Names the tables. Their names are this crate's own, from its migrations.
 async fn tables(connection: &mut SqliteConnection) -> Result<Vec<String>, Error> {

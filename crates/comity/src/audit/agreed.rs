@@ -32,6 +32,7 @@ impl Reading<'_> {
         // Without a permit that names one there is nothing to hold it to, and deciding again says so.
         let Some(agreed) = self.permits.get(&permit).and_then(|held| held.register.as_deref())
         else {
+            self.requests.unheld += 1;
             return;
         };
         if register == Some(agreed) {
@@ -57,11 +58,18 @@ pub fn hold_to_agreements(program: &mut Audited, filed: &[Filed]) -> Result<(), 
     }
     let mut held = 0_usize;
     let mut without = BTreeSet::new();
+    if program.requests.unheld > 0 {
+        without.insert(format!(
+            "in which register {} look-ups were permitted to count: their permits are gone or do not say",
+            program.requests.unheld
+        ));
+    }
     for ((agreement, party), told) in &program.requests.agreed {
         let Some(filed) = by_digest.get(agreement) else {
             without.insert(format!(
-                "whether the register of requests that look-ups under {agreement} were counted in is the one that it names: give \
-                 --agreement to hold them to it"
+                "whether the register of requests that look-ups under {agreement} were counted in is the one that it names: \
+                 hold them to it by --agreement with the folder of that one as it was signed (a demonstration's is beside its \
+                 ledger)"
             ));
             continue;
         };
@@ -73,7 +81,15 @@ pub fn hold_to_agreements(program: &mut Audited, filed: &[Filed]) -> Result<(), 
                 ));
                 continue;
             }
-            let named = register_of(filed, party, *first)?;
+            let parties = filed.parties(*first)?;
+            let Some(asked) = parties.into_iter().find(|one| one.id.as_str() == party) else {
+                without.insert(format!(
+                    "whether {party} had joined {agreement}, and with which register: its folder holds no annex of {party} that \
+                     everybody had signed by {first}"
+                ));
+                continue;
+            };
+            let named = asked.requests_key.as_ref().map(ToString::to_string);
             match (told, &named) {
                 (Some(told), Some(named)) if told == named => held += 1,
                 // Neither names one: that is no proof that they were counted together with those of other programs.
@@ -114,14 +130,6 @@ fn is_accepted(filed: &Filed, at: Timestamp) -> Result<bool, Error> {
     // Who has revoked it since had signed it all the same.
     let standing = filed.standing(at)?;
     Ok(standing.required.is_subset(&standing.accepted))
-}
-
-/// Returns the register that an agreement names for a party of its own, or an annex that everybody has signed for the one that
-/// joined by it; none for anybody else.
-fn register_of(filed: &Filed, party: &str, at: Timestamp) -> Result<Option<String>, Error> {
-    let parties = filed.parties(at)?;
-    let found = parties.into_iter().find(|one| one.id.as_str() == party);
-    Ok(found.and_then(|party| party.requests_key.as_ref()).map(ToString::to_string))
 }
 
 #[cfg(test)]
@@ -250,6 +258,31 @@ mod tests {
     }
 
     #[test]
+    fn a_look_up_whose_permit_is_gone_or_says_nothing_leaves_the_register_unproved() {
+        let (named, filed) = (named(), signed().filed);
+        let mut audited = looked_up(Some(&named), Some(&named));
+        audited.requests.unheld = 1;
+        let open = held_to(audited, &filed);
+        assert!(open.is_sound() && !is_proved(&open), "{open:#?}");
+        assert!(open.open.iter().any(|open| open.contains("their permits are gone")), "{open:#?}");
+        // What cannot be read is counted so, and so is what is not there.
+        let name = Name::new("family-support.example/ledger").unwrap();
+        let key = Signer::from_random(name, [9; 32]).verifier().clone();
+        let mut reading = Reading::new(&key);
+        let asked = Event::RecordsAsked {
+            run: "look-up-1".to_owned(),
+            permit: 7,
+            persons: 1,
+            second: at().as_second(),
+            register: Some(named),
+            matter: Some(0),
+        };
+        let leaf = asked.to_leaf(at(), Commitments::new(), [7; 32]).unwrap();
+        let _ = reading.take(0, &leaf.to_entry().unwrap());
+        assert_eq!(reading.requests_end(&mut Vec::new()).unheld, 1);
+    }
+
+    #[test]
     fn an_agreement_that_somebody_has_not_signed_by_then_proves_no_register() {
         let (named, mut filed) = (named(), signed().filed);
         filed.signatures.pop();
@@ -313,7 +346,10 @@ mod tests {
         assert!(joined.is_sound() && is_proved(&joined), "{joined:#?}");
         for left_out in 1..=4 {
             let unsigned = held("housing", vec![annex("housing", &made, left_out)], &theirs);
-            assert!(!unsigned.is_sound() && !is_proved(&unsigned), "{left_out}: {unsigned:#?}");
+            assert!(!is_proved(&unsigned), "{left_out}: {unsigned:#?}");
+            let says =
+                |open: &String| open.contains("no annex of housing that everybody had signed");
+            assert!(unsigned.open.iter().any(says), "{left_out}: {unsigned:#?}");
         }
         // Nor does one take the place of a party of the agreement.
         let instead = vec![annex("family-support", &made, 0)];

@@ -23,6 +23,8 @@ pub struct Requests {
     matters: BTreeMap<u64, Matter>,
     /// The registers that look-ups were permitted to count in.
     pub(super) agreed: Agreed,
+    /// Look-ups whose permit is gone, or names no register.
+    pub(super) unheld: u64,
 }
 
 /// A look-up, as a program's ledger has it.
@@ -57,6 +59,8 @@ pub(super) struct Reads {
     pub(super) agreed: Agreed,
     /// Look-ups that are counted in the register that their agreement names.
     pub(super) as_agreed: u64,
+    /// Look-ups whose permit is gone, or names none.
+    pub(super) unheld: u64,
 }
 
 impl Reads {
@@ -172,6 +176,7 @@ impl Reading<'_> {
             persons,
             agreed,
             as_agreed,
+            unheld,
         } = std::mem::take(&mut self.requests);
         if as_agreed > 0 && self.wrong.is_empty() {
             proved.push(format!(
@@ -209,7 +214,15 @@ impl Reading<'_> {
                 "{uncounted} look-ups are counted in this ledger alone, by a version that had no register of requests"
             ));
         }
-        Requests { key: self.key.to_string(), first, asked, ended, matters: matters.0, agreed }
+        Requests {
+            key: self.key.to_string(),
+            first,
+            asked,
+            ended,
+            matters: matters.0,
+            agreed,
+            unheld,
+        }
     }
 }
 
@@ -279,9 +292,11 @@ pub fn hold_against(program: &mut Audited, register: &Audited) {
         let names: Vec<&str> = ledgers.into_iter().collect();
         open.push(format!(
             "the register counts what was asked from {}; whether the recipient asks from others too, and counts that elsewhere, it \
-             does not tell: have their ledgers name the key `{}`",
+             does not tell: have their ledgers name the key `{}`, and hold each of them to this same copy, of {} entries, since two copies \
+             of a register count apart",
             names.join(", "),
-            kept.key
+            kept.key,
+            register.entries
         ));
     }
     if wrong.is_empty() && !found.is_empty() && program.is_sound() {
@@ -465,6 +480,26 @@ mod tests {
         ] {
             let wrong = wrong(&entered);
             assert!(wrong.len() == 1 && wrong[0].contains(says), "{says}: {wrong:?}");
+        }
+    }
+
+    #[test]
+    fn two_copies_of_a_register_that_count_apart_are_found_by_holding_all_programs_to_one() {
+        let own = key(1);
+        let register = |persons| read(&own, &[opened("a", persons, MONDAY)]);
+        let (of_one, of_other) = (register(3), register(5));
+        let held = |persons: u64, register: &Audited| {
+            let mut program = asked(&[Some((&own, 0, persons))]);
+            hold_against(&mut program, register);
+            program
+        };
+        for (persons, register) in [(3, &of_one), (5, &of_other)] {
+            let sound = held(persons, register);
+            assert!(sound.is_sound(), "{sound:#?}");
+            assert!(sound.open[0].contains("this same copy, of 1 entries"), "{sound:#?}");
+        }
+        for (persons, register) in [(5, &of_one), (3, &of_other)] {
+            assert!(what(&held(persons, register))[0].contains("has no matter 0 of this ledger"));
         }
     }
 

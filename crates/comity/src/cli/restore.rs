@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::node::Places;
 use crate::printer::{Printer, thousands};
 use crate::program::read;
-use crate::restore::{PutBack, check, check_register, restore, restore_register};
+use crate::restore::{PutBack, check, check_register, restore, restore_register, stage};
 use crate::{Error, register};
 use agreement::Gate;
 use ledger::Verifier;
@@ -29,7 +29,7 @@ pub(super) struct Words {
 impl Words {
     pub(super) async fn carry_out(self, _clock: &Clock, printer: &Printer) -> Result<Done, Error> {
         let places = self.which.places();
-        // Whatever stands in the way of either is said before anything is put anywhere.
+        // Whatever stands in the way of either is found before anything is put into its place.
         let contents = contents_of(&self.from)?;
         if !self.register_only {
             check(&places, &self.from, &contents)?;
@@ -46,6 +46,9 @@ impl Words {
         let mut put_back = None;
         if let Some((copied, place)) = &register {
             check_register(place, &self.from, copied)?;
+            if !self.register_only {
+                stage(&places, &self.from).await?;
+            }
             put_back = Some(restore_register(place, &self.from, copied)?);
         }
         if !self.register_only {

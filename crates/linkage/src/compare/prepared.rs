@@ -607,6 +607,16 @@ mod tests {
 
     fn check(texts: &[Box<[char]>], processor: Processor) {
         let prepared = Prepared { processor, ..Prepared::new(texts) };
+        // Laid out as bytes or letter by letter, they are the same.
+        let written: Texts = texts.iter().map(|text| text.iter().collect::<String>()).collect();
+        let laid_out = Prepared::of_texts(&written);
+        for (one, other) in laid_out.entries.iter().zip(&prepared.entries) {
+            assert!(one.bytes == other.bytes && one.form == other.form);
+            assert!(one.letters == other.letters && one.length == other.length);
+        }
+        assert_eq!(laid_out.entries.len(), prepared.entries.len());
+        assert!(laid_out.long == prepared.long && laid_out.wide == prepared.wide);
+        assert_eq!(laid_out.numbered, prepared.numbered);
         let codes: Vec<u32> = (1..=texts.len() as u32).collect();
         for (code, text) in codes.iter().zip(texts) {
             assert_eq!(prepared.letters(*code).as_slice(), text.as_ref());

@@ -29,6 +29,9 @@ const VALUES: &str = "values";
 /// What each record takes while it is put in order and ever after: its rank.
 const RANK_BYTES: usize = size_of::<u32>();
 
+/// No record has this rank: there are fewer.
+const NO_RANK: u32 = u32::MAX;
+
 /// The place of each record in the order of all.
 pub(super) struct Ranks {
     link: Link,
@@ -69,11 +72,16 @@ impl Ranks {
             run: Vec::new(),
             run_of: (0, Vec::new()),
             next: 0,
+            twice: false,
         };
         sorted(&staged, &[SIDE, VALUES, RECORD], &within, |batch| order.take(batch))?;
         order.end_run();
         order.ranks.ranks.iter_mut().for_each(Vec::shrink_to_fit);
-        if order.ranks.all() as u64 != staged.records() {
+        let is_left = |rank: &u32| *rank == NO_RANK;
+        if order.twice
+            || order.ranks.all() as u64 != staged.records()
+            || order.ranks.ranks.iter().flatten().any(is_left)
+        {
             let problem = "the records of a side are not numbered from 0 on, each once".to_owned();
             return Err(Error::FailedPlan { problem });
         }
@@ -150,6 +158,8 @@ struct Order<'r> {
     run: Vec<u32>,
     run_of: (u8, Vec<u8>),
     next: u32,
+    /// Whether two records had one number.
+    twice: bool,
 }
 
 impl Order<'_> {
@@ -182,8 +192,9 @@ impl Order<'_> {
         for record in self.run.drain(..) {
             let place = record as usize;
             if ranks.len() <= place {
-                ranks.resize(place + 1, 0);
+                ranks.resize(place + 1, NO_RANK);
             }
+            self.twice |= ranks[place] != NO_RANK;
             ranks[place] = self.next;
             self.next += 1;
         }

@@ -4,7 +4,7 @@
 //! prepared and what does not fit, and delete it when they end; pairs are written as they come. Of what grows with the
 //! files, these stand in memory: ids, and the pairs that are settled one to one; while a model is trained, a number for each
 //! record, one column's different values at a time, the records drawn by chance, and the pairs that may compete; all
-//! are counted in the bound, by what they take about. That takes the feature `plan`; without it the option is refused. The
+//! are counted in the bound, by what they take about, of records drawn their rows. That takes the feature `plan`; without it the option is refused. The
 //! pairs and the bits of their weights are those of working in memory, and so is the model, but for a prior that is estimated
 //! there (docs/method.md).
 

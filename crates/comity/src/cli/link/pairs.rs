@@ -200,19 +200,33 @@ struct Ids {
 
 impl Ids {
     /// Finds them among the columns of a file: ours, or Splink's, whose names end in `_l` and `_r`.
-    fn among(columns: &[String]) -> Self {
+    ///
+    /// # Errors
+    /// Several could be.
+    fn among(columns: &[String], path: &Path) -> Result<Self, Error> {
         let ours = Self { columns: ["source", "recipient"].map(str::to_owned), by_side: true };
         let has = |name: &str| columns.iter().any(|column| column == name);
         if ours.columns.iter().any(|column| has(column)) {
-            return ours;
+            return Ok(ours);
         }
-        let mut names = columns.iter().filter_map(|column| column.strip_suffix("_l"));
-        let paired = |name: &&str| *name != "source_dataset" && has(&format!("{name}_r"));
-        let name = if has("unique_id_l") { Some("unique_id") } else { names.find(paired) };
-        name.map_or(ours, |name| Self {
+        let named = |name: &str| Self {
             columns: ["_l", "_r"].map(|end| format!("{name}{end}")),
             by_side: false,
-        })
+        };
+        if has("unique_id_l") {
+            return Ok(named("unique_id"));
+        }
+        let paired = |name: &&str| *name != "source_dataset" && has(&format!("{name}_r"));
+        let mut names =
+            columns.iter().filter_map(|column| column.strip_suffix("_l")).filter(paired);
+        match (names.next(), names.next()) {
+            (None, _) => Ok(ours),
+            (Some(name), None) => Ok(named(name)),
+            (Some(one), Some(other)) => Err(Error::SeveralIds {
+                path: path.to_owned(),
+                names: [one, other].map(str::to_owned),
+            }),
+        }
     }
 }
 
@@ -225,7 +239,7 @@ pub(super) fn read(
     read: impl Fn(&str) -> Option<f64>,
 ) -> Result<Vec<Named>, Error> {
     let spec = FileSpec::new(path, own::format_of(path, b','));
-    let ids = Ids::among(&admit::columns(&spec)?);
+    let ids = Ids::among(&admit::columns(&spec)?, path)?;
     let [own, other] = ids.columns.each_ref().map(String::as_str);
     let mut columns = vec![own, other];
     if !columns.contains(&column) {

@@ -9,8 +9,8 @@ use super::review::words;
 use crate::server::visit::Visit;
 use crate::server::{App, Error};
 use agreement::{
-    Agreement, Discrepancy, ElementRef, Filed, Role, Standing, Threshold, VerificationMethod,
-    VerifiedFact,
+    Agreement, Discrepancy, ElementRef, Filed, RegisterKey, Role, Standing, Threshold,
+    VerificationMethod, VerifiedFact,
 };
 use axum::extract::State;
 use axum::response::Response;
@@ -22,7 +22,15 @@ use jiff::tz::TimeZone;
 const RENEWAL_DAYS: i32 = 90;
 
 /// Shows an agreement.
-pub(crate) fn page(frame: Frame, filed: &Filed, digest: &str, now: Timestamp) -> Page {
+///
+/// `requests` is the register of requests of whoever's node this is, which an annex may name.
+pub(crate) fn page(
+    frame: Frame,
+    filed: &Filed,
+    requests: Option<&RegisterKey>,
+    digest: &str,
+    now: Timestamp,
+) -> Page {
     let agreement = &filed.agreement;
     let today = now.to_zoned(TimeZone::UTC).date();
     let standing = filed.standing(now).unwrap_or_default();
@@ -31,7 +39,7 @@ pub(crate) fn page(frame: Frame, filed: &Filed, digest: &str, now: Timestamp) ->
     Page::new(frame, purpose)
         .part(state(filed, &standing, today))
         .part(Part::heading("What it allows"))
-        .part(Part::List(allowed(agreement)))
+        .part(Part::List(allowed(agreement, requests)))
         .part(Part::heading("What nobody may do under it"))
         .part(Part::List(forbidden(agreement)))
         .part(Part::heading("Elements"))
@@ -54,7 +62,7 @@ pub(crate) fn page(frame: Frame, filed: &Filed, digest: &str, now: Timestamp) ->
                 ("Environment".into(), agreement.environment.to_string().into()),
                 (
                     "Register of requests".into(),
-                    agreement.requests_key().map_or("none".into(), |key| Cell::code(key.as_str())),
+                    requests.map_or("none".into(), |key| Cell::code(key.as_str())),
                 ),
             ])],
         })
@@ -66,7 +74,13 @@ pub(super) async fn show_all(State(app): State<App>, visit: Visit) -> Result<Res
     let filed = app.node().await.with_stays(&program.filed).await?;
     let title = program.agreement().title.clone();
     let frame = crate::server::door::frame(&app, &visit, title, "/agreements");
-    Ok(super::draw(&page(frame, &filed, &program.digest.to_string(), app.now())))
+    Ok(super::draw(&page(
+        frame,
+        &filed,
+        program.agreement().requests_key(),
+        &program.digest.to_string(),
+        app.now(),
+    )))
 }
 
 fn state(filed: &Filed, standing: &Standing, today: Date) -> Part {
@@ -108,7 +122,7 @@ fn state(filed: &Filed, standing: &Standing, today: Date) -> Part {
     )
 }
 
-fn allowed(agreement: &Agreement) -> Vec<String> {
+fn allowed(agreement: &Agreement, requests: Option<&RegisterKey>) -> Vec<String> {
     let named = |role| listed(agreement.parties_as(role).map(|party| &party.name));
     let mut lines = vec![
         format!(
@@ -134,7 +148,7 @@ fn allowed(agreement: &Agreement) -> Vec<String> {
             agreement.pilot.sample, agreement.pilot.bound_percent
         ),
     ];
-    if let Some(key) = agreement.requests_key() {
+    if let Some(key) = requests {
         lines.push(format!(
             "Single persons of the caseload may be looked up, each by name, few at a time. They are counted with those of the \
              recipient's other programs in the register {}.",
@@ -390,7 +404,10 @@ mod tests {
             "pay from to pay to and benefit from to benefit to have 1 or more days in common, and gross pay is more than \
              declared income by more than 100.00"
         );
-        assert!(allowed(&agreement).iter().any(|line| line.contains("The first 40 leads")));
+        assert!(allowed(&agreement, None).iter().any(|line| line.contains("The first 40 leads")));
+        let counted = |line: &String| line.contains("counted with those of the recipient's other");
+        assert!(!allowed(&agreement, None).iter().any(counted));
+        assert!(allowed(&agreement, agreement.requests_key()).iter().any(counted));
         assert!(forbidden(&agreement).iter().any(|line| line.contains("30 days to answer")));
     }
 }
