@@ -126,7 +126,7 @@ async fn held_register(program: &Program, node: &Node) -> Result<Option<Register
                 && agreed != register.key()
             {
                 let (found, wanted) = (register.key().to_string(), agreed.to_string());
-                let path = register.folder().to_owned();
+                let path = register.folder().clone();
                 return Err(Error::OtherRegister { path, found, wanted });
             }
             register.hold_to(node, &runs).await?;

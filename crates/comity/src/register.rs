@@ -427,19 +427,16 @@ pub async fn tell(program: &Program, node: &mut Node) -> Result<(), Error> {
 
 /// Lists what is wrong between an agreement, as it stands for the recipient whose node this is, its schedule and the register
 /// that lies where that says. A demonstration's register is made with its other keys.
-///
-/// # Errors
-/// The register's key cannot be read.
 pub(crate) fn problems(
     folder: &Path,
     agreement: &Agreement,
     schedule: &Schedule,
     file: &Path,
-) -> Result<Vec<Problem>, Error> {
+) -> Vec<Problem> {
     let caseload = agreement.record_sets.iter().find(|set| set.caseload_id.is_some());
     let Some(recipient) = caseload.map(|set| &set.owner).filter(|_| !agreement.demonstration)
     else {
-        return Ok(Vec::new());
+        return Vec::new();
     };
     let mut found = Vec::new();
     let mut add = |what: String, remedy: &str| {
@@ -455,7 +452,7 @@ pub(crate) fn problems(
         );
         add(what, "write the key that `comity register` prints for this recipient");
     }
-    let Some(named) = &schedule.requests else { return Ok(found) };
+    let Some(named) = &schedule.requests else { return found };
     let remedy = "write its key into the agreement before it is signed (`requests_key`, with the recipient), as `comity register` \
                   prints it";
     let place = Places::under(folder.join(named));
@@ -464,7 +461,7 @@ pub(crate) fn problems(
         Err(error) => {
             let what = format!("`{}`: {}", place.ledger_key().display(), error.chain());
             add(what, "put the register's public key back, as `comity register` printed it");
-            return Ok(found);
+            return found;
         }
     };
     match (agreement.requests_key(), at_hand) {
@@ -486,7 +483,7 @@ pub(crate) fn problems(
         }
         (Some(_), _) => {}
     }
-    Ok(found)
+    found
 }
 
 /// Lists what is wrong between the register that a party names which joins by an annex, and those that others name which join by

@@ -217,9 +217,9 @@ impl Ids {
             return Ok(named("unique_id"));
         }
         let paired = |name: &&str| *name != "source_dataset" && has(&format!("{name}_r"));
-        let mut names =
+        let mut candidates =
             columns.iter().filter_map(|column| column.strip_suffix("_l")).filter(paired);
-        match (names.next(), names.next()) {
+        match (candidates.next(), candidates.next()) {
             (None, _) => Ok(ours),
             (Some(name), None) => Ok(named(name)),
             (Some(one), Some(other)) => Err(Error::SeveralIds {
