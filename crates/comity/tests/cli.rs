@@ -431,7 +431,7 @@ fn a_new_program_is_a_template_and_check_lists_every_place_that_is_to_be_filled_
         &expect![[r"
         --- standard error
         error: `fresh/agreement.toml` is there already
-        hint: name another file; this one is not written over
+        hint: name another place, or move away what is there: nothing is written over
         --- exit code 1
     "]],
     );
@@ -516,7 +516,7 @@ fn a_key_is_made_once_and_is_its_owners_alone_to_read() {
         &expect![[r"
         --- standard error
         error: `payroll.secret` is there already
-        hint: name another file; this one is not written over
+        hint: name another place, or move away what is there: nothing is written over
         --- exit code 1
     "]],
     );
