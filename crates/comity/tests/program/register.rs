@@ -458,5 +458,5 @@ async fn an_audit_holds_look_ups_to_the_register_that_the_agreement_names() {
     let mut other = signed;
     other.agreement.title = "another".to_owned();
     let open = held(other).open;
-    assert!(open.len() == 1 && open[0].contains("give --agreement"), "{open:?}");
+    assert!(open.len() == 1 && open[0].contains("hold them to it by --agreement"), "{open:?}");
 }
