@@ -61,7 +61,8 @@ async fn told(place: &Place) -> Vec<String> {
         .collect()
 }
 
-fn holds(folder: &Path, text: &str) -> bool {
+/// Says whether any file under a folder holds a text.
+pub(crate) fn holds(folder: &Path, text: &str) -> bool {
     fs::read_dir(folder).unwrap().any(|item| {
         let path = item.unwrap().path();
         if path.is_dir() {

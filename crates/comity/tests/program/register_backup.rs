@@ -1,5 +1,6 @@
 //! The register of requests in a backup: it comes back where it was lost, and never over one that has grown since.
 
+use super::keeping::holds;
 use super::look_up::{
     asked, complete, id_of, piloted, piloted_counting_in, rows, verifier, watched,
 };
@@ -12,7 +13,7 @@ use comity::node::Places;
 use comity::register::Register;
 use comity::restore::{PutBack, check_register, restore, restore_register};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use tempfile::TempDir;
 
 /// A program that has asked about one person, its register, and a backup of both.
@@ -62,17 +63,6 @@ impl BackedUp {
 
 async fn ask(place: &Place, row: &Vec<String>, minute: i64) -> String {
     id_of(&asked(place, &verifier("dana"), &rows(place, [row]), at(minute)).await)
-}
-
-fn holds(folder: &Path, text: &str) -> bool {
-    fs::read_dir(folder).unwrap().any(|item| {
-        let path = item.unwrap().path();
-        if path.is_dir() {
-            return holds(&path, text);
-        }
-        let bytes = fs::read(path).unwrap();
-        bytes.windows(text.len()).any(|part| part == text.as_bytes())
-    })
 }
 
 #[tokio::test]
