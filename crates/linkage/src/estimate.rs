@@ -207,7 +207,7 @@ pub fn estimate_by_group(
         calibration: model.calibration(),
         lists: None,
     };
-    let chances = work.rivals.chances(&work.learnt(&[]));
+    let chances = work.rivals.chances(&work.learnt(&[]), 1);
     let together = Together::of(&pairs, &chances, tables);
     let lists = TwoLists::of_rules(scorer, &pairs, &made)?;
     work.lists = TwoLists::highest(lists, &chances, &together).map(|lists| (lists, together));
@@ -371,7 +371,7 @@ impl Work<'_> {
         let anew = self.learnt(counts);
         let mut sums: Vec<Sums> = (0..=groups).map(|_| Sums::default()).collect();
         let mut made = vec![vec![0.0; self.rules + 1]; groups + 1];
-        let chances = self.rivals.chances(&anew);
+        let chances = self.rivals.chances(&anew, 1);
         for (place, chance) in chances.iter().copied().enumerate() {
             let own = self.groups[place].map(|group| group + 1).filter(|own| *own <= groups);
             for whose in std::iter::once(0).chain(own) {

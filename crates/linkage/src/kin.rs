@@ -22,7 +22,7 @@
 //! pairs, Blakely and Salmond, [Probabilistic record linkage and a method to calculate the positive predictive
 //! value](https://doi.org/10.1093/ije/31.6.1246), 2002; the criterion, Schwarz, 1978.
 
-use std::collections::BTreeMap;
+use rustc_hash::FxHashMap;
 
 use crate::elementary::{exp2, ln, squared};
 use crate::link::Pair;
@@ -78,7 +78,8 @@ pub(crate) fn fit(
     comparisons: &[Comparison],
     evidence: &Evidence<'_>,
 ) -> (Vec<KinClass>, Vec<KinErrors>) {
-    let mut fitting = Fitting::new(comparisons, evidence);
+    let (rows, placed) = rows_of(comparisons.len(), evidence);
+    let mut fitting = Fitting::new(comparisons, evidence, &placed, rows);
     fitting.tell_apart();
     fitting.improve();
     let most = if evidence.one_partner { MOST_FITTED } else { MOST_FITTED_TO_ALL };
@@ -118,11 +119,11 @@ struct Row {
 #[derive(Clone)]
 struct Fitting<'e> {
     evidence: &'e Evidence<'e>,
+    /// The pairs of the evidence.
+    placed: &'e [Placed],
     m: Vec<Vec<f64>>,
     u: Vec<Vec<f64>>,
     rows: Vec<Row>,
-    /// For each pair of the evidence, its row.
-    row_of: Vec<usize>,
     /// By rule, how many different pairs are strangers, and their levels.
     strangers: Vec<(f64, Vec<Vec<f64>>)>,
     /// By class of kin, how many pairs there are by rule, and their levels.
@@ -137,37 +138,58 @@ struct Fitting<'e> {
     alone: f64,
 }
 
+/// What is asked of each pair of the evidence whenever pairs are told apart.
+struct Placed {
+    /// Its row.
+    row: usize,
+    /// The odds of two strangers.
+    strangers: f64,
+}
+
+/// Finds the rows of patterns by rule, and which of them each pair of the evidence is of.
+fn rows_of(comparisons: usize, evidence: &Evidence<'_>) -> (Vec<Row>, Vec<Placed>) {
+    let mut row_of: FxHashMap<(usize, Pattern), usize> = FxHashMap::default();
+    let mut rows = Vec::new();
+    for (rule, patterns) in evidence.patterns.iter().enumerate() {
+        for (pattern, count) in patterns {
+            let mut levels = [0; MOST_COMPARISONS];
+            for (comparison, level) in levels.iter_mut().enumerate().take(comparisons) {
+                *level = pattern.level(comparison);
+            }
+            row_of.insert((rule, *pattern), rows.len());
+            rows.push(Row { rule, levels, light: *count as f64 });
+        }
+    }
+    let placed = |pair: &Pair| {
+        let row = *row_of.get(&(usize::from(pair.rule), pair.pattern))?;
+        Some(Placed { row, strangers: exp2(-pair.weight.min(900.0)) })
+    };
+    let placed: Vec<Placed> = evidence.pairs.iter().filter_map(placed).collect();
+    debug_assert_eq!(placed.len(), evidence.pairs.len(), "every pair was counted");
+    for pair in &placed {
+        rows[pair.row].light -= 1.0;
+    }
+    (rows, placed)
+}
+
 impl<'e> Fitting<'e> {
-    fn new(comparisons: &[Comparison], evidence: &'e Evidence<'e>) -> Self {
+    fn new(
+        comparisons: &[Comparison],
+        evidence: &'e Evidence<'e>,
+        placed: &'e [Placed],
+        rows: Vec<Row>,
+    ) -> Self {
         let (m, u) =
             (parameters(comparisons, |level| level.m), parameters(comparisons, |level| level.u));
-        let mut places: BTreeMap<(usize, Pattern), usize> = BTreeMap::new();
-        let mut rows = Vec::new();
-        for (rule, patterns) in evidence.patterns.iter().enumerate() {
-            for (pattern, count) in patterns {
-                let mut levels = [0; MOST_COMPARISONS];
-                for (comparison, level) in levels.iter_mut().enumerate().take(m.len()) {
-                    *level = pattern.level(comparison);
-                }
-                places.insert((rule, *pattern), rows.len());
-                rows.push(Row { rule, levels, light: *count as f64 });
-            }
-        }
-        let place = |pair: &Pair| places.get(&(usize::from(pair.rule), pair.pattern)).copied();
-        let row_of: Vec<usize> = evidence.pairs.iter().filter_map(place).collect();
-        debug_assert_eq!(row_of.len(), evidence.pairs.len(), "every pair was counted");
-        for row in &row_of {
-            rows[*row].light -= 1.0;
-        }
         let different = rows.iter().map(|row| row.light).collect();
         let rules = evidence.patterns.len();
         Self {
             evidence,
+            placed,
             strangers: vec![(1.0, u.clone()); rules],
             m,
             u,
             rows,
-            row_of,
             kin: Vec::new(),
             different,
             same: 0.0,
@@ -179,10 +201,7 @@ impl<'e> Fitting<'e> {
     /// Counts how many pairs of each row are two individuals, and how many are the same.
     fn tell_apart(&mut self) {
         let kin: Vec<f64> = self.rows.iter().map(|row| self.kin_odds(row)).collect();
-        let odds = |index: usize| {
-            let sum = self.evidence.pairs[index].weight.min(900.0);
-            1.0 / (exp2(-sum) + kin[self.row_of[index]])
-        };
+        let odds = |pair: &Placed| 1.0 / (pair.strangers + kin[pair.row]);
         let mut heavy = vec![0.0; self.rows.len()];
         let (mut same, mut partnered) = (0.0, 0.0);
         let mut first = 0;
@@ -192,10 +211,11 @@ impl<'e> Fitting<'e> {
                 .iter()
                 .take_while(|pair| pair.source == source)
                 .count();
-            let all: f64 = (first..first + own).map(odds).sum();
-            for index in first..first + own {
-                let odds = odds(index);
-                heavy[self.row_of[index]] += if self.evidence.one_partner {
+            let placed = &self.placed[first..first + own];
+            let all: f64 = placed.iter().map(odds).sum();
+            for pair in placed {
+                let odds = odds(pair);
+                heavy[pair.row] += if self.evidence.one_partner {
                     (1.0 - odds / all).max(0.0) * all / (self.alone + all)
                 } else {
                     same += odds / (1.0 + odds);

@@ -152,15 +152,23 @@ impl Round {
         let usual = self.usual + self.usual / 8;
         let mut held: Vec<Vec<(u32, u32)>> =
             (0..self.parts).map(|_| Vec::with_capacity(usual)).collect();
-        let mut letters = Vec::new();
+        let (mut letters, mut keys) = (Vec::new(), Vec::new());
         for (index, text) in (0u32..).zip(texts.iter()) {
+            if keys.len() <= text.len() {
+                keys.resize(text.len() + 1, (0, 0));
+            }
+            // Each is written down and counted if it is of this round: where half of them are, which ones no processor
+            // foresees.
+            let mut count = 0;
             each_hash(text, &mut letters, |hash| {
                 let (place, low) = self.key(hash);
-                let part = place.checked_sub(self.first).and_then(|part| held.get_mut(part));
-                if let Some(part) = part {
-                    part.push((low, index));
-                }
+                let part = place.wrapping_sub(self.first);
+                keys[count] = (part, low);
+                count += usize::from(part < self.parts);
             });
+            for (part, low) in &keys[..count] {
+                held[*part].push((*low, index));
+            }
         }
         // About eight slots a hash, so that few are taken for seen twice that were not.
         let slots = (held.iter().map(Vec::len).max().unwrap_or(0) * 8).next_power_of_two().max(64);

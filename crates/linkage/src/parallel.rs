@@ -18,17 +18,20 @@ pub(crate) fn share<T: Send, R: Send>(
     }
     let queue = Mutex::new(pieces.into_iter().enumerate());
     let done = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                // Taken in a statement of its own, so that the lock is let go before the work.
-                let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-                while let Some((place, piece)) = next() {
-                    let result = work(piece);
-                    done.lock().unwrap_or_else(PoisonError::into_inner).push((place, result));
-                }
-            });
+    let work_off = || {
+        // Taken in a statement of its own, so that the lock is let go before the work.
+        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+        while let Some((place, piece)) = next() {
+            let result = work(piece);
+            done.lock().unwrap_or_else(PoisonError::into_inner).push((place, result));
         }
+    };
+    std::thread::scope(|scope| {
+        // The one that asks does its share too.
+        for _ in 1..threads {
+            scope.spawn(work_off);
+        }
+        work_off();
     });
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_unstable_by_key(|(place, _)| *place);

@@ -8,10 +8,13 @@
 //!
 //! It settles nothing: see `one_to_one`.
 
+use std::iter;
+
 use crate::calibrate::{Point, calibrated};
 use crate::elementary::exp2;
 use crate::link::Pair;
 use crate::model::{Link, OneToOne};
+use crate::parallel::both;
 use crate::record::RecordRef;
 
 /// How often the share of records without a partner is worked out anew.
@@ -57,8 +60,9 @@ impl Numbers {
 impl Rivals {
     pub(crate) fn new(pairs: &[Pair], policy: OneToOne, link: Link, records: [u64; 2]) -> Self {
         let weights: Vec<f64> = pairs.iter().map(|pair| pair.weight).collect();
-        let mut order: Vec<usize> = (0..pairs.len()).collect();
-        order.sort_by(|one, other| weights[*one].total_cmp(&weights[*other]));
+        let mut order: Vec<(f64, usize)> = weights.iter().copied().zip(0..).collect();
+        order.sort_unstable_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)));
+        let order = order.into_iter().map(|(_, place)| place).collect();
         let (mut sources, mut recipients) = (Numbers::default(), Numbers::default());
         let source = pairs.iter().map(|pair| sources.number(pair.source)).collect();
         // Within one table a record competes for its pairs whether it stands first or later in them.
@@ -84,7 +88,9 @@ impl Rivals {
     }
 
     /// Returns the probability of each pair, in the order in which they came.
-    pub(crate) fn chances(&self, calibration: &[Point]) -> Vec<f64> {
+    ///
+    /// Any number of threads gives the same bits.
+    pub(crate) fn chances(&self, calibration: &[Point], threads: usize) -> Vec<f64> {
         // Odds beyond 2^900 are as certain as any, and their sum must stay finite.
         let odds: Vec<f64> = self
             .weights
@@ -106,7 +112,12 @@ impl Rivals {
             (OneToOne::Off, _) | (_, Link::Within | Link::Both) => 1.0,
             (OneToOne::EachSource, Link::Between) => alone(&by_source, self.records[0], &[]),
             (OneToOne::Greedy | OneToOne::Optimal, Link::Between) => {
-                alone(&by_source, self.records[0], &[]) * alone(&by_recipient, self.records[1], &[])
+                let (source, recipient) = both(
+                    threads,
+                    || alone(&by_source, self.records[0], &[]),
+                    || alone(&by_recipient, self.records[1], &[]),
+                );
+                source * recipient
             }
         };
         let rivals = |place: usize| match self.policy {
@@ -126,13 +137,19 @@ impl Rivals {
 /// `counts` says how often each record counts, for resampling: once each, if empty. One record more is thought to be
 /// alone, so that a handful are never all certain to have a partner.
 pub(crate) fn alone(sums: &[f64], records: f64, counts: &[f64]) -> f64 {
-    let mut counted: Vec<(f64, f64)> = sums
-        .iter()
-        .enumerate()
-        .map(|(place, sum)| (*sum, counts.get(place).copied().unwrap_or(1.0)))
-        .collect();
     // By size, since the records come in an order that rows may have decided.
-    counted.sort_by(|one, other| one.0.total_cmp(&other.0).then(one.1.total_cmp(&other.1)));
+    let counted: Vec<(f64, f64)> = if counts.is_empty() {
+        let mut sums = sums.to_vec();
+        sums.sort_unstable_by(f64::total_cmp);
+        sums.into_iter().map(|sum| (sum, 1.0)).collect()
+    } else {
+        let mut counted: Vec<(f64, f64)> =
+            sums.iter().copied().zip(counts.iter().copied().chain(iter::repeat(1.0))).collect();
+        counted.sort_unstable_by(|one, other| {
+            one.0.total_cmp(&other.0).then(one.1.total_cmp(&other.1))
+        });
+        counted
+    };
     let seen: f64 = counted.iter().map(|(_, count)| count).sum();
     let unseen = (records - sums.len() as f64).max(0.0);
     let mut alone = 1.0;

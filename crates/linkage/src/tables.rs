@@ -316,20 +316,20 @@ impl Tables {
         let mut used = 0;
         for column in &self.prepared {
             let bits = u64::BITS - (column.values.len() as u64).leading_zeros();
-            if used + bits > u128::BITS {
+            if used + bits > u64::BITS {
                 break;
             }
             used += bits;
             shifts.push(bits);
         }
         let packed = |row: usize| {
-            let next = |sum: u128, (bits, codes): (&u32, &&[u32])| {
-                sum.checked_shl(*bits).unwrap_or(0) | u128::from(codes[row])
+            let next = |sum: u64, (bits, codes): (&u32, &&[u32])| {
+                sum.checked_shl(*bits).unwrap_or(0) | u64::from(codes[row])
             };
             shifts.iter().zip(&codes).fold(0, next)
         };
         let rows = records.count as usize;
-        let mut order: Vec<(u128, RecordRef)> =
+        let mut order: Vec<(u64, RecordRef)> =
             (0..records.count).map(|row| (packed(row as usize), RecordRef::new(row))).collect();
         let rest = &codes[shifts.len()..];
         let id = |record: RecordRef| records.ids.as_ref().map(|ids| ids.get(record.index()));

@@ -50,12 +50,17 @@ impl Forecast {
         calibration: &[Point],
         records: [u64; 2],
     ) -> Self {
-        Self::of_rivals(&Rivals::new(pairs, policy, link, records), pairs, calibration)
+        Self::of_rivals(&Rivals::new(pairs, policy, link, records), pairs, calibration, 1)
     }
 
     /// Does the same where it is known who competes with whom.
-    pub(crate) fn of_rivals(rivals: &Rivals, pairs: &[Pair], calibration: &[Point]) -> Self {
-        let chances = rivals.chances(calibration);
+    pub(crate) fn of_rivals(
+        rivals: &Rivals,
+        pairs: &[Pair],
+        calibration: &[Point],
+        threads: usize,
+    ) -> Self {
+        let chances = rivals.chances(calibration, threads);
         let pairs = pairs.iter().map(|pair| (pair.source, pair.recipient));
         Self { probabilities: pairs.zip(chances).collect() }
     }

@@ -304,7 +304,7 @@ pub(crate) fn conclude(
         || if one_partner { by_second_hits(&pairs, records[0] as f64, &[]) } else { Vec::new() },
         || Rivals::new(&pairs, recipe.one_to_one(), recipe.link(), records),
     );
-    let forecast = Forecast::of_rivals(&rivals, &pairs, &points);
+    let forecast = Forecast::of_rivals(&rivals, &pairs, &points, threads);
     drop(rivals);
     let kept = settle_by(order, recipe.one_to_one(), pairs).pairs;
     let curve = match recipe.threshold() {

@@ -272,7 +272,7 @@ impl<'a> Table<'a> {
             let (so_far, first) = column.utf8.unwrap_or((true, place));
             column.utf8 = Some((so_far && utf8, first));
         }
-        column.put(self.file, &text, place)
+        column.put(self.file, &text, &place)
     }
 
     /// Puts the text of one field of the row at `place`; `None` is a missing value.
@@ -289,7 +289,7 @@ impl<'a> Table<'a> {
         if text.len() > self.limits.field_bytes {
             return Err(column.too_long(self.file, place, self.limits));
         }
-        column.put(self.file, text, place)
+        column.put(self.file, text, &place)
     }
 
     /// Puts a date of the row at `place`, from a format that keeps dates as such.
@@ -307,7 +307,7 @@ impl<'a> Table<'a> {
                 Ok(())
             }
             Kept::Nothing | Kept::Text(_) | Kept::Date(..) | Kept::Number(..) => {
-                column.put(self.file, &text, place)
+                column.put(self.file, &text, &place)
             }
         }
     }
@@ -381,7 +381,9 @@ fn batch<'c, 'a: 'c>(
 }
 
 impl Column<'_> {
-    fn put(&mut self, file: &Path, text: &str, place: Place) -> Result<(), Error> {
+    /// Called for every field of a file: a place is lent, since one by value goes through memory in two halves that are read
+    /// as one, and that is waited for.
+    fn put(&mut self, file: &Path, text: &str, place: &Place) -> Result<(), Error> {
         let text = match self.value_map {
             Some(map) => map.get(text).map_or(text, String::as_str),
             None => text,
@@ -393,7 +395,7 @@ impl Column<'_> {
         }
         let not_a_number = |decimals| Error::NotANumber {
             file: file.to_owned(),
-            place,
+            place: *place,
             column: self.name.to_owned(),
             decimals,
         };
@@ -411,7 +413,7 @@ impl Column<'_> {
                 if builder.values_slice().len() + text.len() > COLUMN_BYTES {
                     return Err(Error::ColumnTooLarge {
                         file: file.to_owned(),
-                        place,
+                        place: *place,
                         column: self.name.to_owned(),
                     });
                 }
@@ -421,7 +423,7 @@ impl Column<'_> {
             Kept::Date(format, builder) => {
                 let date = Date::strptime(*format, text.trim()).map_err(|_| Error::NotADate {
                     file: file.to_owned(),
-                    place,
+                    place: *place,
                     column: self.name.to_owned(),
                     format: (*format).to_owned(),
                 })?;

@@ -10,7 +10,7 @@ use linkage::cluster::{
     Registry, Ties, Weigher, cluster,
 };
 use linkage::model::OneToOne;
-use linkage::{Detail, Link, Model, Scorer, Side, Tables};
+use linkage::{Detail, Link, Model, RecordRef, Scorer, Side, Tables};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufWriter, Write as _};
@@ -379,12 +379,16 @@ pub(super) fn known<'t>(
     member: Member,
 ) -> Result<(&'static str, Cow<'t, str>), Error> {
     let (side, record) = members.record(member)?;
+    Ok(named(tables, side, record))
+}
+
+fn named(tables: &Tables, side: Side, record: RecordRef) -> (&'static str, Cow<'_, str>) {
     let whose = match tables.link() {
         Link::Between if side == Side::Recipient => "recipient",
         Link::Between | Link::Within => "source",
         Link::Both => pairs::of(tables, record),
     };
-    Ok((whose, name(tables, side, record)))
+    (whose, name(tables, side, record))
 }
 
 pub(super) fn write_clusters(
@@ -398,19 +402,27 @@ pub(super) fn write_clusters(
     program::write_in_pieces(path, |file| {
         writeln!(file, "cluster,file,record").map_err(cannot)?;
         program::write_rows(file, path, tables.threads(), groups, |before, groups, rows| {
-            // Some records' ids at once, for they stand all over memory.
+            let mut records = Vec::new();
+            // Some records at once, and then their ids, for they stand all over memory.
             for (piece, groups) in groups.chunks(LOOKED_UP).enumerate() {
-                let all: Vec<(&str, Cow<'_, str>)> = (groups.iter().flat_map(AsRef::as_ref))
-                    .map(|member| known(tables, members, *member))
-                    .collect::<Result<_, Error>>()?;
-                let mut all = all.into_iter();
+                records.clear();
+                for member in groups.iter().flat_map(AsRef::as_ref) {
+                    records.push(members.record(*member)?);
+                }
+                let mut all: Vec<(&str, Cow<'_, str>)> =
+                    records.iter().map(|(side, record)| named(tables, *side, *record)).collect();
+                let mut rest = all.as_mut_slice();
                 for (place, group) in (before + piece * LOOKED_UP..).zip(groups) {
                     let number = ids.map_or(place as u64 + 1, |ids| ids[place]);
-                    let mut own: Vec<_> = all.by_ref().take(group.as_ref().len()).collect();
+                    let (own, others) = rest.split_at_mut(group.as_ref().len());
+                    rest = others;
                     own.sort_unstable();
-                    own.dedup();
-                    for (whose, record) in own {
-                        writeln!(rows, "{number},{whose},{}", field(&record)).map_err(cannot)?;
+                    for (place, (whose, record)) in own.iter().enumerate() {
+                        if place == 0 || own[place - 1] != own[place] {
+                            write!(rows, "{number},{whose},").map_err(cannot)?;
+                            rows.extend_from_slice(field(record).as_bytes());
+                            rows.push(b'\n');
+                        }
                     }
                 }
             }

@@ -14,7 +14,6 @@ use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -109,6 +108,9 @@ pub(super) fn write_as_they_come<T>(
     outcome.ok_or(Error::WriterStopped)
 }
 
+/// How many pairs' records are looked up at once.
+const LOOKED_UP: usize = 256;
+
 fn write_csv_rows(
     file: &mut Vec<u8>,
     tables: &impl Holder,
@@ -116,23 +118,23 @@ fn write_csv_rows(
     pairs: &[Pair],
 ) -> io::Result<()> {
     let both = tables.link() == Link::Both;
-    for pair in pairs {
-        let (left, right) = names(tables, pair);
-        // The shortest spelling of a number that reads back as the same bits; rules are counted from 1, as people do.
-        write!(
-            file,
-            "{},{},{:?},{:?},{},{}",
-            field(&left),
-            field(&right),
-            pair.weight,
-            model.probability(pair.weight),
-            pair.rule.wrapping_add(1),
-            spelled(pair.pattern, model)
-        )?;
-        if both {
-            write!(file, ",{},{}", of(tables, pair.source), of(tables, pair.recipient))?;
+    // Some pairs' records at once, for they stand all over memory.
+    for pairs in pairs.chunks(LOOKED_UP) {
+        let named: Vec<_> = pairs.iter().map(|pair| names(tables, pair)).collect();
+        for (pair, (left, right)) in pairs.iter().zip(&named) {
+            // The shortest spelling of a number that reads back as the same bits; rules are counted from 1, as people do.
+            let (weight, probability) = (pair.weight, model.probability(pair.weight));
+            for text in [field(left), field(right)] {
+                file.extend_from_slice(text.as_bytes());
+                file.push(b',');
+            }
+            write!(file, "{weight:?},{probability:?},{},", pair.rule.wrapping_add(1))?;
+            spell(pair.pattern, model, file);
+            if both {
+                write!(file, ",{},{}", of(tables, pair.source), of(tables, pair.recipient))?;
+            }
+            file.push(b'\n');
         }
-        writeln!(file)?;
     }
     Ok(())
 }
@@ -174,13 +176,22 @@ pub(super) fn of(tables: &impl Holder, record: RecordRef) -> &'static str {
 
 /// Spells a pattern: the level of each comparison in the model's order, counted from 1, 0 where a value is missing.
 fn spelled(pattern: Pattern, model: &Model) -> String {
-    let mut spelled = String::new();
+    let mut spelled = Vec::new();
+    spell(pattern, model, &mut spelled);
+    spelled.into_iter().map(char::from).collect()
+}
+
+fn spell(pattern: Pattern, model: &Model, spelled: &mut Vec<u8>) {
     for place in 0..model.comparisons().len() {
-        let dot = if place == 0 { "" } else { "." };
-        // Writing to a string cannot fail.
-        let _ = write!(spelled, "{dot}{}", pattern.level(place));
+        if place > 0 {
+            spelled.push(b'.');
+        }
+        let level = pattern.level(place);
+        if level >= 10 {
+            spelled.push(b'0' + level / 10);
+        }
+        spelled.push(b'0' + level % 10);
     }
-    spelled
 }
 
 /// A pair that a file names.
