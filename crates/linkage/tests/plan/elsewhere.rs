@@ -64,10 +64,10 @@ impl PhysicalExtensionCodec for Wire {
 
 /// Models in a folder, by their digests.
 #[derive(Debug)]
-struct Shelf(PathBuf);
+pub(super) struct Shelf(pub(super) PathBuf);
 
 impl Shelf {
-    fn file(&self, digest: Digest) -> PathBuf {
+    pub(super) fn file(&self, digest: Digest) -> PathBuf {
         self.0.join(format!("{}.toml", digest.to_string().replace(':', "-")))
     }
 }
@@ -80,12 +80,12 @@ impl ModelSource for Shelf {
     }
 }
 
-fn written(plan: &Arc<dyn ExecutionPlan>, models: Arc<dyn ModelSource>) -> Vec<u8> {
+pub(super) fn written(plan: &Arc<dyn ExecutionPlan>, models: Arc<dyn ModelSource>) -> Vec<u8> {
     let wire = Wire(PlanCodec::new(models));
     physical_plan_to_bytes_with_extension_codec(Arc::clone(plan), &wire).unwrap().to_vec()
 }
 
-fn read(
+pub(super) fn read(
     bytes: &[u8],
     models: Arc<dyn ModelSource>,
     context: &TaskContext,
@@ -94,7 +94,7 @@ fn read(
     physical_plan_from_bytes_with_extension_codec(bytes, context, &wire)
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(super) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap()
 }
 
@@ -114,7 +114,7 @@ fn partitions(plan: &Arc<dyn ExecutionPlan>) -> Vec<Vec<RecordBatch>> {
     runtime().block_on(collect).unwrap()
 }
 
-fn told(batches: &[RecordBatch]) -> Vec<Told> {
+pub(super) fn told(batches: &[RecordBatch]) -> Vec<Told> {
     let pairs = batches.iter().flat_map(|batch| PlannedPair::all_of(batch).unwrap());
     let of = |pair: PlannedPair| {
         (pair.left, pair.right, pair.rule, pair.pattern.word(), pair.weight.to_bits())
@@ -122,17 +122,29 @@ fn told(batches: &[RecordBatch]) -> Vec<Told> {
     pairs.map(of).collect()
 }
 
+/// A pair as a process writes it down for another.
+pub(super) fn line_of((left, right, rule, pattern, weight): Told) -> String {
+    format!("{left},{right},{rule},{pattern},{weight}\n")
+}
+
+pub(super) fn told_of_line(line: &str) -> Told {
+    let cells: Vec<u64> = line.split(',').map(|cell| cell.parse().unwrap()).collect();
+    let [left, right, rule, pattern, weight] = cells.try_into().unwrap();
+    let small = |number: u64| u32::try_from(number).unwrap();
+    (small(left), small(right), u16::try_from(rule).unwrap(), pattern, weight)
+}
+
 /// Work that was staged, and which unit each of its blocks goes to.
-struct Work {
-    model: Arc<Model>,
+pub(super) struct Work {
+    pub(super) model: Arc<Model>,
     staged: Staged,
     assignment: Arc<Assignment>,
-    meant: Vec<Told>,
+    pub(super) meant: Vec<Told>,
     partitions: usize,
 }
 
 impl Work {
-    fn new(link: &str, partitions: usize, folder: &Path) -> Self {
+    pub(super) fn new(link: &str, partitions: usize, folder: &Path) -> Self {
         let model = with_neighbours(link);
         let (left, right) = (many(200, 0), many(200, 7));
         let right: &[_] = if link == "within" { &[] } else { &right };
@@ -159,7 +171,7 @@ impl Work {
         Self { model, staged, assignment, meant, partitions }
     }
 
-    fn plan(&self, output: Output) -> Arc<dyn ExecutionPlan> {
+    pub(super) fn plan(&self, output: Output) -> Arc<dyn ExecutionPlan> {
         let partitions = std::num::NonZeroUsize::new(self.partitions).unwrap();
         let (scan, digest) = (self.staged.scan().unwrap(), self.model.digest().unwrap());
         linking_plan(scan, &self.model, digest, &self.assignment, output, partitions).unwrap()
@@ -171,7 +183,7 @@ fn partitions_of(plan: &Arc<dyn ExecutionPlan>) -> Vec<RecordBatch> {
 }
 
 /// Names the folder to the other process.
-const FOLDER: &str = "COMITY_PLAN_FOLDER";
+pub(super) const FOLDER: &str = "COMITY_PLAN_FOLDER";
 
 /// This is the other process, where a folder is named: it says what came of each partition. Otherwise nobody asks.
 #[test]
@@ -181,10 +193,7 @@ fn the_other_process() {
     let models: Arc<dyn ModelSource> = Arc::new(Shelf(folder.clone()));
     let plan = read(&bytes, models, &TaskContext::default()).unwrap();
     let lines = partitions(&plan).into_iter().enumerate().flat_map(|(number, batches)| {
-        let told = told(&batches);
-        told.into_iter().map(move |(left, right, rule, pattern, weight)| {
-            format!("{number},{left},{right},{rule},{pattern},{weight}\n")
-        })
+        told(&batches).into_iter().map(move |told| format!("{number},{}", line_of(told)))
     });
     std::fs::write(folder.join("told"), lines.collect::<String>()).unwrap();
 }
@@ -214,11 +223,9 @@ fn a_plan_written_here_and_executed_in_another_process_gives_the_same_pairs() {
         let lines = std::fs::read_to_string(folder.join("told")).unwrap();
         let mut by_partition: BTreeMap<usize, usize> = BTreeMap::new();
         let told = lines.lines().map(|line| {
-            let cells: Vec<u64> = line.split(',').map(|cell| cell.parse().unwrap()).collect();
-            let [partition, left, right, rule, pattern, weight] = cells[..] else { panic!() };
-            *by_partition.entry(usize::try_from(partition).unwrap()).or_insert(0) += 1;
-            let small = |number: u64| u32::try_from(number).unwrap();
-            (small(left), small(right), u16::try_from(rule).unwrap(), pattern, weight)
+            let (partition, told) = line.split_once(',').unwrap();
+            *by_partition.entry(partition.parse().unwrap()).or_insert(0) += 1;
+            told_of_line(told)
         });
         let mut told: Vec<Told> = told.collect();
         told.sort_unstable();

@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod elsewhere;
+mod executors;
 mod random;
 
 use std::collections::BTreeMap;
