@@ -119,7 +119,7 @@ struct Row {
 #[derive(Clone)]
 struct Fitting<'e> {
     evidence: &'e Evidence<'e>,
-    /// The pairs of the evidence.
+    /// What is asked of each pair of the evidence, in its order.
     placed: &'e [Placed],
     m: Vec<Vec<f64>>,
     u: Vec<Vec<f64>>,
@@ -136,40 +136,6 @@ struct Fitting<'e> {
     scale: f64,
     /// The share of source records that have no partner.
     alone: f64,
-}
-
-/// What is asked of each pair of the evidence whenever pairs are told apart.
-struct Placed {
-    /// Its row.
-    row: usize,
-    /// The odds of two strangers.
-    strangers: f64,
-}
-
-/// Finds the rows of patterns by rule, and which of them each pair of the evidence is of.
-fn rows_of(comparisons: usize, evidence: &Evidence<'_>) -> (Vec<Row>, Vec<Placed>) {
-    let mut row_of: FxHashMap<(usize, Pattern), usize> = FxHashMap::default();
-    let mut rows = Vec::new();
-    for (rule, patterns) in evidence.patterns.iter().enumerate() {
-        for (pattern, count) in patterns {
-            let mut levels = [0; MOST_COMPARISONS];
-            for (comparison, level) in levels.iter_mut().enumerate().take(comparisons) {
-                *level = pattern.level(comparison);
-            }
-            row_of.insert((rule, *pattern), rows.len());
-            rows.push(Row { rule, levels, light: *count as f64 });
-        }
-    }
-    let placed = |pair: &Pair| {
-        let row = *row_of.get(&(usize::from(pair.rule), pair.pattern))?;
-        Some(Placed { row, strangers: exp2(-pair.weight.min(900.0)) })
-    };
-    let placed: Vec<Placed> = evidence.pairs.iter().filter_map(placed).collect();
-    debug_assert_eq!(placed.len(), evidence.pairs.len(), "every pair was counted");
-    for pair in &placed {
-        rows[pair.row].light -= 1.0;
-    }
-    (rows, placed)
 }
 
 impl<'e> Fitting<'e> {
@@ -438,6 +404,40 @@ impl<'e> Fitting<'e> {
         };
         self.kin.iter().map(of).collect()
     }
+}
+
+/// What is asked of a pair whenever pairs are told apart.
+struct Placed {
+    /// Its row.
+    row: usize,
+    /// The odds of two strangers.
+    strangers: f64,
+}
+
+/// Finds the rows of patterns by rule, and which of them each pair of the evidence is of.
+fn rows_of(comparisons: usize, evidence: &Evidence<'_>) -> (Vec<Row>, Vec<Placed>) {
+    let mut row_of: FxHashMap<(usize, Pattern), usize> = FxHashMap::default();
+    let mut rows = Vec::new();
+    for (rule, patterns) in evidence.patterns.iter().enumerate() {
+        for (pattern, count) in patterns {
+            let mut levels = [0; MOST_COMPARISONS];
+            for (comparison, level) in levels.iter_mut().enumerate().take(comparisons) {
+                *level = pattern.level(comparison);
+            }
+            row_of.insert((rule, *pattern), rows.len());
+            rows.push(Row { rule, levels, light: *count as f64 });
+        }
+    }
+    let placed = |pair: &Pair| {
+        let row = *row_of.get(&(usize::from(pair.rule), pair.pattern))?;
+        Some(Placed { row, strangers: exp2(-pair.weight.min(900.0)) })
+    };
+    let placed: Vec<Placed> = evidence.pairs.iter().filter_map(placed).collect();
+    debug_assert_eq!(placed.len(), evidence.pairs.len(), "every pair was counted");
+    for pair in &placed {
+        rows[pair.row].light -= 1.0;
+    }
+    (rows, placed)
 }
 
 fn parameters(comparisons: &[Comparison], take: fn(&Level) -> Option<f64>) -> Vec<Vec<f64>> {

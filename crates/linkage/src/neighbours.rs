@@ -157,8 +157,7 @@ impl Round {
             if keys.len() <= text.len() {
                 keys.resize(text.len() + 1, (0, 0));
             }
-            // Each is written down and counted if it is of this round: where half of them are, which ones no processor
-            // foresees.
+            // Each key is written, and kept only if it is of this round, without a branch: no processor foresees which are.
             let mut count = 0;
             each_hash(text, &mut letters, |hash| {
                 let (place, low) = self.key(hash);

@@ -62,7 +62,9 @@ impl Rivals {
         let weights: Vec<f64> = pairs.iter().map(|pair| pair.weight).collect();
         let mut order: Vec<(f64, usize)> = weights.iter().copied().zip(0..).collect();
         order.sort_unstable_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)));
-        let order = order.into_iter().map(|(_, place)| place).collect();
+        let mut order: Vec<usize> = order.into_iter().map(|(_, place)| place).collect();
+        // What is collected so keeps the room of what it was collected from.
+        order.shrink_to_fit();
         let (mut sources, mut recipients) = (Numbers::default(), Numbers::default());
         let source = pairs.iter().map(|pair| sources.number(pair.source)).collect();
         // Within one table a record competes for its pairs whether it stands first or later in them.
@@ -134,7 +136,7 @@ impl Rivals {
 
 /// The share of records without a partner, from the sums of the odds of those that have pairs.
 ///
-/// `counts` says how often each record counts, for resampling: once each, if empty. One record more is thought to be
+/// `counts` says how often each record counts, for resampling: once, where it says nothing. One record more is thought to be
 /// alone, so that a handful are never all certain to have a partner.
 pub(crate) fn alone(sums: &[f64], records: f64, counts: &[f64]) -> f64 {
     // By size, since the records come in an order that rows may have decided.

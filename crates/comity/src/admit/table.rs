@@ -381,8 +381,8 @@ fn batch<'c, 'a: 'c>(
 }
 
 impl Column<'_> {
-    /// Called for every field of a file: a place is lent, since one by value goes through memory in two halves that are read
-    /// as one, and that is waited for.
+    /// Puts the text of one field.
+    // The place by reference: this is called for every field, and copying one stalls (written in two halves, read as one).
     fn put(&mut self, file: &Path, text: &str, place: &Place) -> Result<(), Error> {
         let text = match self.value_map {
             Some(map) => map.get(text).map_or(text, String::as_str),

@@ -3,17 +3,20 @@
 //! Each is a process of its own, which shares nothing with the others but a folder: the plan, the model by its digest, the
 //! staged rows. What it has done of a partition is there for others only once it has done all of it.
 
+use std::collections::BTreeSet;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion_execution::TaskContext;
+use datafusion_execution::config::SessionConfig;
 use futures::TryStreamExt;
 use linkage::plan::{ModelSource, Output};
 
 use super::Told;
-use super::elsewhere::{FOLDER, Shelf, Work, line_of, read, runtime, told, told_of_line, written};
+use super::wire::{FOLDER, Shelf, Work, line_of, read, runtime, told, told_of_line, written};
 
 /// Names the partitions that an executor is to do, with commas between.
 const PARTITIONS: &str = "COMITY_PLAN_PARTITIONS";
@@ -30,7 +33,9 @@ fn an_executor() {
     let models: Arc<dyn ModelSource> = Arc::new(Shelf(folder.clone()));
     let bytes = std::fs::read(folder.join("plan")).unwrap();
     for number in numbers.split(',').map(|number| number.parse::<usize>().unwrap()) {
-        let context = Arc::new(TaskContext::default());
+        // Few pairs at a time, so that it stops with most of them to come.
+        let few = SessionConfig::new().with_batch_size(16);
+        let context = Arc::new(TaskContext::default().with_session_config(few));
         // What an exchange has handed out to one task it doesn't hand out again, so each reads the plan anew.
         let plan = read(&bytes, Arc::clone(&models), &context).unwrap();
         let half_done = folder.join(format!("part-{number}"));
@@ -42,7 +47,9 @@ fn an_executor() {
                 std::fs::write(&half_done, &lines).unwrap();
                 if stops_in == Some(number) {
                     std::fs::write(folder.join("stopped"), "").unwrap();
-                    std::future::pending::<()>().await;
+                    // Until it is killed, or whoever started it is gone.
+                    let _ = std::io::stdin().read(&mut [0]);
+                    std::process::exit(1);
                 }
             }
         });
@@ -58,7 +65,8 @@ impl Executor {
     fn start(folder: &Path, partitions: &[usize], stops_in: Option<usize>) -> Self {
         let numbers: Vec<String> = partitions.iter().map(usize::to_string).collect();
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "executors::an_executor"]).stdout(std::process::Stdio::null());
+        command.args(["--exact", "executors::an_executor", "--nocapture"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::null());
         command.env(FOLDER, folder).env(PARTITIONS, numbers.join(","));
         if let Some(number) = stops_in {
             command.env(STOPS_IN, number.to_string());
@@ -67,6 +75,7 @@ impl Executor {
     }
 
     fn ends_well(&mut self) -> bool {
+        // Waiting lets go of its input, too.
         self.0.wait().unwrap().success()
     }
 }
@@ -107,19 +116,28 @@ fn an_executor_that_is_killed_takes_no_pair_with_it_and_leaves_none_twice() {
         }
         killed.0.kill().unwrap();
         assert!(!killed.ends_well());
-        assert!(running.iter_mut().all(Executor::ends_well));
+        let case = format!("{link}, {executors} executors");
+        assert!(running.iter_mut().all(Executor::ends_well), "{case}");
 
         let done = |number: &usize| folder.join(format!("done-{number}")).exists();
         let left: Vec<usize> = (0..PARTS).filter(|number| !done(number)).collect();
         assert_eq!(left, [last], "what others did, and what it did before, is there");
-        let part = std::fs::read_to_string(folder.join(format!("part-{last}"))).unwrap();
-        assert!(!part.is_empty(), "it was killed with pairs in hand");
-        assert!(Executor::start(folder, &left, None).ends_well());
+        let pairs_in = |name: String| -> Vec<Told> {
+            let lines = std::fs::read_to_string(folder.join(name)).unwrap();
+            lines.lines().map(told_of_line).collect()
+        };
+        let part: BTreeSet<Told> = pairs_in(format!("part-{last}")).into_iter().collect();
+        assert!(Executor::start(folder, &left, None).ends_well(), "{case}");
+        let whole: BTreeSet<Told> = pairs_in(format!("done-{last}")).into_iter().collect();
+        assert!(
+            !part.is_empty() && part.len() < whole.len() / 2,
+            "{case}: it was in the midst of it"
+        );
+        assert!(part.is_subset(&whole), "{case}: done anew, a pair has the same bits");
 
-        let files = (0..PARTS).map(|number| folder.join(format!("done-{number}")));
-        let lines: String = files.map(|file| std::fs::read_to_string(file).unwrap()).collect();
-        let mut all: Vec<Told> = lines.lines().map(told_of_line).collect();
+        let mut all: Vec<Told> =
+            (0..PARTS).flat_map(|number| pairs_in(format!("done-{number}"))).collect();
         all.sort_unstable();
-        assert_eq!(all, work.meant, "{link}, {executors} executors");
+        assert_eq!(all, work.meant, "{case}");
     }
 }

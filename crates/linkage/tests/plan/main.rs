@@ -7,6 +7,7 @@ mod common;
 mod elsewhere;
 mod executors;
 mod random;
+mod wire;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;

@@ -417,12 +417,11 @@ pub(super) fn write_clusters(
                     let (own, others) = rest.split_at_mut(group.as_ref().len());
                     rest = others;
                     own.sort_unstable();
-                    for (place, (whose, record)) in own.iter().enumerate() {
-                        if place == 0 || own[place - 1] != own[place] {
-                            write!(rows, "{number},{whose},").map_err(cannot)?;
-                            rows.extend_from_slice(field(record).as_bytes());
-                            rows.push(b'\n');
-                        }
+                    for same in own.chunk_by(PartialEq::eq) {
+                        let (whose, record) = &same[0];
+                        write!(rows, "{number},{whose},").map_err(cannot)?;
+                        rows.extend_from_slice(field(record).as_bytes());
+                        rows.push(b'\n');
                     }
                 }
             }

@@ -129,7 +129,7 @@ fn write_csv_rows(
                 file.push(b',');
             }
             write!(file, "{weight:?},{probability:?},{},", pair.rule.wrapping_add(1))?;
-            spell(pair.pattern, model, file);
+            spell(pair.pattern, model.comparisons().len(), file);
             if both {
                 write!(file, ",{},{}", of(tables, pair.source), of(tables, pair.recipient))?;
             }
@@ -174,18 +174,20 @@ pub(super) fn of(tables: &impl Holder, record: RecordRef) -> &'static str {
     }
 }
 
-/// Spells a pattern: the level of each comparison in the model's order, counted from 1, 0 where a value is missing.
+/// Spells a pattern as a text of its own.
 fn spelled(pattern: Pattern, model: &Model) -> String {
     let mut spelled = Vec::new();
-    spell(pattern, model, &mut spelled);
+    spell(pattern, model.comparisons().len(), &mut spelled);
     spelled.into_iter().map(char::from).collect()
 }
 
-fn spell(pattern: Pattern, model: &Model, spelled: &mut Vec<u8>) {
-    for place in 0..model.comparisons().len() {
+/// Spells a pattern: the level of each comparison in the model's order, counted from 1, 0 where a value is missing.
+fn spell(pattern: Pattern, comparisons: usize, spelled: &mut Vec<u8>) {
+    for place in 0..comparisons {
         if place > 0 {
             spelled.push(b'.');
         }
+        // No level has three digits.
         let level = pattern.level(place);
         if level >= 10 {
             spelled.push(b'0' + level / 10);
@@ -386,4 +388,21 @@ fn known(tables: &Tables, side: Side) -> HashMap<&str, Option<RecordRef>> {
         }
     }
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_level_is_spelled_as_a_number_is() {
+        for first in 0..=15u8 {
+            for second in 0..=15u8 {
+                let pattern = Pattern::from_word(u64::from(first) | u64::from(second) << 4);
+                let mut spelled = Vec::new();
+                spell(pattern, 2, &mut spelled);
+                assert_eq!(String::from_utf8(spelled).unwrap(), format!("{first}.{second}"));
+            }
+        }
+    }
 }
