@@ -23,6 +23,9 @@ const MOST_HELD: usize = 1 << 23;
 /// same once more while a part is put in order, and slots of bits.
 const HASH_BYTES: usize = 24;
 
+/// What a thread holds besides for each byte of the longest text: a letter's number, and a key with the part that it is of.
+const LETTER_BYTES: usize = 24;
+
 /// Fewer hashes than these are not worth a round.
 const FEWEST_HELD: usize = 1 << 12;
 
@@ -53,10 +56,12 @@ impl<'t> OneEdit<'t> {
         room: Room<'_>,
     ) -> Result<Self> {
         let hashes: usize = texts.iter().map(|text| text.len() + 1).sum();
-        let least = hashes.clamp(1, FEWEST_HELD) * HASH_BYTES;
+        let longest = texts.iter().map(str::len).max().unwrap_or(0);
+        let beside = (longest + 1) * LETTER_BYTES;
+        let least = hashes.clamp(1, FEWEST_HELD) * HASH_BYTES + beside;
         room.check(least, "a search for values one edit apart")?;
         let at_once = threads.clamp(1, room.bytes() / least);
-        let held = (room.bytes() / at_once / HASH_BYTES).min(MOST_HELD);
+        let held = ((room.bytes() / at_once - beside) / HASH_BYTES).min(MOST_HELD);
         let rounds = match hashes.div_ceil(held) {
             0 | 1 => 1,
             // So that all threads end together.
@@ -303,8 +308,10 @@ mod tests {
             assert_eq!(search.rounds(), rounds, "{bytes}");
             assert!(hashes / rounds * HASH_BYTES * threads <= bytes);
         }
-        let little = OneEdit::new(&texts, true, 2, Room::of_bytes("id", FEWEST_HELD * HASH_BYTES));
+        let least = FEWEST_HELD * HASH_BYTES + 10 * LETTER_BYTES;
+        let little = OneEdit::new(&texts, true, 2, Room::of_bytes("id", least));
         assert_eq!(little.unwrap().rounds(), 98, "by one thread, since two have no room");
+        assert!(OneEdit::new(&texts, true, 2, Room::of_bytes("id", least - 1)).is_err());
         let none = OneEdit::new(&texts, true, 2, Room::of_bytes("id", 1000));
         let Err(Error::OutOfMemory { problem }) = none.map(|_| ()) else { panic!("no room") };
         assert!(problem.contains("one edit apart of `id`, and 1000 may be"), "{problem}");
